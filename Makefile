@@ -1,0 +1,81 @@
+# The front door. Each target installs what it needs first: Debian packages (through sudo when not root), a virtual environment in .venv, Python packages.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+BUILD := build/python
+QUESTION ?= all
+SECONDS_OF_FUZZING ?= 300
+
+.PHONY: help demo test check bench lint wheel build environment clean check-asan check-ubsan check-tsan check-fuzz check-long check-budget check-soak
+
+help:
+	@echo "make demo    build, write the flights of 2013 as CSV, answer the first question from Python and C++"
+	@echo "make test    build and run every kind of test in its short form"
+	@echo "make check   the long form, part by part: check-asan check-ubsan check-tsan check-fuzz check-long check-budget check-soak"
+	@echo "make bench   measure against the rivals (QUESTION=flights for one)"
+	@echo "make lint    layers, documents, style"
+	@echo "make wheel   a wheel in dist/ that needs nothing but Python"
+
+environment:
+	@tools/install_packages.sh
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "muster needs Python 3.11 to 3.13, this is %d.%d; say which: make PYTHON=python3.11 ..." % sys.version_info[:2])'
+	@if [ ! -x $(BIN)/python ]; then echo "making the virtual environment $(VENV)"; $(PYTHON) -m venv $(VENV); fi
+	@if ! cmp -s tools/requirements.txt $(VENV)/requirements.txt; then echo "installing Python packages (tools/requirements.txt)"; $(BIN)/python -m pip install -q --disable-pip-version-check -r tools/requirements.txt; cp tools/requirements.txt $(VENV)/; fi
+
+# Libraries, C++ tests and the Python package, incrementally.
+build: environment
+	@echo "building muster (the first time takes some minutes)"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall -Cbuild-dir=$(BUILD) -Ccmake.define.MUSTER_TESTS=ON .
+
+demo: build
+	@[ -e data/nycflights/2013-9.csv ] || { echo "writing the 336,776 flights of 2013 to data/nycflights"; $(BIN)/python -m muster.datasets flights; }
+	@$(BIN)/python examples/first_question.py
+	@$(BUILD)/first_question
+
+test: build
+	@echo "== layers and documents"; $(BIN)/python tools/check_layers.py; $(BIN)/python tools/check_docs.py
+	@echo "== C++ tests"; ctest --test-dir $(BUILD) --output-on-failure -j2 | tail -n 15
+	@echo "== Python tests"; $(BIN)/python -m pytest
+
+lint: environment
+	@$(BIN)/python tools/check_layers.py
+	@$(BIN)/python tools/check_docs.py
+	@$(BIN)/ruff check -q python tests tools bench examples
+	@echo "lint is clean"
+
+wheel: environment
+	@echo "building a wheel into dist/"
+	@rm -rf dist && mkdir -p dist/raw
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip wheel -q --disable-pip-version-check --no-build-isolation --no-deps -Cbuild-dir=build/wheel -w dist/raw .
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/auditwheel -q repair --plat auto -w dist dist/raw/*.whl
+	@rm -rf dist/raw && ls dist
+
+bench: build
+	@$(BIN)/python bench/run.py $(QUESTION)
+
+# ---- the long form of the tests, in parts
+check: check-long check-budget check-fuzz check-asan check-ubsan check-tsan check-soak
+
+check-long: build
+	@MUSTER_EXAMPLES=long $(BIN)/python -m pytest tests
+check-budget: build
+	@MUSTER_MEMORY_LIMIT=256MB MUSTER_NUM_WORKERS=3 $(BIN)/python -m pytest tests
+check-soak: build
+	@$(BIN)/python tests/soak.py
+
+build/%/ready: environment
+	@cmake -S . -B build/$* -G Ninja -DMUSTER_TESTS=ON -DMUSTER_SANITIZE=$* -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
+	@ninja -C build/$* >/dev/null
+check-asan: build/address/ready
+	@ctest --test-dir build/address --output-on-failure | tail -n 5
+check-ubsan: build/undefined/ready
+	@ctest --test-dir build/undefined --output-on-failure | tail -n 5
+check-tsan: build/thread/ready
+	@ctest --test-dir build/thread --output-on-failure | tail -n 5
+check-fuzz: build/address/ready
+	@build/address/tests/cpp/fuzz $(SECONDS_OF_FUZZING)
+
+clean:
+	rm -rf build dist $(VENV)

@@ -1,0 +1,252 @@
+// Lazy collections: DataFrame, Series, Scalar. The same operators as in Python; nothing is computed before compute().
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "muster/error.hpp"
+#include "muster/export.hpp"
+#include "muster/literal.hpp"
+#include "muster/table.hpp"
+
+namespace muster {
+
+namespace expr {
+class Node;
+}
+
+/// How something is computed.
+struct ComputeOptions {
+  int threads = 0;          ///< 0 = the CPUs this process may use
+  bool progress = false;    ///< a bar on standard error
+};
+
+/// What all lazy collections have.
+class MUSTER_API Collection {
+ public:
+  /// Number of partitions.
+  int64_t npartitions() const;
+  /// Logical, optimized and physical plan as text.
+  std::string explain() const;
+  /// The graph in Graphviz' language; `optimized`: the fused tasks.
+  std::string to_dot(bool optimized = false) const;
+  std::shared_ptr<const expr::Node> expr;
+
+ protected:
+  explicit Collection(std::shared_ptr<const expr::Node> e);
+};
+
+/// A lazy value, such as the sum of a column.
+class MUSTER_API Scalar : public Collection {
+ public:
+  explicit Scalar(std::shared_ptr<const expr::Node> e);
+  /// The value: nothing if missing.
+  Literal compute(const ComputeOptions& options = {}) const;
+  /// The value as a number; missing is NaN.
+  double number(const ComputeOptions& options = {}) const;
+};
+
+/// The right side of an operator: a literal, or a lazy collection.
+class MUSTER_API Operand {
+ public:
+  Operand(bool b);
+  Operand(int i);
+  Operand(int64_t i);
+  Operand(double d);
+  Operand(const char* s);
+  Operand(std::string s);
+  Operand(const Collection& c);
+  Literal literal;
+  std::shared_ptr<const expr::Node> expr;  ///< null: the literal
+};
+
+class SeriesGroupBy;
+
+/// One column of rows. Methods are those of pandas' Series; arguments not given here go through call().
+class MUSTER_API Series : public Collection {
+ public:
+  explicit Series(std::shared_ptr<const expr::Node> e);
+  std::string name() const;
+  std::string dtype() const;
+  Table compute(const ComputeOptions& options = {}) const;
+  Series persist(const ComputeOptions& options = {}) const;
+
+  Series operator[](const Series& mask) const;
+  Series isin(const Literal::List& values) const;
+  Series fillna(const Literal& value) const;
+  Series dropna() const;
+  Series isna() const;
+  Series notna() const;
+  Series astype(const std::string& dtype) const;
+  Series abs() const;
+  Series rename(const std::string& name) const;
+  /// Calendar fields of a datetime column: year, month, day, hour, dayofweek.
+  Series dt(const std::string& field) const;
+  Table head(int64_t n = 5) const;
+  Table tail(int64_t n = 5) const;
+  Series nlargest(int64_t n = 5, const std::string& keep = "first") const;
+  Series nsmallest(int64_t n = 5, const std::string& keep = "first") const;
+  Series value_counts(bool sort = true, bool ascending = false, bool dropna = true) const;
+  int64_t len() const;
+  Scalar sum() const;
+  Scalar mean() const;
+  Scalar std(int ddof = 1) const;
+  Scalar var(int ddof = 1) const;
+  Scalar min() const;
+  Scalar max() const;
+  Scalar count() const;
+  Scalar size() const;
+  Scalar nunique() const;
+  Scalar any() const;
+  Scalar all() const;
+  /// Any operator by name, with its Python arguments.
+  Series call(const std::string& op, const Arguments& arguments = {}) const;
+};
+
+class DataFrameGroupBy;
+
+/// Rows and labelled columns. Methods are those of pandas' DataFrame; arguments not given here go through call().
+class MUSTER_API DataFrame : public Collection {
+ public:
+  explicit DataFrame(std::shared_ptr<const expr::Node> e);
+  std::vector<std::string> columns() const;
+  std::vector<std::string> dtypes() const;
+  Table compute(const ComputeOptions& options = {}) const;
+  DataFrame persist(const ComputeOptions& options = {}) const;
+
+  Series operator[](const std::string& column) const;
+  DataFrame operator[](const std::vector<std::string>& columns) const;
+  DataFrame operator[](const Series& mask) const;
+  DataFrame assign(const std::string& column, const Operand& value) const;
+  DataFrame rename(const std::map<std::string, std::string>& columns) const;
+  DataFrame drop(const std::vector<std::string>& columns) const;
+  DataFrame astype(const std::map<std::string, std::string>& dtypes) const;
+  DataFrame fillna(const Literal& value) const;
+  DataFrame dropna(const std::vector<std::string>& subset = {}, const std::string& how = "any") const;
+  DataFrame isna() const;
+  DataFrame isin(const Literal::List& values) const;
+  Table head(int64_t n = 5) const;
+  Table tail(int64_t n = 5) const;
+  DataFrame nlargest(int64_t n, const std::string& column, const std::string& keep = "first") const;
+  DataFrame nsmallest(int64_t n, const std::string& column, const std::string& keep = "first") const;
+  DataFrameGroupBy groupby(const std::string& key) const;
+  DataFrameGroupBy groupby(const std::vector<std::string>& keys) const;
+  int64_t len() const;
+  /// One row with a value per column.
+  DataFrame sum(bool numeric_only = false) const;
+  DataFrame mean(bool numeric_only = false) const;
+  DataFrame std(bool numeric_only = false) const;
+  DataFrame var(bool numeric_only = false) const;
+  DataFrame min(bool numeric_only = false) const;
+  DataFrame max(bool numeric_only = false) const;
+  DataFrame count(bool numeric_only = false) const;
+  DataFrame nunique() const;
+  DataFrame any() const;
+  DataFrame all() const;
+  DataFrame call(const std::string& op, const Arguments& arguments = {}) const;
+};
+
+/// Rows grouped by keys; results are ordered by key.
+class MUSTER_API DataFrameGroupBy {
+ public:
+  DataFrameGroupBy(DataFrame frame, std::vector<std::string> keys);
+  SeriesGroupBy operator[](const std::string& column) const;
+  Series size() const;
+  /// One function of every column that is no key.
+  DataFrame agg(const std::string& function) const;
+  /// Functions by column; results are named "column function" where a column has several.
+  DataFrame agg(const std::vector<std::pair<std::string, std::vector<std::string>>>& functions) const;
+
+ private:
+  DataFrame frame_;
+  std::vector<std::string> keys_;
+};
+
+/// One grouped column.
+class MUSTER_API SeriesGroupBy {
+ public:
+  SeriesGroupBy(DataFrame frame, std::vector<std::string> keys, std::string column);
+  Series sum() const;
+  Series mean() const;
+  Series std() const;
+  Series var() const;
+  Series min() const;
+  Series max() const;
+  Series count() const;
+  Series size() const;
+  Series nunique() const;
+  DataFrame agg(const std::vector<std::string>& functions) const;
+
+ private:
+  Series one(const std::string& function) const;
+  DataFrame frame_;
+  std::vector<std::string> keys_;
+  std::string column_;
+};
+
+#define MUSTER_OPERATOR(symbol)                                        \
+  MUSTER_API Series operator symbol(const Series& a, const Operand& b); \
+  MUSTER_API Scalar operator symbol(const Scalar& a, const Operand& b);
+MUSTER_OPERATOR(+)
+MUSTER_OPERATOR(-)
+MUSTER_OPERATOR(*)
+MUSTER_OPERATOR(/)
+MUSTER_OPERATOR(%)
+MUSTER_OPERATOR(==)
+MUSTER_OPERATOR(!=)
+MUSTER_OPERATOR(<)
+MUSTER_OPERATOR(<=)
+MUSTER_OPERATOR(>)
+MUSTER_OPERATOR(>=)
+MUSTER_OPERATOR(&)
+MUSTER_OPERATOR(|)
+#undef MUSTER_OPERATOR
+MUSTER_API Series operator~(const Series& a);
+MUSTER_API Series operator-(const Series& a);
+
+/// A column by label or by position.
+class MUSTER_API ColumnName {
+ public:
+  ColumnName(int position) : literal(position) {}
+  ColumnName(const char* label) : literal(label) {}
+  ColumnName(std::string label) : literal(std::move(label)) {}
+  Literal literal;
+};
+
+/// Which columns of a CSV file are dates: {{"Date", {0, 1, 2}}} makes one of several, parse_dates::columns({0, 1}) takes columns as they are.
+class MUSTER_API parse_dates {
+ public:
+  parse_dates() = default;
+  parse_dates(std::initializer_list<std::pair<std::string, std::vector<ColumnName>>> combined);
+  static parse_dates columns(std::vector<ColumnName> names);
+  Literal literal;
+};
+
+/// Options of read_csv, as pandas.read_csv has them; what is not set is the default.
+struct ReadCsv {
+  muster::parse_dates parse_dates = {};
+  std::map<std::string, std::string> dtype = {};  ///< dtype name by column
+  std::vector<ColumnName> usecols = {};
+  std::string sep = ",";
+  std::vector<std::string> names = {};
+  bool header = true;                             ///< false: the first row is data
+  int skiprows = 0;
+  std::vector<std::string> na_values = {};
+  bool keep_default_na = true;
+  int64_t blocksize = -1;                         ///< bytes of a partition; -1 = the default, 0 = a partition a file
+  bool assume_missing = false;
+  std::string compression = "infer";
+  std::string on_bad_lines = "error";
+  Arguments more = {};                            ///< any other argument by its Python name
+};
+
+/// The rows of CSV files: a path, glob or directory. Reads a sample only. Throws Error.
+MUSTER_API DataFrame read_csv(const std::string& path, const ReadCsv& options = {});
+MUSTER_API DataFrame read_csv(const std::vector<std::string>& paths, const ReadCsv& options = {});
+
+/// Computes several collections in one run; what they share is computed once.
+MUSTER_API std::vector<Table> compute(const std::vector<Collection>& collections, const ComputeOptions& options = {});
+
+}  // namespace muster

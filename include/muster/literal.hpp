@@ -1,0 +1,33 @@
+// Literal: an argument of an operation, as plain data.
+#pragma once
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace muster {
+
+/// Nothing, a bool, an integer, a float, text, a list of these, or a dict from text to these.
+class Literal {
+ public:
+  using List = std::vector<Literal>;
+  using Dict = std::vector<std::pair<std::string, Literal>>;
+  Literal() = default;
+  Literal(bool b) : value(b) {}
+  Literal(int i) : value(int64_t{i}) {}
+  Literal(int64_t i) : value(i) {}
+  Literal(double d) : value(d) {}
+  Literal(const char* s) : value(std::string(s)) {}
+  Literal(std::string s) : value(std::move(s)) {}
+  Literal(List l) : value(std::move(l)) {}
+  Literal(Dict d) : value(std::move(d)) {}
+
+  std::variant<std::monostate, bool, int64_t, double, std::string, List, Dict> value;
+};
+
+/// Named arguments: {{"n", 5}, {"columns", "x"}}.
+using Arguments = Literal::Dict;
+
+}  // namespace muster

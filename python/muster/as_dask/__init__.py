@@ -1,0 +1,144 @@
+"""Programs written for Dask run on muster: ``python -m muster.as_dask script.py``, or `install()` in a running interpreter.
+
+After it `dask`, `dask.dataframe`, `dask.config` and `dask.diagnostics` are muster. Every other public name of Dask can be imported and raises
+NotImplementedError on use. Real Dask in the same environment stays what it is for every other process.
+"""
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import sys
+import types
+
+# Public names of Dask's collections (Dask's API reference); those that muster has not yet raise NotImplementedError.
+FRAME_NAMES = frozenset(
+    "abs add align all any apply applymap append assign astype axes bfill clear_divisions clip columns combine combine_first copy corr count cov cummax cummin cumprod "
+    "cumsum dask describe diff div divide divisions dot drop_duplicates dropna enforce_runtime_divisions eq eval explode ffill fillna floordiv from_dict ge "
+    "groupby gt idxmax idxmin iloc info isin isna isnull items iterrows itertuples join kurtosis kurt known_divisions le loc lt map map_overlap mask max mean "
+    "median median_approximate melt memory_usage memory_usage_per_partition merge min mod mode mul nbytes ne notnull nunique nunique_approx pivot_table pop pow prod product quantile query "
+    "radd random_split rdiv reduction rename_axis repartition replace resample reset_index rfloordiv rmod rmul rolling round rpow rsub rtruediv "
+    "sample sem set_index shift shuffle skew sort_values squeeze std sub sum to_backend to_bag to_csv to_dask_array to_delayed to_hdf to_html to_json "
+    "to_legacy_dataframe to_orc to_parquet to_records to_sql to_string to_timestamp truediv values var where add_prefix add_suffix".split()
+)
+SERIES_NAMES = (FRAME_NAMES - {"columns", "applymap", "melt", "merge", "join", "iterrows", "itertuples", "pivot_table", "set_index", "query", "eval"}) | frozenset(
+    "autocorr between cat case_when str unique value_counts is_monotonic_increasing is_monotonic_decreasing to_frame".split()
+)
+DATETIME_NAMES = frozenset(
+    "ceil day_name floor isocalendar month_name normalize round strftime to_period to_pydatetime to_pytimedelta to_timestamp total_seconds tz_convert tz_localize "
+    "components date day_of_year dayofyear days days_in_month daysinmonth end_time freq is_leap_year is_month_end is_month_start is_quarter_end is_quarter_start "
+    "is_year_end is_year_start microsecond microseconds minute nanosecond nanoseconds quarter qyear second seconds start_time time timetz tz week weekofyear".split()
+)
+DATAFRAME_NAMES = frozenset(
+    "Aggregation concat from_array from_dask_array from_delayed from_graph from_map get_collection_type get_dummies isna map_overlap melt merge merge_asof "
+    "pivot_table read_fwf read_hdf read_json read_orc read_parquet read_sql read_sql_query read_sql_table repartition to_bag to_csv to_datetime to_hdf to_json "
+    "to_numeric to_orc to_parquet to_records to_sql to_timedelta assert_eq".split()
+)
+
+_REAL = {
+    "dask": "muster",
+    "dask.dataframe": "muster.dataframe",
+    "dask.config": "muster.config",
+    "dask.diagnostics": "muster.diagnostics",
+}
+_ROOTS = ("dask", "distributed", "dask_ml", "dask_sql")
+_OBJECTS = {"dask": ("delayed",)}  # names that are a module and an object: the attribute stays the object
+
+
+class _Later:
+    """Stands for a public name of Dask that muster does not have yet: it can be imported and passed around; using it raises."""
+
+    def __init__(self, name):
+        self.__name__ = self.__qualname__ = name.rsplit(".", 1)[-1]
+        self._full = name
+
+    def _raise(self, *args, **kwargs):
+        raise NotImplementedError(f"{self._full} is not there yet in muster")
+
+    __call__ = __enter__ = __iter__ = __getitem__ = _raise
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        self._raise()
+
+    def __mro_entries__(self, bases):
+        self._raise()
+
+    def __repr__(self):
+        return f"<{self._full}: not there yet in muster>"
+
+
+class _Module(types.ModuleType):
+    """A module of Dask: muster's names where it has them, stand-ins for the others."""
+
+    def __init__(self, name, real=None):
+        super().__init__(name, doc=f"{name} on muster.")
+        self.__dict__["_real"] = importlib.import_module(real) if real else None
+        self.__path__ = []
+
+    def __getattr__(self, name):
+        real = self.__dict__["_real"]
+        if name.startswith("__") and not (real is not None and name == "__version__"):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        full = f"{self.__name__}.{name}"
+        if real is not None:
+            try:
+                return getattr(real, name)
+            except (AttributeError, NotImplementedError):
+                pass
+        if full in sys.modules:
+            return sys.modules[full]
+        value = _Later(full)
+        self.__dict__[name] = value
+        return value
+
+    def __dir__(self):
+        return dir(self.__dict__["_real"]) if self.__dict__["_real"] else []
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds dask, distributed, dask_ml, dask_sql and all their submodules."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in _ROOTS:
+            return importlib.machinery.ModuleSpec(name, self, is_package=True)
+        return None
+
+    def create_module(self, spec):
+        return _Module(spec.name, _REAL.get(spec.name))
+
+    def exec_module(self, module):
+        parent, _, child = module.__name__.rpartition(".")
+        if child in _OBJECTS.get(parent, ()):
+            return
+        if parent == "dask" and child == "dataframe":
+            importlib.import_module("dask.config")
+
+
+def install():
+    """Make `dask` and its companions mean muster in this interpreter.
+
+    Raises
+    ------
+    RuntimeError
+        If real Dask was imported before.
+
+    Examples
+    --------
+    >>> import muster.as_dask
+    >>> muster.as_dask.install()
+    >>> import dask.dataframe as dd
+    >>> dd.__name__
+    'dask.dataframe'
+    """
+    for root in _ROOTS:
+        module = sys.modules.get(root)
+        if module is not None and not isinstance(module, _Module):
+            raise RuntimeError(f"{root} was imported before muster.as_dask.install(); install first, or start the program with: python -m muster.as_dask script.py")
+    if not any(isinstance(f, _Finder) for f in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
+
+
+def load_ipython_extension(ipython):
+    """``%load_ext muster.as_dask``."""
+    install()

@@ -1,0 +1,183 @@
+"""Configuration: YAML files, environment variables, and `set`, as the field's other systems have it.
+
+Values are looked up by dotted keys. Files: ``/etc/muster/*.yaml``, ``~/.config/muster/*.yaml``, the folder or file in ``MUSTER_CONFIG``. Variables:
+``MUSTER_NUM_WORKERS=2`` is ``num-workers``, ``MUSTER_DATAFRAME__CONVERT_STRING=false`` is ``dataframe.convert-string``.
+"""
+
+import ast
+import contextlib
+import copy
+import os
+import threading
+
+defaults = [{"scheduler": None, "num-workers": None, "memory-limit": None, "temporary-directory": None, "dataframe": {"convert-string": None, "shuffle": {"method": None}}}]
+config = {}
+config_lock = threading.RLock()
+_missing = object()
+
+
+def canonical_name(key, config):
+    """Return the name under which `key` stands in `config`: hyphen and underscore are the same."""
+    for name in (key, str(key).replace("_", "-"), str(key).replace("-", "_")):
+        if name in config:
+            return name
+    return key
+
+
+def update(old, new, priority="new"):
+    """Merge the nested dict `new` into `old` and return `old`; with priority="old" what is there stays."""
+    for key, value in new.items():
+        name = canonical_name(key, old)
+        if isinstance(value, dict):
+            if not isinstance(old.get(name), dict):
+                old[name] = {}
+            update(old[name], value, priority)
+        elif priority == "new" or name not in old:
+            old[name] = value
+    return old
+
+
+def merge(*dicts):
+    """Return one nested dict of all; later ones win."""
+    out = {}
+    for d in dicts:
+        update(out, copy.deepcopy(d))
+    return out
+
+
+def _read_yaml(path):
+    import yaml
+
+    with open(path) as file:
+        data = yaml.safe_load(file)
+    if data is not None and not isinstance(data, dict):
+        raise ValueError(f"config file {path!r} must hold a mapping, holds {type(data).__name__}")
+    return data or {}
+
+
+def collect_yaml(paths):
+    """Return the contents of the YAML files in these files and folders, in order."""
+    found = []
+    for path in paths:
+        if os.path.isdir(path):
+            with contextlib.suppress(PermissionError):
+                found += [os.path.join(path, name) for name in sorted(os.listdir(path)) if name.endswith((".yaml", ".yml", ".json"))]
+        elif os.path.isfile(path):
+            found.append(path)
+    return [_read_yaml(path) for path in found]
+
+
+def interpret_value(value):
+    """Return the Python literal a text is, else the text."""
+    try:
+        return ast.literal_eval(value)
+    except (SyntaxError, ValueError):
+        return {"true": True, "false": False, "none": None, "null": None}.get(value.lower(), value)
+
+
+def collect_env(env=None):
+    """Return the nested dict that MUSTER_ variables stand for."""
+    out = {}
+    for name, value in (os.environ if env is None else env).items():
+        if name.startswith("MUSTER_") and name not in ("MUSTER_CONFIG", "MUSTER_LOG"):
+            _assign([part.lower().replace("_", "-") for part in name[7:].split("__")], interpret_value(value), out)
+    return out
+
+
+def collect(paths=None, env=None):
+    """Return the configuration of files and environment."""
+    if paths is None:
+        paths = ["/etc/muster", os.path.expanduser("~/.config/muster"), *([os.environ["MUSTER_CONFIG"]] if "MUSTER_CONFIG" in os.environ else [])]
+    return merge(*collect_yaml(paths), collect_env(env))
+
+
+def refresh(config=None, defaults=defaults, **kwargs):
+    """Read files and environment again; values set in the program are forgotten."""
+    config = globals()["config"] if config is None else config
+    config.clear()
+    for default in defaults:
+        update(config, copy.deepcopy(default), "old")
+    update(config, collect(**kwargs))
+
+
+def update_defaults(new, config=None, defaults=defaults):
+    """Add defaults, for libraries built on muster."""
+    defaults.append(new)
+    update(globals()["config"] if config is None else config, new, "old")
+
+
+def get(key, default=_missing, config=None, override_with=None):
+    """Return the value under a dotted key.
+
+    Raises
+    ------
+    KeyError
+        If it is not there and no default is given.
+
+    Examples
+    --------
+    >>> import muster
+    >>> with muster.config.set({"num-workers": 2}):
+    ...     muster.config.get("num_workers")
+    2
+    """
+    if override_with is not None:
+        return override_with
+    result = globals()["config"] if config is None else config
+    for part in key.split("."):
+        try:
+            result = result[canonical_name(part, result)]
+        except (TypeError, IndexError, KeyError):
+            if default is _missing:
+                raise KeyError(f"config has no {key!r}") from None
+            return default
+    return result
+
+
+def _assign(keys, value, config):
+    for key in keys[:-1]:
+        key = canonical_name(key, config)
+        if not isinstance(config.get(key), dict):
+            config[key] = {}
+        config = config[key]
+    config[canonical_name(keys[-1], config)] = value
+
+
+class set:
+    """Set values, for good or inside a `with` block.
+
+    Parameters
+    ----------
+    arg : dict, optional
+        Values by dotted key.
+    **kwargs
+        Values by key; ``__`` stands for a dot.
+
+    Examples
+    --------
+    >>> import muster
+    >>> with muster.config.set(scheduler="synchronous"):
+    ...     muster.config.get("scheduler")
+    'synchronous'
+    """
+
+    def __init__(self, arg=None, config=None, lock=config_lock, **kwargs):
+        self.config = globals()["config"] if config is None else config
+        self.lock = lock
+        values = dict(arg or {})
+        values.update({key.replace("__", "."): value for key, value in kwargs.items()})
+        with self.lock:
+            self.before = copy.deepcopy({k: v for k, v in self.config.items() if isinstance(v, dict)}) | {k: v for k, v in self.config.items() if not isinstance(v, dict)}
+            for key, value in values.items():
+                _assign(key.split("."), value, self.config)
+
+    def __enter__(self):
+        return self.config
+
+    def __exit__(self, *exc):
+        with self.lock:
+            self.config.clear()
+            self.config.update(self.before)
+
+
+refresh()

@@ -1,0 +1,27 @@
+"""pandas-like DataFrames in partitions.
+
+Examples
+--------
+>>> import pandas as pd
+>>> import muster.dataframe as dd
+>>> df = dd.from_pandas(pd.DataFrame({"k": ["a", "b", "a"], "x": [1, 2, 3]}), npartitions=2)
+>>> df.groupby("k").x.sum().compute()
+k
+a    4
+b    2
+Name: x, dtype: int64
+"""
+
+from muster._run import compute
+from muster.dataframe._collection import DataFrame, Index, Scalar, Series, map_partitions
+from muster.dataframe._io import from_dict, from_pandas, read_csv, read_table
+
+__all__ = ["DataFrame", "Index", "Scalar", "Series", "compute", "from_dict", "from_pandas", "map_partitions", "read_csv", "read_table"]
+
+
+def __getattr__(name):
+    from muster.as_dask import DATAFRAME_NAMES
+
+    if name in DATAFRAME_NAMES:
+        raise NotImplementedError(f"muster.dataframe.{name} is not there yet")
+    raise AttributeError(f"module 'muster.dataframe' has no attribute {name!r}")

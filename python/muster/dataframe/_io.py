@@ -1,0 +1,207 @@
+"""Collections from files and from memory."""
+
+import os
+
+from muster import _core
+from muster._call import plain
+from muster._run import parse_bytes
+from muster.dataframe._collection import new_collection
+
+_REFUSED = {
+    "index_col": "Keywords 'index' and 'index_col' not supported, except for 'index_col=False'. Use dd.read_csv(...).set_index('my-index') instead",
+    "index": "Keywords 'index' and 'index_col' not supported, except for 'index_col=False'. Use dd.read_csv(...).set_index('my-index') instead",
+    "nrows": "The 'nrows' keyword is not supported by `dd.read_csv`. To achieve the same behavior, it's recommended to use `dd.read_csv(...).head(n=nrows)`",
+    "iterator": "read_csv: iterator is not supported; the collection is lazy already",
+    "chunksize": "read_csv: chunksize is not supported; the collection is in partitions already, see blocksize",
+}
+_KNOWN = frozenset(
+    "sep delimiter header names usecols dtype true_values false_values skiprows na_values keep_default_na na_filter parse_dates date_format "
+    "compression thousands decimal quotechar quoting doublequote escapechar comment encoding on_bad_lines delim_whitespace skipinitialspace skip_blank_lines".split()
+)
+_IGNORED = frozenset("engine low_memory memory_map float_precision cache_dates encoding_errors dialect verbose converters_none dtype_backend infer_datetime_format keep_date_col lineterminator".split())
+
+
+def read_csv(
+    urlpath,
+    blocksize="default",
+    lineterminator=None,
+    compression="infer",
+    sample=256000,
+    sample_rows=10,
+    enforce=False,
+    assume_missing=False,
+    storage_options=None,
+    include_path_column=False,
+    **kwargs,
+):
+    """Return the rows of CSV files as a lazy DataFrame.
+
+    Nothing is read but a sample of the first, the middle and the last file, for labels and dtypes. An integer or bool column in which a missing value
+    turns up becomes float64 or object, one with a value its dtype cannot hold a wider dtype, as pandas decides for the whole column.
+
+    Parameters
+    ----------
+    urlpath : str, path or list of these
+        File, glob, directory, or URL that fsspec reaches.
+    blocksize : int, str or None, default "default"
+        Bytes of a partition. Default: memory / cores / 10, at most 64 MB. None: a partition a file, as compressed files always are.
+    compression : str or None, default "infer"
+        "gzip", "bz2", "xz", "zstd", None; "infer" goes by the file's ending.
+    sample, sample_rows, enforce
+        Accepted; at least 64 KB of three files are sampled.
+    assume_missing : bool, default False
+        Integer columns not named in `dtype` are float64.
+    storage_options : dict, optional
+        For fsspec.
+    include_path_column : bool or str, default False
+        Add a column with the file's path, "path" or that name.
+    **kwargs
+        As pandas.read_csv: sep, delimiter, header, names, usecols, dtype, true_values, false_values, skiprows (an integer, or lines around the header),
+        na_values, keep_default_na, na_filter, parse_dates (True, list, list of lists, dict of lists), date_format, thousands, decimal, quotechar, quoting,
+        doublequote, escapechar, comment, encoding, on_bad_lines ("error", "warn", "skip"), skipinitialspace, skip_blank_lines.
+
+    Returns
+    -------
+    DataFrame
+        Rows are numbered within each file, as pandas.concat of the files does.
+
+    Raises
+    ------
+    FileNotFoundError
+        At the call: no file matches.
+    ValueError
+        At the call: an argument makes no sense or names an unknown column. At compute: a value does not fit a dtype that was asked for, a row has too many
+        fields (pandas.errors.ParserError), a quote is not closed, bytes are not of the encoding, a file has another header.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import muster.dataframe as dd
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "a.csv")
+    ...     _ = open(path, "w").write("k,x\\na,1\\nb,2\\n")
+    ...     dd.read_csv(path).compute()
+       k  x
+    0  a  1
+    1  b  2
+    """
+    for name, why in _REFUSED.items():
+        if name in kwargs and kwargs[name] is not None and not (name == "index_col" and kwargs[name] is False):
+            raise ValueError(why)
+        kwargs.pop(name, None)
+    converters = kwargs.pop("converters", None)
+    if converters:
+        raise NotImplementedError("read_csv: converters; use map_partitions on the columns")
+    unknown = [k for k in kwargs if k not in _KNOWN and k not in _IGNORED]
+    if unknown:
+        raise TypeError(f"read_csv() got an unexpected keyword argument {unknown[0]!r}")
+    if lineterminator not in (None, "\n", "\r\n"):
+        raise NotImplementedError(f"read_csv: lineterminator={lineterminator!r}; lines end with \\n, \\r\\n or \\r")
+    paths = [os.fspath(p) for p in (urlpath if isinstance(urlpath, (list, tuple, set)) else [urlpath])]
+    token = ""
+    if any("://" in p for p in paths) or kwargs.get("encoding"):
+        from muster import _files
+
+        token = _files.options_token(storage_options)
+    args = {k: v for k, v in kwargs.items() if k in _KNOWN}
+    args.setdefault("header", "infer")
+    if callable(args.get("usecols")):
+        raise NotImplementedError("read_csv: usecols as a function; give a list")
+    if callable(args.get("skiprows")):
+        raise NotImplementedError("read_csv: skiprows as a function; give a number or a list of lines")
+    if callable(args.get("on_bad_lines")):
+        raise NotImplementedError("read_csv: on_bad_lines as a function; give 'error', 'warn' or 'skip'")
+    if args.get("usecols") is not None:
+        args["usecols"] = list(args["usecols"])
+    if isinstance(args.get("dtype"), dict):
+        args["dtype"] = {k: _dtype_text(v) for k, v in args["dtype"].items()}
+    elif args.get("dtype") is not None:
+        args["dtype"] = _dtype_text(args["dtype"])
+    if args.get("na_values") is not None and not isinstance(args["na_values"], (list, dict)):
+        args["na_values"] = list(args["na_values"]) if isinstance(args["na_values"], (set, tuple)) else [args["na_values"]]
+    args.update(
+        urlpath=paths,
+        blocksize=blocksize if blocksize in ("default", None) else parse_bytes(blocksize),
+        compression=compression,
+        assume_missing=bool(assume_missing),
+        storage_options=token,
+        include_path_column=include_path_column,
+    )
+    if isinstance(args["blocksize"], int) and args["blocksize"] < 1:
+        raise ValueError(f"read_csv: blocksize must be at least 1 byte, got {blocksize!r}")
+    return new_collection(_core.read_csv({k: plain(v) for k, v in args.items()}))
+
+
+def read_table(urlpath, sep="\t", **kwargs):
+    """Return the rows of files with fields between tabs as a lazy DataFrame; see `read_csv`."""
+    return read_csv(urlpath, sep=sep, **kwargs)
+
+
+def _dtype_text(dtype):
+    if isinstance(dtype, str):
+        return dtype
+    if isinstance(dtype, type) and dtype in (int, float, str, bool, object):
+        return dtype.__name__
+    import numpy as np
+
+    try:
+        return np.dtype(dtype).name
+    except TypeError:
+        return str(dtype)
+
+
+def from_pandas(data, npartitions=None, chunksize=None, sort=True):
+    """Return a pandas DataFrame or Series as a lazy collection. The data is not copied where the engine can read it in place.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame or pandas.Series
+    npartitions : int, optional
+        Partitions to make, at most; default 1.
+    chunksize : int, optional
+        Rows of a partition, instead of npartitions.
+    sort : bool, default True
+        Sort by index first.
+
+    Raises
+    ------
+    TypeError
+        If data is no pandas object.
+    ValueError
+        If both or neither of npartitions and chunksize make sense.
+    """
+    import pandas as pd
+
+    from muster import _pandas
+
+    if not isinstance(data, (pd.DataFrame, pd.Series)):
+        raise TypeError(f"Input must be a pandas DataFrame or Series, got {type(data).__name__}")
+    if npartitions is not None and chunksize is not None:
+        raise ValueError("Exactly one of npartitions and chunksize must be specified.")
+    if npartitions is not None and not isinstance(npartitions, int):
+        raise TypeError("Please provide npartitions as an int, or possibly as None if you specify chunksize.")
+    if chunksize is not None and not isinstance(chunksize, int):
+        raise TypeError("Please provide chunksize as an int, or possibly as None if you specify npartitions.")
+    if sort and not data.index.is_monotonic_increasing:
+        data = data.sort_index(kind="stable", ascending=True)
+    rows = len(data)
+    size = chunksize or max(1, -(-rows // (npartitions or 1)))
+    cuts = [*range(0, rows, size), rows] if rows else [0, 0]
+    return new_collection(_pandas.from_pandas(data, cuts))
+
+
+def from_dict(data, npartitions, orient="columns", dtype=None, columns=None, constructor=None):
+    """Return a dict of columns as a lazy DataFrame.
+
+    Parameters
+    ----------
+    data : dict
+        Lists or arrays by label; with orient="index" rows by index value.
+    npartitions : int
+        Partitions to make, at most.
+    orient, dtype, columns
+        As pandas.DataFrame.from_dict.
+    """
+    import pandas as pd
+
+    return from_pandas(pd.DataFrame.from_dict(data, orient=orient, dtype=dtype, columns=columns), npartitions=npartitions)

@@ -1,0 +1,69 @@
+"""What a notebook shows of a collection: its structure, no data."""
+
+import html
+
+
+def _dtypes(expr):
+    return [name for _, name, _ in expr.columns]
+
+
+def _division_index(collection):
+    import pandas as pd
+
+    n = collection.npartitions
+    return pd.Index([""] * (n + 1 if n < 4 else 5), name=f"npartitions={n}")
+
+
+def frame_table(df):
+    """Return the pandas DataFrame of dtypes that stands for a DataFrame."""
+    import pandas as pd
+
+    index = _division_index(df)
+    rows = [_dtypes(df._expr)] + [["..."] * len(df._expr.columns)] * (len(index) - 1)
+    table = pd.DataFrame(rows, index=index)
+    table.columns = df.columns
+    return table
+
+
+def series_table(s):
+    """Return the pandas Series of dtypes that stands for a Series."""
+    import pandas as pd
+
+    index = _division_index(s)
+    return pd.Series([_dtypes(s._expr)[0] if s._expr.columns else "float64"] + ["..."] * (len(index) - 1), index=index, name=s.name)
+
+
+def _size(expr):
+    seen, stack = set(), [expr]
+    while stack:
+        node = stack.pop()
+        if node.id not in seen:
+            seen.add(node.id)
+            stack += node.inputs
+    return len(seen)
+
+
+def _footer(collection):
+    n = _size(collection._expr)
+    return f"muster Name: {collection._expr.op}, {n} expression{'s' if n != 1 else ''}"
+
+
+def frame_text(df):
+    return f"muster DataFrame Structure:\n{frame_table(df).to_string(max_rows=5)}\n{_footer(df)}"
+
+
+def series_text(s):
+    body = series_table(s).to_string(max_rows=5)
+    return f"muster Series Structure:\n{body}\n{_footer(s)}"
+
+
+def index_text(i):
+    return f"muster Index Structure:\nnpartitions={i.npartitions}\n    {i.dtype}\n{_footer(i)}"
+
+
+def frame_html(df):
+    return f"<div><strong>muster DataFrame Structure:</strong></div>\n{frame_table(df).to_html(max_rows=5, notebook=True)}\n<div>{html.escape(_footer(df))}</div>"
+
+
+def series_html(s):
+    return f"<div><strong>muster Series Structure:</strong></div>\n{series_table(s).to_frame().to_html(max_rows=5, notebook=True)}\n<div>{html.escape(_footer(s))}</div>"

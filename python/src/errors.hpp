@@ -1,0 +1,8 @@
+// muster::Error as the Python exception of its kind.
+#pragma once
+
+namespace muster::python {
+
+void register_errors();
+
+}  // namespace muster::python

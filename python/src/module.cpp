@@ -1,0 +1,244 @@
+// The module muster._core: expressions, compute, and the hooks through which the engine calls Python.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/function.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "api/session.hpp"
+#include "base/error.hpp"
+#include "columns.hpp"
+#include "errors.hpp"
+#include "expr/op.hpp"
+#include "kernels/python_call.hpp"
+#include "muster/filesystem.hpp"
+#include "values.hpp"
+
+namespace muster::python {
+using namespace base;
+using namespace data;
+using expr::Expr;
+using expr::Node;
+namespace {
+
+using Exprs = std::vector<std::shared_ptr<Node>>;
+std::vector<Expr> as_exprs(const Exprs& list) { return {list.begin(), list.end()}; }
+
+const char* kind_name(Kind k) {
+  static const char* const names[] = {"frame", "series", "index", "scalar", "row"};
+  return names[static_cast<int>(k)];
+}
+Kind kind_named(const std::string& name) {
+  for (int k = 0; k < 5; ++k)
+    if (name == kind_name(static_cast<Kind>(k))) return static_cast<Kind>(k);
+  throw invalid("unknown kind ", name);
+}
+
+// tick(done, tasks, bytes) runs in the calling thread; an exception it raises (KeyboardInterrupt) stops the computation.
+struct Waiting {
+  explicit Waiting(nb::object tick_) : tick(std::move(tick_)) {}
+  nb::object tick;
+  std::exception_ptr raised;
+  std::vector<std::string> warnings;
+  api::RunOptions options(int64_t threads) {
+    return {threads, [this](const worker::Progress& p) {
+              if (raised) return true;
+              nb::gil_scoped_acquire gil;
+              try {
+                if (PyErr_CheckSignals() != 0) throw nb::python_error();
+                if (!tick.is_none()) tick(p.done, p.tasks, p.bytes);
+              } catch (...) {
+                raised = std::current_exception();
+                return true;
+              }
+              return false;
+            },
+            [this](const std::string& w) { warnings.push_back(w); }};
+  }
+};
+
+nb::dict to_python(const api::Computed& c) {
+  nb::list index, columns;
+  size_t at = 0;
+  for (const auto& f : c.schema.index) index.append(column_to_python(c.rows.columns.at(at++), f));
+  for (const auto& f : c.schema.columns) columns.append(column_to_python(c.rows.columns.at(at++), f));
+  nb::dict out;
+  out["kind"] = kind_name(c.schema.kind), out["index"] = index, out["columns"] = columns, out["rows"] = c.rows.rows;
+  out["labels_integer"] = c.schema.labels_integer;
+  nb::list partitions;
+  for (auto n : c.partition_rows) partitions.append(n);
+  out["partition_rows"] = partitions;
+  return out;
+}
+
+// Runs `work` without the GIL; what the tick raised goes before what the work threw.
+template <class F>
+auto without_gil(Waiting& waiting, F work) {
+  std::exception_ptr failed;
+  decltype(work()) result;
+  {
+    nb::gil_scoped_release release;
+    try {
+      result = work();
+    } catch (...) {
+      failed = std::current_exception();
+    }
+  }
+  if (waiting.raised) std::rethrow_exception(waiting.raised);
+  if (failed) std::rethrow_exception(failed);
+  for (const auto& w : waiting.warnings)
+    if (PyErr_WarnEx(PyExc_UserWarning, w.c_str(), 2) != 0) throw nb::python_error();
+  return result;
+}
+
+nb::list compute(const Exprs& exprs, int64_t threads, nb::object tick) {
+  Waiting waiting(std::move(tick));
+  auto options = waiting.options(threads);
+  auto list = as_exprs(exprs);
+  auto computed = without_gil(waiting, [&] { return api::compute(list, options); });
+  nb::list out;
+  for (const auto& c : computed) out.append(to_python(c));
+  return out;
+}
+
+std::vector<std::shared_ptr<const Node>> persist(const Exprs& exprs, int64_t threads, nb::object tick) {
+  Waiting waiting(std::move(tick));
+  auto options = waiting.options(threads);
+  auto list = as_exprs(exprs);
+  return without_gil(waiting, [&] { return api::persist(list, options); });
+}
+
+// Columns of the whole table, cut into partitions at these rows.
+Expr from_columns(const std::string& kind, nb::list index_fields, nb::list fields, nb::list payloads, const std::vector<int64_t>& cuts, bool labels_integer) {
+  Schema schema{kind_named(kind), fields_from_python(fields), fields_from_python(index_fields), labels_integer};
+  std::vector<Column> columns;
+  size_t at = 0;
+  for (const auto* list : {&schema.index, &schema.columns})
+    for (const auto& f : *list) columns.push_back(column_from_python(f.type, payloads[at++]));
+  std::vector<Batches> partitions;
+  for (size_t i = 0; i + 1 < cuts.size(); ++i) {
+    Batch b{cuts[i + 1] - cuts[i], {}};
+    for (const auto& c : columns) b.columns.push_back(slice(c, cuts[i], b.rows));
+    partitions.push_back({std::move(b)});
+  }
+  return api::from_partitions(std::move(partitions), schema);
+}
+
+// A user's function of a partition: muster._pandas.apply does the pandas part.
+Batches apply(Task& task, const Opaque& function, const Batches& rows, const Schema& in, const Schema& out) {
+  nb::gil_scoped_acquire gil;
+  Batch all = concatenate(rows);
+  nb::list index, columns;
+  size_t at = 0;
+  std::vector<Field> index_fields = in.index;
+  if (index_fields.empty()) index_fields.push_back({Label(), {Storage::int64}});
+  for (const std::vector<Field>* list : {static_cast<const std::vector<Field>*>(&index_fields), &in.columns})
+    for (const auto& f : *list) {
+      Column c = spread(all.columns.at(at++), all.rows);
+      if (c.storage == Storage::row_id) {  // numbered from 0 in each partition
+        Writable local(Storage::int64, c.length);
+        for (int64_t i = 0; i < c.length; ++i) local.as<int64_t>()[i] = c.as<int64_t>()[i] & 0xFFFFFFFF;
+        c = std::move(local).finish();
+      }
+      (list == &in.columns ? columns : index).append(column_to_python(c, f));
+    }
+  nb::object payloads = nb::module_::import_("muster._pandas").attr("apply")(object_of(function), kind_name(in.kind), index, columns, all.rows, kind_name(out.kind), fields_to_python(out.index), fields_to_python(out.columns), task.partition());
+  Batch result{nb::cast<int64_t>(payloads[0]), {}};
+  at = 0;
+  for (const auto* list : {&out.index, &out.columns})
+    for (const auto& f : *list) result.columns.push_back(column_from_python(f.type, payloads[1][at++]));
+  return {std::move(result)};
+}
+
+void set_filesystem_hooks(nb::object list, nb::object read, nb::object to_utf8) {
+  auto held = [](nb::object o) { return opaque_of(std::move(o), ""); };
+  FileSystem f;
+  f.list = [list = held(list)](const std::string& url, const std::string& options) {
+    nb::gil_scoped_acquire gil;
+    std::vector<FileInfo> out;
+    for (nb::handle item : object_of(*list)(url, options)) out.push_back({nb::cast<std::string>(item[0]), nb::cast<int64_t>(item[1]), nb::cast<int64_t>(item[2])});
+    return out;
+  };
+  f.read = [read = held(read)](const std::string& url, const std::string& options, int64_t offset, char* to, int64_t size) -> int64_t {
+    nb::gil_scoped_acquire gil;
+    auto bytes = nb::cast<nb::bytes>(object_of(*read)(url, options, offset, size));
+    const auto n = std::min<int64_t>(size, static_cast<int64_t>(bytes.size()));
+    std::memcpy(to, bytes.c_str(), static_cast<size_t>(n));
+    return n;
+  };
+  f.to_utf8 = [turn = held(to_utf8)](const std::string& text, const std::string& encoding) {
+    nb::gil_scoped_acquire gil;
+    auto bytes = nb::cast<nb::bytes>(object_of(*turn)(nb::bytes(text.data(), text.size()), encoding));
+    return std::string(bytes.c_str(), bytes.size());
+  };
+  set_filesystem(std::move(f));
+}
+}  // namespace
+}  // namespace muster::python
+
+NB_MODULE(_core, m) {
+  using namespace muster;
+  using namespace muster::python;
+  using muster::data::DType, muster::data::Storage, muster::data::code, muster::data::dtype_named;
+  nb::set_leak_warnings(false);  // expressions may live as long as the interpreter
+  register_errors();
+  api::start();
+  kernels::set_python_apply(apply);
+
+  nb::class_<base::Moment>(m, "Moment").def(nb::init<int64_t>(), nb::arg("ns")).def_ro("ns", &base::Moment::ns);
+  nb::class_<base::Opaque>(m, "Object").def_ro("token", &base::Opaque::token).def_prop_ro("value", [](const base::Opaque& o) { return object_of(o); });
+  m.def("object", [](nb::object o, std::string token) { return std::const_pointer_cast<base::Opaque>(opaque_of(std::move(o), std::move(token))); });
+
+  nb::class_<Node>(m, "Expr")
+      .def_prop_ro("op", [](const Node& n) { return n.op->name; })
+      .def_prop_ro("name", &Node::name)
+      .def_prop_ro("id", [](const Node& n) { return n.id.hex(); })
+      .def_prop_ro("rows", [](const Node& n) { return n.rows.hex(); })
+      .def_prop_ro("kind", [](const Node& n) { return kind_name(n.schema.kind); })
+      .def_prop_ro("npartitions", [](const Node& n) { return n.npartitions; })
+      .def_prop_ro("columns", [](const Node& n) { return fields_to_python(n.schema.columns); })
+      .def_prop_ro("index", [](const Node& n) { return fields_to_python(n.schema.index); })
+      .def_prop_ro("labels_integer", [](const Node& n) { return n.schema.labels_integer; })
+      .def_prop_ro("inputs", [](const Node& n) { return Exprs([&] { Exprs out; for (const auto& i : n.inputs) out.push_back(std::const_pointer_cast<Node>(i)); return out; }()); });
+
+  auto mutable_node = [](expr::Expr e) { return std::const_pointer_cast<Node>(e); };
+  m.def("call", [mutable_node](const std::string& op, const Exprs& inputs, nb::dict args) {
+    std::vector<expr::Expr> all(inputs.begin(), inputs.end());
+    auto value = to_value(args, all);
+    return mutable_node(api::call(op, value, all));
+  });
+  m.def("read_csv", [mutable_node](nb::dict args) {
+    auto value = to_value(args);
+    expr::Expr e;
+    {
+      nb::gil_scoped_release release;
+      e = api::read_csv(value);
+    }
+    return mutable_node(e);
+  });
+  m.def("from_columns", [mutable_node](const std::string& kind, nb::list index, nb::list fields, nb::list payloads, const std::vector<int64_t>& cuts, bool labels_integer) {
+    return mutable_node(from_columns(kind, index, fields, payloads, cuts, labels_integer));
+  });
+  m.def("compute", &compute, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none());
+  m.def("persist", [](const Exprs& exprs, int64_t threads, nb::object tick) {
+    Exprs out;
+    for (auto& e : persist(exprs, threads, std::move(tick))) out.push_back(std::const_pointer_cast<Node>(e));
+    return out;
+  }, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none());
+  m.def("dtype_code", [](const std::string& name) { return code(name == "object" ? DType{Storage::object} : dtype_named(name)); });
+  m.def("explain", [](const Exprs& exprs) { return api::explain(as_exprs(exprs)); });
+  m.def("plan_digest", [](std::shared_ptr<Node> e) { return api::plan_digest(e); });
+  m.def("to_dot", [](const Exprs& exprs, bool optimized) { return api::to_dot(as_exprs(exprs), optimized); });
+  m.def("encode", [](const Exprs& exprs) { auto b = expr::encode(as_exprs(exprs)); return nb::bytes(b.data(), b.size()); });
+  m.def("decode", [](nb::bytes bytes) {
+    Exprs out;
+    for (auto& e : expr::decode({bytes.c_str(), bytes.size()}, nullptr)) out.push_back(std::const_pointer_cast<Node>(e));
+    return out;
+  });
+  m.def("set_filesystem", &set_filesystem_hooks);
+  m.def("set_memory_limit", &api::set_memory_limit);
+  m.def("cpu_count", &api::cpu_count);
+  m.def("stop", [] { nb::gil_scoped_release release; api::stop(); });
+  m.def("hash", [](nb::bytes bytes) { return base::hash_bytes({bytes.c_str(), bytes.size()}).hex(); });
+}

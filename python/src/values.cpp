@@ -1,0 +1,88 @@
+#include "values.hpp"
+
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+
+#include "base/error.hpp"
+
+namespace muster::python {
+using namespace base;
+
+std::shared_ptr<const Opaque> opaque_of(nb::object object, std::string token) {
+  PyObject* raw = object.release().ptr();
+  // The last owner may be any thread, also after the interpreter is gone.
+  std::shared_ptr<void> held(raw, [](void* p) {
+    if (!Py_IsInitialized()) return;
+    nb::gil_scoped_acquire gil;
+    Py_DECREF(static_cast<PyObject*>(p));
+  });
+  return std::make_shared<const Opaque>(Opaque{std::move(token), std::move(held)});
+}
+
+nb::object object_of(const Opaque& opaque) { return nb::borrow(static_cast<PyObject*>(opaque.object.get())); }
+
+Value to_value(nb::handle o, std::vector<expr::Expr>& inputs) {
+  if (o.is_none()) return {};
+  if (PyBool_Check(o.ptr())) return o.ptr() == Py_True;
+  if (PyLong_Check(o.ptr())) {
+    int overflow = 0;
+    long long i = PyLong_AsLongLongAndOverflow(o.ptr(), &overflow);
+    if (overflow) return PyLong_AsDouble(o.ptr());
+    return static_cast<int64_t>(i);
+  }
+  if (PyFloat_Check(o.ptr())) return PyFloat_AsDouble(o.ptr());
+  if (PyUnicode_Check(o.ptr())) {
+    Py_ssize_t size;
+    const char* text = PyUnicode_AsUTF8AndSize(o.ptr(), &size);
+    if (!text) throw nb::python_error();
+    return std::string(text, static_cast<size_t>(size));
+  }
+  if (PyList_Check(o.ptr()) || PyTuple_Check(o.ptr())) {
+    List list;
+    for (nb::handle item : o) list.push_back(to_value(item, inputs));
+    return list;
+  }
+  if (PyDict_Check(o.ptr())) {
+    Dict dict;
+    for (auto [k, v] : nb::borrow<nb::dict>(o)) {
+      auto key = to_value(k, inputs);
+      dict.emplace_back(std::move(key), to_value(v, inputs));
+    }
+    return dict;
+  }
+  if (nb::isinstance<Moment>(o)) return nb::cast<Moment>(o);
+  if (nb::isinstance<Opaque>(o)) return std::shared_ptr<const Opaque>(nb::cast<std::shared_ptr<Opaque>>(o));
+  if (nb::isinstance<expr::Node>(o)) {
+    auto e = nb::cast<std::shared_ptr<expr::Node>>(o);
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if (inputs[i]->id == e->id) return InputRef{static_cast<int64_t>(i)};
+    inputs.push_back(e);
+    return InputRef{static_cast<int64_t>(inputs.size()) - 1};
+  }
+  throw type_error("an argument of type ", nb::cast<std::string>(nb::str(o.type().attr("__name__"))), " is not understood: ", nb::cast<std::string>(nb::repr(o)).substr(0, 100));
+}
+
+Value to_value(nb::handle object) {
+  std::vector<expr::Expr> none;
+  Value v = to_value(object, none);
+  if (!none.empty()) throw type_error("a lazy object is not allowed here; compute it first");
+  return v;
+}
+
+nb::object from_value(const Value& v) {
+  if (v.is_none()) return nb::none();
+  if (v.is_bool()) return nb::bool_(v.boolean());
+  if (v.is_integer()) return nb::int_(v.integer());
+  if (v.is_float()) return nb::float_(v.number());
+  if (v.is_string()) return nb::str(v.string().c_str(), v.string().size());
+  if (v.is_moment()) return nb::cast(v.moment());
+  if (v.is_opaque()) return object_of(*v.opaque());
+  if (v.is_list()) {
+    nb::list items;
+    for (const auto& x : v.list()) items.append(from_value(x));
+    return nb::tuple(items);
+  }
+  throw internal("no Python object for ", v.repr());
+}
+
+}  // namespace muster::python

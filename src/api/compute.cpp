@@ -1,0 +1,339 @@
+#include <algorithm>
+#include <atomic>
+#include <map>
+
+#include "api/session.hpp"
+#include "base/error.hpp"
+#include "data/dispatch.hpp"
+#include "expr/op.hpp"
+#include "kernels/memory.hpp"
+#include "plan/plan.hpp"
+#include "worker/store.hpp"
+
+namespace muster::api {
+using namespace base;
+using namespace data;
+using expr::kRowIds;
+using plan::Root;
+using worker::TaskResult;
+namespace {
+
+// What the sources of a run said: reports by source and partition.
+using Reports = std::map<Hash128, std::map<int64_t, Report>>;
+
+struct Run {
+  std::vector<Expr> expressions;  // as they were planned in the end
+  plan::Plan plan;
+  plan::Expanded expanded;
+  std::shared_ptr<worker::Job> job;
+  Reports reports;
+};
+
+Expr refreshed(Expr e) {
+  for (const auto& node : expr::topological({e})) {
+    if (!node->op->refresh) continue;
+    auto args = node->op->refresh(expr::Call(*node->op, node->args, node->inputs));
+    if (!(args == node->args)) e = expr::substitute(e, node, expr::make(*node->op, args, node->inputs));
+  }
+  return e;
+}
+
+// What has to change in a source before the run can be trusted.
+struct Revision {
+  std::map<int64_t, DType> wider;
+  std::vector<std::pair<int64_t, int64_t>> begins;
+  bool empty() const { return wider.empty() && begins.empty(); }
+};
+
+DType wider_of(DType a, DType b) {
+  if (a.is_text() || b.is_text()) return {Storage::text};
+  return b;
+}
+
+// Goes through a source's partitions in order: each must begin where the one before ended. Reports behind a wrong guess are not believed.
+void review(const std::vector<TaskResult>& results, const graph::Range& range, const std::vector<int64_t>& files, Revision& revision, std::exception_ptr& error) {
+  int64_t before_end = -1, before = -2;
+  bool trusted = true;
+  for (size_t i = 0; i < results.size(); ++i) {
+    const TaskResult& r = results[i];
+    const int64_t partition = range.partition.empty() ? static_cast<int64_t>(i) : range.partition[i];
+    const bool first = std::binary_search(files.begin(), files.end(), partition);
+    if (first) trusted = true;
+    if (!r.ran) {
+      before = -2;
+      continue;
+    }
+    if (!first && before == partition - 1 && before_end >= 0 && r.report.begin >= 0 && r.report.begin != before_end) {
+      revision.begins.emplace_back(partition, before_end);
+      trusted = false;
+    }
+    if (trusted && r.error && !error) error = r.error;
+    if (trusted)
+      for (auto [column, type] : r.report.wider) {
+        auto [known, fresh] = revision.wider.try_emplace(column, type);
+        if (!fresh) known->second = wider_of(known->second, type);
+      }
+    before = partition, before_end = r.report.end;
+  }
+}
+
+bool is_cancelled(const std::exception_ptr& e) {
+  try {
+    std::rethrow_exception(e);
+  } catch (const Error& error) {
+    return error.kind == ErrorKind::cancelled;
+  } catch (...) {
+    return false;
+  }
+}
+
+// Runs until sources and plan agree.
+Run run(std::vector<Expr> expressions, const RunOptions& options) {
+  for (auto& e : expressions) e = refreshed(e);
+  for (int attempt = 0;; ++attempt) {
+    Run r;
+    r.expressions = expressions;
+    r.plan = plan::lower(expressions);
+    plan::optimize(r.plan);
+    r.expanded = plan::expand(r.plan);
+    auto graph = std::make_shared<const graph::Graph>(r.expanded.graph);
+    r.job = worker::run(graph, options.threads, [](int, int64_t, const TaskResult& result) { return result.error || !result.report.wider.empty(); });
+    bool stopping = false;
+    for (int waits = 0; !r.job->wait(std::chrono::milliseconds(waits < 5 ? 1 : 20)); ++waits) {
+      if (!stopping && options.tick && options.tick(r.job->progress())) stopping = true, r.job->cancel(), waits = 0;
+      if (stopping && waits > 8) break;  // a Python function that does not end: it is left behind with what it holds
+    }
+    if (stopping) throw Error(ErrorKind::cancelled, "the computation was stopped");
+    if (options.tick) options.tick(r.job->progress());
+    const auto& results = r.job->results();
+    std::exception_ptr error;
+    std::map<Hash128, std::pair<Expr, Revision>> revisions;
+    std::vector<bool> is_source(graph->ranges.size(), false);
+    for (size_t s = 0; s < r.plan.stages.size(); ++s) {
+      const auto& stage = r.plan.stages[s];
+      const int at = r.expanded.range_of_stage[s];
+      if (!stage.source || at < 0) continue;
+      is_source[static_cast<size_t>(at)] = true;
+      const auto& range = graph->ranges[static_cast<size_t>(at)];
+      const auto& op = *stage.source->op;
+      auto files = op.files ? op.files(expr::Call(op, stage.source->args, stage.source->inputs)) : std::vector<int64_t>{};
+      auto& revision = revisions[stage.source->id];
+      revision.first = stage.source;
+      review(results[static_cast<size_t>(at)], range, files, revision.second, error);
+      for (size_t i = 0; i < results[static_cast<size_t>(at)].size(); ++i) {
+        const auto& report = results[static_cast<size_t>(at)][i].report;
+        if (!results[static_cast<size_t>(at)][i].ran) continue;
+        auto& known = r.reports[stage.source->id][range.partition.empty() ? static_cast<int64_t>(i) : range.partition[i]];
+        const auto missing = known.missing;
+        if (known.rows == 0 || known.stopped_early) known = report;
+        known.missing.insert(known.missing.end(), missing.begin(), missing.end());
+        known.missing.insert(known.missing.end(), report.missing.begin(), report.missing.end());
+      }
+    }
+    bool revised = false;
+    for (auto& [id, revision] : revisions) revised |= !revision.second.empty();
+    if (!error && !revised)
+      for (size_t range = 0; range < results.size() && !error; ++range)
+        if (!is_source[range])
+          for (const auto& t : results[range])
+            if (t.error && !is_cancelled(t.error)) {
+              error = t.error;
+              break;
+            }
+    if (error) std::rethrow_exception(error);
+    if (!revised) {
+      if (options.warn)
+        for (const auto& range : results)
+          for (const auto& t : range)
+            for (const auto& w : t.report.warnings) options.warn(w);
+      return r;
+    }
+    if (attempt > 1000) throw internal("a source changes with every reading; is a file being written?");
+    for (auto& [id, revision] : revisions) {
+      if (revision.second.empty()) continue;
+      const auto& node = revision.first;
+      const auto args = node->op->revise(expr::Call(*node->op, node->args, node->inputs), {revision.second.wider.begin(), revision.second.wider.end()}, revision.second.begins);
+      const auto fresh = expr::make(*node->op, args, node->inputs);
+      for (auto& e : expressions) e = expr::substitute(e, node, fresh);
+    }
+  }
+}
+
+// Row numbers of a source's partitions: within each file, the rows of the partitions in front.
+class RowNumbers {
+ public:
+  RowNumbers(Run& run, const RunOptions& options) : run_(run), options_(options) {}
+
+  Column resolve(const Column& ids, const std::set<Root>& roots) {
+    Hash128 source{};
+    for (const auto& r : roots)
+      if (r.column == kRowIds) source = r.source;
+    Writable out(Storage::int64, ids.length);
+    int64_t partition = -1, base = 0;
+    for (int64_t i = 0; i < ids.length; ++i) {
+      const int64_t id = ids.as<int64_t>()[i];
+      if (id >> 32 != partition) partition = id >> 32, base = base_of(source, partition);
+      out.as<int64_t>()[i] = base + (id & 0xFFFFFFFF);
+    }
+    return std::move(out).finish();
+  }
+
+ private:
+  int64_t base_of(const Hash128& source, int64_t partition) {
+    auto& bases = bases_[source];
+    if (auto known = bases.find(partition); known != bases.end()) return known->second;
+    Expr node;
+    for (const auto& s : run_.plan.stages)
+      if (s.source && s.source->id == source) node = s.source;
+    auto files = node->op->files(expr::Call(*node->op, node->args, node->inputs));
+    const int64_t first = *(std::upper_bound(files.begin(), files.end(), partition) - 1);
+    auto& reports = run_.reports[source];
+    List uncounted;
+    for (int64_t p = first; p < partition; ++p)
+      if (auto r = reports.find(p); r == reports.end() || r->second.stopped_early) uncounted.push_back(p);
+    if (!uncounted.empty()) {
+      Run counted = run({call("row_count", Dict{}, {call("partitions", Dict{{"partitions", uncounted}}, {node})})}, options_);
+      for (auto& [id, more] : counted.reports)
+        for (auto& [p, report] : more) reports[p] = report;
+    }
+    int64_t base = 0;
+    for (int64_t p = first; p < partition; ++p) base += reports[p].rows;
+    return bases[partition] = base;
+  }
+  Run& run_;
+  const RunOptions& options_;
+  std::map<Hash128, std::map<int64_t, int64_t>> bases_;
+};
+
+bool saw_missing(const Run& run, const std::set<Root>& roots) {
+  for (const auto& root : roots) {
+    auto source = run.reports.find(root.source);
+    if (source == run.reports.end()) continue;
+    for (const auto& [partition, report] : source->second)
+      if (std::find(report.missing.begin(), report.missing.end(), root.column) != report.missing.end()) return true;
+  }
+  return false;
+}
+
+Column as_float(const Column& c, DType from) {
+  Writable out(Storage::float64, c.length);
+  visit_fixed(from.storage, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    for (int64_t i = 0; i < c.length; ++i) out.as<double>()[i] = c.is_missing(i) ? std::numeric_limits<double>::quiet_NaN() : static_cast<double>(c.as<T>()[i]);
+  });
+  return std::move(out).finish();
+}
+
+// One field of a result: whether it gets wider, and its final dtype.
+struct Final {
+  bool wider;
+  DType from, to;
+};
+Final final_of(const Run& run, DType type, const std::set<Root>& roots) {
+  Final f{type.open && saw_missing(run, roots), type, type};
+  f.to.open = false;
+  if (f.wider && type.is_integer()) f.to = {Storage::float64};
+  return f;
+}
+
+struct Partitioned {
+  Schema schema;
+  std::vector<Batches> partitions;
+};
+
+std::vector<Partitioned> finish(Run& run, const RunOptions& options) {
+  RowNumbers numbers(run, options);
+  std::vector<Partitioned> out;
+  for (size_t e = 0; e < run.expressions.size(); ++e) {
+    const auto& result = run.plan.results[e];
+    const auto& where = run.expanded.results[e];
+    Partitioned p{run.expressions[e]->schema, {}};
+    std::vector<Final> finals;
+    const bool row_ids = p.schema.index.empty() && !result.index.empty();
+    if (row_ids) p.schema.index = {{Label(), {Storage::int64}}};
+    for (size_t i = 0; i < result.index.size(); ++i) {
+      finals.push_back(final_of(run, p.schema.index[i].type, result.index[i]));
+      p.schema.index[i].type = finals.back().to;
+    }
+    for (size_t i = 0; i < result.columns.size(); ++i) {
+      finals.push_back(final_of(run, p.schema.columns[i].type, result.columns[i]));
+      p.schema.columns[i].type = finals.back().to;
+    }
+    for (auto& task : run.job->results()[static_cast<size_t>(where.range)]) {
+      auto& batches = p.partitions.emplace_back(*task.outputs.at(static_cast<size_t>(where.output)).batches);
+      for (auto& b : batches)
+        for (size_t c = 0; c < b.columns.size(); ++c) {
+          auto& column = b.columns[c];
+          column = spread(column, b.rows);
+          if (column.storage == Storage::row_id) column = numbers.resolve(column, result.index[c]);
+          else if (finals[c].wider && finals[c].from.is_integer()) column = as_float(column, finals[c].from);
+        }
+    }
+    out.push_back(std::move(p));
+  }
+  return out;
+}
+
+Column empty_column(DType type) { return Writable(type.storage, 0).finish(); }
+
+std::atomic<int64_t> tables{0};
+}  // namespace
+
+std::vector<Computed> compute(const std::vector<Expr>& expressions, const RunOptions& options) {
+  start();
+  Run r = run(expressions, options);
+  std::vector<Computed> out;
+  for (auto& p : finish(r, options)) {
+    Computed c{p.schema, {}, {}, false};
+    Batches all;
+    for (auto& partition : p.partitions) {
+      int64_t rows = 0;
+      for (auto& b : partition) rows += b.rows, all.push_back(std::move(b));
+      c.partition_rows.push_back(rows);
+    }
+    c.rows = concatenate(all);
+    if (all.empty()) {
+      for (const auto& f : p.schema.index) c.rows.columns.push_back(empty_column(f.type));
+      for (const auto& f : p.schema.columns) c.rows.columns.push_back(empty_column(f.type));
+    }
+    out.push_back(std::move(c));
+  }
+  return out;
+}
+
+Expr from_partitions(std::vector<Batches> partitions, const Schema& schema) {
+  auto table = std::make_shared<kernels::MemoryTable>();
+  for (auto& p : partitions) {
+    int64_t rows = 0;
+    for (const auto& b : p) rows += b.rows;
+    table->rows.push_back(rows);
+    if (p.empty()) {  // a source gives at least one batch, so that columns are there
+      Batch none;
+      for (const auto* fields : {&schema.index, &schema.columns})
+        for (const auto& f : *fields) none.columns.push_back(empty_column(f.type));
+      p.push_back(std::move(none));
+    }
+  }
+  table->partitions = std::move(partitions);
+  auto fields = [](const std::vector<Field>& list) {
+    List out;
+    for (const auto& f : list) out.push_back(List{f.label, code(f.type)});
+    return out;
+  };
+  return call("from_memory", Dict{{"table", kernels::memory_value(table, concat("memory-", ++tables))}, {"kind", static_cast<int>(schema.kind)}, {"fields", fields(schema.columns)},
+                                  {"index", fields(schema.index)}, {"labels_integer", schema.labels_integer}}, {});
+}
+
+std::vector<Expr> persist(const std::vector<Expr>& expressions, const RunOptions& options) {
+  start();
+  Run r = run(expressions, options);
+  std::vector<Expr> out;
+  for (auto& p : finish(r, options)) out.push_back(from_partitions(std::move(p.partitions), p.schema));
+  return out;
+}
+
+void set_memory_limit(int64_t bytes) { worker::budget().set_limit(bytes); }
+int64_t cpu_count() { return worker::cpu_count(); }
+void stop() { worker::stop_pool(); }
+
+}  // namespace muster::api

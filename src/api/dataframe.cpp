@@ -1,0 +1,287 @@
+// Bodies of include/muster/dataframe.hpp: each method is one call of an operator by name.
+#include "muster/dataframe.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+
+#include "api/session.hpp"
+#include "api/table.hpp"
+#include "base/error.hpp"
+
+namespace muster {
+using namespace base;
+using api::call;
+using data::Kind;
+using expr::Expr;
+namespace {
+
+Value value_of(const Literal& l) {
+  return std::visit([](const auto& v) -> Value {
+    using T = std::decay_t<decltype(v)>;
+    if constexpr (std::is_same_v<T, std::monostate>) return {};
+    else if constexpr (std::is_same_v<T, Literal::List>) {
+      List out;
+      for (const auto& x : v) out.push_back(value_of(x));
+      return out;
+    } else if constexpr (std::is_same_v<T, Literal::Dict>) {
+      Dict out;
+      for (const auto& [k, x] : v) out.emplace_back(k, value_of(x));
+      return out;
+    } else return v;
+  }, l.value);
+}
+
+Value texts(const std::vector<std::string>& v) { return List(v.begin(), v.end()); }
+
+api::RunOptions run_options(const ComputeOptions& o) {
+  api::RunOptions out;
+  out.threads = o.threads > 0 ? o.threads : api::cpu_count();
+  if (o.progress) {
+    const auto start = std::chrono::steady_clock::now();
+    out.tick = [start](const worker::Progress& p) {
+      const double share = p.tasks ? static_cast<double>(p.done) / static_cast<double>(p.tasks) : 1, seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      std::fprintf(stderr, "\r[%-40.*s] | %3d%% Completed | %.2f s%s", static_cast<int>(40 * share), "########################################", static_cast<int>(100 * share), seconds, share >= 1 ? "\n" : "");
+      return false;
+    };
+  }
+  return out;
+}
+
+Table table_of(api::Computed c) { return Table(std::make_shared<const Table::Contents>(Table::Contents{std::move(c.schema), std::move(c.rows)})); }
+Table computed(const Expr& e, const ComputeOptions& o) { return table_of(std::move(api::compute({e}, run_options(o))[0])); }
+
+Expr binary(const char* op, const Expr& a, const Operand& b) {
+  if (b.expr) {
+    if (b.expr->id == a->id) return call(op, Dict{{"other", InputRef{0}}}, {a, a});
+    return call(op, Dict{{"other", InputRef{1}}}, {a, b.expr});
+  }
+  return call(op, Dict{{"other", value_of(b.literal)}}, {a});
+}
+
+Expr head(const Expr& e, int64_t n) { return call("head", Dict{{"n", n}, {"npartitions", 1}}, {e}); }
+Value reduction_args(bool numeric_only) { return Dict{{"numeric_only", numeric_only}}; }
+int64_t row_count(const Expr& e) { return value_at(api::compute({call("row_count", Dict{}, {e})}, run_options({}))[0].rows.columns[0], 0, {data::Storage::int64}).integer(); }
+
+Expr grouped(const Expr& frame, const std::vector<std::string>& keys, List aggregates, Kind kind) {
+  return call("groupby", Dict{{"by", texts(keys)}, {"aggregates", std::move(aggregates)}, {"sort", true}, {"dropna", true}, {"kind", static_cast<int>(kind)}}, {frame});
+}
+Value aggregate(const std::string& label, const std::string& column, const std::string& function) {
+  if (function == "size") return Dict{{"label", label}, {"function", function}, {"whole_rows", true}};
+  return Dict{{"label", label}, {"column", column}, {"function", function}};
+}
+}  // namespace
+
+Collection::Collection(Expr e) : expr(std::move(e)) {}
+int64_t Collection::npartitions() const { return expr->npartitions; }
+std::string Collection::explain() const { return api::explain({expr}); }
+std::string Collection::to_dot(bool optimized) const { return api::to_dot({expr}, optimized); }
+
+Scalar::Scalar(Expr e) : Collection(std::move(e)) {}
+Literal Scalar::compute(const ComputeOptions& o) const {
+  auto c = api::compute({expr}, run_options(o))[0];
+  return literal_of(value_at(c.rows.columns.at(0), 0, c.schema.columns.at(0).type));
+}
+double Scalar::number(const ComputeOptions& o) const {
+  const Value v = value_of(compute(o));
+  return v.is_none() ? std::nan("") : v.number();
+}
+
+Operand::Operand(bool b) : literal(b) {}
+Operand::Operand(int i) : literal(i) {}
+Operand::Operand(int64_t i) : literal(i) {}
+Operand::Operand(double d) : literal(d) {}
+Operand::Operand(const char* s) : literal(s) {}
+Operand::Operand(std::string s) : literal(std::move(s)) {}
+Operand::Operand(const Collection& c) : expr(c.expr) {}
+
+Series::Series(Expr e) : Collection(std::move(e)) {}
+std::string Series::name() const { return expr->schema.columns.at(0).label.is_none() ? "" : expr->schema.columns[0].label.label(); }
+std::string Series::dtype() const { return expr->schema.columns.at(0).type.name(); }
+Table Series::compute(const ComputeOptions& o) const { return computed(expr, o); }
+Series Series::persist(const ComputeOptions& o) const { return Series(api::persist({expr}, run_options(o))[0]); }
+Series Series::operator[](const Series& mask) const { return Series(api::call("filter", Dict{}, {expr, mask.expr})); }
+Series Series::isin(const Literal::List& values) const { return call("isin", {{"values", values}}); }
+Series Series::fillna(const Literal& value) const { return call("fillna", {{"value", value}}); }
+Series Series::dropna() const { return call("dropna"); }
+Series Series::isna() const { return call("isna"); }
+Series Series::notna() const { return call("notna"); }
+Series Series::astype(const std::string& t) const { return call("astype", {{"dtype", t}}); }
+Series Series::abs() const { return call("abs"); }
+Series Series::rename(const std::string& n) const { return call("rename", {{"name", n}}); }
+Series Series::dt(const std::string& field) const { return call("dt." + field); }
+Table Series::head(int64_t n) const { return computed(muster::head(expr, n), {}); }
+Table Series::tail(int64_t n) const { return computed(api::call("tail", Dict{{"n", n}}, {expr}), {}); }
+Series Series::nlargest(int64_t n, const std::string& keep) const { return call("nlargest", {{"n", n}, {"keep", keep}}); }
+Series Series::nsmallest(int64_t n, const std::string& keep) const { return call("nsmallest", {{"n", n}, {"keep", keep}}); }
+Series Series::value_counts(bool sort, bool ascending, bool dropna) const {
+  Expr counts = api::call("groupby", Dict{{"by", List{InputRef{0}}}, {"aggregates", List{aggregate("count", "", "size")}}, {"sort", false}, {"dropna", dropna}, {"kind", static_cast<int>(Kind::series)}}, {expr});
+  return Series(sort ? api::call("sort_result", Dict{{"ascending", ascending}}, {counts}) : counts);
+}
+int64_t Series::len() const { return row_count(expr); }
+Scalar Series::size() const { return Scalar(api::call("row_count", Dict{}, {expr})); }
+Series Series::call(const std::string& op, const Arguments& a) const { return Series(api::call(op, value_of(a), {expr})); }
+#define MUSTER_REDUCTION(name) \
+  Scalar Series::name() const { return Scalar(api::call(#name, Dict{}, {expr})); }
+MUSTER_REDUCTION(sum)
+MUSTER_REDUCTION(mean)
+MUSTER_REDUCTION(min)
+MUSTER_REDUCTION(max)
+MUSTER_REDUCTION(count)
+MUSTER_REDUCTION(nunique)
+MUSTER_REDUCTION(any)
+MUSTER_REDUCTION(all)
+#undef MUSTER_REDUCTION
+Scalar Series::std(int ddof) const { return Scalar(api::call("std", Dict{{"ddof", ddof}}, {expr})); }
+Scalar Series::var(int ddof) const { return Scalar(api::call("var", Dict{{"ddof", ddof}}, {expr})); }
+
+DataFrame::DataFrame(Expr e) : Collection(std::move(e)) {}
+std::vector<std::string> DataFrame::columns() const { return expr->schema.names(); }
+std::vector<std::string> DataFrame::dtypes() const {
+  std::vector<std::string> out;
+  for (const auto& f : expr->schema.columns) out.push_back(f.type.name());
+  return out;
+}
+Table DataFrame::compute(const ComputeOptions& o) const { return computed(expr, o); }
+DataFrame DataFrame::persist(const ComputeOptions& o) const { return DataFrame(api::persist({expr}, run_options(o))[0]); }
+Series DataFrame::operator[](const std::string& column) const { return Series(api::call("getitem", Dict{{"key", column}}, {expr})); }
+DataFrame DataFrame::operator[](const std::vector<std::string>& c) const { return DataFrame(api::call("getitems", Dict{{"key", texts(c)}}, {expr})); }
+DataFrame DataFrame::operator[](const Series& mask) const { return DataFrame(api::call("filter", Dict{}, {expr, mask.expr})); }
+DataFrame DataFrame::assign(const std::string& column, const Operand& value) const {
+  if (value.expr) return DataFrame(api::call("assign", Dict{{"columns", Dict{{column, InputRef{1}}}}}, {expr, value.expr}));
+  return DataFrame(api::call("assign", Dict{{"columns", Dict{{column, value_of(value.literal)}}}}, {expr}));
+}
+DataFrame DataFrame::rename(const std::map<std::string, std::string>& c) const { return call("rename", {{"columns", Literal::Dict(c.begin(), c.end())}}); }
+DataFrame DataFrame::drop(const std::vector<std::string>& c) const { return call("drop", {{"columns", Literal::List(c.begin(), c.end())}}); }
+DataFrame DataFrame::astype(const std::map<std::string, std::string>& t) const { return call("astype", {{"dtype", Literal::Dict(t.begin(), t.end())}}); }
+DataFrame DataFrame::fillna(const Literal& value) const { return call("fillna", {{"value", value}}); }
+DataFrame DataFrame::dropna(const std::vector<std::string>& subset, const std::string& how) const {
+  Arguments a{{"how", how}};
+  if (!subset.empty()) a.emplace_back("subset", Literal::List(subset.begin(), subset.end()));
+  return call("dropna", a);
+}
+DataFrame DataFrame::isna() const { return call("isna"); }
+DataFrame DataFrame::isin(const Literal::List& values) const { return call("isin", {{"values", values}}); }
+Table DataFrame::head(int64_t n) const { return computed(muster::head(expr, n), {}); }
+Table DataFrame::tail(int64_t n) const { return computed(api::call("tail", Dict{{"n", n}}, {expr}), {}); }
+DataFrame DataFrame::nlargest(int64_t n, const std::string& column, const std::string& keep) const { return call("nlargest", {{"n", n}, {"columns", column}, {"keep", keep}}); }
+DataFrame DataFrame::nsmallest(int64_t n, const std::string& column, const std::string& keep) const { return call("nsmallest", {{"n", n}, {"columns", column}, {"keep", keep}}); }
+DataFrameGroupBy DataFrame::groupby(const std::string& key) const { return {*this, {key}}; }
+DataFrameGroupBy DataFrame::groupby(const std::vector<std::string>& keys) const { return {*this, keys}; }
+int64_t DataFrame::len() const { return row_count(expr); }
+#define MUSTER_REDUCTION(name) \
+  DataFrame DataFrame::name(bool numeric_only) const { return DataFrame(api::call(#name, reduction_args(numeric_only), {expr})); }
+MUSTER_REDUCTION(sum)
+MUSTER_REDUCTION(mean)
+MUSTER_REDUCTION(std)
+MUSTER_REDUCTION(var)
+MUSTER_REDUCTION(min)
+MUSTER_REDUCTION(max)
+MUSTER_REDUCTION(count)
+#undef MUSTER_REDUCTION
+DataFrame DataFrame::nunique() const { return call("nunique"); }
+DataFrame DataFrame::any() const { return call("any"); }
+DataFrame DataFrame::all() const { return call("all"); }
+DataFrame DataFrame::call(const std::string& op, const Arguments& a) const { return DataFrame(api::call(op, value_of(a), {expr})); }
+
+DataFrameGroupBy::DataFrameGroupBy(DataFrame frame, std::vector<std::string> keys) : frame_(std::move(frame)), keys_(std::move(keys)) {}
+SeriesGroupBy DataFrameGroupBy::operator[](const std::string& column) const { return {frame_, keys_, column}; }
+Series DataFrameGroupBy::size() const { return Series(grouped(frame_.expr, keys_, {aggregate("size", "", "size")}, Kind::series)); }
+DataFrame DataFrameGroupBy::agg(const std::string& function) const {
+  List all;
+  for (const auto& name : frame_.columns())
+    if (std::find(keys_.begin(), keys_.end(), name) == keys_.end()) all.push_back(aggregate(name, name, function));
+  return DataFrame(grouped(frame_.expr, keys_, all, Kind::frame));
+}
+DataFrame DataFrameGroupBy::agg(const std::vector<std::pair<std::string, std::vector<std::string>>>& functions) const {
+  List all;
+  for (const auto& [column, names] : functions)
+    for (const auto& f : names) all.push_back(aggregate(names.size() == 1 ? column : column + " " + f, column, f));
+  return DataFrame(grouped(frame_.expr, keys_, all, Kind::frame));
+}
+
+SeriesGroupBy::SeriesGroupBy(DataFrame frame, std::vector<std::string> keys, std::string column) : frame_(std::move(frame)), keys_(std::move(keys)), column_(std::move(column)) {}
+Series SeriesGroupBy::one(const std::string& f) const { return Series(grouped(frame_.expr, keys_, {aggregate(column_, column_, f)}, Kind::series)); }
+Series SeriesGroupBy::sum() const { return one("sum"); }
+Series SeriesGroupBy::mean() const { return one("mean"); }
+Series SeriesGroupBy::std() const { return one("std"); }
+Series SeriesGroupBy::var() const { return one("var"); }
+Series SeriesGroupBy::min() const { return one("min"); }
+Series SeriesGroupBy::max() const { return one("max"); }
+Series SeriesGroupBy::count() const { return one("count"); }
+Series SeriesGroupBy::size() const { return one("size"); }
+Series SeriesGroupBy::nunique() const { return one("nunique"); }
+DataFrame SeriesGroupBy::agg(const std::vector<std::string>& functions) const {
+  List all;
+  for (const auto& f : functions) all.push_back(aggregate(f, column_, f));
+  return DataFrame(grouped(frame_.expr, keys_, all, Kind::frame));
+}
+
+#define MUSTER_OPERATOR(symbol, op)                                                                  \
+  Series operator symbol(const Series& a, const Operand& b) { return Series(binary(op, a.expr, b)); } \
+  Scalar operator symbol(const Scalar& a, const Operand& b) { return Scalar(binary(op, a.expr, b)); }
+MUSTER_OPERATOR(+, "add")
+MUSTER_OPERATOR(-, "sub")
+MUSTER_OPERATOR(*, "mul")
+MUSTER_OPERATOR(/, "truediv")
+MUSTER_OPERATOR(%, "mod")
+MUSTER_OPERATOR(==, "eq")
+MUSTER_OPERATOR(!=, "ne")
+MUSTER_OPERATOR(<, "lt")
+MUSTER_OPERATOR(<=, "le")
+MUSTER_OPERATOR(>, "gt")
+MUSTER_OPERATOR(>=, "ge")
+MUSTER_OPERATOR(&, "and")
+MUSTER_OPERATOR(|, "or")
+#undef MUSTER_OPERATOR
+Series operator~(const Series& a) { return a.call("invert"); }
+Series operator-(const Series& a) { return a.call("neg"); }
+
+parse_dates::parse_dates(std::initializer_list<std::pair<std::string, std::vector<ColumnName>>> combined) {
+  Literal::Dict dict;
+  for (const auto& [name, columns] : combined) {
+    Literal::List parts;
+    for (const auto& c : columns) parts.push_back(c.literal);
+    dict.emplace_back(name, parts);
+  }
+  literal = dict;
+}
+parse_dates parse_dates::columns(std::vector<ColumnName> names) {
+  parse_dates out;
+  Literal::List list;
+  for (const auto& n : names) list.push_back(n.literal);
+  out.literal = list;
+  return out;
+}
+
+DataFrame read_csv(const std::string& path, const ReadCsv& o) { return read_csv(std::vector{path}, o); }
+
+DataFrame read_csv(const std::vector<std::string>& paths, const ReadCsv& o) {
+  Dict a{{"urlpath", texts(paths)}, {"sep", o.sep}, {"compression", o.compression}, {"on_bad_lines", o.on_bad_lines}, {"assume_missing", o.assume_missing}, {"keep_default_na", o.keep_default_na},
+         {"header", o.header ? Value("infer") : Value()}, {"skiprows", o.skiprows}, {"blocksize", o.blocksize < 0 ? Value("default") : o.blocksize == 0 ? Value() : Value(o.blocksize)}, {"parse_dates", value_of(o.parse_dates.literal)}};
+  if (!o.dtype.empty()) {
+    Dict types;
+    for (const auto& [k, v] : o.dtype) types.emplace_back(k, v);
+    a.emplace_back("dtype", types);
+  }
+  if (!o.usecols.empty()) {
+    List names;
+    for (const auto& c : o.usecols) names.push_back(value_of(c.literal));
+    a.emplace_back("usecols", names);
+  }
+  if (!o.names.empty()) a.emplace_back("names", texts(o.names));
+  if (!o.na_values.empty()) a.emplace_back("na_values", texts(o.na_values));
+  for (const auto& [k, v] : o.more) a.emplace_back(k, value_of(v));
+  return DataFrame(api::read_csv(a));
+}
+
+std::vector<Table> compute(const std::vector<Collection>& collections, const ComputeOptions& o) {
+  std::vector<Expr> exprs;
+  for (const auto& c : collections) exprs.push_back(c.expr);
+  std::vector<Table> out;
+  for (auto& c : api::compute(exprs, run_options(o))) out.push_back(table_of(std::move(c)));
+  return out;
+}
+
+}  // namespace muster

@@ -1,0 +1,56 @@
+// Expressions to results: plan, run, and plan again when a source turns out to be other than its sample promised.
+// What the public headers and the Python module stand on.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "data/column.hpp"
+#include "expr/node.hpp"
+#include "muster/export.hpp"
+#include "worker/local.hpp"
+
+namespace muster::api {
+
+using expr::Expr;
+
+/// Registers all operators and kernels; the first call does it, every other entry calls it.
+MUSTER_API void start();
+
+struct RunOptions {
+  int64_t threads = 0;                                    // 0 = in the calling thread
+  std::function<bool(const worker::Progress&)> tick;      // called about every 20 ms by the waiting thread; true stops the computation
+  std::function<void(const std::string&)> warn;           // a row left out, ...
+};
+
+/// A result: index columns first. Open columns have their final dtype: `schema` says what the columns are now.
+struct Computed {
+  data::Schema schema;
+  data::Batch rows;
+  std::vector<int64_t> partition_rows;
+  bool object_bool = false;  // some boolean column has missing values: object in pandas
+};
+
+/// Computes several expressions in one run. Throws Error.
+MUSTER_API std::vector<Computed> compute(const std::vector<Expr>& expressions, const RunOptions& options);
+/// Computes and keeps the partitions in memory: expressions that start from there.
+MUSTER_API std::vector<Expr> persist(const std::vector<Expr>& expressions, const RunOptions& options);
+
+/// Makes a node from an operator's name; InputRefs in `args` count into `inputs`.
+MUSTER_API Expr call(const std::string& op, base::Value args, std::vector<Expr> inputs);
+/// A read_csv expression from the arguments of the Python call.
+MUSTER_API Expr read_csv(const base::Value& arguments);
+/// A table in memory as an expression.
+MUSTER_API Expr from_partitions(std::vector<data::Batches> partitions, const data::Schema& schema);
+
+/// Logical, optimized and physical plan as text.
+MUSTER_API std::string explain(const std::vector<Expr>& expressions);
+/// A digest of the optimized plan: equal for expressions that do the same work.
+MUSTER_API std::string plan_digest(const Expr& expression);
+/// The graph in Graphviz' language: a node per operation and partition, or per fused task.
+MUSTER_API std::string to_dot(const std::vector<Expr>& expressions, bool optimized);
+MUSTER_API void set_memory_limit(int64_t bytes);
+MUSTER_API int64_t cpu_count();
+MUSTER_API void stop();
+
+}  // namespace muster::api

@@ -1,0 +1,163 @@
+#include "base/value.hpp"
+
+#include <cmath>
+#include <cstring>
+
+#include "base/error.hpp"
+
+namespace muster::base {
+namespace {
+template <class T>
+const T& expect(const Value::Storage& is, const Value& value, const char* kind) {
+  if (auto* found = std::get_if<T>(&is)) return *found;
+  throw internal("expected ", kind, ", got ", value.repr());
+}
+
+void put(std::string& out, const void* bytes, size_t size) { out.append(static_cast<const char*>(bytes), size); }
+void put_size(std::string& out, uint64_t n) { put(out, &n, sizeof n); }
+void put_text(std::string& out, std::string_view s) { put_size(out, s.size()), out += s; }
+
+template <class T>
+T take(std::string_view& in) {
+  if (in.size() < sizeof(T)) throw invalid("wire form: truncated value");
+  T value;
+  std::memcpy(&value, in.data(), sizeof value);
+  in.remove_prefix(sizeof value);
+  return value;
+}
+std::string take_text(std::string_view& in) {
+  auto size = take<uint64_t>(in);
+  if (in.size() < size) throw invalid("wire form: truncated text");
+  std::string text(in.substr(0, size));
+  in.remove_prefix(size);
+  return text;
+}
+
+constexpr int kDeepest = 64;  // hostile input must not overflow the stack
+Value decode_at(std::string_view& in, std::shared_ptr<const Opaque> (*objects)(const std::string&), int depth) {
+  if (depth > kDeepest) throw invalid("wire form: nested deeper than ", kDeepest);
+  auto tag = take<char>(in);
+  switch (tag) {
+    case 'n': return {};
+    case 'b': return take<char>(in) != 0;
+    case 'i': return take<int64_t>(in);
+    case 'd': return take<double>(in);
+    case 's': return take_text(in);
+    case 'm': return Moment{take<int64_t>(in)};
+    case 'r': return InputRef{take<int64_t>(in)};
+    case 'o': {
+      auto token = take_text(in);
+      auto object = objects ? objects(token) : nullptr;
+      if (!object) throw invalid("wire form: unknown object ", token);
+      return object;
+    }
+    case 'l':
+    case 'D': {
+      auto count = take<uint64_t>(in);
+      if (count > in.size()) throw invalid("wire form: truncated list");
+      if (tag == 'l') {
+        List list;
+        for (uint64_t i = 0; i < count; ++i) list.push_back(decode_at(in, objects, depth + 1));
+        return list;
+      }
+      Dict dict;
+      for (uint64_t i = 0; i < count; ++i) {
+        auto key = decode_at(in, objects, depth + 1);
+        dict.emplace_back(std::move(key), decode_at(in, objects, depth + 1));
+      }
+      return dict;
+    }
+    default: throw invalid("wire form: unknown tag ", int(tag));
+  }
+}
+}  // namespace
+
+bool Value::boolean() const {
+  if (is_integer()) return integer() != 0;
+  return expect<bool>(is_, *this, "a bool");
+}
+int64_t Value::integer() const { return is_bool() ? std::get<bool>(is_) : expect<int64_t>(is_, *this, "an integer"); }
+double Value::number() const { return is_float() ? std::get<double>(is_) : static_cast<double>(integer()); }
+const std::string& Value::string() const { return expect<std::string>(is_, *this, "a string"); }
+Moment Value::moment() const { return expect<Moment>(is_, *this, "a timestamp"); }
+int64_t Value::input() const { return expect<InputRef>(is_, *this, "an input").index; }
+const std::shared_ptr<const Opaque>& Value::opaque() const { return expect<std::shared_ptr<const Opaque>>(is_, *this, "an object"); }
+const List& Value::list() const { return *expect<std::shared_ptr<const List>>(is_, *this, "a list"); }
+const Dict& Value::dict() const { return *expect<std::shared_ptr<const Dict>>(is_, *this, "a dict"); }
+
+const Value& Value::operator[](const char* key) const {
+  static const Value none;
+  if (!is_dict()) return none;
+  for (const auto& [k, v] : dict())
+    if (k.is_string() && k.string() == key) return v;
+  return none;
+}
+
+bool Value::operator==(const Value& other) const {
+  std::string a, b;
+  if (is_.index() != other.is_.index()) return false;
+  if (is_string()) return string() == other.string();
+  encode(a), other.encode(b);
+  return a == b;
+}
+
+std::string Value::repr() const {
+  if (is_none()) return "None";
+  if (is_bool()) return std::get<bool>(is_) ? "True" : "False";
+  if (is_integer()) return concat(integer());
+  if (is_float()) {
+    double d = number();
+    if (std::isnan(d)) return "nan";
+    if (std::isinf(d)) return d < 0 ? "-inf" : "inf";
+    auto s = concat(d);
+    return s.find_first_of(".e") == std::string::npos ? s + ".0" : s;
+  }
+  if (is_string()) {
+    std::string out = "'";
+    for (char c : string()) {
+      if (c == '\'' || c == '\\') out += '\\';
+      if (c == '\n') out += "\\n";
+      else if (c == '\t') out += "\\t";
+      else out += c;
+    }
+    return out + "'";
+  }
+  if (is_moment()) return concat("Timestamp(", moment().ns, ")");
+  if (is_input()) return concat("input", input());
+  if (is_opaque()) return concat("<", opaque()->token.substr(0, opaque()->token.find('-')), ">");
+  std::string out;
+  if (is_list()) {
+    for (const auto& v : list()) out += (out.empty() ? "" : ", ") + v.repr();
+    return "[" + out + "]";
+  }
+  for (const auto& [k, v] : dict()) out += (out.empty() ? "" : ", ") + k.repr() + ": " + v.repr();
+  return "{" + out + "}";
+}
+
+void Value::encode(std::string& out) const {
+  if (is_none()) out += 'n';
+  else if (is_bool()) out += 'b', out += char(std::get<bool>(is_));
+  else if (is_integer()) { auto i = integer(); out += 'i', put(out, &i, sizeof i); }
+  else if (is_float()) { auto d = number(); out += 'd', put(out, &d, sizeof d); }
+  else if (is_string()) out += 's', put_text(out, string());
+  else if (is_moment()) { auto m = moment().ns; out += 'm', put(out, &m, sizeof m); }
+  else if (is_input()) { auto i = input(); out += 'r', put(out, &i, sizeof i); }
+  else if (is_opaque()) out += 'o', put_text(out, opaque()->token);
+  else if (is_list()) {
+    out += 'l', put_size(out, list().size());
+    for (const auto& v : list()) v.encode(out);
+  } else {
+    out += 'D', put_size(out, dict().size());
+    for (const auto& [k, v] : dict()) k.encode(out), v.encode(out);
+  }
+}
+
+Value Value::decode(std::string_view& bytes, std::shared_ptr<const Opaque> (*objects)(const std::string&)) { return decode_at(bytes, objects, 0); }
+
+Hash128 hash_of(const Value& value) {
+  std::string bytes;
+  value.encode(bytes);
+  return hash_bytes(bytes);
+}
+
+}  // namespace muster::base

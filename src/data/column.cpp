@@ -1,0 +1,204 @@
+#include "data/column.hpp"
+
+#include <cmath>
+#include <cstdlib>
+#include <new>
+
+#include "base/error.hpp"
+#include "data/dispatch.hpp"
+
+namespace muster::data {
+using namespace base;
+
+std::shared_ptr<char> allocate(int64_t bytes) {
+  auto size = (static_cast<size_t>(bytes) + 64 + 127) & ~size_t{63};
+  void* raw = std::aligned_alloc(64, size);
+  if (!raw) throw Error(ErrorKind::memory, concat("cannot allocate ", bytes, " bytes"));
+  std::shared_ptr<void> whole(raw, std::free);
+  return {whole, static_cast<char*>(raw) + 64};
+}
+
+bool Column::is_missing(int64_t row) const {
+  if (constant) row = 0;
+  switch (storage) {
+    case Storage::float32: return std::isnan(as<float>()[row]);
+    case Storage::float64: return std::isnan(as<double>()[row]);
+    case Storage::text: return !as<Text>()[row].data;
+    case Storage::object: return as<int64_t>()[row] < 0;
+    default: return valid && !valid[row];
+  }
+}
+
+Writable::Writable(Storage storage, int64_t rows) : storage_(storage), rows_(rows), values_(allocate(rows * width(storage))) {}
+
+uint8_t* Writable::valid() {
+  if (!valid_) {
+    valid_ = allocate(rows_);
+    std::memset(valid_.get(), 1, static_cast<size_t>(rows_));
+  }
+  return reinterpret_cast<uint8_t*>(valid_.get());
+}
+
+Column Writable::finish(Keep also) && {
+  Column out;
+  out.storage = storage_, out.length = rows_, out.values = values_.get();
+  if (valid_) out.valid = reinterpret_cast<const uint8_t*>(valid_.get());
+  out.keep = keep_both(keep_both(values_, valid_), std::move(also));
+  return out;
+}
+
+Keep keep_both(Keep a, Keep b) {
+  if (!a || a == b) return b;
+  if (!b) return a;
+  return std::make_shared<std::pair<Keep, Keep>>(std::move(a), std::move(b));
+}
+
+Value value_at(const Column& c, int64_t row, DType type) {
+  if (c.constant) row = 0;
+  if (c.is_missing(row)) return {};
+  if (c.storage == Storage::text) return std::string(c.as<Text>()[row].view());
+  if (c.storage == Storage::boolean) return c.as<uint8_t>()[row] != 0;
+  if (c.storage == Storage::timestamp) return Moment{c.as<int64_t>()[row] * (1'000'000'000 / per_second(type.unit))};
+  return visit_fixed(c.storage, [&](auto tag) -> Value {
+    using T = typename decltype(tag)::type;
+    if constexpr (std::is_floating_point_v<T>) return static_cast<double>(c.as<T>()[row]);
+    else return static_cast<int64_t>(c.as<T>()[row]);
+  });
+}
+
+Column constant_of(const Value& value, DType type) {
+  Writable out(type.storage, 1);
+  std::shared_ptr<std::string> bytes;
+  if (type.is_text()) {
+    auto& text = *out.as<Text>() = {};
+    if (!value.is_none()) {
+      bytes = std::make_shared<std::string>(value.string());
+      text = {bytes->data(), static_cast<int64_t>(bytes->size())};
+    }
+  } else {
+    visit_fixed(type.storage, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      T& slot = *out.as<T>() = T{};
+      if constexpr (std::is_floating_point_v<T>) slot = value.is_none() ? std::numeric_limits<T>::quiet_NaN() : static_cast<T>(value.number());
+      else if (value.is_none()) out.valid()[0] = 0;
+      else if (value.is_moment()) slot = static_cast<T>(value.moment().ns / (1'000'000'000 / per_second(type.unit)));
+      else if (value.is_float()) slot = static_cast<T>(value.number());
+      else slot = static_cast<T>(value.integer());
+    });
+  }
+  Column column = std::move(out).finish(bytes);
+  column.constant = true;
+  return column;
+}
+
+Column spread(const Column& c, int64_t rows) {
+  if (!c.constant) return c;
+  std::vector<int64_t> zeros(static_cast<size_t>(rows), 0);
+  Column one = c;
+  one.constant = false;
+  return take(one, zeros);
+}
+
+Column concatenate(std::span<const Column> parts) {
+  if (parts.empty()) return {};
+  if (parts.size() == 1) return parts[0];
+  int64_t rows = 0;
+  bool flags = false;
+  for (const auto& p : parts) rows += p.length, flags |= p.valid != nullptr;
+  Storage storage = parts[0].storage;
+  Writable out(storage, rows);
+  auto keeps = std::make_shared<std::vector<Keep>>();
+  int64_t at = 0, size = width(storage);
+  for (const auto& p : parts) {
+    if (p.storage != storage) throw internal("concatenate: columns of different storage");
+    std::memcpy(out.as<char>() + at * size, p.values, static_cast<size_t>(p.length * size));
+    if (flags && p.valid) std::memcpy(out.valid() + at, p.valid, static_cast<size_t>(p.length));
+    if (storage == Storage::text) keeps->push_back(p.keep);
+    at += p.length;
+  }
+  Column column = std::move(out).finish(keeps->empty() ? nullptr : Keep(keeps));
+  column.foreign = parts[0].foreign;
+  return column;
+}
+
+Batch concatenate(const Batches& parts) {
+  if (parts.size() == 1) return parts[0];
+  Batch out;
+  if (parts.empty()) return out;
+  for (const auto& p : parts) out.rows += p.rows;
+  std::vector<Column> column;
+  for (size_t c = 0; c < parts[0].columns.size(); ++c) {
+    column.clear();
+    for (const auto& p : parts) column.push_back(spread(p.columns[c], p.rows));
+    out.columns.push_back(concatenate(column));
+  }
+  return out;
+}
+
+Column take(const Column& c, std::span<const int64_t> rows) {
+  auto n = static_cast<int64_t>(rows.size());
+  if (c.constant) return spread(c, n);
+  Writable out(c.storage, n);
+  visit(c.storage, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T* in = c.as<T>();
+    T* to = out.as<T>();
+    for (int64_t i = 0; i < n; ++i) {
+      int64_t row = rows[static_cast<size_t>(i)];
+      if (row >= 0) {
+        to[i] = in[row];
+        continue;
+      }
+      to[i] = T{};
+      if constexpr (std::is_floating_point_v<T>) to[i] = std::numeric_limits<T>::quiet_NaN();
+      else if constexpr (std::is_same_v<T, int64_t>) c.storage == Storage::object ? void(to[i] = -1) : void(out.valid()[i] = 0);
+      else if constexpr (!std::is_same_v<T, Text>) out.valid()[i] = 0;
+    }
+  });
+  if (c.valid) {
+    uint8_t* flags = out.valid();
+    for (int64_t i = 0; i < n; ++i)
+      if (rows[static_cast<size_t>(i)] >= 0) flags[i] = c.valid[rows[static_cast<size_t>(i)]];
+  }
+  Column column = std::move(out).finish(c.storage == Storage::text ? c.keep : nullptr);
+  column.foreign = c.foreign;
+  return column;
+}
+
+Column slice(const Column& c, int64_t begin, int64_t count) {
+  if (c.constant) return c;
+  Column out = c;
+  out.length = count;
+  out.values = c.as<char>() + begin * width(c.storage);
+  if (c.valid) out.valid = c.valid + begin;
+  return out;
+}
+
+Column own_text(const Column& c) {
+  if (c.storage != Storage::text) return c;
+  int64_t bytes = 0;
+  for (int64_t i = 0; i < c.length; ++i) bytes += c.as<Text>()[i].size;
+  auto memory = allocate(bytes);
+  Writable out(Storage::text, c.length);
+  char* at = memory.get();
+  for (int64_t i = 0; i < c.length; ++i) {
+    const Text& t = c.as<Text>()[i];
+    out.as<Text>()[i] = t.data ? Text{at, t.size} : Text{};
+    if (t.size) std::memcpy(at, t.data, static_cast<size_t>(t.size)), at += t.size;
+  }
+  Column column = std::move(out).finish(memory);
+  column.constant = c.constant;
+  return column;
+}
+
+int64_t size_of(const Batch& batch) {
+  int64_t bytes = 0;
+  for (const auto& c : batch.columns) {
+    bytes += c.length * (width(c.storage) + (c.valid != nullptr));
+    if (c.storage == Storage::text)
+      for (int64_t i = 0; i < c.length; ++i) bytes += c.as<Text>()[i].size;
+  }
+  return bytes;
+}
+
+}  // namespace muster::data

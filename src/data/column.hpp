@@ -1,0 +1,83 @@
+// Column: a run of values in Arrow's memory order, as kernels see it. Values never change once a column is handed on.
+// Inside the engine a bool and a validity flag take a byte a row and text is a span per row; bitmaps and offsets are made at the Arrow border.
+#pragma once
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/value.hpp"
+#include "data/dtype.hpp"
+
+namespace muster::data {
+
+using base::Value;
+using Keep = std::shared_ptr<const void>;  // keeps memory alive
+
+/// A text value: bytes of somebody else's buffer. Missing has data == nullptr.
+struct Text {
+  const char* data = nullptr;
+  int64_t size = 0;
+  std::string_view view() const { return {data, static_cast<size_t>(size)}; }
+};
+
+/// `bytes` of new memory, 64-byte aligned with 64 bytes of padding at both ends.
+std::shared_ptr<char> allocate(int64_t bytes);
+
+struct Column {
+  Storage storage = Storage::float64;
+  int64_t length = 0;
+  const void* values = nullptr;
+  const uint8_t* valid = nullptr;  // a byte a row, 1 = present; nullptr = all present; never set for float and text
+  Keep keep;                       // values, valid and the bytes text points into
+  std::shared_ptr<const base::Opaque> foreign;  // of an object column: what the positions point into
+  bool constant = false;           // length 1, stands for every row
+
+  template <class T> const T* as() const { return static_cast<const T*>(values); }
+  bool is_missing(int64_t row) const;
+};
+
+/// A column being written: memory for `rows` values, and for flags once asked for.
+class Writable {
+ public:
+  Writable(Storage storage, int64_t rows);
+  template <class T> T* as() { return reinterpret_cast<T*>(values_.get()); }
+  uint8_t* valid();  // made on first use, all 1
+  /// Hands the column on; `also` is kept alive with it.
+  Column finish(Keep also = nullptr) &&;
+
+ private:
+  Storage storage_;
+  int64_t rows_;
+  std::shared_ptr<char> values_, valid_;
+};
+
+Keep keep_both(Keep a, Keep b);
+
+/// A run of rows; columns have `rows` values or are constant.
+struct Batch {
+  int64_t rows = 0;
+  std::vector<Column> columns;
+};
+using Batches = std::vector<Batch>;
+
+/// One value of a column as plain data: bool, int, float, text, moment (timestamps; durations as integers) or none.
+Value value_at(const Column& column, int64_t row, DType type);
+/// A constant column of `type` holding `value` (none = missing).
+Column constant_of(const Value& value, DType type);
+/// The same values, one for each of `rows` rows.
+Column spread(const Column& column, int64_t rows);
+/// The columns' rows one after the other; text is not copied.
+Column concatenate(std::span<const Column> parts);
+Batch concatenate(const Batches& parts);
+/// The rows at `rows`; -1 gives a missing value.
+Column take(const Column& column, std::span<const int64_t> rows);
+/// Rows [begin, begin + count) without copying.
+Column slice(const Column& column, int64_t begin, int64_t count);
+/// The same text in memory of its own; other columns as they are.
+Column own_text(const Column& column);
+/// Bytes of the values, flags and text a batch holds.
+int64_t size_of(const Batch& batch);
+
+}  // namespace muster::data

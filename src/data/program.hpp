@@ -1,0 +1,41 @@
+// Program: a fused pipeline as plain data. Registers hold columns; every step names a kernel and its registers.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "base/value.hpp"
+
+namespace muster::data {
+
+struct Step {
+  std::string kernel;
+  base::Value args;
+  std::vector<int> in;   // registers, all of one length or constant
+  std::vector<int> out;
+};
+
+struct Sink {
+  std::string kernel;    // a fold; empty = collect the batches
+  base::Value args;
+  std::vector<int> in;
+};
+
+struct Program {
+  enum class From : uint8_t { source, batches };  // a source kernel, or the batches of the task's first input
+  From from = From::source;
+  std::string source;        // kernel of From::source
+  base::Value source_args;
+  std::string whole;         // From::batches: kernel applied to the input first, or empty
+  base::Value whole_args;
+  std::vector<int> out;      // registers of the source's columns
+  struct Broadcast { int input, column, reg; };
+  std::vector<Broadcast> broadcasts;  // column of a one-row input that every row sees; inputs count from 0
+  std::vector<Step> steps;
+  std::vector<Sink> sinks;
+  int registers = 0;
+
+  base::Value encode() const;
+  static Program decode(const base::Value& value);
+};
+
+}  // namespace muster::data

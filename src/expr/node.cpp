@@ -1,0 +1,135 @@
+#include "expr/node.hpp"
+
+#include <map>
+#include <set>
+
+#include "expr/op.hpp"
+
+namespace muster::expr {
+namespace {
+std::map<std::string, Op>& table() {
+  static std::map<std::string, Op> ops;
+  return ops;
+}
+constexpr int64_t kWireVersion = 1;
+}  // namespace
+
+void register_ops(std::vector<Op> ops) {
+  for (auto& o : ops) {
+    auto name = o.name;
+    if (!table().emplace(name, std::move(o)).second) throw internal("operator ", name, " is registered twice");
+  }
+}
+
+const Op& op(const std::string& name) {
+  auto found = table().find(name);
+  if (found == table().end()) throw invalid("unknown operator '", name, "'");
+  return found->second;
+}
+
+std::vector<const Op*> all_ops() {
+  std::vector<const Op*> out;
+  for (const auto& [name, o] : table()) out.push_back(&o);
+  return out;
+}
+
+std::string Node::name() const { return op->name + "-" + id.hex(); }
+
+Expr make(const Op& op, Value args, std::vector<Expr> inputs) {
+  auto node = std::make_shared<Node>();
+  node->op = &op, node->args = std::move(args), node->inputs = std::move(inputs);
+  if (!node->args.is_dict()) throw invalid(op.name, ": the arguments must be a dict");
+  std::string bytes = op.name + '\0';
+  node->args.encode(bytes);
+  for (const auto& i : node->inputs) bytes += i->id.hex();
+  node->id = hash_bytes(bytes);
+  const Call call(op, node->args, node->inputs);
+  node->schema = op.schema(call);
+  node->npartitions = op.partitions ? op.partitions(call) : 1;
+  node->rows = node->id;
+  for (const auto& i : node->inputs) {
+    if (i->is_one_row()) continue;
+    if (!op.partitions && !op.folds) node->npartitions = i->npartitions;
+    if (op.same_rows) node->rows = i->rows;
+    break;
+  }
+  return node;
+}
+
+Expr substitute(const Expr& in, const Expr& from, const Expr& to) {
+  std::map<Hash128, Expr> made;
+  for (const auto& node : topological({in})) {
+    if (node->id == from->id) {
+      made[node->id] = to;
+      continue;
+    }
+    bool changed = false;
+    std::vector<Expr> inputs;
+    for (const auto& i : node->inputs) inputs.push_back(made[i->id]), changed |= inputs.back() != i;
+    made[node->id] = changed ? make(*node->op, node->args, std::move(inputs)) : node;
+  }
+  return made[in->id];
+}
+
+std::vector<Expr> topological(const std::vector<Expr>& roots) {
+  std::vector<Expr> out;
+  std::set<Hash128> seen;
+  // Without recursion: a loop in a user's program makes chains of thousands of nodes.
+  std::vector<std::pair<Expr, size_t>> stack;
+  for (const auto& root : roots) {
+    stack.emplace_back(root, 0);
+    while (!stack.empty()) {
+      auto& [node, next] = stack.back();
+      if (next == 0 && seen.contains(node->id)) {
+        stack.pop_back();
+      } else if (next < node->inputs.size()) {
+        Expr input = node->inputs[next++];
+        stack.emplace_back(std::move(input), 0);
+      } else {
+        if (seen.insert(node->id).second) out.push_back(node);
+        stack.pop_back();
+      }
+    }
+  }
+  return out;
+}
+
+std::string encode(const std::vector<Expr>& roots) {
+  std::map<Hash128, int64_t> number;
+  List nodes, ends;
+  for (const auto& node : topological(roots)) {
+    List inputs;
+    for (const auto& i : node->inputs) inputs.push_back(number[i->id]);
+    number[node->id] = static_cast<int64_t>(nodes.size());
+    nodes.push_back(List{node->op->name, node->args, inputs});
+  }
+  for (const auto& r : roots) ends.push_back(number[r->id]);
+  std::string bytes;
+  Value(List{kWireVersion, nodes, ends}).encode(bytes);
+  return bytes;
+}
+
+std::vector<Expr> decode(std::string_view bytes, std::shared_ptr<const Opaque> (*objects)(const std::string&)) {
+  const Value whole = Value::decode(bytes, objects);
+  if (!whole.is_list() || whole.list().size() != 3 || !whole.list()[0].is_integer() || !whole.list()[1].is_list() || !whole.list()[2].is_list()) throw invalid("wire form: not an expression");
+  if (whole.list()[0].integer() != kWireVersion) throw invalid("wire form: version ", whole.list()[0].integer(), ", this muster reads ", kWireVersion);
+  std::vector<Expr> nodes, roots;
+  auto at = [&](const Value& v) {
+    if (!v.is_integer() || v.integer() < 0 || static_cast<size_t>(v.integer()) >= nodes.size()) throw invalid("wire form: an expression refers to a node that is not there");
+    return nodes[static_cast<size_t>(v.integer())];
+  };
+  for (const auto& n : whole.list()[1].list()) {
+    if (!n.is_list() || n.list().size() != 3 || !n.list()[0].is_string() || !n.list()[2].is_list()) throw invalid("wire form: not a node");
+    std::vector<Expr> inputs;
+    for (const auto& i : n.list()[2].list()) inputs.push_back(at(i));
+    try {
+      nodes.push_back(make(op(n.list()[0].string()), n.list()[1], std::move(inputs)));
+    } catch (const std::out_of_range&) {
+      throw invalid("wire form: ", n.list()[0].string(), " lacks an input or argument");
+    }
+  }
+  for (const auto& r : whole.list()[2].list()) roots.push_back(at(r));
+  return roots;
+}
+
+}  // namespace muster::expr

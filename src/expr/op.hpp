@@ -1,0 +1,114 @@
+// The operator form: everything an operator says of itself, in one file. This header is all that such a file needs.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "data/kernel.hpp"
+#include "expr/node.hpp"
+
+namespace muster::expr {
+
+using namespace base;
+using namespace data;
+
+/// Who has the method in Python.
+enum class Owner { frame, series, scalar, groupby, series_groupby, datetime, internal };
+
+/// A method: its owner, Python signature without self, and its name where it is not the operator's.
+struct Method {
+  Owner owner;
+  std::string signature;
+  std::string name = {};
+};
+
+struct Param {
+  std::string name, doc;
+};
+
+struct Doc {
+  std::string summary = {}, returns = {};
+  std::vector<std::pair<std::string, std::string>> raises = {};
+  std::string notes = {}, example = {};
+};
+
+/// An operator with its arguments and inputs: a node being made, lowered or drawn.
+class Call {
+ public:
+  Call(const Op& op_, const Value& args_, const std::vector<Expr>& inputs_) : op(op_), args(args_), inputs(inputs_) {}
+  const Op& op;
+  const Value& args;
+  const std::vector<Expr>& inputs;
+  const Schema& input(size_t i = 0) const { return inputs.at(i)->schema; }
+  const Value& operator[](const char* name) const { return args[name]; }
+  bool has(const char* name) const { return args.has(name); }
+};
+
+/// Columns in registers of one stage.
+struct Rows {
+  int stage = -1;
+  std::vector<int> columns, index;  // registers; index: one per index column, or the row id
+};
+
+/// Number of a source's row ids among its open columns: they become row numbers when a result leaves the engine.
+constexpr int64_t kRowIds = -1;
+
+/// What an operator builds its part of the plan with.
+class Lowering {
+ public:
+  virtual ~Lowering() = default;
+  /// The registers of input i. A one-row input of another stage is seen by every row.
+  virtual Rows input(size_t i = 0) = 0;
+  /// A stage that begins with the operator's own source kernel (Op::source_kernel): `registers` columns, of which only those needed are read (Op::source).
+  virtual Rows source(int registers) = 0;
+  /// A step in a stage; the registers it writes. The same step is made once.
+  virtual std::vector<int> step(int stage, const std::string& kernel, Value args, std::vector<int> in, int out) = 0;
+  /// Adds all rows to a fold's state, over all partitions; the columns of the result, one row set in one partition.
+  /// `from[i]`: which of `in` decide whether result column i becomes wider (ARCHITECTURE.md, "Open dtypes").
+  virtual Rows fold(int stage, const std::string& kernel, Value args, std::vector<int> in, const std::vector<std::vector<int>>& from) = 0;
+  /// Calls a kernel with all rows of a partition (`result`: of the only one); the columns of its result.
+  virtual Rows whole(int stage, const std::string& kernel, Value args, std::vector<int> in, int out) = 0;
+  /// The input with only these partitions read.
+  virtual Rows input_partitions(const std::vector<int64_t>& partitions) = 0;
+  /// Says that a register is the source's open column `id`: a missing value in it is reported under that number.
+  virtual void open_column(int stage, int reg, int64_t id) = 0;
+  int one(int stage, const std::string& kernel, Value args, std::vector<int> in) { return step(stage, kernel, std::move(args), std::move(in), 1)[0]; }
+};
+
+struct Op {
+  std::string name;
+  std::vector<Method> on = {};
+  Doc doc = {};
+  std::vector<Param> params = {};
+  /// The schema of the result. Throws for arguments that make no sense.
+  std::function<Schema(const Call&)> schema = {};
+  std::function<Rows(Lowering&, const Call&)> lower = {};
+  /// True: the result has the input's rows in the input's order.
+  bool same_rows = false;
+  /// True: one partition over all of the input's.
+  bool folds = false;
+  std::function<int64_t(const Call&)> partitions = {};
+  /// Of a source: the name of its kernel.
+  std::string source_kernel = {};
+  /// Of a source: the arguments of its kernel when only these registers are needed.
+  std::function<Value(const Call&, const std::vector<int>& needed)> source = {};
+  /// Of a source: the same call over the files as they are now.
+  std::function<Value(const Call&)> refresh = {};
+  /// Of a source: the arguments with wider column types and known first rows of partitions (ARCHITECTURE.md, "Source revisions").
+  std::function<Value(const Call&, const std::vector<std::pair<int64_t, DType>>& wider, const std::vector<std::pair<int64_t, int64_t>>& begins)> revise = {};
+  /// Of a source: the first partition of each file and the total behind; row numbers begin anew at each.
+  std::function<std::vector<int64_t>(const Call&)> files = {};
+  /// What explain() shows besides the name.
+  std::function<std::string(const Call&)> show = {};
+  std::vector<Kernel> kernels = {};
+  /// Of an operator that runs Python: "rows", "tree" or "whole".
+  std::string python = {};
+};
+
+/// Operators by name; filled once at start.
+void register_ops(std::vector<Op> ops);
+const Op& op(const std::string& name);
+std::vector<const Op*> all_ops();
+
+}  // namespace muster::expr

@@ -1,0 +1,159 @@
+#include "io/source.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.hpp"
+
+namespace muster {
+namespace io {
+using namespace base;
+namespace {
+FileSystem& registered() {
+  static FileSystem functions;
+  return functions;
+}
+
+bool is_url(const std::string& path) { return path.find("://") != std::string::npos && !path.starts_with("file://"); }
+std::string local_path(const std::string& path) { return path.starts_with("file://") ? path.substr(7) : path; }
+
+Error failed(const char* what, const std::string& path) {
+  Error e = io_error(what, " '", path, "': ", std::strerror(errno));
+  e.python = errno == ENOENT ? "builtins.FileNotFoundError" : errno == EACCES ? "builtins.PermissionError" : errno == EISDIR ? "builtins.IsADirectoryError" : "";
+  return e;
+}
+
+class LocalStream : public Stream {
+ public:
+  LocalStream(const std::string& path, int64_t offset) : path_(path), at_(offset), fd_(::open(local_path(path).c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (fd_ < 0) throw failed("cannot open", path);
+  }
+  ~LocalStream() override { ::close(fd_); }
+  int64_t read(char* to, int64_t size) override {
+    for (;;) {
+      auto got = ::pread(fd_, to, static_cast<size_t>(size), at_);
+      if (got >= 0) return at_ += got, got;
+      if (errno != EINTR) throw failed("cannot read", path_);
+    }
+  }
+
+ private:
+  std::string path_;
+  int64_t at_;
+  int fd_;
+};
+
+class UrlStream : public Stream {
+ public:
+  UrlStream(std::string url, std::string options, int64_t offset) : url_(std::move(url)), options_(std::move(options)), at_(offset) {}
+  int64_t read(char* to, int64_t size) override {
+    auto got = filesystem(url_).read(url_, options_, at_, to, size);
+    at_ += got;
+    return got;
+  }
+
+ private:
+  std::string url_, options_;
+  int64_t at_;
+};
+
+std::string read_all(Stream& stream) {
+  std::string bytes;
+  constexpr int64_t kPiece = 1 << 20;
+  for (;;) {
+    auto have = bytes.size();
+    bytes.resize(have + kPiece);
+    auto got = stream.read(bytes.data() + have, kPiece);
+    bytes.resize(have + static_cast<size_t>(got));
+    if (got == 0) return bytes;
+  }
+}
+
+// A text in another encoding is turned into UTF-8 whole: encodings such as UTF-16 and Shift-JIS cannot be cut at any byte.
+class Utf8Stream : public Stream {
+ public:
+  Utf8Stream(Stream& bytes, const std::string& path, const std::string& encoding) {
+    const auto& turn = filesystem(path).to_utf8;
+    if (!turn) throw unsupported("encoding '", encoding, "': only UTF-8 is read without Python");
+    text_ = turn(read_all(bytes), encoding);
+  }
+  int64_t read(char* to, int64_t size) override {
+    auto n = std::min<int64_t>(size, static_cast<int64_t>(text_.size()) - at_);
+    std::memcpy(to, text_.data() + at_, static_cast<size_t>(n));
+    at_ += n;
+    return n;
+  }
+
+ private:
+  std::string text_;
+  int64_t at_ = 0;
+};
+
+FileInfo info_of(const std::string& path, const struct stat& s) { return {path, s.st_size, s.st_mtim.tv_sec * 1'000'000'000L + s.st_mtim.tv_nsec}; }
+}  // namespace
+
+const FileSystem& filesystem(const std::string& url) {
+  if (is_url(url) && !registered().read) throw unsupported("'", url, "': only local files are read without Python (fsspec)");
+  return registered();
+}
+
+FileInfo stat_file(const std::string& path, const std::string& options) {
+  if (is_url(path)) {
+    auto found = filesystem(path).list(path, options);
+    if (found.empty()) throw Error(ErrorKind::io, concat("no such file: '", path, "'"), "builtins.FileNotFoundError");
+    return found[0];
+  }
+  struct stat s;
+  if (::stat(local_path(path).c_str(), &s) != 0) throw failed("cannot open", path);
+  return info_of(path, s);
+}
+
+std::vector<FileInfo> list_files(const std::string& pattern, const std::string& options) {
+  std::vector<FileInfo> files;
+  if (is_url(pattern)) {
+    files = filesystem(pattern).list(pattern, options);
+  } else {
+    struct stat s;
+    auto path = local_path(pattern);
+    if (::stat(path.c_str(), &s) == 0 && !S_ISDIR(s.st_mode)) {
+      files.push_back(info_of(path, s));
+    } else {
+      bool directory = ::stat(path.c_str(), &s) == 0;
+      auto wanted = directory ? path + "/*" : path;
+      glob_t found{};
+      if (::glob(wanted.c_str(), 0, nullptr, &found) == 0)
+        for (size_t i = 0; i < found.gl_pathc; ++i)
+          if (::stat(found.gl_pathv[i], &s) == 0 && S_ISREG(s.st_mode)) files.push_back(info_of(found.gl_pathv[i], s));
+      ::globfree(&found);
+      std::sort(files.begin(), files.end(), [](auto& a, auto& b) { return a.path < b.path; });
+    }
+  }
+  if (files.empty()) throw Error(ErrorKind::io, concat("no file matches '", pattern, "'; check the path, it is looked up from the current directory"), "builtins.FileNotFoundError");
+  return files;
+}
+
+std::string compression_of(const std::string& path) {
+  for (auto [ending, name] : {std::pair{".gz", "gzip"}, {".bz2", "bz2"}, {".xz", "xz"}, {".zst", "zstd"}, {".zstd", "zstd"}})
+    if (path.ends_with(ending)) return name;
+  return {};
+}
+
+std::unique_ptr<Stream> open_stream(const std::string& path, const std::string& options, const std::string& compression, const std::string& encoding, int64_t offset) {
+  std::unique_ptr<Stream> stream;
+  if (is_url(path)) stream = std::make_unique<UrlStream>(path, options, offset);
+  else stream = std::make_unique<LocalStream>(path, offset);
+  if (!compression.empty()) stream = decompress(std::move(stream), compression, path);
+  if (!encoding.empty()) stream = std::make_unique<Utf8Stream>(*stream, path, encoding);
+  return stream;
+}
+}  // namespace io
+
+void set_filesystem(FileSystem functions) { io::registered() = std::move(functions); }
+}  // namespace muster

@@ -1,0 +1,34 @@
+// Files as the readers see them: list, and read bytes in order from an offset. Local files directly, URLs through the registered file system.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "muster/filesystem.hpp"
+
+namespace muster::io {
+
+/// Bytes in order.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  /// Reads up to `size` bytes into `to`; 0 only at the end.
+  virtual int64_t read(char* to, int64_t size) = 0;
+};
+
+/// The files a path, glob, directory or URL names, sorted by name. Throws Error{io} when there is none.
+std::vector<FileInfo> list_files(const std::string& pattern, const std::string& options);
+/// The file's size and time now. Throws Error{io} naming it.
+FileInfo stat_file(const std::string& path, const std::string& options);
+
+/// "gzip", "bz2", "xz", "zstd" or "" for a path's ending.
+std::string compression_of(const std::string& path);
+
+/// The bytes of a file from `offset` (of the decompressed bytes if compressed; then only 0), encoding turned into UTF-8.
+std::unique_ptr<Stream> open_stream(const std::string& path, const std::string& options, const std::string& compression, const std::string& encoding, int64_t offset);
+
+std::unique_ptr<Stream> decompress(std::unique_ptr<Stream> bytes, const std::string& compression, const std::string& path);
+
+const FileSystem& filesystem(const std::string& url);
+
+}  // namespace muster::io

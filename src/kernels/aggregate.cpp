@@ -1,0 +1,433 @@
+#include "kernels/aggregate.hpp"
+
+#include <cmath>
+#include <deque>
+
+#include "base/error.hpp"
+#include "data/dispatch.hpp"
+#include "kernels/key_table.hpp"
+
+namespace muster::kernels {
+using namespace base;
+using namespace data;
+namespace {
+
+struct Options {
+  explicit Options(const Value& v) : ddof(v.has("ddof") ? v["ddof"].integer() : 1), min_count(v.has("min_count") ? v["min_count"].integer() : 0), skipna(!v.has("skipna") || v["skipna"].boolean()) {}
+  int64_t ddof, min_count;
+  bool skipna;
+};
+
+// Calls f(group, value) for each row that is present, and g(group) for each that is not.
+template <class T, class F, class G>
+void each_row(const uint32_t* groups, const Column& c, int64_t rows, F f, G g) {
+  const T* v = c.as<T>();
+  const int64_t step = c.constant ? 0 : 1;
+  auto present = [&](int64_t i) {
+    if constexpr (std::is_floating_point_v<T>) return !std::isnan(v[i * step]);
+    else if constexpr (std::is_same_v<T, Text>) return v[i * step].data != nullptr;
+    else return !c.valid || c.valid[i * step] != 0;
+  };
+  if (groups) {
+    for (int64_t i = 0; i < rows; ++i)
+      if (present(i)) f(groups[i], v[i * step]);
+      else g(groups[i]);
+  } else {
+    for (int64_t i = 0; i < rows; ++i)
+      if (present(i)) f(1u, v[i * step]);
+      else g(1u);
+  }
+}
+
+// A state S per group: S::add(T), S::skip(), S::merge(S&); `finish` is the derived class's.
+template <class S>
+class States : public Aggregate {
+ public:
+  void grow(uint32_t groups) override {
+    if (states_.size() <= groups) states_.resize(groups + 1);
+  }
+  void merge(Aggregate& later, const std::vector<uint32_t>& to) override {
+    auto& other = static_cast<States&>(later).states_;
+    for (size_t g = 1; g < other.size() && g < to.size(); ++g) states_[to[g]].merge(other[g]);
+  }
+  int64_t bytes() const override { return static_cast<int64_t>(states_.capacity() * sizeof(S)); }
+
+ protected:
+  std::vector<S> states_ = std::vector<S>(2);
+};
+
+// Sum with the rounding errors kept: TwoSum of Knuth (1997), The Art of Computer Programming 2, 4.2.2, theorem B; cascaded as Neumaier (1974).
+struct FloatSum {
+  double sum = 0, error = 0;
+  int64_t count = 0, missing = 0;
+  void add(double x) {
+    const double s = sum + x, b = s - sum;
+    error += (sum - (s - b)) + (x - b);
+    sum = s, ++count;
+  }
+  void skip() { ++missing; }
+  void merge(const FloatSum& o) {
+    const double s = sum + o.sum, b = s - sum;
+    error += (sum - (s - b)) + (o.sum - b) + o.error;
+    sum = s, count += o.count, missing += o.missing;
+  }
+  double total() const { return std::isfinite(sum) && std::isfinite(error) ? sum + error : sum; }
+};
+struct IntegerSum {
+  __int128 sum = 0;
+  int64_t count = 0, missing = 0;
+  template <class T> void add(T x) { sum += x, ++count; }
+  void skip() { ++missing; }
+  void merge(const IntegerSum& o) { sum += o.sum, count += o.count, missing += o.missing; }
+  double total() const { return static_cast<double>(sum); }
+};
+
+enum class Wanted { sum, mean };
+
+template <class T>
+class Sum : public States<std::conditional_t<std::is_floating_point_v<T>, FloatSum, IntegerSum>> {
+ public:
+  Sum(Wanted wanted, DType type, DType result, Options o) : wanted_(wanted), type_(type), result_(result), o_(o) {}
+  void add(const uint32_t* groups, const Column& c, int64_t rows) override {
+    auto& states = this->states_;
+    if (!groups) {
+      auto state = states[1];  // in registers
+      each_row<T>(nullptr, c, rows, [&](uint32_t, T v) { state.add(v); }, [&](uint32_t) { state.skip(); });
+      states[1] = state;
+      return;
+    }
+    auto* s = states.data();
+    each_row<T>(groups, c, rows, [s](uint32_t g, T v) { s[g].add(v); }, [s](uint32_t g) { s[g].skip(); });
+  }
+  Column finish(const std::vector<uint32_t>& groups) override {
+    Writable out(result_.storage, static_cast<int64_t>(groups.size()));
+    for (size_t i = 0; i < groups.size(); ++i) {
+      const auto& s = this->states_[groups[i]];
+      const bool gone = (!o_.skipna && s.missing) || s.count < o_.min_count || (wanted_ == Wanted::mean && s.count == 0);
+      const double n = wanted_ == Wanted::mean ? static_cast<double>(s.count) : 1;
+      visit_fixed(result_.storage, [&](auto tag) {
+        using R = typename decltype(tag)::type;
+        if constexpr (std::is_floating_point_v<R>) out.as<R>()[i] = gone ? std::numeric_limits<R>::quiet_NaN() : static_cast<R>(s.total() / n);
+        else if constexpr (std::is_floating_point_v<T>) throw internal("sum: float into integer");
+        else {
+          if (gone) out.valid()[i] = 0, out.as<R>()[i] = 0;
+          else if (wanted_ == Wanted::mean) out.as<R>()[i] = static_cast<R>(s.sum / s.count);
+          else out.as<R>()[i] = static_cast<R>(static_cast<uint64_t>(s.sum));
+        }
+      });
+    }
+    return std::move(out).finish();
+  }
+
+ private:
+  Wanted wanted_;
+  DType type_, result_;
+  Options o_;
+};
+
+// Sums of differences to a value near the mean, so that nothing cancels far from zero: Chan, Golub & LeVeque (1983), The American Statistician
+// 37(3), section 3 (shifted data), and equation 2.1 for the merge. The shift moves to the mean at every power of two, so that a first value far away does no harm.
+struct Moments {
+  int64_t count = 0, missing = 0;
+  double shift = 0, sum = 0, squares = 0;  // of x - shift
+  void add(double x) {
+    if (!count) shift = x;
+    const double d = x - shift;
+    sum += d, squares += d * d;
+    if ((++count & (count - 1)) == 0) recenter();
+  }
+  void skip() { ++missing; }
+  double deviations() const { return count ? std::max(squares - sum * sum / static_cast<double>(count), 0.0) : 0; }
+  void recenter() {
+    const double n = static_cast<double>(count), about = shift + sum / n, moved = about - shift;
+    squares = deviations();
+    sum -= moved * n;  // what rounding `about` left over
+    squares += sum * sum / n;
+    shift = about;
+  }
+  void merge(const Moments& o) {
+    missing += o.missing;
+    if (!o.count) return;
+    if (!count) {
+      const int64_t gone = missing;
+      *this = o, missing = gone;
+      return;
+    }
+    const double n = static_cast<double>(count), m = static_cast<double>(o.count), all = n + m;
+    const double apart = (o.shift - shift) + (o.sum / m - sum / n);
+    const double total = deviations() + o.deviations() + apart * apart * n * m / all;
+    sum = (sum / n + apart * m / all) * all;
+    squares = total + sum * sum / all;
+    count += o.count;
+    recenter();
+  }
+};
+
+template <class T>
+class Variance : public States<Moments> {
+ public:
+  Variance(bool root, DType result, Options o) : root_(root), result_(result), o_(o) {}
+  void add(const uint32_t* groups, const Column& c, int64_t rows) override {
+    auto* s = states_.data();
+    each_row<T>(groups, c, rows, [s](uint32_t g, T v) { s[g].add(static_cast<double>(v)); }, [s](uint32_t g) { s[g].skip(); });
+  }
+  Column finish(const std::vector<uint32_t>& groups) override {
+    Writable out(result_.storage, static_cast<int64_t>(groups.size()));
+    for (size_t i = 0; i < groups.size(); ++i) {
+      const auto& s = states_[groups[i]];
+      double v = s.count <= o_.ddof || (!o_.skipna && s.missing) ? NAN : s.deviations() / static_cast<double>(s.count - o_.ddof);
+      if (root_) v = std::sqrt(v);
+      if (result_.storage == Storage::float32) out.as<float>()[i] = static_cast<float>(v);
+      else out.as<double>()[i] = v;
+    }
+    return std::move(out).finish();
+  }
+
+ private:
+  bool root_;
+  DType result_;
+  Options o_;
+};
+
+template <class T>
+struct Extreme {
+  T value{};
+  int64_t count = 0, missing = 0;
+};
+enum class Pick { min, max, first, last };
+
+template <class T>
+class PickOne : public Aggregate {
+ public:
+  PickOne(Pick pick, DType type, Options o) : pick_(pick), type_(type), o_(o) {}
+  void grow(uint32_t groups) override {
+    if (states_.size() <= groups) states_.resize(groups + 1);
+  }
+  void add(const uint32_t* groups, const Column& c, int64_t rows) override {
+    each_row<T>(groups, c, rows, [this](uint32_t g, T v) { offer(states_[g], v); }, [this](uint32_t g) { ++states_[g].missing; });
+  }
+  void merge(Aggregate& later, const std::vector<uint32_t>& to) override {
+    auto& other = static_cast<PickOne&>(later).states_;
+    for (size_t g = 1; g < other.size() && g < to.size(); ++g) {
+      if (other[g].count) offer(states_[to[g]], other[g].value);
+      states_[to[g]].missing += other[g].missing;
+    }
+  }
+  Column finish(const std::vector<uint32_t>& groups) override {
+    Writable out(type_.storage, static_cast<int64_t>(groups.size()));
+    for (size_t i = 0; i < groups.size(); ++i) {
+      const auto& s = states_[groups[i]];
+      const bool gone = !s.count || (!o_.skipna && s.missing) || s.count < o_.min_count;
+      out.template as<T>()[i] = gone ? T{} : s.value;
+      if constexpr (std::is_floating_point_v<T>) { if (gone) out.template as<T>()[i] = std::numeric_limits<T>::quiet_NaN(); }
+      else if constexpr (!std::is_same_v<T, Text>) { if (gone) out.valid()[i] = 0; }
+    }
+    return own_text(std::move(out).finish());
+  }
+  int64_t bytes() const override { return static_cast<int64_t>(states_.capacity() * sizeof(Extreme<T>)); }
+
+ private:
+  void offer(Extreme<T>& s, T v) {
+    bool better = !s.count || pick_ == Pick::last;
+    if (!better && pick_ != Pick::first) {
+      if constexpr (std::is_same_v<T, Text>) better = pick_ == Pick::min ? v.view() < s.value.view() : v.view() > s.value.view();
+      else better = pick_ == Pick::min ? v < s.value : v > s.value;
+    }
+    ++s.count;
+    if (!better) return;
+    if constexpr (std::is_same_v<T, Text>) {
+      const auto& copy = texts_.emplace_back(v.view());
+      v.data = copy.data();
+      if (texts_.size() > 65536 + 2 * states_.size()) compact(s, v);
+    }
+    s.value = v;
+  }
+  // Drops the texts that lost.
+  void compact(Extreme<T>& being_set, Text& value) {
+    if constexpr (std::is_same_v<T, Text>) {
+      std::deque<std::string> kept;
+      for (auto& s : states_)
+        if (s.count && &s != &being_set && s.value.data) s.value.data = kept.emplace_back(s.value.view()).data();
+      value.data = kept.emplace_back(value.view()).data();
+      texts_.swap(kept);
+    }
+  }
+  Pick pick_;
+  DType type_;
+  Options o_;
+  std::vector<Extreme<T>> states_ = std::vector<Extreme<T>>(2);
+  std::deque<std::string> texts_;
+};
+
+struct Tally {
+  int64_t count = 0;
+  void merge(const Tally& o) { count += o.count; }
+};
+class Count : public States<Tally> {
+ public:
+  explicit Count(DType type, bool all_rows) : type_(type), all_rows_(all_rows) {}
+  void add(const uint32_t* groups, const Column& c, int64_t rows) override {
+    auto* s = states_.data();
+    if (!groups && (all_rows_ || (!c.valid && !c.constant && !type_.is_float() && !type_.is_text() && !type_.is_object()))) {
+      s[1].count += rows;
+      return;
+    }
+    for (int64_t i = 0; i < rows; ++i) s[groups ? groups[i] : 1].count += all_rows_ || !c.is_missing(i);
+  }
+  Column finish(const std::vector<uint32_t>& groups) override {
+    Writable out(Storage::int64, static_cast<int64_t>(groups.size()));
+    for (size_t i = 0; i < groups.size(); ++i) out.as<int64_t>()[i] = states_[groups[i]].count;
+    return std::move(out).finish();
+  }
+
+ private:
+  DType type_;
+  bool all_rows_;
+};
+
+// Any or all of the truth of values; missing values count as True unless skipped, as NumPy's nan.
+struct Truth {
+  bool any = false, all = true;
+  void merge(const Truth& o) { any |= o.any, all &= o.all; }
+};
+template <class T>
+class AnyAll : public States<Truth> {
+ public:
+  AnyAll(bool any, Options o) : any_(any), o_(o) {}
+  void add(const uint32_t* groups, const Column& c, int64_t rows) override {
+    auto* s = states_.data();
+    each_row<T>(groups, c, rows, [s](uint32_t g, T v) {
+      bool truth;
+      if constexpr (std::is_same_v<T, Text>) truth = v.size > 0;
+      else truth = v != T{};
+      s[g].any |= truth, s[g].all &= truth;
+    }, [s, this](uint32_t g) { if (!o_.skipna) s[g].any = true; });
+  }
+  Column finish(const std::vector<uint32_t>& groups) override {
+    Writable out(Storage::boolean, static_cast<int64_t>(groups.size()));
+    for (size_t i = 0; i < groups.size(); ++i) out.as<uint8_t>()[i] = any_ ? states_[groups[i]].any : states_[groups[i]].all;
+    return std::move(out).finish();
+  }
+
+ private:
+  bool any_;
+  Options o_;
+};
+
+struct Product {
+  double real = 1;
+  uint64_t whole = 1;
+  int64_t count = 0, missing = 0;
+  void merge(const Product& o) { real *= o.real, whole *= o.whole, count += o.count, missing += o.missing; }
+};
+template <class T>
+class Prod : public States<Product> {
+ public:
+  Prod(DType result, Options o) : result_(result), o_(o) {}
+  void add(const uint32_t* groups, const Column& c, int64_t rows) override {
+    auto* s = states_.data();
+    each_row<T>(groups, c, rows, [s](uint32_t g, T v) { s[g].real *= static_cast<double>(v), s[g].whole *= static_cast<uint64_t>(v), ++s[g].count; }, [s](uint32_t g) { ++s[g].missing; });
+  }
+  Column finish(const std::vector<uint32_t>& groups) override {
+    Writable out(result_.storage, static_cast<int64_t>(groups.size()));
+    for (size_t i = 0; i < groups.size(); ++i) {
+      const auto& s = states_[groups[i]];
+      const bool gone = (!o_.skipna && s.missing) || s.count < o_.min_count;
+      if (result_.storage == Storage::float64) out.as<double>()[i] = gone ? NAN : s.real;
+      else if (result_.storage == Storage::float32) out.as<float>()[i] = gone ? NAN : static_cast<float>(s.real);
+      else out.as<uint64_t>()[i] = s.whole;
+    }
+    return std::move(out).finish();
+  }
+
+ private:
+  DType result_;
+  Options o_;
+};
+
+// Distinct (group, value) pairs.
+class Distinct : public Aggregate {
+ public:
+  Distinct(DType type, bool keep_missing) : values_(type.storage, keep_missing) {}
+  void grow(uint32_t groups) override {
+    if (counts_.size() <= groups) counts_.resize(groups + 1);
+  }
+  void add(const uint32_t* groups, const Column& c, int64_t rows) override {
+    numbers_.resize(static_cast<size_t>(rows));
+    values_.encode(c, rows, numbers_.data());
+    for (size_t i = 0; i < static_cast<size_t>(rows); ++i)
+      if (numbers_[i]) see(groups ? groups[i] : 1, numbers_[i]);
+  }
+  void merge(Aggregate& later, const std::vector<uint32_t>& to) override {
+    auto& other = static_cast<Distinct&>(later);
+    std::vector<uint32_t> all(other.values_.size()), mine(all.size() + 1);
+    for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<uint32_t>(i + 1);
+    Column values = other.values_.values(all);
+    values_.encode(values, values.length, mine.data() + 1);
+    for (auto [group, number] : other.seen_)
+      if (group < to.size()) see(to[group], mine[number]);
+  }
+  Column finish(const std::vector<uint32_t>& groups) override {
+    Writable out(Storage::int64, static_cast<int64_t>(groups.size()));
+    for (size_t i = 0; i < groups.size(); ++i) out.as<int64_t>()[i] = counts_[groups[i]];
+    return std::move(out).finish();
+  }
+  int64_t bytes() const override { return values_.bytes() + pairs_.bytes() + static_cast<int64_t>(seen_.capacity() * 8 + counts_.capacity() * 8); }
+
+ private:
+  void see(uint32_t group, uint32_t number) {
+    const auto next = static_cast<uint32_t>(seen_.size() + 1);
+    if (pairs_.find_or_add(static_cast<uint64_t>(group) << 32 | number, next) != next) return;
+    seen_.emplace_back(group, number), ++counts_[group];
+  }
+  KeyColumn values_;
+  WordTable pairs_;
+  std::vector<std::pair<uint32_t, uint32_t>> seen_;
+  std::vector<int64_t> counts_ = std::vector<int64_t>(2);
+  std::vector<uint32_t> numbers_;
+};
+
+}  // namespace
+
+DType aggregate_type(const std::string& f, DType t) {
+  auto refuse = [&]() -> DType { throw type_error("dtype '", t.name(), "' does not support operation '", f, "'"); };
+  if (f == "count" || f == "size" || f == "nunique") return {Storage::int64};
+  if (f == "min" || f == "max" || f == "first" || f == "last") return t.is_object() ? refuse() : t;
+  if (f == "any" || f == "all") return t.is_time() || t.is_object() ? refuse() : DType{Storage::boolean};
+  if (f == "sum" || f == "prod") {
+    if (t.storage == Storage::duration && f == "sum") return t;
+    if (!t.is_numeric()) return refuse();
+    if (t.is_float()) return {t.storage};
+    return {t.is_signed() || t.is_boolean() ? Storage::int64 : Storage::uint64, Unit::us, t.open};
+  }
+  if (f == "mean" || f == "var" || f == "std") {
+    if (f == "mean" && t.is_time()) return t;
+    if (!t.is_numeric()) return refuse();
+    return {t.storage == Storage::float32 ? Storage::float32 : Storage::float64};
+  }
+  throw invalid("unknown aggregate ", f);
+}
+
+std::unique_ptr<Aggregate> make_aggregate(const std::string& f, DType type, const Value& options) {
+  const DType result = aggregate_type(f, type);
+  const Options o(options);
+  if (f == "count" || f == "size") return std::make_unique<Count>(type, f == "size");
+  if (f == "nunique") return std::make_unique<Distinct>(type, options.has("dropna") && !options["dropna"].boolean());
+  return visit(type.storage, [&](auto tag) -> std::unique_ptr<Aggregate> {
+    using T = typename decltype(tag)::type;
+    if (f == "min") return std::make_unique<PickOne<T>>(Pick::min, type, o);
+    if (f == "max") return std::make_unique<PickOne<T>>(Pick::max, type, o);
+    if (f == "first") return std::make_unique<PickOne<T>>(Pick::first, type, o);
+    if (f == "last") return std::make_unique<PickOne<T>>(Pick::last, type, o);
+    if (f == "any" || f == "all") return std::make_unique<AnyAll<T>>(f == "any", o);
+    if constexpr (std::is_same_v<T, Text>) throw internal("aggregate ", f, " of text");
+    else {
+      if (f == "sum") return std::make_unique<Sum<T>>(Wanted::sum, type, result, o);
+      if (f == "mean") return std::make_unique<Sum<T>>(Wanted::mean, type, result, o);
+      if (f == "prod") return std::make_unique<Prod<T>>(result, o);
+      return std::make_unique<Variance<T>>(f == "std", result, o);
+    }
+  });
+}
+
+}  // namespace muster::kernels

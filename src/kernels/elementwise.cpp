@@ -1,0 +1,387 @@
+#include "kernels/elementwise.hpp"
+
+#include <cmath>
+#include <map>
+
+#include "base/error.hpp"
+#include "data/dispatch.hpp"
+#include "kernels/calendar.hpp"
+
+namespace muster::kernels {
+using namespace base;
+using namespace data;
+namespace {
+
+// One loop for each of column-column, column-constant, constant-column, so that the compiler can vectorize.
+template <class In, class Out, class F>
+void each(const Column& a, const Column& b, int64_t rows, Out* out, F f) {
+  const In *x = a.as<In>(), *y = b.as<In>();
+  if (a.constant && b.constant) for (int64_t i = 0; i < rows; ++i) out[i] = f(x[0], y[0]);
+  else if (a.constant) { const In v = x[0]; for (int64_t i = 0; i < rows; ++i) out[i] = f(v, y[i]); }
+  else if (b.constant) { const In v = y[0]; for (int64_t i = 0; i < rows; ++i) out[i] = f(x[i], v); }
+  else for (int64_t i = 0; i < rows; ++i) out[i] = f(x[i], y[i]);
+}
+
+template <class T>
+T floor_divide(T a, T b) {
+  if constexpr (std::is_floating_point_v<T>) {
+    if (b == 0) return a / b;
+    T r = std::fmod(a, b), q = (a - r) / b;
+    if (r != 0 && (b < 0) != (r < 0)) q -= 1;
+    return q != 0 ? (q - std::floor(q) > T(0.5) ? std::floor(q) + 1 : std::floor(q)) : std::copysign(T(0), a / b);
+  } else {
+    if (b == 0) return 0;
+    if constexpr (std::is_signed_v<T>) {
+      if (b == -1) return static_cast<T>(-static_cast<std::make_unsigned_t<T>>(a));
+      T q = static_cast<T>(a / b);
+      return static_cast<T>(q - ((a % b != 0) && ((a < 0) != (b < 0))));
+    } else {
+      return static_cast<T>(a / b);
+    }
+  }
+}
+
+template <class T>
+T modulo(T a, T b) {
+  if constexpr (std::is_floating_point_v<T>) {
+    T r = std::fmod(a, b);
+    if (r != 0) return (b < 0) != (r < 0) ? r + b : r;
+    return std::copysign(T(0), b);
+  } else {
+    if (b == 0) return 0;
+    if constexpr (std::is_signed_v<T>) {
+      if (b == -1) return 0;
+      T r = static_cast<T>(a % b);
+      return r != 0 && ((r < 0) != (b < 0)) ? static_cast<T>(r + b) : r;
+    } else {
+      return static_cast<T>(a % b);
+    }
+  }
+}
+
+template <class T>
+T power(T a, T b) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return std::pow(a, b);
+  } else {
+    uint64_t result = 1, base = static_cast<uint64_t>(a);
+    for (auto n = static_cast<uint64_t>(b); n; n >>= 1, base *= base)
+      if (n & 1) result *= base;
+    return static_cast<T>(result);
+  }
+}
+
+enum class Group { arithmetic, comparison, logic };
+Group group_of(const std::string& op) {
+  if (op == "and" || op == "or" || op == "xor") return Group::logic;
+  if (op == "eq" || op == "ne" || op == "lt" || op == "le" || op == "gt" || op == "ge") return Group::comparison;
+  return Group::arithmetic;
+}
+
+template <class T>
+void arithmetic(const std::string& op, const Column& a, const Column& b, int64_t rows, T* out) {
+  using Wide = std::conditional_t<std::is_floating_point_v<T>, T, uint64_t>;  // integers wrap around, as NumPy's do
+  if (op == "add") each<T>(a, b, rows, out, [](T x, T y) { return static_cast<T>(static_cast<Wide>(x) + static_cast<Wide>(y)); });
+  else if (op == "sub") each<T>(a, b, rows, out, [](T x, T y) { return static_cast<T>(static_cast<Wide>(x) - static_cast<Wide>(y)); });
+  else if (op == "mul") each<T>(a, b, rows, out, [](T x, T y) { return static_cast<T>(static_cast<Wide>(x) * static_cast<Wide>(y)); });
+  else if (op == "truediv") each<T>(a, b, rows, out, [](T x, T y) { if constexpr (std::is_floating_point_v<T>) return x / y; else return y ? static_cast<T>(x / y) : T{}; });
+  else if (op == "floordiv") each<T>(a, b, rows, out, floor_divide<T>);
+  else if (op == "mod") each<T>(a, b, rows, out, modulo<T>);
+  else if (op == "pow") each<T>(a, b, rows, out, power<T>);
+  else throw internal("binary: unknown operation ", op);
+}
+
+template <class T>
+void comparison(const std::string& op, const Column& a, const Column& b, int64_t rows, uint8_t* out) {
+  if (op == "eq") each<T>(a, b, rows, out, [](T x, T y) { return uint8_t(x == y); });
+  else if (op == "ne") each<T>(a, b, rows, out, [](T x, T y) { return uint8_t(x != y); });
+  else if (op == "lt") each<T>(a, b, rows, out, [](T x, T y) { return uint8_t(x < y); });
+  else if (op == "le") each<T>(a, b, rows, out, [](T x, T y) { return uint8_t(x <= y); });
+  else if (op == "gt") each<T>(a, b, rows, out, [](T x, T y) { return uint8_t(x > y); });
+  else each<T>(a, b, rows, out, [](T x, T y) { return uint8_t(x >= y); });
+}
+
+void compare_text(const std::string& op, const Column& a, const Column& b, int64_t rows, uint8_t* out) {
+  const bool otherwise = op == "ne";
+  each<Text>(a, b, rows, out, [&](Text x, Text y) -> uint8_t {
+    if (!x.data || !y.data) return otherwise;
+    if (op == "eq") return x.view() == y.view();
+    if (op == "ne") return x.view() != y.view();
+    int c = x.view().compare(y.view());
+    return op == "lt" ? c < 0 : op == "le" ? c <= 0 : op == "gt" ? c > 0 : c >= 0;
+  });
+}
+
+Column join_text(const Column& a, const Column& b, int64_t rows) {
+  int64_t bytes = 0;
+  auto at = [](const Column& c, int64_t i) { return c.as<Text>()[c.constant ? 0 : i]; };
+  for (int64_t i = 0; i < rows; ++i) bytes += at(a, i).size + at(b, i).size;
+  auto memory = allocate(bytes);
+  Writable out(Storage::text, rows);
+  char* to = memory.get();
+  for (int64_t i = 0; i < rows; ++i) {
+    Text x = at(a, i), y = at(b, i), &slot = out.as<Text>()[i] = {};
+    if (!x.data || !y.data) continue;
+    slot = {to, x.size + y.size};
+    std::memcpy(to, x.data, static_cast<size_t>(x.size)), std::memcpy(to + x.size, y.data, static_cast<size_t>(y.size));
+    to += slot.size;
+  }
+  return std::move(out).finish(memory);
+}
+
+Map binary(const Args& args) {
+  const std::string op = args["op"].string();
+  const DType type = dtype_of(args["type"].integer());
+  const Group group = group_of(op);
+  return [=](Task&, Columns in, int64_t rows, std::span<Column> out) {
+    const Column &a = in[0], &b = in[1];
+    if (type.is_text() && group == Group::arithmetic) {
+      out[0] = join_text(a, b, rows);
+      return rows;
+    }
+    Writable to(group == Group::arithmetic ? type.storage : Storage::boolean, rows);
+    Keep keep;
+    const uint8_t* present = both_present(a, b, rows, keep);
+    if (type.is_text()) {
+      compare_text(op, a, b, rows, to.as<uint8_t>());
+    } else if (group == Group::logic) {
+      if (op == "and") each<uint8_t>(a, b, rows, to.as<uint8_t>(), [](uint8_t x, uint8_t y) { return uint8_t(x & y); });
+      else if (op == "or") each<uint8_t>(a, b, rows, to.as<uint8_t>(), [](uint8_t x, uint8_t y) { return uint8_t(x | y); });
+      else each<uint8_t>(a, b, rows, to.as<uint8_t>(), [](uint8_t x, uint8_t y) { return uint8_t(x ^ y); });
+    } else {
+      visit_fixed(type.storage, [&](auto tag) {
+        using T = typename decltype(tag)::type;
+        if (group == Group::comparison) comparison<T>(op, a, b, rows, to.as<uint8_t>());
+        else arithmetic<T>(op, a, b, rows, to.as<T>());
+      });
+    }
+    if (present && group != Group::arithmetic) {  // a comparison with a missing value is False, != is True
+      for (int64_t i = 0; i < rows; ++i)
+        if (!present[i]) to.as<uint8_t>()[i] = op == "ne";
+    } else if (present) {
+      std::memcpy(to.valid(), present, static_cast<size_t>(rows));
+    }
+    out[0] = std::move(to).finish();
+    return rows;
+  };
+}
+
+Map unary(const Args& args) {
+  const std::string op = args["op"].string();
+  const DType type = dtype_of(args["type"].integer());
+  return [=](Task&, Columns in, int64_t rows, std::span<Column> out) {
+    const Column a = spread(in[0], rows);
+    if (op == "isna" || op == "notna") {
+      Writable to(Storage::boolean, rows);
+      const bool missing = op == "isna";
+      for (int64_t i = 0; i < rows; ++i) to.as<uint8_t>()[i] = a.is_missing(i) == missing;
+      out[0] = std::move(to).finish();
+      return rows;
+    }
+    Writable to(type.storage, rows);
+    visit_fixed(type.storage, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      const T* x = a.as<T>();
+      T* y = to.as<T>();
+      if (type.is_boolean() && op == "invert") for (int64_t i = 0; i < rows; ++i) y[i] = static_cast<T>(x[i] == 0);
+      else if (op == "neg") for (int64_t i = 0; i < rows; ++i) y[i] = static_cast<T>(-x[i]);
+      else if (op == "abs") for (int64_t i = 0; i < rows; ++i) y[i] = x[i] < T{} || (std::is_floating_point_v<T> && x[i] == T{}) ? static_cast<T>(x[i] == T{} ? T{} : -x[i]) : x[i];
+      else if constexpr (std::is_integral_v<T>) for (int64_t i = 0; i < rows; ++i) y[i] = static_cast<T>(~x[i]);
+      else throw internal("unary: ", op, " of a float");
+    });
+    if (a.valid) std::memcpy(to.valid(), a.valid, static_cast<size_t>(rows));
+    out[0] = std::move(to).finish();
+    return rows;
+  };
+}
+
+Column text_of(const Column& a, DType from, int64_t rows) {
+  auto made = std::make_shared<std::vector<std::string>>(static_cast<size_t>(rows));
+  Writable to(Storage::text, rows);
+  for (int64_t i = 0; i < rows; ++i) {
+    Value v = value_at(a, i, from);
+    auto& s = (*made)[static_cast<size_t>(i)];
+    if (v.is_none()) { to.as<Text>()[i] = {}; continue; }
+    if (v.is_moment()) {
+      int64_t unit = v.moment().ns, days = unit >= 0 ? unit / 86'400'000'000'000 : -((-unit + 86'399'999'999'999) / 86'400'000'000'000), rest = unit - days * 86'400'000'000'000;
+      auto c = civil_from_days(days);
+      char buffer[64];
+      int n = std::snprintf(buffer, sizeof buffer, "%04d-%02d-%02d", int(c.year), int(c.month), int(c.day));
+      if (rest) n += std::snprintf(buffer + n, sizeof buffer - static_cast<size_t>(n), " %02d:%02d:%02d", int(rest / 3'600'000'000'000), int(rest / 60'000'000'000 % 60), int(rest / 1'000'000'000 % 60));
+      if (rest % 1'000'000'000) std::snprintf(buffer + n, sizeof buffer - static_cast<size_t>(n), ".%09d", int(rest % 1'000'000'000));
+      s = buffer;
+    } else s = v.label();
+    to.as<Text>()[i] = {s.data(), static_cast<int64_t>(s.size())};
+  }
+  return std::move(to).finish(made);
+}
+
+Map cast(const Args& args) {
+  const DType from = dtype_of(args["from"].integer()), to = dtype_of(args["to"].integer());
+  const std::string what = args["what"].is_string() ? args["what"].string() : "astype";
+  return [=](Task&, Columns in, int64_t rows, std::span<Column> out) {
+    const Column a = in[0].constant ? spread(in[0], rows) : in[0];
+    if (from.storage == to.storage && (!from.is_time() || from.unit == to.unit)) {
+      out[0] = a;
+      return rows;
+    }
+    if (to.is_text()) {
+      out[0] = text_of(a, from, rows);
+      return rows;
+    }
+    Writable w(to.storage, rows);
+    if (from.is_text()) {
+      for (int64_t i = 0; i < rows; ++i) {
+        const Text t = a.as<Text>()[i];
+        char* end = nullptr;
+        std::string copy(t.view());
+        double d = t.data ? std::strtod(copy.c_str(), &end) : NAN;
+        if (t.data && (end == copy.c_str() || *end)) throw invalid(what, ": could not convert string to ", to.name(), ": '", copy, "'");
+        visit_fixed(to.storage, [&](auto tag) {
+          using T = typename decltype(tag)::type;
+          if constexpr (std::is_floating_point_v<T>) w.as<T>()[i] = static_cast<T>(d);
+          else if (to.is_boolean()) w.as<T>()[i] = t.size > 0;
+          else if (std::isnan(d)) throw invalid(what, ": cannot convert float NaN to integer");
+          else w.as<T>()[i] = d == std::floor(d) && std::fabs(d) < 9e15 ? static_cast<T>(d) : static_cast<T>(std::strtoll(copy.c_str(), nullptr, 10));
+        });
+      }
+      out[0] = std::move(w).finish();
+      return rows;
+    }
+    const int64_t scale_from = from.is_time() ? per_second(from.unit) : 1, scale_to = to.is_time() ? per_second(to.unit) : 1;
+    visit_fixed(from.storage, [&](auto from_tag) {
+      visit_fixed(to.storage, [&](auto to_tag) {
+        using F = typename decltype(from_tag)::type;
+        using T = typename decltype(to_tag)::type;
+        const F* x = a.as<F>();
+        T* y = w.as<T>();
+        if (from.is_time() && to.is_time()) {
+          for (int64_t i = 0; i < rows; ++i) {
+            auto v = static_cast<int64_t>(x[i]);
+            y[i] = static_cast<T>(scale_to >= scale_from ? v * (scale_to / scale_from) : floor_divide<int64_t>(v, scale_from / scale_to));
+          }
+        } else if (to.is_boolean()) {
+          for (int64_t i = 0; i < rows; ++i) y[i] = static_cast<T>(x[i] != F{});
+        } else if constexpr (std::is_floating_point_v<F> && std::is_integral_v<T>) {
+          for (int64_t i = 0; i < rows; ++i) {
+            if (!std::isfinite(x[i])) throw invalid(what, ": Cannot convert non-finite values (NA or inf) to integer");
+            y[i] = static_cast<T>(static_cast<int64_t>(x[i]));
+          }
+        } else {
+          for (int64_t i = 0; i < rows; ++i) y[i] = static_cast<T>(x[i]);
+        }
+        if (a.valid) {
+          if constexpr (std::is_floating_point_v<T>) {
+            for (int64_t i = 0; i < rows; ++i)
+              if (!a.valid[i]) y[i] = std::numeric_limits<T>::quiet_NaN();
+          } else if (to.is_boolean()) {
+            for (int64_t i = 0; i < rows; ++i)
+              if (!a.valid[i]) y[i] = 1;  // bool(nan) is True
+          } else if (!to.open && !to.is_time()) {
+            for (int64_t i = 0; i < rows; ++i)
+              if (!a.valid[i]) throw invalid(what, ": Cannot convert non-finite values (NA or inf) to integer");
+          } else {
+            std::memcpy(w.valid(), a.valid, static_cast<size_t>(rows));
+          }
+        }
+      });
+    });
+    out[0] = std::move(w).finish();
+    return rows;
+  };
+}
+
+// The first input, or the second (a constant) where the first is missing.
+Map fill(const Args&) {
+  return [](Task&, Columns in, int64_t rows, std::span<Column> out) {
+    const Column a = spread(in[0], rows);
+    bool any = a.storage == Storage::text || a.storage == Storage::float64 || a.storage == Storage::float32 || a.valid;
+    if (!any) {
+      out[0] = a;
+      return rows;
+    }
+    Writable to(a.storage, rows);
+    visit(a.storage, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      const T value = in[1].as<T>()[0];
+      for (int64_t i = 0; i < rows; ++i) to.as<T>()[i] = a.is_missing(i) ? value : a.as<T>()[i];
+    });
+    if (in[1].valid && !in[1].valid[0] && a.valid) std::memcpy(to.valid(), a.valid, static_cast<size_t>(rows));
+    out[0] = std::move(to).finish(a.storage == Storage::text ? keep_both(a.keep, in[1].keep) : nullptr);
+    return rows;
+  };
+}
+
+Map is_in(const Args& args) {
+  const DType type = dtype_of(args["type"].integer());
+  std::vector<Column> values;
+  bool missing = false;
+  for (const auto& v : args["values"].list()) v.is_none() || (v.is_float() && std::isnan(v.number())) ? void(missing = true) : values.push_back(constant_of(v, type));
+  return [=](Task&, Columns in, int64_t rows, std::span<Column> out) {
+    const Column a = spread(in[0], rows);
+    Writable to(Storage::boolean, rows);
+    auto* y = to.as<uint8_t>();
+    visit(type.storage, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      const T* x = a.as<T>();
+      std::memset(y, 0, static_cast<size_t>(rows));
+      for (const auto& v : values) {
+        const T wanted = v.as<T>()[0];
+        if constexpr (std::is_same_v<T, Text>) for (int64_t i = 0; i < rows; ++i) y[i] |= x[i].data && x[i].view() == wanted.view();
+        else for (int64_t i = 0; i < rows; ++i) y[i] |= x[i] == wanted;
+      }
+    });
+    for (int64_t i = 0; i < rows; ++i)
+      if (a.is_missing(i)) y[i] = missing;
+    out[0] = std::move(to).finish();
+    return rows;
+  };
+}
+
+Map calendar(const Args& args) {
+  const std::string field = args["field"].string();
+  const int64_t second = per_second(dtype_of(args["type"].integer()).unit);
+  return [=](Task&, Columns in, int64_t rows, std::span<Column> out) {
+    const Column a = spread(in[0], rows);
+    Writable to(Storage::int32, rows);
+    const int64_t* x = a.as<int64_t>();
+    auto* y = to.as<int32_t>();
+    int64_t day = INT64_MIN;
+    Civil c{};
+    for (int64_t i = 0; i < rows; ++i) {
+      const int64_t days = floor_divide<int64_t>(x[i], 86400 * second);
+      if (field == "hour") y[i] = static_cast<int32_t>((x[i] - days * 86400 * second) / (3600 * second));
+      else if (field == "dayofweek") y[i] = static_cast<int32_t>(modulo<int64_t>(days + 3, 7));
+      else {
+        if (days != day) c = civil_from_days(days), day = days;
+        y[i] = static_cast<int32_t>(field == "year" ? c.year : field == "month" ? c.month : c.day);
+      }
+    }
+    if (a.valid) std::memcpy(to.valid(), a.valid, static_cast<size_t>(rows));
+    out[0] = std::move(to).finish();
+    return rows;
+  };
+}
+}  // namespace
+
+const uint8_t* both_present(const Column& a, const Column& b, int64_t rows, Keep& keep) {
+  if (!a.valid && !b.valid) return nullptr;
+  auto memory = allocate(rows);
+  auto* flags = reinterpret_cast<uint8_t*>(memory.get());
+  for (int64_t i = 0; i < rows; ++i)
+    flags[i] = (!a.valid || a.valid[a.constant ? 0 : i]) && (!b.valid || b.valid[b.constant ? 0 : i]);
+  keep = memory;
+  return flags;
+}
+
+std::vector<Kernel> elementwise_kernels() {
+  return {{.name = "binary", .map = binary}, {.name = "unary", .map = unary}, {.name = "cast", .map = cast}, {.name = "fill", .map = fill}, {.name = "is_in", .map = is_in}, {.name = "calendar", .map = calendar},
+          // A constant as a column as long as the second input.
+          {.name = "spread", .map = [](const Args&) -> Map { return [](Task&, Columns in, int64_t rows, std::span<Column> out) { return out[0] = spread(in[0], rows), rows; }; }},
+          {.name = "constant", .map = [](const Args& a) -> Map {
+             Column c = constant_of(a["value"], dtype_of(a["type"].integer()));
+             return [c](Task&, Columns, int64_t rows, std::span<Column> out) { return out[0] = c, rows; };
+           }}};
+}
+
+}  // namespace muster::kernels

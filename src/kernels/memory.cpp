@@ -1,0 +1,64 @@
+#include "kernels/memory.hpp"
+
+namespace muster::kernels {
+using namespace base;
+using namespace data;
+namespace {
+constexpr int64_t kMorsel = 32 << 10;  // rows
+
+class MemoryReader : public Reader {
+ public:
+  MemoryReader(const Batches& batches, const std::vector<int64_t>& columns, bool ids, int64_t partition) : batches_(batches), columns_(columns), ids_(ids), partition_(partition) {}
+  bool next(Task& task, Batch& out) override {
+    while (batch_ < batches_.size() && row_ >= batches_[batch_].rows) {
+      if (batches_[batch_].rows == 0 && !given_) break;  // an empty partition gives one empty batch
+      ++batch_, row_ = 0;
+    }
+    if (batch_ >= batches_.size()) return false;
+    const Batch& b = batches_[batch_];
+    const int64_t rows = std::min(kMorsel, b.rows - row_);
+    out.rows = rows, out.columns.clear();
+    for (auto c : columns_) out.columns.push_back(slice(b.columns[static_cast<size_t>(c)], row_, rows));
+    if (ids_) {
+      Writable ids(Storage::row_id, rows);
+      for (int64_t i = 0; i < rows; ++i) ids.as<int64_t>()[i] = partition_ << 32 | (local_ + i);
+      out.columns.push_back(std::move(ids).finish());
+    }
+    row_ += rows, local_ += rows, given_ = true;
+    if (b.rows == 0) ++batch_;
+    task.report.rows += rows;
+    return true;
+  }
+
+ private:
+  const Batches& batches_;
+  const std::vector<int64_t>& columns_;
+  bool ids_, given_ = false;
+  int64_t partition_, row_ = 0, local_ = 0;
+  size_t batch_ = 0;
+};
+
+class MemorySource : public Source {
+ public:
+  explicit MemorySource(const Args& a) : table_(a["table"]), ids_(a["row_ids"].boolean()) {
+    for (const auto& c : a["columns"].list()) columns_.push_back(c.integer());
+  }
+  std::unique_ptr<Reader> open(Task& t) const override { return std::make_unique<MemoryReader>(memory_table(table_).partitions[static_cast<size_t>(t.partition())], columns_, ids_, t.partition()); }
+
+ private:
+  Value table_;
+  std::vector<int64_t> columns_;
+  bool ids_;
+};
+}  // namespace
+
+Value memory_value(std::shared_ptr<const MemoryTable> table, std::string token) {
+  return std::make_shared<const Opaque>(Opaque{std::move(token), std::const_pointer_cast<MemoryTable>(table)});
+}
+const MemoryTable& memory_table(const Value& value) { return *static_cast<const MemoryTable*>(value.opaque()->object.get()); }
+
+Kernel memory_kernel() {
+  return {.name = "memory.scan", .source = [](const Args& a) -> std::unique_ptr<Source> { return std::make_unique<MemorySource>(a); }};
+}
+
+}  // namespace muster::kernels

@@ -1,0 +1,19 @@
+// The source of data that is already in memory: from_pandas, persisted collections.
+#pragma once
+#include "data/kernel.hpp"
+
+namespace muster::kernels {
+
+/// Partitions of a table in memory; carried through expressions as an Opaque.
+struct MemoryTable {
+  std::vector<data::Batches> partitions;
+  std::vector<int64_t> rows;  // per partition
+};
+
+base::Value memory_value(std::shared_ptr<const MemoryTable> table, std::string token);
+const MemoryTable& memory_table(const base::Value& value);
+
+/// "memory.scan" {table, columns, row_ids, partition rows}: the wanted columns, then row ids.
+data::Kernel memory_kernel();
+
+}  // namespace muster::kernels

@@ -1,0 +1,32 @@
+// Runs a Program over one partition, batch by batch: source → steps → sinks.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "data/kernel.hpp"
+#include "data/program.hpp"
+
+namespace muster::kernels {
+
+/// What a task leaves in the store, one per sink: batches, or the state of a fold.
+struct Output {
+  std::shared_ptr<const data::Batches> batches;
+  std::shared_ptr<data::Fold> fold;
+  int64_t bytes = 0;
+};
+
+/// A program bound to its kernels; shared by the threads that run its partitions.
+class Pipeline {
+ public:
+  explicit Pipeline(data::Program program);
+  /// `inputs`: the outputs the program reads, in order. Throws what kernels throw, and Error{cancelled} when the task is stopped.
+  std::vector<Output> run(data::Task& task, const std::vector<std::shared_ptr<const data::Batches>>& inputs) const;
+
+ private:
+  data::Program program_;
+  std::unique_ptr<data::Source> source_;
+  data::Whole whole_;
+  std::vector<data::Map> maps_;
+};
+
+}  // namespace muster::kernels

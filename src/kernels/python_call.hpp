@@ -1,0 +1,16 @@
+// The executor hook: how a kernel calls a user's Python function. The Python package sets it; a C++ program has none.
+#pragma once
+#include <functional>
+
+#include "data/kernel.hpp"
+#include "data/schema.hpp"
+
+namespace muster::kernels {
+
+/// Calls `function` with the rows as a pandas object of schema `in`; gives its result as columns of schema `out`, index columns first.
+using PythonApply = std::function<data::Batches(data::Task&, const base::Opaque& function, const data::Batches& rows, const data::Schema& in, const data::Schema& out)>;
+
+void set_python_apply(PythonApply apply);
+const PythonApply& python_apply();
+
+}  // namespace muster::kernels

@@ -1,0 +1,220 @@
+// Kernels that keep some of the rows: by a mask, the first or last, the largest; and the sort of a result.
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/error.hpp"
+#include "data/dispatch.hpp"
+#include "kernels/elementwise.hpp"
+
+namespace muster::kernels {
+using namespace base;
+using namespace data;
+namespace {
+
+Map select(const Args&) {
+  return [](Task&, Columns in, int64_t rows, std::span<Column> out) {
+    const Column& mask = in[0];
+    std::vector<int64_t> kept;
+    if (mask.constant) {
+      if (mask.as<uint8_t>()[0]) {
+        for (size_t c = 1; c < in.size(); ++c) out[c - 1] = in[c];
+        return rows;
+      }
+    } else {
+      kept.resize(static_cast<size_t>(rows));
+      const uint8_t* flags = mask.as<uint8_t>();
+      size_t n = 0;
+      for (int64_t i = 0; i < rows; ++i) kept[n] = i, n += flags[i] & (!mask.valid || mask.valid[i]);
+      kept.resize(n);
+    }
+    for (size_t c = 1; c < in.size(); ++c) out[c - 1] = in[c].constant ? in[c] : take(in[c], kept);
+    return static_cast<int64_t>(kept.size());
+  };
+}
+
+Batch own(Columns in, int64_t rows) {
+  Batch b{rows, {}};
+  for (const auto& c : in) b.columns.push_back(own_text(spread(c, rows)));
+  return b;
+}
+
+int64_t bytes_of(const Batches& rows) {
+  int64_t total = 0;
+  for (const auto& b : rows) total += size_of(b);
+  return total;
+}
+
+Batch rows_of(const Batch& b, std::span<const int64_t> rows) {
+  Batch out{static_cast<int64_t>(rows.size()), {}};
+  for (const auto& c : b.columns) out.columns.push_back(take(c, rows));
+  return out;
+}
+
+class FirstRows : public Fold {
+ public:
+  explicit FirstRows(const Args& a) : wanted_(a["n"].integer()) {}
+  void add(Task&, Columns in, int64_t rows) override {
+    const int64_t more = std::min(rows, wanted_ - have_);
+    if (more <= 0 && !rows_.empty()) return;
+    Batch part{std::max<int64_t>(more, 0), {}};
+    for (const auto& c : in) part.columns.push_back(own_text(spread(slice(c, 0, part.rows), part.rows)));
+    have_ += part.rows, rows_.push_back(std::move(part));
+  }
+  void merge(Task& t, Fold& later) override {
+    for (auto& b : static_cast<FirstRows&>(later).rows_) add(t, b.columns, b.rows);
+  }
+  Batches finish(Task&) override { return rows_; }
+  int64_t bytes() const override { return bytes_of(rows_); }
+  bool full() const override { return have_ >= wanted_ && !rows_.empty(); }
+
+ private:
+  int64_t wanted_, have_ = 0;
+  Batches rows_;
+};
+
+class LastRows : public Fold {
+ public:
+  explicit LastRows(const Args& a) : wanted_(a["n"].integer()) {}
+  void add(Task&, Columns in, int64_t rows) override {
+    const int64_t more = std::min(rows, wanted_);
+    Batch part{more, {}};
+    for (const auto& c : in) part.columns.push_back(own_text(spread(c.constant ? c : slice(c, rows - more, more), more)));
+    have_ += more, rows_.push_back(std::move(part));
+    while (rows_.size() > 1 && have_ - rows_.front().rows >= wanted_) have_ -= rows_.front().rows, rows_.erase(rows_.begin());
+  }
+  void merge(Task& t, Fold& later) override {
+    for (auto& b : static_cast<LastRows&>(later).rows_) add(t, b.columns, b.rows);
+  }
+  Batches finish(Task&) override {
+    Batch all = concatenate(rows_);
+    if (all.rows <= wanted_) return {all};
+    for (auto& c : all.columns) c = slice(c, all.rows - wanted_, wanted_);
+    all.rows = wanted_;
+    return {all};
+  }
+  int64_t bytes() const override { return bytes_of(rows_); }
+
+ private:
+  int64_t wanted_, have_ = 0;
+  Batches rows_;
+};
+
+// -1, 0, 1 as a < b, a == b, a > b; missing values are greater than all others.
+template <class T>
+int order(const T& a, const T& b) {
+  if constexpr (std::is_same_v<T, Text>) {
+    if (!a.data || !b.data) return a.data ? -1 : b.data ? 1 : 0;
+    int c = a.view().compare(b.view());
+    return (c > 0) - (c < 0);
+  } else if constexpr (std::is_floating_point_v<T>) {
+    if (std::isnan(a) || std::isnan(b)) return std::isnan(b) ? (std::isnan(a) ? 0 : -1) : 1;
+    return (a > b) - (a < b);
+  } else {
+    return (a > b) - (a < b);
+  }
+}
+
+struct SortKey {
+  Column column;
+  bool ascending;
+};
+
+// Stable order of rows by the keys; missing values last either way.
+std::vector<int64_t> order_of(const std::vector<SortKey>& keys, int64_t rows) {
+  std::vector<int64_t> at(static_cast<size_t>(rows));
+  std::iota(at.begin(), at.end(), 0);
+  for (auto key = keys.rbegin(); key != keys.rend(); ++key)
+    visit(key->column.storage, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      const T* v = key->column.as<T>();
+      std::stable_sort(at.begin(), at.end(), [&](int64_t a, int64_t b) {
+        const bool missing_a = key->column.is_missing(a), missing_b = key->column.is_missing(b);
+        if (missing_a || missing_b) return !missing_a && missing_b;
+        return key->ascending ? order(v[a], v[b]) < 0 : order(v[b], v[a]) < 0;
+      });
+    });
+  return at;
+}
+
+std::vector<SortKey> sort_keys(const Args& a, const Batch& b) {
+  std::vector<SortKey> keys;
+  const auto& by = a["by"].list();
+  for (size_t i = 0; i < by.size(); ++i) keys.push_back({b.columns[static_cast<size_t>(by[i].integer())], a["ascending"].list()[i].boolean()});
+  return keys;
+}
+
+// The n largest (or smallest) rows; one more is kept, which tells `finish` that rows were dropped: with n >= rows pandas ignores `keep`.
+class TopRows : public Fold {
+ public:
+  explicit TopRows(const Args& a) : args_(a), wanted_(a["n"].integer()), last_(a["keep"].string() == "last"), all_(a["keep"].string() == "all") {}
+  void add(Task&, Columns in, int64_t rows) override {
+    rows_.push_back(own(in, rows)), waiting_ += rows;
+    if (waiting_ > std::max<int64_t>(4 * wanted_, 16384)) shrink(wanted_ + 1, false);
+  }
+  void merge(Task& t, Fold& later) override {
+    for (auto& b : static_cast<TopRows&>(later).rows_) add(t, b.columns, b.rows);
+    dropped_ |= static_cast<TopRows&>(later).dropped_;
+  }
+  Batches finish(Task&) override { return shrink(wanted_, true), rows_; }
+  int64_t bytes() const override { return bytes_of(rows_); }
+
+ private:
+  // Keeps the best n, in row order, or by value when it is the end.
+  void shrink(int64_t n, bool by_value) {
+    if (rows_.empty()) return;
+    Batch all = concatenate(rows_);
+    auto keys = sort_keys(args_, all);
+    const bool cut = all.rows > n || dropped_;
+    std::vector<int64_t> at(static_cast<size_t>(all.rows));
+    if (last_ && cut) {  // ties: the last row first
+      std::vector<int64_t> backwards(at.size());
+      for (size_t i = 0; i < at.size(); ++i) backwards[i] = all.rows - 1 - static_cast<int64_t>(i);
+      for (auto& k : keys) k.column = take(k.column, backwards);
+      at = order_of(keys, all.rows);
+      for (auto& i : at) i = all.rows - 1 - i;
+    } else {
+      at = order_of(keys, all.rows);
+    }
+    auto kept = static_cast<size_t>(std::clamp<int64_t>(n, 0, all.rows));
+    if (all_ && kept && kept < at.size()) {
+      auto same = [&](int64_t a, int64_t b) {
+        for (const auto& k : keys) {
+          bool equal = visit(k.column.storage, [&](auto tag) { using T = typename decltype(tag)::type; return order(k.column.as<T>()[a], k.column.as<T>()[b]) == 0 && k.column.is_missing(a) == k.column.is_missing(b); });
+          if (!equal) return false;
+        }
+        return true;
+      };
+      while (kept < at.size() && same(at[kept - 1], at[kept])) ++kept;
+    }
+    if (kept < at.size()) dropped_ = true;
+    at.resize(kept);
+    if (!by_value) std::sort(at.begin(), at.end());
+    Batch best = rows_of(all, at);
+    waiting_ = best.rows;
+    rows_ = {own(best.columns, best.rows)};
+  }
+  Args args_;
+  int64_t wanted_, waiting_ = 0;
+  bool last_, all_, dropped_ = false;
+  Batches rows_;
+};
+
+Whole sort_rows(const Args& args) {
+  return [args](Task&, Batches rows) -> Batches {
+    if (rows.empty()) return rows;
+    Batch all = concatenate(rows);
+    return {rows_of(all, order_of(sort_keys(args, all), all.rows))};
+  };
+}
+}  // namespace
+
+std::vector<Kernel> selection_kernels() {
+  return {{.name = "select", .map = select},
+          {.name = "first_rows", .fold = [](const Args& a) -> std::unique_ptr<Fold> { return std::make_unique<FirstRows>(a); }},
+          {.name = "last_rows", .fold = [](const Args& a) -> std::unique_ptr<Fold> { return std::make_unique<LastRows>(a); }},
+          {.name = "top_rows", .fold = [](const Args& a) -> std::unique_ptr<Fold> { return std::make_unique<TopRows>(a); }},
+          {.name = "sort_rows", .whole = sort_rows}};
+}
+
+}  // namespace muster::kernels

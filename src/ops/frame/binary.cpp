@@ -1,0 +1,250 @@
+// Arithmetic, comparison and logic between columns, scalars and one-row results: one table of operators.
+#include "ops/frame/columns.hpp"
+
+#include "io/csv/parse.hpp"
+
+namespace muster::ops::frame {
+namespace {
+
+bool compares(const std::string& op) { return op == "eq" || op == "ne" || op == "lt" || op == "le" || op == "gt" || op == "ge"; }
+bool is_logic(const std::string& op) { return op == "and" || op == "or" || op == "xor"; }
+
+// One side: a dtype, and the value where it is a Python scalar (whose dtype gives way, as in NumPy 2).
+struct Side {
+  DType type;
+  const Value* scalar = nullptr;
+};
+
+// How two sides are computed: both cast to `compute`, the result is `result`; constant: the answer without looking (text == 1).
+struct Kernel2 {
+  DType compute, result;
+  std::string op;
+  int constant = -1;
+};
+
+[[noreturn]] void refuse(const std::string& op, const Side& a, const Side& b) {
+  throw type_error("operation '", op, "' is not defined between dtypes ", a.type.name(), " and ", b.type.name());
+}
+
+DType common(const Side& a, const Side& b) {
+  auto weak = [](DType column, const Value& v) -> DType {
+    if (v.is_bool()) return column;
+    if (v.is_integer()) return column.is_boolean() ? DType{Storage::int64, Unit::us, column.open} : column;
+    return column.is_float() ? column : DType{Storage::float64};
+  };
+  if (a.scalar && !b.scalar) return weak(b.type, *a.scalar);
+  if (b.scalar && !a.scalar) return weak(a.type, *b.scalar);
+  return promote(a.type, b.type);
+}
+
+Kernel2 choose(const std::string& op, const Side& a, const Side& b) {
+  const DType boolean{Storage::boolean};
+  const bool text = a.type.is_text() && b.type.is_text(), any_text = a.type.is_text() || b.type.is_text();
+  const bool none = (a.scalar && a.scalar->is_none()) || (b.scalar && b.scalar->is_none());
+  if (a.type.is_object() || b.type.is_object()) throw unsupported("operation '", op, "' on an object column; use map_partitions");
+  if (compares(op)) {
+    if (none) return {a.type, boolean, op, op == "ne"};
+    if (text) return {a.type, boolean, op};
+    if (a.type.is_time() || b.type.is_time()) {
+      if (a.type.storage == b.type.storage) return {{a.type.storage, std::max(a.type.unit, b.type.unit)}, boolean, op};
+      if (op == "eq" || op == "ne") return {a.type, boolean, op, op == "ne"};
+      refuse(op, a, b);
+    }
+    if (any_text) {
+      if (op == "eq" || op == "ne") return {a.type, boolean, op, op == "ne"};
+      refuse(op, a, b);
+    }
+    DType type = promote(a.type, b.type);
+    if ((a.scalar && a.scalar->is_float()) || (b.scalar && b.scalar->is_float())) type = {Storage::float64};
+    return {type, boolean, op};
+  }
+  if (is_logic(op)) {
+    if (a.type.is_boolean() && b.type.is_boolean()) return {boolean, boolean, op};
+    if (a.type.is_integer() && b.type.is_integer()) throw unsupported("operation '", op, "' on integers; only booleans");
+    refuse(op, a, b);
+  }
+  if (text && op == "add") return {a.type, a.type, op};
+  if (any_text) refuse(op, a, b);
+  if (a.type.is_time() || b.type.is_time()) {
+    const bool moments = a.type.storage == Storage::timestamp || b.type.storage == Storage::timestamp;
+    const Unit unit = !a.type.is_time() ? b.type.unit : !b.type.is_time() ? a.type.unit : std::max(a.type.unit, b.type.unit);
+    const DType duration{Storage::duration, unit};
+    if (!a.type.is_time() || !b.type.is_time()) refuse(op, a, b);
+    if (op == "sub" && a.type.storage == b.type.storage) return {duration, duration, op};
+    if (op == "sub" && b.type.storage == Storage::timestamp) refuse(op, a, b);
+    if ((op == "add" || op == "sub") && !(a.type.storage == Storage::timestamp && b.type.storage == Storage::timestamp)) return {duration, {moments ? Storage::timestamp : Storage::duration, unit}, op};
+    refuse(op, a, b);
+  }
+  DType type = common(a, b);
+  if (type.is_boolean()) {  // NumPy: + is or, * is and; - is refused
+    if (op == "add") return {boolean, type, "or"};
+    if (op == "mul") return {boolean, type, "and"};
+    if (op == "sub") throw type_error("numpy boolean subtract, the `-` operator, is not supported, use the bitwise_xor, the `^` operator, or the logical_xor function instead.");
+    type = op == "truediv" ? DType{Storage::float64} : DType{Storage::int8, Unit::us, type.open};
+  }
+  if (op == "truediv" && !type.is_float()) type = {Storage::float64};
+  if (op == "pow" && type.is_integer() && b.scalar && b.scalar->is_integer() && b.scalar->integer() < 0) throw invalid("Integers to negative integer powers are not allowed.");
+  // pandas: an integer division by zero gives inf or nan, so the result is float
+  if ((op == "floordiv" || op == "mod") && type.is_integer() && b.scalar && b.scalar->number() == 0) type = {Storage::float64};
+  return {type, type, op};
+}
+
+// A string beside a timestamp is a time.
+Value adapted(const Value& scalar, DType other) {
+  if (!scalar.is_string() || !other.is_time()) return scalar;
+  int64_t ns;
+  const auto& s = scalar.string();
+  if (!io::csv::parse_time({s.data(), static_cast<int64_t>(s.size())}, "", ns)) throw type_error("'", s, "' is not a time; compare a datetime column with a datetime, or text like '2013-01-31'");
+  return Moment{ns};
+}
+
+// The input that is the other side; it may be the same as the first.
+size_t other(const Call& c) { return static_cast<size_t>(c["other"].input()); }
+
+struct Operands {
+  std::vector<std::pair<int64_t, int64_t>> pairs;  // positions in left and right, -1 = the scalar or one-row column 0
+  Schema schema;                                   // labels and index of the result; types still open
+};
+
+Operands operands(const Call& c, const std::string& op) {
+  for (const char* name : {"level", "fill_value"})
+    if (c.has(name)) throw unsupported(op, ": ", name, "=", c[name].repr());
+  const Schema& a = c.input();
+  Operands out{{}, a};
+  const auto n = static_cast<int64_t>(a.columns.size());
+  if (!c["other"].is_input()) {
+    for (int64_t i = 0; i < n; ++i) out.pairs.emplace_back(i, -1);
+    return out;
+  }
+  const Schema& b = c.input(other(c));
+  const auto m = static_cast<int64_t>(b.columns.size());
+  const bool one_a = c.inputs[0]->is_one_row(), one_b = c.inputs[other(c)]->is_one_row();
+  if (!one_a && !one_b && c.inputs[0]->rows != c.inputs[other(c)]->rows)
+    throw unsupported(op, ": the two sides have different rows; aligning them by index is not there yet. Take both from the same frame");
+  if (a.kind == Kind::scalar || b.kind == Kind::scalar || (a.kind == Kind::series && b.kind == Kind::series)) {
+    const bool left = !(a.kind == Kind::scalar && b.kind != Kind::scalar);
+    out.schema = left ? a : b;
+    for (int64_t i = 0; i < (left ? n : m); ++i) out.pairs.emplace_back(a.kind == Kind::scalar ? 0 : i, b.kind == Kind::scalar ? 0 : i);
+    if (a.kind == Kind::series && b.kind == Kind::series && !(a.columns[0].label == b.columns[0].label)) out.schema.columns[0].label = {};
+    if (a.kind == Kind::scalar && b.kind == Kind::scalar && !(a.columns[0].label == b.columns[0].label)) out.schema.columns[0].label = {};
+    return out;
+  }
+  if ((a.kind == Kind::frame || a.kind == Kind::row) && (b.kind == Kind::frame || b.kind == Kind::row)) {
+    out.schema = a.kind == Kind::frame ? a : b;
+    if (n != m) throw unsupported(op, ": the two frames have different columns");
+    for (int64_t i = 0; i < n; ++i) {
+      const auto at = a.kind == Kind::frame ? b.find(a.columns[static_cast<size_t>(i)].label) : i;
+      const auto from = a.kind == Kind::frame ? i : a.find(b.columns[static_cast<size_t>(i)].label);
+      if (at < 0 || from < 0) throw unsupported(op, ": the two frames have different columns");
+      out.pairs.emplace_back(from, at);
+    }
+    return out;
+  }
+  throw unsupported(op, " between a DataFrame and a Series: take one column, or assign column by column");
+}
+
+Side side(const Call& c, const Operands&, int64_t at, size_t input, const Value& scalar) {
+  if (at >= 0) return {c.input(input).columns[static_cast<size_t>(at)].type, nullptr};
+  return {type_of(scalar), &scalar};
+}
+
+struct Entry {
+  std::string name, op;
+  bool reverse;
+};
+
+Kernel2 kernel_for(const Call& c, const Entry& e, const Operands& o, std::pair<int64_t, int64_t> pair, Value& scalar) {
+  if (pair.second < 0) scalar = adapted(c["other"], c.input().columns[static_cast<size_t>(pair.first)].type);
+  Side a = side(c, o, pair.first, 0, scalar), b = side(c, o, pair.second, c["other"].is_input() ? other(c) : 0, scalar);
+  if (e.reverse) std::swap(a, b);
+  return choose(e.op, a, b);
+}
+
+Op make_op(const Entry& e, std::vector<Method> on) {
+  Op op{.name = e.name, .on = std::move(on)};
+  op.schema = [e](const Call& c) {
+    Operands o = operands(c, e.name);
+    Schema s = o.schema;
+    for (size_t i = 0; i < o.pairs.size(); ++i) {
+      Value scalar;
+      auto k = kernel_for(c, e, o, o.pairs[i], scalar);
+      s.columns[i].type = k.result;
+      if (compares(e.op) || is_logic(e.op)) s.columns[i].type.open = false;
+    }
+    return s;
+  };
+  op.lower = [e](Lowering& l, const Call& c) {
+    const Operands o = operands(c, e.name);
+    const bool second = c["other"].is_input();
+    const size_t anchor = second && c.inputs[0]->is_one_row() && !c.inputs[other(c)]->is_one_row() ? 1 : 0;
+    const Rows a = l.input(0), b = second ? l.input(other(c)) : Rows{};
+    Rows out{anchor ? b.stage : a.stage, {}, anchor ? b.index : a.index};
+    for (const auto& pair : o.pairs) {
+      Value scalar;
+      const auto k = kernel_for(c, e, o, pair, scalar);
+      const DType type_a = c.input().columns[static_cast<size_t>(pair.first)].type;
+      if (k.constant >= 0) {
+        // Text never equals a number: the answer for every row.
+        int missing = l.one(out.stage, "unary", Dict{{"op", "isna"}, {"type", code(type_a)}}, {a.columns[static_cast<size_t>(pair.first)]});
+        int never = l.one(out.stage, "binary", Dict{{"op", "and"}, {"type", code(DType{Storage::boolean})}}, {missing, constant(l, out.stage, false, {Storage::boolean})});
+        out.columns.push_back(k.constant ? l.one(out.stage, "unary", Dict{{"op", "invert"}, {"type", code(DType{Storage::boolean})}}, {never}) : never);
+        continue;
+      }
+      // Times are computed as integers of one unit; the result's dtype says what they are.
+      auto to = [&](DType from) { return from.is_time() ? DType{from.storage, k.compute.unit} : k.compute; };
+      int x = cast(l, out.stage, a.columns[static_cast<size_t>(pair.first)], type_a, to(type_a), e.name), y;
+      if (pair.second >= 0) {
+        const DType type_b = c.input(other(c)).columns[static_cast<size_t>(pair.second)].type;
+        y = cast(l, out.stage, b.columns[static_cast<size_t>(pair.second)], type_b, to(type_b), e.name);
+      } else {
+        const DType type_b = type_of(scalar);
+        y = constant(l, out.stage, scalar, to(type_b));
+      }
+      if (e.reverse) std::swap(x, y);
+      out.columns.push_back(l.one(out.stage, "binary", Dict{{"op", k.op}, {"type", code(k.compute)}}, {x, y}));
+    }
+    return out;
+  };
+  op.same_rows = true;
+  op.show = [](const Call& c) { return c["other"].is_input() ? std::string() : c["other"].repr(); };
+  return op;
+}
+
+struct Word { const char *name, *symbol; };
+}  // namespace
+
+Ops binary_ops() {
+  Ops ops;
+  const std::pair<const char*, const char*> arithmetic[] = {{"add", "+"}, {"sub", "-"}, {"mul", "*"}, {"truediv", "/"}, {"floordiv", "//"}, {"mod", "%"}, {"pow", "**"}};
+  for (auto [name, symbol] : arithmetic)
+    for (bool reverse : {false, true}) {
+      const std::string method = concat(reverse ? "r" : "", name);
+      Op op = make_op({method, name, reverse}, {{frame, "other", "__" + method + "__"}, {series, "other", "__" + method + "__"}, {scalar, "other", "__" + method + "__"},
+                                               {frame, "other, axis='columns', level=None, fill_value=None"}, {series, "other, level=None, fill_value=None, axis=0"}});
+      op.doc = {.summary = concat(reverse ? "other " : "self ", symbol, reverse ? " self" : " other", ", row by row."),
+                .returns = "As the input, with NumPy's dtype of the operation. Lazy.",
+                .raises = {{"TypeError", "at the call: the operation is not defined for the dtypes"}, {"NotImplementedError", "at the call: the two sides have different rows, or level or fill_value is given"}},
+                .notes = "Missing where a side is missing. Integers wrap around as NumPy's do."};
+      op.params = {{"other", "Scalar, Series or DataFrame with the same rows, or a lazy scalar."}, {"axis", "Accepted; rows are matched by position."}, {"level", "Not supported; must be None."}, {"fill_value", "Not supported; must be None."}};
+      ops.push_back(std::move(op));
+    }
+  const std::pair<const char*, const char*> comparisons[] = {{"eq", "=="}, {"ne", "!="}, {"lt", "<"}, {"le", "<="}, {"gt", ">"}, {"ge", ">="}};
+  for (auto [name, symbol] : comparisons) {
+    const std::string method = concat("__", name, "__");
+    Op op = make_op({name, name, false}, {{frame, "other", method}, {series, "other", method}, {scalar, "other", method}, {frame, "other, axis='columns', level=None"}, {series, "other, level=None, fill_value=None, axis=0"}});
+    op.doc = {.summary = concat("self ", symbol, " other, row by row."), .returns = "bool, as the input. Lazy.", .raises = {{"TypeError", "at the call: the order is not defined between the dtypes"}, {"NotImplementedError", "at the call: the two sides have different rows"}}, .notes = "A comparison with a missing value is False; != is True. Text beside a datetime column is read as a time."};
+    op.params = {{"other", "Scalar, Series or DataFrame with the same rows, or a lazy scalar."}, {"axis", "Accepted; rows are matched by position."}, {"level", "Not supported; must be None."}, {"fill_value", "Not supported; must be None."}};
+    ops.push_back(std::move(op));
+  }
+  for (auto [name, symbol] : {std::pair{"and", "&"}, {"or", "|"}, {"xor", "^"}})
+    for (bool reverse : {false, true}) {
+      const std::string method = concat("__", reverse ? "r" : "", name, "__");
+      Op op = make_op({concat(reverse ? "r" : "", name), name, reverse}, {{frame, "other", method}, {series, "other", method}, {scalar, "other", method}});
+      op.doc = {.summary = concat("self ", symbol, " other, row by row."), .returns = "bool, as the input. Lazy.", .raises = {{"TypeError", "at the call: a side is not boolean"}}, .notes = "A missing value counts as False."};
+      op.params = {{"other", "bool, or boolean Series or DataFrame with the same rows."}};
+      ops.push_back(std::move(op));
+    }
+  return ops;
+}
+
+}  // namespace muster::ops::frame

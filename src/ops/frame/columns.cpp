@@ -1,0 +1,54 @@
+#include "ops/frame/columns.hpp"
+
+namespace muster::ops::frame {
+
+int cast(Lowering& l, int stage, int reg, DType from, DType to, const std::string& operation) {
+  if (from.storage == to.storage && (!from.is_time() || from.unit == to.unit)) return reg;
+  return l.one(stage, "cast", Dict{{"from", code(from)}, {"to", code(to)}, {"what", operation}}, {reg});
+}
+
+int constant(Lowering& l, int stage, const Value& value, DType type) { return l.one(stage, "constant", Dict{{"value", value}, {"type", code(type)}}, {}); }
+
+Rows select(Lowering& l, const Rows& rows, int mask) {
+  std::vector<int> in{mask};
+  in.insert(in.end(), rows.index.begin(), rows.index.end());
+  in.insert(in.end(), rows.columns.begin(), rows.columns.end());
+  auto out = l.step(rows.stage, "select", Dict{}, in, static_cast<int>(in.size()) - 1);
+  const auto split = out.begin() + static_cast<std::ptrdiff_t>(rows.index.size());
+  return {rows.stage, {split, out.end()}, {out.begin(), split}};
+}
+
+int any_register(const Rows& rows) { return rows.index.empty() ? rows.columns.at(0) : rows.index[0]; }
+
+std::vector<Label> labels(const Value& given) {
+  if (given.is_list()) return given.list();
+  return {given};
+}
+
+std::vector<int64_t> positions(const Schema& schema, const Value& given, const std::string& operation) {
+  std::vector<int64_t> out;
+  for (const auto& label : labels(given)) {
+    schema.position(label, operation);
+    for (size_t i = 0; i < schema.columns.size(); ++i)  // a repeated label means all its columns
+      if (schema.columns[i].label == label) out.push_back(static_cast<int64_t>(i));
+  }
+  return out;
+}
+
+int combine(Lowering& l, int stage, const char* op, const std::vector<int>& regs) {
+  int all = regs.at(0);
+  for (size_t i = 1; i < regs.size(); ++i) all = l.one(stage, "binary", Dict{{"op", op}, {"type", code(DType{Storage::boolean})}}, {all, regs[i]});
+  return all;
+}
+
+DType type_of(const Value& v) {
+  if (v.is_bool()) return {Storage::boolean};
+  if (v.is_integer()) return {Storage::int64};
+  if (v.is_string()) return {Storage::text};
+  if (v.is_moment()) return {Storage::timestamp, v.moment().ns % 1000 ? Unit::ns : Unit::us};
+  return {Storage::float64};
+}
+
+std::string python_value(const Value& v) { return v.is_input() ? "..." : v.repr(); }
+
+}  // namespace muster::ops::frame

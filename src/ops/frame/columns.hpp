@@ -1,0 +1,29 @@
+// What several frame operators say alike: picking columns, casting registers, keeping rows.
+#pragma once
+#include "expr/op.hpp"
+
+namespace muster::ops::frame {
+using namespace expr;
+
+using Ops = std::vector<Op>;
+using enum Owner;
+
+/// A register as another dtype; the register itself where nothing changes.
+int cast(Lowering& l, int stage, int reg, DType from, DType to, const std::string& operation);
+/// A constant in a register.
+int constant(Lowering& l, int stage, const Value& value, DType type);
+/// The rows where `mask` (a boolean register) holds, index included.
+Rows select(Lowering& l, const Rows& rows, int mask);
+/// A register with one value per row, to count rows by.
+int any_register(const Rows& rows);
+/// Labels given as one label or a list of labels.
+std::vector<Label> labels(const Value& given);
+/// Their positions; throws Error{missing} for an unknown one.
+std::vector<int64_t> positions(const Schema& schema, const Value& given, const std::string& operation);
+/// Boolean column of the same rows: True where all (or any) of the registers hold. `regs` not empty.
+int combine(Lowering& l, int stage, const char* op, const std::vector<int>& regs);
+/// The dtype pandas gives a Python scalar.
+DType type_of(const Value& scalar);
+std::string python_value(const Value& v);
+
+}  // namespace muster::ops::frame

@@ -1,0 +1,123 @@
+// Group-by: one operator that takes keys and a list of aggregates; value_counts is one with a sort behind it.
+#include "kernels/aggregate.hpp"
+#include "ops/frame/columns.hpp"
+
+namespace muster::ops::frame {
+namespace {
+
+// args: by = list of labels or inputs; aggregates = list of {label, column (label), function, options}; sort, dropna; kind.
+struct Key {
+  Field field;
+  int64_t column = -1;  // of the frame, or
+  size_t input = 0;     // of another input
+};
+
+std::vector<Key> keys_of(const Call& c) {
+  std::vector<Key> out;
+  for (const auto& by : c["by"].list()) {
+    if (by.is_input()) {
+      const auto& in = c.inputs.at(static_cast<size_t>(by.input()));
+      if (in->schema.kind != Kind::series) throw type_error("groupby: a key must be a column label or a Series");
+      if (in->rows != c.inputs[0]->rows) throw unsupported("groupby: the key comes from other rows than the frame; make it from the frame itself");
+      out.push_back({in->schema.columns.at(0), -1, static_cast<size_t>(by.input())});
+    } else {
+      const auto at = c.input().position(by, "groupby");
+      out.push_back({c.input().columns[static_cast<size_t>(at)], at, 0});
+    }
+    if (out.back().field.type.is_object()) throw unsupported("groupby: the key ", out.back().field.label.repr(), " is an object column");
+  }
+  if (out.empty()) throw invalid("No group keys passed!");
+  return out;
+}
+
+struct Wanted {
+  Label label;
+  int64_t column;  // -1: of no column (size)
+  std::string function;
+  Value options;
+};
+
+std::vector<Wanted> wanted_of(const Call& c) {
+  std::vector<Wanted> out;
+  for (const auto& a : c["aggregates"].list())
+    out.push_back({a["label"], a["whole_rows"].is_bool() ? -1 : c.input().position(a["column"], "groupby"), a["function"].string(), a["options"]});
+  return out;
+}
+
+Schema schema(const Call& c) {
+  Schema s;
+  s.kind = static_cast<Kind>(c["kind"].integer());
+  for (const auto& k : keys_of(c)) s.index.push_back(k.field);
+  for (const auto& w : wanted_of(c)) {
+    const DType type = w.column < 0 ? DType{Storage::int64} : c.input().columns[static_cast<size_t>(w.column)].type;
+    try {
+      s.columns.push_back({w.label, kernels::aggregate_type(w.function, type)});
+    } catch (const Error& e) {
+      if (e.kind != ErrorKind::type) throw;
+      throw type_error("groupby: column ", w.label.repr(), ": ", e.message, "; leave it out by selecting columns or numeric_only=True");
+    }
+  }
+  return s;
+}
+
+Rows lower(Lowering& l, const Call& c) {
+  const Rows rows = l.input();
+  std::vector<int> in;
+  List keys, aggregates;
+  std::vector<std::vector<int>> from;
+  for (const auto& k : keys_of(c)) {
+    from.push_back({static_cast<int>(in.size())});
+    in.push_back(k.column >= 0 ? rows.columns[static_cast<size_t>(k.column)] : l.input(k.input).columns[0]);
+    keys.push_back(code(k.field.type));
+  }
+  const size_t key_count = in.size();
+  for (const auto& w : wanted_of(c)) {
+    if (w.column < 0) {
+      aggregates.push_back(Dict{{"function", w.function}, {"input", -1}, {"type", code(DType{Storage::int64})}, {"options", w.options}});
+      from.push_back({});
+      continue;
+    }
+    const int reg = rows.columns[static_cast<size_t>(w.column)];
+    size_t at = key_count;
+    while (at < in.size() && in[at] != reg) ++at;
+    if (at == in.size()) in.push_back(reg);
+    aggregates.push_back(Dict{{"function", w.function}, {"input", static_cast<int64_t>(at - key_count)}, {"type", code(c.input().columns[static_cast<size_t>(w.column)].type)}, {"options", w.options}});
+    from.push_back({static_cast<int>(at)});
+  }
+  Rows all = l.fold(rows.stage, "group_by", Dict{{"keys", keys}, {"aggregates", aggregates}, {"dropna", c["dropna"]}, {"sort", c["sort"]}}, in, from);
+  const auto split = all.columns.begin() + static_cast<std::ptrdiff_t>(key_count);
+  return {all.stage, {split, all.columns.end()}, {all.columns.begin(), split}};
+}
+
+// Rows of a one-partition result by its first column; stable.
+Op sort_result() {
+  return {.name = "sort_result",
+          .on = {{internal, ""}},
+          .schema = [](const Call& c) {
+            if (c.inputs[0]->npartitions != 1) throw unsupported("sort_result over several partitions");
+            return c.input();
+          },
+          .lower = [](Lowering& l, const Call& c) {
+            const Rows rows = l.input();
+            std::vector<int> in = rows.index;
+            in.insert(in.end(), rows.columns.begin(), rows.columns.end());
+            Rows all = l.whole(rows.stage, "sort_rows", Dict{{"by", List{rows.index.size()}}, {"ascending", List{c["ascending"]}}}, in, static_cast<int>(in.size()));
+            const auto split = all.columns.begin() + static_cast<std::ptrdiff_t>(rows.index.size());
+            return Rows{all.stage, {split, all.columns.end()}, {all.columns.begin(), split}};
+          }};
+}
+}  // namespace
+
+Ops groupby_ops() {
+  return {{.name = "groupby", .on = {{internal, ""}}, .schema = schema, .lower = lower, .folds = true,
+           .show = [](const Call& c) {
+             std::vector<std::string> names;
+             for (const auto& k : keys_of(c)) names.push_back(k.field.label.label());
+             std::string out = "by " + join(names, ", ") + ":";
+             for (const auto& a : c["aggregates"].list()) out += concat(" ", a["function"].string(), a["whole_rows"].is_bool() ? "" : "(" + a["column"].label() + ")");
+             return out;
+           }},
+          sort_result()};
+}
+
+}  // namespace muster::ops::frame

@@ -1,0 +1,198 @@
+// Columns come, go and change their names or dtypes; rows stay: astype, assign, rename, drop, reset_index.
+#include <set>
+
+#include "ops/frame/columns.hpp"
+
+namespace muster::ops::frame {
+namespace {
+const Value* dtype_for(const Call& c, size_t i) {
+  const Value& d = c["dtype"];
+  if (!d.is_dict()) return &d;
+  for (const auto& [k, v] : d.dict())
+    if (k == c.input().columns[i].label) return &v;
+  return nullptr;
+}
+
+DType cast_type(DType from, const Value& to) {
+  DType t = dtype_named(to.string());
+  if (from.is_object()) throw unsupported("astype of an object column; use map_partitions");
+  if (t.storage == from.storage && (!t.is_time() || t.unit == from.unit)) return from;
+  if (from.is_time() != t.is_time() && !t.is_text() && !(from.is_time() && t.storage == Storage::int64)) throw type_error("Cannot cast ", from.name(), " to ", t.name());
+  if (from.is_text() && t.is_time()) throw type_error("Cannot cast str to ", t.name(), "; use parse_dates when reading");
+  return t;
+}
+
+Op astype() {
+  return {.name = "astype",
+          .on = {{frame, "dtype"}, {series, "dtype"}},
+          .doc = {.summary = "The input with columns cast to other dtypes.", .returns = "As the input. Lazy.",
+                  .raises = {{"TypeError", "at the call: the cast is not defined"}, {"ValueError", "at compute: a value cannot be cast, such as text that is no number or NaN to integer"}, {"KeyError", "at the call: a label in dtype is not a column"}},
+                  .example = R"(
+>>> s = dd.from_pandas(pd.Series([1, 2], name="x"), npartitions=1)
+>>> s.astype("float64").compute()
+0    1.0
+1    2.0
+Name: x, dtype: float64
+)"},
+          .params = {{"dtype", "NumPy dtype or its name; for a DataFrame also a dict of column to dtype."}},
+          .schema = [](const Call& c) {
+            if (c["dtype"].is_dict()) for (const auto& [k, v] : c["dtype"].dict()) {
+              if (c.input().find(k) < 0) throw Error(ErrorKind::missing, concat("Only a column name can be used for the key in a dtype mappings argument. ", k.repr(), " not found in columns."));
+            }
+            Schema s = c.input();
+            for (size_t i = 0; i < s.columns.size(); ++i)
+              if (const Value* d = dtype_for(c, i)) s.columns[i].type = cast_type(s.columns[i].type, *d);
+            return s;
+          },
+          .lower = [](Lowering& l, const Call& c) {
+            Rows rows = l.input();
+            for (size_t i = 0; i < rows.columns.size(); ++i)
+              if (const Value* d = dtype_for(c, i)) {
+                const DType from = c.input().columns[i].type;
+                rows.columns[i] = cast(l, rows.stage, rows.columns[i], from, cast_type(from, *d), concat("astype: column ", c.input().columns[i].label.repr()));
+              }
+            return rows;
+          },
+          .same_rows = true,
+          .show = [](const Call& c) { return c["dtype"].repr().substr(0, 60); }};
+}
+
+Op assign() {
+  return {.name = "assign",
+          .on = {{internal, ""}},
+          .schema = [](const Call& c) {
+            Schema s = c.input();
+            for (const auto& [label, v] : c["columns"].dict()) {
+              Field f{label, type_of(v)};
+              if (v.is_input()) {
+                const auto& in = c.inputs.at(static_cast<size_t>(v.input()));
+                if (in->schema.kind == Kind::frame) throw invalid("assign: column ", label.repr(), " must be a Series or a scalar, got a DataFrame");
+                if (!in->is_one_row() && in->rows != c.inputs[0]->rows) throw unsupported("assign: column ", label.repr(), " has other rows than the frame; make it from the frame itself");
+                f.type = in->schema.columns.at(0).type;
+              }
+              if (auto at = s.find(label); at >= 0) s.columns[static_cast<size_t>(at)] = f;
+              else s.columns.push_back(f);
+            }
+            return s;
+          },
+          .lower = [](Lowering& l, const Call& c) {
+            Rows rows = l.input();
+            Schema s = c.input();
+            for (const auto& [label, v] : c["columns"].dict()) {
+              int reg = v.is_input() ? l.input(static_cast<size_t>(v.input())).columns.at(0) : constant(l, rows.stage, v, type_of(v));
+              if (!v.is_input() || c.inputs[static_cast<size_t>(v.input())]->is_one_row()) reg = l.one(rows.stage, "spread", Dict{}, {reg, any_register(rows)});
+              if (auto at = s.find(label); at >= 0) rows.columns[static_cast<size_t>(at)] = reg;
+              else s.columns.push_back({label, {}}), rows.columns.push_back(reg);
+            }
+            return rows;
+          },
+          .same_rows = true,
+          .show = [](const Call& c) {
+            std::vector<std::string> names;
+            for (const auto& [k, v] : c["columns"].dict()) names.push_back(k.label());
+            return join(names, ", ");
+          }};
+}
+
+// Columns by other labels: {columns: dict} or, of a series, {name}.
+Op rename() {
+  return {.name = "rename",
+          .on = {{internal, ""}},
+          .schema = [](const Call& c) {
+            Schema s = c.input();
+            if (c["columns"].is_dict()) {
+              for (auto& f : s.columns)
+                for (const auto& [from, to] : c["columns"].dict())
+                  if (f.label == from) {
+                    f.label = to;
+                    break;
+                  }
+            } else if (c["labels"].is_list()) {
+              const auto& all = c["labels"].list();
+              if (all.size() != s.columns.size()) throw invalid("Length mismatch: Expected axis has ", s.columns.size(), " elements, new values have ", all.size(), " elements");
+              for (size_t i = 0; i < all.size(); ++i) s.columns[i].label = all[i];
+              s.labels_integer = false;
+            } else {
+              s.columns[0].label = c["name"];
+            }
+            return s;
+          },
+          .lower = [](Lowering& l, const Call&) { return l.input(); },
+          .same_rows = true,
+          .show = [](const Call& c) { return c["columns"].is_dict() ? c["columns"].repr().substr(0, 60) : c["name"].repr(); }};
+}
+
+std::vector<size_t> kept(const Call& c) {
+  std::set<size_t> gone;
+  for (const auto& label : labels(c["columns"])) {
+    bool found = false;
+    for (size_t i = 0; i < c.input().columns.size(); ++i)
+      if (c.input().columns[i].label == label) gone.insert(i), found = true;
+    if (!found && !(c["errors"].is_string() && c["errors"].string() == "ignore")) c.input().position(label, "drop");
+  }
+  std::vector<size_t> out;
+  for (size_t i = 0; i < c.input().columns.size(); ++i)
+    if (!gone.contains(i)) out.push_back(i);
+  return out;
+}
+
+Op drop() {
+  return {.name = "drop",
+          .on = {{internal, ""}},
+          .schema = [](const Call& c) {
+            Schema s = c.input();
+            s.columns.clear();
+            for (auto i : kept(c)) s.columns.push_back(c.input().columns[i]);
+            return s;
+          },
+          .lower = [](Lowering& l, const Call& c) {
+            const Rows rows = l.input();
+            Rows out{rows.stage, {}, rows.index};
+            for (auto i : kept(c)) out.columns.push_back(rows.columns[i]);
+            return out;
+          },
+          .same_rows = true,
+          .show = [](const Call& c) { return c["columns"].repr().substr(0, 60); }};
+}
+
+// The index as the first columns. What stays behind is a row number, as Dask has it: from 0 in each partition.
+Op reset_index() {
+  return {.name = "reset_index",
+          .on = {{internal, ""}},
+          .schema = [](const Call& c) {
+            Schema s = c.input();
+            if (s.index.empty()) throw unsupported("reset_index of row numbers; assign a column instead");
+            if (c.inputs[0]->npartitions != 1) throw unsupported("reset_index over several partitions");
+            std::vector<Field> columns;
+            if (!c["drop"].boolean())
+              for (size_t i = 0; i < s.index.size(); ++i) columns.push_back({s.index[i].label.is_none() ? Value(s.index.size() == 1 ? std::string("index") : concat("level_", i)) : s.index[i].label, s.index[i].type});
+            columns.insert(columns.end(), s.columns.begin(), s.columns.end());
+            s.columns = columns;
+            if (s.kind == Kind::series && !c["drop"].boolean()) {
+              s.kind = Kind::frame;
+              if (s.columns.back().label.is_none()) s.columns.back().label = 0;
+            }
+            s.index = {{Value(), {Storage::int64}}};
+            return s;
+          },
+          .lower = [](Lowering& l, const Call& c) {
+            const Rows rows = l.input();
+            Rows out{rows.stage, {}, {l.one(rows.stage, "row_numbers", Dict{}, {any_register(rows)})}};
+            if (!c["drop"].boolean()) out.columns = rows.index;
+            out.columns.insert(out.columns.end(), rows.columns.begin(), rows.columns.end());
+            return out;
+          },
+          .kernels = {{.name = "row_numbers", .map = [](const Args&) -> Map {
+                         return [](Task&, Columns, int64_t rows, std::span<Column> out) {
+                           Writable numbers(Storage::int64, rows);
+                           for (int64_t i = 0; i < rows; ++i) numbers.as<int64_t>()[i] = i;
+                           out[0] = std::move(numbers).finish();
+                           return rows;
+                         };
+                       }}}};
+}
+}  // namespace
+
+Ops reshape_ops() { return {astype(), assign(), rename(), drop(), reset_index()}; }
+
+}  // namespace muster::ops::frame

@@ -1,0 +1,165 @@
+// -x, ~x, abs, isna and their synonyms; isin, fillna: one column in, one out.
+#include "ops/frame/columns.hpp"
+
+namespace muster::ops::frame {
+namespace {
+using Typing = std::function<DType(DType)>;
+
+Op columnwise(std::string name, std::vector<Method> on, Doc doc, Typing typing, std::string kernel_op) {
+  Op op{.name = name, .on = std::move(on), .doc = std::move(doc)};
+  op.schema = [typing](const Call& c) {
+    Schema s = c.input();
+    for (auto& f : s.columns) f.type = typing(f.type);
+    return s;
+  };
+  op.lower = [kernel_op](Lowering& l, const Call& c) {
+    Rows rows = l.input();
+    for (size_t i = 0; i < rows.columns.size(); ++i) rows.columns[i] = l.one(rows.stage, "unary", Dict{{"op", kernel_op}, {"type", code(c.input().columns[i].type)}}, {rows.columns[i]});
+    return rows;
+  };
+  op.same_rows = true;
+  return op;
+}
+
+bool fits(const Value& v, DType t) {
+  if (v.is_none() || (v.is_float() && v.number() != v.number())) return false;
+  if (t.is_text()) return v.is_string();
+  if (t.is_time()) return v.is_moment();
+  if (v.is_string() || v.is_moment()) return false;
+  if (t.is_integer() && v.is_float()) return v.number() == static_cast<double>(static_cast<int64_t>(v.number()));
+  return t.is_numeric();
+}
+
+Op is_in() {
+  Op op{.name = "isin", .on = {{frame, "values"}, {series, "values"}}};
+  op.doc = {.summary = "Whether each value is one of `values`.", .returns = "bool, as the input. Lazy.", .raises = {{"TypeError", "at the call: values is not a list"}},
+            .notes = "A missing value is found only if values holds None or NaN. Values of another kind than the column are never found.",
+            .example = R"(
+>>> s = dd.from_pandas(pd.Series([1, 2, 3], name="x"), npartitions=2)
+>>> s.isin([1, 3]).compute()
+0     True
+1    False
+2     True
+Name: x, dtype: bool
+)"};
+  op.params = {{"values", "List of scalars; for a DataFrame also a dict of column to list."}};
+  op.schema = [](const Call& c) {
+    if (!c["values"].is_list() && !(c["values"].is_dict() && c.input().kind == Kind::frame)) throw type_error("only list-like objects are allowed to be passed to isin(), you passed a `", c["values"].repr(), "`");
+    Schema s = c.input();
+    for (auto& f : s.columns) f.type = {Storage::boolean};
+    return s;
+  };
+  op.lower = [](Lowering& l, const Call& c) {
+    Rows rows = l.input();
+    for (size_t i = 0; i < rows.columns.size(); ++i) {
+      const DType type = c.input().columns[i].type;
+      List values;
+      const Value* given = &c["values"];
+      static const Value none = List{};
+      if (given->is_dict()) {
+        given = &none;
+        for (const auto& [k, v] : c["values"].dict())
+          if (k == c.input().columns[i].label) given = &v;
+      }
+      for (const auto& v : given->list())
+        if (v.is_none() || (v.is_float() && v.number() != v.number())) values.push_back({});
+        else if (fits(v, type)) values.push_back(v);
+      rows.columns[i] = l.one(rows.stage, "is_in", Dict{{"type", code(type)}, {"values", values}}, {rows.columns[i]});
+    }
+    return rows;
+  };
+  op.same_rows = true;
+  op.show = [](const Call& c) { return c["values"].repr().substr(0, 60); };
+  return op;
+}
+
+const Value* fill_value(const Call& c, size_t i) {
+  const Value& v = c["value"];
+  if (!v.is_dict()) return &v;
+  for (const auto& [k, x] : v.dict())
+    if (k == c.input().columns[i].label) return &x;
+  return nullptr;
+}
+
+// The dtype after filling: an open column has no missing values left; a float put into an integer column only matters where one is missing.
+DType filled(DType t, const Value& v) {
+  if (!t.open && (t.is_integer() || t.is_boolean())) return t;
+  if (t.is_integer() && v.is_float() && !fits(v, t)) return {Storage::float64};
+  if (t.is_integer() || t.is_boolean()) {
+    if (!v.is_number()) throw type_error("fillna: value ", v.repr(), " does not fit a column of dtype ", t.name());
+    return t;  // still open: pandas keeps float64 (object for bool) where values were missing
+  }
+  if (t.is_float() && !v.is_number()) throw type_error("fillna: value ", v.repr(), " does not fit a column of dtype ", t.name());
+  if (t.is_text() && !v.is_string()) throw type_error("Invalid value '", v.label(), "' for dtype 'str'. Value should be a string or missing value, got '", v.is_number() ? (v.is_float() ? "float" : v.is_bool() ? "bool" : "int") : "object", "' instead.");
+  if (t.is_time() && !v.is_moment()) throw type_error("fillna: value ", v.repr(), " does not fit a column of dtype ", t.name());
+  return t;
+}
+
+Op fillna() {
+  Op op{.name = "fillna", .on = {{frame, "value=None, axis=None"}, {series, "value=None, axis=None"}}};
+  op.doc = {.summary = "The input with missing values replaced.", .returns = "As the input. Lazy.", .raises = {{"TypeError", "at the call: the value does not fit a column's dtype"}, {"ValueError", "at the call: value is None"}},
+            .notes = "An integer column of a file that turns out to have missing values is float64 also after filling, as pandas has read it.",
+            .example = R"(
+>>> s = dd.from_pandas(pd.Series([1.5, None], name="x"), npartitions=1)
+>>> s.fillna(0).compute()
+0    1.5
+1    0.0
+Name: x, dtype: float64
+)"};
+  op.params = {{"value", "Scalar; for a DataFrame also a dict of column to scalar."}, {"axis", "Accepted; must be None or 0."}};
+  op.schema = [](const Call& c) {
+    if (c["value"].is_none()) throw invalid("Must specify a fill 'value'.");
+    if (c["value"].is_list()) throw type_error("\"value\" parameter must be a scalar or dict, but you passed a \"list\"");
+    if (c["value"].is_input()) throw unsupported("fillna: a lazy value; compute it first");
+    Schema s = c.input();
+    for (size_t i = 0; i < s.columns.size(); ++i)
+      if (const Value* v = fill_value(c, i)) s.columns[i].type = filled(s.columns[i].type, *v);
+    return s;
+  };
+  op.lower = [](Lowering& l, const Call& c) {
+    Rows rows = l.input();
+    for (size_t i = 0; i < rows.columns.size(); ++i) {
+      const Value* v = fill_value(c, i);
+      if (!v || (v->is_float() && v->number() != v->number())) continue;
+      const DType from = c.input().columns[i].type, to = filled(from, *v);
+      const int reg = cast(l, rows.stage, rows.columns[i], from, to, "fillna");
+      rows.columns[i] = l.one(rows.stage, "fill", Dict{{"type", code(to)}}, {reg, constant(l, rows.stage, *v, to)});
+    }
+    return rows;
+  };
+  op.same_rows = true;
+  op.show = [](const Call& c) { return c["value"].repr(); };
+  return op;
+}
+}  // namespace
+
+Ops unary_ops() {
+  Typing negated = [](DType t) {
+    if (t.is_boolean()) throw type_error("The numpy boolean negative, the `-` operator, is not supported, use the `~` operator or the logical_not function instead.");
+    if (!t.is_number() && t.storage != Storage::duration) throw type_error("bad operand type for unary -: '", t.name(), "'");
+    return t;
+  };
+  Typing inverted = [](DType t) {
+    if (!t.is_boolean() && !t.is_integer()) throw type_error("bad operand type for unary ~: '", t.name(), "'");
+    return t;
+  };
+  Typing absolute = [](DType t) {
+    if (!t.is_numeric() && t.storage != Storage::duration) throw type_error("bad operand type for abs(): '", t.name(), "'");
+    return t;
+  };
+  Typing boolean = [](DType) { return DType{Storage::boolean}; };
+  auto both = [](const char* method) { return std::vector<Method>{{frame, "", method}, {series, "", method}}; };
+  Doc missing{.summary = "Whether each value is missing.", .returns = "bool, as the input. Lazy.", .notes = "NaN, NaT and None are missing; an empty text is not."};
+  Doc present{.summary = "Whether each value is present.", .returns = "bool, as the input. Lazy.", .notes = "NaN, NaT and None are missing; an empty text is not."};
+  Doc magnitude{.summary = "The absolute values.", .returns = "As the input. Lazy.", .raises = {{"TypeError", "at the call: a column is not numeric"}}};
+  Ops ops = {columnwise("neg", {{frame, "", "__neg__"}, {series, "", "__neg__"}, {scalar, "", "__neg__"}}, {.summary = "-self, row by row.", .returns = "As the input. Lazy."}, negated, "neg"),
+             columnwise("invert", both("__invert__"), {.summary = "~self, row by row.", .returns = "As the input. Lazy."}, inverted, "invert"),
+             columnwise("abs", {{frame, ""}, {series, ""}, {frame, "", "__abs__"}, {series, "", "__abs__"}}, magnitude, absolute, "abs"),
+             columnwise("isna", {{frame, ""}, {series, ""}, {frame, "", "isnull"}, {series, "", "isnull"}}, missing, boolean, "isna"),
+             columnwise("notna", {{frame, ""}, {series, ""}, {frame, "", "notnull"}, {series, "", "notnull"}}, present, boolean, "notna")};
+  ops.push_back(is_in());
+  ops.push_back(fillna());
+  return ops;
+}
+
+}  // namespace muster::ops::frame

@@ -1,0 +1,99 @@
+// Stages to task ranges: the only step whose cost grows with the number of partitions.
+#include <functional>
+#include <map>
+
+#include "base/error.hpp"
+#include "plan/plan.hpp"
+
+namespace muster::plan {
+using namespace base;
+using graph::Dependency;
+using Rule = Dependency::Rule;
+namespace {
+constexpr int64_t kFanIn = 16;  // states a combine task merges
+
+// Stages in an order in which each reads only earlier ones.
+std::vector<int> order_of(const Plan& plan) {
+  std::vector<int> order;
+  std::vector<int> state(plan.stages.size(), 0);
+  std::function<void(int)> visit = [&](int n) {
+    auto& mark = state[static_cast<size_t>(n)];
+    if (mark == 2) return;
+    if (mark == 1) throw internal("plan: stages need each other");
+    mark = 1;
+    const Stage& s = plan.stages[static_cast<size_t>(n)];
+    if (!s.source) visit(s.input.stage);
+    for (const auto& b : s.broadcasts) visit(b.from.stage);
+    mark = 2;
+    order.push_back(n);
+  };
+  for (const auto& r : plan.results) visit(r.exit.stage);  // others were only passed by
+  return order;
+}
+
+std::vector<int> positions(const Stage& s) {
+  std::vector<int> out;
+  for (int r : s.out) out.push_back(r);  // registers of a source are numbered as its columns
+  return out;
+}
+}  // namespace
+
+Value source_args(const Stage& s) { return s.source->op->source(expr::Call(*s.source->op, s.source->args, s.source->inputs), positions(s)); }
+
+Expanded expand(const Plan& plan) {
+  Expanded out;
+  out.range_of_stage.assign(plan.stages.size(), -1);
+  std::map<Exit, Dependency> exits;
+  for (int n : order_of(plan)) {
+    const Stage& s = plan.stages[static_cast<size_t>(n)];
+    data::Program p;
+    graph::Range range;
+    range.count = s.count, range.partition = s.partitions, range.function = "pipeline", range.label = s.label;
+    if (s.source) {
+      p.from = data::Program::From::source, p.source = s.source->op->source_kernel;
+      p.source_args = source_args(s);
+    } else {
+      p.from = data::Program::From::batches, p.whole = s.whole, p.whole_args = s.whole_args;
+      range.inputs.push_back(exits.at(s.input));
+    }
+    std::map<Exit, int> inputs;
+    for (const auto& b : s.broadcasts) {
+      auto [known, fresh] = inputs.try_emplace(b.from, static_cast<int>(range.inputs.size()));
+      if (fresh) {
+        Dependency d = exits.at(b.from);
+        d.rule = Rule::all;
+        range.inputs.push_back(d);
+      }
+      p.broadcasts.push_back({known->second, b.column, b.reg});
+    }
+    p.out = s.out, p.steps = s.steps, p.sinks = s.sinks, p.registers = s.registers;
+    range.args = p.encode();
+    const int at = static_cast<int>(out.graph.ranges.size());
+    out.range_of_stage[static_cast<size_t>(n)] = at;
+    out.graph.ranges.push_back(std::move(range));
+    for (size_t k = 0; k < s.sinks.size(); ++k) {
+      Dependency d{at, Rule::map, 1, static_cast<int>(k)};
+      if (!s.sinks[k].kernel.empty()) {
+        // A tree of merges in partition order: the same for any number of threads.
+        for (int64_t count = s.count; d.range == at || count > 1;) {
+          count = (count + kFanIn - 1) / kFanIn;
+          graph::Range combine;
+          combine.count = count, combine.function = "combine", combine.label = s.sinks[k].kernel;
+          combine.args = Dict{{"last", count == 1}};
+          d.rule = Rule::block, d.k = kFanIn;
+          combine.inputs = {d};
+          d = {static_cast<int>(out.graph.ranges.size()), Rule::map, 1, 0};
+          out.graph.ranges.push_back(std::move(combine));
+        }
+      }
+      exits[{n, static_cast<int>(k)}] = d;
+    }
+  }
+  for (const auto& r : plan.results) {
+    out.results.push_back(exits.at(r.exit));
+    out.graph.ranges[static_cast<size_t>(out.results.back().range)].wanted = true;
+  }
+  return out;
+}
+
+}  // namespace muster::plan

@@ -1,0 +1,217 @@
+// Expressions to stages. A node that needs a result of its own rows (x - x.mean()) reads its source once more: "generation" counts how often.
+#include <algorithm>
+#include <map>
+
+#include "base/error.hpp"
+#include "plan/plan.hpp"
+
+namespace muster::plan {
+using namespace base;
+using namespace expr;
+using data::Program;
+using data::Sink;
+using data::Step;
+namespace {
+
+using Subset = std::vector<int64_t>;  // of partitions; empty = all
+
+class Builder {
+ public:
+  explicit Builder(Plan& plan) : plan_(plan) {}
+
+  Rows lower(const Expr& e, int generation, const Subset& subset);
+  int generation(const Expr& e);
+  Exit collect(const Rows& rows);
+
+  Stage& stage(int s) { return plan_.stages[static_cast<size_t>(s)]; }
+  int add_stage(Stage s, int registers) {
+    for (int r = 0; r < registers; ++r) s.out.push_back(r);
+    s.registers = registers;
+    s.roots.resize(static_cast<size_t>(registers));
+    plan_.stages.push_back(std::move(s));
+    return static_cast<int>(plan_.stages.size()) - 1;
+  }
+  Exit add_sink(int at, Sink sink) {
+    auto& sinks = stage(at).sinks;
+    for (size_t i = 0; i < sinks.size(); ++i)
+      if (sinks[i].kernel == sink.kernel && sinks[i].in == sink.in && sinks[i].args == sink.args) return {at, static_cast<int>(i)};
+    sinks.push_back(std::move(sink));
+    return {at, static_cast<int>(sinks.size()) - 1};
+  }
+
+  Plan& plan_;
+  std::map<std::tuple<Hash128, int, Subset>, Rows> lowered_;
+  std::map<Hash128, int> generations_;
+  std::map<std::tuple<Exit, int, std::string>, int> readers_;  // stages that read an exit
+  std::map<std::pair<int, std::string>, std::vector<int>> steps_;
+};
+
+std::string step_key(const std::string& kernel, const Value& args, const std::vector<int>& in) {
+  std::string key = kernel + '\0';
+  args.encode(key);
+  for (int r : in) key += concat(",", r);
+  return key;
+}
+
+class NodeLowering : public Lowering {
+ public:
+  NodeLowering(Builder& b, const Expr& e, int generation, const Subset& subset) : b_(b), e_(e), generation_(generation), subset_(subset) {
+    for (size_t i = 0; i < e->inputs.size(); ++i)
+      if (!e->inputs[i]->is_one_row()) {
+        anchor_ = i;
+        break;
+      }
+  }
+
+  Rows input(size_t i) override {
+    const Expr& in = e_->inputs.at(i);
+    if (e_->op->folds) return b_.lower(in, b_.generation(in), {});
+    if (i == anchor_) return b_.lower(in, std::max(generation_, b_.generation(in)), subset_);
+    const int at = input(anchor_).stage;
+    if (!in->is_one_row()) {
+      Rows rows = b_.lower(in, generation_, subset_);
+      if (rows.stage != at) throw internal(e_->op->name, ": inputs are not aligned");
+      return rows;
+    }
+    Rows one = b_.lower(in, b_.generation(in), {});
+    if (one.stage == at) return one;
+    const Exit exit = b_.collect(one);
+    Rows out{at, {}, {}};
+    Stage& s = b_.stage(at);
+    for (size_t c = 0; c < one.columns.size(); ++c) {
+      const int column = static_cast<int>(one.index.size() + c);
+      int reg = -1;
+      for (const auto& known : s.broadcasts)
+        if (known.from == exit && known.column == column) reg = known.reg;
+      if (reg < 0) {
+        reg = s.registers++;
+        s.roots.push_back(b_.stage(one.stage).roots[static_cast<size_t>(one.columns[c])]);
+        s.broadcasts.push_back({exit, column, reg});
+      }
+      out.columns.push_back(reg);
+    }
+    return out;
+  }
+
+  Rows source(int registers) override {
+    Stage s;
+    s.source = e_, s.count = e_->npartitions, s.label = e_->op->name;
+    if (!subset_.empty()) s.partitions = subset_, s.count = static_cast<int64_t>(subset_.size());
+    Rows out{b_.add_stage(std::move(s), registers), {}, {}};
+    for (int r = 0; r < registers; ++r) out.columns.push_back(r);
+    return out;
+  }
+
+  std::vector<int> step(int at, const std::string& kernel, Value args, std::vector<int> in, int out) override {
+    auto [known, fresh] = b_.steps_.try_emplace({at, step_key(kernel, args, in)});
+    if (!fresh) return known->second;
+    Stage& s = b_.stage(at);
+    std::set<Root> roots;
+    for (int r : in) roots.insert(s.roots[static_cast<size_t>(r)].begin(), s.roots[static_cast<size_t>(r)].end());
+    const bool columnwise = kernel == "select";  // column i of the result comes from input i + 1 alone
+    std::vector<int> regs;
+    for (int i = 0; i < out; ++i) {
+      regs.push_back(s.registers++);
+      s.roots.push_back(columnwise ? s.roots[static_cast<size_t>(in[static_cast<size_t>(i) + 1])] : roots);
+    }
+    s.steps.push_back({kernel, std::move(args), std::move(in), regs});
+    return known->second = regs;
+  }
+
+  Rows fold(int at, const std::string& kernel, Value args, std::vector<int> in, const std::vector<std::vector<int>>& from) override {
+    std::vector<std::set<Root>> roots;
+    for (const auto& inputs : from) {
+      auto& r = roots.emplace_back();
+      for (int i : inputs) {
+        const auto& more = b_.stage(at).roots[static_cast<size_t>(in[static_cast<size_t>(i)])];
+        r.insert(more.begin(), more.end());
+      }
+    }
+    const Exit exit = b_.add_sink(at, {kernel, std::move(args), std::move(in)});
+    return read(exit, "", {}, static_cast<int>(from.size()), 1, {}, roots);
+  }
+
+  Rows whole(int at, const std::string& kernel, Value args, std::vector<int> in, int out) override {
+    std::set<Root> roots;
+    for (int r : in) roots.insert(b_.stage(at).roots[static_cast<size_t>(r)].begin(), b_.stage(at).roots[static_cast<size_t>(r)].end());
+    const bool positional = kernel == "sort_rows";
+    std::vector<std::set<Root>> each;
+    for (int i = 0; i < out; ++i) each.push_back(positional ? b_.stage(at).roots[static_cast<size_t>(in[static_cast<size_t>(i)])] : std::set<Root>{});
+    const Exit exit = b_.add_sink(at, {"", {}, std::move(in)});
+    return read(exit, kernel, std::move(args), out, b_.stage(at).count, b_.stage(at).partitions, each);
+  }
+
+  Rows input_partitions(const std::vector<int64_t>& partitions) override {
+    Subset chosen = partitions;
+    if (!subset_.empty()) {
+      chosen.clear();
+      for (auto p : subset_) chosen.push_back(partitions.at(static_cast<size_t>(p)));
+    }
+    const Expr& in = e_->inputs.at(0);
+    return b_.lower(in, e_->op->folds ? b_.generation(in) : std::max(generation_, b_.generation(in)), chosen);
+  }
+
+  void open_column(int at, int reg, int64_t id) override { b_.stage(at).roots[static_cast<size_t>(reg)].insert({b_.stage(at).source->id, id}); }
+
+ private:
+  Rows read(Exit exit, const std::string& kernel, Value args, int registers, int64_t count, std::vector<int64_t> partitions, const std::vector<std::set<Root>>& roots) {
+    auto [known, fresh] = b_.readers_.try_emplace({exit, generation_, step_key(kernel, args, {})}, -1);
+    if (fresh) {
+      Stage s;
+      s.input = exit, s.whole = kernel, s.whole_args = std::move(args), s.count = count, s.partitions = std::move(partitions), s.label = e_->op->name;
+      known->second = b_.add_stage(std::move(s), registers);
+      b_.stage(known->second).roots = roots;
+    }
+    Rows out{known->second, {}, {}};
+    for (int r = 0; r < registers; ++r) out.columns.push_back(r);
+    return out;
+  }
+
+  Builder& b_;
+  const Expr& e_;
+  int generation_;
+  const Subset& subset_;
+  size_t anchor_ = 0;
+};
+
+int Builder::generation(const Expr& e) {
+  if (auto known = generations_.find(e->id); known != generations_.end()) return known->second;
+  for (const auto& node : topological({e})) {
+    int g = 0;
+    for (const auto& i : node->inputs) g = std::max(g, generations_[i->id]);
+    generations_[node->id] = g + (node->op->folds ? 1 : 0);
+  }
+  return generations_[e->id];
+}
+
+Rows Builder::lower(const Expr& e, int generation, const Subset& subset) {
+  auto key = std::tuple(e->id, generation, subset);
+  if (auto known = lowered_.find(key); known != lowered_.end()) return known->second;
+  NodeLowering l(*this, e, generation, subset);
+  Rows rows = e->op->lower(l, Call(*e->op, e->args, e->inputs));
+  lowered_[key] = rows;
+  return rows;
+}
+
+Exit Builder::collect(const Rows& rows) {
+  std::vector<int> in = rows.index;
+  in.insert(in.end(), rows.columns.begin(), rows.columns.end());
+  return add_sink(rows.stage, {"", {}, in});
+}
+}  // namespace
+
+Plan lower(const std::vector<Expr>& expressions) {
+  Plan plan;
+  Builder b(plan);
+  for (const auto& e : expressions) {
+
+    Rows rows = b.lower(e, b.generation(e), {});
+    Result r{b.collect(rows), {}, {}};
+    for (int reg : rows.columns) r.columns.push_back(b.stage(rows.stage).roots[static_cast<size_t>(reg)]);
+    for (int reg : rows.index) r.index.push_back(b.stage(rows.stage).roots[static_cast<size_t>(reg)]);
+    plan.results.push_back(std::move(r));
+  }
+  return plan;
+}
+
+}  // namespace muster::plan

@@ -1,0 +1,13 @@
+// The rules in order. Each is one file of src/plan/rules.
+#include "plan/plan.hpp"
+#include "plan/rules/rules.hpp"
+
+namespace muster::plan {
+
+void optimize(Plan& plan) {
+  drop_unused(plan);   // columns nobody needs are neither parsed nor carried
+  push_filters(plan);  // rows that a filter drops are not parsed further
+  drop_unused(plan);
+}
+
+}  // namespace muster::plan

@@ -1,0 +1,12 @@
+// The optimizer's rules: each changes a plan without changing its results.
+#pragma once
+#include "plan/plan.hpp"
+
+namespace muster::plan {
+
+/// Removes steps and source columns whose registers nothing needs.
+void drop_unused(Plan& plan);
+/// Moves a filter in front of the parsing of columns that only rows behind it need.
+void push_filters(Plan& plan);
+
+}  // namespace muster::plan

@@ -1,0 +1,46 @@
+// The worker of this process: a pool of threads that runs the scheduler's assignments, and the store of their results.
+#pragma once
+#include <chrono>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "graph/graph.hpp"
+#include "kernels/pipeline.hpp"
+
+namespace muster::worker {
+
+/// A task that ended, as the caller sees it.
+struct TaskResult {
+  std::vector<kernels::Output> outputs;  // of a wanted range; else empty
+  data::Report report;
+  bool ran = false;
+  std::exception_ptr error;              // why the task failed
+};
+
+struct Progress {
+  int64_t done = 0, tasks = 0, bytes = 0;
+};
+
+/// A graph being run.
+class Job {
+ public:
+  virtual ~Job() = default;
+  /// True when the job ended. Never throws; errors stand in the results.
+  virtual bool wait(std::chrono::milliseconds timeout) = 0;
+  /// No further task starts; running ones stop at their next batch.
+  virtual void cancel() = 0;
+  virtual Progress progress() const = 0;
+  /// Per range and task. Only after wait() said true.
+  virtual std::vector<std::vector<TaskResult>>& results() = 0;
+};
+
+/// Starts a graph on at most `threads` threads of the pool; 0 = in this thread, before the call returns.
+/// `on_result`, if set, is called after each task, one call at a time; true means that the job cannot succeed: no further task starts.
+std::shared_ptr<Job> run(std::shared_ptr<const graph::Graph> graph, int64_t threads, std::function<bool(int range, int64_t index, const TaskResult&)> on_result);
+
+/// Stops the pool's threads when they are idle; the next job starts new ones.
+void stop_pool();
+
+}  // namespace muster::worker

@@ -1,0 +1,31 @@
+// The store: results of tasks, accounted against a budget together with what running tasks reserve.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+namespace muster::worker {
+
+class Budget {
+ public:
+  explicit Budget(int64_t limit) : limit_(limit) {}
+  /// Throws Error{memory} when the limit would be passed.
+  void take(int64_t bytes);
+  void give_back(int64_t bytes) { used_ -= bytes; }
+  int64_t used() const { return used_; }
+  int64_t limit() const { return limit_; }
+  void set_limit(int64_t bytes) { limit_ = bytes; }
+
+ private:
+  std::atomic<int64_t> limit_, used_{0};
+};
+
+/// 80 % of the memory that RAM and cgroup leave to this process.
+int64_t default_memory_limit();
+/// CPUs this process may use: affinity and cgroup quota.
+int64_t cpu_count();
+
+/// Bytes of results and reservations in this process.
+Budget& budget();
+
+}  // namespace muster::worker

@@ -1,0 +1,127 @@
+"""Group-by against pandas."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import same
+
+import muster.dataframe as dd
+
+FUNCTIONS = ["sum", "mean", "count", "min", "max", "std", "var", "nunique", "first", "last", "any", "all"]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_one_key(frames, function):
+    pdf, df = frames
+    for key in ["j", "s", "t", "b", "d", "f", "e"]:
+        for value in ["i", "f", "u"]:
+            if value == key:
+                continue
+            theirs = getattr(pdf.groupby(key)[value], function)()
+            if value == "u" and function == "sum":
+                theirs = theirs.astype("uint64")  # pandas goes back to uint16 where the sums happen to fit; muster's dtype does not depend on the data
+            same(getattr(df.groupby(key)[value], function)(), theirs)
+
+
+@pytest.mark.parametrize("function", ["sum", "mean", "count", "max", "std", "nunique"])
+def test_several_keys(frames, function):
+    pdf, df = frames
+    for keys in [["j", "s"], ["s", "t", "b"], ["t", "j"]]:
+        same(getattr(df.groupby(keys)[["i", "f"]], function)(), getattr(pdf.groupby(keys)[["i", "f"]], function)())
+        same(getattr(df.groupby(keys).f, function)(), getattr(pdf.groupby(keys).f, function)())
+
+
+def test_options(frames):
+    pdf, df = frames
+    same(df.groupby("t", dropna=False).i.sum(), pdf.groupby("t", dropna=False).i.sum())
+    same(df.groupby("f", dropna=False).i.sum(), pdf.groupby("f", dropna=False).i.sum())
+    same(df.groupby(["t", "e"], dropna=False).i.sum(), pdf.groupby(["t", "e"], dropna=False).i.sum())
+    same(df.groupby("s", sort=False).i.sum(), pdf.groupby("s", sort=False).i.sum())
+    same(df.groupby(["s", "j"], sort=False).i.mean(), pdf.groupby(["s", "j"], sort=False).i.mean())
+    same(df.groupby("j").f.std(ddof=0), pdf.groupby("j").f.std(ddof=0))
+    same(df.groupby("j").f.sum(min_count=1000), pdf.groupby("j").f.sum(min_count=1000))
+
+
+def test_size_and_all_columns(frames):
+    pdf, df = frames
+    same(df.groupby("s").size(), pdf.groupby("s").size())
+    same(df.groupby(["s", "j"]).size(), pdf.groupby(["s", "j"]).size())
+    same(df.groupby("s").i.size(), pdf.groupby("s").i.size())
+    same(df.groupby("s").count(), pdf.groupby("s").count())
+    same(df.groupby("s").nunique(), pdf.groupby("s").nunique())
+    same(df.groupby("s").max(), pdf.groupby("s").max())
+    same(df.groupby("s").first(), pdf.groupby("s").first())
+    wide = ["s", "t", "i", "f", "b"]
+    same(df[wide].groupby("s").sum(numeric_only=True), pdf[wide].groupby("s").sum(numeric_only=True))
+    with pytest.raises(TypeError, match="groupby"):
+        df.groupby("j").mean()
+
+
+def test_agg(frames):
+    pdf, df = frames
+    functions = ["mean", "std", "count"]
+    same(df.groupby("s").i.agg(functions), pdf.groupby("s").i.agg(functions))
+    same(df.groupby("s")[["i", "f"]].agg(functions), pdf.groupby("s")[["i", "f"]].agg(functions))
+    same(df.groupby("s").agg({"i": "sum", "f": "max"}), pdf.groupby("s").agg({"i": "sum", "f": "max"}))
+    same(df.groupby("s").agg({"i": ["sum", "min"], "f": "max"}), pdf.groupby("s").agg({"i": ["sum", "min"], "f": ["max"]}))
+    same(df.groupby("s").agg(total=("i", "sum"), top=("f", "max")), pdf.groupby("s").agg(total=("i", "sum"), top=("f", "max")))
+    same(df.groupby(["s", "j"]).agg({"i": "nunique"}), pdf.groupby(["s", "j"]).agg({"i": "nunique"}))
+    same(df.groupby("s").i.agg("mean"), pdf.groupby("s").i.agg("mean"))
+    same(df.groupby("s").i.agg(a="min", b="max"), pdf.groupby("s").i.agg(a="min", b="max"))
+    same(df.groupby("s").agg("size"), pdf.groupby("s").agg("size"))
+    with pytest.raises(ValueError, match="unknown aggregate"):
+        df.groupby("s").agg("nothing")
+    with pytest.raises(KeyError):
+        df.groupby("s").agg({"nope": "sum"})
+    with pytest.raises(TypeError):
+        df.groupby("s").agg()
+
+
+def test_series_keys(frames):
+    pdf, df = frames
+    same(df.groupby(df.i % 3).f.mean(), pdf.groupby(pdf.i % 3).f.mean())
+    same(df.groupby([df.d.dt.hour, "s"]).i.sum(), pdf.groupby([pdf.d.dt.hour, "s"]).i.sum())
+    same(df.i.groupby(df.s).sum(), pdf.i.groupby(pdf.s).sum())
+
+
+def test_results_go_on(frames):
+    pdf, df = frames
+    means, theirs = df.groupby("s").i.mean(), pdf.groupby("s").i.mean()
+    same(means * 2, theirs * 2)
+    same(means[means > 0], theirs[theirs > 0])
+    same(means.nlargest(2), theirs.nlargest(2))
+    same(means.max(), theirs.max())
+    same(means - means.mean(), theirs - theirs.mean())
+    same(means.reset_index(), theirs.reset_index())
+    same(df.groupby(["s", "j"]).size().reset_index(), pdf.groupby(["s", "j"]).size().reset_index())
+    assert len(means) == len(theirs)
+
+
+def test_many_groups():
+    random = np.random.default_rng(3)
+    pdf = pd.DataFrame({"k": random.integers(0, 50_000, 200_000), "x": random.normal(size=200_000)})
+    df = dd.from_pandas(pdf, npartitions=7)
+    same(df.groupby("k").x.mean(), pdf.groupby("k").x.mean())
+    same(df.groupby("k").x.agg(["sum", "std", "nunique"]), pdf.groupby("k").x.agg(["sum", "std", "nunique"]))
+
+
+def test_negative_zero_and_nan_are_one_key():
+    pdf = pd.DataFrame({"k": [0.0, -0.0, np.nan, -np.nan], "x": [1, 2, 3, 4]})
+    same(dd.from_pandas(pdf, npartitions=2).groupby("k", dropna=False).x.sum(), pdf.groupby("k", dropna=False).x.sum())
+
+
+def test_unknown_key_names_near_matches(frames):
+    _, df = frames
+    with pytest.raises(KeyError, match="columns are"):
+        df.groupby("nope")
+    with pytest.raises(KeyError):
+        df.groupby("s")["nope"]
+
+
+def test_threads_do_not_change_a_bit(frames):
+    _, df = frames
+    question = df.groupby("s")[["f", "g"]].agg(["sum", "std", "mean"])
+    one = question.compute(num_workers=1)
+    for threads in (2, 5):
+        pd.testing.assert_frame_equal(question.compute(num_workers=threads), one, check_exact=True)
+    pd.testing.assert_frame_equal(question.compute(scheduler="synchronous"), one, check_exact=True)

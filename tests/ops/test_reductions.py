@@ -1,0 +1,173 @@
+"""Reductions, counts and the largest rows, against pandas."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import same
+
+import muster
+import muster.dataframe as dd
+
+NUMBERS = ["i", "j", "u", "f", "g", "b"]
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "std", "var", "min", "max", "count", "nunique", "any", "all", "prod"])
+def test_series_reductions(frames, name):
+    pdf, df = frames
+    for c in NUMBERS:
+        if name == "prod" and c != "g":
+            continue
+        ours, theirs = getattr(df[c], name)().compute(), getattr(pdf[c], name)()
+        if c == "g" and name in ("sum", "mean", "std", "var", "prod"):
+            assert ours == pytest.approx(theirs, rel=1e-4, abs=1e-5)  # pandas adds float32 in float32
+        else:
+            same(ours, theirs.item() if hasattr(theirs, "item") else theirs)
+    if name in ("min", "max", "count", "nunique"):
+        for c in ["s", "t", "d", "e"]:
+            if c == "t" and name in ("min", "max"):
+                same(getattr(df[c].dropna(), name)(), getattr(pdf[c].dropna(), name)())
+            else:
+                same(getattr(df[c], name)(), getattr(pdf[c], name)())
+
+
+def test_frame_reductions(frames):
+    pdf, df = frames
+    for name in ["sum", "mean", "std", "var", "min", "max"]:
+        same(getattr(df[["i", "u", "f"]], name)(), getattr(pdf[["i", "u", "f"]], name)())
+        same(getattr(df.drop(columns=["g"]), name)(numeric_only=True), getattr(pdf.drop(columns=["g"]), name)(numeric_only=True), check_dtype=name not in ("min", "max"))
+    same(df.count(), pdf.count())
+    same(df.nunique(), pdf.nunique())
+    same(df[["i", "b"]].any(), pdf[["i", "b"]].any())
+    same(df[["i", "b"]].all(), pdf[["i", "b"]].all())
+    same(df[["i", "f"]].mean() * 2, pdf[["i", "f"]].mean() * 2)
+    same(df[["i", "f"]].mean()["f"], pdf[["i", "f"]].mean()["f"])
+
+
+def test_options(frames):
+    pdf, df = frames
+    same(df.f.sum(skipna=False), pdf.f.sum(skipna=False))
+    same(df.f.min(skipna=False), pdf.f.min(skipna=False))
+    same(df.f.std(ddof=0), pdf.f.std(ddof=0))
+    same(df.f.sum(min_count=10**6), pdf.f.sum(min_count=10**6))
+    same(df.t.nunique(dropna=False), pdf.t.nunique(dropna=False))
+    with pytest.raises(NotImplementedError, match="axis=1"):
+        df[["i", "f"]].sum(axis=1)
+
+
+def test_wrong_dtypes_are_refused_at_the_call(frames):
+    _, df = frames
+    for c in ["s", "d"]:
+        with pytest.raises(TypeError, match="does not support"):
+            df[c].std()
+    with pytest.raises(TypeError):
+        df.mean()
+
+
+def test_variance_is_right_far_from_zero():
+    s = pd.Series(np.random.default_rng(1).normal(size=10_000) + 1e9)
+    for n in (1, 3, 128):
+        lazy = dd.from_pandas(s, npartitions=n)
+        assert lazy.var().compute() == pytest.approx(s.var(), rel=1e-9)
+        assert lazy.std().compute() == pytest.approx(s.std(), rel=1e-9)
+
+
+def test_sums_keep_small_values():
+    import math
+
+    values = np.array([1e16, 1.0, -1e16] * 1000)
+    assert dd.from_pandas(pd.Series(values), npartitions=7).sum().compute() == math.fsum(values)
+
+
+def test_integer_sums_wrap_as_in_numpy():
+    s = pd.Series([2**62, 2**62, 2**62, 5])
+    same(dd.from_pandas(s, npartitions=2).sum(), s.sum())
+    u = pd.Series([2**64 - 1, 3], dtype="uint64")
+    assert dd.from_pandas(u, npartitions=2).max().compute() == 2**64 - 1
+
+
+def test_empty_and_all_missing():
+    for s in [pd.Series([], dtype="float64"), pd.Series([np.nan, np.nan]), pd.Series([], dtype="int64")]:
+        lazy = dd.from_pandas(s, npartitions=2)
+        for name in ["sum", "mean", "std", "min", "max", "count", "nunique", "any", "all"]:
+            same(getattr(lazy, name)(), getattr(s, name)())
+        assert len(lazy) == len(s)
+
+
+def test_infinities():
+    s = pd.Series([1.0, np.inf, 2.0])
+    assert dd.from_pandas(s, npartitions=2).sum().compute() == np.inf
+    s = pd.Series([1.0, np.inf, -np.inf])
+    assert np.isnan(dd.from_pandas(s, npartitions=2).sum().compute())
+
+
+def test_len_size_shape(frames):
+    pdf, df = frames
+    assert len(df) == len(pdf) and len(df[df.b]) == pdf.b.sum()
+    assert df.size.compute() == pdf.size and df.i.size.compute() == len(pdf)
+    assert df.shape[0].compute() == len(pdf) and df.shape[1] == pdf.shape[1]
+
+
+def test_value_counts(frames):
+    pdf, df = frames
+    for c in ["i", "j", "s", "t", "b", "f"]:
+        same(df[c].value_counts(), pdf[c].value_counts())
+    same(df.t.value_counts(dropna=False), pdf.t.value_counts(dropna=False))
+    same(df.i.value_counts(ascending=True), pdf.i.value_counts(ascending=True))
+    same(df.i.value_counts(sort=False), pdf.i.value_counts(sort=False))
+    same(df.s.value_counts(normalize=True), pdf.s.value_counts(normalize=True))
+
+
+@pytest.mark.parametrize("name", ["nlargest", "nsmallest"])
+def test_nlargest(frames, name):
+    pdf, df = frames
+    for n in [0, 1, 5, 259, 260, 1000]:
+        for keep in ["first", "last", "all"]:
+            same(getattr(df.i, name)(n, keep=keep), getattr(pdf.i, name)(n, keep=keep))
+            same(getattr(df, name)(n, "j", keep=keep), getattr(pdf, name)(n, "j", keep=keep))
+        same(getattr(df, name)(n, ["j", "i"]), getattr(pdf, name)(n, ["j", "i"]))
+        same(getattr(df.d, name)(n), getattr(pdf.d, name)(n))
+    with pytest.raises(KeyError, match="nlargest|nsmallest"):
+        getattr(df, name)(3, "nope")
+    with pytest.raises(TypeError):
+        getattr(df, name)(3, "s")
+    with pytest.raises(ValueError, match="keep"):
+        df.i.nlargest(3, keep="middle")
+
+
+def test_nlargest_with_missing(frames):
+    pdf, df = frames
+    for n in (3, 200, 300):
+        same(df.f.nlargest(n), pdf.f.nlargest(n))
+
+
+def test_head_and_tail(frames):
+    pdf, df = frames
+    n = df.npartitions
+    size = -(-len(pdf) // n)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        same(df.head(3), pdf.iloc[: min(3, size)])
+        same(df.head(300, npartitions=-1), pdf)
+        same(df.head(10, npartitions=-1), pdf.head(10))
+        same(df.i.head(2), pdf.i.iloc[: min(2, size)])
+        same(df.head(2, compute=False), pdf.iloc[: min(2, size)])
+    last = pdf.iloc[size * (df.npartitions - 1) :]
+    same(df.tail(3), last.tail(3))
+    same(df.i.tail(1), last.i.tail(1))
+
+
+def test_head_warns():
+    df = dd.from_pandas(pd.DataFrame({"x": range(10)}), npartitions=5)
+    with pytest.warns(UserWarning, match="npartitions"):
+        assert len(df.head(5)) == 2
+
+
+def test_several_at_once(frames):
+    pdf, df = frames
+    a, b, c = muster.compute(df.i.sum(), {"m": [df.f.mean(), 7]}, df[df.b])
+    same(a, pdf.i.sum())
+    same(b["m"][0], pdf.f.mean())
+    assert b["m"][1] == 7
+    same(c, pdf[pdf.b])
