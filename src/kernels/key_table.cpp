@@ -26,6 +26,9 @@ inline uint64_t word_of(const char* p, int64_t n) {
   return w;
 }
 
+// Up to 7 bytes and the size: equal words are equal texts.
+inline uint64_t short_word(Text t) { return word_of(t.data, t.size) | static_cast<uint64_t>(t.size) << 56; }
+
 uint64_t hash_text(Text t) {
   uint64_t h = static_cast<uint64_t>(t.size);
   for (int64_t i = 0; i < t.size; i += 8) {
@@ -47,27 +50,31 @@ void WordTable::grow() {
   }
 }
 
-uint32_t KeyColumn::number_of(Text t) {
-  if (t.size < 8) {  // the word holds bytes and size: equal words are equal texts
-    uint32_t n = table_.find_or_add(word_of(t.data, t.size) | static_cast<uint64_t>(t.size) << 56, next_);
-    if (n != next_) return n;
-  } else {
-    if ((long_count_ + 1) * 2 > long_.size()) {
-      std::vector<std::pair<uint64_t, uint32_t>> old(std::max<size_t>(64, long_.size() * 2));
-      old.swap(long_);
-      for (const auto& e : old) {
-        if (!e.second) continue;
-        size_t at = e.first & (long_.size() - 1);
-        while (long_[at].second) at = (at + 1) & (long_.size() - 1);
-        long_[at] = e;
-      }
+uint32_t KeyColumn::number_of_short(uint64_t word, Text t) {
+  const uint32_t n = table_.find_or_add(word, next_);
+  return n == next_ ? own(t) : n;
+}
+
+uint32_t KeyColumn::number_of_long(Text t) {
+  if ((long_count_ + 1) * 2 > long_.size()) {
+    std::vector<std::pair<uint64_t, uint32_t>> old(std::max<size_t>(64, long_.size() * 2));
+    old.swap(long_);
+    for (const auto& e : old) {
+      if (!e.second) continue;
+      size_t at = e.first & (long_.size() - 1);
+      while (long_[at].second) at = (at + 1) & (long_.size() - 1);
+      long_[at] = e;
     }
-    const uint64_t h = hash_text(t);
-    size_t at = h & (long_.size() - 1);
-    for (; long_[at].second; at = (at + 1) & (long_.size() - 1))
-      if (long_[at].first == h && texts_[long_[at].second].view() == t.view()) return long_[at].second;
-    long_[at] = {h, next_}, ++long_count_;
   }
+  const uint64_t h = hash_text(t);
+  size_t at = h & (long_.size() - 1);
+  for (; long_[at].second; at = (at + 1) & (long_.size() - 1))
+    if (long_[at].first == h && texts_[long_[at].second].view() == t.view()) return long_[at].second;
+  long_[at] = {h, next_}, ++long_count_;
+  return own(t);
+}
+
+uint32_t KeyColumn::own(Text t) {
   const auto& copy = owned_.emplace_back(t.view());
   text_bytes_ += t.size + 48;
   texts_.push_back({copy.data(), t.size}), words_.push_back(0);
@@ -84,14 +91,18 @@ void KeyColumn::encode(const Column& c, int64_t rows, uint32_t* numbers) {
     return;
   }
   if (storage_ == Storage::text) {
-    Text last{};
+    uint64_t last = 0;  // the short text before, as its word; no text has the word 0 with size 0 but ""
     uint32_t number = 0;
     for (int64_t i = 0; i < rows; ++i) {
       const Text t = c.as<Text>()[i];
-      if (!t.data) numbers[i] = missing();
-      else {
-        if (!(last.data && t.size == last.size && std::memcmp(t.data, last.data, static_cast<size_t>(t.size)) == 0)) number = number_of(t), last = t;
+      if (!t.data) {
+        numbers[i] = missing();
+      } else if (t.size < 8) {
+        const uint64_t word = short_word(t);
+        if (word != last || !number) number = number_of_short(word, t), last = word;
         numbers[i] = number;
+      } else {
+        numbers[i] = number_of_long(t);
       }
     }
     return;

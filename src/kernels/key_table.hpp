@@ -60,7 +60,9 @@ class KeyColumn {
     if (n == next_) words_.push_back(word), ++next_;
     return n;
   }
-  uint32_t number_of(data::Text text);
+  uint32_t number_of_short(uint64_t word, data::Text text);
+  uint32_t number_of_long(data::Text text);
+  uint32_t own(data::Text text);  // a copy under the next number
 
   data::Storage storage_;
   bool keep_missing_;
