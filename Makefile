@@ -49,7 +49,7 @@ wheel: environment
 	@echo "building a wheel into dist/"
 	@rm -rf dist && mkdir -p dist/raw
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip wheel -q --disable-pip-version-check --no-build-isolation --no-deps -Cbuild-dir=build/wheel -w dist/raw .
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/auditwheel -q repair --plat auto -w dist dist/raw/*.whl
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/auditwheel repair --plat auto -w dist dist/raw/*.whl 2>/dev/null >/dev/null
 	@rm -rf dist/raw && ls dist
 
 bench: build

@@ -47,7 +47,7 @@ def flights(folder="data/nycflights", small=False, files=10):
     paths = []
     for i, rows in enumerate(np.array_split(np.arange(len(real)), files)):
         d = real.iloc[rows[:2000] if small else rows]
-        weekday = pd.to_datetime({"year": d.year, "month": d.month, "day": d.day}).dt.dayofweek.to_numpy() + 1
+        weekday = pd.to_datetime({"year": d.year, "month": d.month, "day": d.day}).dt.day_of_week.to_numpy() + 1
         table = pa.table(
             {
                 "Year": d.year.to_numpy(),

@@ -6,6 +6,7 @@ namespace muster::plan {
 
 void optimize(Plan& plan) {
   drop_unused(plan);   // columns nobody needs are neither parsed nor carried
+  prune_exits(plan);   // nor do they leave a stage
   push_filters(plan);  // rows that a filter drops are not parsed further
   drop_unused(plan);
 }

@@ -8,11 +8,11 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import same
 from hypothesis import given
 from hypothesis import strategies as st
 
 import muster.dataframe as dd
+from conftest import same
 
 BLOCKSIZES = (None, 1, 7, 16, 33, 1000)
 

@@ -5,9 +5,9 @@ import operator
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import same
 
 import muster.dataframe as dd
+from conftest import same
 
 NUMBERS = ["i", "j", "u", "f", "g"]
 

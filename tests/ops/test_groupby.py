@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import same
 
 import muster.dataframe as dd
+from conftest import same
 
 FUNCTIONS = ["sum", "mean", "count", "min", "max", "std", "var", "nunique", "first", "last", "any", "all"]
 

@@ -5,10 +5,10 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import same
 
 import muster
 import muster.dataframe as dd
+from conftest import same
 
 NUMBERS = ["i", "j", "u", "f", "g", "b"]
 

@@ -41,7 +41,13 @@ _REAL = {
     "dask.diagnostics": "muster.diagnostics",
 }
 _ROOTS = ("dask", "distributed", "dask_ml", "dask_sql")
-_OBJECTS = {"dask": ("delayed",)}  # names that are a module and an object: the attribute stays the object
+# Names that are a module and an object: the module can be imported, the parent's attribute stays the object.
+_OBJECTS = {
+    "dask": ("delayed",),
+    "dask.array": ("blockwise", "gufunc", "percentile", "rechunk", "reshape"),
+    "distributed": ("worker_client",),
+    "distributed.protocol": ("serialize",),
+}
 
 
 class _Later:
@@ -76,6 +82,12 @@ class _Module(types.ModuleType):
         self.__dict__["_real"] = importlib.import_module(real) if real else None
         self.__path__ = []
 
+    def __setattr__(self, name, value):
+        # Importing a submodule makes Python set it on its parent.
+        if name in _OBJECTS.get(self.__name__, ()) and isinstance(value, _Module):
+            return
+        super().__setattr__(name, value)
+
     def __getattr__(self, name):
         real = self.__dict__["_real"]
         if name.startswith("__") and not (real is not None and name == "__version__"):
@@ -86,7 +98,7 @@ class _Module(types.ModuleType):
                 return getattr(real, name)
             except (AttributeError, NotImplementedError):
                 pass
-        if full in sys.modules:
+        if full in sys.modules and name not in _OBJECTS.get(self.__name__, ()):
             return sys.modules[full]
         value = _Later(full)
         self.__dict__[name] = value
@@ -108,11 +120,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return _Module(spec.name, _REAL.get(spec.name))
 
     def exec_module(self, module):
-        parent, _, child = module.__name__.rpartition(".")
-        if child in _OBJECTS.get(parent, ()):
-            return
-        if parent == "dask" and child == "dataframe":
-            importlib.import_module("dask.config")
+        """Nothing to run: a module's names are looked up when asked for."""
 
 
 def install():

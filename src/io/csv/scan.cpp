@@ -34,7 +34,7 @@ class CsvReader : public Reader {
  public:
   CsvReader(const Scan& scan, Range range, int64_t partition, int64_t known_begin)
       : scan_(scan), range_(range), partition_(partition), file_(scan.files[range.file]), tokenizer_(scan.dialect, scan.width, scan.wanted),
-        piece_(scan.wanted.size() > 4 ? 64 << 10 : 256 << 10) {
+        piece_(256 << 10) {
     // One byte early: a newline there means that a row starts exactly at `begin`.
     at_ = known_begin >= 0 ? known_begin : range.begin ? range.begin - 1 : 0;
     find_row_ = known_begin < 0 && range.begin > 0;

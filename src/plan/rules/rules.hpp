@@ -6,6 +6,8 @@ namespace muster::plan {
 
 /// Removes steps and source columns whose registers nothing needs.
 void drop_unused(Plan& plan);
+/// Removes columns that leave a stage and that no other stage reads.
+void prune_exits(Plan& plan);
 /// Moves a filter in front of the parsing of columns that only rows behind it need.
 void push_filters(Plan& plan);
 

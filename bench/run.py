@@ -1,0 +1,126 @@
+"""Measure muster against its rivals and the machine's limit: run.py [all|flights|variants|taxi|typed|import]. One run, one machine, one table.
+
+Each question is a file of this folder. Every measurement runs in a process of its own and is appended to bench/results/*.jsonl.
+"""
+
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+import time
+
+here = pathlib.Path(__file__).resolve().parent
+RIVALS = here / ".venv/bin/python"
+DATA = pathlib.Path(os.environ.get("MUSTER_BENCH_DATA", here / "data"))
+COSTS = {"flights": "1 minute, 0.2 GB", "variants": "1 minute, 0.2 GB", "taxi": "10 minutes, 7.8 GB (the data take 8 minutes more to write, once)", "typed": "2 minutes, 0.65 GB of the taxi data", "import": "10 seconds"}
+
+
+def environment():
+    """Make the rivals' own environment and the limit probe."""
+    if not RIVALS.exists():
+        print("making the rivals' environment bench/.venv", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", here / ".venv"], check=True)
+        subprocess.run([RIVALS, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", here / "requirements.txt"], check=True)
+    probe = here / "data/limit_csv"
+    probe.parent.mkdir(exist_ok=True)
+    if not probe.exists() or probe.stat().st_mtime < (here / "limit_csv.cpp").stat().st_mtime:
+        subprocess.run(["g++", "-O3", "-march=native", "-std=c++20", here / "limit_csv.cpp", "-o", probe, "-lpthread"], check=True)
+    return probe
+
+
+def flights_files():
+    """Ten files of 261,000 rows drawn from the real flights, 211 MB."""
+    folder = DATA / "nycflights"
+    if not (folder / "1999.csv").exists():
+        print("writing bench/data/nycflights", flush=True)
+        import resample
+
+        resample.flights(str(folder))
+    return str(folder / "*.csv")
+
+
+def taxi_files(months):
+    """The taxi data as muster.datasets draws them, 650 MB a month."""
+    folder = DATA / "taxi"
+    if not (folder / f"yellow_tripdata_2019-{months:02d}.csv").exists():
+        print(f"writing {months} months to bench/data/taxi", flush=True)
+        from muster import datasets
+
+        datasets.taxi(str(folder), months=months)
+    return str(folder / ("*.csv" if months == 12 else "yellow_tripdata_2019-01.csv"))
+
+
+def measured(system, question, files, repeat, python=None):
+    """Run one system's program for a question; return its row: first and best seconds, peak resident bytes."""
+    program = here / ("ours.py" if system.startswith("muster") else "rivals.py")
+    done = subprocess.run([python or (sys.executable if system.startswith("muster") else RIVALS), program, system, question, files, str(repeat)], capture_output=True, text=True)
+    if done.returncode:
+        return {"system": system, "question": question, "error": done.stderr.strip().splitlines()[-1][:200]}
+    return {"system": system, "question": question, **json.loads(done.stdout.strip().splitlines()[-1])}
+
+
+def limit(probe, files, key, value, question):
+    best, size = subprocess.run([probe, files, str(key), str(value), str(os.cpu_count())], capture_output=True, text=True, check=True).stdout.split()
+    return {"system": "limit probe", "question": question, "best": float(best), "first": float(best), "bytes": int(size)}
+
+
+def machine():
+    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
+    commit = subprocess.run(["git", "-C", here, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    flags = next(line for line in open("/proc/cpuinfo") if line.startswith("flags"))
+    return {"cpu": model, "cores": os.cpu_count(), "simd": "AVX-512" if "avx512bw" in flags else "AVX2", "python": platform.python_version(), "commit": commit, "date": time.strftime("%Y-%m-%d")}
+
+
+def show(rows, ours="muster"):
+    """Print rows with the ratio to muster."""
+    base = next((r["best"] for r in rows if r["system"] == ours and "best" in r), None)
+    print(f"\n{rows[0]['question'].split('/')[0]}\n{'question':28} {'system':20} {'first s':>9} {'best s':>9} {'÷ muster':>9} {'peak MB':>8}")
+    for r in rows:
+        if "error" in r:
+            print(f"{r['question']:28} {r['system']:20} {r['error']}")
+            continue
+        ratio = f"{r['best'] / base:9.2f}" if base else ""
+        print(f"{r['question']:28} {r['system']:20} {r['first']:9.3f} {r['best']:9.3f} {ratio} {r.get('peak', 0) / 1e6:8.0f}")
+
+
+def main(question):
+    chosen = list(COSTS) if question == "all" else [question]
+    if any(c not in COSTS for c in chosen):
+        sys.exit(f"unknown question {question!r}; known are all, {', '.join(COSTS)}")
+    for c in chosen:
+        print(f"{c}: about {COSTS[c]}")
+    probe = environment()
+    rows = []
+
+    def add(part):
+        rows.extend(part)
+        show(part, part[0]["system"] if part[0]["system"].startswith("muster") else "muster")
+
+    if "flights" in chosen:
+        files = flights_files()
+        add([limit(probe, files, 16, 15, "flights"), *(measured(s, "flights", files, 15) for s in ("muster", "polars", "duckdb", "pandas", "dask"))])
+    if "variants" in chosen:
+        files = flights_files()
+        add([measured("muster", f"flights{v}", files, 15) for v in ("", "/by Dest", "/two keys", "/mask", "/agg")])
+    if "taxi" in chosen:
+        files = taxi_files(12)
+        add([limit(probe, files, 3, 13, "taxi"), measured("muster", "taxi", files, 4), measured("polars", "taxi", files, 2), measured("dask", "taxi", files, 1)])
+    if "typed" in chosen:
+        files = taxi_files(1)
+        add([measured("muster", "typed", files, 5), measured("polars", "typed", files, 3)])
+    if "import" in chosen:
+        add([measured("muster", "import", "-", 10)])
+    facts = machine()
+    results = here / "results"
+    results.mkdir(exist_ok=True)
+    with open(results / f"{facts['date']}.jsonl", "a") as file:
+        for row in rows:
+            file.write(json.dumps({**row, **facts}) + "\n")
+    print(f"\n{facts['cores']} cores {facts['cpu']} ({facts['simd']}), Python {facts['python']}, commit {facts['commit']}; appended to bench/results/{facts['date']}.jsonl")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(here))
+    main(sys.argv[1] if len(sys.argv) > 1 else "all")

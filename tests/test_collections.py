@@ -1,0 +1,354 @@
+"""What users do with collections besides computing: look, assign, rename, keep, call Python, several threads, Ctrl-C, configuration."""
+
+import asyncio
+import io
+import threading
+import warnings
+
+import pandas as pd
+import pytest
+
+import muster
+import muster.dataframe as dd
+from conftest import same
+from muster.diagnostics import ProgressBar
+
+
+def test_selection(frames):
+    pdf, df = frames
+    same(df["i"], pdf["i"])
+    same(df.i, pdf.i)
+    same(df[["f", "i"]], pdf[["f", "i"]])
+    same(df[df.b], pdf[pdf.b])
+    same(df[(df.i > 0) & ~df.b].s, pdf[(pdf.i > 0) & ~pdf.b].s)
+    same(df.i[df.b], pdf.i[pdf.b])
+    same(df[df.i > 1000], pdf[pdf.i > 1000])
+    same(df, pdf)
+    with pytest.raises(KeyError, match="columns are"):
+        df["nope"]
+    with pytest.raises(AttributeError):
+        df.nope
+    with pytest.raises(TypeError, match="boolean"):
+        df[df.i]
+
+
+def test_assign_rename_drop(frames):
+    pdf, df = frames
+    same(df.assign(z=df.i * 2, c=1, t="k"), pdf.assign(z=pdf.i * 2, c=1, t="k").astype({"t": "str"}))
+    same(df.assign(z=lambda d: d.i + 1), pdf.assign(z=lambda d: d.i + 1))
+    same(df.rename(columns={"i": "I", "nope": "x"}), pdf.rename(columns={"i": "I"}))
+    same(df.rename(columns=str.upper), pdf.rename(columns=str.upper))
+    same(df.drop(columns=["i", "f"]), pdf.drop(columns=["i", "f"]))
+    same(df.drop("i", axis=1), pdf.drop("i", axis=1))
+    same(df.drop(columns=["i", "nope"], errors="ignore"), pdf.drop(columns=["i"]))
+    same(df.i.rename("x"), pdf.i.rename("x"))
+    same(df.i.to_frame(), pdf.i.to_frame())
+    same(df.assign(one=1).one.sum(), len(pdf))
+    with pytest.raises(KeyError, match="nope"):
+        df.drop(columns=["nope"])
+    with pytest.raises(NotImplementedError):
+        df.drop([1, 2])
+    same(df.select_dtypes("number"), pdf.select_dtypes("number"))
+
+
+def test_assignment_in_place(frames):
+    pdf, df = frames
+    pdf = pdf.copy()
+    before = df._name
+    df["z"] = df.i + 1
+    pdf["z"] = pdf.i + 1
+    df["i"] = 0
+    pdf["i"] = 0
+    del df["f"]
+    del pdf["f"]
+    same(df, pdf)
+    assert df._name != before
+    df.columns = [c.upper() for c in df.columns]
+    pdf.columns = [c.upper() for c in pdf.columns]
+    same(df, pdf)
+    with pytest.raises(ValueError, match="Length mismatch"):
+        df.columns = ["a"]
+
+
+def test_repeated_and_odd_labels():
+    pdf = pd.DataFrame([[1, 2, 3]], columns=["a", "b", "a"])
+    same(dd.from_pandas(pdf, npartitions=1), pdf)
+    same(dd.from_pandas(pdf, npartitions=1)[["a"]], pdf[["a"]])
+    pdf = pd.DataFrame({0: [1, 2], 1: ["x", "y"]})
+    same(dd.from_pandas(pdf, npartitions=2), pdf)
+    same(dd.from_pandas(pdf, npartitions=2)[0].sum(), 3)
+    pdf = pd.DataFrame({("a", 1): [1], ("a", 2): [2]})
+    same(dd.from_pandas(pdf, npartitions=1), pdf)
+
+
+def test_index(frames):
+    pdf = pd.DataFrame({"x": [1, 2, 3]}, index=pd.Index(["c", "a", "b"], name="key"))
+    df = dd.from_pandas(pdf, npartitions=2)
+    same(df, pdf.sort_index())
+    same(dd.from_pandas(pdf, npartitions=2, sort=False), pdf)
+    assert list(df.index.compute()) == ["a", "b", "c"] and df.index.name == "key"
+    pdf = pd.DataFrame({"x": [1, 2, 3]}, index=pd.MultiIndex.from_tuples([(1, "a"), (1, "b"), (2, "a")], names=["k", None]))
+    same(dd.from_pandas(pdf, npartitions=2), pdf)
+
+
+def test_columns_that_are_only_carried():
+    pdf = pd.DataFrame({"x": [3, 1, 2], "c": pd.Categorical(["a", "b", "a"]), "o": [{"k": 1}, None, [1, 2]], "n": pd.array([1, None, 3], dtype="Int64"), "z": pd.date_range("2020", periods=3, tz="UTC")})
+    df = dd.from_pandas(pdf, npartitions=2)
+    same(df, pdf)
+    same(df[df.x > 1], pdf[pdf.x > 1])
+    same(df.nlargest(2, "x"), pdf.nlargest(2, "x"))
+    with pytest.raises(NotImplementedError, match="object"):
+        df.o + 1
+
+
+def test_persist(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n" + "1,x\n,y\n3,z\n" * 100)
+    df = dd.read_csv(str(path), blocksize=100)
+    kept = df.persist()
+    theirs = pd.read_csv(path)
+    path.unlink()
+    assert kept.npartitions == df.npartitions
+    same(kept, theirs)
+    same(kept.groupby("b").a.sum(), theirs.groupby("b").a.sum())
+    a, b = muster.persist(kept.a, kept.b)
+    same(a, theirs.a)
+    same(b, theirs.b)
+
+
+def test_map_partitions(frames):
+    pdf, df = frames
+    same(df.map_partitions(lambda part: part.assign(z=part.i * 2)), pdf.assign(z=pdf.i * 2))
+    same(df.i.map_partitions(lambda part, n: part + n, 3), pdf.i + 3)
+    same(df.map_partitions(lambda part: part.i + part.f), pdf.i + pdf.f, check_names=False)
+    same(df.map_partitions(lambda part: part[part.i > 0]).groupby("s").f.sum(), pdf[pdf.i > 0].groupby("s").f.sum())
+    same(df.map_partitions(lambda part: part[["i"]].astype("float64"), meta={"i": "float64"}), pdf[["i"]].astype("float64"))
+    assert len(df.map_partitions(len).compute()) == df.npartitions
+    same(df.map_partitions(lambda part: part.assign(o=[{"i": i} for i in part.i]))[["o"]], pd.DataFrame({"o": [{"i": i} for i in pdf.i]}))
+
+
+def test_errors_of_user_functions(frames):
+    _, df = frames
+
+    class Mine(Exception):
+        pass
+
+    def fails(part):
+        raise Mine("from partition")
+
+    with pytest.raises(Mine, match="from partition"):
+        df.map_partitions(fails, meta=df._meta).compute()
+    with pytest.raises(ValueError, match="returned the columns"):
+        df.map_partitions(lambda part: part[["i"]], meta={"j": "int64"}).compute()
+    with pytest.raises(TypeError):
+        df.map_partitions("no function")
+    same(df.i.sum(), df.compute().i.sum())  # and the engine goes on
+
+
+def test_python_functions_count_by_content():
+    df = dd.from_dict({"x": [1, 2]}, npartitions=1)
+    n = 1
+
+    def add(part):
+        return part + n
+
+    first = df.map_partitions(add)._name
+    assert df.map_partitions(add)._name == first
+    n = 2
+    assert df.map_partitions(add)._name != first
+    same(df.map_partitions(add), pd.DataFrame({"x": [3, 4]}))
+
+
+def test_partitions(frames):
+    pdf, df = frames
+    same(df.partitions[0], pdf.iloc[: -(-len(pdf) // df.npartitions)]) if df.npartitions < 8 else None
+    parts = [df.get_partition(i).compute() for i in range(df.npartitions)]
+    same(pd.concat(parts), pdf)
+    with pytest.raises(ValueError):
+        df.get_partition(10**6)
+    assert df.divisions == (None,) * (df.npartitions + 1) and not df.known_divisions
+
+
+def test_schedulers(frames):
+    pdf, df = frames
+    for kwargs in [{"scheduler": "threads"}, {"scheduler": "synchronous"}, {"num_workers": 1}, {"num_workers": 7}]:
+        same(df.groupby("s").i.sum().compute(**kwargs), pdf.groupby("s").i.sum())
+    with muster.config.set(scheduler="sync"):
+        same(df.i.sum(), pdf.i.sum())
+    with muster.config.set({"num-workers": 3}):
+        same(df.i.sum(), pdf.i.sum())
+    for bad in ["processes", "nonsense"]:
+        with pytest.raises((ValueError, NotImplementedError), match=bad):
+            df.i.sum().compute(scheduler=bad)
+    with pytest.raises(ValueError, match="num_workers"):
+        df.i.sum().compute(num_workers=-1)
+
+
+def test_several_threads_at_once(frames):
+    pdf, df = frames
+    expected, results = pdf.groupby("s").i.sum(), []
+    threads = [threading.Thread(target=lambda: results.append(df.groupby("s").i.sum().compute())) for _ in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert len(results) == 8
+    for r in results:
+        same(r, expected)
+
+
+def test_inside_asyncio(frames):
+    pdf, df = frames
+
+    async def main():
+        one, two = await asyncio.gather(asyncio.to_thread(df.i.sum().compute), asyncio.to_thread(df.f.mean().compute))
+        return one, two, await df.i.max(), df.i.min().compute()
+
+    one, two, three, four = asyncio.run(main())
+    assert (one, three, four) == (pdf.i.sum(), pdf.i.max(), pdf.i.min()) and two == pytest.approx(pdf.f.mean())
+
+
+def test_progress_bar(frames):
+    _, df = frames
+    out = io.StringIO()
+    with ProgressBar(out=out) as bar:
+        df.i.sum().compute()
+    assert "100% Completed" in out.getvalue() and bar.last_duration > 0
+    size = len(out.getvalue())
+    df.i.sum().compute()
+    assert len(out.getvalue()) == size
+    bar = ProgressBar(minimum=100, out=out)
+    bar.register()
+    df.i.sum().compute()
+    bar.unregister()
+    assert len(out.getvalue()) == size
+
+
+@pytest.mark.parametrize("body", ["df.groupby('s').i.sum().compute()", "df.map_partitions(lambda part: (time.sleep(30), part)[1], meta=df._meta).compute()"])
+def test_ctrl_c(python, tmp_path, body):
+    """Stops within 100 ms and leaves the interpreter sound."""
+    path = tmp_path / "big.csv"
+    path.write_text("s,i\n" + "key,123456\n" * 200_000)
+    program = f"""
+import os, signal, threading, time
+import muster.dataframe as dd
+df = dd.read_csv([{str(path)!r}] * 400)
+df.head()
+def interrupt():
+    time.sleep(0.3)
+    global sent
+    sent = time.perf_counter()
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt).start()
+try:
+    {body}
+    print("finished")
+except KeyboardInterrupt:
+    print("after", time.perf_counter() - sent)
+print("sound", dd.from_dict({{"x": [1, 2]}}, npartitions=2).x.sum().compute())
+os._exit(0) if "sleep" in {body!r} else None
+"""
+    out = python(program).stdout
+    assert "after" in out and "sound 3" in out, out
+    assert float(out.split()[1]) < 0.5  # 0.1 s on a quiet machine
+
+
+def test_budget(python):
+    program = """
+import muster, muster.dataframe as dd, pandas as pd, numpy as np
+df = dd.from_pandas(pd.DataFrame({"x": np.arange(2_000_000), "s": ["a longer text than fits"] * 2_000_000}), npartitions=8)
+with muster.config.set({"memory-limit": "20 MB"}):
+    try:
+        df.assign(y=df.x + 1).compute()
+    except MemoryError as error:
+        print("MemoryError", error)
+    print(df.x.sum().compute())
+"""
+    out = python(program).stdout
+    assert "budget of 20 MB" in out and str(sum(range(2_000_000))) in out
+
+
+def test_fork(python):
+    program = """
+import os, warnings
+warnings.simplefilter("ignore")
+import muster.dataframe as dd
+df = dd.from_dict({"x": [1, 2, 3]}, npartitions=3)
+print(df.x.sum().compute(), flush=True)
+pid = os.fork()
+print(df.x.sum().compute(), flush=True)
+if pid == 0:
+    os._exit(0)
+assert os.waitpid(pid, 0)[1] == 0
+"""
+    assert python(program).stdout.split() == ["6"] * 3
+
+
+def test_no_thread_at_import_and_a_clean_exit(python):
+    program = """
+import os, threading
+import muster, muster.dataframe as dd
+print(len(os.listdir("/proc/self/task")))
+df = dd.from_dict({"x": [1, 2, 3]}, npartitions=3)
+threading.Thread(target=lambda: df.map_partitions(lambda part: part).compute(), daemon=True).start()
+"""
+    out = python(program, OPENBLAS_NUM_THREADS="1").stdout
+    assert int(out.split()[0]) == 1
+
+
+def test_config(tmp_path, monkeypatch):
+    (tmp_path / "muster.yaml").write_text("num-workers: 3\nmine:\n  deep: [1, 2]\n")
+    monkeypatch.setenv("MUSTER_CONFIG", str(tmp_path))
+    monkeypatch.setenv("MUSTER_MINE__OTHER_KEY", "{'a': 1}")
+    try:
+        muster.config.refresh()
+        assert muster.config.get("num_workers") == 3 and muster.config.get("mine.deep") == [1, 2] and muster.config.get("mine.other-key") == {"a": 1}
+        with muster.config.set({"mine.deep": 5}, num_workers=7):
+            assert muster.config.get("mine.deep") == 5 and muster.config.get("num-workers") == 7
+        assert muster.config.get("mine.deep") == [1, 2]
+        assert muster.config.get("nothing", 9) == 9
+        with pytest.raises(KeyError, match="nothing.here"):
+            muster.config.get("nothing.here")
+    finally:
+        monkeypatch.undo()
+        muster.config.refresh()
+
+
+def test_structure_without_data(frames):
+    _, df = frames
+    text = repr(df)
+    assert "muster DataFrame Structure" in text and f"npartitions={df.npartitions}" in text and "int64" in text
+    assert "<table" in df._repr_html_()
+    assert "Series Structure" in repr(df.i) and "Index Structure" in repr(df.index) and "Scalar" in repr(df.i.sum())
+    assert "i" in dir(df) and "i" in df and list(df)[:2] == ["i", "j"]
+    assert repr(df.groupby("s")) and repr(df.groupby("s").i)
+
+
+def test_names_that_come_later():
+    df = dd.from_dict({"x": [1]}, npartitions=1)
+    for call in [lambda: df.merge(df), lambda: df.x.str, lambda: df.set_index("x"), lambda: dd.read_parquet("x"), lambda: df.x.rolling(3)]:
+        with pytest.raises(NotImplementedError, match="not there yet"):
+            call()
+
+
+def test_from_pandas_refuses():
+    with pytest.raises(TypeError, match="pandas"):
+        dd.from_pandas([1, 2], npartitions=1)
+    with pytest.raises(ValueError):
+        dd.from_pandas(pd.DataFrame({"x": [1]}), npartitions=1, chunksize=1)
+    assert dd.from_pandas(pd.DataFrame({"x": range(10)}), chunksize=3).npartitions == 4
+    assert dd.from_pandas(pd.DataFrame({"x": range(3)}), npartitions=10).npartitions == 3
+
+
+def test_warnings_are_quiet(frames):
+    _, df = frames
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        df.groupby("s").i.mean().compute()
+
+
+def test_show_versions(capsys):
+    muster.show_versions()
+    assert '"muster": "0.1.0"' in capsys.readouterr().out
+
+
