@@ -27,7 +27,7 @@ environment:
 # Libraries, C++ tests and the Python package, incrementally.
 build: environment
 	@echo "building muster (the first time takes some minutes)"
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall -Cbuild-dir=$(BUILD) -Ccmake.define.MUSTER_TESTS=ON .
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall --config-settings=build-dir=$(BUILD) --config-settings=cmake.define.MUSTER_TESTS=ON .
 
 demo: build
 	@[ -e data/nycflights/2013-9.csv ] || { echo "writing the 336,776 flights of 2013 to data/nycflights"; $(BIN)/python -m muster.datasets flights; }
@@ -48,7 +48,7 @@ lint: environment
 wheel: environment
 	@echo "building a wheel into dist/"
 	@rm -rf dist && mkdir -p dist/raw
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip wheel -q --disable-pip-version-check --no-build-isolation --no-deps -Cbuild-dir=build/wheel -w dist/raw .
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip wheel -q --disable-pip-version-check --no-build-isolation --no-deps --config-settings=build-dir=build/wheel -w dist/raw .
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/auditwheel repair --plat auto -w dist dist/raw/*.whl 2>/dev/null >/dev/null
 	@rm -rf dist/raw && ls dist
 

@@ -352,3 +352,39 @@ def test_show_versions(capsys):
     assert '"muster": "0.1.0"' in capsys.readouterr().out
 
 
+
+
+def test_computing_inside_a_partition(frames):
+    pdf, df = frames
+    small = dd.from_dict({"x": [1, 2, 3]}, npartitions=3)
+    out = df.map_partitions(lambda part: part.i + small.x.sum().compute(num_workers=2), meta=("i", "int64"))
+    same(out.compute(num_workers=2), pdf.i + 6)
+
+
+def test_later_changes_of_the_users_frame_are_not_seen():
+    pdf = pd.DataFrame({"x": [1, 2, 3], "s": ["a", "b", "c"]})
+    df = dd.from_pandas(pdf, npartitions=2)
+    pdf.loc[0, "x"] = 100
+    pdf["s"] = "z"
+    same(df, pd.DataFrame({"x": [1, 2, 3], "s": ["a", "b", "c"]}))
+
+
+def test_log(caplog, tmp_path):
+    import logging
+
+    path = tmp_path / "a.csv"
+    path.write_text("a\n" + "1\n" * 100_000 + "1.5\n")
+    with caplog.at_level(logging.INFO, "muster"):
+        dd.read_csv(str(path)).a.sum().compute()
+    assert "wider than the sample" in caplog.text and "took" in caplog.text
+
+
+def test_errors_say_where(tmp_path):
+    df = dd.from_dict({"x": [1, 2]}, npartitions=2)
+    with pytest.raises(ZeroDivisionError) as caught:
+        df.map_partitions(lambda part: 1 / 0, meta=df._meta).compute()
+    assert any("partition" in note for note in caught.value.__notes__)
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n1,2\n1,2,3\n")
+    with pytest.raises(ValueError, match=r"a\.csv', line 3.*\n.*in read_csv, partition 0"):
+        dd.read_csv(str(path)).compute()

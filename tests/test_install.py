@@ -42,7 +42,7 @@ def test_wheel(tmp_path):
     """The wheel is self-contained: every library it needs is in it or in any Linux with Python."""
     raw = tmp_path / "raw"
     environment = {**os.environ, "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"}
-    subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--disable-pip-version-check", "--no-build-isolation", "--no-deps", "-Cbuild-dir=build/wheel", "-w", raw, ROOT], check=True, env=environment, cwd=ROOT)
+    subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--disable-pip-version-check", "--no-build-isolation", "--no-deps", "--config-settings=build-dir=build/wheel", "-w", raw, ROOT], check=True, env=environment, cwd=ROOT)
     subprocess.run([sys.executable, "-m", "auditwheel", "repair", "--plat", "auto", "-w", tmp_path, next(raw.glob("*.whl"))], check=True, env=environment)
     (wheel,) = tmp_path.glob("*.whl")
     folder = tmp_path / "site"

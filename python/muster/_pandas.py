@@ -187,6 +187,7 @@ def _plain_label(label):
 
 def from_pandas(data, cuts):
     """Return the expression of a pandas object in memory, cut into partitions at these rows."""
+    data = data.copy(deep=False)  # held with the columns: what the user changes later is copied first, and not seen here
     index_fields, fields = fields_of(data)
     if isinstance(data, pd.Series):
         arrays = [data.array]
@@ -195,7 +196,7 @@ def from_pandas(data, cuts):
     arrays = [data.index.get_level_values(i).array for i in range(data.index.nlevels)] + arrays
     payloads = [payload_of(a.to_numpy() if isinstance(a, pd.arrays.NumpyExtensionArray) else a, f[1]) for a, f in zip(arrays, index_fields + fields, strict=True)]
     integer = isinstance(data, pd.DataFrame) and isinstance(data.columns, pd.RangeIndex)
-    return _core.from_columns("series" if isinstance(data, pd.Series) else "frame", index_fields, fields, payloads, cuts, integer)
+    return _core.from_columns("series" if isinstance(data, pd.Series) else "frame", index_fields, fields, payloads, cuts, integer, data)
 
 
 def meta_of(expr):
@@ -242,7 +243,11 @@ def sample_of(expr):
 def apply(function, kind, index, columns, rows, out_kind, out_index, out_fields, partition):
     """Call a user's function with one partition; return (rows, payloads) of its result. Called by the engine."""
     data = to_pandas({"kind": kind, "index": index, "columns": columns, "rows": rows, "labels_integer": False})
-    out = function(data)
+    try:
+        out = function(data)
+    except Exception as error:
+        error.add_note(f"in map_partitions, partition {partition}")
+        raise
     if not isinstance(out, (pd.DataFrame, pd.Series)):
         out = pd.Series([out])
     frame = out.to_frame() if isinstance(out, pd.Series) else out

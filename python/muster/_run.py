@@ -1,11 +1,14 @@
 """Compute, persist, draw and explain collections, one or several at once."""
 
 import atexit
+import logging
 import threading
+import time
 
 from muster import _core, config
 
 _callbacks = threading.local()
+_logger = logging.getLogger("muster")
 atexit.register(_core.stop)
 
 _SCHEDULERS = {"threads": None, "threading": None, "synchronous": 0, "sync": 0, "single-threaded": 0}
@@ -77,8 +80,11 @@ def _run(function, exprs, scheduler, num_workers):
     stack = list(active_callbacks())
     for callback in stack:
         callback._begin()
+    start = time.perf_counter()
     try:
-        return function(exprs, threads, tick)
+        result = function(exprs, threads, tick)
+        _logger.info("%s of %s on %d threads took %.3f s", function.__name__, ", ".join(e.op for e in exprs), threads, time.perf_counter() - start)
+        return result
     finally:
         for callback in stack:
             callback._end()

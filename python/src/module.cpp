@@ -40,7 +40,7 @@ struct Waiting {
   explicit Waiting(nb::object tick_) : tick(std::move(tick_)) {}
   nb::object tick;
   std::exception_ptr raised;
-  std::vector<std::string> warnings;
+  std::vector<std::string> warnings, notes;
   api::RunOptions options(int64_t threads) {
     return {threads, [this](const worker::Progress& p) {
               if (raised) return true;
@@ -54,7 +54,7 @@ struct Waiting {
               }
               return false;
             },
-            [this](const std::string& w) { warnings.push_back(w); }};
+            [this](const std::string& w) { warnings.push_back(w); }, [this](const std::string& n) { notes.push_back(n); }};
   }
 };
 
@@ -87,6 +87,10 @@ auto without_gil(Waiting& waiting, F work) {
   }
   if (waiting.raised) std::rethrow_exception(waiting.raised);
   if (failed) std::rethrow_exception(failed);
+  if (!waiting.notes.empty()) {
+    nb::object logger = nb::module_::import_("logging").attr("getLogger")("muster");
+    for (const auto& n : waiting.notes) logger.attr("info")(n.c_str());
+  }
   for (const auto& w : waiting.warnings)
     if (PyErr_WarnEx(PyExc_UserWarning, w.c_str(), 2) != 0) throw nb::python_error();
   return result;
@@ -109,13 +113,17 @@ std::vector<std::shared_ptr<const Node>> persist(const Exprs& exprs, int64_t thr
   return without_gil(waiting, [&] { return api::persist(list, options); });
 }
 
-// Columns of the whole table, cut into partitions at these rows.
-Expr from_columns(const std::string& kind, nb::list index_fields, nb::list fields, nb::list payloads, const std::vector<int64_t>& cuts, bool labels_integer) {
+// Columns of the whole table, cut into partitions at these rows. `holder` lives as long as they do.
+Expr from_columns(const std::string& kind, nb::list index_fields, nb::list fields, nb::list payloads, const std::vector<int64_t>& cuts, bool labels_integer, nb::object holder) {
+  const Keep held = opaque_of(std::move(holder), "");
   Schema schema{kind_named(kind), fields_from_python(fields), fields_from_python(index_fields), labels_integer};
   std::vector<Column> columns;
   size_t at = 0;
   for (const auto* list : {&schema.index, &schema.columns})
-    for (const auto& f : *list) columns.push_back(column_from_python(f.type, payloads[at++]));
+    for (const auto& f : *list) {
+      columns.push_back(column_from_python(f.type, payloads[at++]));
+      columns.back().keep = keep_both(columns.back().keep, held);
+    }
   std::vector<Batches> partitions;
   for (size_t i = 0; i + 1 < cuts.size(); ++i) {
     Batch b{cuts[i + 1] - cuts[i], {}};
@@ -217,8 +225,8 @@ NB_MODULE(_core, m) {
     }
     return mutable_node(e);
   });
-  m.def("from_columns", [mutable_node](const std::string& kind, nb::list index, nb::list fields, nb::list payloads, const std::vector<int64_t>& cuts, bool labels_integer) {
-    return mutable_node(from_columns(kind, index, fields, payloads, cuts, labels_integer));
+  m.def("from_columns", [mutable_node](const std::string& kind, nb::list index, nb::list fields, nb::list payloads, const std::vector<int64_t>& cuts, bool labels_integer, nb::object holder) {
+    return mutable_node(from_columns(kind, index, fields, payloads, cuts, labels_integer, std::move(holder)));
   });
   m.def("compute", &compute, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none());
   m.def("persist", [](const Exprs& exprs, int64_t threads, nb::object tick) {

@@ -152,6 +152,7 @@ Run run(std::vector<Expr> expressions, const RunOptions& options) {
     for (auto& [id, revision] : revisions) {
       if (revision.second.empty()) continue;
       const auto& node = revision.first;
+      if (options.note) options.note(concat(node->op->name, ": planned again: ", revision.second.wider.size(), " columns are wider than the sample promised, ", revision.second.begins.size(), " partitions begin elsewhere"));
       const auto args = node->op->revise(expr::Call(*node->op, node->args, node->inputs), {revision.second.wider.begin(), revision.second.wider.end()}, revision.second.begins);
       const auto fresh = expr::make(*node->op, args, node->inputs);
       for (auto& e : expressions) e = expr::substitute(e, node, fresh);

@@ -21,6 +21,7 @@ struct RunOptions {
   int64_t threads = 0;                                    // 0 = in the calling thread
   std::function<bool(const worker::Progress&)> tick;      // called about every 20 ms by the waiting thread; true stops the computation
   std::function<void(const std::string&)> warn;           // a row left out, ...
+  std::function<void(const std::string&)> note;           // for the log: a source was planned again, ...
 };
 
 /// A result: index columns first. Open columns have their final dtype: `schema` says what the columns are now.

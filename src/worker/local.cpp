@@ -227,7 +227,11 @@ void Pool::start_threads(int64_t n) {
   obey(scheduler.step({.kind = Event::Kind::slots, .slots = std::max<int64_t>(1, wanted_threads)}));
 }
 
+// A task that computes something itself runs that in its own thread: waiting for the pool in the pool could wait for ever.
+thread_local bool in_pool = false;
+
 void Pool::loop() {
+  in_pool = true;
   std::unique_lock lock(mutex);
   for (;;) {
     work.wait(lock, [&] { return stopping || !queue.empty(); });
@@ -243,7 +247,7 @@ void Pool::loop() {
 }  // namespace
 
 std::shared_ptr<Job> run(std::shared_ptr<const graph::Graph> graph, int64_t threads, std::function<bool(int, int64_t, const TaskResult&)> on_result) {
-  if (threads == 0) {
+  if (threads == 0 || in_pool) {
     // The same scheduler and the same tasks, in a pool of its own whose only thread is the caller.
     auto* own = new Pool;
     std::shared_ptr<Pool> keep(own);

@@ -36,7 +36,8 @@ class Job {
   virtual std::vector<std::vector<TaskResult>>& results() = 0;
 };
 
-/// Starts a graph on at most `threads` threads of the pool; 0 = in this thread, before the call returns.
+/// Starts a graph on at most `threads` threads of the pool; 0 = in this thread, before the call returns, as also when a task of the pool
+/// calls it.
 /// `on_result`, if set, is called after each task, one call at a time; true means that the job cannot succeed: no further task starts.
 std::shared_ptr<Job> run(std::shared_ptr<const graph::Graph> graph, int64_t threads, std::function<bool(int range, int64_t index, const TaskResult&)> on_result);
 

@@ -99,3 +99,8 @@ def test_datasets(tmp_path):
     assert len(dd.read_csv(datasets.taxi(str(tmp_path / "t"), small=True))) == 100_000
     with pytest.raises(SystemExit):
         datasets.main(["nothing"])
+
+
+def test_stubs_are_shipped():
+    folder = pathlib.Path(muster.__file__).parent
+    assert "class Expr" in (folder / "_core.pyi").read_text() and (folder / "py.typed").exists()

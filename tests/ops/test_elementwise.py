@@ -65,7 +65,7 @@ def test_text_never_equals_a_number(frames):
     same(df.s == 1, pdf.s == 1)
     same(df.s != 1, pdf.s != 1)
     with pytest.raises(TypeError):
-        df.s < 1
+        _ = df.s < 1
 
 
 def test_logic(frames):
