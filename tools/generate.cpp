@@ -16,6 +16,7 @@ struct Target {
 const std::map<Owner, Target> kTargets = {{Owner::frame, {"frame", "FrameMethods", "Methods of DataFrame."}},
                                           {Owner::series, {"series", "SeriesMethods", "Methods of Series."}},
                                           {Owner::scalar, {"scalar", "ScalarMethods", "Methods of lazy scalars."}},
+                                          {Owner::groupby, {"groupby", "GroupByMethods", "Aggregations of grouped rows."}},
                                           {Owner::datetime, {"datetime", "DatetimeProperties", "Properties of Series.dt."}}};
 
 // "a, b=1, c=(1, 2)" → names a, b, c.
@@ -71,7 +72,7 @@ std::string method(const Op& op, const Method& m) {
   const auto names = parameters(m.signature);
   std::string out = m.owner == Owner::datetime ? "    @property\n" : "";
   out += "    def " + name + "(self" + (m.signature.empty() ? "" : ", " + m.signature) + "):\n" + docstring(op, names);
-  out += std::string("        return ") + (name.starts_with("__") ? "_operator" : "_call") + "(\"" + op.name + "\", self, {";
+  out += std::string("        return ") + (name.starts_with("__") ? "_operator" : m.owner == Owner::groupby ? "_aggregate" : "_call") + "(\"" + op.name + "\", self, {";
   for (size_t i = 0; i < names.size(); ++i) out += (i ? ", " : "") + ("\"" + names[i] + "\": ") + names[i];
   return out + "})\n";
 }
@@ -88,7 +89,7 @@ int main(int argc, char** argv) {
   std::ofstream(folder / "__init__.py") << "\"\"\"Written by the build from src/ops; do not edit.\"\"\"\n";
   for (const auto& [owner, target] : kTargets) {
     std::ofstream out(folder / (std::string(target.file) + ".py"));
-    out << "\"\"\"" << target.about << " Written by the build from src/ops; do not edit.\"\"\"\n\nfrom muster._call import _call, _operator, no_default  # noqa: F401\n\n\nclass " << target.type << ":\n    \"\"\"" << target.about << "\"\"\"\n";
+    out << "\"\"\"" << target.about << " Written by the build from src/ops; do not edit.\"\"\"\n\nfrom muster._call import _aggregate, _call, _operator, no_default  # noqa: F401\n\n\nclass " << target.type << ":\n    \"\"\"" << target.about << "\"\"\"\n";
     for (const Op* op : all_ops())
       for (const auto& m : op->on)
         if (m.owner == owner) out << "\n" << method(*op, m);

@@ -94,6 +94,14 @@ def _operator(op, self, args):
     return _call(op, self, args)
 
 
+def _aggregate(op, self, args):
+    """Return the collection of an aggregation of grouped rows."""
+    from muster.dataframe._collection import new_collection
+
+    arguments = {**self._arguments(op), **{k: plain(v) for k, v in args.items() if not k.startswith(("split_", "shuffle_"))}}
+    return self._named(new_collection(_core.call(op, [self._frame._expr], arguments)))
+
+
 def _is_operand(value):
     if isinstance(value, (list, tuple, dict, set)):
         return False

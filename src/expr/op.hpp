@@ -14,7 +14,7 @@ using namespace base;
 using namespace data;
 
 /// Who has the method in Python.
-enum class Owner { frame, series, scalar, groupby, series_groupby, datetime, internal };
+enum class Owner { frame, series, scalar, groupby, datetime, internal };
 
 /// A method: its owner, Python signature without self, and its name where it is not the operator's.
 struct Method {

@@ -13,7 +13,7 @@ using namespace data;
 namespace {
 
 struct Options {
-  explicit Options(const Value& v) : ddof(v.has("ddof") ? v["ddof"].integer() : 1), min_count(v.has("min_count") ? v["min_count"].integer() : 0), skipna(!v.has("skipna") || v["skipna"].boolean()) {}
+  explicit Options(const Value& v) : ddof(v.has("ddof") ? v["ddof"].integer() : 1), min_count(v.has("min_count") ? std::max<int64_t>(0, v["min_count"].integer()) : 0), skipna(!v.has("skipna") || v["skipna"].boolean()) {}
   int64_t ddof, min_count;
   bool skipna;
 };

@@ -13,8 +13,9 @@ Name: x, dtype: int64
 """
 
 from muster._run import compute
-from muster.dataframe._collection import DataFrame, Index, Scalar, Series, map_partitions
+from muster.dataframe._collection import DataFrame, Index, Scalar, Series
 from muster.dataframe._io import from_dict, from_pandas, read_csv, read_table
+from muster.dataframe._map_partitions import map_partitions
 
 __all__ = ["DataFrame", "Index", "Scalar", "Series", "compute", "from_dict", "from_pandas", "map_partitions", "read_csv", "read_table"]
 

@@ -1,13 +1,11 @@
 """Group-by objects: keys and a selection, turned into one operator by each aggregation."""
 
-import warnings
-
 from muster import _core
 from muster._call import no_default, plain
-from muster.dataframe._collection import DataFrame, Frame, Series, new_collection
+from muster._generated.groupby import GroupByMethods
+from muster.dataframe._collection import Frame, Series, new_collection
 
 FUNCTIONS = ("sum", "mean", "count", "size", "min", "max", "std", "var", "nunique", "any", "all", "first", "last", "prod")
-_NUMERIC = {"sum", "mean", "std", "var", "prod"}
 _SYNONYMS = {"amin": "min", "amax": "max", "nanmean": "mean", "nansum": "sum", "len": "size"}
 _KINDS = {"frame": 0, "series": 1}
 
@@ -20,7 +18,7 @@ def _function_name(function):
     return name
 
 
-class GroupBy:
+class GroupBy(GroupByMethods):
     """Rows grouped by keys; aggregations are lazy and give one partition."""
 
     def __init__(self, frame, by, select=None, sort=None, dropna=None, observed=None, group_keys=True, name=no_default, as_index=True):
@@ -45,113 +43,18 @@ class GroupBy:
         keys = [k for k in self._by if not isinstance(k, Frame)]
         return [label for label in self._frame._labels() if label not in keys]
 
-    def _numeric(self, labels):
-        kinds = {f[0]: f[1] for f in self._frame._expr.columns}
-        return [x for x in labels if kinds[x] == "bool" or kinds[x].startswith(("int", "uint", "float"))]
+    def _arguments(self, op):
+        """The operator's arguments that say what is grouped and how."""
+        arguments = {"by": self._keys(), "sort": self._sort is None or bool(self._sort), "dropna": self._dropna is None or bool(self._dropna)}
+        if op == "groupby.size":
+            return {**arguments, "kind": _KINDS["series"], "label": plain(self._select) if isinstance(self, SeriesGroupBy) else None}
+        return {**arguments, "kind": _KINDS["series" if isinstance(self, SeriesGroupBy) else "frame"], "values": [plain(x) for x in self._values()]}
+
+    def _named(self, result):
+        return result.rename(None) if isinstance(self, SeriesGroupBy) and self._name is None else result
 
     def _aggregate(self, aggregates, kind):
-        expr = _core.call(
-            "groupby",
-            [self._frame._expr],
-            {"by": self._keys(), "aggregates": aggregates, "sort": self._sort is None or bool(self._sort), "dropna": self._dropna is None or bool(self._dropna), "kind": _KINDS[kind]},
-        )
-        return new_collection(expr)
-
-    def _each(self, function, numeric_only=False, **options):
-        labels = self._numeric(self._values()) if numeric_only else self._values()
-        aggregates = [{"label": plain(x), "column": plain(x), "function": function, "options": options} for x in labels]
-        if isinstance(self, SeriesGroupBy):
-            out = self._aggregate(aggregates, "series")
-            return out.rename(self._name) if self._name is None else out
-        return self._aggregate(aggregates, "frame")
-
-    def _checked(self, split_every=None, split_out=None, shuffle_method=None, engine=None, engine_kwargs=None):
-        if engine not in (None, "cython"):
-            warnings.warn(f"engine={engine!r} is ignored: aggregations are native", stacklevel=3)
-
-    def sum(self, numeric_only=False, min_count=0, **kwargs):
-        """Return the sum of each group; missing values are left out. TypeError at the call for text columns."""
-        self._checked(**kwargs)
-        return self._each("sum", numeric_only, min_count=min_count or 0)
-
-    def prod(self, numeric_only=False, min_count=0, **kwargs):
-        """Return the product of each group."""
-        self._checked(**kwargs)
-        return self._each("prod", numeric_only, min_count=min_count or 0)
-
-    def mean(self, numeric_only=False, **kwargs):
-        """Return the mean of each group; missing values are left out.
-
-        Examples
-        --------
-        >>> import muster.dataframe as dd
-        >>> df = dd.from_dict({"k": ["a", "b", "a"], "x": [1, 2, 4]}, npartitions=2)
-        >>> df.groupby("k").x.mean().compute()
-        k
-        a    2.5
-        b    2.0
-        Name: x, dtype: float64
-        """
-        self._checked(**kwargs)
-        return self._each("mean", numeric_only)
-
-    def min(self, numeric_only=False, **kwargs):
-        """Return the smallest value of each group."""
-        self._checked(**kwargs)
-        return self._each("min", numeric_only)
-
-    def max(self, numeric_only=False, **kwargs):
-        """Return the largest value of each group."""
-        self._checked(**kwargs)
-        return self._each("max", numeric_only)
-
-    def std(self, ddof=1, numeric_only=False, **kwargs):
-        """Return the standard deviation of each group by shifted sums (Chan, Golub & LeVeque 1983)."""
-        self._checked(**kwargs)
-        return self._each("std", numeric_only, ddof=ddof)
-
-    def var(self, ddof=1, numeric_only=False, **kwargs):
-        """Return the variance of each group by shifted sums (Chan, Golub & LeVeque 1983)."""
-        self._checked(**kwargs)
-        return self._each("var", numeric_only, ddof=ddof)
-
-    def first(self, numeric_only=False, **kwargs):
-        """Return the first value of each group that is not missing."""
-        self._checked(**kwargs)
-        return self._each("first", numeric_only)
-
-    def last(self, numeric_only=False, **kwargs):
-        """Return the last value of each group that is not missing."""
-        self._checked(**kwargs)
-        return self._each("last", numeric_only)
-
-    def any(self, skipna=True, **kwargs):
-        """Return whether any value of each group is true."""
-        self._checked(**kwargs)
-        return self._each("any", skipna=skipna)
-
-    def all(self, skipna=True, **kwargs):
-        """Return whether all values of each group are true."""
-        self._checked(**kwargs)
-        return self._each("all", skipna=skipna)
-
-    def count(self, **kwargs):
-        """Return the number of values of each group that are not missing."""
-        self._checked(**kwargs)
-        return self._each("count")
-
-    def nunique(self, **kwargs):
-        """Return the number of distinct values of each group, missing values left out."""
-        self._checked(**kwargs)
-        return self._each("nunique")
-
-    def size(self, **kwargs):
-        """Return the number of rows of each group, a Series."""
-        self._checked(**kwargs)
-        label = self._select if isinstance(self, SeriesGroupBy) else None
-        if isinstance(self, SeriesGroupBy) and self._name is None:
-            label = None
-        return self._aggregate([{"label": plain(label), "function": "size", "whole_rows": True}], "series")
+        return new_collection(_core.call("groupby", [self._frame._expr], {**self._arguments("groupby"), "aggregates": aggregates, "kind": _KINDS[kind]}))
 
     def agg(self, arg=None, split_every=None, split_out=None, shuffle_method=None, **kwargs):
         """Return several aggregates of each group.
@@ -241,5 +144,3 @@ class SeriesGroupBy(GroupBy):
     def __repr__(self):
         return f"<muster SeriesGroupBy: {self._select!r} by {[k.name if isinstance(k, Frame) else k for k in self._by]}>"
 
-
-__all__ = ["DataFrame", "DataFrameGroupBy", "GroupBy", "SeriesGroupBy"]

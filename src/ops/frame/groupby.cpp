@@ -37,8 +37,19 @@ struct Wanted {
   Value options;
 };
 
+// "groupby" lists its aggregates; a named one ("groupby.mean") is one function of each column in `values`.
 std::vector<Wanted> wanted_of(const Call& c) {
   std::vector<Wanted> out;
+  if (const auto dot = c.op.name.find('.'); dot != std::string::npos) {
+    const std::string function = c.op.name.substr(dot + 1);
+    if (function == "size") return {{c["label"], -1, function, Value()}};
+    const bool numeric = c["numeric_only"].is_bool() && c["numeric_only"].boolean();
+    for (const auto& label : c["values"].list()) {
+      const auto at = c.input().position(label, "groupby");
+      if (!numeric || c.input().columns[static_cast<size_t>(at)].type.is_numeric()) out.push_back({label, at, function, c.args});
+    }
+    return out;
+  }
   for (const auto& a : c["aggregates"].list())
     out.push_back({a["label"], a["whole_rows"].is_bool() ? -1 : c.input().position(a["column"], "groupby"), a["function"].string(), a["options"]});
   return out;
@@ -106,18 +117,61 @@ Op sort_result() {
             return Rows{all.stage, {split, all.columns.end()}, {all.columns.begin(), split}};
           }};
 }
+
+std::string shown(const Call& c) {
+  std::vector<std::string> names;
+  for (const auto& k : keys_of(c)) names.push_back(k.field.label.label());
+  std::string out = "by " + join(names, ", ") + ":";
+  for (const auto& w : wanted_of(c)) out += concat(" ", w.function, w.column < 0 ? "" : "(" + c.input().columns[static_cast<size_t>(w.column)].label.label() + ")");
+  return out;
+}
+
+struct Named {
+  const char *name, *signature, *summary;
+};
+const Named kNamed[] = {
+    {"sum", "numeric_only=False, min_count=0", "The sum of each group's values."},
+    {"prod", "numeric_only=False, min_count=0", "The product of each group's values."},
+    {"mean", "numeric_only=False", "The mean of each group's values."},
+    {"min", "numeric_only=False, min_count=-1", "The smallest value of each group."},
+    {"max", "numeric_only=False, min_count=-1", "The largest value of each group."},
+    {"std", "ddof=1, numeric_only=False", "The standard deviation of each group's values."},
+    {"var", "ddof=1, numeric_only=False", "The variance of each group's values."},
+    {"first", "numeric_only=False, min_count=-1, skipna=True", "The first value of each group that is not missing."},
+    {"last", "numeric_only=False, min_count=-1, skipna=True", "The last value of each group that is not missing."},
+    {"any", "skipna=True", "Whether any value of each group is true."},
+    {"all", "skipna=True", "Whether all values of each group are true."},
+    {"count", "", "The number of values of each group that are not missing."},
+    {"nunique", "dropna=True", "The number of distinct values of each group."},
+    {"size", "", "The number of rows of each group, a Series."},
+};
+
+Op named(const Named& n) {
+  const std::string peer = concat(n.signature, *n.signature ? ", " : "", "*, split_every=None, split_out=None, shuffle_method=None");
+  Op op{.name = concat("groupby.", n.name), .on = {{Owner::groupby, peer, n.name}}};
+  op.doc = {.summary = n.summary,
+            .returns = "Of one column a Series, else a DataFrame, indexed by key. One partition. Lazy.",
+            .raises = {{"TypeError", "at the call: a column's dtype does not support it; select columns, or numeric_only=True"}, {"KeyError", "at the call: a key or column is not there"}},
+            .notes = "Missing values are left out. One pass; a task holds a state per group. Integer sums are 64 bit.",
+            .example = std::string(n.name) == "mean" ? R"(
+>>> df = dd.from_dict({"k": ["a", "b", "a"], "x": [1, 2, 4]}, npartitions=2)
+>>> df.groupby("k").x.mean().compute()
+k
+a    2.5
+b    2.0
+Name: x, dtype: float64
+)" : ""};
+  op.params = {{"numeric_only", "Leave out columns that are not numeric or bool."}, {"min_count", "Fewer values than that give a missing result."}, {"ddof", "Degrees of freedom taken off the number of values."},
+               {"skipna", "Leave missing values out."}, {"dropna", "Missing values do not count as a value."}, {"split_every", "Accepted; the engine chooses."}, {"split_out", "Accepted; the engine chooses."}, {"shuffle_method", "Accepted; the engine chooses."}};
+  op.schema = schema, op.lower = lower, op.folds = true, op.show = shown;
+  return op;
+}
 }  // namespace
 
 Ops groupby_ops() {
-  return {{.name = "groupby", .on = {{internal, ""}}, .schema = schema, .lower = lower, .folds = true,
-           .show = [](const Call& c) {
-             std::vector<std::string> names;
-             for (const auto& k : keys_of(c)) names.push_back(k.field.label.label());
-             std::string out = "by " + join(names, ", ") + ":";
-             for (const auto& a : c["aggregates"].list()) out += concat(" ", a["function"].string(), a["whole_rows"].is_bool() ? "" : "(" + a["column"].label() + ")");
-             return out;
-           }},
-          sort_result()};
+  Ops ops{{.name = "groupby", .on = {{internal, ""}}, .schema = schema, .lower = lower, .folds = true, .show = shown}, sort_result()};
+  for (const auto& n : kNamed) ops.push_back(named(n));
+  return ops;
 }
 
 }  // namespace muster::ops::frame
