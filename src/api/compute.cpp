@@ -101,7 +101,10 @@ Run run(std::vector<Expr> expressions, const RunOptions& options) {
     bool stopping = false;
     for (int waits = 0; !r.job->wait(std::chrono::milliseconds(waits < 5 ? 1 : 20)); ++waits) {
       if (!stopping && options.tick && options.tick(r.job->progress())) stopping = true, r.job->cancel(), waits = 0;
-      if (stopping && waits > 8) break;  // a Python function that does not end: it is left behind with what it holds
+      if (stopping && waits > 8) {  // a Python function that does not end
+        r.job->abandon();
+        break;
+      }
     }
     if (stopping) throw Error(ErrorKind::cancelled, "the computation was stopped");
     if (options.tick) options.tick(r.job->progress());

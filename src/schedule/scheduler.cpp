@@ -19,6 +19,11 @@ std::vector<Action> Scheduler::step(const Event& event) {
       if (found == jobs_.end()) return actions;
       found->second.failed = true;
       break;
+    case Event::Kind::abandon:
+      if (found == jobs_.end()) return actions;
+      running_ -= found->second.running;
+      found->second.running = 0, found->second.failed = true;
+      break;
     case Event::Kind::finished:
     case Event::Kind::failed: {
       if (found == jobs_.end()) return actions;

@@ -19,7 +19,7 @@ struct TaskId {
 };
 
 struct Event {
-  enum class Kind : uint8_t { submit, finished, failed, cancel, slots } kind;
+  enum class Kind : uint8_t { submit, finished, failed, cancel, abandon, slots } kind;  // abandon: the job's running tasks are not waited for
   TaskId task{};                                // job only, for submit and cancel
   std::shared_ptr<const graph::Graph> graph{};  // submit
   int64_t slots = 0;                            // submit: at most that many at once; slots: threads of the worker

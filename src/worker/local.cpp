@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -74,20 +75,28 @@ class Function {
 
 class LocalJob;
 
+struct PoolThread {
+  std::thread handle;
+  LocalJob* job = nullptr;   // whose task it runs
+  bool left_behind = false;  // nobody joins it: it frees its record itself
+};
+
 struct Pool {
   std::mutex mutex;
   std::condition_variable work, ended;
   Scheduler scheduler;
   std::map<JobId, std::shared_ptr<LocalJob>> jobs;
   std::deque<std::pair<std::shared_ptr<LocalJob>, TaskId>> queue;
-  std::vector<std::thread> threads;
+  std::vector<std::unique_ptr<PoolThread>> threads;
   int64_t wanted_threads = 0;
   bool stopping = false;
   JobId next_job = 1;
 
   void obey(std::vector<Action> actions);  // with the mutex held
   void start_threads(int64_t n);           // with the mutex held
-  void loop();
+  void start_thread();                     // with the mutex held
+  void abandon(LocalJob& job);             // with the mutex held
+  void loop(PoolThread* self);
 };
 
 // A forked child has no threads and perhaps a locked mutex: it begins anew, and leaves the old pool alone.
@@ -121,6 +130,12 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
     std::lock_guard lock(pool_.mutex);
     stop_ = true;
     pool_.obey(pool_.scheduler.step({Event::Kind::cancel, {id, 0, 0}}));
+  }
+  void abandon() override {
+    std::lock_guard lock(pool_.mutex);
+    stop_ = true;
+    pool_.abandon(*this);
+    pool_.obey(pool_.scheduler.step({Event::Kind::abandon, {id, 0, 0}}));
   }
   Progress progress() const override { return {finished_, tasks_, bytes_}; }
   std::vector<std::vector<TaskResult>>& results() override { return results_; }
@@ -223,14 +238,31 @@ void Pool::obey(std::vector<Action> actions) {
 
 void Pool::start_threads(int64_t n) {
   if (n > wanted_threads) wanted_threads = n;
-  while (static_cast<int64_t>(threads.size()) < wanted_threads) threads.emplace_back([this] { loop(); });
+  while (static_cast<int64_t>(threads.size()) < wanted_threads) start_thread();
   obey(scheduler.step({.kind = Event::Kind::slots, .slots = std::max<int64_t>(1, wanted_threads)}));
+}
+
+void Pool::start_thread() {
+  auto* self = threads.emplace_back(std::make_unique<PoolThread>()).get();
+  self->handle = std::thread([this, self] { loop(self); });
+}
+
+// A thread that may never come back is let go and replaced.
+void Pool::abandon(LocalJob& job) {
+  std::erase_if(queue, [&](const auto& waiting) { return waiting.first.get() == &job; });
+  for (size_t i = 0; i < threads.size(); ++i) {
+    if (threads[i]->job != &job) continue;
+    threads[i]->handle.detach();
+    threads[i].release()->left_behind = true;
+    threads.erase(threads.begin() + static_cast<std::ptrdiff_t>(i--));
+  }
+  while (static_cast<int64_t>(threads.size()) < wanted_threads) start_thread();
 }
 
 // A task that computes something itself runs that in its own thread: waiting for the pool in the pool could wait for ever.
 thread_local bool in_pool = false;
 
-void Pool::loop() {
+void Pool::loop(PoolThread* self) {
   in_pool = true;
   std::unique_lock lock(mutex);
   for (;;) {
@@ -238,10 +270,16 @@ void Pool::loop() {
     if (queue.empty()) return;
     auto [job, task] = std::move(queue.front());
     queue.pop_front();
+    self->job = job.get();
     lock.unlock();
     job->run(task);
     job.reset();  // may be the last owner: never with the mutex held
     lock.lock();
+    self->job = nullptr;
+    if (self->left_behind) {
+      delete self;
+      return;
+    }
   }
 }
 }  // namespace
@@ -278,7 +316,7 @@ std::shared_ptr<Job> run(std::shared_ptr<const graph::Graph> graph, int64_t thre
 
 void stop_pool() {
   Pool& p = pool();
-  std::vector<std::thread> threads;
+  std::vector<std::unique_ptr<PoolThread>> threads;
   {
     std::lock_guard lock(p.mutex);
     p.stopping = true;
@@ -286,7 +324,7 @@ void stop_pool() {
     p.wanted_threads = 0;
     p.work.notify_all();
   }
-  for (auto& t : threads) t.join();
+  for (auto& t : threads) t->handle.join();
   std::lock_guard lock(p.mutex);
   p.stopping = false;
 }

@@ -31,6 +31,8 @@ class Job {
   virtual bool wait(std::chrono::milliseconds timeout) = 0;
   /// No further task starts; running ones stop at their next batch.
   virtual void cancel() = 0;
+  /// Leaves running tasks behind: their threads are replaced, what they hold is freed when they end.
+  virtual void abandon() = 0;
   virtual Progress progress() const = 0;
   /// Per range and task. Only after wait() said true.
   virtual std::vector<std::vector<TaskResult>>& results() = 0;

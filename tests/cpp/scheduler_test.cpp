@@ -103,6 +103,20 @@ TEST(Scheduler, FailureStopsTheJobOnly) {
   s.validate();
 }
 
+TEST(Scheduler, AnAbandonedJobGivesItsSlotsBack) {
+  Scheduler s;
+  s.step({.kind = Kind::slots, .slots = 2});
+  s.step({Kind::submit, {1, 0, 0}, map_and_tree(5), 2});
+  EXPECT_EQ(s.running(), 2);
+  auto actions = s.step({Kind::abandon, {1, 0, 0}});
+  ASSERT_EQ(actions.size(), 1u);
+  EXPECT_EQ(actions[0].kind, Action::Kind::done);
+  EXPECT_EQ(s.running(), 0);
+  EXPECT_TRUE(s.step({Kind::finished, {1, 0, 0}}).empty());  // late news of it is ignored
+  EXPECT_EQ(s.running(), 0);
+  s.validate();
+}
+
 TEST(Scheduler, DepthFirst) {
   Scheduler s;
   s.step({.kind = Kind::slots, .slots = 1});
