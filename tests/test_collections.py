@@ -166,7 +166,11 @@ def test_partitions(frames):
     same(pd.concat(parts), pdf)
     with pytest.raises(ValueError):
         df.get_partition(10**6)
-    assert df.divisions == (None,) * (df.npartitions + 1) and not df.known_divisions
+    sizes = [len(part) for part in parts]
+    assert df.known_divisions and df.divisions == (*(sum(sizes[:i]) for i in range(len(sizes))), len(pdf) - 1)
+    assert df[df.b].divisions == df.divisions == (df.i + 1).persist().divisions
+    assert not dd.from_pandas(pd.DataFrame({"x": [1, 2]}, index=[1, 1]), npartitions=2).known_divisions
+    assert df.groupby("s").i.sum().divisions == (None, None)
 
 
 def test_schedulers(frames):

@@ -186,7 +186,7 @@ def _plain_label(label):
 
 
 def from_pandas(data, cuts):
-    """Return the expression of a pandas object in memory, cut into partitions at these rows."""
+    """Return the expression of a pandas object in memory, cut into partitions at these rows. Divisions are known if the index ascends strictly."""
     data = data.copy(deep=False)  # held with the columns: what the user changes later is copied first, and not seen here
     index_fields, fields = fields_of(data)
     if isinstance(data, pd.Series):
@@ -196,7 +196,18 @@ def from_pandas(data, cuts):
     arrays = [data.index.get_level_values(i).array for i in range(data.index.nlevels)] + arrays
     payloads = [payload_of(a.to_numpy() if isinstance(a, pd.arrays.NumpyExtensionArray) else a, f[1]) for a, f in zip(arrays, index_fields + fields, strict=True)]
     integer = isinstance(data, pd.DataFrame) and isinstance(data.columns, pd.RangeIndex)
-    return _core.from_columns("series" if isinstance(data, pd.Series) else "frame", index_fields, fields, payloads, cuts, integer, data)
+    return _core.from_columns("series" if isinstance(data, pd.Series) else "frame", index_fields, fields, payloads, cuts, integer, data, _divisions(data.index, cuts))
+
+
+def _divisions(index, cuts):
+    if index.nlevels > 1 or len(index) == 0 or index.hasnans or not (index.is_monotonic_increasing and index.is_unique) or dtype_name(index.dtype) == "object":
+        return []
+    return [_plain_label(index[i]) for i in [*cuts[:-1], len(index) - 1]]
+
+
+def label_of(value):
+    """Return a label or index value as pandas has it."""
+    return _label(value)
 
 
 def meta_of(expr):

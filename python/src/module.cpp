@@ -114,7 +114,7 @@ std::vector<std::shared_ptr<const Node>> persist(const Exprs& exprs, int64_t thr
 }
 
 // Columns of the whole table, cut into partitions at these rows. `holder` lives as long as they do.
-Expr from_columns(const std::string& kind, nb::list index_fields, nb::list fields, nb::list payloads, const std::vector<int64_t>& cuts, bool labels_integer, nb::object holder) {
+Expr from_columns(const std::string& kind, nb::list index_fields, nb::list fields, nb::list payloads, const std::vector<int64_t>& cuts, bool labels_integer, nb::object holder, nb::list divisions) {
   const Keep held = opaque_of(std::move(holder), "");
   Schema schema{kind_named(kind), fields_from_python(fields), fields_from_python(index_fields), labels_integer};
   std::vector<Column> columns;
@@ -130,7 +130,7 @@ Expr from_columns(const std::string& kind, nb::list index_fields, nb::list field
     for (const auto& c : columns) b.columns.push_back(slice(c, cuts[i], b.rows));
     partitions.push_back({std::move(b)});
   }
-  return api::from_partitions(std::move(partitions), schema);
+  return api::from_partitions(std::move(partitions), schema, to_value(divisions).list());
 }
 
 // A user's function of a partition: muster._pandas.apply does the pandas part.
@@ -205,6 +205,7 @@ NB_MODULE(_core, m) {
       .def_prop_ro("rows", [](const Node& n) { return n.rows.hex(); })
       .def_prop_ro("kind", [](const Node& n) { return kind_name(n.schema.kind); })
       .def_prop_ro("npartitions", [](const Node& n) { return n.npartitions; })
+      .def_prop_ro("divisions", [](const Node& n) { return from_value(n.divisions); })
       .def_prop_ro("columns", [](const Node& n) { return fields_to_python(n.schema.columns); })
       .def_prop_ro("index", [](const Node& n) { return fields_to_python(n.schema.index); })
       .def_prop_ro("labels_integer", [](const Node& n) { return n.schema.labels_integer; })
@@ -225,8 +226,8 @@ NB_MODULE(_core, m) {
     }
     return mutable_node(e);
   });
-  m.def("from_columns", [mutable_node](const std::string& kind, nb::list index, nb::list fields, nb::list payloads, const std::vector<int64_t>& cuts, bool labels_integer, nb::object holder) {
-    return mutable_node(from_columns(kind, index, fields, payloads, cuts, labels_integer, std::move(holder)));
+  m.def("from_columns", [mutable_node](const std::string& kind, nb::list index, nb::list fields, nb::list payloads, const std::vector<int64_t>& cuts, bool labels_integer, nb::object holder, nb::list divisions) {
+    return mutable_node(from_columns(kind, index, fields, payloads, cuts, labels_integer, std::move(holder), divisions));
   });
   m.def("compute", &compute, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none());
   m.def("persist", [](const Exprs& exprs, int64_t threads, nb::object tick) {

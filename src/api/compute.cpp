@@ -305,7 +305,7 @@ std::vector<Computed> compute(const std::vector<Expr>& expressions, const RunOpt
   return out;
 }
 
-Expr from_partitions(std::vector<Batches> partitions, const Schema& schema) {
+Expr from_partitions(std::vector<Batches> partitions, const Schema& schema, std::vector<Value> divisions) {
   auto table = std::make_shared<kernels::MemoryTable>();
   for (auto& p : partitions) {
     int64_t rows = 0;
@@ -324,15 +324,17 @@ Expr from_partitions(std::vector<Batches> partitions, const Schema& schema) {
     for (const auto& f : list) out.push_back(List{f.label, code(f.type)});
     return out;
   };
-  return call("from_memory", Dict{{"table", kernels::memory_value(table, concat("memory-", ++tables))}, {"kind", static_cast<int>(schema.kind)}, {"fields", fields(schema.columns)},
-                                  {"index", fields(schema.index)}, {"labels_integer", schema.labels_integer}}, {});
+  Dict args{{"table", kernels::memory_value(table, concat("memory-", ++tables))}, {"kind", static_cast<int>(schema.kind)}, {"fields", fields(schema.columns)}, {"index", fields(schema.index)}, {"labels_integer", schema.labels_integer}};
+  if (!divisions.empty()) args.emplace_back("divisions", std::move(divisions));
+  return call("from_memory", std::move(args), {});
 }
 
 std::vector<Expr> persist(const std::vector<Expr>& expressions, const RunOptions& options) {
   start();
   Run r = run(expressions, options);
   std::vector<Expr> out;
-  for (auto& p : finish(r, options)) out.push_back(from_partitions(std::move(p.partitions), p.schema));
+  auto finished = finish(r, options);
+  for (size_t i = 0; i < finished.size(); ++i) out.push_back(from_partitions(std::move(finished[i].partitions), finished[i].schema, expressions[i]->divisions));
   return out;
 }
 

@@ -41,8 +41,8 @@ MUSTER_API std::vector<Expr> persist(const std::vector<Expr>& expressions, const
 MUSTER_API Expr call(const std::string& op, base::Value args, std::vector<Expr> inputs);
 /// A read_csv expression from the arguments of the Python call.
 MUSTER_API Expr read_csv(const base::Value& arguments);
-/// A table in memory as an expression.
-MUSTER_API Expr from_partitions(std::vector<data::Batches> partitions, const data::Schema& schema);
+/// A table in memory as an expression; `divisions`: index values at the partitions' borders, if known.
+MUSTER_API Expr from_partitions(std::vector<data::Batches> partitions, const data::Schema& schema, std::vector<base::Value> divisions = {});
 
 /// Logical, optimized and physical plan as text.
 MUSTER_API std::string explain(const std::vector<Expr>& expressions);

@@ -24,6 +24,7 @@ class Node {
   std::vector<Expr> inputs;
   Schema schema;
   int64_t npartitions = 1;
+  std::vector<Value> divisions;  // index values at the partitions' borders, npartitions + 1; empty = unknown
   Hash128 id;    // of operator, arguments and inputs
   Hash128 rows;  // equal for nodes with the same rows in the same order; of one-row results, their own id
   bool is_one_row() const { return schema.kind == data::Kind::scalar || schema.kind == data::Kind::row; }

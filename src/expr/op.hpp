@@ -86,6 +86,8 @@ struct Op {
   std::function<Rows(Lowering&, const Call&)> lower = {};
   /// True: the result has the input's rows in the input's order.
   bool same_rows = false;
+  /// True: each partition keeps some of its rows, with their index.
+  bool fewer_rows = false;
   /// True: one partition over all of the input's.
   bool folds = false;
   std::function<int64_t(const Call&)> partitions = {};

@@ -44,13 +44,18 @@ class Collection:
 
     @property
     def divisions(self):
-        """Index values at the partitions' borders: npartitions + 1 values, all None as they are not known."""
-        return (None,) * (self.npartitions + 1)
+        """Index values at the partitions' borders: npartitions + 1 values, all None where they are not known."""
+        known = self._expr.divisions
+        if not known:
+            return (None,) * (self.npartitions + 1)
+        from muster._pandas import label_of
+
+        return tuple(label_of(value) for value in known)
 
     @property
     def known_divisions(self):
         """Whether the divisions are known."""
-        return False
+        return bool(self._expr.divisions)
 
     @property
     def _name(self):

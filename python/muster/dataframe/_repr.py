@@ -11,7 +11,7 @@ def _division_index(collection):
     import pandas as pd
 
     n = collection.npartitions
-    return pd.Index([""] * (n + 1 if n < 4 else 5), name=f"npartitions={n}")
+    return pd.Index(["" if d is None else d for d in collection.divisions], name=f"npartitions={n}", dtype=object)
 
 
 def frame_table(df):

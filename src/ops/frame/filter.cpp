@@ -31,7 +31,8 @@ Ops filter_ops() {
   return {{.name = "filter", .on = {{internal, ""}}, .schema = filtered, .lower = [](Lowering& l, const Call&) {
              Rows rows = l.input();
              return select(l, rows, l.input(1).columns[0]);
-           }},
+           },
+           .fewer_rows = true},
           {.name = "dropna",
            .on = {{frame, "how=no_default, subset=None, thresh=no_default"}, {series, ""}},
            .doc = {.summary = "The rows without missing values.",
@@ -51,7 +52,8 @@ Ops filter_ops() {
              if (c.has("subset")) positions(c.input(), c["subset"], "dropna");
              return c.input();
            },
-           .lower = dropna}};
+           .lower = dropna,
+           .fewer_rows = true}};
 }
 
 }  // namespace muster::ops::frame
