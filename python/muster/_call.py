@@ -90,8 +90,29 @@ def _call(op, self, args):
 def _operator(op, self, args):
     """As `_call`, for Python's operators: NotImplemented lets Python try the other side."""
     if "other" in args and not _is_operand(args["other"]):
+        if type(args["other"]).__module__.split(".")[0] in ("pandas", "numpy"):
+            raise NotImplementedError(f"{op} with a {type(args['other']).__name__} in memory: make it lazy with muster.dataframe.from_pandas, and take both from one frame")
         return NotImplemented
     return _call(op, self, args)
+
+
+_UFUNCS = {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv", "true_divide": "truediv", "floor_divide": "floordiv", "remainder": "mod", "power": "pow"}
+_UFUNCS.update({"equal": "eq", "not_equal": "ne", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "logical_and": "and", "logical_or": "or", "bitwise_and": "and", "bitwise_or": "or"})
+_MIRRORED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne"}
+
+
+def ufunc(self, function, method, inputs, kwargs):
+    """Return what a NumPy ufunc makes of a collection: an operator where there is one, else NumPy's own on each partition."""
+    if method != "__call__" or kwargs:
+        return NotImplemented
+    op = _UFUNCS.get(function.__name__)
+    if op is not None and len(inputs) == 2:
+        if hasattr(inputs[0], "_expr"):
+            return _operator(op, inputs[0], {"other": inputs[1]})
+        return _operator(_MIRRORED.get(op, f"r{op}"), inputs[1], {"other": inputs[0]})
+    if len(inputs) == 1 and function.nout == 1:
+        return self.map_partitions(function)
+    return NotImplemented
 
 
 def _aggregate(op, self, args):

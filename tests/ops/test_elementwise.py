@@ -212,3 +212,23 @@ def test_unsupported_operand_names_its_type(frames):
         df.i.add([1, 2])
     with pytest.raises(ValueError, match="ambiguous"):
         bool(df.b)
+
+
+def test_numpy_functions(frames):
+    pdf, df = frames
+    same(np.int64(3) + df.i, np.int64(3) + pdf.i)
+    same(np.add(df.i, 2), pdf.i + 2)
+    same(np.float64(100) > df.i, np.float64(100) > pdf.i)
+    same(np.sqrt(df.u), np.sqrt(pdf.u))
+    for other in (np.arange(len(pdf)), pdf.i):
+        with pytest.raises(NotImplementedError, match="from_pandas"):
+            df.i + other
+
+
+def test_assignment_of_lists_is_refused(frames):
+    _, df = frames
+    with pytest.raises(TypeError, match="list"):
+        df["z"] = [1, 2]
+    with pytest.raises(TypeError, match="pickle"):
+        __import__("pickle").dumps(df)
+    assert list(dd.from_dict({"x": [1, 2, 3]}, npartitions=2).x) == [1, 2, 3]

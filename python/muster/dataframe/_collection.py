@@ -3,7 +3,7 @@
 import operator
 
 from muster import _core, _run
-from muster._call import no_default, plain
+from muster._call import no_default, plain, ufunc
 from muster._generated.datetime import DatetimeProperties as _DatetimeMethods
 from muster._generated.frame import FrameMethods
 from muster._generated.scalar import ScalarMethods
@@ -115,7 +115,16 @@ class Collection:
 
         return asyncio.to_thread(self.compute).__await__()
 
+    def __array_ufunc__(self, function, method, *inputs, **kwargs):
+        return ufunc(self, function, method, inputs, kwargs)
+
     def __reduce__(self):
+        stack = [self._expr]
+        while stack:
+            node = stack.pop()
+            if node.op in ("from_memory", "map_partitions"):
+                raise TypeError(f"cannot pickle a collection made by {node.op} yet; pickle what it is made from")
+            stack += node.inputs
         return _restore, (_core.encode([self._expr]),)
 
 
@@ -447,6 +456,10 @@ class Series(SeriesMethods, Frame):
 
     def __setattr__(self, name, value):
         object.__setattr__(self, name, value)
+
+    def __iter__(self):
+        for part in self.partitions:
+            yield from part.compute()
 
     def to_frame(self, name=no_default):
         """Return the DataFrame with this one column."""

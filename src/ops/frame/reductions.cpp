@@ -51,7 +51,14 @@ Op reduction(const Reduction& r) {
     if (c["axis"].is_integer() && c["axis"].integer() == 1) throw unsupported(name, " along axis=1; use map_partitions");
     const Schema& in = c.input();
     Schema s{in.kind == Kind::series || in.kind == Kind::row ? Kind::scalar : Kind::row, {}, {}, in.labels_integer};
-    for (auto i : chosen(c)) s.columns.push_back({in.columns[i].label, kernels::aggregate_type(name, in.columns[i].type)});
+    for (auto i : chosen(c)) {
+      try {
+        s.columns.push_back({in.columns[i].label, kernels::aggregate_type(name, in.columns[i].type)});
+      } catch (const Error& e) {
+        if (e.kind != ErrorKind::type) throw;
+        throw type_error(name, ": column ", in.columns[i].label.repr(), ": ", e.message, in.kind == Kind::frame ? "; numeric_only=True leaves such columns out" : "");
+      }
+    }
     return s;
   };
   op.lower = [name](Lowering& l, const Call& c) {

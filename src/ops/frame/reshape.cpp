@@ -63,6 +63,7 @@ Op assign() {
           .schema = [](const Call& c) {
             Schema s = c.input();
             for (const auto& [label, v] : c["columns"].dict()) {
+              if (v.is_list() || v.is_dict()) throw type_error("assign: column ", label.repr(), ": a ", v.is_list() ? "list" : "dict", " cannot be assigned; use a scalar, or a Series of the same rows");
               Field f{label, type_of(v)};
               if (v.is_input()) {
                 const auto& in = c.inputs.at(static_cast<size_t>(v.input()));
