@@ -27,13 +27,18 @@ inline uint64_t eight_digits(uint64_t word) {
   return (word & 0x0000FFFF0000FFFFu) * 42949672960001u >> 32;
 }
 
-/// Digits with an optional minus, at most 8 digits; false: look closer.
+/// Digits with an optional minus, at most 16 digits; false: look closer.
 inline bool fast_integer(const char* begin, int64_t size, int64_t& value) {
   const bool minus = size && *begin == '-';
   const int64_t n = size - minus;
   const uint64_t word = right_aligned(begin + size, n < 8 ? n : 8);
-  if (static_cast<uint64_t>(n - 1) >= 8 || !all_digits(word)) return false;
-  const auto v = static_cast<int64_t>(eight_digits(word));
+  if (static_cast<uint64_t>(n - 1) >= 16 || !all_digits(word)) return false;
+  auto v = static_cast<int64_t>(eight_digits(word));
+  if (n > 8) {
+    const uint64_t high = right_aligned(begin + size - 8, n - 8);
+    if (!all_digits(high)) return false;
+    v += static_cast<int64_t>(eight_digits(high)) * 100'000'000;
+  }
   value = minus ? -v : v;
   return true;
 }

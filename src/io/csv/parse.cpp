@@ -96,7 +96,7 @@ Map parse_integers(std::shared_ptr<const Spec> s) {
     const bool look_first = s->missing.has_numbers();
     for (int64_t i = 0; i < rows; ++i) {
       int64_t v;
-      if (texts[i].data && !look_first && fast_integer(texts[i].data, texts[i].size, v) && (sizeof(T) >= 4 || static_cast<int64_t>(static_cast<T>(v)) == v) && (std::is_signed_v<T> || v >= 0)) {
+      if (texts[i].data && !look_first && fast_integer(texts[i].data, texts[i].size, v) && (sizeof(T) == 8 || static_cast<int64_t>(static_cast<T>(v)) == v) && (std::is_signed_v<T> || v >= 0)) {
         values[i] = static_cast<T>(v);
       } else {
         values[i] = 0;

@@ -9,6 +9,11 @@
 namespace muster::io::csv {
 using namespace base;
 using data::Text;
+namespace {
+// Number parsers load up to 16 bytes that end with the field: texts made here have as many in front, as a block has.
+constexpr size_t kFront = 16;
+Text behind_front(const std::string& text) { return {text.data() + kFront, static_cast<int64_t>(text.size() - kFront)}; }
+}  // namespace
 
 Tokenizer::Tokenizer(Dialect dialect, int64_t width, std::vector<int64_t> wanted) : dialect_(std::move(dialect)), width_(width), wanted_(std::move(wanted)) {}
 
@@ -71,12 +76,12 @@ void Tokenizer::by_index(char* data, const Index& index, Rows& out) {
 // begin and end lie inside the quotes; doubled quotes become one.
 Text Tokenizer::unquote(const char* begin, const char* end) {
   if (!std::memchr(begin, dialect_.quote, static_cast<size_t>(end - begin))) return {begin, end - begin};
-  auto& text = made_->emplace_back();
+  auto& text = made_->emplace_back(kFront, ' ');
   for (const char* p = begin; p < end; ++p) {
     text += *p;
     p += *p == dialect_.quote;
   }
-  return {text.data(), static_cast<int64_t>(text.size())};
+  return behind_front(text);
 }
 
 bool Tokenizer::row(const char* data, int64_t size, bool last, int64_t& at, std::vector<Text>& fields) {
@@ -111,7 +116,7 @@ bool Tokenizer::row(const char* data, int64_t size, bool last, int64_t& at, std:
     const char* begin = p;
     std::string* text = nullptr;  // the field as built, once it is not a span of the block
     auto build = [&]() -> std::string& {
-      if (!text) text = &made_->emplace_back(begin, static_cast<size_t>(p - begin));
+      if (!text) text = &made_->emplace_back(kFront, ' ').append(begin, static_cast<size_t>(p - begin));
       return *text;
     };
     bool quoted = d.quote && p < end && *p == d.quote, done = false;
@@ -142,10 +147,10 @@ bool Tokenizer::row(const char* data, int64_t size, bool last, int64_t& at, std:
         }
       }
       if (p >= end || is_separator(p) || is_end(p)) {
-        fields.push_back(text ? Text{text->data(), static_cast<int64_t>(text->size())} : Text{begin, close_at - begin});
+        fields.push_back(text ? behind_front(*text) : Text{begin, close_at - begin});
         done = true;
       } else if (!text) {
-        text = &made_->emplace_back(begin, static_cast<size_t>(close_at - begin));
+        text = &made_->emplace_back(kFront, ' ').append(begin, static_cast<size_t>(close_at - begin));
       }
     }
     if (!done) {
@@ -159,7 +164,7 @@ bool Tokenizer::row(const char* data, int64_t size, bool last, int64_t& at, std:
           ++p;
         }
       }
-      fields.push_back(text ? Text{text->data(), static_cast<int64_t>(text->size())} : Text{begin, p - begin});
+      fields.push_back(text ? behind_front(*text) : Text{begin, p - begin});
     }
     if (p >= end && !last) return false;
     if (d.comment && p < end && *p == d.comment) {
