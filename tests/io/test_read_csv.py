@@ -201,6 +201,15 @@ def test_a_filter_does_not_hide_what_decides_the_dtype(tmp_path):
     same(dd.read_csv(str(path)).pipe(lambda d: d[d.k < 3]), theirs[theirs.k < 3])
 
 
+def test_nanoseconds_behind_the_sample(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("a\n" + "2020-01-01 00:00:00.125000000\n" * 10_000 + "2020-01-01 00:00:00.000000001\n")
+    df = dd.read_csv(str(path), parse_dates=["a"], blocksize=50_000)
+    assert str(df.a.dtype) == "datetime64[us]"
+    same(df.a.min(), pd.Timestamp("2020-01-01 00:00:00.000000001"))
+    same(df, pd.read_csv(path, parse_dates=["a"]))
+
+
 def test_forced_dtypes(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("a,b\n1,2\nx,3\n")
@@ -223,7 +232,16 @@ def test_dates(tmp_path):
     check(text, tmp_path, parse_dates=["when", "other"])
     check(text, tmp_path, parse_dates=[3])
     check(text, tmp_path, parse_dates=["other"], date_format="%m/%d/%Y")
+    check("a,b\n2020-01-01,1\n,2\nNaT,3\n", tmp_path, parse_dates=["a"])
+    check("a\n1500-01-01\n2021-01-01 10:11:12\n".replace(" 10:11:12", ""), tmp_path, parse_dates=["a"])
+    check("a\n2020-01-01 00:00:00.123456789\n", tmp_path, parse_dates=["a"])
+    check("a\n01/12/2020\n02/01/2021\n", tmp_path, parse_dates=["a"], dayfirst=True)
+    check("a\n31/12/2020\n01/01/2021\n", tmp_path, parse_dates=["a"])
     path = tmp_path / "a.csv"
+    path.write_text("a\n2020-01-01T00:00:00Z\n")
+    with pytest.raises(NotImplementedError, match="zone"):
+        dd.read_csv(str(path), parse_dates=["a"])
+    path.write_text(text)
     theirs = pd.read_csv(path)
     dates = pd.to_datetime(theirs[["y", "m", "d"]].rename(columns={"y": "year", "m": "month", "d": "day"})).astype("datetime64[us]")
     df = dd.read_csv(str(path), parse_dates={"Date": [0, 1, 2]})

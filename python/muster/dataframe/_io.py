@@ -15,10 +15,10 @@ _REFUSED = {
     "chunksize": "read_csv: chunksize is not supported; the collection is in partitions already, see blocksize",
 }
 _KNOWN = frozenset(
-    "sep delimiter header names usecols dtype true_values false_values skiprows na_values keep_default_na na_filter parse_dates date_format "
+    "sep delimiter header names usecols dtype true_values false_values skiprows na_values keep_default_na na_filter parse_dates date_format dayfirst "
     "compression thousands decimal quotechar quoting doublequote escapechar comment encoding on_bad_lines delim_whitespace skipinitialspace skip_blank_lines".split()
 )
-_IGNORED = frozenset("engine low_memory memory_map float_precision cache_dates encoding_errors dialect verbose converters_none dtype_backend infer_datetime_format keep_date_col lineterminator".split())
+_IGNORED = frozenset("engine low_memory memory_map float_precision cache_dates encoding_errors dialect verbose infer_datetime_format keep_date_col lineterminator".split())
 
 
 def read_csv(
@@ -57,7 +57,7 @@ def read_csv(
         Add a column with the file's path, "path" or that name.
     **kwargs
         As pandas.read_csv: sep, delimiter, header, names, usecols, dtype, true_values, false_values, skiprows (an integer, or lines around the header),
-        na_values, keep_default_na, na_filter, parse_dates (True, list, list of lists, dict of lists), date_format, thousands, decimal, quotechar, quoting,
+        na_values, keep_default_na, na_filter, parse_dates (True, list, list of lists, dict of lists), date_format, dayfirst, thousands, decimal, quotechar, quoting,
         doublequote, escapechar, comment, encoding, on_bad_lines ("error", "warn", "skip"), skipinitialspace, skip_blank_lines.
 
     Returns
@@ -89,9 +89,12 @@ def read_csv(
         if name in kwargs and kwargs[name] is not None and not (name == "index_col" and kwargs[name] is False):
             raise ValueError(why)
         kwargs.pop(name, None)
-    converters = kwargs.pop("converters", None)
-    if converters:
-        raise NotImplementedError("read_csv: converters; use map_partitions on the columns")
+    if "sep" in kwargs and kwargs["sep"] is None and kwargs.get("delimiter") is None:
+        raise NotImplementedError("read_csv: sep=None (finding the separator); name it")
+    for name in ("skipfooter", "converters", "dtype_backend"):
+        if kwargs.get(name):
+            raise NotImplementedError(f"read_csv: {name} is not there yet; use map_partitions")
+        kwargs.pop(name, None)
     unknown = [k for k in kwargs if k not in _KNOWN and k not in _IGNORED]
     if unknown:
         raise TypeError(f"read_csv() got an unexpected keyword argument {unknown[0]!r}")

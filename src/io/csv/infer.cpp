@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "io/csv/parse.hpp"
+#include "io/csv/time.hpp"
 #include "io/csv/tokenize.hpp"
 #include "io/source.hpp"
 
@@ -245,7 +246,10 @@ Inferred infer(const Value& a) {
   std::vector<Label> labels;
   bool numbered = false;
   if (a["names"].is_list()) {
-    for (const auto& n : a["names"].list()) labels.push_back(n);
+    for (const auto& n : a["names"].list()) {
+      if (std::find(labels.begin(), labels.end(), n) != labels.end()) throw invalid("Duplicate names are not allowed.");
+      labels.push_back(n);
+    }
     if (static_cast<int64_t>(labels.size()) < sample.width) throw unsupported("read_csv: ", labels.size(), " names for rows of ", sample.width, " fields");
     scan.width = std::max<int64_t>(scan.width, static_cast<int64_t>(labels.size()));
     sample.fields.resize(labels.size());
@@ -281,6 +285,7 @@ Inferred infer(const Value& a) {
   const bool assume_missing = !a["assume_missing"].is_none() && a["assume_missing"].boolean();
   const Value words = List{a["true_values"].is_none() ? Value(List{}) : a["true_values"], a["false_values"].is_none() ? Value(List{}) : a["false_values"]};
   Dates dates = dates_of(a["parse_dates"], labels);
+  const bool day_first = a["dayfirst"].is_bool() && a["dayfirst"].boolean();
   const Value& formats = a["date_format"];
   auto format_for = [&](const Label& label) -> const Value* {
     if (formats.is_string()) return &formats;
@@ -302,7 +307,7 @@ Inferred infer(const Value& a) {
       }
       std::vector<Text> texts;
       for (const auto& j : joined) texts.push_back({j.data(), static_cast<int64_t>(j.size())});
-      if (!guess_time_format(texts, MissingTexts({}), c.format)) c.format = "%Y %m %d";
+      if (!guess_time_format(texts, MissingTexts({}), day_first, c.format)) c.format = "%Y %m %d";
     }
     out.columns.push_back(std::move(c));
     parts.insert(fields.begin(), fields.end());
@@ -316,7 +321,16 @@ Inferred infer(const Value& a) {
     if (dates.single.contains(static_cast<int64_t>(i))) {
       c.type = {Storage::timestamp};
       if (const Value* f = format_for(labels[i])) c.format = f->string();
-      else if (!guess_time_format(texts, missing, c.format)) c.type = {Storage::text};
+      else if (!guess_time_format(texts, missing, day_first, c.format)) {
+        for (const auto& t : texts)
+          if (t.data && has_zone(t)) throw unsupported("read_csv: column ", labels[i].repr(), " holds times with a zone ('", std::string(t.view()), "'); leave it out of parse_dates");
+        c.type = {Storage::text};
+      }
+      if (c.type.storage == Storage::timestamp)
+        for (const auto& t : texts) {
+          Instant at;
+          if (t.data && parse_time(t, c.format, at) && !at.fits(Unit::us)) c.type.unit = Unit::ns;
+        }
     } else if (const Value* d = forced(labels[i], static_cast<int64_t>(i))) {
       if (d->string() == "category") throw unsupported("read_csv: dtype 'category' of column ", labels[i].repr(), "; use str");
       c.type = dtype_named(d->string()), c.forced = true;

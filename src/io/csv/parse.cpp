@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "io/csv/number.hpp"
+#include "io/csv/time.hpp"
 #include "kernels/calendar.hpp"
 
 namespace muster::io::csv {
@@ -168,12 +169,12 @@ Map parse_times(std::shared_ptr<const Spec> s) {
   return [s](Task& t, Columns in, int64_t rows, std::span<Column> out) {
     const Text* texts = in[0].as<Text>();
     Writable to(s->type.storage, rows);
-    const int64_t unit = 1'000'000'000 / per_second(s->type.unit);
     for (int64_t i = 0; i < rows; ++i) {
-      int64_t ns = 0;
-      if (s->is_missing(texts[i])) to.valid()[i] = 0;
-      else if (!parse_time(texts[i], s->format, ns)) s->wider(t, {Storage::text}, texts[i]);
-      to.as<int64_t>()[i] = ns / unit;
+      Instant at;
+      if (s->is_missing(texts[i]) || is_not_a_time(texts[i])) to.valid()[i] = 0;
+      else if (!parse_time(texts[i], s->format, at)) s->wider(t, {Storage::text}, texts[i]);
+      else if (!at.fits(s->type.unit)) s->wider(t, {Storage::timestamp, Unit::ns}, texts[i]);
+      to.as<int64_t>()[i] = at.in(s->type.unit);
     }
     out[0] = std::move(to).finish();
     return rows;
@@ -184,10 +185,10 @@ Map parse_times(std::shared_ptr<const Spec> s) {
 Map parse_date_parts(std::shared_ptr<const Spec> s) {
   return [s](Task& t, Columns in, int64_t rows, std::span<Column> out) {
     Writable to(s->type.storage, rows);
-    const int64_t unit = 1'000'000'000 / per_second(s->type.unit);
     std::string joined;
     for (int64_t i = 0; i < rows; ++i) {
-      int64_t parts[3], ns = 0;
+      int64_t parts[3];
+      Instant at;
       bool civil = in.size() == 3;
       for (size_t c = 0; civil && c < 3; ++c) {
         const Text text = in[c].as<Text>()[i];
@@ -206,9 +207,9 @@ Map parse_date_parts(std::shared_ptr<const Spec> s) {
         joined += text.view();
       }
       if (gone) to.valid()[i] = 0;
-      else if (!parse_time({joined.data(), static_cast<int64_t>(joined.size())}, s->format, ns))
+      else if (!parse_time({joined.data(), static_cast<int64_t>(joined.size())}, s->format, at))
         s->refuse(t, in[0].as<Text>()[i], concat("'", joined, "' is not a date; give date_format, or parse the parts with muster.dataframe.to_datetime"));
-      to.as<int64_t>()[i] = ns / unit;
+      to.as<int64_t>()[i] = at.in(s->type.unit);
     }
     out[0] = std::move(to).finish();
     return rows;
@@ -249,123 +250,7 @@ Map checker_of(const Args& a) {
     return parse(t, in, rows, std::span(&parsed, 1));
   };
 }
-
-int digits(const char*& p, const char* end, int most) {
-  int value = 0, n = 0;
-  while (p < end && n < most && *p >= '0' && *p <= '9') value = value * 10 + (*p++ - '0'), ++n;
-  return n ? value : -1;
-}
-
-bool fraction(const char*& p, const char* end, int64_t& ns) {
-  int64_t scale = 100'000'000;
-  ns = 0;
-  const char* begin = p;
-  for (; p < end && *p >= '0' && *p <= '9'; ++p, scale /= 10) ns += (*p - '0') * scale;
-  return p > begin && p - begin <= 9;
-}
-
-int month_named(const char*& p, const char* end) {
-  static const char* const names[] = {"january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"};
-  for (int m = 0; m < 12; ++m) {
-    std::string_view name = names[m];
-    for (size_t n : {name.size(), size_t{3}})
-      if (static_cast<size_t>(end - p) >= n && equal_folded({p, n}, name.substr(0, n))) return p += n, m + 1;
-  }
-  return -1;
-}
-
-struct Clock {
-  int year = 1900, month = 1, day = 1, hour = 0, minute = 0, second = 0, half = -1;
-  int64_t ns = 0;
-  bool total(int64_t& out) const {
-    int h = half < 0 ? hour : hour % 12 + 12 * half;
-    if (month < 1 || month > 12 || day < 1 || day > kernels::days_in_month(year, month) || h > 23 || minute > 59 || second > 59 || year < 1678 || year > 2261) return false;
-    out = (kernels::days_from_civil(year, month, day) * 86400 + h * 3600 + minute * 60 + second) * 1'000'000'000 + ns;
-    return true;
-  }
-};
-
-bool parse_iso(Text t, int64_t& out) {
-  const char *p = t.data, *end = p + t.size;
-  Clock c;
-  const char* begin = p;
-  c.year = digits(p, end, 4);
-  if (p - begin != 4) return false;
-  char dash = p < end && *p == '/' ? '/' : '-';
-  if (p < end && *p == dash) {
-    begin = ++p, c.month = digits(p, end, 2);
-    if (p - begin != 2) return false;
-    if (p < end) {
-      if (*p++ != dash) return false;
-      begin = p, c.day = digits(p, end, 2);
-      if (p - begin != 2) return false;
-    }
-  }
-  if (p < end) {
-    if ((*p != ' ' && *p != 'T') || ++p == end) return false;
-    begin = p, c.hour = digits(p, end, 2);
-    if (p - begin != 2 || p >= end || *p++ != ':') return false;
-    begin = p, c.minute = digits(p, end, 2);
-    if (p - begin != 2) return false;
-    if (p < end) {
-      if (*p++ != ':') return false;
-      begin = p, c.second = digits(p, end, 2);
-      if (p - begin != 2) return false;
-      if (p < end && (*p++ != '.' || !fraction(p, end, c.ns))) return false;
-    }
-  }
-  return p == end && c.total(out);
-}
-
 }  // namespace
-
-bool parse_time(Text t, const std::string& format, int64_t& out) {
-  t = trimmed(t);
-  if (format.empty()) return parse_iso(t, out);
-  const char *p = t.data, *end = p + t.size;
-  Clock c;
-  for (size_t f = 0; f < format.size(); ++f) {
-    if (format[f] != '%') {
-      if (p >= end || *p++ != format[f]) return false;
-      continue;
-    }
-    int ok = 0;
-    switch (++f < format.size() ? format[f] : '%') {
-      case 'Y': ok = c.year = digits(p, end, 4); break;
-      case 'y': ok = c.year = digits(p, end, 2), c.year += c.year < 69 ? 2000 : 1900; break;
-      case 'm': ok = c.month = digits(p, end, 2); break;
-      case 'd': ok = c.day = digits(p, end, 2); break;
-      case 'H': case 'I': ok = c.hour = digits(p, end, 2); break;
-      case 'M': ok = c.minute = digits(p, end, 2); break;
-      case 'S': ok = c.second = digits(p, end, 2); break;
-      case 'b': case 'B': ok = c.month = month_named(p, end); break;
-      case 'f': ok = fraction(p, end, c.ns) ? 0 : -1; break;
-      case 'p':
-        if (end - p < 2 || (p[1] | 0x20) != 'm') return false;
-        c.half = (p[0] | 0x20) == 'p', p += 2;
-        break;
-      case '%': ok = p < end && *p++ == '%' ? 0 : -1; break;
-      default: throw unsupported("date_format: %", std::string(1, format[f]), "; known are %Y %y %m %d %H %I %M %S %f %b %B %p");
-    }
-    if (ok < 0) return false;
-  }
-  return p == end && c.total(out);
-}
-
-bool guess_time_format(std::span<const Text> texts, const MissingTexts& missing, std::string& format) {
-  static const char* const formats[] = {"", "%m/%d/%Y", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%d/%m/%Y", "%d/%m/%Y %H:%M:%S", "%m-%d-%Y", "%d-%m-%Y", "%d.%m.%Y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y", "%Y%m%d", "%Y %m %d", "%m/%d/%Y %I:%M:%S %p"};
-  for (const char* candidate : formats) {
-    bool fits = false;
-    int64_t ns;
-    for (const auto& t : texts) {
-      if (!t.data || missing.contains(t)) continue;
-      fits = parse_time(t, candidate, ns);
-      if (!fits) break;
-    }
-    if (fits) return format = candidate, true;
-  }
-  return false;
-}
 
 DType infer_type(std::span<const Text> texts, const MissingTexts& missing_texts, const Dialect& dialect, const Value& words, bool& missing) {
   bool integer = true, is_unsigned = false, negative = false, decimal = true, boolean = true, any = false;

@@ -1,7 +1,7 @@
 // Arithmetic, comparison and logic between columns, scalars and one-row results: one table of operators.
 #include "ops/frame/columns.hpp"
 
-#include "io/csv/parse.hpp"
+#include "io/csv/time.hpp"
 
 namespace muster::ops::frame {
 namespace {
@@ -92,10 +92,10 @@ Kernel2 choose(const std::string& op, const Side& a, const Side& b) {
 // A string beside a timestamp is a time.
 Value adapted(const Value& scalar, DType other) {
   if (!scalar.is_string() || !other.is_time()) return scalar;
-  int64_t ns;
+  io::csv::Instant at;
   const auto& s = scalar.string();
-  if (!io::csv::parse_time({s.data(), static_cast<int64_t>(s.size())}, "", ns)) throw type_error("'", s, "' is not a time; compare a datetime column with a datetime, or text like '2013-01-31'");
-  return Moment{ns};
+  if (!io::csv::parse_time({s.data(), static_cast<int64_t>(s.size())}, "", at)) throw type_error("'", s, "' is not a time; compare a datetime column with a datetime, or text like '2013-01-31'");
+  return Moment{at.in(Unit::ns)};
 }
 
 // The input that is the other side; it may be the same as the first.
