@@ -76,6 +76,8 @@ CORPUS = {
     "numbers and text": "a\n1\n2\nx\n",
     "exponents": "a\n1e5\n2E-3\n",
     "long numbers": "a,b\n123456789012.5,1234567890123\n0.1234567890123456789,1\n3.141592653589793,2\n",
+    "rows one longer than the header": "a,b\n1,2,3\nx,5,6\n",
+    "rows ending with a separator": "a,b\n1,2,\n4,5,\n",
     "trailing separators": "a,b,\n1,2,\n3,4,\n",
 }
 
@@ -368,6 +370,15 @@ def test_npartitions_follow_the_peers_rule(tmp_path):
     for blocksize, expected in [(10_000, 1), (5_000, 2), (3_000, 3), (9_999, 1), (1_000, 10), ("1kB", 10), (None, 1)]:
         assert dd.read_csv(str(path), blocksize=blocksize).npartitions == expected
     assert dd.read_csv(str(path)).npartitions == 1
+
+
+def test_no_index_where_there_seems_to_be_one(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n1,2,3\n")
+    with pytest.raises(NotImplementedError, match="index_col=False"):
+        dd.read_csv(str(path), index_col=False)
+    path.write_text("a,b\n1,2\n")
+    same(dd.read_csv(str(path), index_col=False), pd.read_csv(path, index_col=False))
 
 
 def test_read_table(tmp_path):

@@ -15,7 +15,7 @@ _REFUSED = {
     "chunksize": "read_csv: chunksize is not supported; the collection is in partitions already, see blocksize",
 }
 _KNOWN = frozenset(
-    "sep delimiter header names usecols dtype true_values false_values skiprows na_values keep_default_na na_filter parse_dates date_format dayfirst "
+    "sep delimiter index_col header names usecols dtype true_values false_values skiprows na_values keep_default_na na_filter parse_dates date_format dayfirst "
     "compression thousands decimal quotechar quoting doublequote escapechar comment encoding on_bad_lines delim_whitespace skipinitialspace skip_blank_lines".split()
 )
 _IGNORED = frozenset("engine low_memory memory_map float_precision cache_dates encoding_errors dialect verbose infer_datetime_format keep_date_col lineterminator".split())
@@ -88,7 +88,8 @@ def read_csv(
     for name, why in _REFUSED.items():
         if name in kwargs and kwargs[name] is not None and not (name == "index_col" and kwargs[name] is False):
             raise ValueError(why)
-        kwargs.pop(name, None)
+        if kwargs.get(name) is not False:
+            kwargs.pop(name, None)
     if "sep" in kwargs and kwargs["sep"] is None and kwargs.get("delimiter") is None:
         raise NotImplementedError("read_csv: sep=None (finding the separator); name it")
     for name in ("skipfooter", "converters", "dtype_backend"):

@@ -81,12 +81,13 @@ std::vector<Label> labels_of(const std::vector<std::string>& header) {
 struct Sample {
   std::vector<std::string> header;
   int64_t width = 0;
+  bool implicit_index = false;  // rows are one field longer than the header
   std::vector<std::vector<Text>> fields;
   std::vector<std::shared_ptr<char>> blocks;
   std::vector<std::unique_ptr<Tokenizer>> tokenizers;
 };
 
-void add_sample(const Scan& scan, size_t file, int64_t size, Sample& sample) {
+void add_sample(const Scan& scan, size_t file, int64_t size, bool no_index, Sample& sample) {
   auto stream = open_stream(scan.files[file].path, scan.options, scan.compression_of_file(file), scan.dialect.encoding, 0);
   for (;; size *= 4) {
     auto block = allocate(size);
@@ -115,8 +116,9 @@ void add_sample(const Scan& scan, size_t file, int64_t size, Sample& sample) {
         throw e;
       }
       sample.width = names.empty() ? static_cast<int64_t>(first.size()) : static_cast<int64_t>(names.size());
-      if (!names.empty() && static_cast<int64_t>(first.size()) == sample.width + 1 && !scan.dialect.ragged)
-        throw unsupported("read_csv: file '", scan.files[file].path, "': its rows have one field more than its header; give names=[...] with header=0");
+      sample.implicit_index = !names.empty() && static_cast<int64_t>(first.size()) == sample.width + 1 && !scan.dialect.ragged;
+      if (sample.implicit_index && no_index) throw unsupported("read_csv: file '", scan.files[file].path, "': its rows have one field more than its header, and index_col=False; name all columns");
+      sample.width += sample.implicit_index;
       sample.fields.resize(static_cast<size_t>(sample.width));
     }
     std::vector<int64_t> all(static_cast<size_t>(sample.width));
@@ -207,12 +209,12 @@ Dates dates_of(const Value& given, const std::vector<Label>& labels) {
 }  // namespace
 
 Value ColumnSource::encode() const {
-  return List{label, code(type), forced, List(fields.begin(), fields.end()), is_path, format, List(missing.begin(), missing.end())};
+  return List{label, code(type), forced, List(fields.begin(), fields.end()), is_path, format, List(missing.begin(), missing.end()), is_index};
 }
 
 ColumnSource ColumnSource::decode(const Value& value) {
   const auto& v = value.list();
-  ColumnSource c{v.at(0), dtype_of(v.at(1).integer()), v.at(2).boolean(), {}, v.at(4).boolean(), v.at(5).string(), {}};
+  ColumnSource c{v.at(0), dtype_of(v.at(1).integer()), v.at(2).boolean(), {}, v.at(4).boolean(), v.at(7).boolean(), v.at(5).string(), {}};
   for (const auto& f : v.at(3).list()) c.fields.push_back(f.integer());
   for (const auto& m : v.at(6).list()) c.missing.push_back(m.string());
   return c;
@@ -239,7 +241,7 @@ Inferred infer(const Value& a) {
   std::set<size_t> sampled{0, scan.files.size() / 2, scan.files.size() - 1};
   for (size_t f : sampled) {
     if (f != 0 && scan.files[f].size == 0) continue;
-    add_sample(scan, f, kSample, sample);
+    add_sample(scan, f, kSample, a["index_col"].is_bool(), sample);
   }
   scan.header = sample.header, scan.width = sample.width;
 
@@ -259,6 +261,7 @@ Inferred infer(const Value& a) {
     numbered = true;
   } else {
     labels = labels_of(sample.header);
+    if (sample.implicit_index) labels.insert(labels.begin(), Label());
   }
   std::vector<std::string> names;
   for (const auto& l : labels) names.push_back(l.label());
@@ -296,7 +299,7 @@ Inferred infer(const Value& a) {
   };
   std::set<int64_t> parts;
   for (const auto& [label, fields] : dates.combined) {
-    ColumnSource c{label, {Storage::timestamp}, true, fields, false, "", missing_texts(a, label)};
+    ColumnSource c{label, {Storage::timestamp}, true, fields, false, false, "", missing_texts(a, label)};
     if (const Value* f = format_for(label)) c.format = f->string();
     else {
       std::vector<std::string> joined;
@@ -314,7 +317,7 @@ Inferred infer(const Value& a) {
   }
   for (size_t i = 0; i < labels.size(); ++i) {
     if (!used[i] || parts.contains(static_cast<int64_t>(i))) continue;
-    ColumnSource c{labels[i], {}, false, {static_cast<int64_t>(i)}, false, "", missing_texts(a, labels[i])};
+    ColumnSource c{labels[i], {}, false, {static_cast<int64_t>(i)}, false, sample.implicit_index && i == 0, "", missing_texts(a, labels[i])};
     MissingTexts missing(c.missing);
     const auto& texts = sample.fields[i];
     bool any_missing = false;
@@ -342,7 +345,7 @@ Inferred infer(const Value& a) {
     out.columns.push_back(std::move(c));
   }
   if (const Value& path = a["include_path_column"]; path.is_string() || (path.is_bool() && path.boolean())) {
-    ColumnSource c{path.is_string() ? path.string() : "path", {Storage::text}, false, {}, true, "", {}};
+    ColumnSource c{path.is_string() ? path.string() : "path", {Storage::text}, false, {}, true, false, "", {}};
     for (const auto& other : out.columns)
       if (other.label == c.label) throw invalid("read_csv: Files already contain the column name: ", c.label.label(), ", so the path column cannot use this name; set include_path_column to a unique name");
     out.columns.push_back(std::move(c));

@@ -12,6 +12,7 @@ struct ColumnSource {
   bool forced = false;            // the user named the dtype: a value it cannot hold is an error, no reason to widen it
   std::vector<int64_t> fields;    // one, or the parts of a date
   bool is_path = false;           // the file's path
+  bool is_index = false;          // the first field of rows one longer than the header, as pandas has it
   std::string format;             // of a timestamp, "" = ISO 8601
   std::vector<std::string> missing;
 

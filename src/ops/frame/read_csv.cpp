@@ -18,7 +18,7 @@ std::vector<ColumnSource> columns_of(const Call& c) {
 
 Schema schema(const Call& c) {
   Schema s;
-  for (auto& column : columns_of(c)) s.columns.push_back({column.label, column.type});
+  for (auto& column : columns_of(c)) (column.is_index ? s.index : s.columns).push_back({column.label, column.type});
   s.labels_integer = !s.columns.empty() && s.columns[0].label.is_integer();
   return s;
 }
@@ -40,6 +40,9 @@ Rows lower(Lowering& l, const Call& c) {
     for (auto f : column.fields) fields.push_back(static_cast<int>(f));
     if (column.is_path) {
       out.columns.push_back(width + 1);
+    } else if (column.is_index) {
+      out.index = {l.one(raw.stage, "csv.parse", parse_args(scan, c, column, id), fields)};
+      if (column.type.open) l.open_column(raw.stage, out.index[0], id);
     } else {
       const bool parts = column.fields.size() > 1;
       const int reg = l.one(raw.stage, parts ? "csv.date_parts" : "csv.parse", parse_args(scan, c, column, id), fields);
