@@ -288,16 +288,34 @@ assert os.waitpid(pid, 0)[1] == 0
     assert python(program).stdout.split() == ["6"] * 3
 
 
-def test_no_thread_at_import_and_a_clean_exit(python):
+def test_no_thread_at_import(python):
     program = """
-import os, threading
+import os
 import muster, muster.dataframe as dd
 print(len(os.listdir("/proc/self/task")))
-df = dd.from_dict({"x": [1, 2, 3]}, npartitions=3)
-threading.Thread(target=lambda: df.map_partitions(lambda part: part).compute(), daemon=True).start()
 """
-    out = python(program, OPENBLAS_NUM_THREADS="1").stdout
-    assert int(out.split()[0]) == 1
+    assert int(python(program, OPENBLAS_NUM_THREADS="1").stdout) == 1
+
+
+@pytest.mark.parametrize("question", ["df.map_partitions(lambda part: part).compute()", "df.x.sum().compute()", "df.map_partitions(slow).compute()"])
+def test_a_clean_exit_while_daemons_compute(python, question):
+    program = f"""
+import threading, time
+import muster.dataframe as dd
+df = dd.from_dict({{"x": list(range(100))}}, npartitions=20)
+def slow(part):
+    time.sleep(0.005)
+    return part
+def work():
+    while True:
+        {question}
+for _ in range(3):
+    threading.Thread(target=work, daemon=True).start()
+time.sleep(0.2)
+"""
+    for _ in range(3):
+        done = python(program, timeout=20)
+        assert not done.stderr
 
 
 def test_config(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "data/dispatch.hpp"
+#include "gil.hpp"
 #include "values.hpp"
 
 namespace muster::python {
@@ -57,7 +58,7 @@ Input<T> input(nb::handle object) {
   auto array = nb::cast<nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>>(object);
   auto* held = new nb::object(nb::borrow(object));
   Keep keep(held, [](const void* p) {
-    if (!Py_IsInitialized()) return;
+    if (interpreter_is_ending()) return;
     nb::gil_scoped_acquire gil;
     delete static_cast<const nb::object*>(p);
   });

@@ -11,6 +11,7 @@
 #include "columns.hpp"
 #include "errors.hpp"
 #include "expr/op.hpp"
+#include "gil.hpp"
 #include "kernels/python_call.hpp"
 #include "muster/filesystem.hpp"
 #include "values.hpp"
@@ -44,7 +45,7 @@ struct Waiting {
   api::RunOptions options(int64_t threads) {
     return {threads, [this](const worker::Progress& p) {
               if (raised) return true;
-              nb::gil_scoped_acquire gil;
+              GilBack gil;
               try {
                 if (PyErr_CheckSignals() != 0) throw nb::python_error();
                 if (!tick.is_none()) tick(p.done, p.tasks, p.bytes);
@@ -78,7 +79,7 @@ auto without_gil(Waiting& waiting, F work) {
   std::exception_ptr failed;
   decltype(work()) result;
   {
-    nb::gil_scoped_release release;
+    GilReleased release;
     try {
       result = work();
     } catch (...) {
@@ -97,6 +98,7 @@ auto without_gil(Waiting& waiting, F work) {
 }
 
 nb::list compute(const Exprs& exprs, int64_t threads, nb::object tick) {
+  Inside inside;
   Waiting waiting(std::move(tick));
   auto options = waiting.options(threads);
   auto list = as_exprs(exprs);
@@ -107,6 +109,7 @@ nb::list compute(const Exprs& exprs, int64_t threads, nb::object tick) {
 }
 
 std::vector<std::shared_ptr<const Node>> persist(const Exprs& exprs, int64_t threads, nb::object tick) {
+  Inside inside;
   Waiting waiting(std::move(tick));
   auto options = waiting.options(threads);
   auto list = as_exprs(exprs);
@@ -248,6 +251,6 @@ NB_MODULE(_core, m) {
   m.def("set_filesystem", &set_filesystem_hooks);
   m.def("set_memory_limit", &api::set_memory_limit);
   m.def("cpu_count", &api::cpu_count);
-  m.def("stop", [] { nb::gil_scoped_release release; api::stop(); });
+  m.def("stop", [] { end_interpreter(api::stop); });  // running tasks end before the interpreter does: they may need the GIL
   m.def("hash", [](nb::bytes bytes) { return base::hash_bytes({bytes.c_str(), bytes.size()}).hex(); });
 }

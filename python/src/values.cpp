@@ -4,6 +4,7 @@
 #include <nanobind/stl/string.h>
 
 #include "base/error.hpp"
+#include "gil.hpp"
 
 namespace muster::python {
 using namespace base;
@@ -12,7 +13,7 @@ std::shared_ptr<const Opaque> opaque_of(nb::object object, std::string token) {
   PyObject* raw = object.release().ptr();
   // The last owner may be any thread, also after the interpreter is gone.
   std::shared_ptr<void> held(raw, [](void* p) {
-    if (!Py_IsInitialized()) return;
+    if (interpreter_is_ending()) return;
     nb::gil_scoped_acquire gil;
     Py_DECREF(static_cast<PyObject*>(p));
   });

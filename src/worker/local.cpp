@@ -140,6 +140,8 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
   Progress progress() const override { return {finished_, tasks_, bytes_}; }
   std::vector<std::vector<TaskResult>>& results() override { return results_; }
 
+  void stop() { stop_ = true; }
+
   // Runs a task and tells the scheduler.
   void run(TaskId id_of_task) {
     const auto r = static_cast<size_t>(id_of_task.range), i = static_cast<size_t>(id_of_task.index);
@@ -320,6 +322,11 @@ void stop_pool() {
   {
     std::lock_guard lock(p.mutex);
     p.stopping = true;
+    const auto jobs = p.jobs;  // obeying takes ended ones out
+    for (const auto& [id, job] : jobs) {
+      job->stop();
+      p.obey(p.scheduler.step({Event::Kind::cancel, {id, 0, 0}}));
+    }
     threads.swap(p.threads);
     p.wanted_threads = 0;
     p.work.notify_all();

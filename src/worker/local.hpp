@@ -43,7 +43,7 @@ class Job {
 /// `on_result`, if set, is called after each task, one call at a time; true means that the job cannot succeed: no further task starts.
 std::shared_ptr<Job> run(std::shared_ptr<const graph::Graph> graph, int64_t threads, std::function<bool(int range, int64_t index, const TaskResult&)> on_result);
 
-/// Stops the pool's threads when they are idle; the next job starts new ones.
+/// Cancels all jobs and waits for the pool's threads to end; the next job starts new ones.
 void stop_pool();
 
 }  // namespace muster::worker
