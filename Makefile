@@ -74,8 +74,8 @@ check-ubsan: build/undefined/ready
 	@ctest --test-dir build/undefined --output-on-failure | tail -n 5
 check-tsan: build/thread/ready
 	@ctest --test-dir build/thread --output-on-failure | tail -n 5
-check-fuzz: build/address/ready
-	@build/address/tests/cpp/fuzz $(SECONDS_OF_FUZZING)
+check-fuzz: build/address,undefined/ready
+	@build/address,undefined/tests/cpp/fuzz $(SECONDS_OF_FUZZING)
 
 clean:
 	rm -rf build dist $(VENV)
