@@ -33,6 +33,18 @@ std::vector<const Op*> all_ops() {
   return out;
 }
 
+Node::~Node() {
+  std::vector<Expr> stack = std::move(inputs);
+  while (!stack.empty()) {
+    Expr last = std::move(stack.back());
+    stack.pop_back();
+    if (last.use_count() > 1) continue;
+    auto& below = std::const_pointer_cast<Node>(last)->inputs;
+    stack.insert(stack.end(), std::make_move_iterator(below.begin()), std::make_move_iterator(below.end()));
+    below.clear();
+  }
+}
+
 std::string Node::name() const { return op->name + "-" + id.hex(); }
 
 Expr make(const Op& op, Value args, std::vector<Expr> inputs) {

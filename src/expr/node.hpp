@@ -17,8 +17,10 @@ struct Op;
 class Node;
 using Expr = std::shared_ptr<const Node>;
 
-class Node {
+class Node : public std::enable_shared_from_this<Node> {  // so that Python holds it by the same count
  public:
+  Node() = default;
+  ~Node();  // frees long chains without recursion
   const Op* op;
   Value args;  // a dict; InputRef stands for an input
   std::vector<Expr> inputs;

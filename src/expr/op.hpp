@@ -91,6 +91,8 @@ struct Op {
   /// True: one partition over all of the input's.
   bool folds = false;
   std::function<int64_t(const Call&)> partitions = {};
+  /// True: lowers its input with some of its partitions (Lowering::input_partitions).
+  bool picks_partitions = false;
   /// Of a source: the name of its kernel.
   std::string source_kernel = {};
   /// Of a source: the arguments of its kernel when only these registers are needed.

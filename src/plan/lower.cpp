@@ -53,14 +53,17 @@ std::string step_key(const std::string& kernel, const Value& args, const std::ve
   return key;
 }
 
+// The input whose rows the node's are.
+size_t anchor_of(const Node& node) {
+  for (size_t i = 0; i < node.inputs.size(); ++i)
+    if (!node.inputs[i]->is_one_row()) return i;
+  return 0;
+}
+
 class NodeLowering : public Lowering {
  public:
   NodeLowering(Builder& b, const Expr& e, int generation, const Subset& subset) : b_(b), e_(e), generation_(generation), subset_(subset) {
-    for (size_t i = 0; i < e->inputs.size(); ++i)
-      if (!e->inputs[i]->is_one_row()) {
-        anchor_ = i;
-        break;
-      }
+    anchor_ = anchor_of(*e);
   }
 
   Rows input(size_t i) override {
@@ -184,13 +187,36 @@ int Builder::generation(const Expr& e) {
   return generations_[e->id];
 }
 
+// Inputs first, with a stack of its own: a loop in a user's program makes chains of thousands of nodes.
 Rows Builder::lower(const Expr& e, int generation, const Subset& subset) {
-  auto key = std::tuple(e->id, generation, subset);
-  if (auto known = lowered_.find(key); known != lowered_.end()) return known->second;
-  NodeLowering l(*this, e, generation, subset);
-  Rows rows = e->op->lower(l, Call(*e->op, e->args, e->inputs));
-  lowered_[key] = rows;
-  return rows;
+  struct Waiting {
+    Expr node;
+    int generation;
+    Subset subset;
+    size_t next = 0;
+  };
+  std::vector<Waiting> stack{{e, generation, subset}};
+  while (!stack.empty()) {
+    Waiting& top = stack.back();
+    const auto key = std::tuple(top.node->id, top.generation, top.subset);
+    if (lowered_.contains(key)) {
+      stack.pop_back();
+      continue;
+    }
+    if (top.next < top.node->inputs.size() && !top.node->op->picks_partitions) {
+      const Expr in = top.node->inputs[top.next];
+      const bool natural = top.node->op->folds || (in->is_one_row() && top.next != anchor_of(*top.node));
+      Waiting below{in, natural ? this->generation(in) : std::max(top.generation, this->generation(in)), natural ? Subset{} : top.subset};
+      ++top.next;
+      stack.push_back(std::move(below));
+      continue;
+    }
+    const Waiting now = top;
+    NodeLowering l(*this, now.node, now.generation, now.subset);
+    lowered_[key] = now.node->op->lower(l, Call(*now.node->op, now.node->args, now.node->inputs));
+    stack.pop_back();
+  }
+  return lowered_[{e->id, generation, subset}];
 }
 
 Exit Builder::collect(const Rows& rows) {

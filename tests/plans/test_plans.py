@@ -82,6 +82,15 @@ def test_planning_does_not_grow_with_partitions(tmp_path):
     assert "100001" in text or "100002" in text or str(df.npartitions) in text
 
 
+def test_long_chains(csv):
+    s = dd.read_csv(csv).x
+    for _ in range(20_000):
+        s = s + 1
+    assert s.min().compute() == 20_000
+    _core.decode(_core.encode([s._expr]))
+    del s
+
+
 def test_wire_form_round_trips(csv):
     import pickle
 
