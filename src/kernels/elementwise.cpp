@@ -71,6 +71,14 @@ T power(T a, T b) {
   }
 }
 
+// pandas makes such a result float64 as soon as one divisor is zero; a dtype that depends on the data is refused rather than answered wrongly.
+template <class T>
+void refuse_zero(const std::string& op, const Column& b, int64_t rows) {
+  const T* divisors = b.as<T>();
+  for (int64_t i = 0; i < (b.constant ? 1 : rows); ++i)
+    if (divisors[i] == 0 && (!b.valid || b.valid[i])) throw invalid(op, ": an integer is divided by zero; make one side float with astype('float64') to get inf and NaN");
+}
+
 enum class Group { arithmetic, comparison, logic };
 Group group_of(const std::string& op) {
   if (op == "and" || op == "or" || op == "xor") return Group::logic;
@@ -152,7 +160,11 @@ Map binary(const Args& args) {
       visit_fixed(type.storage, [&](auto tag) {
         using T = typename decltype(tag)::type;
         if (group == Group::comparison) comparison<T>(op, a, b, rows, to.as<uint8_t>());
-        else arithmetic<T>(op, a, b, rows, to.as<T>());
+        else {
+          if constexpr (std::is_integral_v<T>)
+            if (op == "floordiv" || op == "mod") refuse_zero<T>(op, b, rows);
+          arithmetic<T>(op, a, b, rows, to.as<T>());
+        }
       });
     }
     if (present && group != Group::arithmetic) {  // a comparison with a missing value is False, != is True

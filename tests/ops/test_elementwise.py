@@ -42,6 +42,10 @@ def test_integer_division(frames):
     same(df.i % -7, pdf.i % -7)
     same(df.i // 0, pdf.i // 0)
     same(df.i // (df.u + 1), pdf.i // (pdf.u + 1))
+    same(df.i % (df.u + 1), pdf.i % (pdf.u + 1))
+    with pytest.raises(ValueError, match="divided by zero.*astype"):
+        (df.i // df.j).compute()
+    same(df.i.astype("float64") // df.j, pdf.i.astype("float64") // pdf.j)
 
 
 def test_negative_integer_powers_are_refused(frames):
