@@ -65,8 +65,10 @@ check-budget: build
 check-soak: build
 	@$(BIN)/python tests/soak.py
 
+# build/address+undefined: a comma in a path would break the linker's options.
+comma := ,
 build/%/ready: environment
-	@cmake -S . -B build/$* -G Ninja -DMUSTER_TESTS=ON -DMUSTER_SANITIZE=$* -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
+	@cmake -S . -B build/$* -G Ninja -DMUSTER_TESTS=ON '-DMUSTER_SANITIZE=$(subst +,$(comma),$*)' -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
 	@ninja -C build/$* >/dev/null
 check-asan: build/address/ready
 	@ctest --test-dir build/address --output-on-failure | tail -n 5
@@ -74,8 +76,8 @@ check-ubsan: build/undefined/ready
 	@ctest --test-dir build/undefined --output-on-failure | tail -n 5
 check-tsan: build/thread/ready
 	@ctest --test-dir build/thread --output-on-failure | tail -n 5
-check-fuzz: build/address,undefined/ready
-	@build/address,undefined/tests/cpp/fuzz $(SECONDS_OF_FUZZING)
+check-fuzz: build/address+undefined/ready
+	@build/address+undefined/tests/cpp/fuzz $(SECONDS_OF_FUZZING)
 
 clean:
 	rm -rf build dist $(VENV)
