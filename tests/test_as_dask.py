@@ -31,9 +31,7 @@ def test_install(python):
 @pytest.mark.parametrize(
     "lines",
     [
-        "import dask.delayed; f = dask.delayed",
         "from dask.distributed import Client; f = Client",
-        "from dask import delayed; f = delayed",
         "import dask.array as da; f = da.ones",
         "from distributed.utils_test import gen_cluster; f = gen_cluster",
         "from dask_ml.cluster import KMeans; f = KMeans",

@@ -12,6 +12,7 @@ import importlib
 import logging
 import os
 import sys
+import types
 
 __version__ = "0.1.0"
 
@@ -49,10 +50,27 @@ _WHERE = {
     "explain": "muster._run",
     "optimize": "muster._run",
     "is_dask_collection": "muster._run",
+    "annotate": "muster._run",
+    "get_annotations": "muster._run",
+    "delayed": "muster.delayed",
+    "get": "muster.local",
+    "istask": "muster._graphs",
     "tokenize": "muster._tokenize",
     "show_versions": "muster._versions",
 }
-_MODULES = ("config", "dataframe", "datasets", "diagnostics", "as_dask")
+_MODULES = ("as_dask", "bag", "callbacks", "config", "dataframe", "datasets", "diagnostics", "distributed", "local", "multiprocessing", "threaded")
+
+
+class _Package(types.ModuleType):
+    """`muster.delayed` is a module and a function: the module can be imported, the attribute stays the function."""
+
+    def __setattr__(self, name, value):
+        if name == "delayed" and isinstance(value, types.ModuleType):
+            value = value.delayed
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name):

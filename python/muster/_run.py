@@ -1,6 +1,7 @@
 """Compute, persist, draw and explain collections, one or several at once."""
 
 import atexit
+import contextlib
 import logging
 import threading
 import time
@@ -11,28 +12,110 @@ _callbacks = threading.local()
 _logger = logging.getLogger("muster")
 atexit.register(_core.stop)
 
-_SCHEDULERS = {"threads": None, "threading": None, "synchronous": 0, "sync": 0, "single-threaded": 0}
+_THREADS = ("threads", "threading")
+_SYNCHRONOUS = ("synchronous", "sync", "single-threaded")
+_PROCESSES = ("processes", "multiprocessing")
+_CLUSTER = ("distributed", "dask.distributed")
 
 
 def active_callbacks():
-    """Return the diagnostics registered in this thread (`ProgressBar`), outermost first."""
+    """Return the diagnostics registered in this thread (`ProgressBar`, `Callback`), outermost first."""
     if not hasattr(_callbacks, "stack"):
         _callbacks.stack = []
     return _callbacks.stack
 
 
-def _threads(scheduler, num_workers):
-    scheduler = scheduler or config.get("scheduler", None) or "threads"
-    if not isinstance(scheduler, str) or scheduler.lower() not in _SCHEDULERS:
-        if scheduler in ("processes", "multiprocessing", "distributed"):
-            raise NotImplementedError(f"scheduler={scheduler!r} is not there yet; use 'threads' or 'synchronous'")
-        raise ValueError(f"scheduler={scheduler!r} is not known; use 'threads' (default) or 'synchronous'")
-    if _SCHEDULERS[scheduler.lower()] == 0:
-        return 0
-    number = num_workers or config.get("num-workers", None) or _core.cpu_count()
+def active_annotations():
+    """Return what `annotate` says in this thread, None where it says nothing."""
+    return getattr(_callbacks, "annotations", None)
+
+
+def _positive(number):
+    number = number or config.get("num-workers", None) or _core.cpu_count()
     if not isinstance(number, int) or number < 1:
         raise ValueError(f"num_workers must be a positive integer, got {number!r}")
     return number
+
+
+class _Local:
+    """Runs in this process, on `threads` threads; 0 = in the calling one."""
+
+    def __init__(self, threads):
+        self.threads = threads
+
+    def compute_exprs(self, exprs):
+        return _run(_core.compute, exprs, self.threads)
+
+    def persist_exprs(self, exprs):
+        return _run(_core.persist, exprs, self.threads)
+
+    def run_nodes(self, nodes, **options):
+        from muster._tasks import fill
+
+        before, after = _task_hooks(nodes)
+        return _watched(lambda tick: _core.run_nodes(nodes, self.threads, tick, fill, before, after))
+
+    def persist_nodes(self, nodes):
+        from muster.delayed import Delayed
+
+        return [Delayed(n.key, arguments=(v,), length=getattr(n, "_length", None)) for n, v in zip(nodes, self.run_nodes(nodes), strict=True)]
+
+
+class _Getter:
+    """Runs Python tasks through a function get(dsk, keys), DataFrames on threads."""
+
+    def __init__(self, get):
+        self.get = get
+
+    def compute_exprs(self, exprs):
+        return _Local(_positive(None)).compute_exprs(exprs)
+
+    def persist_exprs(self, exprs):
+        return _Local(_positive(None)).persist_exprs(exprs)
+
+    def run_nodes(self, nodes, **options):
+        from muster._graphs import to_dict
+
+        keys = [n.key for n in nodes]
+        return list(self.get(to_dict(nodes), keys))
+
+    persist_nodes = _Local.persist_nodes
+
+
+def schedule(scheduler=None, num_workers=None):
+    """Return what runs tasks: chosen by keyword, configuration, the active client, or threads.
+
+    Raises
+    ------
+    ValueError
+        If `scheduler` is not known, or num_workers is not a positive integer.
+    """
+    scheduler = scheduler if scheduler is not None else config.get("scheduler", None)
+    if scheduler is None:
+        from muster import _active
+
+        client = _active.client()
+        return client if client is not None else _Local(_positive(num_workers))
+    if isinstance(scheduler, str):
+        name = scheduler.lower()
+        if name in _THREADS:
+            return _Local(_positive(num_workers))
+        if name in _SYNCHRONOUS:
+            return _Local(0)
+        if name in _PROCESSES:
+            raise NotImplementedError(f"scheduler={scheduler!r} is not there yet; use 'threads' or 'synchronous'")
+        if name in _CLUSTER:
+            raise NotImplementedError(f"scheduler={scheduler!r} is not there yet; use 'threads' or 'synchronous'")
+        raise ValueError(f"scheduler={scheduler!r} is not known; use 'threads' (default), 'processes', 'synchronous', 'distributed', a Client, an Executor or a get function")
+    if hasattr(scheduler, "run_nodes"):
+        return scheduler
+    import concurrent.futures
+
+    if isinstance(scheduler, concurrent.futures.Executor):
+        return _Local(num_workers or getattr(scheduler, "_max_workers", None) or _positive(None))
+    if callable(scheduler):
+        return _Getter(scheduler)
+    raise ValueError(f"scheduler={scheduler!r} is not known; use 'threads' (default), 'processes', 'synchronous', 'distributed', a Client, an Executor or a get function")
 
 
 def _memory_limit():
@@ -73,42 +156,79 @@ def _tick():
     return tick
 
 
-def _run(function, exprs, scheduler, num_workers):
-    threads = _threads(scheduler, num_workers)
-    _memory_limit()
-    tick = _tick()
+def _task_hooks(nodes):
+    from muster.callbacks import hooks
+
+    return hooks(nodes)
+
+
+def _watched(function):
     stack = list(active_callbacks())
     for callback in stack:
         callback._begin()
-    start = time.perf_counter()
     try:
-        result = function(exprs, threads, tick)
-        _logger.info("%s of %s on %d threads took %.3f s", function.__name__, ", ".join(e.op for e in exprs), threads, time.perf_counter() - start)
-        return result
+        return function(_tick())
     finally:
         for callback in stack:
             callback._end()
 
 
+def _run(function, exprs, threads, *more):
+    _memory_limit()
+    start = time.perf_counter()
+    result = _watched(lambda tick: function(exprs, threads, tick, *more))
+    _logger.info("%s of %s on %d threads took %.3f s", function.__name__, ", ".join(e.op for e in exprs), threads, time.perf_counter() - start)
+    return result
+
+
+def run_nodes(nodes, scheduler=None, num_workers=None, **options):
+    """Return the values of nodes."""
+    return schedule(scheduler, num_workers).run_nodes(list(nodes), **options)
+
+
+def _is_expr(value):
+    return getattr(value, "_expr", None) is not None
+
+
 def _split(args, traverse=True):
-    """Take the collections out of nested arguments; return them and a function that puts results in their place."""
+    """Take the lazy values out of nested arguments; return them and a function that puts results in their place."""
     found = []
 
-    def take(value):
-        if getattr(value, "_expr", None) is not None:
-            found.append(value)
-            position = len(found) - 1
-            return lambda results: results[position]
-        if traverse and type(value) in (list, tuple, set):
-            parts = [take(v) for v in value]
-            return lambda results: type(value)([p(results) for p in parts])
-        if traverse and type(value) is dict:
-            parts = {k: take(v) for k, v in value.items()}
-            return lambda results: {k: p(results) for k, p in parts.items()}
-        return lambda results: value
+    def lazy(value):
+        new = None
+        if isinstance(value, _core.TaskNode) or _is_expr(value):
+            new = value
+        else:
+            new = _tasks().node_of(value)
+        if new is None:
+            return _tasks().NOT_LAZY
+        found.append(new)
+        return _tasks().Input(len(found) - 1)
 
-    parts = [take(a) for a in args]
-    return found, lambda results: tuple(p(results) for p in parts)
+    unpack, placeholder = _tasks().unpack, _tasks().Input
+    parts = tuple(unpack(a, lazy, traverse) for a in args)
+
+    def rebuild(results):
+        return tuple(unpack(p, lambda v: results[v.index] if type(v) is placeholder else _tasks().NOT_LAZY) for p in parts)
+
+    return found, rebuild
+
+
+def _tasks():
+    from muster import _tasks
+
+    return _tasks
+
+
+def _by_kind(found, exprs, nodes):
+    """Give DataFrames to one function, nodes to another; results in the order of `found`."""
+    out = [None] * len(found)
+    for wanted, run in ((True, exprs), (False, nodes)):
+        places = [i for i, c in enumerate(found) if _is_expr(c) is wanted]
+        if places:
+            for i, value in zip(places, run([found[i] for i in places]), strict=True):
+                out[i] = value
+    return out
 
 
 def compute(*args, traverse=True, optimize_graph=True, scheduler=None, get=None, num_workers=None, **kwargs):
@@ -123,7 +243,7 @@ def compute(*args, traverse=True, optimize_graph=True, scheduler=None, get=None,
     optimize_graph : bool, default True
         Accepted; plans are always optimized.
     scheduler : str, optional
-        "threads" (default) or "synchronous".
+        "threads" (default without a Client), "processes", "synchronous", "distributed"; or a Client, a concurrent.futures.Executor, or a function get(dsk, keys).
     num_workers : int, optional
         Threads; default: the CPUs this process may use.
 
@@ -139,13 +259,20 @@ def compute(*args, traverse=True, optimize_graph=True, scheduler=None, get=None,
     >>> [int(v) for v in muster.compute(df.x.min(), df.x.max())]
     [1, 3]
     """
+    if get is not None:
+        raise TypeError("The get= keyword has been removed. Please use the scheduler= keyword instead")
     found, rebuild = _split(args, traverse)
     if not found:
         return args
-    from muster._pandas import to_pandas
+    where = schedule(scheduler, num_workers)
 
-    results = _run(_core.compute, [c._expr for c in found], scheduler, num_workers)
-    return rebuild([c._finish(to_pandas(r)) for c, r in zip(found, results, strict=True)])
+    def exprs(collections):
+        from muster._pandas import to_pandas
+
+        results = where.compute_exprs([c._expr for c in collections])
+        return [c._finish(to_pandas(r)) for c, r in zip(collections, results, strict=True)]
+
+    return rebuild(_by_kind(found, exprs, where.run_nodes))
 
 
 def persist(*args, traverse=True, optimize_graph=True, scheduler=None, num_workers=None, **kwargs):
@@ -159,9 +286,14 @@ def persist(*args, traverse=True, optimize_graph=True, scheduler=None, num_worke
     found, rebuild = _split(args, traverse)
     if not found:
         return args
-    from muster.dataframe._collection import new_collection
+    where = schedule(scheduler, num_workers)
 
-    return rebuild([new_collection(e) for e in _run(_core.persist, [c._expr for c in found], scheduler, num_workers)])
+    def exprs(collections):
+        from muster.dataframe._collection import new_collection
+
+        return [new_collection(e) for e in where.persist_exprs([c._expr for c in collections])]
+
+    return rebuild(_by_kind(found, exprs, where.persist_nodes))
 
 
 def optimize(*args, traverse=True, **kwargs):
@@ -171,7 +303,7 @@ def optimize(*args, traverse=True, **kwargs):
 
 def is_dask_collection(x):
     """Return whether `x` is a lazy collection."""
-    return getattr(x, "_expr", None) is not None
+    return _is_expr(x) or isinstance(x, _core.TaskNode) or _tasks().node_of(x) is not None or (not isinstance(x, type) and getattr(x, "__dask_graph__", None) is not None and x.__dask_graph__() is not None)
 
 
 def explain(*args):
@@ -211,7 +343,16 @@ def visualize(*args, filename="mydask", format=None, optimize_graph=False, trave
     found, _ = _split(args, traverse)
     if not found:
         raise ValueError("visualize: no lazy collection among the arguments")
-    text = _core.to_dot([c._expr for c in found], bool(optimize_graph))
+    exprs = [c._expr for c in found if _is_expr(c)]
+    nodes = [c for c in found if not _is_expr(c)]
+    if exprs and nodes:
+        raise NotImplementedError("visualize: DataFrames and tasks in one picture; draw them one by one")
+    if nodes:
+        from muster._graphs import to_dot
+
+        text = to_dot(nodes)
+    else:
+        text = _core.to_dot(exprs, bool(optimize_graph))
     if filename is not None:
         base, ending = os.path.splitext(filename)
         if ending[1:] in ("png", "svg", "pdf", "dot"):
@@ -237,3 +378,61 @@ def visualize(*args, filename="mydask", format=None, optimize_graph=False, trave
             return path
         return SVG(filename=path) if format == "svg" else Image(filename=path)
     return path
+
+
+@contextlib.contextmanager
+def annotate(**annotations):
+    """Say how the tasks made inside the `with` block are to run on a cluster.
+
+    Parameters
+    ----------
+    priority : int, optional
+        Higher runs first.
+    retries : int, optional
+        Runs again after an exception, at most so often.
+    workers : str or list, optional
+        Addresses, names or hosts that may run it.
+    allow_other_workers : bool, optional
+        `workers` is a wish only.
+    resources : dict, optional
+        What a task occupies, such as ``{"GPU": 1}``.
+    **annotations
+        Anything else is kept with the tasks.
+
+    Examples
+    --------
+    >>> import muster
+    >>> with muster.annotate(priority=10):
+    ...     x = muster.delayed(abs)(-1)
+    >>> x.compute()
+    1
+    """
+    _check_annotations(annotations)
+    before = active_annotations()
+    _callbacks.annotations = {**(before or {}), **annotations}
+    try:
+        yield
+    finally:
+        _callbacks.annotations = before
+
+
+def get_annotations():
+    """Return what `annotate` says here, as a dict."""
+    return dict(active_annotations() or {})
+
+
+def _check_annotations(a):
+    retries = a.get("retries")
+    if retries is not None and not callable(retries) and (not isinstance(retries, int) or retries < 0):
+        raise TypeError(f"'retries' must be a non-negative integer, got {retries!r}")
+    priority = a.get("priority")
+    if priority is not None and not callable(priority) and not isinstance(priority, int):
+        raise TypeError(f"'priority' must be an integer, got {priority!r}")
+    workers = a.get("workers")
+    if workers is not None and not callable(workers) and not isinstance(workers, (list, tuple, set, str)):
+        raise TypeError(f"'workers' must be a text or a list of texts, got {workers!r}")
+    resources = a.get("resources")
+    if resources is not None and not callable(resources) and not isinstance(resources, dict):
+        raise TypeError(f"'resources' must be a dict, got {resources!r}")
+    if not isinstance(a.get("allow_other_workers", False), bool) and not callable(a["allow_other_workers"]):
+        raise TypeError(f"'allow_other_workers' must be True or False, got {a['allow_other_workers']!r}")

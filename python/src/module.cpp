@@ -14,7 +14,9 @@
 #include "gil.hpp"
 #include "kernels/python_call.hpp"
 #include "muster/filesystem.hpp"
+#include "tasks.hpp"
 #include "values.hpp"
+#include "waiting.hpp"
 
 namespace muster::python {
 using namespace base;
@@ -36,29 +38,6 @@ Kind kind_named(const std::string& name) {
   throw invalid("unknown kind ", name);
 }
 
-// tick(done, tasks, bytes) runs in the calling thread; an exception it raises (KeyboardInterrupt) stops the computation.
-struct Waiting {
-  explicit Waiting(nb::object tick_) : tick(std::move(tick_)) {}
-  nb::object tick;
-  std::exception_ptr raised;
-  std::vector<std::string> warnings, notes;
-  api::RunOptions options(int64_t threads) {
-    return {threads, [this](const worker::Progress& p) {
-              if (raised) return true;
-              GilBack gil;
-              try {
-                if (PyErr_CheckSignals() != 0) throw nb::python_error();
-                if (!tick.is_none()) tick(p.done, p.tasks, p.bytes);
-              } catch (...) {
-                raised = std::current_exception();
-                return true;
-              }
-              return false;
-            },
-            [this](const std::string& w) { warnings.push_back(w); }, [this](const std::string& n) { notes.push_back(n); }};
-  }
-};
-
 nb::dict to_python(const api::Computed& c) {
   nb::list index, columns;
   size_t at = 0;
@@ -71,30 +50,6 @@ nb::dict to_python(const api::Computed& c) {
   for (auto n : c.partition_rows) partitions.append(n);
   out["partition_rows"] = partitions;
   return out;
-}
-
-// Runs `work` without the GIL; what the tick raised goes before what the work threw.
-template <class F>
-auto without_gil(Waiting& waiting, F work) {
-  std::exception_ptr failed;
-  decltype(work()) result;
-  {
-    GilReleased release;
-    try {
-      result = work();
-    } catch (...) {
-      failed = std::current_exception();
-    }
-  }
-  if (waiting.raised) std::rethrow_exception(waiting.raised);
-  if (failed) std::rethrow_exception(failed);
-  if (!waiting.notes.empty()) {
-    nb::object logger = nb::module_::import_("logging").attr("getLogger")("muster");
-    for (const auto& n : waiting.notes) logger.attr("info")(n.c_str());
-  }
-  for (const auto& w : waiting.warnings)
-    if (PyErr_WarnEx(PyExc_UserWarning, w.c_str(), 2) != 0) throw nb::python_error();
-  return result;
 }
 
 nb::list compute(const Exprs& exprs, int64_t threads, nb::object tick) {
@@ -196,6 +151,7 @@ NB_MODULE(_core, m) {
   register_errors();
   api::start();
   kernels::set_python_apply(apply);
+  register_tasks(m);
 
   nb::class_<base::Moment>(m, "Moment").def(nb::init<int64_t>(), nb::arg("ns")).def_ro("ns", &base::Moment::ns);
   nb::class_<base::Opaque>(m, "Object").def_ro("token", &base::Opaque::token).def_prop_ro("value", [](const base::Opaque& o) { return object_of(o); });

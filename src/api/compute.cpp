@@ -98,16 +98,7 @@ Run run(std::vector<Expr> expressions, const RunOptions& options) {
     r.expanded = plan::expand(r.plan);
     auto graph = std::make_shared<const graph::Graph>(r.expanded.graph);
     r.job = worker::run(graph, options.threads, [](int, int64_t, const TaskResult& result) { return result.error || !result.report.wider.empty(); });
-    bool stopping = false;
-    for (int waits = 0; !r.job->wait(std::chrono::milliseconds(waits < 5 ? 1 : 20)); ++waits) {
-      if (!stopping && options.tick && options.tick(r.job->progress())) stopping = true, r.job->cancel(), waits = 0;
-      if (stopping && waits > 8) {  // a Python function that does not end
-        r.job->abandon();
-        break;
-      }
-    }
-    if (stopping) throw Error(ErrorKind::cancelled, "the computation was stopped");
-    if (options.tick) options.tick(r.job->progress());
+    worker::wait_for(*r.job, options.tick);
     const auto& results = r.job->results();
     std::exception_ptr error;
     std::map<Hash128, std::pair<Expr, Revision>> revisions;

@@ -1,177 +1,845 @@
+// The transitions. Long chains of tasks are walked with worklists, never by recursion.
 #include "schedule/scheduler.hpp"
-
-#include <algorithm>
 
 #include "base/error.hpp"
 
 namespace muster::schedule {
 using namespace base;
 using graph::Dependency;
-using Rule = graph::Dependency::Rule;
+using Rule = Dependency::Rule;
+using Kind = Action::Kind;
 
-std::vector<Action> Scheduler::step(const Event& event) {
-  std::vector<Action> actions;
-  auto found = jobs_.find(event.task.job);
-  switch (event.kind) {
-    case Event::Kind::slots: slots_ = event.slots; break;
-    case Event::Kind::submit: submit(event); break;
-    case Event::Kind::cancel:
-      if (found == jobs_.end()) return actions;
-      found->second.failed = true;
-      break;
-    case Event::Kind::abandon:
-      if (found == jobs_.end()) return actions;
-      running_ -= found->second.running;
-      found->second.running = 0, found->second.failed = true;
-      break;
-    case Event::Kind::finished:
-    case Event::Kind::failed: {
-      if (found == jobs_.end()) return actions;
-      Job& job = found->second;
-      --job.running, --running_;
-      if (event.kind == Event::Kind::failed) job.failed = true;
-      finished(job, event.task, actions);
-      break;
-    }
-  }
-  for (auto job = jobs_.begin(); job != jobs_.end();) {
-    if (job->second.running == 0 && (job->second.failed || job->second.left == 0)) {
-      actions.push_back({Action::Kind::done, {job->first, 0, 0}});
-      job = jobs_.erase(job);
-    } else {
-      ++job;
-    }
-  }
-  assign(actions);
-  return actions;
+const char* name_of(State s) {
+  static const char* const names[] = {"waiting", "ready", "assigned", "done", "failed", "released"};
+  return names[static_cast<int>(s)];
 }
 
-void Scheduler::submit(const Event& event) {
-  Job job;
-  job.graph = event.graph;
-  job.slots = std::max<int64_t>(1, event.slots);
-  const auto& ranges = event.graph->ranges;
-  job.ranges.resize(ranges.size());
-  for (size_t r = 0; r < ranges.size(); ++r) {
-    auto& s = job.ranges[r];
-    const auto count = static_cast<size_t>(ranges[r].count);
-    s.state.assign(count, State::waiting);
-    s.missing.assign(count, 0);
-    s.consumers.assign(count, 0);
-    s.roots = true;
-    job.left += ranges[r].count;
-    for (const auto& d : ranges[r].inputs) {
-      if (d.range < 0 || static_cast<size_t>(d.range) >= r) throw invalid("graph: range ", r, " needs range ", d.range, ", which does not come before it");
-      auto& source = job.ranges[static_cast<size_t>(d.range)];
-      if (d.rule == Rule::all) {
-        s.gate += 1, source.open_alls += 1;
-        continue;
+Scheduler::Job& Scheduler::job_of(TaskId t) {
+  if (t.job == last_id_) return *last_;
+  auto found = jobs_.find(t.job);
+  if (found == jobs_.end()) throw internal("scheduler: no job ", t.job);
+  last_id_ = t.job, last_ = found->second.get();
+  return *last_;
+}
+
+const Scheduler::Task* Scheduler::find(TaskId t) const {
+  auto found = jobs_.find(t.job);
+  return found == jobs_.end() || t.index >= found->second->tasks.size() ? nullptr : &found->second->tasks[t.index];
+}
+
+const graph::Range* Scheduler::range_of(TaskId t, int64_t* index) const {
+  const Task* task = find(t);
+  if (!task) return nullptr;
+  const RangeState& r = jobs_.at(t.job)->ranges[task->range];
+  if (index) *index = t.index - r.first;
+  return r.spec;
+}
+
+std::vector<Slot> Scheduler::holders(TaskId t) const {
+  const Task* task = find(t);
+  if (!task || task->state != State::done || task->worker == kNone) return {};
+  if (task->more)
+    if (auto found = more_.find(t); found != more_.end()) {
+      auto all = found->second;
+      all.insert(all.begin(), task->worker);
+      return all;
+    }
+  return {task->worker};
+}
+
+void Scheduler::set_state(Job& j, Task& t, State s) {
+  const bool before = unfinished(t.state), after = unfinished(s);
+  RangeState& r = j.ranges[t.range];
+  if ((t.state == State::done) != (s == State::done)) {
+    const bool was_complete = r.done == r.spec->count;
+    r.done += s == State::done ? 1 : -1;
+    if (was_complete != (r.done == r.spec->count))
+      for (const auto& reader : r.readers)
+        if (j.ranges[reader.range].spec->inputs[reader.input].rule == Rule::all) j.ranges[reader.range].gate += was_complete ? 1 : -1;
+  }
+  t.state = s;
+  if (before == after) return;
+  j.unfinished += after ? 1 : -1;
+  if (after) {
+    j.ended = false;
+    if (r.unfinished++ == 0) open_alls(j, r);
+  } else if (--r.unfinished == 0) {
+    close_alls(j, r);
+  }
+}
+
+// ---- needs
+
+void Scheduler::open_alls(Job& j, RangeState& r) {
+  for (const auto& d : r.spec->inputs) {
+    if (d.rule != Rule::all) continue;
+    RangeState& source = j.ranges[r.base + static_cast<uint32_t>(d.range)];
+    if (source.open_alls++) continue;
+    for (int64_t i = 0; i < source.spec->count; ++i) {
+      Task& t = j.tasks[source.first + static_cast<uint32_t>(i)];
+      if (!t.counted) t.counted = true, ++j.needed;
+      if (t.state == State::released) reviving_.push_back({source.job, source.first + static_cast<uint32_t>(i)});
+    }
+  }
+}
+
+void Scheduler::close_alls(Job& j, RangeState& r) {
+  for (const auto& d : r.spec->inputs) {
+    if (d.rule != Rule::all) continue;
+    RangeState& source = j.ranges[r.base + static_cast<uint32_t>(d.range)];
+    if (--source.open_alls) continue;
+    for (int64_t i = 0; i < source.spec->count; ++i)
+      if (!j.tasks[source.first + static_cast<uint32_t>(i)].refs) unneeded_.push_back({source.job, source.first + static_cast<uint32_t>(i)});
+  }
+}
+
+void Scheduler::add_ref(TaskId id) {
+  Job& j = job_of(id);
+  Task& t = j.tasks[id.index];
+  if (!t.counted) t.counted = true, ++j.needed;
+  ++t.refs;
+}
+
+void Scheduler::drop_ref(TaskId id) {
+  Job& j = job_of(id);
+  Task& t = j.tasks[id.index];
+  if (--t.refs == 0 && !needed(j, t)) unneeded_.push_back(id);
+}
+
+// What nobody needs is freed, cancelled or forgotten; that may leave its inputs unneeded.
+void Scheduler::settle_unneeded() {
+  while (!unneeded_.empty()) {
+    const TaskId id = unneeded_.back();
+    unneeded_.pop_back();
+    Job& j = job_of(id);
+    Task& t = j.tasks[id.index];
+    if (needed(j, t) || !t.counted) continue;
+    t.counted = false, --j.needed;
+    if (t.state == State::done) free_copies(id);
+    if (t.state == State::assigned) cut_off(id);
+    const bool had_inputs = unfinished(t.state);
+    set_state(j, t, State::released);
+    if (had_inputs) drop_inputs(id);
+    if (j.needed == 0 || j.unfinished == 0) ends_.push_back(id.job);
+  }
+}
+
+void Scheduler::cut_off(TaskId id) {
+  Task& t = at(id);
+  Worker& w = workers_[t.worker];
+  actions_.push_back({Kind::cancel, t.worker, id, t.attempt});
+  w.backlog -= t.estimate;
+  w.stale.push_back({id, t.attempt, t.seceded});
+  reindex(t.worker);
+  ++t.attempt, t.worker = kNone, t.seceded = false;
+}
+
+void Scheduler::free_copies(TaskId id) {
+  Task& t = at(id);
+  if (t.worker != kNone) {
+    workers_[t.worker].held -= t.bytes;
+    actions_.push_back({Kind::free, t.worker, id, t.attempt});
+  }
+  if (t.more) {
+    for (Slot s : more_[id]) actions_.push_back({Kind::free, s, id, t.attempt});
+    more_.erase(id);
+    t.more = false;
+  }
+  t.worker = kNone, t.inlined = false;
+}
+
+// An unfinished task needs its inputs. Those that are gone are made again: `reviving_` is worked off by revive().
+void Scheduler::take_inputs(TaskId id) {
+  Task& t = at(id);
+  t.missing = 0;
+  each_own_input(id, [&](TaskId in) {
+    add_ref(in);
+    Task& i = at(in);
+    if (i.state != State::done) ++t.missing;
+    if (i.state == State::released) reviving_.push_back(in);
+  });
+}
+
+void Scheduler::drop_inputs(TaskId id) {
+  each_own_input(id, [&](TaskId in) { drop_ref(in); });
+}
+
+void Scheduler::revive() {
+  while (!reviving_.empty()) {
+    const TaskId id = reviving_.back();
+    reviving_.pop_back();
+    Job& j = job_of(id);
+    Task& t = j.tasks[id.index];
+    if (t.state != State::released) continue;
+    if (t.data) {  // scattered: nobody can make it again
+      fail(id, id);
+      continue;
+    }
+    set_state(j, t, State::waiting);
+    ++t.attempt;
+    take_inputs(id);
+    check_ready(id);
+  }
+}
+
+uint64_t Scheduler::priority_of(const Job& j, TaskId id) const {
+  // Later stages first, then in order: depth first, so that results are used up before new ones are made. Explicit tasks come in the order of
+  // their numbers, which a client gives depth first.
+  const Task& t = j.tasks[id.index];
+  const RangeState& r = j.ranges[t.range];
+  const uint64_t user = static_cast<uint64_t>(128 - std::clamp(r.spec->options.priority, -127, 127));
+  const uint64_t stage = r.spec->begins.empty() ? 255 - std::min<uint64_t>(t.range - r.base, 255) : 0;
+  return user << 56 | uint64_t{j.generation} << 40 | stage << 32 | id.index;
+}
+
+void Scheduler::check_ready(TaskId id) {
+  Job& j = job_of(id);
+  Task& t = j.tasks[id.index];
+  if (t.state != State::waiting || t.missing) return;
+  const RangeState& r = j.ranges[t.range];
+  if (r.gate || (r.roots && static_cast<int64_t>(id.index - r.first) >= r.next_root)) return;
+  ready(id);
+}
+
+void Scheduler::ready(TaskId id) {
+  Job& j = job_of(id);
+  set_state(j, j.tasks[id.index], State::ready);
+  place(id);
+}
+
+// A range's inputs by rule `all` are there: its tasks, or if it has no other inputs its first root, may run.
+void Scheduler::open_gate(JobId id, uint32_t range) {
+  Job& j = *jobs_.at(id);
+  RangeState& r = j.ranges[range];
+  if (r.roots) {
+    if (r.next_root < r.spec->count) {
+      const TaskId next{id, r.first + static_cast<uint32_t>(r.next_root)};
+      classes_[r.kind].heap.push({priority_of(j, next), next, true});
+    }
+    for (int64_t i = 0; i < r.next_root; ++i) check_ready({id, r.first + static_cast<uint32_t>(i)});
+    return;
+  }
+  for (int64_t i = 0; i < r.spec->count; ++i) check_ready({id, r.first + static_cast<uint32_t>(i)});
+}
+
+// ---- submit
+
+void Scheduler::submit(JobId id, ClientId client, std::shared_ptr<const graph::Graph> graph) {
+  const auto& specs = graph->ranges;
+  auto found = jobs_.find(id);
+  const uint64_t before = found == jobs_.end() ? 0 : found->second->tasks.size();
+  uint64_t end = before;
+  for (size_t r = 0; r < specs.size(); ++r) {
+    for (const auto& d : specs[r].inputs)
+      if (d.range < 0 || static_cast<size_t>(d.range) >= r || d.k < 1) throw invalid("graph: range ", r, " needs range ", d.range, ", which does not come before it");
+    for (uint32_t i : specs[r].wanted_tasks)
+      if (i >= specs[r].count) throw invalid("graph: range ", r, " has no task ", i);
+    if (!specs[r].begins.empty()) {
+      if (specs[r].begins.size() != static_cast<size_t>(specs[r].count) + 1 || specs[r].begins.back() > specs[r].needs.size()) throw invalid("graph: range ", r, " does not list the inputs of all its tasks");
+      for (int64_t i = 0; i < specs[r].count; ++i) {
+        if (specs[r].begins[static_cast<size_t>(i)] > specs[r].begins[static_cast<size_t>(i) + 1]) throw invalid("graph: range ", r, " lists its inputs out of order");
+        for (uint32_t e = specs[r].begins[static_cast<size_t>(i)]; e < specs[r].begins[static_cast<size_t>(i) + 1]; ++e) {
+          const TaskId need = specs[r].needs[e];
+          if (need.job == id ? need.index >= end + static_cast<uint64_t>(i) : !jobs_.contains(need.job) || need.index >= jobs_.at(need.job)->tasks.size())
+            throw invalid("graph: task ", i, " of ", specs[r].label, " needs a task that was not made before it");
+        }
       }
-      s.roots = false;
-      for (int64_t i = 0; i < ranges[static_cast<size_t>(d.range)].count; ++i) {
-        const int64_t task = dependents_of(d, i);
-        if (task >= ranges[r].count) continue;
-        ++s.missing[static_cast<size_t>(task)], ++source.consumers[static_cast<size_t>(i)];
+    }
+    end += static_cast<uint64_t>(specs[r].count);
+  }
+  if (end >= kNone) throw invalid("graph: a job holds at most ", kNone - 1, " tasks");
+  if (found == jobs_.end()) {
+    found = jobs_.emplace(id, std::make_unique<Job>()).first;
+    found->second->client = client, found->second->generation = generations_++;
+    last_id_ = kNone;
+  }
+  Job& j = *found->second;
+  const auto base = static_cast<uint32_t>(j.ranges.size());
+  j.tasks.resize(end);
+  j.ended = false;
+  auto first = static_cast<uint32_t>(before);
+  for (const auto& spec : specs) {
+    auto [function, fresh] = function_named_.try_emplace(spec.label, static_cast<uint32_t>(functions_.size()));
+    if (fresh) functions_.emplace_back();
+    RangeState& r = j.ranges.emplace_back();
+    r.keep = graph, r.spec = &spec, r.job = id, r.base = base, r.first = first, r.function = function->second, r.kind = class_of(spec.options);
+    const auto number = static_cast<uint32_t>(j.ranges.size()) - 1;
+    r.roots = spec.begins.empty();
+    for (size_t d = 0; d < spec.inputs.size(); ++d) {
+      RangeState& source = j.ranges[base + static_cast<uint32_t>(spec.inputs[d].range)];
+      source.readers.push_back({number, d});
+      if (spec.inputs[d].rule != Rule::all) {
+        r.roots = false;
+      } else if (source.spec->count) {
+        ++r.gate;
+      }
+    }
+    r.unfinished = spec.count;
+    if (spec.count) open_alls(j, r);
+    const auto retries = static_cast<uint8_t>(std::clamp(spec.options.retries, 0, 255));
+    for (int64_t i = 0; i < spec.count; ++i) {
+      Task& t = j.tasks[first + static_cast<uint32_t>(i)];
+      t.range = number, t.retries = retries;
+      t.counted = true, ++j.needed;  // until it is known better
+      if (spec.wanted) t.wanted = true, t.refs = 1;
+    }
+    for (uint32_t i : spec.wanted_tasks)
+      if (Task& t = j.tasks[first + i]; !t.wanted) t.wanted = true, t.refs = 1;
+    j.unfinished += spec.count;
+    first += static_cast<uint32_t>(spec.count);
+  }
+  // Edges first, then readiness: whoever is ready may be assigned at once.
+  for (uint32_t n = base; n < j.ranges.size(); ++n) {
+    RangeState& r = j.ranges[n];
+    if (r.roots) continue;
+    for (int64_t i = 0; i < r.spec->count; ++i) take_inputs({id, r.first + static_cast<uint32_t>(i)});
+    if (r.spec->begins.empty()) continue;
+    for (int64_t i = 0; i < r.spec->count; ++i) {
+      const TaskId self{id, r.first + static_cast<uint32_t>(i)};
+      for (uint32_t e = r.spec->begins[static_cast<size_t>(i)]; e < r.spec->begins[static_cast<size_t>(i) + 1]; ++e) {
+        const TaskId need = r.spec->needs[e];
+        Job& source = job_of(need);
+        source.edges.push_back({self, source.tasks[need.index].edges});
+        source.tasks[need.index].edges = static_cast<uint32_t>(source.edges.size()) - 1;
+        if (need.job != id && std::find(j.imports.begin(), j.imports.end(), need.job) == j.imports.end()) j.imports.push_back(need.job), ++source.importers;
       }
     }
   }
-  jobs_.emplace(event.task.job, std::move(job));
-}
-
-void Scheduler::make_ready(Job& job, int range, int64_t index) {
-  auto& s = job.ranges[static_cast<size_t>(range)];
-  if (s.gate || s.missing[static_cast<size_t>(index)] || s.state[static_cast<size_t>(index)] != State::waiting || s.roots) return;
-  s.state[static_cast<size_t>(index)] = State::ready;
-  job.ready.push({range, index});
-}
-
-void Scheduler::release(Job& job, JobId id, int range, int64_t index, std::vector<Action>& actions) {
-  auto& s = job.ranges[static_cast<size_t>(range)];
-  if (s.state[static_cast<size_t>(index)] != State::done || s.consumers[static_cast<size_t>(index)] || s.open_alls || job.graph->ranges[static_cast<size_t>(range)].wanted) return;
-  s.state[static_cast<size_t>(index)] = State::freed;
-  actions.push_back({Action::Kind::free, {id, range, index}});
-}
-
-void Scheduler::finished(Job& job, TaskId task, std::vector<Action>& actions) {
-  const auto& ranges = job.graph->ranges;
-  auto& s = job.ranges[static_cast<size_t>(task.range)];
-  s.state[static_cast<size_t>(task.index)] = State::done;
-  ++s.done, --job.left;
-  if (job.failed) return;
-  const auto& mine = ranges[static_cast<size_t>(task.range)];
-  // Inputs are used up.
-  for (const auto& d : mine.inputs) {
-    auto& source = job.ranges[static_cast<size_t>(d.range)];
-    const int64_t count = ranges[static_cast<size_t>(d.range)].count;
-    if (d.rule == Rule::all) {
-      if (s.done < mine.count) continue;
-      --source.open_alls;
-      for (int64_t i = 0; i < count; ++i) release(job, task.job, d.range, i, actions);
-    } else {
-      const int64_t k = d.rule == Rule::block ? d.k : 1;
-      for (int64_t i = task.index * k; i < std::min(count, task.index * k + k); ++i) {
-        --source.consumers[static_cast<size_t>(i)];
-        release(job, task.job, d.range, i, actions);
+  revive();
+  for (uint32_t n = static_cast<uint32_t>(j.ranges.size()); n-- > base;) {
+    RangeState& r = j.ranges[n];
+    if (r.roots && !r.gate) open_gate(id, n);
+    for (int64_t i = r.spec->count; i-- > 0;) {
+      const TaskId self{id, r.first + static_cast<uint32_t>(i)};
+      Task& t = at(self);
+      if (!needed(j, t)) {
+        unneeded_.push_back(self);
+      } else if (!r.roots && t.state == State::waiting) {
+        TaskId cause{};
+        bool broken = false;
+        if (!r.spec->begins.empty())
+          each_own_input(self, [&](TaskId in) {
+            if (const Task& source = at(in); source.state == State::failed) broken = true, cause = source.cause;
+          });
+        if (broken) fail(self, cause);
+        else check_ready(self);
       }
     }
+    settle_unneeded();
   }
-  // Dependents may be ready.
-  for (size_t r = static_cast<size_t>(task.range) + 1; r < ranges.size(); ++r)
-    for (const auto& d : ranges[r].inputs) {
-      if (d.range != task.range) continue;
-      auto& dependent = job.ranges[r];
-      if (d.rule == Rule::all) {
-        if (s.done < mine.count || --dependent.gate) continue;
-        for (int64_t i = 0; i < ranges[r].count; ++i) make_ready(job, static_cast<int>(r), i);
-      } else if (const int64_t i = dependents_of(d, task.index); i < ranges[r].count) {
-        --dependent.missing[static_cast<size_t>(i)];
-        make_ready(job, static_cast<int>(r), i);
-      }
+  ends_.push_back(id);
+}
+
+TaskId Scheduler::scatter(JobId id, ClientId client, const std::vector<Slot>& holders, int64_t bytes, const std::string& label) {
+  graph::Graph g;
+  graph::Range& spec = g.ranges.emplace_back();
+  spec.count = 1, spec.function = "data", spec.wanted = true, spec.label = label, spec.begins = {0, 0};
+  auto graph = std::make_shared<const graph::Graph>(std::move(g));
+  auto& job = jobs_[id];
+  if (!job) job = std::make_unique<Job>(), job->client = client, job->generation = generations_++, last_id_ = kNone;
+  auto [function, fresh] = function_named_.try_emplace(label, static_cast<uint32_t>(functions_.size()));
+  if (fresh) functions_.emplace_back();
+  const auto number = static_cast<uint32_t>(job->ranges.size());
+  const TaskId self{id, static_cast<uint32_t>(job->tasks.size())};
+  RangeState& r = job->ranges.emplace_back();
+  r.keep = graph, r.spec = &graph->ranges[0], r.job = id, r.base = number, r.first = self.index, r.function = function->second, r.done = 1;
+  Task& t = job->tasks.emplace_back();
+  t.state = State::done, t.range = number, t.bytes = bytes, t.data = true, t.wanted = t.counted = true, t.refs = 1;
+  ++job->needed;
+  for (Slot s : holders) {
+    if (s >= workers_.size() || !workers_[s].alive) continue;
+    if (t.worker == kNone) t.worker = s, workers_[s].held += bytes;
+    else t.more = true, more_[self].push_back(s);
+  }
+  if (t.worker == kNone) lose(self);
+  revive();
+  settle_unneeded();
+  return self;
+}
+
+// ---- clients
+
+void Scheduler::want(ClientId client, TaskId id) {
+  const Task* known = find(id);
+  if (!known) {
+    actions_.push_back({Kind::lost, client, id});
+    return;
+  }
+  Job& j = job_of(id);
+  Task& t = at(id);
+  if (j.client == client) {
+    if (!t.wanted) t.wanted = true, add_ref(id);
+  } else if (wants_[client].try_emplace(id, true).second) {
+    add_ref(id);
+  }
+  if (t.state == State::released) reviving_.push_back(id), revive();
+  if (t.state == State::done) actions_.push_back({Kind::done, client, id, t.attempt});
+  if (t.state == State::failed) actions_.push_back({Kind::failed, client, id, t.attempt, 0, t.cause});
+}
+
+void Scheduler::release(ClientId client, TaskId id) {
+  if (!find(id)) return;
+  Job& j = job_of(id);
+  Task& t = at(id);
+  if (j.client == client) {
+    if (!t.wanted) return;
+    t.wanted = false;
+  } else {
+    auto found = wants_.find(client);
+    if (found == wants_.end() || !found->second.erase(id)) return;
+  }
+  drop_ref(id);
+  settle_unneeded();
+}
+
+void Scheduler::cancel(TaskId first) {
+  // Whoever reads a cancelled task is cancelled too.
+  std::vector<TaskId> list{first};
+  while (!list.empty()) {
+    const TaskId id = list.back();
+    list.pop_back();
+    if (!find(id)) continue;
+    Job& j = job_of(id);
+    Task& t = at(id);
+    if (unfinished(t.state)) each_dependent(id, [&](TaskId d) { if (unfinished(at(d).state)) list.push_back(d); });
+    if (t.state == State::assigned) cut_off(id);
+    if (unfinished(t.state)) {
+      set_state(j, t, State::released);
+      drop_inputs(id);
     }
-  release(job, task.job, task.range, task.index, actions);
+    if (t.wanted) {
+      actions_.push_back({Kind::cancelled, j.client, id});
+      t.wanted = false;
+      drop_ref(id);
+    }
+    for (auto& [client, wants] : wants_)
+      if (wants.erase(id)) actions_.push_back({Kind::cancelled, client, id}), drop_ref(id);
+    ends_.push_back(id.job);
+  }
+  settle_unneeded();
 }
 
-// Tasks made ready by others go before roots, which are withheld: a new root only makes more data.
-bool Scheduler::next(Job& job, Ready& out) {
-  if (!job.ready.empty()) {
-    out = job.ready.top();
-    job.ready.pop();
-    return true;
-  }
-  for (size_t r = job.ranges.size(); r-- > 0;) {
-    auto& s = job.ranges[r];
-    if (!s.roots || s.gate || s.next_root >= job.graph->ranges[r].count) continue;
-    out = {static_cast<int>(r), s.next_root++};
-    return true;
-  }
-  return false;
+void Scheduler::cancel_job(JobId id) {
+  auto found = jobs_.find(id);
+  if (found == jobs_.end()) return;
+  for (uint32_t i = 0; i < found->second->tasks.size(); ++i) cancel({id, i});
+  ends_.push_back(id);
 }
 
-void Scheduler::assign(std::vector<Action>& actions) {
+void Scheduler::abandon(JobId id) {
+  cancel_job(id);
+  auto found = jobs_.find(id);
+  if (found == jobs_.end()) return;
+  for (Slot s = 0; s < workers_.size(); ++s) {
+    Worker& w = workers_[s];
+    std::erase_if(w.stale, [&](const Worker::Stale& old) {
+      if (old.task.job != id) return false;
+      if (!old.seceded) --w.running;
+      --found->second->running;
+      return true;
+    });
+    reindex(s);
+  }
+  ends_.push_back(id);
+}
+
+void Scheduler::retry(TaskId first) {
+  // From the failed inputs on, then what failed because of these.
+  std::vector<TaskId> list{first}, order;
+  std::unordered_map<TaskId, bool, TaskHash> seen;
+  while (!list.empty()) {
+    const TaskId id = list.back();
+    list.pop_back();
+    if (!find(id) || at(id).state != State::failed || !seen.emplace(id, true).second) continue;
+    order.push_back(id);
+    each_own_input(id, [&](TaskId in) { list.push_back(in); });
+    each_dependent(id, [&](TaskId d) { list.push_back(d); });
+  }
+  for (TaskId id : order) {
+    Task& t = at(id);
+    set_state(job_of(id), t, State::waiting);
+    ++t.attempt, t.deaths = 0;
+  }
+  for (TaskId id : order) take_inputs(id);
+  revive();
+  for (TaskId id : order) check_ready(id);
+  settle_unneeded();
+}
+
+void Scheduler::client_gone(ClientId client) {
+  if (auto found = wants_.find(client); found != wants_.end()) {
+    const auto wants = std::move(found->second);
+    wants_.erase(found);
+    for (const auto& [id, w] : wants) drop_ref(id);
+  }
   for (auto& [id, job] : jobs_) {
-    Ready task;
-    while (!job.failed && running_ < slots_ && job.running < job.slots && next(job, task)) {
-      job.ranges[static_cast<size_t>(task.range)].state[static_cast<size_t>(task.index)] = State::running;
-      ++job.running, ++running_;
-      actions.push_back({Action::Kind::assign, {id, task.range, task.index}});
+    if (job->client != client) continue;
+    for (uint32_t i = 0; i < job->tasks.size(); ++i)
+      if (job->tasks[i].wanted) job->tasks[i].wanted = false, drop_ref({id, i});
+  }
+  settle_unneeded();
+}
+
+// ---- workers
+
+template <class F>
+void Scheduler::each_dependent(TaskId id, F f) {
+  Job& j = job_of(id);
+  const uint32_t range = j.tasks[id.index].range;
+  for (size_t n = 0; n < j.ranges[range].readers.size(); ++n) {
+    const Reader reader = j.ranges[range].readers[n];
+    const RangeState& r = j.ranges[reader.range];
+    const Dependency& d = r.spec->inputs[reader.input];
+    if (d.rule == Rule::all) {
+      for (int64_t i = 0; i < r.spec->count; ++i) f(TaskId{id.job, r.first + static_cast<uint32_t>(i)});
+      continue;
     }
+    const auto i = static_cast<int64_t>(id.index - j.ranges[range].first) / (d.rule == Rule::block ? d.k : 1);
+    if (i < r.spec->count) f(TaskId{id.job, r.first + static_cast<uint32_t>(i)});
+  }
+  for (uint32_t e = j.tasks[id.index].edges; e != kNone; e = j.edges[e].next)
+    if (jobs_.contains(j.edges[e].dependent.job)) f(j.edges[e].dependent);
+}
+
+// The attempt is answered: its place is free again.
+bool Scheduler::end_attempt(Slot s, TaskId id, uint16_t attempt) {
+  if (s >= workers_.size() || !workers_[s].alive || !find(id)) return false;
+  Worker& w = workers_[s];
+  Job& j = job_of(id);
+  Task& t = j.tasks[id.index];
+  const bool valid = t.state == State::assigned && t.attempt == attempt && t.worker == s;
+  bool seceded = t.seceded;
+  if (valid) {
+    w.backlog -= t.estimate;
+    t.seceded = false;
+  } else {
+    auto old = std::find_if(w.stale.begin(), w.stale.end(), [&](const Worker::Stale& o) { return o.task == id && o.attempt == attempt; });
+    if (old == w.stale.end()) return false;  // said twice
+    seceded = old->seceded;
+    w.stale.erase(old);
+  }
+  --j.running;
+  if (!seceded) --w.running;
+  w.alone = false;
+  for (const auto& [name, amount] : j.ranges[t.range].spec->options.resources) w.used[name] -= amount;
+  reindex(s);
+  ends_.push_back(id.job);
+  return valid;
+}
+
+void Scheduler::finished(Slot s, TaskId id, uint16_t attempt, int64_t bytes, int64_t us, bool inlined) {
+  if (!end_attempt(s, id, attempt)) {
+    actions_.push_back({Kind::free, s, id, attempt});
+    return;
+  }
+  Job& j = job_of(id);
+  Task& t = j.tasks[id.index];
+  RangeState& r = j.ranges[t.range];
+  int64_t& known = functions_[r.function].us;
+  known = known < 0 ? us : known + (us - known) / 4;
+  t.bytes = bytes, t.inlined = inlined;
+  workers_[s].held += bytes;
+  set_state(j, t, State::done);
+  if (r.spec->reports) actions_.push_back({Kind::reported, j.client, id, attempt});
+  complete(id);
+  drop_inputs(id);
+  settle_unneeded();
+}
+
+void Scheduler::complete(TaskId id) {
+  Job& j = job_of(id);
+  Task& t = j.tasks[id.index];
+  const uint32_t number = t.range;
+  if (t.wanted) actions_.push_back({Kind::done, j.client, id, t.attempt});
+  if (!wants_.empty())
+    for (auto& [client, wants] : wants_)
+      if (wants.contains(id)) actions_.push_back({Kind::done, client, id, t.attempt});
+  const bool all_done = j.ranges[number].done == j.ranges[number].spec->count;
+  for (size_t n = 0; n < j.ranges[number].readers.size(); ++n) {
+    const Reader reader = j.ranges[number].readers[n];
+    RangeState& r = j.ranges[reader.range];
+    const Dependency& d = r.spec->inputs[reader.input];
+    if (d.rule == Rule::all) {
+      if (all_done && r.gate == 0) open_gate(id.job, reader.range);
+      continue;
+    }
+    const auto i = static_cast<int64_t>(id.index - j.ranges[number].first) / (d.rule == Rule::block ? d.k : 1);
+    if (i >= r.spec->count) continue;
+    const TaskId dependent{id.job, r.first + static_cast<uint32_t>(i)};
+    Task& x = j.tasks[dependent.index];
+    if (x.state == State::waiting && x.missing && --x.missing == 0) check_ready(dependent);
+  }
+  for (uint32_t e = j.tasks[id.index].edges; e != kNone; e = j.edges[e].next) {
+    const TaskId dependent = j.edges[e].dependent;
+    if (dependent.job != id.job && !jobs_.contains(dependent.job)) continue;
+    Task& x = at(dependent);
+    if (x.state == State::waiting && x.missing && --x.missing == 0) check_ready(dependent);
   }
 }
 
-void Scheduler::validate() const {
-  int64_t all = 0;
-  for (const auto& [id, job] : jobs_) {
-    int64_t running = 0, left = 0;
-    for (size_t r = 0; r < job.ranges.size(); ++r) {
-      int64_t done = 0;
-      for (auto s : job.ranges[r].state) running += s == State::running, done += s == State::done || s == State::freed;
-      if (done != job.ranges[r].done) throw internal("scheduler: range ", r, " counts ", job.ranges[r].done, " done tasks of ", done);
-      left += static_cast<int64_t>(job.ranges[r].state.size()) - done;
-    }
-    if (running != job.running || left != job.left) throw internal("scheduler: job ", id, " counts ", job.running, " running, ", job.left, " left; has ", running, ", ", left);
-    all += running;
+void Scheduler::failed(Slot s, TaskId id, uint16_t attempt, Failure why, const std::vector<Lost>& lost) {
+  const bool valid = end_attempt(s, id, attempt);
+  for (const auto& l : lost) {
+    const Task* o = find(l.object);
+    if (!o || o->state != State::done || o->attempt != l.attempt) continue;  // old news
+    if (l.holder < workers_.size() && workers_[l.holder].alive) actions_.push_back({Kind::free, l.holder, l.object, l.attempt});  // should it have it after all
+    remove_copy(l.object, l.holder);
   }
-  if (all != running_) throw internal("scheduler: counts ", running_, " running tasks of ", all);
+  if (!valid) {
+    revive();
+    settle_unneeded();
+    return;
+  }
+  Job& j = job_of(id);
+  Task& t = j.tasks[id.index];
+  if (j.ranges[t.range].spec->reports) actions_.push_back({Kind::reported, j.client, id, attempt});
+  if (why == Failure::raised && t.retries) {
+    --t.retries;
+    again(id);
+  } else if (why == Failure::rescheduled || why == Failure::inputs) {
+    again(id);
+  } else if (why == Failure::died && ++t.deaths <= settings_.allowed_failures) {
+    again(id);
+  } else {
+    fail(id, id);
+  }
+  revive();
+  settle_unneeded();
+}
+
+void Scheduler::again(TaskId id) {
+  Job& j = job_of(id);
+  Task& t = j.tasks[id.index];
+  ++t.attempt, t.worker = kNone;
+  set_state(j, t, State::waiting);
+  t.missing = 0;
+  each_own_input(id, [&](TaskId in) { t.missing += at(in).state != State::done; });
+  if (t.missing || j.ranges[t.range].gate) return;
+  ready(id);
+}
+
+void Scheduler::fail(TaskId first, TaskId cause) {
+  std::vector<TaskId> list{first};
+  while (!list.empty()) {
+    const TaskId id = list.back();
+    list.pop_back();
+    Job& j = job_of(id);
+    Task& t = j.tasks[id.index];
+    if (t.state == State::failed || t.state == State::done || (t.state == State::released && !needed(j, t))) continue;
+    const bool had_inputs = unfinished(t.state);
+    if (t.state == State::assigned && id != first) cut_off(id);  // it lost an input while it ran
+    else ++t.attempt, t.worker = kNone;
+    t.cause = cause;
+    set_state(j, t, State::failed);
+    if (had_inputs) drop_inputs(id);
+    if (t.wanted) actions_.push_back({Kind::failed, j.client, id, t.attempt, 0, cause});
+    for (auto& [client, wants] : wants_)
+      if (wants.contains(id)) actions_.push_back({Kind::failed, client, id, t.attempt, 0, cause});
+    each_dependent(id, [&](TaskId d) { if (unfinished(at(d).state)) list.push_back(d); });
+    ends_.push_back(id.job);
+  }
+}
+
+void Scheduler::retracted(Slot s, TaskId id, uint16_t attempt) {
+  if (end_attempt(s, id, attempt)) again(id);
+}
+
+void Scheduler::retract_ended(Slot s) {
+  if (s >= workers_.size()) return;
+  workers_[s].retracting = false;
+  reindex(s);
+}
+
+void Scheduler::seceded(Slot s, TaskId id, uint16_t attempt) {
+  const Task* known = find(id);
+  if (!known || known->state != State::assigned || known->attempt != attempt || known->worker != s || known->seceded) return;
+  at(id).seceded = true;
+  --workers_[s].running;
+  reindex(s);
+}
+
+void Scheduler::added(Slot s, TaskId id, uint16_t attempt) {
+  if (s >= workers_.size() || !workers_[s].alive) return;
+  const Task* known = find(id);
+  if (!known || known->state != State::done || known->attempt != attempt) {
+    actions_.push_back({Kind::free, s, id, attempt});
+    return;
+  }
+  Task& t = at(id);
+  if (t.worker == kNone) {
+    t.worker = s, workers_[s].held += t.bytes;
+  } else if (t.worker != s) {
+    auto& list = more_[id];
+    t.more = true;
+    if (std::find(list.begin(), list.end(), s) == list.end()) list.push_back(s);
+  }
+}
+
+void Scheduler::dropped(Slot s, TaskId id) {
+  remove_copy(id, s);
+  revive();
+  settle_unneeded();
+}
+
+void Scheduler::not_inlined(TaskId id) {
+  if (!find(id)) return;
+  Task& t = at(id);
+  if (!t.inlined) return;
+  t.inlined = false;
+  if (t.state == State::done && t.worker == kNone) lose(id);
+  revive();
+  settle_unneeded();
+}
+
+void Scheduler::remove_copy(TaskId id, Slot s) {
+  const Task* known = find(id);
+  if (!known || known->state != State::done) return;
+  Task& t = at(id);
+  if (t.more) {
+    auto& list = more_[id];
+    std::erase(list, s);
+    if (t.worker == s && !list.empty()) {
+      workers_[s].held -= t.bytes;
+      t.worker = list.back(), list.pop_back();
+      workers_[t.worker].held += t.bytes;
+    }
+    if (list.empty()) more_.erase(id), t.more = false;
+  }
+  if (t.worker != s) return;
+  workers_[s].held -= t.bytes;
+  t.worker = kNone;
+  if (!t.inlined) lose(id);
+}
+
+// The last copy of a done task is gone. Who still waits for it waits again, and so do its own inputs.
+void Scheduler::lose(TaskId id) {
+  Job& j = job_of(id);
+  Task& t = j.tasks[id.index];
+  set_state(j, t, State::released);
+  if (!needed(j, t)) return;
+  // Readers that have not finished count it as missing; those that are assigned report it themselves.
+  each_dependent(id, [&](TaskId d) {
+    Task& x = at(d);
+    const bool by_gate = job_of(d).ranges[x.range].gate != 0;
+    if (x.state == State::ready) set_state(job_of(d), x, State::waiting);
+    if (x.state == State::waiting) {
+      x.missing = 0;
+      each_own_input(d, [&](TaskId in) { x.missing += at(in).state != State::done; });
+      if (!x.missing && !by_gate) check_ready(d);
+    }
+  });
+  reviving_.push_back(id);
+}
+
+Slot Scheduler::join(WorkerInfo info) {
+  Slot s = 0;
+  while (s < workers_.size() && workers_[s].alive) ++s;
+  if (s == workers_.size()) workers_.emplace_back(), queues_.emplace_back();
+  Worker& w = workers_[s];
+  w = Worker{};
+  w.info = std::move(info), w.incarnation = ++incarnations_, w.alive = true;
+  threads_ += w.info.threads;
+  for (uint32_t c = 0; c < classes_.size(); ++c)
+    if (eligible(w, classes_[c].options)) classes_[c].eligible.push_back(s), w.classes.push_back(c);
+  reindex(s);
+  return s;
+}
+
+void Scheduler::worker_gone(Slot s) {
+  if (s >= workers_.size() || !workers_[s].alive) return;
+  Worker& w = workers_[s];
+  w.alive = false;
+  threads_ -= w.info.threads;
+  for (auto& c : classes_) std::erase(c.eligible, s);
+  reindex(s);
+  Heap queue;
+  queue.swap(queues_[s]);
+  // Copies first: an attempt that starts again must know which of its inputs are gone.
+  std::vector<TaskId> held, running;
+  for (auto& [id, job] : jobs_)
+    for (uint32_t i = 0; i < job->tasks.size(); ++i) {
+      const Task& t = job->tasks[i];
+      if (t.state == State::done && (t.worker == s || t.more)) held.push_back({id, i});
+      if (t.state == State::assigned && t.worker == s) running.push_back({id, i});
+    }
+  for (TaskId id : held) remove_copy(id, s);
+  for (TaskId id : running) {
+    Job& j = job_of(id);
+    Task& t = j.tasks[id.index];
+    if (t.state != State::assigned || t.worker != s) continue;
+    --j.running;
+    t.seceded = false;
+    if (++t.deaths > settings_.allowed_failures) fail(id, id);
+    else again(id);
+    ends_.push_back(id.job);
+  }
+  for (const auto& old : w.stale) {  // will never be answered
+    --job_of(old.task).running;
+    ends_.push_back(old.task.job);
+  }
+  w.stale.clear();
+  w.running = 0, w.backlog = 0, w.held = 0;
+  for (; !queue.empty(); queue.pop())
+    if (const Ready item = queue.top(); find(item.task) && at(item.task).state == State::ready) place(item.task);
+  revive();
+  settle_unneeded();
+}
+
+void Scheduler::pause(Slot s, bool paused) {
+  if (s >= workers_.size() || !workers_[s].alive) return;
+  workers_[s].paused = paused;
+  reindex(s);
+}
+
+// ---- ends
+
+void Scheduler::flush_ends() {
+  while (!ends_.empty()) {
+    const JobId id = ends_.back();
+    ends_.pop_back();
+    check_end(id);
+  }
+}
+
+void Scheduler::check_end(JobId id) {
+  auto found = jobs_.find(id);
+  if (found == jobs_.end()) return;
+  Job& j = *found->second;
+  if (j.unfinished == 0 && j.running == 0 && !j.ended) {
+    j.ended = true;
+    actions_.push_back({Kind::ended, j.client, {id, 0}});
+  }
+  if (j.needed || j.importers || j.running) return;
+  const auto imports = std::move(j.imports);
+  actions_.push_back({Kind::gone, j.client, {id, 0}});
+  jobs_.erase(found);
+  if (last_id_ == id) last_id_ = kNone;
+  for (JobId source : imports)
+    if (auto other = jobs_.find(source); other != jobs_.end() && --other->second->importers == 0) ends_.push_back(source);
+}
+
+const std::vector<Action>& Scheduler::act() {
+  fill();
+  flush_ends();
+  out_.clear();
+  out_.swap(actions_);
+  return out_;
+}
+
+std::array<int64_t, kStates> Scheduler::counts() const {
+  std::array<int64_t, kStates> out{};
+  for (const auto& [id, job] : jobs_)
+    for (const auto& t : job->tasks) ++out[static_cast<size_t>(t.state)];
+  return out;
+}
+
+std::vector<Scheduler::Group> Scheduler::groups() const {
+  std::map<std::string, std::array<int64_t, kStates>> by;
+  for (const auto& [id, job] : jobs_)
+    for (const auto& t : job->tasks) ++by[job->ranges[t.range].spec->label][static_cast<size_t>(t.state)];
+  std::vector<Group> out;
+  for (auto& [label, states] : by) out.push_back({label, states});
+  return out;
 }
 
 }  // namespace muster::schedule

@@ -1,4 +1,6 @@
-// One mutex guards scheduler and jobs; it is never held while a task runs.
+// A job is a scheduler with one worker, this process; the pool's threads run what it assigns. A job's mutex guards its scheduler and its results, the
+// pool's mutex the queue; neither is held while a task runs. A thread that runs guest tasks takes a job's mutex while it is inside the guest, so
+// nobody may wait to enter while holding one.
 #include "worker/local.hpp"
 
 #include <pthread.h>
@@ -12,14 +14,21 @@
 #include "base/error.hpp"
 #include "kernels/registry.hpp"
 #include "schedule/scheduler.hpp"
+#include "worker/functions.hpp"
+#include "worker/guest.hpp"
 #include "worker/store.hpp"
 
 namespace muster::worker {
 using namespace base;
 using namespace schedule;
 using kernels::Output;
-using Inputs = std::vector<std::vector<Output>>;  // per dependency, the outputs of the tasks it names
+using std::chrono::steady_clock;
 namespace {
+
+GuestDoor door;
+constexpr auto kStayInside = std::chrono::milliseconds(1);
+constexpr JobId kJob = kLocalJob;
+constexpr ClientId kClient = 0;
 
 class LocalTask : public data::Task {
  public:
@@ -36,44 +45,12 @@ class LocalTask : public data::Task {
   int64_t partition_, reserved_ = 0;
 };
 
-// What a range's tasks call, bound once.
-class Function {
- public:
-  explicit Function(const graph::Range& range) {
-    if (range.function == "pipeline") pipeline_ = std::make_unique<kernels::Pipeline>(data::Program::decode(range.args));
-    else if (range.function == "combine") last_ = range.args["last"].boolean();
-    else throw internal("unknown function ", range.function);
-  }
-  std::vector<Output> run(data::Task& task, const Inputs& inputs) const {
-    if (pipeline_) {
-      std::vector<std::shared_ptr<const data::Batches>> batches;
-      for (const auto& i : inputs) batches.push_back(i.at(0).batches);
-      return pipeline_->run(task, batches);
-    }
-    // Folds are merged in partition order, into the first: each is read by this task only.
-    auto& states = inputs.at(0);
-    auto first = states.at(0).fold;
-    for (size_t i = 1; i < states.size(); ++i) {
-      if (task.stopped()) throw Error(ErrorKind::cancelled, "stopped");
-      first->merge(task, *states[i].fold);
-    }
-    Output out;
-    if (last_) {
-      auto rows = first->finish(task);
-      for (const auto& b : rows) out.bytes += data::size_of(b);
-      out.batches = std::make_shared<const data::Batches>(std::move(rows));
-    } else {
-      out.bytes = first->bytes(), out.fold = first;
-    }
-    return {out};
-  }
-
- private:
-  std::unique_ptr<kernels::Pipeline> pipeline_;
-  bool last_ = false;
-};
-
 class LocalJob;
+struct Assignment {
+  std::shared_ptr<LocalJob> job;
+  uint32_t task = 0;
+  uint16_t attempt = 0;
+};
 
 struct PoolThread {
   std::thread handle;
@@ -83,19 +60,20 @@ struct PoolThread {
 
 struct Pool {
   std::mutex mutex;
-  std::condition_variable work, ended;
-  Scheduler scheduler;
-  std::map<JobId, std::shared_ptr<LocalJob>> jobs;
-  std::deque<std::pair<std::shared_ptr<LocalJob>, TaskId>> queue;
+  std::condition_variable work;
+  std::deque<Assignment> queue;
+  std::atomic<size_t> queued{0};
   std::vector<std::unique_ptr<PoolThread>> threads;
+  std::vector<std::weak_ptr<LocalJob>> jobs;
   int64_t wanted_threads = 0;
   bool stopping = false;
-  JobId next_job = 1;
+  bool has_threads = true;   // false: the caller's thread is all there is
 
-  void obey(std::vector<Action> actions);  // with the mutex held
+  void push(std::vector<Assignment>&& assignments, size_t from);
   void start_threads(int64_t n);           // with the mutex held
   void start_thread();                     // with the mutex held
-  void abandon(LocalJob& job);             // with the mutex held
+  void abandon(LocalJob& job);
+  bool pop(Assignment& out);
   void loop(PoolThread* self);
 };
 
@@ -110,49 +88,143 @@ Pool& pool() {
   return *current_pool;
 }
 
+// Inside the guest while it lives; `stay` says so again and comes out for a moment when it was long.
+class Inside {
+ public:
+  ~Inside() { leave(); }
+  void stay() {
+    const auto now = steady_clock::now();
+    if (inside_ && now - since_ > kStayInside) leave();
+    if (!inside_) door.enter(), inside_ = true, since_ = now;
+  }
+  void leave() {
+    if (inside_) door.leave(), inside_ = false;
+  }
+
+ private:
+  bool inside_ = false;
+  steady_clock::time_point since_;
+};
+
 class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
  public:
   LocalJob(Pool& pool, std::shared_ptr<const graph::Graph> graph, std::function<bool(int, int64_t, const TaskResult&)> on_result) : pool_(pool), graph_(std::move(graph)), on_result_(std::move(on_result)) {
-    for (const auto& r : graph_->ranges) functions_.emplace_back(r), results_.emplace_back(static_cast<size_t>(r.count)), store_.emplace_back(static_cast<size_t>(r.count));
     tasks_ = graph_->tasks();
+    store_.resize(static_cast<size_t>(tasks_));
+    uint32_t first = 0;
+    for (const auto& r : graph_->ranges) {
+      first_.push_back(first);
+      first += static_cast<uint32_t>(r.count);
+      const bool guest = r.function == "guest";
+      guests_.push_back(guest ? static_cast<GuestTasks*>(r.args.opaque()->object.get()) : nullptr);
+      functions_.push_back(guest ? nullptr : bind(r));
+      results_.emplace_back(guest ? 0 : static_cast<size_t>(r.count));
+    }
   }
   ~LocalJob() override {
-    for (auto& range : store_)
-      for (auto& outputs : range)
-        for (auto& o : outputs) budget().give_back(o.bytes);
+    for (auto& outputs : store_)
+      for (auto& o : outputs) budget().give_back(o.bytes);
   }
 
+  std::vector<Assignment> begin(int64_t threads) {
+    std::lock_guard lock(mutex_);
+    scheduler_.join({.threads = threads});
+    scheduler_.submit(kJob, kClient, graph_);
+    std::vector<std::vector<Output>> dead;
+    return obey(dead);
+  }
   bool wait(std::chrono::milliseconds timeout) override {
-    std::unique_lock lock(pool_.mutex);
-    return pool_.ended.wait_for(lock, timeout, [&] { return done_; });
+    std::unique_lock lock(mutex_);
+    return ended_cv_.wait_for(lock, timeout, [&] { return ended_; });
   }
   void cancel() override {
-    std::lock_guard lock(pool_.mutex);
+    std::vector<std::vector<Output>> dead;
+    std::lock_guard lock(mutex_);
     stop_ = true;
-    pool_.obey(pool_.scheduler.step({Event::Kind::cancel, {id, 0, 0}}));
+    scheduler_.cancel_job(kJob);
+    obey(dead);
   }
   void abandon() override {
-    std::lock_guard lock(pool_.mutex);
-    stop_ = true;
     pool_.abandon(*this);
-    pool_.obey(pool_.scheduler.step({Event::Kind::abandon, {id, 0, 0}}));
+    std::vector<std::vector<Output>> dead;
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+    scheduler_.abandon(kJob);
+    obey(dead);
   }
   Progress progress() const override { return {finished_, tasks_, bytes_}; }
   std::vector<std::vector<TaskResult>>& results() override { return results_; }
+  std::exception_ptr error() override {
+    std::lock_guard lock(mutex_);
+    return error_;
+  }
 
-  void stop() { stop_ = true; }
+  // Runs a task, tells the scheduler, and runs on with what it assigns next; other threads get what is more. Gives the rest back when others wait.
+  void run(Assignment assignment) {
+    Inside inside;
+    for (;;) {
+      auto next = run_one(assignment, inside);
+      if (next.empty()) return;
+      pool_.push(std::move(next), 1);
+      assignment = std::move(next[0]);
+      if (pool_.queued && pool_.has_threads) {
+        std::vector<Assignment> back{std::move(assignment)};
+        pool_.push(std::move(back), 0);
+        return;
+      }
+    }
+  }
 
-  // Runs a task and tells the scheduler.
-  void run(TaskId id_of_task) {
-    const auto r = static_cast<size_t>(id_of_task.range), i = static_cast<size_t>(id_of_task.index);
-    const auto& range = graph_->ranges[r];
-    LocalTask task(stop_, bytes_, range.partition.empty() ? id_of_task.index : range.partition[i]);
+ private:
+  std::vector<Assignment> run_one(const Assignment& a, Inside& inside) {
+    const auto r = static_cast<size_t>(std::upper_bound(first_.begin(), first_.end(), a.task) - first_.begin()) - 1;
+    const auto i = static_cast<size_t>(a.task - first_[r]);
     TaskResult result;
     std::vector<Output> outputs;
+    const auto begun = steady_clock::now();
+    if (guests_[r]) {
+      inside.stay();
+      try {
+        if (stop_) throw Error(ErrorKind::cancelled, "stopped");
+        guests_[r]->run(static_cast<int64_t>(i));
+      } catch (...) {
+        result.error = std::current_exception();
+      }
+    } else {
+      inside.leave();
+      run_native(r, i, result, outputs);
+    }
+    const int64_t us = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begun).count();
+    std::vector<std::vector<Output>> dead;  // destroyed without the lock
+    std::exception_ptr old_error;         // may belong to the guest
+    std::lock_guard lock(mutex_);
+    const bool failed = result.error != nullptr;
+    int64_t bytes = 0;
+    for (const auto& o : outputs) bytes += o.bytes;
+    store_[a.task] = outputs;
+    if (failed) old_error = std::exchange(error_at_[a.task], result.error);
+    bool hopeless = false;
+    if (!guests_[r]) {
+      if (graph_->ranges[r].wanted && !failed) result.outputs = std::move(outputs);
+      result.ran = true;
+      results_[r][i] = std::move(result);
+      hopeless = on_result_ && on_result_(static_cast<int>(r), static_cast<int64_t>(i), results_[r][i]);
+    }
+    ++finished_;
+    const TaskId id{kJob, a.task};
+    if (failed) scheduler_.failed(0, id, a.attempt, Failure::raised);
+    else scheduler_.finished(0, id, a.attempt, bytes, us);
+    if (hopeless) scheduler_.cancel_job(kJob);
+    return obey(dead);
+  }
+
+  void run_native(size_t r, size_t i, TaskResult& result, std::vector<Output>& outputs) {
+    const auto& range = graph_->ranges[r];
+    LocalTask task(stop_, bytes_, range.partition.empty() ? static_cast<int64_t>(i) : range.partition[i]);
     try {
       if (stop_) throw Error(ErrorKind::cancelled, "stopped");
-      Inputs inputs = take_inputs(range, id_of_task.index);
-      outputs = functions_[r].run(task, inputs);
+      Inputs inputs = take_inputs(range, static_cast<int64_t>(i));
+      outputs = functions_[r]->run(task, inputs);
       int64_t held = 0;
       try {
         for (const auto& o : outputs) budget().take(o.bytes), held += o.bytes;
@@ -172,76 +244,101 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
       result.error = std::current_exception();
       outputs.clear();
     }
-    result.report = std::move(task.report), result.ran = true;
-    std::vector<std::vector<Output>> dead;  // destroyed without the lock
-    std::lock_guard lock(pool_.mutex);
-    bool failed = result.error != nullptr;
-    store_[r][i] = outputs;
-    if (range.wanted && !failed) result.outputs = outputs;
-    results_[r][i] = std::move(result);
-    ++finished_;
-    failed |= on_result_ && on_result_(id_of_task.range, id_of_task.index, results_[r][i]);
-    auto actions = pool_.scheduler.step({failed ? Event::Kind::failed : Event::Kind::finished, id_of_task});
-    for (const auto& a : actions)
-      if (a.kind == Action::Kind::free && a.task.job == id) {
-        auto& gone = store_[static_cast<size_t>(a.task.range)][static_cast<size_t>(a.task.index)];
-        for (const auto& o : gone) budget().give_back(o.bytes);
-        dead.push_back(std::move(gone));
-        gone.clear();
-      }
-    pool_.obey(std::move(actions));
+    result.report = std::move(task.report);
   }
 
-  JobId id = 0;
-  bool done_ = false;
-  bool synchronous = false;
-
- private:
   Inputs take_inputs(const graph::Range& range, int64_t index) {
-    std::lock_guard lock(pool_.mutex);
     Inputs inputs;
+    if (range.inputs.empty()) return inputs;
+    std::lock_guard lock(mutex_);
     for (const auto& d : range.inputs) {
-      const auto source = static_cast<size_t>(d.range);
-      const auto count = static_cast<int64_t>(store_[source].size());
+      const int64_t count = graph_->ranges[static_cast<size_t>(d.range)].count;
       int64_t begin = index, end = index + 1;
       if (d.rule == graph::Dependency::Rule::all) begin = 0, end = count;
       if (d.rule == graph::Dependency::Rule::block) begin = index * d.k, end = std::min(count, begin + d.k);
       auto& outputs = inputs.emplace_back();
-      for (int64_t i = begin; i < end; ++i) outputs.push_back(store_[source][static_cast<size_t>(i)].at(static_cast<size_t>(d.output)));
+      for (int64_t i = begin; i < end; ++i) outputs.push_back(store_[first_[static_cast<size_t>(d.range)] + static_cast<size_t>(i)].at(static_cast<size_t>(d.output)));
     }
     return inputs;
+  }
+
+  // With the mutex held: what the scheduler wants done. Returns the tasks to run.
+  std::vector<Assignment> obey(std::vector<std::vector<Output>>& dead) {
+    std::vector<Assignment> assigned;
+    bool cancelled = false;
+    for (bool again = true; again;) {
+      again = false;
+      for (const auto& a : scheduler_.act()) {
+        switch (a.kind) {
+          case Action::Kind::assign: assigned.push_back({shared_from_this(), a.task.index, a.attempt}); break;
+          case Action::Kind::free: drop(a.task.index, dead); break;
+          case Action::Kind::failed:
+            if (!error_) error_ = error_at_[a.cause.index];
+            again = !std::exchange(cancelled, true);
+            break;
+          case Action::Kind::ended:
+            ended_ = true;
+            ended_cv_.notify_all();
+            break;
+          default: break;
+        }
+      }
+      if (again) scheduler_.cancel_job(kJob);  // the first failure ends the job; what runs may end, its reports tell whether the failure is to be believed
+    }
+    return assigned;
+  }
+
+  void drop(uint32_t task, std::vector<std::vector<Output>>& dead) {
+    const auto r = static_cast<size_t>(std::upper_bound(first_.begin(), first_.end(), task) - first_.begin()) - 1;
+    if (guests_[r]) {
+      guests_[r]->free(task - first_[r]);
+      return;
+    }
+    for (const auto& o : store_[task]) budget().give_back(o.bytes);
+    dead.push_back(std::move(store_[task]));
+    store_[task].clear();
   }
 
   Pool& pool_;
   std::shared_ptr<const graph::Graph> graph_;
   std::function<bool(int, int64_t, const TaskResult&)> on_result_;
-  std::deque<Function> functions_;
+  std::mutex mutex_;
+  std::condition_variable ended_cv_;
+  Scheduler scheduler_;
+  bool ended_ = false;
+  std::exception_ptr error_;
+  std::map<uint32_t, std::exception_ptr> error_at_;
+  std::vector<uint32_t> first_;                      // task number of each range's first
+  std::vector<std::unique_ptr<Function>> functions_; // null for guests
+  std::vector<GuestTasks*> guests_;
   std::vector<std::vector<TaskResult>> results_;
-  std::vector<std::vector<std::vector<Output>>> store_;
+  std::vector<std::vector<Output>> store_;           // per task
   std::atomic<bool> stop_{false};
   std::atomic<int64_t> finished_{0}, bytes_{0};
   int64_t tasks_ = 0;
 };
 
-void Pool::obey(std::vector<Action> actions) {
-  for (const auto& a : actions) {
-    auto job = jobs.find(a.task.job);
-    if (job == jobs.end()) continue;
-    if (a.kind == Action::Kind::assign) {
-      queue.emplace_back(job->second, a.task);
-      work.notify_one();
-    } else if (a.kind == Action::Kind::done) {
-      job->second->done_ = true;
-      jobs.erase(job);
-      ended.notify_all();
-    }
+void Pool::push(std::vector<Assignment>&& assignments, size_t from) {
+  if (assignments.size() <= from) return;
+  std::lock_guard lock(mutex);
+  for (size_t i = from; i < assignments.size(); ++i) {
+    queue.push_back(std::move(assignments[i]));
+    work.notify_one();
   }
+  queued = queue.size();
+}
+
+bool Pool::pop(Assignment& out) {
+  if (queue.empty()) return false;
+  out = std::move(queue.front());
+  queue.pop_front();
+  queued = queue.size();
+  return true;
 }
 
 void Pool::start_threads(int64_t n) {
   if (n > wanted_threads) wanted_threads = n;
   while (static_cast<int64_t>(threads.size()) < wanted_threads) start_thread();
-  obey(scheduler.step({.kind = Event::Kind::slots, .slots = std::max<int64_t>(1, wanted_threads)}));
 }
 
 void Pool::start_thread() {
@@ -251,7 +348,9 @@ void Pool::start_thread() {
 
 // A thread that may never come back is let go and replaced.
 void Pool::abandon(LocalJob& job) {
-  std::erase_if(queue, [&](const auto& waiting) { return waiting.first.get() == &job; });
+  std::lock_guard lock(mutex);
+  std::erase_if(queue, [&](const auto& waiting) { return waiting.job.get() == &job; });
+  queued = queue.size();
   for (size_t i = 0; i < threads.size(); ++i) {
     if (threads[i]->job != &job) continue;
     threads[i]->handle.detach();
@@ -269,64 +368,82 @@ void Pool::loop(PoolThread* self) {
   std::unique_lock lock(mutex);
   for (;;) {
     work.wait(lock, [&] { return stopping || !queue.empty(); });
-    if (queue.empty()) return;
-    auto [job, task] = std::move(queue.front());
-    queue.pop_front();
-    self->job = job.get();
+    Assignment assignment;
+    if (!pop(assignment)) break;
+    self->job = assignment.job.get();
     lock.unlock();
-    job->run(task);
-    job.reset();  // may be the last owner: never with the mutex held
+    {
+      auto job = assignment.job;
+      job->run(std::move(assignment));
+    }  // may be the last owner: never with the mutex held
     lock.lock();
     self->job = nullptr;
     if (self->left_behind) {
       delete self;
-      return;
+      break;
     }
   }
+  lock.unlock();
+  if (door.thread_ends) door.thread_ends();
 }
 }  // namespace
 
-std::shared_ptr<Job> run(std::shared_ptr<const graph::Graph> graph, int64_t threads, std::function<bool(int, int64_t, const TaskResult&)> on_result) {
+void set_guest_door(GuestDoor d) { door = d; }
+const GuestDoor& guest_door() { return door; }
+
+std::shared_ptr<Job> run(std::shared_ptr<const graph::Graph> graph, int64_t threads, std::function<bool(int range, int64_t index, const TaskResult&)> on_result) {
   if (threads == 0 || in_pool) {
     // The same scheduler and the same tasks, in a pool of its own whose only thread is the caller.
-    auto* own = new Pool;
-    std::shared_ptr<Pool> keep(own);
-    auto job = std::shared_ptr<LocalJob>(new LocalJob(*own, graph, std::move(on_result)), [keep](LocalJob* j) { delete j; });
-    std::unique_lock lock(own->mutex);
-    job->id = own->next_job++;
-    own->jobs.emplace(job->id, job);
-    own->obey(own->scheduler.step({.kind = Event::Kind::slots, .slots = 1}));
-    own->obey(own->scheduler.step({Event::Kind::submit, {job->id, 0, 0}, graph, 1}));
-    while (!own->queue.empty()) {
-      auto task = own->queue.front().second;
-      own->queue.pop_front();
+    auto own = std::make_shared<Pool>();
+    own->has_threads = false;
+    auto job = std::shared_ptr<LocalJob>(new LocalJob(*own, graph, std::move(on_result)), [own](LocalJob* j) { delete j; });
+    own->push(job->begin(1), 0);
+    Assignment next;
+    for (std::unique_lock lock(own->mutex); own->pop(next); lock.lock()) {
       lock.unlock();
-      job->run(task);
-      lock.lock();
+      job->run(std::move(next));
     }
     return job;
   }
   Pool& p = pool();
   auto job = std::make_shared<LocalJob>(p, graph, std::move(on_result));
-  std::lock_guard lock(p.mutex);
-  job->id = p.next_job++;
-  p.jobs.emplace(job->id, job);
-  p.start_threads(threads);
-  p.obey(p.scheduler.step({Event::Kind::submit, {job->id, 0, 0}, graph, threads}));
+  auto assigned = job->begin(threads);
+  {
+    std::lock_guard lock(p.mutex);
+    p.start_threads(threads);
+    std::erase_if(p.jobs, [](const auto& j) { return j.expired(); });
+    p.jobs.push_back(job);
+  }
+  p.push(std::move(assigned), 0);
   return job;
+}
+
+void wait_for(Job& job, const std::function<bool(const Progress&)>& tick) {
+  bool stopping = false;
+  for (int waits = 0; !job.wait(std::chrono::milliseconds(waits < 5 ? 1 : 20)); ++waits) {
+    if (!stopping && tick && tick(job.progress())) stopping = true, job.cancel(), waits = 0;
+    if (stopping && waits > 8) {  // a Python function that does not end
+      job.abandon();
+      break;
+    }
+  }
+  if (stopping) throw Error(ErrorKind::cancelled, "the computation was stopped");
+  if (tick) tick(job.progress());
 }
 
 void stop_pool() {
   Pool& p = pool();
   std::vector<std::unique_ptr<PoolThread>> threads;
+  std::vector<std::weak_ptr<LocalJob>> jobs;
+  {
+    std::lock_guard lock(p.mutex);
+    jobs.swap(p.jobs);
+  }
+  for (auto& j : jobs)
+    if (auto job = j.lock()) job->cancel();
   {
     std::lock_guard lock(p.mutex);
     p.stopping = true;
-    const auto jobs = p.jobs;  // obeying takes ended ones out
-    for (const auto& [id, job] : jobs) {
-      job->stop();
-      p.obey(p.scheduler.step({Event::Kind::cancel, {id, 0, 0}}));
-    }
     threads.swap(p.threads);
     p.wanted_threads = 0;
     p.work.notify_all();

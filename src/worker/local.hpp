@@ -36,7 +36,14 @@ class Job {
   virtual Progress progress() const = 0;
   /// Per range and task. Only after wait() said true.
   virtual std::vector<std::vector<TaskResult>>& results() = 0;
+  /// What the first task that failed threw; null if none did.
+  virtual std::exception_ptr error() = 0;
 };
+
+constexpr uint32_t kLocalJob = 1;  // the job's id in the explicit inputs of a graph to run
+
+/// Waits until the job ended. `tick` is called about every 20 ms; true cancels, and leaves behind what does not end soon. Throws Error{cancelled} then.
+void wait_for(Job& job, const std::function<bool(const Progress&)>& tick);
 
 /// Starts a graph on at most `threads` threads of the pool; 0 = in this thread, before the call returns, as also when a task of the pool
 /// calls it.

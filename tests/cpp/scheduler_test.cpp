@@ -1,12 +1,18 @@
-// The scheduler as a state machine: random graphs run to the end in every order of completion, nothing runs before its inputs, everything is freed once.
+// The scheduler under deterministic simulation: workers, clients, a network that keeps order per connection, and faults, all from one seed.
+//
+// The oracle: a task's value is a hash of its id and of its inputs' values, so a lost, stale or exchanged input shows as a wrong value.
+#include "schedule/scheduler.hpp"
+
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <cstdlib>
+#include <deque>
+#include <map>
 #include <random>
 #include <set>
 
 #include "base/error.hpp"
-#include "schedule/scheduler.hpp"
+#include "muster/error.hpp"
 
 namespace muster::schedule {
 namespace {
@@ -14,125 +20,539 @@ using graph::Dependency;
 using graph::Graph;
 using graph::Range;
 using Rule = Dependency::Rule;
-using Kind = Event::Kind;
+using Kind = Action::Kind;
 
 std::shared_ptr<Graph> map_and_tree(int64_t partitions) {
   auto g = std::make_shared<Graph>();
-  g->ranges.push_back({.count = partitions});
+  g->ranges.push_back({.count = partitions, .label = "map"});
   int from = 0;
   for (int64_t count = partitions; count > 1 || from == 0;) {
     count = (count + 3) / 4;
-    g->ranges.push_back({.count = count, .inputs = {{from, Rule::block, 4, 0}}});
+    g->ranges.push_back({.count = count, .inputs = {{from, Rule::block, 4, 0}}, .label = "tree"});
     from = static_cast<int>(g->ranges.size()) - 1;
   }
-  g->ranges.push_back({.count = 1, .inputs = {{from, Rule::map, 1, 0}}, .wanted = true});
+  g->ranges.push_back({.count = 1, .inputs = {{from, Rule::map, 1, 0}}, .wanted = true, .label = "last"});
   return g;
 }
 
-// Runs a graph by finishing assigned tasks in random order; checks what must hold at each step.
-void run(std::shared_ptr<const Graph> g, int64_t slots, unsigned seed) {
-  Scheduler s;
-  std::mt19937 random(seed);
-  std::vector<TaskId> running;
-  std::set<TaskId> done, freed;
-  bool ended = false;
-  auto obey = [&](const std::vector<Action>& actions) {
-    for (const auto& a : actions) {
-      if (a.kind == Action::Kind::done) { ended = true; continue; }
-      if (a.kind == Action::Kind::free) {
-        EXPECT_TRUE(done.contains(a.task));
-        EXPECT_TRUE(freed.insert(a.task).second) << "freed twice";
-        continue;
-      }
-      for (const auto& d : g->ranges[static_cast<size_t>(a.task.range)].inputs) {
-        const int64_t count = g->ranges[static_cast<size_t>(d.range)].count;
-        int64_t begin = a.task.index, end = begin + 1;
-        if (d.rule == Rule::all) begin = 0, end = count;
-        if (d.rule == Rule::block) begin = a.task.index * d.k, end = std::min(count, begin + d.k);
-        for (int64_t i = begin; i < end; ++i) {
-          EXPECT_TRUE(done.contains({a.task.job, d.range, i})) << "runs before its input";
-          EXPECT_FALSE(freed.contains({a.task.job, d.range, i})) << "its input is freed";
-        }
-      }
-      running.push_back(a.task);
-    }
-    s.validate();
-    EXPECT_LE(static_cast<int64_t>(running.size()), slots);
-  };
-  obey(s.step({.kind = Kind::slots, .slots = slots}));
-  obey(s.step({Kind::submit, {1, 0, 0}, g, slots}));
-  while (!running.empty()) {
-    const size_t i = random() % running.size();
-    const TaskId task = running[i];
-    running.erase(running.begin() + static_cast<std::ptrdiff_t>(i));
-    done.insert(task);
-    obey(s.step({Kind::finished, task}));
-  }
-  EXPECT_TRUE(ended);
-  EXPECT_EQ(static_cast<int64_t>(done.size()), g->tasks());
-  for (size_t r = 0; r < g->ranges.size(); ++r)
-    for (int64_t t = 0; t < g->ranges[r].count; ++t) EXPECT_EQ(freed.contains({1, static_cast<int>(r), t}), !g->ranges[r].wanted);
-}
-
-TEST(Scheduler, RunsEveryTaskOnceInAnyOrder) {
-  for (unsigned seed = 0; seed < 60; ++seed)
-    for (int64_t partitions : {1, 2, 5, 16, 17, 65}) run(map_and_tree(partitions), 1 + seed % 5, seed);
-}
-
-TEST(Scheduler, BroadcastWaitsForTheWholeRange) {
+std::shared_ptr<Graph> broadcasts(int64_t width) {
   auto g = std::make_shared<Graph>();
-  g->ranges.push_back({.count = 5});
-  g->ranges.push_back({.count = 1, .inputs = {{0, Rule::all, 1, 0}}});
-  g->ranges.push_back({.count = 7, .inputs = {{1, Rule::all, 1, 0}}});
-  g->ranges.push_back({.count = 7, .inputs = {{2, Rule::map, 1, 0}, {1, Rule::all, 1, 0}}, .wanted = true});
-  for (unsigned seed = 0; seed < 40; ++seed) run(g, 3, seed);
+  g->ranges.push_back({.count = width, .label = "a"});
+  g->ranges.push_back({.count = 1, .inputs = {{0, Rule::all, 1, 0}}, .label = "b"});
+  g->ranges.push_back({.count = width, .inputs = {{1, Rule::all, 1, 0}}, .label = "c"});
+  g->ranges.push_back({.count = width, .inputs = {{2, Rule::map, 1, 0}, {1, Rule::all, 1, 0}}, .wanted = true, .label = "d"});
+  return g;
 }
 
-TEST(Scheduler, FailureStopsTheJobOnly) {
+// `count` explicit tasks; each reads up to three made before it, some of them of `others`.
+std::shared_ptr<Graph> explicit_tasks(std::mt19937& random, JobId job, uint32_t first, int64_t count, const std::vector<TaskId>& others, bool wanted) {
+  auto g = std::make_shared<Graph>();
+  Range r{.count = count, .wanted = wanted, .label = "explicit"};
+  r.options.retries = static_cast<int>(random() % 3);
+  r.begins.push_back(0);
+  for (int64_t i = 0; i < count; ++i) {
+    for (unsigned n = random() % 4; n > 0; --n) {
+      if (!others.empty() && random() % 4 == 0) r.needs.push_back(others[random() % others.size()]);
+      else if (i > 0) r.needs.push_back({job, first + static_cast<uint32_t>(random() % static_cast<uint64_t>(i))});
+    }
+    r.begins.push_back(static_cast<uint32_t>(r.needs.size()));
+  }
+  g->ranges.push_back(std::move(r));
+  if (!wanted) g->ranges.push_back({.count = 1, .inputs = {{0, Rule::all, 1, 0}}, .wanted = true, .label = "sum"});
+  return g;
+}
+
+struct Faults {
+  int kill = 0, raise = 0, cancel = 0, lose = 0, secede = 0, pause = 0;  // per thousand steps
+};
+
+class Simulation {
+ public:
+  Simulation(unsigned seed, int workers, Faults faults) : random_(seed), faults_(faults), scheduler_({.prefetch_us = seed % 3 ? 2000 : 0, .allowed_failures = 1000, .seed = seed}) {
+    for (int i = 0; i < workers; ++i) start_worker();
+  }
+
+  void submit(JobId job, std::shared_ptr<const Graph> g, ClientId client = 1) {
+    const uint32_t first = next_index_[job];
+    uint32_t at = first;
+    std::vector<uint32_t> firsts;
+    for (const auto& r : g->ranges) {
+      firsts.push_back(at);
+      for (int64_t i = 0; i < r.count; ++i, ++at) {
+        auto& inputs = inputs_[{job, at}];
+        for (const auto& d : r.inputs) {
+          const int64_t count = g->ranges[static_cast<size_t>(d.range)].count, k = d.rule == Rule::block ? d.k : 1;
+          const int64_t begin = d.rule == Rule::all ? 0 : i * k, end = d.rule == Rule::all ? count : std::min(count, i * k + k);
+          for (int64_t s = begin; s < end; ++s) inputs.push_back({job, firsts[static_cast<size_t>(d.range)] + static_cast<uint32_t>(s)});
+        }
+        if (!r.begins.empty()) inputs.insert(inputs.end(), r.needs.begin() + r.begins[static_cast<size_t>(i)], r.needs.begin() + r.begins[static_cast<size_t>(i) + 1]);
+        if (r.wanted) wanted_.insert({job, at});
+      }
+    }
+    next_index_[job] = at;
+    scheduler_.submit(job, client, std::move(g));
+    obey();
+  }
+
+  // Runs until nothing moves; then every wanted task must have its value, once.
+  void run() {
+    for (int step = 0;; ++step) {
+      ASSERT_LT(step, 400'000) << "does not end";
+      if (step < fault_steps) inject();
+      if (!advance() && step >= fault_steps) break;
+      if (step % 64 == 0 || step < 300) scheduler_.validate();
+    }
+    scheduler_.validate();
+    for (TaskId id : wanted_) {
+      auto got = results_.find(id);
+      ASSERT_TRUE(got != results_.end()) << "no result of task " << id.index << " of job " << id.job << " (" << name_of(scheduler_.find(id)->state) << ")";
+      if (!got->second.first) continue;  // failed or cancelled, as it may be
+      EXPECT_EQ(got->second.second, value(id));
+    }
+    for (TaskId id : std::set<TaskId>(wanted_)) scheduler_.release(1, id);
+    obey();
+    while (advance()) {}
+    scheduler_.validate();
+    EXPECT_EQ(scheduler_.jobs(), 0u) << "jobs are left behind";
+    for (const auto& w : workers_) EXPECT_TRUE(!w.alive || w.store.empty()) << w.store.size() << " objects are left behind";
+  }
+
+  int fault_steps = 0;
+  int64_t ended = 0;
+  std::set<TaskId> wanted_;
+  Scheduler& scheduler() { return scheduler_; }
+  bool failures_allowed = false;
+
+ private:
+  struct Input { TaskId id; uint16_t attempt; std::vector<Slot> holders; };
+  struct Message { Action action; std::vector<Input> holders; };
+  struct Attempt { TaskId id; uint16_t attempt; std::vector<Input> inputs; bool running = false, seceded = false; };
+  struct SimWorker {
+    bool alive = true, paused = false;
+    Slot slot = 0;
+    int64_t threads = 1;
+    std::deque<Message> inbox;
+    std::deque<std::function<void()>> outbox;
+    std::vector<Attempt> attempts;
+    std::map<TaskId, std::pair<uint16_t, uint64_t>> store;
+  };
+
+  uint64_t value(TaskId id) {
+    if (auto known = values_.find(id); known != values_.end()) return known->second;
+    uint64_t h = id.bits() * 0x9E3779B97F4A7C15ull + 1;
+    for (TaskId in : inputs_[id]) h = (h ^ value(in)) * 0xBF58476D1CE4E5B9ull + 7;
+    return values_[id] = h;
+  }
+
+  void start_worker() {
+    SimWorker w;
+    w.threads = 1 + static_cast<int64_t>(random_() % 3);
+    w.slot = scheduler_.join({.threads = w.threads, .address = concat("w", workers_.size())});
+    of_slot_[w.slot] = workers_.size();
+    workers_.push_back(std::move(w));
+    obey();
+  }
+  static std::string concat(const char* a, size_t n) { return a + std::to_string(n); }
+
+  void obey() {
+    for (const auto& a : scheduler_.act()) {
+      switch (a.kind) {
+        case Kind::assign: {
+          Message m{a, {}};
+          const Scheduler::Task* t = scheduler_.find(a.task);
+          ASSERT_TRUE(t && t->state == State::assigned);
+          scheduler_.each_input(a.task, [&](TaskId in) {
+            ASSERT_EQ(scheduler_.find(in)->state, State::done) << "runs before its input";
+            m.holders.push_back({in, scheduler_.find(in)->attempt, scheduler_.holders(in)});
+          });
+          worker(a.who).inbox.push_back(std::move(m));
+          break;
+        }
+        case Kind::cancel:
+        case Kind::retract:
+        case Kind::free: worker(a.who).inbox.push_back({a, {}}); break;
+        case Kind::done: {
+          auto holders = scheduler_.holders(a.task);
+          ASSERT_FALSE(holders.empty());
+          auto& store = worker(holders[0]).store;
+          auto object = store.find(a.task);
+          ASSERT_TRUE(object != store.end()) << "announced and not there";
+          results_[a.task] = {true, object->second.second};
+          break;
+        }
+        case Kind::failed:
+          EXPECT_TRUE(failures_allowed);
+          results_[a.task] = {false, 0};
+          break;
+        case Kind::cancelled: results_[a.task] = {false, 0}, wanted_.erase(a.task); break;
+        case Kind::ended: ++ended; break;
+        default: break;
+      }
+    }
+  }
+  SimWorker& worker(Slot s) { return workers_[of_slot_.at(s)]; }
+
+  // Delivers one message or ends one task, wherever chance falls. False: nothing was left to do.
+  bool advance() {
+    struct Choice { size_t worker; int what; };
+    std::vector<Choice> choices;
+    for (size_t i = 0; i < workers_.size(); ++i) {
+      auto& w = workers_[i];
+      if (!w.alive) continue;
+      if (!w.inbox.empty()) choices.push_back({i, 0});
+      if (!w.outbox.empty()) choices.push_back({i, 1});
+      int64_t running = 0;
+      bool waiting = false;
+      for (const auto& a : w.attempts) running += a.running && !a.seceded, waiting |= !a.running;
+      for (const auto& a : w.attempts)
+        if (a.running) { choices.push_back({i, 2}); break; }
+      if (waiting && running < w.threads) choices.push_back({i, 3});
+    }
+    if (choices.empty()) {
+      for (auto& w : workers_)
+        if (w.alive && w.paused) {
+          w.paused = false;
+          scheduler_.pause(w.slot, false);
+          obey();
+          return true;
+        }
+      return false;
+    }
+    const auto [i, what] = choices[random_() % choices.size()];
+    auto& w = workers_[i];
+    if (what == 0) {
+      Message m = std::move(w.inbox.front());
+      w.inbox.pop_front();
+      receive(w, m);
+    } else if (what == 1) {
+      auto send = std::move(w.outbox.front());
+      w.outbox.pop_front();
+      send();
+      obey();
+    } else if (what == 2) {
+      std::vector<size_t> running;
+      for (size_t n = 0; n < w.attempts.size(); ++n)
+        if (w.attempts[n].running) running.push_back(n);
+      end(w, running[random_() % running.size()]);
+    } else {
+      for (auto& a : w.attempts)
+        if (!a.running) {
+          a.running = true;
+          break;
+        }
+    }
+    return true;
+  }
+
+  void receive(SimWorker& w, const Message& m) {
+    const Slot s = w.slot;
+    const Action a = m.action;
+    if (a.kind == Kind::assign) {
+      w.attempts.push_back({a.task, a.attempt, m.holders});
+    } else if (a.kind == Kind::free) {
+      if (auto found = w.store.find(a.task); found != w.store.end() && found->second.first == a.attempt) w.store.erase(found);
+    } else if (a.kind == Kind::cancel) {
+      for (size_t n = 0; n < w.attempts.size(); ++n)
+        if (w.attempts[n].id == a.task && w.attempts[n].attempt == a.attempt) {
+          w.attempts.erase(w.attempts.begin() + static_cast<std::ptrdiff_t>(n));
+          w.outbox.push_back([this, s, a] { scheduler_.failed(s, a.task, a.attempt, Failure::stopped); });
+          break;
+        }
+    } else if (a.kind == Kind::retract) {
+      uint32_t left = a.count;
+      for (size_t n = w.attempts.size(); n-- > 0 && left;)
+        if (!w.attempts[n].running) {
+          const auto [id, attempt] = std::pair(w.attempts[n].id, w.attempts[n].attempt);
+          w.attempts.erase(w.attempts.begin() + static_cast<std::ptrdiff_t>(n));
+          w.outbox.push_back([this, s, id, attempt] { scheduler_.retracted(s, id, attempt); });
+          --left;
+        }
+      w.outbox.push_back([this, s] { scheduler_.retract_ended(s); });
+    }
+  }
+
+  // A task ends: its inputs are taken from where they were said to be, as far as they are still there.
+  void end(SimWorker& w, size_t n) {
+    Attempt a = std::move(w.attempts[n]);
+    w.attempts.erase(w.attempts.begin() + static_cast<std::ptrdiff_t>(n));
+    const Slot s = w.slot;
+    std::vector<Lost> lost;
+    uint64_t h = a.id.bits() * 0x9E3779B97F4A7C15ull + 1;
+    for (const auto& [in, copy, holders] : a.inputs) {
+      auto mine = w.store.find(in);
+      if (mine == w.store.end())
+        for (Slot holder : holders) {
+          auto& other = worker(holder);
+          auto found = other.alive && chance(faults_.lose) == false ? other.store.find(in) : other.store.end();
+          if (found == other.store.end()) {
+            lost.push_back({in, copy, holder});
+            continue;
+          }
+          mine = w.store.emplace(in, found->second).first;
+          w.outbox.push_back([this, s, in, attempt = found->second.first] { scheduler_.added(s, in, attempt); });
+          break;
+        }
+      if (mine == w.store.end() && holders.empty()) lost.push_back({in, copy, kNone});
+    }
+    bool whole = true;
+    for (const auto& [in, copy, holders] : a.inputs) {
+      whole &= w.store.contains(in);
+      if (whole) h = (h ^ w.store[in].second) * 0xBF58476D1CE4E5B9ull + 7;
+    }
+    if (!whole) {
+      w.outbox.push_back([this, s, a, lost] { scheduler_.failed(s, a.id, a.attempt, Failure::inputs, lost); });
+    } else if (chance(faults_.raise)) {
+      w.outbox.push_back([this, s, a] { scheduler_.failed(s, a.id, a.attempt, random_() % 2 ? Failure::raised : Failure::died); });
+    } else {
+      w.store[a.id] = {a.attempt, h};
+      const auto bytes = static_cast<int64_t>(random_() % 1'000'000);
+      w.outbox.push_back([this, s, a, bytes] { scheduler_.finished(s, a.id, a.attempt, bytes, static_cast<int64_t>(random_() % 1000)); });
+    }
+  }
+
+  bool chance(int per_mille) { return per_mille && static_cast<int>(random_() % 1000) < per_mille; }
+
+  void inject() {
+    if (chance(faults_.kill)) {
+      std::vector<size_t> alive;
+      for (size_t i = 0; i < workers_.size(); ++i)
+        if (workers_[i].alive) alive.push_back(i);
+      auto& w = workers_[alive[random_() % alive.size()]];
+      w.alive = false;  // what it had said and nobody heard is lost with it
+      scheduler_.worker_gone(w.slot);
+      obey();
+      start_worker();
+    }
+    if (chance(faults_.pause)) {
+      auto& w = workers_[random_() % workers_.size()];
+      if (w.alive) {
+        w.paused = !w.paused;
+        scheduler_.pause(w.slot, w.paused);
+        obey();
+      }
+    }
+    if (chance(faults_.secede))
+      for (auto& w : workers_)
+        for (auto& a : w.attempts)
+          if (w.alive && a.running && !a.seceded) {
+            a.seceded = true;
+            w.outbox.push_back([this, s = w.slot, id = a.id, attempt = a.attempt] { scheduler_.seceded(s, id, attempt); });
+            return;
+          }
+    if (chance(faults_.cancel) && !wanted_.empty()) {
+      auto it = wanted_.begin();
+      std::advance(it, static_cast<std::ptrdiff_t>(random_() % wanted_.size()));
+      scheduler_.cancel(*it);
+      obey();
+    }
+  }
+
+  std::mt19937 random_;
+  Faults faults_;
+  Scheduler scheduler_;
+  std::deque<SimWorker> workers_;
+  std::map<Slot, size_t> of_slot_;
+  std::map<JobId, uint32_t> next_index_;
+  std::map<TaskId, std::vector<TaskId>> inputs_;
+  std::map<TaskId, uint64_t> values_;
+  std::map<TaskId, std::pair<bool, uint64_t>> results_;
+};
+
+// MUSTER_SEED=n runs one seed again.
+template <class F>
+void seeds(unsigned count, F f) {
+  if (const char* one = std::getenv("MUSTER_SEED")) return f(static_cast<unsigned>(std::atoi(one)));
+  for (unsigned seed = 0; seed < count && !::testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE("MUSTER_SEED=" + std::to_string(seed));
+    f(seed);
+  }
+}
+
+void random_jobs(Simulation& s, unsigned seed) {
+  std::mt19937 random(seed + 17);
+  std::vector<TaskId> known;
+  for (JobId job = 1; job <= 1 + random() % 3; ++job) {
+    switch (random() % 4) {
+      case 0: s.submit(job, map_and_tree(1 + static_cast<int64_t>(random() % 40))); break;
+      case 1: s.submit(job, broadcasts(1 + static_cast<int64_t>(random() % 8))); break;
+      default: {
+        const auto count = 1 + static_cast<int64_t>(random() % 40);
+        const bool wanted = random() % 2;
+        s.submit(job, explicit_tasks(random, job, 0, count, known, wanted));
+        if (wanted)
+          for (uint32_t i = 0; i < count; ++i) known.push_back({job, i});
+      }
+    }
+  }
+}
+
+TEST(Scheduler, RunsWithoutFaults) {
+  seeds(600, [](unsigned seed) {
+    Simulation s(seed, 1 + static_cast<int>(seed % 5), {});
+    random_jobs(s, seed);
+    s.run();
+  });
+}
+
+TEST(Scheduler, WorkersThatDieLoseNothing) {
+  seeds(1500, [](unsigned seed) {
+    Simulation s(seed, 2 + static_cast<int>(seed % 4), {.kill = 15, .lose = 20, .pause = 5});
+    s.fault_steps = 600;
+    random_jobs(s, seed);
+    s.run();
+  });
+}
+
+TEST(Scheduler, EverythingAtOnce) {
+  seeds(1500, [](unsigned seed) {
+    Simulation s(seed, 1 + static_cast<int>(seed % 4), {.kill = 10, .raise = 60, .cancel = 10, .lose = 20, .secede = 30, .pause = 5});
+    s.fault_steps = 500;
+    s.failures_allowed = true;
+    random_jobs(s, seed);
+    s.run();
+  });
+}
+
+TEST(Scheduler, FailureReachesAllThatDependsOnIt) {
   Scheduler s;
-  s.step({.kind = Kind::slots, .slots = 1});
-  s.step({Kind::submit, {1, 0, 0}, map_and_tree(5), 1});
-  s.step({Kind::submit, {2, 0, 0}, map_and_tree(2), 1});
-  auto actions = s.step({Kind::failed, {1, 0, 0}});
-  ASSERT_EQ(actions.size(), 2u);
-  EXPECT_EQ(actions[0].kind, Action::Kind::done);
-  EXPECT_EQ(actions[0].task.job, 1u);
-  EXPECT_EQ(actions[1].kind, Action::Kind::assign);
-  EXPECT_EQ(actions[1].task.job, 2u);
-  EXPECT_TRUE(s.step({Kind::cancel, {1, 0, 0}}).empty());
+  s.join({.threads = 2});
+  s.submit(1, 1, map_and_tree(5));
+  s.act();
+  s.failed(0, {1, 0}, 0, Failure::raised);
+  std::vector<Action> failed;
+  for (const auto& a : s.act())
+    if (a.kind == Kind::failed) failed.push_back(a);
+  ASSERT_EQ(failed.size(), 1u);
+  EXPECT_EQ(failed[0].cause, (TaskId{1, 0}));
   s.validate();
 }
 
-TEST(Scheduler, AnAbandonedJobGivesItsSlotsBack) {
-  Scheduler s;
-  s.step({.kind = Kind::slots, .slots = 2});
-  s.step({Kind::submit, {1, 0, 0}, map_and_tree(5), 2});
-  EXPECT_EQ(s.running(), 2);
-  auto actions = s.step({Kind::abandon, {1, 0, 0}});
-  ASSERT_EQ(actions.size(), 1u);
-  EXPECT_EQ(actions[0].kind, Action::Kind::done);
-  EXPECT_EQ(s.running(), 0);
-  EXPECT_TRUE(s.step({Kind::finished, {1, 0, 0}}).empty());  // late news of it is ignored
-  EXPECT_EQ(s.running(), 0);
+TEST(Scheduler, ASuspectRunsAloneUntilItIsTheCause) {
+  Scheduler s({.prefetch_us = 2000, .allowed_failures = 2});
+  auto g = std::make_shared<Graph>();
+  g->ranges.push_back({.count = 3, .wanted = true, .label = "f"});
+  s.join({.threads = 1});
+  s.submit(1, 1, g);
+  int failed = 0;
+  for (int deaths = 0; deaths < 12 && failed == 0; ++deaths) {
+    std::vector<Action> actions = s.act();
+    bool poison = false;
+    std::vector<TaskId> assigned;
+    for (const auto& a : actions) {
+      if (a.kind == Kind::assign) assigned.push_back(a.task), poison |= a.task.index == 0;
+      failed += a.kind == Kind::failed;
+    }
+    if (poison) {
+      s.worker_gone(0), s.join({.threads = 1});
+    } else {
+      for (TaskId id : assigned) s.finished(0, id, s.find(id)->attempt, 1, 1);
+    }
+  }
+  for (const auto& a : s.act()) failed += a.kind == Kind::failed;
+  EXPECT_EQ(failed, 1);
+  EXPECT_EQ(s.find({1, 0})->state, State::failed);
+  EXPECT_NE(s.find({1, 1})->state, State::failed);
   s.validate();
+}
+
+TEST(Scheduler, ResourcesAndRestrictions) {
+  Scheduler s({.prefetch_us = 2000});
+  s.join({.threads = 4, .address = "a"});
+  s.join({.threads = 4, .address = "b", .resources = {{"GPU", 2}}});
+  auto g = std::make_shared<Graph>();
+  g->ranges.push_back({.count = 5, .wanted = true, .label = "gpu", .options = {.resources = {{"GPU", 1}}}});
+  g->ranges.push_back({.count = 2, .wanted = true, .label = "here", .options = {.workers = {"a"}}});
+  g->ranges.push_back({.count = 1, .wanted = true, .label = "nowhere", .options = {.workers = {"c"}}});
+  s.submit(1, 1, g);
+  int gpu = 0;
+  for (const auto& a : s.act()) {
+    if (a.kind != Kind::assign) continue;
+    EXPECT_EQ(a.who, a.task.index < 5 ? 1u : 0u);
+    EXPECT_LT(a.task.index, 7u);
+    gpu += a.task.index < 5;
+  }
+  EXPECT_EQ(gpu, 2);
+  s.finished(1, {1, 0}, 0, 1, 1);
+  for (const auto& a : s.act()) gpu += a.kind == Kind::assign;
+  EXPECT_EQ(gpu, 3);
+  EXPECT_NE(s.unrunnable({1, 7}), "");
+  s.join({.threads = 1, .address = "c"});
+  int more = 0;
+  for (const auto& a : s.act()) more += a.kind == Kind::assign;
+  EXPECT_EQ(more, 1);
+  s.validate();
+}
+
+TEST(Scheduler, HigherPriorityGoesFirst) {
+  Scheduler s;
+  auto g = std::make_shared<Graph>();
+  g->ranges.push_back({.count = 3, .wanted = true, .label = "low"});
+  g->ranges.push_back({.count = 1, .wanted = true, .label = "high", .options = {.priority = 5}});
+  s.submit(1, 1, g);
+  s.join({.threads = 1});
+  ASSERT_EQ(s.act().front().task.index, 3u);
 }
 
 TEST(Scheduler, DepthFirst) {
   Scheduler s;
-  s.step({.kind = Kind::slots, .slots = 1});
-  s.step({Kind::submit, {1, 0, 0}, map_and_tree(64), 1});
-  for (int64_t i = 0; i < 3; ++i) s.step({Kind::finished, {1, 0, i}});
-  auto actions = s.step({Kind::finished, {1, 0, 3}});  // the first four are there: their merge goes before the fifth
+  s.join({.threads = 1});
+  s.submit(1, 1, map_and_tree(64));
+  s.act();
+  for (uint32_t i = 0; i < 3; ++i) s.finished(0, {1, i}, 0, 1, 1), s.act();
+  s.finished(0, {1, 3}, 0, 1, 1);  // the first four are there: their merge goes before the fifth
   bool merge = false;
-  for (const auto& a : actions) merge |= a.kind == Action::Kind::assign && a.task.range == 1;
+  for (const auto& a : s.act()) merge |= a.kind == Kind::assign && a.task.index >= 64;
   EXPECT_TRUE(merge);
+}
+
+TEST(Scheduler, AnAbandonedJobGivesItsPlacesBack) {
+  Scheduler s;
+  s.join({.threads = 2});
+  s.submit(1, 1, map_and_tree(5));
+  s.act();
+  EXPECT_EQ(s.workers()[0].running, 2);
+  s.abandon(1);
+  bool gone = false;
+  for (const auto& a : s.act()) gone |= a.kind == Kind::gone;
+  EXPECT_TRUE(gone);
+  EXPECT_EQ(s.workers()[0].running, 0);
+  s.finished(0, {1, 0}, 0, 1, 1);  // late news of it are ignored
+  s.validate();
+}
+
+TEST(Scheduler, RetryStartsAtTheCause) {
+  Scheduler s;
+  s.join({.threads = 1});
+  auto g = std::make_shared<Graph>();
+  Range r{.count = 3, .wanted = true, .label = "chain"};
+  r.begins = {0, 0, 1, 2};
+  r.needs = {{1, 0}, {1, 1}};
+  g->ranges.push_back(r);
+  s.submit(1, 1, g);
+  s.act();
+  s.failed(0, {1, 0}, 0, Failure::raised);
+  s.act();
+  EXPECT_EQ(s.find({1, 2})->state, State::failed);
+  s.retry({1, 2});
+  s.validate();
+  for (int i = 0; i < 3; ++i)
+    for (const auto& a : std::vector<Action>(s.act()))
+      if (a.kind == Kind::assign) s.finished(0, a.task, a.attempt, 1, 1);
+  EXPECT_EQ(s.find({1, 2})->state, State::done);
+  s.validate();
 }
 
 TEST(Scheduler, RefusesAGraphThatIsNotOrdered) {
   Scheduler s;
   auto g = std::make_shared<Graph>();
   g->ranges.push_back({.count = 1, .inputs = {{0, Rule::map, 1, 0}}});
-  EXPECT_THROW(s.step({Kind::submit, {1, 0, 0}, g, 1}), Error);
+  EXPECT_THROW(s.submit(1, 1, g), Error);
+  auto h = std::make_shared<Graph>();
+  Range r{.count = 1};
+  r.begins = {0, 1}, r.needs = {{1, 0}};
+  h->ranges.push_back(r);
+  EXPECT_THROW(s.submit(1, 1, h), Error);
+  EXPECT_EQ(s.jobs(), 0u);
 }
 }  // namespace
 }  // namespace muster::schedule

@@ -37,7 +37,12 @@ DATAFRAME_NAMES = frozenset(
 _REAL = {
     "dask": "muster",
     "dask.dataframe": "muster.dataframe",
+    "dask.callbacks": "muster.callbacks",
     "dask.config": "muster.config",
+    "dask.delayed": "muster.delayed",
+    "dask.local": "muster.local",
+    "dask.multiprocessing": "muster.multiprocessing",
+    "dask.threaded": "muster.threaded",
     "dask.diagnostics": "muster.diagnostics",
 }
 _ROOTS = ("dask", "distributed", "dask_ml", "dask_sql")

@@ -23,6 +23,10 @@ def _raise_own(self, name):
         own.fget(self)
 
 
+def _computed(collection):
+    return collection.compute()
+
+
 class Collection:
     """What all lazy collections have: an expression that can be computed, kept, drawn and explained."""
 
@@ -31,6 +35,11 @@ class Collection:
 
     def _finish(self, result):
         return result
+
+    def __muster_node__(self):
+        from muster.delayed import Delayed
+
+        return Delayed(f"compute-{self._name}", _computed, (self,))
 
     @property
     def expr(self):

@@ -1,0 +1,87 @@
+"""Functions called when tasks of this process start and end."""
+
+from muster import _run
+
+
+class Callback:
+    """Functions that are called while tasks run in this process, inside a `with` block or from `register()` on.
+
+    Parameters
+    ----------
+    start : callable, optional
+        start(dsk): before a graph runs.
+    start_state : callable, optional
+        start_state(dsk, state): then.
+    pretask : callable, optional
+        pretask(key, dsk, state): before each task.
+    posttask : callable, optional
+        posttask(key, result, dsk, state, worker_id): after each task.
+    finish : callable, optional
+        finish(dsk, state, errored): after the graph.
+
+    Examples
+    --------
+    >>> import muster
+    >>> from muster.callbacks import Callback
+    >>> with Callback(posttask=lambda key, result, dsk, state, id: print(result)):
+    ...     x = muster.delayed(abs)(-1).compute()
+    1
+    """
+
+    def __init__(self, start=None, start_state=None, pretask=None, posttask=None, finish=None):
+        for name, function in (("_start", start), ("_start_state", start_state), ("_pretask", pretask), ("_posttask", posttask), ("_finish", finish)):
+            if function is not None:
+                setattr(self, name, function)
+
+    def register(self):
+        """Call from now on, in this thread."""
+        _run.active_callbacks().append(self)
+
+    def unregister(self):
+        """Stop calling."""
+        _run.active_callbacks().remove(self)
+
+    def __enter__(self):
+        self.register()
+        return self
+
+    def __exit__(self, *exc):
+        self.unregister()
+
+    def _begin(self):
+        for name in ("_start", "_start_state"):
+            function = getattr(self, name, None)
+            if function is not None:
+                function(*(({},) if name == "_start" else ({}, {})))
+
+    def _tick(self, done, tasks, size):
+        """Nothing: tasks are told one by one."""
+
+    def _end(self):
+        function = getattr(self, "_finish", None)
+        if function is not None:
+            function({}, {}, False)
+
+
+def hooks(nodes):
+    """Return (before, after), what to call around each task of a graph of nodes, None where nobody listens."""
+    active = [c for c in _run.active_callbacks() if hasattr(c, "_pretask") or hasattr(c, "_posttask")]
+    if not active:
+        return None, None
+    import threading
+
+    from muster._core import collect_nodes
+
+    keys = [getattr(n, "key", None) for n in collect_nodes(nodes)[0]]
+
+    def before(index):
+        for c in active:
+            if hasattr(c, "_pretask"):
+                c._pretask(keys[index], {}, {})
+
+    def after(index, result):
+        for c in active:
+            if hasattr(c, "_posttask"):
+                c._posttask(keys[index], result, {}, {}, threading.get_ident())
+
+    return before, after

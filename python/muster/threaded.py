@@ -1,0 +1,28 @@
+"""Raw graphs on the threads of this process."""
+
+from muster import _graphs
+
+
+def get(dsk, keys, num_workers=None, pool=None, **kwargs):
+    """Compute keys of a graph on threads.
+
+    Parameters
+    ----------
+    dsk : dict
+        Keys to calls ``(function, argument, ...)``, other keys or values.
+    keys : key, list, or nested lists of keys
+    num_workers : int, optional
+        Threads; default: the CPUs this process may use.
+
+    Returns
+    -------
+    The key's value; for a list a tuple of values, nested alike.
+
+    Examples
+    --------
+    >>> from operator import add
+    >>> from muster.threaded import get
+    >>> get({"x": 1, "y": (add, "x", 10)}, ["x", "y"])
+    (1, 11)
+    """
+    return _graphs.get(dsk, keys, "threads", num_workers=num_workers)

@@ -1,0 +1,63 @@
+#include "worker/functions.hpp"
+
+#include "base/error.hpp"
+
+namespace muster::worker {
+using namespace base;
+using kernels::Output;
+namespace {
+
+/// A fused program over one partition.
+class PipelineFunction : public Function {
+ public:
+  explicit PipelineFunction(const Value& args) : pipeline_(data::Program::decode(args)) {}
+  std::vector<Output> run(data::Task& task, const Inputs& inputs) const override {
+    std::vector<std::shared_ptr<const data::Batches>> batches;
+    for (const auto& i : inputs) batches.push_back(i.at(0).batches);
+    return pipeline_.run(task, batches);
+  }
+
+ private:
+  kernels::Pipeline pipeline_;
+};
+
+/// Merges the states of a fold, in partition order, into the first: each is read by this task only.
+class CombineFunction : public Function {
+ public:
+  explicit CombineFunction(const Value& args) : last_(args["last"].boolean()) {}
+  std::vector<Output> run(data::Task& task, const Inputs& inputs) const override {
+    auto& states = inputs.at(0);
+    auto first = states.at(0).fold;
+    for (size_t i = 1; i < states.size(); ++i) {
+      if (task.stopped()) throw Error(ErrorKind::cancelled, "stopped");
+      first->merge(task, *states[i].fold);
+    }
+    Output out;
+    if (last_) {
+      auto rows = first->finish(task);
+      for (const auto& b : rows) out.bytes += data::size_of(b);
+      out.batches = std::make_shared<const data::Batches>(std::move(rows));
+    } else {
+      out.bytes = first->bytes(), out.fold = first;
+    }
+    return {out};
+  }
+
+ private:
+  bool last_;
+};
+
+/// Does nothing: what the runtime itself costs.
+class NoFunction : public Function {
+  std::vector<Output> run(data::Task&, const Inputs&) const override { return {Output{}}; }
+};
+}  // namespace
+
+std::unique_ptr<Function> bind(const graph::Range& range) {
+  if (range.function == "pipeline") return std::make_unique<PipelineFunction>(range.args);
+  if (range.function == "combine") return std::make_unique<CombineFunction>(range.args);
+  if (range.function == "nothing") return std::make_unique<NoFunction>();
+  throw internal("unknown function ", range.function);
+}
+
+}  // namespace muster::worker

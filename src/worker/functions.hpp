@@ -1,0 +1,23 @@
+// What the tasks of a range call. A kind of task is a name in functions.cpp.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "graph/graph.hpp"
+#include "kernels/pipeline.hpp"
+
+namespace muster::worker {
+
+using Inputs = std::vector<std::vector<kernels::Output>>;  // per dependency, the outputs of the tasks it names
+
+/// Bound once per range, shared by the threads that run its tasks.
+class Function {
+ public:
+  virtual ~Function() = default;
+  virtual std::vector<kernels::Output> run(data::Task& task, const Inputs& inputs) const = 0;
+};
+
+/// Throws Error{internal} on a function nobody knows.
+std::unique_ptr<Function> bind(const graph::Range& range);
+
+}  // namespace muster::worker

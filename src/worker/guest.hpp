@@ -1,0 +1,25 @@
+// Tasks of a guest language that run in this process: functions, arguments and results stay on its side (Python: objects, under the GIL).
+#pragma once
+#include <cstdint>
+
+namespace muster::worker {
+
+class GuestTasks {
+ public:
+  virtual ~GuestTasks() = default;
+  /// Runs task `index`, whose inputs ran before. Called inside the guest. Throws what the function raised.
+  virtual void run(int64_t index) = 0;
+  /// Nobody needs the task's result any more. Called from any thread, inside the guest or not.
+  virtual void free(int64_t index) = 0;
+};
+
+/// What a thread does before and after it runs guest tasks (Python: takes the GIL, gives it back). A thread stays inside for a run of tasks.
+struct GuestDoor {
+  void (*enter)() = nullptr;
+  void (*leave)() = nullptr;
+  void (*thread_ends)() = nullptr;
+};
+void set_guest_door(GuestDoor door);
+const GuestDoor& guest_door();
+
+}  // namespace muster::worker
