@@ -93,3 +93,20 @@ def python(tmp_path):
         return done
 
     return run
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    from muster.distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def client(cluster):
+    from muster.distributed import Client
+
+    cluster.wait_for_workers(2)
+    with Client(cluster) as client:
+        yield client

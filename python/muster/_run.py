@@ -103,9 +103,13 @@ def schedule(scheduler=None, num_workers=None):
         if name in _SYNCHRONOUS:
             return _Local(0)
         if name in _PROCESSES:
-            raise NotImplementedError(f"scheduler={scheduler!r} is not there yet; use 'threads' or 'synchronous'")
+            from muster import _active
+
+            return _active.processes(_positive(num_workers))
         if name in _CLUSTER:
-            raise NotImplementedError(f"scheduler={scheduler!r} is not there yet; use 'threads' or 'synchronous'")
+            from muster.distributed import default_client
+
+            return default_client()
         raise ValueError(f"scheduler={scheduler!r} is not known; use 'threads' (default), 'processes', 'synchronous', 'distributed', a Client, an Executor or a get function")
     if hasattr(scheduler, "run_nodes"):
         return scheduler

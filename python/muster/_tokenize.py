@@ -3,9 +3,11 @@
 import hashlib
 import itertools
 import pickle
+import threading
 import types
 
 _unique = itertools.count()
+_local = threading.local()
 
 
 def _normal(value):
@@ -40,6 +42,22 @@ def function_token(function):
     """Return the token of a function: its module, name, code, defaults, closure and the globals it names; a fresh one where these are no plain data."""
     if not isinstance(function, types.FunctionType):
         return _normal(function) if not callable(function) or isinstance(function, type) else f"callable-{next(_unique)}"
+    if function in (open_functions := _open_functions()):
+        return "recursive"
+    open_functions.append(function)
+    try:
+        return _token_of_parts(function)
+    finally:
+        open_functions.pop()
+
+
+def _open_functions():
+    if not hasattr(_local, "functions"):
+        _local.functions = []
+    return _local.functions
+
+
+def _token_of_parts(function):
     named = {name: function.__globals__[name] for name in _names(function.__code__) if name in function.__globals__}
     parts = [function.__module__, function.__qualname__, _code(function.__code__), _normal(function.__defaults__), _normal(function.__kwdefaults__)]
     try:

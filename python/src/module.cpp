@@ -8,6 +8,7 @@
 
 #include "api/session.hpp"
 #include "base/error.hpp"
+#include "cluster.hpp"
 #include "columns.hpp"
 #include "errors.hpp"
 #include "expr/op.hpp"
@@ -152,6 +153,7 @@ NB_MODULE(_core, m) {
   api::start();
   kernels::set_python_apply(apply);
   register_tasks(m);
+  register_cluster(m);
 
   nb::class_<base::Moment>(m, "Moment").def(nb::init<int64_t>(), nb::arg("ns")).def_ro("ns", &base::Moment::ns);
   nb::class_<base::Opaque>(m, "Object").def_ro("token", &base::Opaque::token).def_prop_ro("value", [](const base::Opaque& o) { return object_of(o); });
@@ -207,6 +209,7 @@ NB_MODULE(_core, m) {
   m.def("set_filesystem", &set_filesystem_hooks);
   m.def("set_memory_limit", &api::set_memory_limit);
   m.def("cpu_count", &api::cpu_count);
+  m.def("memory_limit", &api::memory_limit);
   m.def("stop", [] { end_interpreter(api::stop); });  // running tasks end before the interpreter does: they may need the GIL
   m.def("hash", [](nb::bytes bytes) { return base::hash_bytes({bytes.c_str(), bytes.size()}).hex(); });
 }

@@ -83,6 +83,11 @@ nb::object from_value(const Value& v) {
     for (const auto& x : v.list()) items.append(from_value(x));
     return nb::tuple(items);
   }
+  if (v.is_dict()) {
+    nb::dict out;
+    for (const auto& [key, value] : v.dict()) out[from_value(key)] = from_value(value);
+    return out;
+  }
   throw internal("no Python object for ", v.repr());
 }
 

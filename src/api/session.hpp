@@ -52,6 +52,8 @@ MUSTER_API std::string plan_digest(const Expr& expression);
 MUSTER_API std::string to_dot(const std::vector<Expr>& expressions, bool optimized);
 MUSTER_API void set_memory_limit(int64_t bytes);
 MUSTER_API int64_t cpu_count();
+/// 80 % of the memory this process may use.
+MUSTER_API int64_t memory_limit();
 MUSTER_API void stop();
 
 }  // namespace muster::api

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/value.hpp"
+#include "base/wire.hpp"
 #include "data/column.hpp"
 
 namespace muster::data {
@@ -60,6 +61,9 @@ class Fold {
   virtual void merge(Task&, Fold& later) = 0;
   virtual Batches finish(Task&) = 0;
   virtual int64_t bytes() const = 0;
+  /// The state, for another process; decode() is called on a new fold of the same arguments.
+  virtual void encode(base::Encoder& out) const = 0;
+  virtual void decode(base::Decoder& in) = 0;
   virtual bool full() const { return false; }  // more rows change nothing
 };
 

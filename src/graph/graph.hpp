@@ -54,6 +54,7 @@ struct Range {
   // Of "python" and "native": functions of the range, which one task i calls (empty: the first), and its arguments as bytes nobody here opens.
   std::vector<Blob> functions = {};
   std::vector<uint32_t> function_of = {};
+  std::vector<std::string> labels = {};     // of the functions; empty: `label` for all
   std::vector<Blob> arguments = {};
 };
 

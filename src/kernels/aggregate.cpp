@@ -6,6 +6,8 @@
 #include "base/error.hpp"
 #include "data/dispatch.hpp"
 #include "kernels/key_table.hpp"
+#include "kernels/wire.hpp"
+#include "muster/error.hpp"
 
 namespace muster::kernels {
 using namespace base;
@@ -39,6 +41,19 @@ void each_row(const uint32_t* groups, const Column& c, int64_t rows, F f, G g) {
   }
 }
 
+// States as they lie in memory: both ends are the same build.
+template <class S>
+void encode_states(Encoder& out, const std::vector<S>& states, size_t groups) {
+  static_assert(std::is_trivially_copyable_v<S>);
+  out << std::string_view(reinterpret_cast<const char*>(states.data() + 1), groups * sizeof(S));
+}
+template <class S>
+void decode_states(base::Decoder& in, std::vector<S>& states, size_t groups) {
+  const auto bytes = in.get<std::string_view>();
+  if (bytes.size() != groups * sizeof(S) || states.size() <= groups) throw Error(ErrorKind::io, "the states of an aggregate do not fit");
+  std::memcpy(static_cast<void*>(states.data() + 1), bytes.data(), bytes.size());
+}
+
 // A state S per group: S::add(T), S::skip(), S::merge(S&); `finish` is the derived class's.
 template <class S>
 class States : public Aggregate {
@@ -51,6 +66,8 @@ class States : public Aggregate {
     for (size_t g = 1; g < other.size() && g < to.size(); ++g) states_[to[g]].merge(other[g]);
   }
   int64_t bytes() const override { return static_cast<int64_t>(states_.capacity() * sizeof(S)); }
+  void encode(Encoder& out, size_t groups) const override { encode_states(out, states_, groups); }
+  void decode(base::Decoder& in, size_t groups) override { decode_states(in, states_, groups); }
 
  protected:
   std::vector<S> states_ = std::vector<S>(2);
@@ -225,6 +242,25 @@ class PickOne : public Aggregate {
     return own_text(std::move(out).finish());
   }
   int64_t bytes() const override { return static_cast<int64_t>(states_.capacity() * sizeof(Extreme<T>)); }
+  void encode(Encoder& out, size_t groups) const override {
+    if constexpr (std::is_same_v<T, Text>) {
+      for (size_t g = 1; g <= groups; ++g) out << states_[g].count << states_[g].missing << std::string_view(states_[g].value.data ? states_[g].value.view() : std::string_view());
+    } else {
+      encode_states(out, states_, groups);
+    }
+  }
+  void decode(base::Decoder& in, size_t groups) override {
+    if constexpr (std::is_same_v<T, Text>) {
+      for (size_t g = 1; g <= groups; ++g) {
+        auto& s = states_.at(g);
+        s.count = in.get<int64_t>(), s.missing = in.get<int64_t>();
+        const auto& copy = texts_.emplace_back(in.get<std::string_view>());
+        if (s.count) s.value = {copy.data(), static_cast<int64_t>(copy.size())};
+      }
+    } else {
+      decode_states(in, states_, groups);
+    }
+  }
 
  private:
   void offer(Extreme<T>& s, T v) {
@@ -371,6 +407,22 @@ class Distinct : public Aggregate {
     Writable out(Storage::int64, static_cast<int64_t>(groups.size()));
     for (size_t i = 0; i < groups.size(); ++i) out.as<int64_t>()[i] = counts_[groups[i]];
     return std::move(out).finish();
+  }
+  void encode(Encoder& out, size_t) const override {
+    std::vector<uint32_t> all(values_.size()), flat;
+    for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<uint32_t>(i + 1);
+    kernels::encode(out, Batches{{static_cast<int64_t>(all.size()), {values_.values(all)}}});
+    for (auto [group, number] : seen_) flat.push_back(group), flat.push_back(number);
+    out << flat;
+  }
+  void decode(base::Decoder& in, size_t groups) override {
+    const Batches values = decode_batches(in);
+    const auto flat = in.list<uint32_t>();
+    if (values.size() != 1 || values[0].columns.size() != 1) throw Error(ErrorKind::io, "the values of a count of distinct ones do not fit");
+    std::vector<uint32_t> mine(static_cast<size_t>(values[0].rows) + 1);
+    values_.encode(values[0].columns[0], values[0].rows, mine.data() + 1);
+    for (size_t i = 0; i + 1 < flat.size(); i += 2)
+      if (flat[i] <= groups && flat[i + 1] < mine.size()) see(flat[i], mine[flat[i + 1]]);
   }
   int64_t bytes() const override { return values_.bytes() + pairs_.bytes() + static_cast<int64_t>(seen_.capacity() * 8 + counts_.capacity() * 8); }
 

@@ -19,6 +19,9 @@ class Aggregate {
   /// The results of these groups.
   virtual data::Column finish(const std::vector<uint32_t>& groups) = 0;
   virtual int64_t bytes() const = 0;
+  /// The states of groups 1 .. groups; decode() is called on a new aggregate after grow().
+  virtual void encode(base::Encoder& out, size_t groups) const = 0;
+  virtual void decode(base::Decoder& in, size_t groups) = 0;
 };
 
 /// `function`: sum mean var std min max count size nunique any all first last prod. `type`: of the input; options: ddof, skipna, min_count.

@@ -6,6 +6,8 @@
 #include "data/dispatch.hpp"
 #include "kernels/aggregate.hpp"
 #include "kernels/key_table.hpp"
+#include "kernels/wire.hpp"
+#include "muster/error.hpp"
 
 namespace muster::kernels {
 using namespace base;
@@ -65,6 +67,24 @@ class GroupBy : public Fold {
     return {std::move(out)};
   }
 
+  void encode(Encoder& out) const override {
+    auto groups = numbers(keys_ ? keys_->size() : 1);
+    out << static_cast<uint32_t>(groups.size());
+    if (keys_) kernels::encode(out, Batches{{static_cast<int64_t>(groups.size()), keys_->values(groups)}});
+    for (const auto& a : aggregates_) a->encode(out, groups.size());
+  }
+  void decode(base::Decoder& in) override {
+    const auto groups = in.get<uint32_t>();
+    if (keys_) {
+      const Batches keys = decode_batches(in);
+      if (keys.size() != 1 || keys[0].rows != groups || keys[0].columns.size() != key_count_) throw Error(ErrorKind::io, "the keys of a group-by do not fit");
+      keys_->encode(keys[0].columns, keys[0].rows, groups_);  // new keys get the same numbers again
+    }
+    for (auto& a : aggregates_) {
+      a->grow(groups);
+      a->decode(in, groups);
+    }
+  }
   int64_t bytes() const override {
     int64_t total = keys_ ? keys_->bytes() : 0;
     for (const auto& a : aggregates_) total += a->bytes();

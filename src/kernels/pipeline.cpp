@@ -34,6 +34,7 @@ Pipeline::Pipeline(Program program) : program_(std::move(program)) {
     if (!k.map) throw internal("kernel ", s.kernel, " is not a map");
     maps_.push_back(k.map(s.args));
   }
+  for (const auto& s : program_.sinks) recipes_.push_back(std::make_shared<const Sink>(s));
 }
 
 std::vector<Output> Pipeline::run(Task& task, const std::vector<std::shared_ptr<const Batches>>& inputs) const {
@@ -108,7 +109,7 @@ std::vector<Output> Pipeline::run(Task& task, const std::vector<std::shared_ptr<
   std::vector<Output> outputs;
   for (size_t s = 0; s < program_.sinks.size(); ++s) {
     Output o;
-    if (folds[s]) o.bytes = folds[s]->bytes(), o.fold = std::move(folds[s]);
+    if (folds[s]) o.bytes = folds[s]->bytes(), o.fold = std::move(folds[s]), o.recipe = recipes_[s];
     else {
       for (const auto& b : collected[s]) o.bytes += size_of(b);
       o.batches = std::make_shared<const Batches>(std::move(collected[s]));

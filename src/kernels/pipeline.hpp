@@ -12,6 +12,7 @@ namespace muster::kernels {
 struct Output {
   std::shared_ptr<const data::Batches> batches;
   std::shared_ptr<data::Fold> fold;
+  std::shared_ptr<const data::Sink> recipe;  // of a fold: the kernel and its arguments
   int64_t bytes = 0;
 };
 
@@ -27,6 +28,7 @@ class Pipeline {
   std::unique_ptr<data::Source> source_;
   data::Whole whole_;
   std::vector<data::Map> maps_;
+  std::vector<std::shared_ptr<const data::Sink>> recipes_;  // per sink
 };
 
 }  // namespace muster::kernels

@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "data/dispatch.hpp"
+#include "kernels/wire.hpp"
 #include "kernels/elementwise.hpp"
 
 namespace muster::kernels {
@@ -66,6 +67,11 @@ class FirstRows : public Fold {
   }
   Batches finish(Task&) override { return rows_; }
   int64_t bytes() const override { return bytes_of(rows_); }
+  void encode(Encoder& out) const override { kernels::encode(out, rows_); }
+  void decode(base::Decoder& in) override {
+    rows_ = decode_batches(in), have_ = 0;
+    for (const auto& b : rows_) have_ += b.rows;
+  }
   bool full() const override { return have_ >= wanted_ && !rows_.empty(); }
 
  private:
@@ -94,6 +100,11 @@ class LastRows : public Fold {
     return {all};
   }
   int64_t bytes() const override { return bytes_of(rows_); }
+  void encode(Encoder& out) const override { kernels::encode(out, rows_); }
+  void decode(base::Decoder& in) override {
+    rows_ = decode_batches(in), have_ = 0;
+    for (const auto& b : rows_) have_ += b.rows;
+  }
 
  private:
   int64_t wanted_, have_ = 0;
@@ -158,6 +169,14 @@ class TopRows : public Fold {
   }
   Batches finish(Task&) override { return shrink(wanted_, true), rows_; }
   int64_t bytes() const override { return bytes_of(rows_); }
+  void encode(Encoder& out) const override {
+    out << static_cast<uint8_t>(dropped_);
+    kernels::encode(out, rows_);
+  }
+  void decode(base::Decoder& in) override {
+    dropped_ = in.get<uint8_t>(), rows_ = decode_batches(in), waiting_ = 0;
+    for (const auto& b : rows_) waiting_ += b.rows;
+  }
 
  private:
   // Keeps the best n, in row order, or by value when it is the end.

@@ -146,7 +146,7 @@ void Scheduler::assign(Slot s, TaskId id) {
   Worker& w = workers_[s];
   const RangeState& r = j.ranges[t.range];
   set_state(j, t, State::assigned);
-  const int64_t us = functions_[r.function].us;
+  const int64_t us = functions_[function_of(j, id)].us;
   t.worker = s;
   t.estimate = static_cast<uint32_t>(std::min<int64_t>(us < 0 ? settings_.unknown_us : us, INT32_MAX));
   w.backlog += t.estimate;

@@ -47,6 +47,32 @@ std::vector<Slot> Scheduler::holders(TaskId t) const {
   return {task->worker};
 }
 
+uint32_t Scheduler::function_number(const std::string& label) {
+  auto [known, fresh] = function_named_.try_emplace(label, static_cast<uint32_t>(functions_.size()));
+  if (fresh) functions_.push_back({label});
+  return known->second;
+}
+
+uint32_t Scheduler::function_of(const Job& j, TaskId id) const {
+  const RangeState& r = j.ranges[j.tasks[id.index].range];
+  return r.functions[r.functions.size() == 1 || r.spec->function_of.empty() ? 0 : r.spec->function_of[id.index - r.first]];
+}
+
+const std::string& Scheduler::label_of(TaskId id) const { return functions_[function_of(*jobs_.at(id.job), id)].label; }
+
+std::vector<uint32_t> Scheduler::group_sizes(TaskId id) const {
+  const Job& j = *jobs_.at(id.job);
+  const RangeState& r = j.ranges[j.tasks[id.index].range];
+  const auto i = static_cast<int64_t>(id.index - r.first);
+  std::vector<uint32_t> out;
+  for (const auto& d : r.spec->inputs) {
+    const int64_t count = j.ranges[r.base + static_cast<uint32_t>(d.range)].spec->count, k = d.rule == Rule::block ? d.k : 1;
+    out.push_back(static_cast<uint32_t>(d.rule == Rule::all ? count : std::max<int64_t>(0, std::min(count, i * k + k) - i * k)));
+  }
+  out.push_back(r.spec->begins.empty() ? 0 : r.spec->begins[static_cast<size_t>(i) + 1] - r.spec->begins[static_cast<size_t>(i)]);
+  return out;
+}
+
 void Scheduler::set_state(Job& j, Task& t, State s) {
   const bool before = unfinished(t.state), after = unfinished(s);
   RangeState& r = j.ranges[t.range];
@@ -224,7 +250,7 @@ void Scheduler::open_gate(JobId id, uint32_t range) {
 
 // ---- submit
 
-void Scheduler::submit(JobId id, ClientId client, std::shared_ptr<const graph::Graph> graph) {
+void Scheduler::submit(JobId id, ClientId client, std::shared_ptr<const graph::Graph> graph, bool open) {
   const auto& specs = graph->ranges;
   auto found = jobs_.find(id);
   const uint64_t before = found == jobs_.end() ? 0 : found->second->tasks.size();
@@ -254,15 +280,16 @@ void Scheduler::submit(JobId id, ClientId client, std::shared_ptr<const graph::G
     last_id_ = kNone;
   }
   Job& j = *found->second;
+  j.open = open;
   const auto base = static_cast<uint32_t>(j.ranges.size());
   j.tasks.resize(end);
   j.ended = false;
   auto first = static_cast<uint32_t>(before);
   for (const auto& spec : specs) {
-    auto [function, fresh] = function_named_.try_emplace(spec.label, static_cast<uint32_t>(functions_.size()));
-    if (fresh) functions_.emplace_back();
     RangeState& r = j.ranges.emplace_back();
-    r.keep = graph, r.spec = &spec, r.job = id, r.base = base, r.first = first, r.function = function->second, r.kind = class_of(spec.options);
+    r.keep = graph, r.spec = &spec, r.job = id, r.base = base, r.first = first, r.kind = class_of(spec.options);
+    if (spec.labels.empty()) r.functions.push_back(function_number(spec.label));
+    else for (const auto& l : spec.labels) r.functions.push_back(function_number(l));
     const auto number = static_cast<uint32_t>(j.ranges.size()) - 1;
     r.roots = spec.begins.empty();
     for (size_t d = 0; d < spec.inputs.size(); ++d) {
@@ -330,19 +357,22 @@ void Scheduler::submit(JobId id, ClientId client, std::shared_ptr<const graph::G
   ends_.push_back(id);
 }
 
+void Scheduler::close(JobId id) {
+  if (auto found = jobs_.find(id); found != jobs_.end()) found->second->open = false, ends_.push_back(id);
+}
+
 TaskId Scheduler::scatter(JobId id, ClientId client, const std::vector<Slot>& holders, int64_t bytes, const std::string& label) {
   graph::Graph g;
   graph::Range& spec = g.ranges.emplace_back();
   spec.count = 1, spec.function = "data", spec.wanted = true, spec.label = label, spec.begins = {0, 0};
   auto graph = std::make_shared<const graph::Graph>(std::move(g));
   auto& job = jobs_[id];
-  if (!job) job = std::make_unique<Job>(), job->client = client, job->generation = generations_++, last_id_ = kNone;
-  auto [function, fresh] = function_named_.try_emplace(label, static_cast<uint32_t>(functions_.size()));
-  if (fresh) functions_.emplace_back();
+  if (!job) job = std::make_unique<Job>(), job->client = client, job->generation = generations_++, job->open = true, last_id_ = kNone;
   const auto number = static_cast<uint32_t>(job->ranges.size());
   const TaskId self{id, static_cast<uint32_t>(job->tasks.size())};
   RangeState& r = job->ranges.emplace_back();
-  r.keep = graph, r.spec = &graph->ranges[0], r.job = id, r.base = number, r.first = self.index, r.function = function->second, r.done = 1;
+  r.keep = graph, r.spec = &graph->ranges[0], r.job = id, r.base = number, r.first = self.index, r.done = 1;
+  r.functions.push_back(function_number(label));
   Task& t = job->tasks.emplace_back();
   t.state = State::done, t.range = number, t.bytes = bytes, t.data = true, t.wanted = t.counted = true, t.refs = 1;
   ++job->needed;
@@ -474,6 +504,8 @@ void Scheduler::client_gone(ClientId client) {
   }
   for (auto& [id, job] : jobs_) {
     if (job->client != client) continue;
+    job->open = false;
+    ends_.push_back(id);
     for (uint32_t i = 0; i < job->tasks.size(); ++i)
       if (job->tasks[i].wanted) job->tasks[i].wanted = false, drop_ref({id, i});
   }
@@ -535,7 +567,7 @@ void Scheduler::finished(Slot s, TaskId id, uint16_t attempt, int64_t bytes, int
   Job& j = job_of(id);
   Task& t = j.tasks[id.index];
   RangeState& r = j.ranges[t.range];
-  int64_t& known = functions_[r.function].us;
+  int64_t& known = functions_[function_of(j, id)].us;
   known = known < 0 ? us : known + (us - known) / 4;
   t.bytes = bytes, t.inlined = inlined;
   workers_[s].held += bytes;
@@ -809,7 +841,7 @@ void Scheduler::check_end(JobId id) {
     j.ended = true;
     actions_.push_back({Kind::ended, j.client, {id, 0}});
   }
-  if (j.needed || j.importers || j.running) return;
+  if (j.needed || j.importers || j.running || j.open) return;
   const auto imports = std::move(j.imports);
   actions_.push_back({Kind::gone, j.client, {id, 0}});
   jobs_.erase(found);
@@ -836,7 +868,7 @@ std::array<int64_t, kStates> Scheduler::counts() const {
 std::vector<Scheduler::Group> Scheduler::groups() const {
   std::map<std::string, std::array<int64_t, kStates>> by;
   for (const auto& [id, job] : jobs_)
-    for (const auto& t : job->tasks) ++by[job->ranges[t.range].spec->label][static_cast<size_t>(t.state)];
+    for (uint32_t i = 0; i < job->tasks.size(); ++i) ++by[functions_[function_of(*job, {id, i})].label][static_cast<size_t>(job->tasks[i].state)];
   std::vector<Group> out;
   for (auto& [label, states] : by) out.push_back({label, states});
   return out;

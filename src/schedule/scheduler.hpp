@@ -83,7 +83,9 @@ class Scheduler {
 
   // ---- events. What they cause is handed out by act().
   /// Adds ranges to a job; the first time makes it. Throws Error{invalid} on ranges that are not ordered; then nothing is added.
-  void submit(JobId job, ClientId client, std::shared_ptr<const graph::Graph> graph);
+  /// An open job stays when all its tasks are gone: more will be added, until close().
+  void submit(JobId job, ClientId client, std::shared_ptr<const graph::Graph> graph, bool open = false);
+  void close(JobId job);
   /// Data that came from a client: done from the start, and lost with its last copy.
   TaskId scatter(JobId job, ClientId client, const std::vector<Slot>& holders, int64_t bytes, const std::string& label);
   void want(ClientId client, TaskId task);
@@ -140,6 +142,10 @@ class Scheduler {
   std::vector<Slot> holders(TaskId task) const;
   /// f(TaskId) for every input, in the order the range and then the task names them.
   template <class F> void each_input(TaskId task, F f) const { visit_inputs(task, true, f); }
+  /// How many of them belong to each dependency of the range, and at the end how many are explicit.
+  std::vector<uint32_t> group_sizes(TaskId task) const;
+  /// What the task is called in progress and errors.
+  const std::string& label_of(TaskId task) const;
   struct Worker {
     WorkerInfo info;
     uint32_t incarnation = 0;
@@ -155,6 +161,10 @@ class Scheduler {
   };
   const std::vector<Worker>& workers() const { return workers_; }
   std::array<int64_t, kStates> counts() const;
+  template <class F> void each_task(F f) const {  // f(TaskId, const Task&)
+    for (const auto& [id, job] : jobs_)
+      for (uint32_t i = 0; i < job->tasks.size(); ++i) f(TaskId{id, i}, job->tasks[i]);
+  }
   struct Group { std::string label; std::array<int64_t, kStates> states; };
   std::vector<Group> groups() const;
   size_t jobs() const { return jobs_.size(); }
@@ -173,7 +183,7 @@ class Scheduler {
     JobId job;
     uint32_t base;             // range number of the graph's first range in this job
     uint32_t first;            // index of its first task
-    uint32_t function = 0;     // statistics
+    std::vector<uint32_t> functions;  // statistics: one, or one for each of its functions
     uint32_t kind = 0;         // class: who may run it
     int64_t gate = 0;          // inputs by rule `all` that are not completely done
     int64_t open_alls = 0;     // ranges that read all of this one and have unfinished tasks
@@ -191,7 +201,7 @@ class Scheduler {
     std::vector<Edge> edges;
     std::vector<JobId> imports;
     int64_t importers = 0, needed = 0, unfinished = 0, running = 0;
-    bool ended = false;
+    bool ended = false, open = false;
   };
   // A task, or (cursor) the next root of its range. Smaller priority first.
   struct Ready {
@@ -217,6 +227,8 @@ class Scheduler {
   bool needed(const Job& j, const Task& t) const { return t.refs || j.ranges[t.range].open_alls; }
   static bool unfinished(State s) { return s == State::waiting || s == State::ready || s == State::assigned; }
   uint64_t priority_of(const Job& j, TaskId t) const;
+  uint32_t function_number(const std::string& label);
+  uint32_t function_of(const Job& j, TaskId t) const;
 
   void set_state(Job& j, Task& t, State s);
   void take_inputs(TaskId t);       // t is unfinished: its inputs are needed, and made again if they are gone
@@ -270,7 +282,10 @@ class Scheduler {
   int64_t threads_ = 0;
   std::vector<Class> classes_;             // 0 = anybody
   Heap suspects_;                          // a worker died under them: they run alone
-  struct Function { int64_t us = -1; };
+  struct Function {
+    std::string label;
+    int64_t us = -1;  // how long it takes lately
+  };
   std::vector<Function> functions_;
   std::unordered_map<std::string, uint32_t> function_named_;
   std::unordered_map<TaskId, std::vector<Slot>, base::TaskHash> more_;             // copies beside the first

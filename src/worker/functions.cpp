@@ -38,7 +38,7 @@ class CombineFunction : public Function {
       for (const auto& b : rows) out.bytes += data::size_of(b);
       out.batches = std::make_shared<const data::Batches>(std::move(rows));
     } else {
-      out.bytes = first->bytes(), out.fold = first;
+      out.bytes = first->bytes(), out.fold = first, out.recipe = states.at(0).recipe;
     }
     return {out};
   }
@@ -53,11 +53,11 @@ class NoFunction : public Function {
 };
 }  // namespace
 
-std::unique_ptr<Function> bind(const graph::Range& range) {
-  if (range.function == "pipeline") return std::make_unique<PipelineFunction>(range.args);
-  if (range.function == "combine") return std::make_unique<CombineFunction>(range.args);
-  if (range.function == "nothing") return std::make_unique<NoFunction>();
-  throw internal("unknown function ", range.function);
+std::unique_ptr<Function> bind(const std::string& function, const Value& args) {
+  if (function == "pipeline") return std::make_unique<PipelineFunction>(args);
+  if (function == "combine") return std::make_unique<CombineFunction>(args);
+  if (function == "nothing") return std::make_unique<NoFunction>();
+  throw internal("unknown function ", function);
 }
 
 }  // namespace muster::worker

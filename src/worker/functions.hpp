@@ -3,7 +3,6 @@
 #include <memory>
 #include <vector>
 
-#include "graph/graph.hpp"
 #include "kernels/pipeline.hpp"
 
 namespace muster::worker {
@@ -18,6 +17,6 @@ class Function {
 };
 
 /// Throws Error{internal} on a function nobody knows.
-std::unique_ptr<Function> bind(const graph::Range& range);
+std::unique_ptr<Function> bind(const std::string& function, const base::Value& args);
 
 }  // namespace muster::worker

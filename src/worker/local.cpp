@@ -117,7 +117,7 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
       first += static_cast<uint32_t>(r.count);
       const bool guest = r.function == "guest";
       guests_.push_back(guest ? static_cast<GuestTasks*>(r.args.opaque()->object.get()) : nullptr);
-      functions_.push_back(guest ? nullptr : bind(r));
+      functions_.push_back(guest ? nullptr : bind(r.function, r.args));
       results_.emplace_back(guest ? 0 : static_cast<size_t>(r.count));
     }
   }

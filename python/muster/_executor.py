@@ -1,0 +1,330 @@
+"""A child process of a worker that runs Python tasks: ``python -m muster._executor SCHEDULER WORKER NAME``.
+
+Descriptor 3 brings requests, datagrams the worker can take back as long as nobody read them; replies go to 4; 5 names tasks to be interrupted.
+"""
+
+import array
+import collections
+import mmap
+import os
+import pickle
+import signal
+import socket
+import struct
+import sys
+import time
+
+_REQUESTS, _REPLIES, _CANCELS = 3, 4, 5
+_ID = struct.Struct("<QH")
+_MAX_INLINE = 1 << 20  # results beyond lie in shared memory
+_FLUSH = 64 * 1024
+_RAISED, _STOPPED, _RESCHEDULED, _REFUSED = 0, 3, 4, 5
+_TYPES = {}
+
+
+class TaskStopped(BaseException):
+    """Ends a task that was cancelled."""
+
+
+class Executor:
+    """Reads requests, runs them, replies."""
+
+    def __init__(self, scheduler, worker, name):
+        self.scheduler, self.worker, self.name = scheduler, worker, name
+        self.requests = socket.socket(fileno=_REQUESTS)
+        self.replies = socket.socket(fileno=_REPLIES)
+        self.cancels = socket.socket(fileno=_CANCELS)
+        self.buffer = bytearray(128 * 1024)
+        self.view = memoryview(self.buffer)
+        self.fds = []
+        self.functions = {}
+        self.out = []
+        self.out_size = 0
+        self.flushed = 0.0
+        self.current = None   # (id, attempt)
+        self.label = None
+        self.seceded = False
+        signal.signal(signal.SIGUSR1, self.interrupted)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def interrupted(self, number, frame):
+        while True:
+            try:
+                named = _ID.unpack(self.cancels.recv(16, socket.MSG_DONTWAIT))
+            except OSError:
+                return
+            if named == self.current:
+                raise TaskStopped
+
+    def reply(self, kind, body, fds=()):
+        self.out.append(struct.pack("<IBB", len(body), ord(kind), len(fds)) + body)
+        self.out_size += len(body)
+        if fds:
+            self.flush(fds)
+        elif self.out_size > _FLUSH:
+            self.flush()
+
+    def flush(self, fds=()):
+        data = b"".join(self.out)
+        self.out.clear()
+        self.out_size = 0
+        while data:
+            ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+            sent = self.replies.sendmsg([data], ancillary)
+            data, fds = data[sent:], ()
+
+    def run(self):
+        """Work until the worker is gone."""
+        self.reply("H", b"")
+        self.flush()
+        space = socket.CMSG_SPACE(256 * 4)
+        while True:
+            try:
+                size, ancillary, _, _ = self.requests.recvmsg_into([self.buffer], space, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                if self.out:
+                    self.flush()
+                size, ancillary, _, _ = self.requests.recvmsg_into([self.buffer], space)
+            if size == 0:
+                return
+            for _, _, data in ancillary:
+                self.fds.extend(array.array("i", data[: len(data) - len(data) % 4]))
+            kind = self.buffer[0]
+            if kind == 70:  # F: descriptors of the request to come
+                continue
+            request = bytes(self.view[1:size])
+            if kind == 77:  # M: the request lies in the first descriptor
+                fd = self.fds.pop(0)
+                length = os.fstat(fd).st_size
+                request += os.pread(fd, length, 0)
+                os.close(fd)
+            self.task(request)
+            if self.out and time.monotonic() - self.flushed > 0.002:
+                self.flush()
+                self.flushed = time.monotonic()
+
+    def task(self, request):
+        """Run one request and queue its reply."""
+        task, attempt = _ID.unpack_from(request, 0)
+        kind = request[10]
+        fds, self.fds = self.fds, []
+        head = request[:10]
+        begun = time.perf_counter_ns()
+        self.current = (task, attempt)
+        try:
+            try:
+                if kind == 0:
+                    value = self.call(request, fds)
+                    value = (0, _type_name(value), b"", _dumps(value))
+                else:
+                    value = self.pipeline(request, fds)
+            finally:
+                self.current = None
+        except TaskStopped:
+            self.fail(head, begun, _STOPPED, b"")
+        except _Refused as refused:
+            self.fail(head, begun, _REFUSED, _error_bytes(refused.error))
+        except Exception as error:
+            why = _RESCHEDULED if type(error).__name__ == "Reschedule" and type(error).__module__.startswith("muster") else _RAISED
+            self.fail(head, begun, why, _error_bytes(error))
+        except SystemExit as error:
+            self.flush()
+            os._exit(error.code if isinstance(error.code, int) else 1)
+        except BaseException as error:
+            self.fail(head, begun, _RAISED, _error_bytes(RuntimeError(f"{type(error).__name__}: {error}")))
+        else:
+            self.succeed(head, begun, *value)
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+    def call(self, request, fds):
+        number, size = struct.unpack_from("<IQ", request, 11)
+        at = 23
+        if size:
+            code = request[at : at + size]
+            at += size
+            try:
+                self.functions[number] = pickle.loads(code)
+            except BaseException as error:
+                self.functions[number] = _Broken(error)
+        _, self.label, arguments, _, inputs = self.rest(request, at, fds)
+        function = self.functions[number]
+        if type(function) is _Broken:
+            raise _Refused(function.error)
+        from muster import _serialize
+        from muster._tasks import inputs_at_hand
+
+        try:
+            if inputs:
+                apart = not arguments  # arguments too large for a message are the last input
+                values = [_serialize.loads(i) for i in (inputs[:-1] if apart else inputs)]
+                with inputs_at_hand(values):
+                    args, kwargs = _serialize.loads(inputs[-1]) if apart else pickle.loads(arguments)
+            else:
+                args, kwargs = pickle.loads(arguments)
+        except Exception as error:
+            raise _Refused(error) from error
+        return function(*args, **kwargs)
+
+    def pipeline(self, request, fds):
+        from muster import _core
+        from muster._remote import load_object
+
+        number, size = struct.unpack_from("<IQ", request, 11)
+        at = 23 + size
+        index, self.label, _, groups, inputs = self.rest(request, at, fds)
+        outputs, report = _core.run_pipeline(number, request[23:at], index, groups, inputs, load_object)
+        return 1, "native", report, [outputs]
+
+    def rest(self, request, at, fds):
+        (index,) = struct.unpack_from("<q", request, at)
+        at += 8
+        label, at = _bytes(request, at)
+        arguments, at = _bytes(request, at)
+        (count,) = struct.unpack_from("<Q", request, at)
+        at += 8
+        groups = list(struct.unpack_from(f"<{count}I", request, at))
+        at += 4 * count
+        (count,) = struct.unpack_from("<I", request, at)
+        at += 4
+        inputs, fd = [], 0
+        for _ in range(count):
+            tag = request[at]
+            at += 1
+            if tag == 0:
+                value, at = _bytes(request, at)
+            else:
+                (size,) = struct.unpack_from("<Q", request, at)
+                at += 8
+                value = mmap.mmap(fds[fd], size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+                fd += 1
+            inputs.append(value)
+        return index, label.decode(), arguments, groups, inputs
+
+    def succeed(self, head, begun, native, kind, note, parts):
+        us = (time.perf_counter_ns() - begun) // 1000
+        size = sum(p.nbytes if isinstance(p, memoryview) else len(p) for p in parts)
+        kind = kind.encode()
+        start = b"".join([head, struct.pack("<qqQ", us, size, len(kind)), kind, struct.pack("<BQ", native, len(note)), note, struct.pack("<Q", size)])
+        if size <= _MAX_INLINE:
+            self.reply("D", b"".join([start, *parts]))
+            return
+        try:
+            fd = _segment(parts, size)
+        except OSError as error:
+            self.fail(head, begun, _RAISED, _error_bytes(MemoryError(f"no shared memory for a result of {size} bytes: {error}")))
+            return
+        self.reply("D", start, [fd])
+        os.close(fd)
+
+    def fail(self, head, begun, why, error):
+        us = (time.perf_counter_ns() - begun) // 1000
+        self.reply("E", head + struct.pack("<qB", us, why) + error)
+        self.flush()
+
+    def secede(self):
+        """Give the thread back; the task goes on."""
+        if self.current is not None and not self.seceded:
+            self.reply("S", _ID.pack(*self.current))
+            self.flush()
+
+
+class _Broken:
+    """A function whose bytes do not unpickle here."""
+
+    def __init__(self, error):
+        self.error = error
+
+
+class _Refused(Exception):
+    """A task that cannot run, now or later."""
+
+    def __init__(self, error):
+        self.error = error
+
+
+def _bytes(data, at):
+    (size,) = struct.unpack_from("<Q", data, at)
+    return data[at + 8 : at + 8 + size], at + 8 + size
+
+
+def _type_name(value):
+    kind = type(value)
+    name = _TYPES.get(kind)
+    if name is None:
+        name = _TYPES[kind] = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return name
+
+
+def _dumps(value):
+    kind = type(value)
+    if kind is int or kind is float or kind is str or kind is bool or value is None or kind is bytes:
+        body = pickle.dumps(value, protocol=5)
+        return (struct.pack("<IQ", 0, len(body)), body)
+    from muster import _serialize
+
+    try:
+        return _serialize.dumps_parts(value)
+    except Exception as error:
+        raise TypeError(f"the result, a {_type_name(value)}, {error}") from error
+
+
+def _segment(parts, size):
+    fd = os.memfd_create("muster-result", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        os.posix_fallocate(fd, 0, size)
+        with mmap.mmap(fd, size) as memory:
+            at = 0
+            for p in parts:
+                n = p.nbytes if isinstance(p, memoryview) else len(p)
+                memory[at : at + n] = p
+                at += n
+        import fcntl
+
+        fcntl.fcntl(fd, 1033, 0x2 | 0x4 | 0x10)  # F_ADD_SEALS: shrink, grow, future writes
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _error_bytes(error):
+    from muster import _serialize
+
+    # The executor's own frames are not part of the user's story.
+    tb = error.__traceback__
+    while tb is not None and tb.tb_frame.f_code.co_filename == __file__:
+        tb = tb.tb_next
+    return _serialize.dumps_error(error.with_traceback(tb), skip=0)
+
+
+_running = collections.deque(maxlen=1)
+
+
+def current():
+    """Return the Executor of this process, None outside of one."""
+    return _running[0] if _running else None
+
+
+def main(args):
+    """Run until the worker goes away."""
+    path = os.environ.get("MUSTER_SYS_PATH")
+    if path:
+        for entry in reversed(path.split(os.pathsep)):
+            if entry not in sys.path:
+                sys.path.insert(0, entry)
+    if os.environ.get("MUSTER_AS_DASK"):
+        import muster.as_dask
+
+        muster.as_dask.install()
+    import muster._executor as me  # the module, not this script: what tasks see
+
+    executor = Executor(*args[:3])
+    me._running.append(executor)
+    executor.run()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,865 @@
+"""The client of a cluster."""
+
+import asyncio
+import atexit
+import itertools
+import logging
+import os
+import threading
+import time
+import uuid
+import weakref
+
+from muster import _active, _core, _run
+from muster._serialize import dumps_parts, loads, loads_error
+from muster._tasks import NOT_LAZY, node_of, unpack
+from muster._tokenize import tokenize
+from muster.distributed import _submit
+from muster.distributed._errors import FutureCancelledError
+from muster.distributed._future import Future, FutureNode, Watcher, futures_of
+
+logger = logging.getLogger("muster")
+_numbers = itertools.count(1)
+_STEP = 0.05  # seconds between looks for Ctrl-C
+
+
+def parse_timedelta(value):
+    """Return seconds from a number or a text such as "500 ms", "2 minutes".
+
+    Examples
+    --------
+    >>> parse_timedelta("500 ms"), parse_timedelta(2)
+    (0.5, 2.0)
+    """
+    if value is None or isinstance(value, (int, float)):
+        return None if value is None else float(value)
+    if hasattr(value, "total_seconds"):
+        return value.total_seconds()
+    text = value.replace(" ", "").lower()
+    number = text.rstrip("abcdefghijklmnopqrstuvwxyz")
+    units = {"": 1, "s": 1, "sec": 1, "second": 1, "ms": 1e-3, "us": 1e-6, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86400, "day": 86400}
+    unit = text[len(number) :]
+    unit = unit if unit in units else unit.rstrip("s")
+    if unit not in units:
+        raise ValueError(f"{value!r} is no time; write for example '500 ms' or '2 minutes'")
+    return float(number or 1) * units[unit]
+
+
+def scheduler_info(identity, dashboard):
+    """Return the answer to "identity" as users see it."""
+    identity = dict(identity)
+    workers = {}
+    for w in identity["workers"]:
+        w = dict(w)
+        w["resources"] = dict(w["resources"])
+        w["name"] = int(w["name"]) if w["name"].isdigit() else w["name"]
+        w["metrics"] = {"memory": w.pop("memory"), "executing": w["executing"], "ready": w["ready"], "managed_bytes": w["managed"]}
+        workers[w["address"]] = {"type": "Worker", "id": w["name"], **w}
+    return {"type": "Scheduler", "id": "Scheduler", "address": identity["addresses"][-1], "addresses": list(identity["addresses"]), "workers": workers, "clients": list(identity["clients"]), "dashboard": dashboard, "services": {}, "started": 0}
+
+
+class Client:
+    """Sends work to a cluster and brings its results.
+
+    Parameters
+    ----------
+    address : str, LocalCluster or None
+        A scheduler's address such as "tcp://127.0.0.1:8786", or a cluster. None: a new LocalCluster, which takes the other keywords and ends with
+        the client.
+    timeout : float or str, default "10 s"
+        How long to wait for a scheduler.
+    set_as_default : bool, default True
+        `compute` and `persist` of all collections run here from now on.
+    asynchronous : bool, default False
+        Methods that wait return awaitables instead.
+    name : str, optional
+    **kwargs
+        For LocalCluster: n_workers, threads_per_worker, processes, memory_limit, ...
+
+    Raises
+    ------
+    OSError
+        If no scheduler answers.
+
+    Examples
+    --------
+    >>> from muster.distributed import Client
+    >>> with Client(n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
+    ...     future = client.submit(pow, 2, 10)
+    ...     squares = client.gather(client.map(lambda x: x**2, range(4)))
+    ...     future.result(), squares
+    (1024, [0, 1, 4, 9])
+    """
+
+    def __init__(self, address=None, timeout="10 s", set_as_default=True, scheduler_file=None, security=None, asynchronous=False, name=None, heartbeat_interval=None, direct_to_workers=None, loop=None, connection_limit=None, extensions=None, serializers=None, deserializers=None, **kwargs):
+        from muster.distributed._cluster import LocalCluster
+
+        self.asynchronous = asynchronous
+        self.id = f"{name or 'Client'}-{uuid.uuid4()}"
+        self.cluster, self._owned = None, None
+        if scheduler_file is not None:
+            import json
+
+            with open(scheduler_file) as file:
+                address = json.load(file)["address"]
+        if address is None:
+            address = self._owned = LocalCluster(asynchronous=asynchronous, **kwargs)
+        elif kwargs:
+            raise TypeError(f"Client: unexpected keyword {next(iter(kwargs))!r} beside an address; it belongs to LocalCluster")
+        if isinstance(address, str):
+            self._core = _core.ClusterClient(address, self.id, parse_timedelta(timeout) or 10.0)
+            self.scheduler_address, self.scheduler = address, _Scheduler(self, address)
+        else:
+            self.cluster = address
+            core = getattr(address, "_core", None)
+            self._core = _core.ClusterClient(core if core is not None else address.scheduler_address, self.id, 10.0)
+            self.scheduler_address, self.scheduler = address.scheduler_address, _Scheduler(self, address.scheduler_address)
+        self.status = "running"
+        self._lock = threading.RLock()
+        self._keys = {}      # key -> [id, handles]
+        self._ids = {}       # id -> key
+        self._watcher = None
+        self._set_as_default = set_as_default
+        self._finalizer = weakref.finalize(self, _forget, self._core)
+        _clients.add(self)
+        if set_as_default:
+            _active.enter(self)
+
+    # ---- submitting
+
+    def submit(self, func, *args, key=None, workers=None, resources=None, retries=None, priority=0, fifo_timeout="100 ms", allow_other_workers=False, actor=False, actors=False, pure=True, timeout=None, **kwargs):
+        """Call a function on the cluster.
+
+        Parameters
+        ----------
+        func : callable
+        *args, **kwargs
+            Its arguments; futures inside them, at any depth, become their results.
+        key : str, optional
+            Name of the task. Default: the function's name and a token of the call, so that equal calls are one task; unique with pure=False.
+        workers : str or list, optional
+            Addresses, names or hosts that may run it.
+        resources : dict, optional
+            What it occupies, such as ``{"GPU": 1}``.
+        retries : int, optional
+            Runs again after an exception.
+        priority : int, default 0
+            Higher runs first.
+        timeout : float or str, optional
+            Running longer than this is a TimeoutError.
+
+        Returns
+        -------
+        Future
+
+        Raises
+        ------
+        TypeError
+            If func is not callable, or something cannot be sent; the message names the variable.
+        """
+        if not callable(func):
+            raise TypeError("First input to submit must be a callable function")
+        if actor or actors:
+            raise NotImplementedError("actors are not there yet")
+        if key is None:
+            key = _submit_key(func, args, kwargs) if pure else f"{_funcname(func)}-{uuid.uuid4()}"
+        else:
+            key = _check_key(key)
+        options = self._options(workers, resources, retries, priority, allow_other_workers, timeout)
+        return self._submit_calls(func, [(args, kwargs)], [key], options)[0]
+
+    def map(self, func, *iterables, key=None, workers=None, retries=None, resources=None, priority=0, allow_other_workers=False, fifo_timeout="100 ms", actor=False, actors=False, pure=True, batch_size=None, timeout=None, **kwargs):
+        """Call a function with the items of one or several iterables, as `submit` does; all calls are one message.
+
+        Returns
+        -------
+        list of Future
+        """
+        if not callable(func):
+            raise TypeError("First input to map must be a callable function")
+        if actor or actors:
+            raise NotImplementedError("actors are not there yet")
+        import queue
+
+        if any(isinstance(i, queue.Queue) for i in iterables):
+            raise TypeError("Dask no longer supports mapping over Iterators or Queues. Consider using a normal for loop and Client.submit")
+        calls = [(args, kwargs) for args in zip(*iterables, strict=False)] if len(iterables) > 1 else [((a,), kwargs) for a in (iterables[0] if iterables else ())]
+        if isinstance(key, list):
+            if len(key) != len(calls):
+                raise ValueError(f"map: {len(key)} keys for {len(calls)} calls")
+            keys = [_check_key(k) for k in key]
+        else:
+            name = key or _funcname(func)
+            if pure:
+                function_token = tokenize(func, kwargs)
+                keys = [f"{name}-{tokenize(function_token, args)}" for args, _ in calls]
+            else:
+                token = uuid.uuid4()
+                keys = [f"{name}-{token}-{i}" for i in range(len(calls))]
+        return self._submit_calls(func, calls, keys, self._options(workers, resources, retries, priority, allow_other_workers, timeout))
+
+    def _options(self, workers, resources, retries, priority, allow_other_workers, timeout):
+        given = {"workers": workers, "resources": resources, "retries": retries, "priority": priority or None, "allow_other_workers": allow_other_workers or None, "timeout": timeout}
+        _run._check_annotations({k: v for k, v in given.items() if v is not None and k != "timeout"})
+        if allow_other_workers and workers is None:
+            raise ValueError("Only use allow_other_workers= if using workers=")
+        return _submit.options_of({**(_run.active_annotations() or {}), **{k: v for k, v in given.items() if v is not None}})
+
+    def _submit_calls(self, func, calls, keys, options):
+        self._check_open()
+        with self._lock:
+            fresh = [i for i, k in enumerate(keys) if not self._alive(k)]
+            first = {}
+            for i in fresh:
+                first.setdefault(keys[i], i)
+            fresh = list(first.values())
+            if fresh:
+                parts, keep = _submit.call_parts(self, func, [calls[i] for i in fresh], options, _funcname(func))
+                base = self._send(parts, None, own_job=len(fresh) > 4096)
+                for n, i in enumerate(fresh):
+                    self._register(base + n, keys[i])
+                del keep
+            return [self._handle(k) for k in keys]
+
+    def _send(self, parts, wanted, own_job):
+        ready, at = [], 0
+        for part, options in parts:
+            count = len(part.arguments)
+            mine = list(range(count)) if wanted is None else [w - at for w in wanted if at <= w < at + count]
+            ready.append((part.labels, part.functions, part.function_of, part.arguments, part.begins, part.needs, mine, options))
+            at += count
+        return self._core.submit(ready, own_job)
+
+    # ---- handles
+
+    def _alive(self, key):
+        known = self._keys.get(key)
+        return known is not None and self._core.status(known[0]) in ("pending", "finished", "error")
+
+    def _register(self, task, key):
+        old = self._keys.get(key)
+        if old is not None:
+            self._ids.pop(old[0], None)
+        self._keys[key] = [task, 0]
+        self._ids[task] = key
+
+    def _handle(self, key):
+        known = self._keys[key]
+        known[1] += 1
+        return Future(known[0], key, self)
+
+    def _release(self, future):
+        with self._lock:
+            known = self._keys.get(future.key)
+            if known is None or known[0] != future._id:
+                return
+            known[1] -= 1
+            if known[1] == 0:
+                del self._keys[future.key]
+                self._ids.pop(future._id, None)
+                self._core.release(future._id)
+
+    def _adopt(self, task, key):
+        """Return a future of a task that somebody else submitted."""
+        with self._lock:
+            known = self._keys.get(key)
+            if known is None or known[0] != task:
+                self._core.want([task])
+                self._register(task, key)
+            return self._handle(key)
+
+    def _id_of(self, future):
+        if future.client is self or future.client.scheduler_address == self.scheduler_address or future.client._core is self._core:
+            return future._id
+        raise ValueError(f"Inputs contain futures that were created by another client: {future!r}")
+
+    def _check_open(self):
+        if self.status != "running":
+            raise _closed()
+
+    # ---- waiting
+
+    def _wait(self, ids, any_of, timeout, what):
+        limit = parse_timedelta(timeout)
+        end = None if limit is None else time.monotonic() + limit
+        while True:
+            left = _STEP if end is None else min(_STEP, end - time.monotonic())
+            if self._core.wait(ids, any_of, max(left, 0.0)):
+                return
+            self._check_open()
+            if end is not None and time.monotonic() >= end:
+                raise TimeoutError(f"{what} has not ended after {timeout} s" if isinstance(timeout, (int, float)) else f"{what} has not ended after {timeout}")
+
+    async def _wait_async(self, futures, timeout=None, any_of=False):
+        loop = asyncio.get_running_loop()
+        waits = [self._when_done(f, loop) for f in futures]
+        if not waits:
+            return
+        done, pending = await asyncio.wait(waits, timeout=parse_timedelta(timeout), return_when=asyncio.FIRST_COMPLETED if any_of else asyncio.ALL_COMPLETED)
+        if pending and not any_of:
+            raise TimeoutError(f"{len(pending)} futures have not ended after {timeout}")
+
+    def _when_done(self, future, loop):
+        out = loop.create_future()
+
+        def told():
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(lambda: out.done() or out.set_result(None))
+
+        self._watch(future._id, told)
+        return out
+
+    def _watch(self, task, function):
+        with self._lock:
+            if self._watcher is None:
+                self._watcher = Watcher(self)
+        self._watcher.add(task, function)
+
+    def _call_when_done(self, future, function):
+        self._watch(future._id, lambda: function(future))
+
+    def _result(self, future):
+        status = self._core.status(future._id)
+        if status == "finished":
+            for attempt in range(3):
+                try:
+                    return self._load(future._id)
+                except OSError:
+                    if attempt == 2:
+                        raise
+                    time.sleep(0.2)  # its worker died: the scheduler hears of it and has it made again
+                    self._wait([future._id], False, None, future.key)
+        error, traceback = self._error(future)
+        raise error.with_traceback(traceback)
+
+    def _load(self, task):
+        data = self._core.get(task)
+        return loads(_OwnedView.of(data) if type(data) is tuple else data)
+
+    def _error(self, future):
+        status, _, _, body, _, cause = self._core.known(future._id)
+        if status == "error":
+            error, traceback = loads_error(body)
+            return error, traceback
+        if status == "cancelled" and body and body.startswith(b"connection"):
+            return FutureCancelledError(future.key, "scheduler-connection-lost", "the connection to the scheduler was lost"), None
+        if status in ("cancelled", "lost"):
+            return FutureCancelledError(future.key, status if status == "lost" else getattr(self, "_reasons", {}).get(future._id, "unknown")), None
+        if status == "pending" or self.status != "running":
+            return FutureCancelledError(future.key, "client closed"), None
+        return None, None
+
+    def gather(self, futures, errors="raise", direct=None, asynchronous=None):
+        """Return the results of futures, in containers of the same shape.
+
+        Parameters
+        ----------
+        futures : Future, or nested lists, tuples, sets and dicts of these
+        errors : {"raise", "skip"}, default "raise"
+            Raise the first error, or leave futures that failed out of lists.
+
+        Raises
+        ------
+        Exception
+            What a task raised.
+        """
+        if errors not in ("raise", "skip"):
+            raise ValueError(f"errors must be 'raise' or 'skip', got {errors!r}")
+        if hasattr(futures, "__next__") and not isinstance(futures, (list, tuple, dict, set)):
+            return (self.gather(f, errors) for f in futures)
+        if asynchronous or (asynchronous is None and self.asynchronous):
+            return self._gather_async(futures, errors)
+        found = _inside(futures)
+        if found and errors == "raise":
+            self._wait_all_or_error(found)
+        elif found:
+            self._wait([f._id for f in found], False, None, "gather")
+        return self._put_results(futures, found, errors)
+
+    async def _gather_async(self, futures, errors):
+        found = _inside(futures)
+        await self._wait_async(found)
+        return await asyncio.get_running_loop().run_in_executor(None, self._put_results, futures, found, errors)
+
+    def _wait_all_or_error(self, found):
+        ids = [f._id for f in found]
+        while not self._core.wait(ids, False, _STEP):
+            self._check_open()
+            for f in found:
+                if self._core.status(f._id) in ("error", "cancelled", "lost"):
+                    self._result(f)
+
+    def _put_results(self, futures, found, errors):
+        values, bad = {}, set()
+        for f in found:
+            if f._id in values or f._id in bad:
+                continue
+            if errors == "skip" and self._core.status(f._id) != "finished":
+                bad.add(f._id)
+            else:
+                values[f._id] = self._result(f)
+        if bad:
+            futures = _without(futures, bad)
+
+        def lazy(v):
+            return values[v._id] if type(v) is Future else NOT_LAZY
+
+        return unpack(futures, lazy)
+
+    # ---- collections
+
+    def compute(self, collections, sync=False, optimize_graph=True, workers=None, allow_other_workers=False, resources=None, retries=0, priority=0, fifo_timeout="60s", actors=None, traverse=True, **kwargs):
+        """Compute lazy collections in the background.
+
+        Returns
+        -------
+        Future or list of Future
+            One for a single collection; what is not lazy stays as it is. With sync=True the results.
+        """
+        single = not isinstance(collections, (list, tuple, set, frozenset))
+        with _run.annotate(**{k: v for k, v in {"workers": workers, "resources": resources, "retries": retries or None, "priority": priority or None, "allow_other_workers": allow_other_workers or None}.items() if v is not None}):
+            futures = self._futures([collections] if single else list(collections))
+        if sync:
+            results = self.gather(futures)
+            return results[0] if single else results
+        return futures[0] if single else futures
+
+    def _futures(self, values):
+        nodes = []
+        for i, v in enumerate(values):
+            node = v if isinstance(v, _core.TaskNode) else self._node_of_frame(v) if _run._is_expr(v) else node_of(v)
+            nodes.append((i, node))
+        found = [(i, n) for i, n in nodes if n is not None]
+        out = list(values)
+        for (i, _), f in zip(found, self._submit_nodes([n for _, n in found]), strict=True):
+            out[i] = f
+        return out
+
+    def _node_of_frame(self, collection):
+        from muster.delayed import Delayed
+        from muster.distributed._frames import compute_frame
+
+        return Delayed(f"compute-{collection._name}", compute_frame, (self._run_frame(collection),))
+
+    def _run_frame(self, collection):
+        from muster.distributed._frames import frame_future
+
+        return frame_future(self, collection)
+
+    def _submit_nodes(self, roots):
+        """Return futures of nodes."""
+        if not roots:
+            return []
+        self._check_open()
+        annotations = _run.active_annotations()
+        with self._lock:
+            tasks = [r for r in roots if not isinstance(r, FutureNode)]
+            made = {}
+            if tasks:
+                unknown = [r for r in {id(r): r for r in tasks}.values() if not self._alive(r.key)]
+                if unknown:
+                    if annotations:
+                        for r in unknown:
+                            if getattr(r, "_annotations", None) is None and hasattr(r, "_annotations"):
+                                r._annotations = annotations
+                    parts, at, keep = _submit.graph_parts(self, unknown)
+                    base = self._send(parts, sorted(set(at)), own_job=True)
+                    for r, n in zip(unknown, at, strict=True):
+                        self._register(base + n, r.key)
+                    del keep
+                made = {id(r): r.key for r in tasks}
+            return [self._adopt(self._id_of(r.future), r.future.key) if isinstance(r, FutureNode) else self._handle(made[id(r)]) for r in roots]
+
+    def compute_exprs(self, exprs):
+        """Compute DataFrames' expressions; what `muster.compute` calls."""
+        self._check_open()
+        return _run._run(_core.compute_on, exprs, 0, self._core)
+
+    def persist_exprs(self, exprs):
+        """Compute DataFrames' expressions and keep their partitions in this process."""
+        self._check_open()
+        return _run._run(_core.persist_on, exprs, 0, self._core)
+
+    def run_nodes(self, nodes, **options):
+        """Compute nodes; what `muster.compute` calls."""
+        futures = self._submit_nodes(nodes)
+        try:
+            self._wait_all_or_error(futures)
+            return [self._result(f) for f in futures]
+        except BaseException:
+            self.cancel(futures, force=True)
+            raise
+
+    def persist_nodes(self, nodes):
+        """Start nodes and return Delayed values over their futures."""
+        from muster.delayed import Delayed
+
+        out = []
+        for n, f in zip(nodes, self._submit_nodes(nodes), strict=True):
+            out.append(Delayed(n.key, _identity, (FutureNode(f),), None, None, getattr(n, "_length", None)))
+        return out
+
+    def persist(self, collections, optimize_graph=True, workers=None, allow_other_workers=None, resources=None, retries=None, priority=0, fifo_timeout="60s", actors=None, **kwargs):
+        """Compute collections in the background and return the same collections over the results, which stay on the workers."""
+        single = not isinstance(collections, (list, tuple, set, frozenset))
+        with _run.annotate(**{k: v for k, v in {"workers": workers, "resources": resources, "retries": retries, "priority": priority or None, "allow_other_workers": allow_other_workers}.items() if v is not None}):
+            out = _run.persist(*([collections] if single else collections), scheduler=self)
+        return out[0] if single else list(out)
+
+    def get(self, dsk, keys, sync=True, asynchronous=None, **kwargs):
+        """Compute keys of a raw graph; with sync=False their futures."""
+        from muster import _graphs
+
+        wanted = list(dict.fromkeys(_graphs.flatten(keys)))
+        nodes = _graphs.to_nodes(dsk, wanted)
+        for k, n in nodes.items():
+            if not isinstance(k, str):
+                n._key = str(k)
+        futures = dict(zip(wanted, self._submit_nodes([nodes[k] for k in wanted]), strict=True))
+        values = dict(zip(wanted, self.gather([futures[k] for k in wanted]), strict=True)) if sync else futures
+
+        def shaped(k):
+            return [shaped(x) for x in k] if isinstance(k, list) else values[k]
+
+        return shaped(keys)
+
+    # ---- data
+
+    def scatter(self, data, workers=None, broadcast=False, direct=None, hash=True, timeout=None, asynchronous=None):
+        """Put data on workers.
+
+        Parameters
+        ----------
+        data : any
+            A list, tuple, set or dict: each item is a future of its own; anything else is one.
+        workers : str or list, optional
+            Where to; default: spread evenly.
+        broadcast : bool, default False
+            A copy on every worker.
+        hash : bool, default True
+            Equal data have equal keys.
+
+        Returns
+        -------
+        Future, or a container of futures
+        """
+        self._check_open()
+        if isinstance(data, dict):
+            out = {k: self._scatter_one(v, workers, broadcast, hash, key=k if isinstance(k, str) else None) for k, v in data.items()}
+        elif type(data) in (list, tuple, set, frozenset):
+            out = type(data)(self._scatter_one(v, workers, broadcast, hash) for v in data)
+        elif hasattr(data, "__next__") or isinstance(data, range):
+            out = [self._scatter_one(v, workers, broadcast, hash) for v in data]
+        else:
+            out = self._scatter_one(data, workers, broadcast, hash)
+        if asynchronous or (asynchronous is None and self.asynchronous):
+            return _ready(out)
+        return out
+
+    def _scatter_one(self, value, workers, broadcast, hash, key=None):
+        kind = type(value).__name__
+        key = key or f"{kind}-{tokenize(value) if hash else uuid.uuid4().hex}"
+        with self._lock:
+            if self._alive(key):
+                return self._handle(key)
+        return self._scatter_parts(dumps_parts(value), kind, workers, broadcast, key)
+
+    def _scatter_parts(self, parts, kind, workers, broadcast=False, key=None):
+        targets = self._targets(workers)
+        if not broadcast:
+            targets = [targets[next(_numbers) % len(targets)]]
+        task = self._core.scatter(parts, kind, targets)
+        with self._lock:
+            key = key or f"{kind}-{uuid.uuid4().hex}"
+            self._register(task, key)
+            return self._handle(key)
+
+    def _targets(self, workers):
+        info = self.scheduler_info()["workers"]
+        if workers is not None:
+            names = {str(w) for w in ([workers] if isinstance(workers, str) else workers)}
+            info = {a: w for a, w in info.items() if a in names or str(w["name"]) in names or w["host"] in names}
+        if not info:
+            raise TimeoutError("No valid workers found" if workers is not None else "there is no worker to put data on")
+        return list(info)
+
+    def cancel(self, futures, asynchronous=None, force=False, reason=None, msg=None):
+        """Stop tasks, running or not, and all that needs them; their futures are cancelled."""
+        ids = [f._id for f in _inside(futures)]
+        if reason is not None:
+            self.__dict__.setdefault("_reasons", {}).update(dict.fromkeys(ids, reason))
+        if ids:
+            self._core.cancel(ids)
+            self._core.wait(ids, False, 5.0)
+        return _done_if(self.asynchronous if asynchronous is None else asynchronous)
+
+    def retry(self, futures, asynchronous=None):
+        """Run failed tasks again, from the failed inputs on."""
+        self._core.retry([f._id for f in _inside(futures)])
+        return _done_if(self.asynchronous if asynchronous is None else asynchronous)
+
+    # ---- asking
+
+    def scheduler_info(self, n_workers=None, **kwargs):
+        """Return a dict of the scheduler and its workers."""
+        return scheduler_info(self._core.ask("identity", None), self.dashboard_link)
+
+    @property
+    def dashboard_link(self):
+        """Address of the monitor, "" without one."""
+        return self.cluster.dashboard_link if self.cluster is not None else ""
+
+    def nthreads(self, workers=None):
+        """Return {worker address: threads}."""
+        return {a: w["nthreads"] for a, w in self.scheduler_info()["workers"].items() if workers is None or a in workers}
+
+    ncores = nthreads
+
+    def who_has(self, futures=None, **kwargs):
+        """Return {key: addresses of the workers that have it}."""
+        return {self._key(t): tuple(w) for t, w in self._ask_of("who_has", futures)}
+
+    def has_what(self, workers=None, **kwargs):
+        """Return {worker address: keys of what it has}."""
+        return {a: tuple(self._key(t) for t in tasks) for a, tasks in dict(self._core.ask("has_what", None)).items() if workers is None or a in workers}
+
+    def processing(self, workers=None):
+        """Return {worker address: keys of what it was given}."""
+        return {a: tuple(self._key(t) for t in tasks) for a, tasks in dict(self._core.ask("processing", None)).items() if workers is None or a in workers}
+
+    def nbytes(self, keys=None, summary=True):
+        """Return {key: bytes}; with summary=True by the keys' first parts."""
+        sizes = {self._key(t): n for t, n in self._ask_of("nbytes", keys)}
+        if not summary:
+            return sizes
+        out = {}
+        for k, n in sizes.items():
+            name = k.rsplit("-", 1)[0]
+            out[name] = out.get(name, 0) + n
+        return out
+
+    def _ask_of(self, question, futures):
+        with self._lock:
+            ids = list(self._ids) if futures is None else [f._id if isinstance(f, Future) else self._keys[f][0] for f in (futures if isinstance(futures, (list, tuple, set)) else [futures])]
+        return dict(self._core.ask(question, ids)).items()
+
+    def _key(self, task):
+        return self._ids.get(task, f"task-{task:x}")
+
+    def futures_of(self, futures):
+        """Return the futures inside collections."""
+        return futures_of(futures, client=self)
+
+    def wait_for_workers(self, n_workers, timeout=None):
+        """Wait until so many workers are there."""
+        if not isinstance(n_workers, int) or n_workers < 1:
+            raise ValueError(f"`n_workers` must be a positive integer. Instead got {n_workers}.")
+        limit = parse_timedelta(timeout)
+        end = None if limit is None else time.monotonic() + limit
+        while len(self.nthreads()) < n_workers:
+            if end is not None and time.monotonic() > end:
+                raise TimeoutError(f"Only {len(self.nthreads())}/{n_workers} workers arrived after {timeout}")
+            time.sleep(0.01)
+        return _done_if(self.asynchronous)
+
+    def get_versions(self, check=False, packages=()):
+        """Return the versions of packages here."""
+        from muster._versions import versions
+
+        return {"client": versions()}
+
+    def get_executor(self, **kwargs):
+        """Return a concurrent.futures.Executor that runs calls on the cluster; keywords as those of submit."""
+        from muster.distributed._pool import ClientExecutor
+
+        return ClientExecutor(self, **kwargs)
+
+    def sync(self, func, *args, asynchronous=None, callback_timeout=None, **kwargs):
+        """Run a coroutine function to its end, or return its coroutine where the client is asynchronous."""
+        if asynchronous or (asynchronous is None and self.asynchronous):
+            return func(*args, **kwargs)
+        return asyncio.run(func(*args, **kwargs))
+
+    # ---- the client itself
+
+    def as_current(self):
+        """Return a context in which this is the client of the thread."""
+        return _active.current(self)
+
+    @classmethod
+    def current(cls, allow_global=True):
+        """Return the client of this thread; ValueError if there is none."""
+        client = _active.client()
+        if client is None:
+            raise ValueError("No clients found. Start a client and point it to the scheduler address: from muster.distributed import Client; client = Client('ip-addr-of-scheduler:8786')")
+        return client
+
+    def close(self, timeout=None):
+        """Give the results up and disconnect; a cluster the client started ends."""
+        if self.status != "closed":
+            self.status = "closed"
+            _active.leave(self)
+            _clients.discard(self)
+            self._finalizer.detach()
+            self._core.close()
+            if self._owned is not None:
+                self._owned.close()
+        return _done_if(self.asynchronous)
+
+    def shutdown(self):
+        """End the cluster too, whoever started it."""
+        cluster = self.cluster
+        self.close()
+        if cluster is not None:
+            cluster.close()
+        return _done_if(self.asynchronous)
+
+    def restart(self, timeout=None, wait_for_workers=True):
+        raise NotImplementedError("Client.restart is not there yet; close the client and make another")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *exc):
+        done = self.close()
+        if done is not None:
+            await done
+
+    def __await__(self):
+        async def me():
+            return self
+
+        return me().__await__()
+
+    def __getattr__(self, name):
+        from muster.distributed import LATER
+
+        if name in LATER:
+            raise NotImplementedError(f"Client.{name} is not there yet")
+        raise AttributeError(f"'Client' object has no attribute {name!r}")
+
+    def __repr__(self):
+        from muster.distributed._repr import client_text
+
+        return client_text(self)
+
+    def _repr_html_(self):
+        from muster.distributed._repr import client_html
+
+        return client_html(self)
+
+
+class _OwnedView:
+    """A buffer over mapped memory that lives as long as something looks at it."""
+
+    @staticmethod
+    def of(pair):
+        import ctypes
+
+        memory, owner = pair
+        array = (ctypes.c_char * memory.nbytes).from_buffer(memory)
+        array._owner = owner  # views keep the array, the array the mapping
+        return memoryview(array).cast("B")
+
+
+class _Scheduler:
+    """What programs ask of `client.scheduler`."""
+
+    def __init__(self, client, address):
+        self._client, self.address = client, address
+
+    async def identity(self, **kwargs):
+        """The scheduler and its workers."""
+        return self._client.scheduler_info()
+
+    async def who_has(self, keys=None):
+        """Where keys are."""
+        return self._client.who_has(keys)
+
+
+def _identity(value):
+    return value
+
+
+def _closed():
+    from muster.distributed._errors import ClosedClientError
+
+    return ClosedClientError("the client is closed; make another: Client()")
+
+
+def _funcname(func):
+    from muster.delayed import funcname
+
+    return funcname(func)
+
+
+def _submit_key(func, args, kwargs):
+    return f"{_funcname(func)}-{tokenize(func, kwargs, *args)}"
+
+
+def _check_key(key):
+    if not isinstance(key, (str, tuple, bytes, int)):
+        raise TypeError(f"a key is a text, got {type(key).__name__}")
+    return key if isinstance(key, str) else str(key)
+
+
+def _inside(futures):
+    found = []
+
+    def see(value):
+        if type(value) is Future:
+            found.append(value)
+            return value
+        if isinstance(value, FutureNode):
+            found.append(value.future)
+            return value
+        return NOT_LAZY
+
+    unpack(futures, see)
+    return found
+
+
+def _without(value, bad):
+    """Leave futures out of lists, tuples, sets and dicts."""
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return type(value)(_without(v, bad) for v in value if not (type(v) is Future and v._id in bad))
+    if isinstance(value, dict):
+        return {k: _without(v, bad) for k, v in value.items() if not (type(v) is Future and v._id in bad)}
+    return value
+
+
+async def _ready(value):
+    return value
+
+
+def _done_if(asynchronous):
+    return _ready(None) if asynchronous else None
+
+
+def _forget(core):
+    core.close()
+
+
+_clients = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all():
+    for client in list(_clients):
+        client.close()
+
+
+def _after_fork():
+    for client in list(_clients):
+        client.status = "closed"
+        _active.leave(client)
+    _clients.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,37 @@
+"""What can happen to a task on a cluster."""
+
+import concurrent.futures
+
+
+class FutureCancelledError(concurrent.futures.CancelledError):
+    """The result of a future that was cancelled, or whose data are lost, was asked for."""
+
+    def __init__(self, key, reason="unknown", msg=None):
+        self.key, self.reason, self.msg = key, reason, msg or reason
+        super().__init__(f"{key} cancelled for reason: {reason}.\n{msg}" if msg else f"{key} cancelled for reason: {reason}.")
+
+    def __reduce__(self):
+        return FutureCancelledError, (self.key, self.reason, self.msg)
+
+
+class KilledWorker(Exception):
+    """A task whose process died again and again: it counts as the cause."""
+
+    def __init__(self, task, last_worker="", allowed_failures=3):
+        self.task, self.last_worker, self.allowed_failures = task, last_worker, allowed_failures
+        super().__init__(f"the task {task!r} ended its process each time it was tried ({last_worker}); it is not tried again")
+
+    def __reduce__(self):
+        return KilledWorker, (self.task, self.last_worker, self.allowed_failures)
+
+
+class Reschedule(Exception):
+    """Raised by a task that wants to be run again, elsewhere if possible."""
+
+
+class ClosedClientError(Exception):
+    """The client is closed."""
+
+
+CancelledError = concurrent.futures.CancelledError
+TimeoutError = TimeoutError

@@ -1,0 +1,259 @@
+"""Futures: handles on results that are somewhere on a cluster."""
+
+import asyncio
+import threading
+
+from muster._core import TaskNode
+from muster.distributed._errors import FutureCancelledError
+
+
+class Future:
+    """The result of a task on a cluster, there or on its way. When the last handle goes, the result is freed.
+
+    Attributes
+    ----------
+    key : str
+        The task's name.
+    status : {"pending", "finished", "error", "cancelled", "lost"}
+    """
+
+    __slots__ = ("_id", "key", "client", "_released", "__weakref__")
+
+    def __init__(self, task, key, client):
+        self._id, self.key, self.client, self._released = task, key, client, False
+
+    @property
+    def status(self):
+        return self.client._core.status(self._id) if not self._released else "cancelled"
+
+    @property
+    def type(self):
+        """Name of the result's type, None while it is not there."""
+        return self.client._core.known(self._id)[2] or None
+
+    @property
+    def executor(self):
+        """The client."""
+        return self.client
+
+    def done(self):
+        """Whether the task has ended, well or not."""
+        return self.status != "pending"
+
+    def cancelled(self):
+        """Whether the task was cancelled."""
+        return self.status == "cancelled"
+
+    def running(self):
+        """Whether the task has not ended."""
+        return not self.done()
+
+    def result(self, timeout=None):
+        """Wait for the task and return its result.
+
+        Parameters
+        ----------
+        timeout : float or str, optional
+            Seconds, or a text such as "500 ms"; default: as long as it takes.
+
+        Raises
+        ------
+        TimeoutError
+            If it has not ended by then.
+        CancelledError
+            If it was cancelled, or its data are lost.
+        Exception
+            What the task raised.
+        """
+        if self.client.asynchronous:
+            return self._result_async(timeout)
+        self.client._wait([self._id], False, timeout, self.key)
+        return self.client._result(self)
+
+    async def _result_async(self, timeout=None):
+        await self.client._wait_async([self], timeout)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, self.client._result, self)
+
+    def exception(self, timeout=None):
+        """Wait, and return what the task raised, None if it did not."""
+        if self.client.asynchronous:
+            return self._exception_async(timeout)
+        self.client._wait([self._id], False, timeout, self.key)
+        return self.client._error(self)[0]
+
+    async def _exception_async(self, timeout=None):
+        await self.client._wait_async([self], timeout)
+        return self.client._error(self)[0]
+
+    def traceback(self, timeout=None):
+        """Wait, and return the traceback of what the task raised, None if it did not."""
+        if self.client.asynchronous:
+            return self._traceback_async(timeout)
+        self.client._wait([self._id], False, timeout, self.key)
+        return self.client._error(self)[1]
+
+    async def _traceback_async(self, timeout=None):
+        await self.client._wait_async([self], timeout)
+        return self.client._error(self)[1]
+
+    def cancel(self, reason=None, msg=None, **kwargs):
+        """Stop the task, running or not, and all that needs it."""
+        return self.client.cancel([self], reason=reason, msg=msg, **kwargs)
+
+    def retry(self, **kwargs):
+        """Run the task again if it failed, from the failed inputs on."""
+        return self.client.retry([self])
+
+    def add_done_callback(self, fn):
+        """Call fn(future) when the task has ended, in a thread of the client's."""
+        self.client._call_when_done(self, fn)
+
+    def bind_client(self, client):
+        """Use this client, for a future that was unpickled without one."""
+        self.client = client
+
+    def release(self):
+        """Give this handle up."""
+        if not self._released:
+            self._released = True
+            self.client._release(self)
+
+    def __del__(self):
+        try:
+            self.release()
+        except Exception:
+            pass  # the interpreter or the client ends
+
+    def __await__(self):
+        return self._result_async().__await__()
+
+    def __reduce__(self):
+        return _restored, (self._id, self.key)
+
+    def __dask_tokenize__(self):
+        return (self._id, self.key)
+
+    def __muster_node__(self):
+        return FutureNode(self)
+
+    def __hash__(self):
+        return hash(self.key)
+
+    def __eq__(self, other):
+        return self is other or (isinstance(other, Future) and self._id == other._id and self.client is other.client)
+
+    def __repr__(self):
+        known = self.client._core.known(self._id)
+        kind = f", type: {known[2]}" if known[2] else ""
+        return f"<Future: {known[0]}{kind}, key: {self.key}>"
+
+    def _repr_html_(self):
+        import html
+
+        known = self.client._core.known(self._id)
+        kind = f" <b>type:</b> {html.escape(known[2])}," if known[2] else ""
+        return f"<strong>Future: {html.escape(str(self.key))}</strong> <b>status:</b> {known[0]},{kind} <b>key:</b> {html.escape(str(self.key))}"
+
+
+class FutureNode(TaskNode):
+    """A future as an input of other tasks."""
+
+    __slots__ = ("future", "key")
+
+    def __init__(self, future):
+        TaskNode.__init__(self, _Boxed(future), (), None, None)
+        self.future, self.key = future, future.key
+
+
+class _Boxed:
+    """Waits for the result where the task that needs it runs in this process."""
+
+    __slots__ = ("future",)
+
+    def __init__(self, future):
+        self.future = future
+
+    def __call__(self):
+        return self.future.result()
+
+
+def _restored(task, key):
+    from muster.distributed._worker import get_client
+
+    client = get_client()
+    return client._adopt(task, key)
+
+
+def futures_of(obj, client=None):
+    """Return the futures inside collections and containers."""
+    from muster._tasks import NOT_LAZY, unpack
+
+    found, seen = [], set()
+
+    def see(value):
+        if isinstance(value, FutureNode):
+            found.append(value.future)
+        elif isinstance(value, Future):
+            found.append(value)
+        elif isinstance(value, TaskNode):
+            if id(value) not in seen:
+                seen.add(id(value))
+                for part in (*value._arguments, *(value._nested or ())):
+                    see(part)
+        else:
+            return NOT_LAZY
+        return value
+
+    unpack(obj, see)
+    out = []
+    for f in found:
+        if f not in out:
+            out.append(f)
+    for f in out:
+        if f.cancelled():
+            raise FutureCancelledError(f.key)
+    return out
+
+
+class Watcher:
+    """A thread that hears which futures have ended, for callbacks and `await`."""
+
+    def __init__(self, client):
+        self.client = client
+        self.lock = threading.Lock()
+        self.waiting = {}
+        self.thread = threading.Thread(target=self.run, name="muster-client", daemon=True)
+        self.thread.start()
+
+    def add(self, task, function):
+        """Call function() once the task has ended."""
+        with self.lock:
+            self.waiting.setdefault(task, []).append(function)
+        self.client._core.watch([task])
+
+    def run(self):
+        while True:
+            core = self.client._core
+            for task in core.changes(1.0):
+                if core.status(task) == "pending":
+                    continue
+                with self.lock:
+                    functions = self.waiting.pop(task, ())
+                for function in functions:
+                    try:
+                        function()
+                    except Exception:
+                        import logging
+
+                        logging.getLogger("muster").exception("a callback of a future raised")
+            if self.client.status != "running":
+                with self.lock:
+                    left = [f for fs in self.waiting.values() for f in fs]
+                    self.waiting.clear()
+                for function in left:
+                    try:
+                        function()
+                    except Exception:
+                        pass
+                return

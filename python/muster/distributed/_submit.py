@@ -1,0 +1,198 @@
+"""Calls as messages: functions and arguments as bytes, futures and nodes as numbers of inputs."""
+
+import collections
+import weakref
+
+from muster._core import TaskNode, collect_nodes
+from muster._serialize import dumps_by_value, dumps_parts, dumps_simple, size_of_parts
+from muster._tasks import NOT_LAZY, Input, node_of, unpack
+from muster.distributed._future import Future, FutureNode
+
+_APART = 1 << 20  # larger arguments go to a worker, not through the scheduler
+_by_reference = weakref.WeakKeyDictionary()
+_OPTIONS = ("priority", "retries", "workers", "allow_other_workers", "resources", "timeout")
+
+
+def function_bytes(function):
+    """Return a function as bytes; those that are found by name everywhere are kept."""
+    try:
+        known = _by_reference.get(function)
+    except TypeError:
+        return dumps_by_value(function)
+    if known is not None:
+        return known
+    out = dumps_by_value(function)
+    if len(out) < 200 and b"cloudpickle" not in out:
+        try:
+            _by_reference[function] = out
+        except TypeError:
+            pass
+    return out
+
+
+def options_of(annotations, key=None):
+    """Return what `annotations` say of how tasks run, as the engine takes it."""
+    out = {}
+    for name in _OPTIONS:
+        value = (annotations or {}).get(name)
+        if callable(value):
+            value = value(key)
+        if value is None or value is False:
+            continue
+        if name == "workers":
+            value = [value] if isinstance(value, str) else [str(w) for w in value]
+        elif name == "timeout":
+            from muster.distributed._client import parse_timedelta
+
+            value = parse_timedelta(value)
+        elif name == "resources":
+            value = {str(k): float(v) for k, v in value.items()}
+        out[name] = value
+    return out
+
+
+class Arguments:
+    """Turns arguments into bytes and the ids of the futures in them."""
+
+    def __init__(self, client):
+        self.client = client
+        self.keep = []  # futures made on the way: released when their tasks are submitted
+
+    def encode(self, args, kwargs, needs):
+        """Return the bytes of (args, kwargs); ids of futures are appended to `needs`, placeholders count from there."""
+        base = len(needs)
+
+        def lazy(value):
+            if type(value) is Future:
+                future = value
+            else:
+                node = value if isinstance(value, TaskNode) else node_of(value)
+                if node is None:
+                    return NOT_LAZY
+                (future,) = self.client._submit_nodes([node])  # a lazy value: it is computed on the cluster first
+                self.keep.append(future)
+            needs.append(self.client._id_of(future))
+            return Input(len(needs) - 1 - base)
+
+        args = tuple(unpack(a, lazy) for a in args)
+        kwargs = unpack(kwargs, lazy) if kwargs else {}
+        return self.large(dumps_simple((args, kwargs)), (args, kwargs), needs)
+
+    def large(self, body, value, needs):
+        """Return the bytes, or b"" if they are large: then they are stored on a worker and are the last input."""
+        if len(body) < _APART:
+            return body
+        parts = dumps_parts(value)
+        future = self.client._scatter_parts(parts, "arguments", None)
+        self.keep.append(future)
+        needs.append(future._id)
+        return b""
+
+
+def graph_parts(client, roots):
+    """Return (parts for the engine, positions of the roots, labels, futures to keep) of a graph of nodes."""
+    from muster.delayed import funcname
+
+    nodes, begins, needs, at = collect_nodes(roots)
+    number, count = {}, 0
+    for i, n in enumerate(nodes):
+        if not isinstance(n, FutureNode):
+            number[i] = count
+            count += 1
+    arguments = Arguments(client)
+    functions, labels, function_number = [], [], {}
+    groups = collections.OrderedDict()
+    # One part for each set of options; nearly always there is one. Numbers run through all parts, so several need an order of their own.
+    keys = []
+    for i, n in enumerate(nodes):
+        annotations = getattr(n, "_annotations", None)
+        options = options_of(annotations, getattr(n, "key", None)) if annotations else {}
+        keys.append(repr(options))
+        if i in number and keys[-1] not in groups:
+            groups[keys[-1]] = options
+    if len(groups) > 1:
+        number = _number_by_level(nodes, begins, needs, number, keys, groups)
+    parts = []
+    for level, options_key in _levels(groups, number, keys):
+        part = _Part(labels, functions)
+        for i in level:
+            n = nodes[i]
+            f = n._function
+            place = function_number.get(id(f))
+            if place is None:
+                place = function_number[id(f)] = len(functions)
+                functions.append(function_bytes(f))
+                labels.append(funcname(f))
+            mine = needs[begins[i] : begins[i + 1]]
+            ids = [number[m] if m in number else client._id_of(nodes[m].future) for m in mine]
+            part.add(place, _node_bytes(n, arguments, ids), ids)
+        parts.append((part, groups[options_key]))
+    return parts, [number.get(i) for i in at], arguments.keep
+
+
+class _Part:
+    def __init__(self, labels, functions):
+        self.labels, self.functions = labels, functions
+        self.function_of, self.arguments, self.begins, self.needs = [], [], [0], []
+
+    def add(self, function, body, ids):
+        self.function_of.append(function)
+        self.arguments.append(body)
+        self.needs.extend(ids)
+        self.begins.append(len(self.needs))
+
+
+def _number_by_level(nodes, begins, needs, number, keys, groups):
+    """Number tasks so that each part of equal options is a run of numbers, inputs in front."""
+    depth = {}
+    for i in number:
+        depth[i] = max((depth[m] + (keys[m] != keys[i]) for m in needs[begins[i] : begins[i + 1]] if m in number), default=0)
+    order = sorted(number, key=lambda i: (depth[i], list(groups).index(keys[i]), i))
+    return {i: n for n, i in enumerate(order)}
+
+
+def _levels(groups, number, keys):
+    runs, last = [], None
+    for i in sorted(number, key=number.get):
+        if keys[i] != last:
+            runs.append(([], keys[i]))
+            last = keys[i]
+        runs[-1][0].append(i)
+    return runs
+
+
+def _node_bytes(node, arguments, ids):
+    args, kwargs, nested = node._arguments, node._keywords, node._nested
+    direct = 0
+    changed = []
+    for a in args:
+        if isinstance(a, TaskNode):
+            changed.append(Input(direct))
+            direct += 1
+        else:
+            changed.append(a)
+    if nested:  # placeholders inside count from the first nested input
+        shift = direct
+
+        def moved(value):
+            return Input(value.index + shift) if type(value) is Input else NOT_LAZY
+
+        changed = [a if type(a) is Input and isinstance(b, TaskNode) else unpack(a, moved) for a, b in zip(changed, args, strict=True)]
+        kwargs = unpack(kwargs, moved) if kwargs else kwargs
+    value = (tuple(changed), kwargs or {})
+    return arguments.large(dumps_simple(value), value, ids)
+
+
+def call_parts(client, function, calls, options, label):
+    """Return (parts, futures to keep) of calls [(args, kwargs), ...] of one function."""
+    arguments = Arguments(client)
+    part = _Part([label], [function_bytes(function)])
+    for args, kwargs in calls:
+        ids = []
+        part.add(0, arguments.encode(args, kwargs, ids), ids)
+    return [(part, options)], arguments.keep
+
+
+def size_of(parts):
+    """Return the bytes of parts of a layout."""
+    return size_of_parts(parts)

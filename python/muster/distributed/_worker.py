@@ -1,0 +1,130 @@
+"""What tasks may do on a cluster: start tasks of their own, give their thread back, look where they run."""
+
+import contextlib
+import os
+
+from muster import _active
+
+_task_client = None
+
+
+def _executor():
+    from muster import _executor as module
+
+    return module.current()
+
+
+def default_client():
+    """Return the active client.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    client = _active.client()
+    if client is None:
+        raise ValueError("No clients found. Start a client and point it to the scheduler address: from muster.distributed import Client; client = Client('tcp://127.0.0.1:8786')")
+    return client
+
+
+def get_client(address=None, timeout=None, resolve_address=True):
+    """Return the client: inside a task one of the task's own cluster, elsewhere the active one.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    global _task_client
+    executor = _executor()
+    if executor is None:
+        client = _active.client()
+        if client is None or (address is not None and client.scheduler_address != address):
+            if address is not None:
+                from muster.distributed._client import Client
+
+                return Client(address, timeout=timeout or "10 s")
+            raise ValueError("No global client found and no address provided")
+        return client
+    if _task_client is None or _task_client.status != "running":
+        from muster.distributed._client import Client
+
+        _task_client = Client(executor.scheduler, name="worker-client", set_as_default=False)
+    return _task_client
+
+
+def secede():
+    """Give this task's thread to other tasks; the task goes on. A no-op outside of tasks."""
+    executor = _executor()
+    if executor is not None:
+        executor.secede()
+        executor.seceded = True
+
+
+def rejoin():
+    """Take part in the worker's work again, after `secede`."""
+    executor = _executor()
+    if executor is not None:
+        executor.seceded = False
+
+
+@contextlib.contextmanager
+def worker_client(timeout=None, separate_thread=True):
+    """A client inside a task: `with worker_client() as client`. The task's thread serves others meanwhile."""
+    client = get_client(timeout=timeout)
+    if separate_thread:
+        secede()
+    try:
+        yield client
+    finally:
+        if separate_thread:
+            rejoin()
+
+
+local_client = worker_client
+
+
+class WorkerView:
+    """The worker a task runs on, as the task may see it.
+
+    Attributes set on it are shared by the tasks of one executor process only.
+    """
+
+    def __init__(self, executor):
+        self.address, self.name, self.scheduler_addr = executor.worker, executor.name, executor.scheduler
+        self.id = executor.name
+        self.local_directory = os.getcwd()
+
+    @property
+    def client(self):
+        """A client of the worker's cluster."""
+        return get_client()
+
+    def __repr__(self):
+        return f"<Worker: {self.address!r}, name: {self.name}>"
+
+
+def get_worker():
+    """Return the worker this task runs on.
+
+    Raises
+    ------
+    ValueError
+        Outside of tasks.
+    """
+    executor = _executor()
+    if executor is None:
+        raise ValueError("No worker found")
+    view = getattr(executor, "view_of_worker", None)
+    if view is None:
+        view = executor.view_of_worker = WorkerView(executor)
+    return view
+
+
+def fire_and_forget(obj):
+    """Let tasks run to their end even if nobody holds their futures any more."""
+    from muster.distributed._future import futures_of
+
+    for future in futures_of(obj):
+        future.client._core.keep([future._id])

@@ -1,0 +1,175 @@
+#include "cluster.hpp"
+
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "base/error.hpp"
+#include "cluster/client.hpp"
+#include "cluster/launch/local.hpp"
+#include "gil.hpp"
+#include "values.hpp"
+
+namespace muster::python {
+using namespace base;
+using cluster::Client, cluster::Known, cluster::LocalCluster, cluster::LocalOptions;
+namespace {
+
+std::vector<TaskId> ids(const std::vector<uint64_t>& list) {
+  std::vector<TaskId> out;
+  for (uint64_t b : list) out.push_back(TaskId::of(b));
+  return out;
+}
+
+graph::Blob blob(nb::handle bytes) {
+  char* data;
+  Py_ssize_t size;
+  if (PyBytes_AsStringAndSize(bytes.ptr(), &data, &size) != 0) throw nb::python_error();
+  return std::make_shared<const std::string>(data, static_cast<size_t>(size));
+}
+
+template <class F>
+auto free_of_gil(F f) {
+  GilReleased release;
+  return f();
+}
+
+graph::Options options_of(nb::dict o) {
+  graph::Options out;
+  for (auto [key, value] : o) {
+    const auto name = nb::cast<std::string>(key);
+    if (value.is_none()) continue;
+    if (name == "priority") out.priority = nb::cast<int>(value);
+    else if (name == "retries") out.retries = nb::cast<int>(value);
+    else if (name == "workers") out.workers = nb::cast<std::vector<std::string>>(value);
+    else if (name == "allow_other_workers") out.allow_other_workers = nb::cast<bool>(value);
+    else if (name == "timeout") out.timeout_us = static_cast<int64_t>(nb::cast<double>(value) * 1e6);
+    else if (name == "resources")
+      for (auto [r, amount] : nb::cast<nb::dict>(value)) out.resources.emplace_back(nb::cast<std::string>(r), nb::cast<double>(amount));
+  }
+  return out;
+}
+
+// Tasks of one set of options: labels and functions by number, arguments as bytes, inputs as ids (job 0: number of this submit).
+graph::Range python_range(const std::vector<std::string>& labels, nb::list functions, const std::vector<uint32_t>& function_of, nb::list arguments, const std::vector<uint32_t>& begins, const std::vector<uint64_t>& needs, const std::vector<uint32_t>& wanted, nb::dict options) {
+  graph::Range r;
+  r.count = static_cast<int64_t>(nb::len(arguments));
+  r.function = "python", r.labels = labels, r.label = labels.empty() ? "python" : labels[0];
+  for (nb::handle f : functions) r.functions.push_back(blob(f));
+  r.function_of = function_of;
+  for (nb::handle a : arguments) r.arguments.push_back(blob(a));
+  r.begins = begins, r.needs = ids(needs);
+  if (wanted.size() == static_cast<size_t>(r.count)) r.wanted = true;
+  else r.wanted_tasks = wanted;
+  r.options = options_of(options);
+  return r;
+}
+
+// An object as Python sees it: bytes, or a writable private mapping that lives as long as something looks at it.
+nb::object object_view(std::shared_ptr<const worker::Object> o) {
+  if (!o->segment) return nb::bytes(o->small->data(), o->small->size());
+  auto* keep = new std::shared_ptr<const worker::Object>(o);
+  nb::capsule owner(keep, [](void* p) noexcept { delete static_cast<std::shared_ptr<const worker::Object>*>(p); });
+  const auto view = o->view();
+  nb::object memory = nb::steal(PyMemoryView_FromMemory(const_cast<char*>(view.data()), static_cast<Py_ssize_t>(view.size()), PyBUF_WRITE));
+  return nb::make_tuple(memory, owner);
+}
+}  // namespace
+
+void register_cluster(nb::module_& m) {
+  nb::class_<LocalCluster>(m, "LocalCluster")
+      .def("__init__", [](LocalCluster* self, int64_t workers, int64_t threads, int64_t memory_limit, std::vector<std::string> executor, std::vector<std::string> listen, std::string worker_listen, std::vector<std::pair<std::string, double>> resources, int allowed_failures) {
+        LocalOptions o;
+        o.workers = workers, o.threads = threads, o.memory_limit = memory_limit, o.executor = std::move(executor), o.hub.listen = std::move(listen), o.listen = std::move(worker_listen), o.resources = std::move(resources);
+        o.hub.allowed_failures = allowed_failures;
+        GilReleased release;
+        new (self) LocalCluster(std::move(o));
+      })
+      .def_prop_ro("addresses", [](LocalCluster& c) { return c.hub()->addresses(); })
+      .def("scale", [](LocalCluster& c, int64_t n) { free_of_gil([&] { c.scale(n); return 0; }); })
+      .def("size", [](LocalCluster& c) { return c.size(); })
+      .def("wait_for_workers", [](LocalCluster& c, int64_t n, double seconds) { free_of_gil([&] { c.wait_for_workers(n, seconds); return 0; }); })
+      .def("ask", [](LocalCluster& c, const std::string& name, nb::object argument) {
+        const Value v = to_value(argument);
+        return from_value(free_of_gil([&] { return c.hub()->ask(name, v); }));
+      }, nb::arg("name"), nb::arg("argument").none())
+      .def("close", [](LocalCluster& c) { free_of_gil([&] { c.close(); return 0; }); });
+
+  nb::class_<Client>(m, "ClusterClient")
+      .def("__init__", [](Client* self, nb::object where, const std::string& name, double seconds) {
+        LocalCluster* local = nullptr;
+        std::string address;
+        if (!nb::try_cast(where, local)) address = nb::cast<std::string>(where);
+        GilReleased release;
+        if (local) new (self) Client(local->hub(), name);
+        else new (self) Client(address, name, seconds);
+      })
+      .def_prop_ro("id", &Client::id)
+      .def_prop_ro("connected", &Client::connected)
+      .def("close", [](Client& c) { free_of_gil([&] { c.close(); return 0; }); })
+      // parts: tuples of python_range's arguments. Returns the id of the first task.
+      .def("submit", [](Client& c, nb::list parts, bool own_job) {
+        graph::Graph g;
+        for (nb::handle p : parts)
+          g.ranges.push_back(python_range(nb::cast<std::vector<std::string>>(p[0]), nb::cast<nb::list>(p[1]), nb::cast<std::vector<uint32_t>>(p[2]), nb::cast<nb::list>(p[3]), nb::cast<std::vector<uint32_t>>(p[4]), nb::cast<std::vector<uint64_t>>(p[5]), nb::cast<std::vector<uint32_t>>(p[6]), nb::cast<nb::dict>(p[7])));
+        return free_of_gil([&] { return c.submit(std::move(g), own_job).bits(); });
+      })
+      .def("submit_nothing", [](Client& c, int64_t count) {  // a range of tasks that do nothing: what the runtime costs
+        graph::Graph g;
+        g.ranges.push_back({.count = count, .function = "nothing", .label = "nothing"});
+        g.ranges.push_back({.count = 1, .function = "nothing", .inputs = {{0, graph::Dependency::Rule::all, 1, 0}}, .wanted = true, .label = "all"});
+        return free_of_gil([&] { return c.submit(std::move(g), true).bits() + static_cast<uint64_t>(count); });
+      })
+      .def("want", [](Client& c, const std::vector<uint64_t>& t) { auto l = ids(t); free_of_gil([&] { c.want(l); return 0; }); })
+      .def("release", [](Client& c, uint64_t t) { c.release(TaskId::of(t)); })
+      .def("cancel", [](Client& c, const std::vector<uint64_t>& t) { auto l = ids(t); free_of_gil([&] { c.cancel(l); return 0; }); })
+      .def("retry", [](Client& c, const std::vector<uint64_t>& t) { auto l = ids(t); free_of_gil([&] { c.retry(l); return 0; }); })
+      .def("keep", [](Client& c, const std::vector<uint64_t>& t) { auto l = ids(t); free_of_gil([&] { c.keep(l); return 0; }); })
+      .def("wait", [](Client& c, const std::vector<uint64_t>& t, bool any, double seconds) { auto l = ids(t); return free_of_gil([&] { return c.wait(l, any, seconds); }); })
+      .def("watch", [](Client& c, const std::vector<uint64_t>& t) { c.watch(ids(t)); })
+      .def("changes", [](Client& c, double seconds) {
+        std::vector<uint64_t> out;
+        for (TaskId id : free_of_gil([&] { return c.changes(seconds); })) out.push_back(id.bits());
+        return out;
+      })
+      .def("status", [](Client& c, uint64_t t) { return cluster::name_of(c.known(TaskId::of(t)).status); })
+      .def("known", [](Client& c, uint64_t t) {  // (status, bytes, type, error, holders)
+        const Known k = c.known(TaskId::of(t));
+        return nb::make_tuple(cluster::name_of(k.status), k.bytes, k.type, k.error ? nb::object(nb::bytes(k.error->data(), k.error->size())) : nb::none(), k.holders, k.cause.bits());
+      })
+      .def("get", [](Client& c, uint64_t t) { return object_view(std::make_shared<const worker::Object>(free_of_gil([&] { return c.get(TaskId::of(t)); }))); })
+      // Bytes of an object, in parts that are copied once. Returns its id.
+      .def("scatter", [](Client& c, nb::list parts, const std::string& type, const std::vector<std::string>& holders) {
+        std::vector<Py_buffer> buffers(nb::len(parts));
+        size_t size = 0;
+        for (size_t i = 0; i < buffers.size(); ++i) {
+          if (PyObject_GetBuffer(nb::handle(parts[i]).ptr(), &buffers[i], PyBUF_SIMPLE) != 0) throw nb::python_error();
+          size += static_cast<size_t>(buffers[i].len);
+        }
+        const uint64_t id = free_of_gil([&] {
+          worker::Object o;
+          o.type = type, o.bytes = static_cast<int64_t>(size);
+          std::string small;
+          char* to;
+          if (size > 64 * 1024) {
+            o.segment = worker::Segment::create(size);
+            to = o.segment->data();
+          } else {
+            small.resize(size), to = small.data();
+          }
+          for (const auto& b : buffers) std::memcpy(to, b.buf, static_cast<size_t>(b.len)), to += b.len;
+          if (o.segment) o.segment->seal();
+          else o.small = std::make_shared<const std::string>(std::move(small));
+          return c.scatter(o, holders).bits();
+        });
+        for (auto& b : buffers) PyBuffer_Release(&b);
+        return id;
+      })
+      .def("ask", [](Client& c, const std::string& name, nb::object argument, double seconds) {
+        const Value v = to_value(argument);
+        return from_value(free_of_gil([&] { return c.ask(name, v, seconds); }));
+      }, nb::arg("name"), nb::arg("argument").none(), nb::arg("seconds") = 30.0);
+}
+
+}  // namespace muster::python

@@ -1,0 +1,347 @@
+#include "cluster/client.hpp"
+
+#include "base/error.hpp"
+#include "muster/error.hpp"
+
+namespace muster::cluster {
+using namespace base;
+using namespace net;
+namespace {
+
+constexpr uint32_t kOpenJob = 64 * 1024;   // tasks of the job that small submits share, before the next begins
+constexpr size_t kReleases = 256;
+constexpr double kPatience = 60;
+
+std::string ids(const std::vector<TaskId>& tasks) {
+  Encoder out;
+  for (TaskId id : tasks) out << id;
+  return out.take();
+}
+
+std::chrono::steady_clock::time_point after(double seconds) {
+  return std::chrono::steady_clock::now() + std::chrono::microseconds(static_cast<int64_t>(std::min(seconds, 1e9) * 1e6));
+}
+}  // namespace
+
+const char* name_of(Status s) {
+  static const char* const names[] = {"pending", "finished", "error", "cancelled", "lost"};
+  return names[static_cast<int>(s)];
+}
+
+Client::Client(std::shared_ptr<Hub> hub, const std::string& name) : hub_(std::move(hub)), name_(name) { id_ = hub_->connect(*this, name); }
+
+Client::Client(const std::string& address, const std::string& name, double seconds) : name_(name) {
+  loop_ = std::make_unique<Loop>();
+  connection_ = loop_->add(net::connect(Address::parse(address), seconds));
+  connection_->on_frame = [this](Frame&& f) {
+    Decoder in(f.body);
+    if (f.type == Type::welcome_client) {
+      std::lock_guard lock(mutex_);
+      id_ = in.get<uint32_t>();
+      changed_.notify_all();
+    } else if (f.type == Type::news) {
+      std::vector<News> list;
+      while (!in.empty()) {
+        News n{static_cast<News::Kind>(in.get<uint8_t>()), in.get<TaskId>()};
+        n.bytes = in.get<int64_t>(), n.type = in.get<std::string>();
+        const bool inlined = in.get<uint8_t>();
+        auto value = std::make_shared<const std::string>(in.get<std::string>());
+        if (inlined) n.value = std::move(value);
+        n.holders.resize(in.count());
+        for (auto& h : n.holders) h = in.get<std::string>();
+        n.note = std::make_shared<const std::string>(in.get<std::string>());
+        n.cause = in.get<TaskId>();
+        n.error = std::make_shared<const std::string>(in.get<std::string>());
+        list.push_back(std::move(n));
+      }
+      deliver(std::move(list));
+    } else if (f.type == Type::answer) {
+      const auto question = in.get<uint64_t>();
+      const bool ok = in.get<uint8_t>();
+      std::lock_guard lock(mutex_);
+      answers_[question] = {ok, std::string(in.rest())};
+      changed_.notify_all();
+    }
+  };
+  connection_->on_close = [this] { disconnected(); };
+  loop_->every(20, [this] { flush_releases(); });
+  loop_->start(connection_);
+  connection_->send(Type::hello, Encoder().operator<<(name).take());
+  std::unique_lock lock(mutex_);
+  if (!changed_.wait_until(lock, after(std::max(seconds, 1.0)), [this] { return id_ != 0 || lost_; }) || lost_) {
+    lock.unlock();
+    loop_->stop();
+    throw Error(ErrorKind::io, concat("there is no scheduler at ", address, ", or it does not let this user in"));
+  }
+}
+
+Client::~Client() { close(); }
+
+bool Client::connected() const { return !closed_ && !lost_ && (hub_ || connection_); }
+
+void Client::close() {
+  {
+    std::lock_guard lock(mutex_);
+    if (std::exchange(closed_, true)) return;
+    changed_.notify_all();
+  }
+  if (hub_) {
+    hub_->disconnect(id_);
+    hub_.reset();
+  } else if (loop_) {
+    connection_->close();
+    loop_->stop();
+  }
+}
+
+void Client::disconnected() {
+  std::lock_guard lock(mutex_);
+  lost_ = true;
+  for (auto& [id, k] : tasks_)
+    if (k.status == Status::pending) {
+      k.status = Status::cancelled;
+      k.error = std::make_shared<const std::string>("connection\nthe connection to the scheduler was lost");
+      if (watched_.contains(id)) changes_.push_back(id);
+    }
+  changed_.notify_all();
+}
+
+void Client::deliver(std::vector<News>&& news) {
+  std::lock_guard lock(mutex_);
+  for (auto& n : news) {
+    if (n.kind == News::Kind::ended) {
+      ended_[n.task.job] = true;
+      continue;
+    }
+    if (auto heard = reports_.find(n.task.job); heard != reports_.end() && n.kind != News::Kind::cancelled) heard->second(n);
+    if (n.kind == News::Kind::reported) continue;
+    auto found = tasks_.find(n.task);
+    if (found == tasks_.end()) continue;  // released meanwhile
+    Known& k = found->second;
+    switch (n.kind) {
+      case News::Kind::done: k = {Status::finished, n.bytes, std::move(n.type), std::move(n.value), std::move(n.note), nullptr, std::move(n.holders), {}}; break;
+      case News::Kind::failed: k.status = Status::error, k.error = std::move(n.error), k.cause = n.cause; break;
+      case News::Kind::cancelled: k.status = Status::cancelled; break;
+      default: k.status = Status::lost; break;
+    }
+    if (watched_.contains(n.task)) changes_.push_back(n.task);
+  }
+  changed_.notify_all();
+}
+
+void Client::send(uint16_t type, std::string body) {
+  if (!connection_) throw Error(ErrorKind::unsupported, "the client is closed");
+  connection_->send(type, std::move(body));
+}
+
+std::vector<TaskId> Client::take_releases() {
+  std::lock_guard lock(mutex_);
+  return std::exchange(releases_, {});
+}
+
+void Client::flush_releases() {
+  const std::vector<TaskId> list = take_releases();
+  if (list.empty() || closed_) return;
+  if (hub_) hub_->release(id_, list);
+  else connection_->send(Type::release, ids(list));
+}
+
+TaskId Client::submit(graph::Graph graph, bool own_job) {
+  std::lock_guard order(sending_);
+  const int64_t count = graph.tasks();
+  TaskId first;
+  JobId full = 0;
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_ || lost_) throw Error(ErrorKind::unsupported, closed_ ? "the client is closed" : "the connection to the scheduler was lost");
+    if (own_job || open_job_ == 0 || next_index_ + count > kOpenJob) {
+      next_job_ = (next_job_ + 1) & ((1u << kJobBits) - 1);
+      first = {id_ << kJobBits | next_job_, 0};
+      if (!own_job) full = std::exchange(open_job_, first.job), next_index_ = static_cast<uint32_t>(count);
+    } else {
+      first = {open_job_, next_index_};
+      next_index_ += static_cast<uint32_t>(count);
+    }
+    uint32_t at = first.index;
+    for (auto& r : graph.ranges) {
+      for (auto& n : r.needs)
+        if (n.job == 0) n.job = first.job, n.index += first.index;
+      if (r.wanted)
+        for (uint32_t i = 0; i < r.count; ++i) tasks_[{first.job, at + i}];
+      for (uint32_t i : r.wanted_tasks) tasks_[{first.job, at + i}];
+      at += static_cast<uint32_t>(r.count);
+    }
+  }
+  if (full) close_job(full);
+  if (hub_) {
+    hub_->submit(id_, first.job, std::make_shared<const graph::Graph>(std::move(graph)), !own_job);
+  } else {
+    Encoder out;
+    out << first.job << static_cast<uint8_t>(!own_job);
+    encode(out, graph);
+    send(Type::submit, out.take());
+  }
+  return first;
+}
+
+void Client::close_job(JobId job) {
+  if (hub_) hub_->close_job(job);
+  else send(Type::close_job, Encoder().operator<<(job).take());
+}
+
+void Client::want(const std::vector<TaskId>& tasks) {
+  {
+    std::lock_guard lock(mutex_);
+    for (TaskId id : tasks) tasks_[id];
+  }
+  if (hub_) hub_->want(id_, tasks);
+  else send(Type::want, ids(tasks));
+}
+
+void Client::release(TaskId task) {
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) return;
+    tasks_.erase(task), watched_.erase(task);
+    releases_.push_back(task);
+    if (releases_.size() < kReleases) return;
+  }
+  flush_releases();
+}
+
+void Client::cancel(const std::vector<TaskId>& tasks) {
+  if (hub_) hub_->cancel(id_, tasks);
+  else send(Type::cancel_tasks, ids(tasks));
+}
+
+void Client::retry(const std::vector<TaskId>& tasks) {
+  {
+    std::lock_guard lock(mutex_);
+    for (TaskId id : tasks)
+      if (auto k = tasks_.find(id); k != tasks_.end() && k->second.status == Status::error) k->second = {};
+  }
+  if (hub_) hub_->retry(id_, tasks);
+  else send(Type::retry, ids(tasks));
+}
+
+void Client::keep(const std::vector<TaskId>& tasks) {
+  if (hub_) hub_->keep(tasks);
+  else send(Type::fire_and_forget, ids(tasks));
+}
+
+TaskId Client::scatter(const worker::Object& object, const std::vector<std::string>& holders) {
+  std::lock_guard order(sending_);
+  TaskId id;
+  JobId full = 0;
+  {
+    std::lock_guard lock(mutex_);
+    if (open_job_ == 0 || next_index_ + 1 > kOpenJob) {
+      next_job_ = (next_job_ + 1) & ((1u << kJobBits) - 1);
+      full = std::exchange(open_job_, id_ << kJobBits | next_job_), next_index_ = 0;
+    }
+    id = {open_job_, next_index_++};
+    tasks_[id];
+  }
+  if (full) close_job(full);
+  for (const auto& h : holders) peers_.put(h, id, object, kPatience);
+  if (hub_) {
+    hub_->scatter(id_, id, object.bytes, holders, object.type);
+  } else {
+    Encoder out;
+    out << id << object.bytes << object.type;
+    for (const auto& h : holders) out << h;
+    send(Type::scatter, out.take());
+  }
+  return id;
+}
+
+Value Client::ask(const std::string& name, const Value& argument, double seconds) {
+  flush_releases();
+  if (hub_) return hub_->ask(name, argument);
+  uint64_t question;
+  {
+    std::lock_guard lock(mutex_);
+    question = ++questions_;
+  }
+  Encoder out;
+  out << question << name;
+  encode(out, argument);
+  send(Type::ask, out.take());
+  std::unique_lock lock(mutex_);
+  if (!changed_.wait_until(lock, after(seconds), [&] { return answers_.contains(question) || lost_ || closed_; })) throw Error(ErrorKind::io, concat("no answer to ", name, " in ", seconds, " s"));
+  if (!answers_.contains(question)) throw Error(ErrorKind::io, "the connection to the scheduler was lost");
+  const auto [ok, body] = std::move(answers_[question]);
+  answers_.erase(question);
+  Decoder in(body);
+  if (!ok) throw Error(ErrorKind::missing, in.get<std::string>());
+  return decode_value(in);
+}
+
+bool Client::wait(const std::vector<TaskId>& tasks, bool any, double seconds) {
+  flush_releases();
+  std::unique_lock lock(mutex_);
+  size_t next = 0;  // all before it have ended
+  auto ended = [&](TaskId id) {
+    auto k = tasks_.find(id);
+    return k == tasks_.end() || k->second.status != Status::pending;
+  };
+  return changed_.wait_until(lock, after(seconds), [&] {
+    if (any) return tasks.empty() || std::any_of(tasks.begin(), tasks.end(), ended);
+    while (next < tasks.size() && ended(tasks[next])) ++next;
+    return next == tasks.size() || closed_;
+  });
+}
+
+Known Client::known(TaskId task) {
+  std::lock_guard lock(mutex_);
+  auto found = tasks_.find(task);
+  return found == tasks_.end() ? Known{Status::lost} : found->second;
+}
+
+worker::Object Client::get(TaskId task) {
+  Known k = known(task);
+  if (k.value) {
+    worker::Object o;
+    o.small = k.value, o.bytes = k.bytes, o.type = k.type;
+    return o;
+  }
+  std::string why = "no worker has it";
+  for (const auto& h : k.holders) try {
+      return peers_.get(h, task, 0xFFFF, kPatience);
+    } catch (const Error& e) {
+      why = e.message;
+    }
+  throw Error(ErrorKind::io, why);
+}
+
+void Client::watch(const std::vector<TaskId>& tasks) {
+  std::lock_guard lock(mutex_);
+  for (TaskId id : tasks) {
+    watched_[id] = true;
+    auto k = tasks_.find(id);
+    if (k == tasks_.end() || k->second.status != Status::pending) changes_.push_back(id);
+  }
+  changed_.notify_all();
+}
+
+std::vector<TaskId> Client::changes(double seconds) {
+  flush_releases();
+  std::unique_lock lock(mutex_);
+  changed_.wait_until(lock, after(seconds), [this] { return !changes_.empty() || closed_; });
+  std::vector<TaskId> out(changes_.begin(), changes_.end());
+  changes_.clear();
+  return out;
+}
+
+void Client::on_report(JobId job, std::function<void(const News&)> heard) {
+  std::lock_guard lock(mutex_);
+  if (heard) reports_[job] = std::move(heard);
+  else reports_.erase(job), ended_.erase(job);
+}
+
+bool Client::job_ended(JobId job) {
+  std::lock_guard lock(mutex_);
+  return ended_.contains(job);
+}
+
+}  // namespace muster::cluster

@@ -1,0 +1,95 @@
+// A client of a cluster: submits tasks, hears how they end, and brings their results from the workers that have them.
+#pragma once
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "cluster/fetcher.hpp"
+#include "cluster/hub.hpp"
+#include "cluster/news.hpp"
+
+namespace muster::cluster {
+
+enum class Status : uint8_t { pending, finished, error, cancelled, lost };
+const char* name_of(Status s);
+
+struct Known {
+  Status status = Status::pending;
+  int64_t bytes = 0;
+  std::string type{};
+  graph::Blob value{}, note{}, error{};
+  std::vector<std::string> holders{};
+  TaskId cause{};
+  bool reported = false;  // a note came, wanted or not
+};
+
+class Client : public ClientPeer {
+ public:
+  /// Of a scheduler in this process.
+  Client(std::shared_ptr<Hub> hub, const std::string& name);
+  /// Throws Error{io} when nobody answers within `seconds`.
+  Client(const std::string& address, const std::string& name, double seconds);
+  ~Client() override;
+  ClientId id() const { return id_; }
+  bool connected() const;
+  void close();
+
+  /// Adds a graph to the job of small submits, or to one of its own, and returns the id of its first task. Explicit inputs with job 0 count from there.
+  TaskId submit(graph::Graph graph, bool own_job);
+  void want(const std::vector<TaskId>& tasks);
+  void release(TaskId task);           // sent with others, at the latest after a tenth of a second
+  void cancel(const std::vector<TaskId>& tasks);
+  void retry(const std::vector<TaskId>& tasks);
+  void keep(const std::vector<TaskId>& tasks);
+  /// Sends an object to these workers; the id is that of a task that is done.
+  TaskId scatter(const worker::Object& object, const std::vector<std::string>& holders);
+  base::Value ask(const std::string& name, const base::Value& argument, double seconds);
+
+  /// Waits until all (or any) of them have ended. False after `seconds`.
+  bool wait(const std::vector<TaskId>& tasks, bool any, double seconds);
+  Known known(TaskId task);
+  /// The object of a finished task. Throws Error{io} when no worker has it (any more).
+  worker::Object get(TaskId task);
+  /// Tasks of which something is to be told: all that end, or fall back to pending, from now on.
+  void watch(const std::vector<TaskId>& tasks);
+  /// Watched tasks that changed; waits up to `seconds` for the first.
+  std::vector<TaskId> changes(double seconds);
+  /// Calls back with each task that reports, in the thread that hears it; null ends that.
+  void on_report(JobId job, std::function<void(const News&)> heard);
+  bool job_ended(JobId job);
+
+  void deliver(std::vector<News>&& news) override;
+  std::vector<TaskId> take_releases() override;
+
+ private:
+  void flush_releases();
+  void close_job(JobId job);
+  void send(uint16_t type, std::string body);
+  void disconnected();
+
+  std::shared_ptr<Hub> hub_;                       // in this process, or
+  std::unique_ptr<net::Loop> loop_;                // the connection to it
+  std::shared_ptr<net::Connection> connection_;
+  ClientId id_ = 0;
+  std::string name_;
+  std::mutex mutex_, sending_;
+  std::condition_variable changed_;
+  std::unordered_map<TaskId, Known, base::TaskHash> tasks_;
+  std::unordered_map<TaskId, bool, base::TaskHash> watched_;
+  std::deque<TaskId> changes_;
+  std::vector<TaskId> releases_;
+  std::unordered_map<uint64_t, std::pair<bool, std::string>> answers_;
+  std::unordered_map<JobId, std::function<void(const News&)>> reports_;
+  std::unordered_map<JobId, bool> ended_;
+  uint64_t questions_ = 0;
+  JobId open_job_ = 0, next_job_ = 0;
+  uint32_t next_index_ = 0;
+  bool closed_ = false, lost_ = false;
+  Peers peers_;
+};
+
+}  // namespace muster::cluster

@@ -1,0 +1,175 @@
+#include "cluster/executor.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.hpp"
+#include "cluster/spawn.hpp"
+#include "muster/error.hpp"
+
+namespace muster::cluster {
+using namespace base;
+namespace {
+
+constexpr size_t kDatagram = 96 * 1024;  // larger requests lie in shared memory
+constexpr size_t kFds = 200;             // descriptors of one datagram
+
+bool send_datagram(int socket, const std::string& body, const std::vector<int>& fds) {
+  iovec part{const_cast<char*>(body.data()), body.size()};
+  msghdr m{};
+  m.msg_iov = &part, m.msg_iovlen = 1;
+  alignas(cmsghdr) char control[CMSG_SPACE(kFds * sizeof(int))];
+  if (!fds.empty()) {
+    m.msg_control = control, m.msg_controllen = CMSG_SPACE(fds.size() * sizeof(int));
+    cmsghdr* c = CMSG_FIRSTHDR(&m);
+    c->cmsg_level = SOL_SOCKET, c->cmsg_type = SCM_RIGHTS, c->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
+    std::memcpy(CMSG_DATA(c), fds.data(), fds.size() * sizeof(int));
+  }
+  return sendmsg(socket, &m, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+}
+
+ssize_t receive(int fd, char* to, size_t size, std::vector<Fd>& fds) {
+  iovec part{to, size};
+  msghdr m{};
+  m.msg_iov = &part, m.msg_iovlen = 1;
+  alignas(cmsghdr) char control[CMSG_SPACE(kFds * sizeof(int))];
+  m.msg_control = control, m.msg_controllen = sizeof control;
+  const ssize_t n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  if (n >= 0)
+    for (cmsghdr* c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
+      if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+        for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); ++i) {
+          int got;
+          std::memcpy(&got, CMSG_DATA(c) + i * sizeof(int), sizeof got);
+          fds.emplace_back(got);
+        }
+  return n;
+}
+
+std::pair<Fd, Fd> pair(int type) {
+  int fds[2];
+  if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) != 0) throw Error(ErrorKind::io, concat("no socket for an executor: ", std::strerror(errno)));
+  for (int fd : fds) {
+    const int size = 4 << 20;
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+  }
+  return {Fd(fds[0]), Fd(fds[1])};
+}
+}  // namespace
+
+Executor::Executor(const std::vector<std::string>& command) {
+  auto [requests, child_requests] = pair(SOCK_SEQPACKET);
+  auto [replies, child_replies] = pair(SOCK_STREAM);
+  auto [cancels, child_cancels] = pair(SOCK_SEQPACKET);
+  pid_ = spawn(command, {child_requests.get(), child_replies.get(), child_cancels.get()});
+  requests_ = std::move(requests), requests_end_ = std::move(child_requests), replies_ = std::move(replies), cancels_ = std::move(cancels);
+  fcntl(replies_.get(), F_SETFL, fcntl(replies_.get(), F_GETFL) | O_NONBLOCK);
+}
+
+Executor::~Executor() {
+  kill();
+  if (pid_ > 0) waitpid(pid_, nullptr, 0);
+}
+
+void Executor::kill() {
+  if (pid_ > 0) ::kill(pid_, SIGKILL);
+}
+
+bool Executor::send(const Request& r) {
+  // kind: 'T' a task, 'M' a task whose request lies in the first descriptor, 'F' descriptors ahead of one
+  std::string head("T");
+  const uint64_t id = r.task.bits();
+  auto append = [&](const auto& v) { head.append(reinterpret_cast<const char*>(&v), sizeof v); };
+  append(id), append(r.attempt);
+  std::vector<int> fds = r.fds;
+  for (size_t at = 0; fds.size() > kFds - 1; at += kFds - 1) {
+    head[0] = 'F';
+    const std::vector<int> some(fds.begin(), fds.begin() + static_cast<std::ptrdiff_t>(kFds - 1));
+    if (!send_datagram(requests_.get(), head, some)) return false;
+    fds.erase(fds.begin(), fds.begin() + static_cast<std::ptrdiff_t>(kFds - 1));
+  }
+  head[0] = 'T';
+  if (r.body.size() < kDatagram) {
+    if (!send_datagram(requests_.get(), head + r.body, fds)) return false;
+  } else {
+    Fd memory(memfd_create("muster-request", MFD_CLOEXEC));
+    if (!memory) return false;
+    for (size_t done = 0; done < r.body.size();) {
+      const ssize_t n = write(memory.get(), r.body.data() + done, r.body.size() - done);
+      if (n <= 0) return false;
+      done += static_cast<size_t>(n);
+    }
+    head[0] = 'M';
+    fds.insert(fds.begin(), memory.get());
+    if (!send_datagram(requests_.get(), head, fds)) return false;
+  }
+  sent.push_back({r.task, r.attempt, std::chrono::steady_clock::now()});
+  return true;
+}
+
+std::vector<std::pair<TaskId, uint16_t>> Executor::take_back() {
+  std::vector<std::pair<TaskId, uint16_t>> out;
+  std::string buffer(kDatagram + 64, '\0');
+  for (;;) {
+    std::vector<Fd> fds;
+    const ssize_t n = receive(requests_end_.get(), buffer.data(), buffer.size(), fds);
+    if (n <= 0) break;
+    if (buffer[0] == 'F' || n < 11) continue;
+    uint64_t id;
+    uint16_t attempt;
+    std::memcpy(&id, buffer.data() + 1, 8), std::memcpy(&attempt, buffer.data() + 9, 2);
+    out.emplace_back(TaskId::of(id), attempt);
+    std::erase_if(sent, [&](const Sent& s) { return s.task == out.back().first && s.attempt == attempt; });
+  }
+  return out;
+}
+
+void Executor::interrupt(TaskId task, uint16_t attempt) {
+  std::string body;
+  const uint64_t id = task.bits();
+  body.append(reinterpret_cast<const char*>(&id), 8);
+  body.append(reinterpret_cast<const char*>(&attempt), 2);
+  if (send_datagram(cancels_.get(), body, {})) ::kill(pid_, SIGUSR1);
+}
+
+bool Executor::read(const std::function<void(Reply&&)>& on_reply) {
+  static thread_local std::string chunk(256 * 1024, '\0');
+  for (;;) {
+    const ssize_t n = receive(replies_.get(), chunk.data(), chunk.size(), in_fds_);
+    if (n == 0) return false;
+    if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+    in_.append(chunk.data(), static_cast<size_t>(n));
+    size_t used = 0;
+    // length u32, kind, descriptors u8, body
+    while (in_.size() - used >= 6) {
+      uint32_t length;
+      std::memcpy(&length, in_.data() + used, 4);
+      if (in_.size() - used - 6 < length) break;
+      Reply r{in_[used + 4], in_.substr(used + 6, length), {}};
+      const auto fds = static_cast<uint8_t>(in_[used + 5]);
+      for (uint8_t i = 0; i < fds && !in_fds_.empty(); ++i) r.fds.push_back(std::move(in_fds_.front())), in_fds_.erase(in_fds_.begin());
+      used += 6 + length;
+      on_reply(std::move(r));
+    }
+    in_.erase(0, used);
+    if (static_cast<size_t>(n) < chunk.size()) return true;
+  }
+}
+
+std::string Executor::death() {
+  int status = 0;
+  if (pid_ <= 0 || waitpid(std::exchange(pid_, -1), &status, 0) < 0) return "ended";
+  if (WIFSIGNALED(status)) return concat("was killed by signal ", WTERMSIG(status), " (", strsignal(WTERMSIG(status)), ")");
+  return concat("exited with status ", WEXITSTATUS(status));
+}
+
+}  // namespace muster::cluster

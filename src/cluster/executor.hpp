@@ -1,0 +1,69 @@
+// A child process that runs guest tasks (Python) and owns no data: inputs are mapped from the worker's shared memory, results come back as bytes or as
+// shared memory of its own making.
+//
+// Requests are datagrams. The worker keeps the reading end too, so what the child has not begun it can take back: the queue is the kernel's.
+#pragma once
+#include <sys/types.h>
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "base/ids.hpp"
+
+namespace muster::cluster {
+using base::Fd, base::TaskId;
+
+struct Request {
+  TaskId task;
+  uint16_t attempt = 0;
+  std::string body;              // as python/muster/_executor.py reads it
+  std::vector<int> fds;          // borrowed
+};
+
+/// What the child says: kind, body, descriptors.
+struct Reply {
+  char kind;
+  std::string body;
+  std::vector<Fd> fds;
+};
+
+class Executor {
+ public:
+  /// Starts the command with its sockets on descriptors 3 (requests), 4 (replies) and 5 (cancellations). It dies with the calling thread.
+  explicit Executor(const std::vector<std::string>& command);
+  ~Executor();  // kills it
+  int reply_fd() const { return replies_.get(); }
+  pid_t pid() const { return pid_; }
+
+  /// False: the socket is full.
+  bool send(const Request& request);
+  /// Takes back all requests the child has not begun.
+  std::vector<std::pair<TaskId, uint16_t>> take_back();
+  /// Interrupts the task if it is the one that runs.
+  void interrupt(TaskId task, uint16_t attempt);
+  void kill();
+  /// Reads what the child said; false when it is dead.
+  bool read(const std::function<void(Reply&&)>& on_reply);
+  /// How it died, as a sentence.
+  std::string death();
+
+  struct Sent { TaskId task; uint16_t attempt; std::chrono::steady_clock::time_point at; };
+  std::deque<Sent> sent;         // requests without reply, in order
+  bool seceded = false;          // its task runs without occupying a thread
+  bool ready = false;            // it has said that it runs
+  std::vector<bool> functions;   // by number: what it was sent
+  std::chrono::steady_clock::time_point killed_at{};  // interrupted: from then on it may be killed
+
+ private:
+  Fd requests_, requests_end_, replies_, cancels_;
+  pid_t pid_ = -1;
+  std::string in_;
+  std::vector<Fd> in_fds_;
+};
+
+}  // namespace muster::cluster

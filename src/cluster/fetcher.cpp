@@ -1,0 +1,113 @@
+#include "cluster/fetcher.hpp"
+
+#include "base/error.hpp"
+#include "muster/error.hpp"
+#include "net/connection.hpp"
+#include "net/messages.hpp"
+
+namespace muster::cluster {
+using namespace base;
+using namespace net;
+using worker::Object, worker::Segment;
+namespace {
+constexpr double kPatience = 30;    // seconds a holder may take to answer
+constexpr int kThreads = 2;         // transfers at once
+constexpr size_t kOwnSegment = 1 << 20;  // what came as bytes and is larger goes to shared memory
+}  // namespace
+
+Fd Peers::connection(const std::string& holder) {
+  {
+    std::lock_guard lock(mutex_);
+    if (auto found = idle_.find(holder); found != idle_.end()) {
+      Fd fd = std::move(found->second);
+      idle_.erase(found);
+      return fd;
+    }
+  }
+  return connect(Address::parse(holder), 0);
+}
+
+void Peers::give_back(const std::string& holder, Fd fd) {
+  std::lock_guard lock(mutex_);
+  if (idle_.count(holder) < 4) idle_.emplace(holder, std::move(fd));
+}
+
+Object Peers::get(const std::string& holder, TaskId id, uint16_t attempt, double seconds) {
+  Fd fd = connection(holder);
+  send_frame(fd, Type::get_object, Encoder().operator<<(id).operator<<(attempt).operator<<(static_cast<uint8_t>(Address::parse(holder).local)).take());
+  Frame f = receive_frame(fd, seconds);
+  give_back(holder, std::move(fd));
+  Decoder in(f.body);
+  const bool found = in.get<uint8_t>();
+  Object o;
+  o.native = in.get<uint8_t>();
+  const auto size = in.get<uint64_t>();
+  if (!found) throw Error(ErrorKind::io, concat(holder, " does not have the object"));
+  o.bytes = static_cast<int64_t>(size);
+  if (!f.fds.empty()) {
+    o.segment = std::make_shared<Segment>(std::move(f.fds[0]), size);
+  } else if (size > kOwnSegment) {
+    o.segment = Segment::create(size);
+    std::memcpy(o.segment->data(), in.take(size).data(), size);
+    o.segment->seal();
+  } else {
+    o.small = std::make_shared<const std::string>(in.take(size));
+  }
+  return o;
+}
+
+void Peers::put(const std::string& holder, TaskId id, const Object& object, double seconds) {
+  Fd fd = connection(holder);
+  const auto view = object.segment && Address::parse(holder).local ? std::string_view() : object.view();
+  Encoder out;
+  out << id << static_cast<uint8_t>(object.native) << static_cast<uint64_t>(object.segment ? object.segment->size() : view.size()) << object.type;
+  if (object.segment && Address::parse(holder).local) send_frame(fd, Type::put_object, out.take(), {object.segment->fd()});
+  else send_frame(fd, Type::put_object, out.take(), {}, {view.data(), view.size(), nullptr});
+  Frame f = receive_frame(fd, seconds);
+  Decoder in(f.body);
+  if (!in.get<uint8_t>()) throw Error(ErrorKind::io, in.get<std::string>());
+  give_back(holder, std::move(fd));
+}
+
+Fetcher::Fetcher(std::function<void(Fetched&&)> done) : done_(std::move(done)) {
+  for (int i = 0; i < kThreads; ++i) threads_.emplace_back([this] { run(); });
+}
+
+void Fetcher::fetch(TaskId id, uint16_t attempt, const std::string& holder) {
+  std::lock_guard lock(mutex_);
+  queue_.push_back({id, attempt, holder, false, {}});
+  work_.notify_one();
+}
+
+void Fetcher::stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    work_.notify_all();
+  }
+  for (auto& t : threads_)
+    if (t.joinable()) t.join();
+}
+
+void Fetcher::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    if (stopping_) return;
+    Fetched f = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    for (int tries = 0; tries < 2 && !f.ok; ++tries) {  // a connection that was kept may be stale
+      try {
+        f.object = peers_.get(f.holder, f.id, f.attempt, kPatience);
+        f.ok = true;
+      } catch (const Error&) {
+        f.ok = false;
+      }
+    }
+    done_(std::move(f));
+    lock.lock();
+  }
+}
+
+}  // namespace muster::cluster

@@ -1,0 +1,134 @@
+#include "cluster/launch/local.hpp"
+
+#include <dlfcn.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "base/error.hpp"
+#include "cluster/spawn.hpp"
+#include "muster/error.hpp"
+
+namespace muster::cluster {
+using namespace base;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+std::string node_program() {
+  if (const char* given = std::getenv("MUSTER_NODE")) return given;
+  Dl_info info{};
+  dladdr(reinterpret_cast<void*>(&node_program), &info);
+  const auto lib = std::filesystem::absolute(info.dli_fname ? info.dli_fname : "").parent_path();
+  for (const auto& place : {lib / "../bin/muster-node", lib / "muster-node", lib / "../muster-node"})
+    if (std::filesystem::exists(place)) return std::filesystem::weakly_canonical(place);
+  throw Error(ErrorKind::io, concat("the program muster-node is not beside ", lib.string(), "; install muster again, or set MUSTER_NODE to where it is"));
+}
+
+LocalCluster::LocalCluster(LocalOptions options) : options_(std::move(options)), hub_(std::make_shared<Hub>(options_.hub)) {
+  if (options_.node.empty()) options_.node = {node_program()};
+  hub_->on_worker_lost = [this](const WorkerFacts&) {
+    // Its child is dead or on its way; another takes its place.
+    std::lock_guard lock(mutex_);
+    if (closed_) return;
+    for (auto c = children_.begin(); c != children_.end();) c = waitpid(c->second, nullptr, WNOHANG) != 0 ? children_.erase(c) : std::next(c);
+    while (static_cast<int64_t>(children_.size()) < wanted_ && failure_.empty()) start_worker();
+  };
+  try {
+    scale(options_.workers);
+    wait_for_workers(options_.workers, 30);
+  } catch (...) {
+    close();
+    throw;
+  }
+}
+
+LocalCluster::~LocalCluster() { close(); }
+
+void LocalCluster::start_worker() {
+  std::vector<std::string> command = options_.node;
+  const int64_t number = names_++;
+  for (const auto& part : {std::string("worker"), hub_->address(), std::string("--name"), std::to_string(number), std::string("--threads"), std::to_string(options_.threads), std::string("--memory-limit"), std::to_string(options_.memory_limit)}) command.push_back(part);
+  if (!options_.listen.empty()) command.insert(command.end(), {"--listen", options_.listen});
+  for (const auto& [name, amount] : options_.resources) command.insert(command.end(), {"--resource", concat(name, "=", amount)});
+  if (!options_.executor.empty()) {
+    command.push_back("--executor");
+    command.insert(command.end(), options_.executor.begin(), options_.executor.end());
+  }
+  try {
+    children_[number] = spawn(command, {});
+  } catch (const Error& e) {
+    failure_ = e.message;
+  }
+}
+
+void LocalCluster::scale(int64_t workers) {
+  {
+    std::lock_guard lock(mutex_);
+    wanted_ = workers;
+  }
+  hub_->loop().post([this] {
+    std::lock_guard lock(mutex_);
+    while (!closed_ && static_cast<int64_t>(children_.size()) < wanted_ && failure_.empty()) start_worker();
+  });
+  // Too many: the youngest go, and their objects with them.
+  List names;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto c = children_.rbegin(); c != children_.rend() && static_cast<int64_t>(children_.size() - names.size()) > workers; ++c) names.push_back(std::to_string(c->first));
+  }
+  if (names.empty()) return;
+  hub_->ask("retire", names);
+  std::lock_guard lock(mutex_);
+  for (const auto& n : names) {
+    auto c = children_.find(std::stoll(n.string()));
+    if (c == children_.end()) continue;
+    waitpid(c->second, nullptr, 0);
+    children_.erase(c);
+  }
+}
+
+void LocalCluster::wait_for_workers(int64_t workers, double seconds) {
+  const auto until = steady_clock::now() + milliseconds(static_cast<int64_t>(seconds * 1000));
+  while (static_cast<int64_t>(hub_->worker_count()) < workers) {
+    {
+      std::lock_guard lock(mutex_);
+      if (!failure_.empty()) throw Error(ErrorKind::io, failure_);
+      for (auto& [number, pid] : children_)
+        if (int status = 0; waitpid(pid, &status, WNOHANG) == pid) {
+          pid = -1;
+          failure_ = concat("worker ", number, " ended before it was there (status ", WEXITSTATUS(status), ")");
+        }
+      std::erase_if(children_, [](const auto& c) { return c.second == -1; });
+    }
+    if (steady_clock::now() > until) throw Error(ErrorKind::io, concat("only ", hub_->worker_count(), " of ", workers, " workers came within ", seconds, " s"));
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+}
+
+int64_t LocalCluster::size() {
+  std::lock_guard lock(mutex_);
+  return static_cast<int64_t>(children_.size());
+}
+
+void LocalCluster::close() {
+  {
+    std::lock_guard lock(mutex_);
+    if (std::exchange(closed_, true)) return;
+  }
+  hub_->stop_workers();
+  // They end by themselves; one that does not is killed.
+  for (auto& [number, pid] : children_) {
+    const auto until = steady_clock::now() + milliseconds(2000);
+    while (waitpid(pid, nullptr, WNOHANG) == 0) {
+      if (steady_clock::now() > until) ::kill(pid, SIGKILL);
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+  }
+  children_.clear();
+  hub_->loop().stop();
+}
+
+}  // namespace muster::cluster

@@ -1,0 +1,25 @@
+// Outputs of tasks, and what they report, as bytes: between processes, and for objects that leave the worker that made them.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/wire.hpp"
+#include "data/kernel.hpp"
+#include "kernels/pipeline.hpp"
+
+namespace muster::kernels {
+
+void encode(base::Encoder& out, const data::Batches& batches);
+/// The columns own their memory.
+data::Batches decode_batches(base::Decoder& in);
+
+/// Throws Error{unsupported} on columns of foreign objects.
+std::string encode(const std::vector<Output>& outputs);
+/// A fold comes back as the same kernel with the same state. Throws Error{io} on bytes that are no outputs.
+std::vector<Output> decode_outputs(std::string_view bytes);
+
+std::string encode(const data::Report& report);
+data::Report decode_report(std::string_view bytes);
+
+}  // namespace muster::kernels

@@ -1,0 +1,68 @@
+// Objects of a worker: results and copies, immutable, under their task's id. Large ones lie in sealed shared memory that other processes of this host
+// map privately: they may write into what they see, the object stays as it is.
+#pragma once
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "base/ids.hpp"
+#include "graph/graph.hpp"
+#include "kernels/pipeline.hpp"
+
+namespace muster::worker {
+using base::Fd, base::TaskId;
+
+/// A memfd, mapped on first use.
+class Segment {
+ public:
+  Segment(Fd fd, size_t size) : fd_(std::move(fd)), size_(size) {}
+  ~Segment();
+  Segment(const Segment&) = delete;
+  /// A new one to write into; seal() before anybody else gets it. Throws Error{memory}.
+  static std::shared_ptr<Segment> create(size_t size);
+  int fd() const { return fd_.get(); }
+  size_t size() const { return size_; }
+  /// Private, writable: nobody else sees what is written, once it is sealed.
+  char* data();
+  /// From now on only mappings that exist can change it.
+  void seal();
+
+ private:
+  Fd fd_;
+  size_t size_;
+  char* map_ = nullptr;
+  bool writing_ = false;
+};
+
+struct Object {
+  uint16_t attempt = 0;
+  bool native = false;                                   // encoded outputs of the engine, not of a guest
+  std::string type{};                                    // as its language names it
+  int64_t bytes = 0;
+  graph::Blob small{};
+  std::shared_ptr<Segment> segment{};
+  std::shared_ptr<const std::vector<kernels::Output>> outputs{};  // of a native task, not encoded yet
+
+  std::string_view view() const { return segment ? std::string_view(segment->data(), segment->size()) : small ? std::string_view(*small) : std::string_view(); }
+};
+
+/// Not locked: its owner is.
+class Objects {
+ public:
+  void put(TaskId id, Object object);
+  const Object* find(TaskId id) const;
+  /// Forgets the object if it is of this attempt.
+  bool erase(TaskId id, uint16_t attempt);
+  int64_t bytes() const { return bytes_; }
+  size_t size() const { return objects_.size(); }
+  void clear();
+
+ private:
+  std::unordered_map<TaskId, Object, base::TaskHash> objects_;
+  int64_t bytes_ = 0;
+};
+
+}  // namespace muster::worker

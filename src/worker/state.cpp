@@ -1,0 +1,156 @@
+#include "worker/state.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+
+namespace muster::worker {
+using namespace base;
+using Kind = StateAction::Kind;
+
+void State::assign(TaskId task, uint16_t attempt, uint64_t priority, bool guest, std::vector<Input> inputs) {
+  const Key key{task, attempt};
+  auto [place, fresh] = attempts_.try_emplace(key, Attempt{priority, guest, Phase::waiting, {}});
+  if (!fresh) return;  // said twice
+  for (auto& in : inputs) {
+    auto known = here_.find(in.object);
+    if (known != here_.end() && known->second == in.attempt) continue;
+    place->second.inputs.push_back(in);
+    auto [f, first] = fetches_.try_emplace(in.object, Fetch{in.attempt, in.holders, {}, {}});
+    if (std::find(f->second.waiting.begin(), f->second.waiting.end(), key) == f->second.waiting.end()) f->second.waiting.push_back(key);
+    if (first) {
+      fetch(in.object, f->second);
+    } else if (f->second.attempt != in.attempt) {  // a newer copy of what is being fetched: from its holders
+      f->second.attempt = in.attempt;
+      f->second.holders.insert(f->second.holders.begin(), in.holders.begin(), in.holders.end());
+    }
+    if (!attempts_.contains(key)) return;  // there was no holder to ask
+  }
+  check(key, attempts_.at(key));
+}
+
+void State::check(Key key, Attempt& a) {
+  if (a.phase != Phase::waiting || !a.inputs.empty()) return;
+  a.phase = Phase::queued;
+  queued_[a.guest].emplace(std::pair(a.priority, key), true);
+}
+
+void State::fetch(TaskId object, Fetch& f) {
+  if (!f.holders.empty()) {
+    actions_.push_back({Kind::fetch, object, f.attempt, f.holders.back(), {}});
+    return;
+  }
+  // Nobody is left to ask: whoever waits for it cannot run.
+  Fetch over = std::move(f);
+  fetches_.erase(object);
+  for (const Key& key : over.waiting) {
+    if (!attempts_.contains(key)) continue;
+    drop(key);
+    actions_.push_back({Kind::failed, key.first, key.second, {}, over.failed});
+  }
+}
+
+void State::here(TaskId object, uint16_t attempt) {
+  here_[object] = attempt;
+  auto found = fetches_.find(object);
+  if (found == fetches_.end()) return;
+  const auto waiting = std::move(found->second.waiting);
+  fetches_.erase(found);
+  for (const Key& key : waiting) {
+    auto a = attempts_.find(key);
+    if (a == attempts_.end()) continue;
+    std::erase_if(a->second.inputs, [&](const Input& in) { return in.object == object; });
+    check(key, a->second);
+  }
+}
+
+void State::fetch_failed(TaskId object, uint16_t attempt, const std::string& holder) {
+  auto found = fetches_.find(object);
+  if (found == fetches_.end()) return;
+  Fetch& f = found->second;
+  f.failed.push_back({object, attempt, holder});
+  std::erase(f.holders, holder);
+  fetch(object, f);
+}
+
+void State::gone(TaskId object) { here_.erase(object); }
+
+// Takes an attempt out, wherever it is; a fetch nobody waits for goes on and is freed when the scheduler says so.
+void State::drop(Key key) {
+  auto found = attempts_.find(key);
+  if (found == attempts_.end()) return;
+  Attempt& a = found->second;
+  if (a.phase == Phase::queued) queued_[a.guest].erase({a.priority, key});
+  if (a.phase == Phase::running) --running_;
+  attempts_.erase(found);
+}
+
+void State::cancel(TaskId task, uint16_t attempt) {
+  const Key key{task, attempt};
+  auto found = attempts_.find(key);
+  if (found == attempts_.end()) return;  // it ended, the news are on their way
+  if (found->second.phase == Phase::running) {
+    actions_.push_back({Kind::stop, task, attempt, {}, {}});
+    return;
+  }
+  drop(key);
+  actions_.push_back({Kind::stopped, task, attempt, {}, {}});
+}
+
+uint32_t State::retract(uint32_t count) {
+  uint32_t given = 0;
+  for (int guest = 1; guest >= 0; --guest)
+    while (given < count && !queued_[guest].empty()) {
+      const Key key = std::prev(queued_[guest].end())->first.second;
+      drop(key);
+      actions_.push_back({Kind::retracted, key.first, key.second, {}, {}});
+      ++given;
+    }
+  std::vector<Key> waiting;
+  if (given < count)
+    for (const auto& [key, a] : attempts_)
+      if (a.phase == Phase::waiting) waiting.push_back(key);
+  std::sort(waiting.begin(), waiting.end());
+  for (; given < count && !waiting.empty(); ++given, waiting.pop_back()) {
+    drop(waiting.back());
+    actions_.push_back({Kind::retracted, waiting.back().first, waiting.back().second, {}, {}});
+  }
+  return given;
+}
+
+bool State::take(bool guest, TaskId& task, uint16_t& attempt) {
+  auto& queue = queued_[guest];
+  if (queue.empty()) return false;
+  const Key key = queue.begin()->first.second;
+  queue.erase(queue.begin());
+  attempts_.at(key).phase = Phase::running;
+  ++running_;
+  task = key.first, attempt = key.second;
+  return true;
+}
+
+void State::give_back(TaskId task, uint16_t attempt) {
+  auto found = attempts_.find({task, attempt});
+  if (found == attempts_.end() || found->second.phase != Phase::running) return;
+  found->second.phase = Phase::queued;
+  --running_;
+  queued_[found->second.guest].emplace(std::pair(found->second.priority, found->first), true);
+}
+
+void State::ended(TaskId task, uint16_t attempt) { drop({task, attempt}); }
+
+void State::validate() const {
+  size_t running = 0, queued[2] = {0, 0};
+  for (const auto& [key, a] : attempts_) {
+    running += a.phase == Phase::running;
+    queued[a.guest] += a.phase == Phase::queued;
+    if ((a.phase == Phase::waiting) == a.inputs.empty()) throw internal("worker: attempt ", key.second, " of task ", key.first.index, " waits for ", a.inputs.size(), " inputs");
+    for (const auto& in : a.inputs) {
+      auto f = fetches_.find(in.object);
+      if (f == fetches_.end() || std::find(f->second.waiting.begin(), f->second.waiting.end(), key) == f->second.waiting.end()) throw internal("worker: task ", key.first.index, " waits for an object nobody fetches");
+    }
+  }
+  if (running != running_ || queued[0] != queued_[0].size() || queued[1] != queued_[1].size()) throw internal("worker: counts ", running_, " running attempts of ", running);
+}
+
+}  // namespace muster::worker

@@ -1,0 +1,101 @@
+// What a worker of a cluster does next: a pure state machine beside the scheduler's. Attempts (task, attempt number) and copies of objects are two
+// machines: an attempt waits for its inputs, is queued, runs and ends; a copy is absent, being fetched, or here.
+#pragma once
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/ids.hpp"
+
+namespace muster::worker {
+using base::TaskId;
+
+struct Input {
+  TaskId object;
+  uint16_t attempt = 0;
+  std::vector<std::string> holders;  // addresses; empty when the value came along
+};
+
+struct LostInput {
+  TaskId object;
+  uint16_t attempt;
+  std::string holder;
+};
+
+struct StateAction {
+  enum class Kind : uint8_t {
+    fetch,   // bring the object here from `holder`
+    stop,    // end the running attempt; it is told by ended()
+    failed,  // tell the scheduler: inputs could not be had (`lost`)
+    stopped, // tell the scheduler: cancelled before it began
+    retracted, // tell the scheduler: given back
+  } kind;
+  TaskId task;
+  uint16_t attempt = 0;
+  std::string holder{};
+  std::vector<LostInput> lost{};
+};
+
+class State {
+ public:
+  // ---- events
+  void assign(TaskId task, uint16_t attempt, uint64_t priority, bool guest, std::vector<Input> inputs);
+  void cancel(TaskId task, uint16_t attempt);
+  /// Gives back up to `count` attempts that have not begun, the last ones first; returns how many.
+  uint32_t retract(uint32_t count);
+  /// An object is here: made, fetched or put.
+  void here(TaskId object, uint16_t attempt);
+  void fetch_failed(TaskId object, uint16_t attempt, const std::string& holder);
+  void gone(TaskId object);
+  /// The next attempt to run, natively or in a guest's executor: it is running from now on. False if there is none.
+  bool take(bool guest, TaskId& task, uint16_t& attempt);
+  /// What take() gave out did not begin and is queued again.
+  void give_back(TaskId task, uint16_t attempt);
+  /// A running attempt is over.
+  void ended(TaskId task, uint16_t attempt);
+
+  std::vector<StateAction> act() { return std::exchange(actions_, {}); }
+
+  bool knows(TaskId task, uint16_t attempt) const { return attempts_.contains({task, attempt}); }
+  bool has(TaskId object) const { return here_.contains(object); }
+  size_t waiting() const { return attempts_.size() - running_ - queued_[0].size() - queued_[1].size(); }
+  size_t queued(bool guest) const { return queued_[guest].size(); }
+  size_t running() const { return running_; }
+  /// Recomputes counters and queues; throws Error{internal} if one is wrong.
+  void validate() const;
+
+ private:
+  using Key = std::pair<TaskId, uint16_t>;
+  struct Hash {
+    size_t operator()(const Key& k) const { return base::TaskHash()(k.first) ^ k.second; }
+  };
+  enum class Phase : uint8_t { waiting, queued, running };
+  struct Attempt {
+    uint64_t priority;
+    bool guest;
+    Phase phase = Phase::waiting;
+    std::vector<Input> inputs;  // those not here yet
+  };
+  struct Fetch {
+    uint16_t attempt;
+    std::vector<std::string> holders;  // left to try; the last is being asked
+    std::vector<LostInput> failed;
+    std::vector<Key> waiting;
+  };
+  void check(Key key, Attempt& a);
+  void fetch(TaskId object, Fetch& f);
+  void drop(Key key);
+
+  std::unordered_map<Key, Attempt, Hash> attempts_;
+  std::unordered_map<TaskId, uint16_t, base::TaskHash> here_;
+  std::unordered_map<TaskId, Fetch, base::TaskHash> fetches_;
+  std::map<std::pair<uint64_t, Key>, bool> queued_[2];  // by priority
+  size_t running_ = 0;
+  std::vector<StateAction> actions_;
+};
+
+}  // namespace muster::worker
