@@ -242,3 +242,9 @@ def _traceback(frames):
             made = stop.__traceback__.tb_next
             out = types.TracebackType(out, made.tb_frame, made.tb_lasti, line)
     return out
+
+
+def raise_error(body):
+    """Raise the exception of bytes."""
+    error, traceback = loads_error(body)
+    raise error.with_traceback(traceback)

@@ -9,6 +9,9 @@
 #include "cluster/client.hpp"
 #include "cluster/launch/local.hpp"
 #include "gil.hpp"
+#include "kernels/pipeline.hpp"
+#include "kernels/python_call.hpp"
+#include "kernels/wire.hpp"
 #include "values.hpp"
 
 namespace muster::python {
@@ -66,6 +69,67 @@ graph::Range python_range(const std::vector<std::string>& labels, nb::list funct
   return r;
 }
 
+// ---- pipelines that call Python, in an executor
+
+Value with_objects(const Value& v, const nb::object& load) {
+  if (v.is_dict() && v.dict().size() == 1 && v.has("pickle")) {
+    const auto& bytes = v["pickle"].string();
+    return opaque_of(load(nb::bytes(bytes.data(), bytes.size())), "");
+  }
+  if (v.is_list()) {
+    List out;
+    for (const auto& x : v.list()) out.push_back(with_objects(x, load));
+    return out;
+  }
+  if (v.is_dict()) {
+    Dict out;
+    for (const auto& [key, x] : v.dict()) out.emplace_back(key, with_objects(x, load));
+    return out;
+  }
+  return v;
+}
+
+class ExecutorTask : public data::Task {
+ public:
+  explicit ExecutorTask(int64_t partition) : partition_(partition) {}
+  bool stopped() const override { return false; }  // a signal interrupts it
+  int64_t partition() const override { return partition_; }
+  void reserve(int64_t) override {}
+  void progress(int64_t) override {}
+
+ private:
+  int64_t partition_;
+};
+
+// Bytes of a program, of the inputs in groups: the sizes of the groups, then for all but the last which output. Returns (outputs, report).
+nb::tuple run_pipeline(uint32_t number, nb::bytes args, int64_t index, const std::vector<uint32_t>& groups, nb::list inputs, nb::object load) {
+  static std::map<uint32_t, std::shared_ptr<kernels::Pipeline>> bound;
+  auto& pipeline = bound[number];
+  if (!pipeline) {
+    std::string_view bytes(args.c_str(), args.size());
+    pipeline = std::make_shared<kernels::Pipeline>(data::Program::decode(with_objects(Value::decode(bytes), load)));
+  }
+  std::vector<std::shared_ptr<const data::Batches>> batches;
+  const size_t count = (groups.size() + 1) / 2;
+  size_t at = 0;
+  for (size_t g = 0; g < count; ++g)
+    for (uint32_t i = 0; i < groups[g]; ++i, ++at) {
+      Py_buffer view;
+      if (PyObject_GetBuffer(nb::handle(inputs[at]).ptr(), &view, PyBUF_SIMPLE) != 0) throw nb::python_error();
+      auto outputs = kernels::decode_outputs({static_cast<const char*>(view.buf), static_cast<size_t>(view.len)});
+      PyBuffer_Release(&view);
+      if (i == 0) batches.push_back(outputs.at(g + 1 < count ? groups[count + g] : 0).batches);
+    }
+  ExecutorTask task(index);
+  std::string result;
+  {
+    GilReleased release;
+    result = kernels::encode(pipeline->run(task, batches));
+  }
+  const std::string report = kernels::encode(task.report);
+  return nb::make_tuple(nb::bytes(result.data(), result.size()), nb::bytes(report.data(), report.size()));
+}
+
 // An object as Python sees it: bytes, or a writable private mapping that lives as long as something looks at it.
 nb::object object_view(std::shared_ptr<const worker::Object> o) {
   if (!o->segment) return nb::bytes(o->small->data(), o->small->size());
@@ -78,6 +142,22 @@ nb::object object_view(std::shared_ptr<const worker::Object> o) {
 }  // namespace
 
 void register_cluster(nb::module_& m) {
+  kernels::set_python_border(
+      [](const Opaque& object) {
+        nb::gil_scoped_acquire gil;
+        auto bytes = nb::cast<nb::bytes>(nb::module_::import_("muster._serialize").attr("dumps_by_value")(object_of(object)));
+        return std::string(bytes.c_str(), bytes.size());
+      },
+      [](const std::string& bytes) {
+        nb::gil_scoped_acquire gil;
+        try {
+          nb::module_::import_("muster._serialize").attr("raise_error")(nb::bytes(bytes.data(), bytes.size()));
+        } catch (...) {
+          return std::current_exception();
+        }
+        return std::exception_ptr();
+      });
+  m.def("run_pipeline", &run_pipeline);
   nb::class_<LocalCluster>(m, "LocalCluster")
       .def("__init__", [](LocalCluster* self, int64_t workers, int64_t threads, int64_t memory_limit, std::vector<std::string> executor, std::vector<std::string> listen, std::string worker_listen, std::vector<std::pair<std::string, double>> resources, int allowed_failures) {
         LocalOptions o;

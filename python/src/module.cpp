@@ -9,6 +9,7 @@
 #include "api/session.hpp"
 #include "base/error.hpp"
 #include "cluster.hpp"
+#include "cluster/client.hpp"
 #include "columns.hpp"
 #include "errors.hpp"
 #include "expr/op.hpp"
@@ -53,10 +54,11 @@ nb::dict to_python(const api::Computed& c) {
   return out;
 }
 
-nb::list compute(const Exprs& exprs, int64_t threads, nb::object tick) {
+nb::list compute(const Exprs& exprs, int64_t threads, nb::object tick, cluster::Client* client) {
   Inside inside;
   Waiting waiting(std::move(tick));
   auto options = waiting.options(threads);
+  options.cluster = client;
   auto list = as_exprs(exprs);
   auto computed = without_gil(waiting, [&] { return api::compute(list, options); });
   nb::list out;
@@ -64,10 +66,11 @@ nb::list compute(const Exprs& exprs, int64_t threads, nb::object tick) {
   return out;
 }
 
-std::vector<std::shared_ptr<const Node>> persist(const Exprs& exprs, int64_t threads, nb::object tick) {
+std::vector<std::shared_ptr<const Node>> persist(const Exprs& exprs, int64_t threads, nb::object tick, cluster::Client* client) {
   Inside inside;
   Waiting waiting(std::move(tick));
   auto options = waiting.options(threads);
+  options.cluster = client;
   auto list = as_exprs(exprs);
   return without_gil(waiting, [&] { return api::persist(list, options); });
 }
@@ -153,7 +156,7 @@ NB_MODULE(_core, m) {
   api::start();
   kernels::set_python_apply(apply);
   register_tasks(m);
-  register_cluster(m);
+  register_cluster(m);  // before compute: it takes a client
 
   nb::class_<base::Moment>(m, "Moment").def(nb::init<int64_t>(), nb::arg("ns")).def_ro("ns", &base::Moment::ns);
   nb::class_<base::Opaque>(m, "Object").def_ro("token", &base::Opaque::token).def_prop_ro("value", [](const base::Opaque& o) { return object_of(o); });
@@ -190,12 +193,12 @@ NB_MODULE(_core, m) {
   m.def("from_columns", [mutable_node](const std::string& kind, nb::list index, nb::list fields, nb::list payloads, const std::vector<int64_t>& cuts, bool labels_integer, nb::object holder, nb::list divisions) {
     return mutable_node(from_columns(kind, index, fields, payloads, cuts, labels_integer, std::move(holder), divisions));
   });
-  m.def("compute", &compute, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none());
-  m.def("persist", [](const Exprs& exprs, int64_t threads, nb::object tick) {
+  m.def("compute", &compute, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("client").none() = nb::none());
+  m.def("persist", [](const Exprs& exprs, int64_t threads, nb::object tick, cluster::Client* client) {
     Exprs out;
-    for (auto& e : persist(exprs, threads, std::move(tick))) out.push_back(std::const_pointer_cast<Node>(e));
+    for (auto& e : persist(exprs, threads, std::move(tick), client)) out.push_back(std::const_pointer_cast<Node>(e));
     return out;
-  }, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none());
+  }, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("client").none() = nb::none());
   m.def("dtype_code", [](const std::string& name) { return code(name == "object" ? DType{Storage::object} : dtype_named(name)); });
   m.def("explain", [](const Exprs& exprs) { return api::explain(as_exprs(exprs)); });
   m.def("plan_digest", [](std::shared_ptr<Node> e) { return api::plan_digest(e); });

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <map>
 
+#include "api/on_cluster.hpp"
 #include "api/session.hpp"
 #include "base/error.hpp"
 #include "data/dispatch.hpp"
@@ -97,7 +98,8 @@ Run run(std::vector<Expr> expressions, const RunOptions& options) {
     plan::optimize(r.plan);
     r.expanded = plan::expand(r.plan);
     auto graph = std::make_shared<const graph::Graph>(r.expanded.graph);
-    r.job = worker::run(graph, options.threads, [](int, int64_t, const TaskResult& result) { return result.error || !result.report.wider.empty(); });
+    const auto hopeless = [](int, int64_t, const TaskResult& result) { return result.error || !result.report.wider.empty(); };
+    r.job = options.cluster ? run_on(*options.cluster, *graph, hopeless) : worker::run(graph, options.threads, hopeless);
     worker::wait_for(*r.job, options.tick);
     const auto& results = r.job->results();
     std::exception_ptr error;

@@ -10,6 +10,10 @@
 #include "muster/export.hpp"
 #include "worker/local.hpp"
 
+namespace muster::cluster {
+class Client;
+}
+
 namespace muster::api {
 
 using expr::Expr;
@@ -19,6 +23,7 @@ MUSTER_API void start();
 
 struct RunOptions {
   int64_t threads = 0;                                    // 0 = in the calling thread
+  cluster::Client* cluster = nullptr;                     // set: there, not here
   std::function<bool(const worker::Progress&)> tick;      // called about every 20 ms by the waiting thread; true stops the computation
   std::function<void(const std::string&)> warn;           // a row left out, ...
   std::function<void(const std::string&)> note;           // for the log: a source was planned again, ...

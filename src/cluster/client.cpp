@@ -1,6 +1,8 @@
 #include "cluster/client.hpp"
 
 #include "base/error.hpp"
+#include "kernels/memory.hpp"
+#include "kernels/wire.hpp"
 #include "muster/error.hpp"
 
 namespace muster::cluster {
@@ -109,12 +111,8 @@ void Client::disconnected() {
 void Client::deliver(std::vector<News>&& news) {
   std::lock_guard lock(mutex_);
   for (auto& n : news) {
-    if (n.kind == News::Kind::ended) {
-      ended_[n.task.job] = true;
-      continue;
-    }
     if (auto heard = reports_.find(n.task.job); heard != reports_.end() && n.kind != News::Kind::cancelled) heard->second(n);
-    if (n.kind == News::Kind::reported) continue;
+    if (n.kind == News::Kind::reported || n.kind == News::Kind::ended) continue;
     auto found = tasks_.find(n.task);
     if (found == tasks_.end()) continue;  // released meanwhile
     Known& k = found->second;
@@ -146,7 +144,7 @@ void Client::flush_releases() {
   else connection_->send(Type::release, ids(list));
 }
 
-TaskId Client::submit(graph::Graph graph, bool own_job) {
+TaskId Client::submit(graph::Graph graph, bool own_job, std::function<void(const News&)> heard) {
   std::lock_guard order(sending_);
   const int64_t count = graph.tasks();
   TaskId first;
@@ -162,6 +160,7 @@ TaskId Client::submit(graph::Graph graph, bool own_job) {
       first = {open_job_, next_index_};
       next_index_ += static_cast<uint32_t>(count);
     }
+    if (heard) reports_[first.job] = std::move(heard);
     uint32_t at = first.index;
     for (auto& r : graph.ranges) {
       for (auto& n : r.needs)
@@ -333,15 +332,46 @@ std::vector<TaskId> Client::changes(double seconds) {
   return out;
 }
 
-void Client::on_report(JobId job, std::function<void(const News&)> heard) {
+void Client::forget(JobId job) {
   std::lock_guard lock(mutex_);
-  if (heard) reports_[job] = std::move(heard);
-  else reports_.erase(job), ended_.erase(job);
+  reports_.erase(job);
 }
 
-bool Client::job_ended(JobId job) {
+TaskId Client::table_partition(const std::shared_ptr<const Opaque>& table, int64_t partition) {
+  std::vector<TaskId> dead;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto t = tables_.begin(); t != tables_.end();) {
+      if (!t->second.alive.expired()) {
+        ++t;
+        continue;
+      }
+      for (const auto& [p, id] : t->second.partitions) dead.push_back(id);
+      t = tables_.erase(t);
+    }
+    auto& known = tables_[table->token];
+    known.alive = table;
+    if (auto p = known.partitions.find(partition); p != known.partitions.end() && tables_.contains(table->token)) {
+      auto k = tasks_.find(p->second);
+      if (k != tasks_.end() && k->second.status != Status::error) return p->second;
+    }
+  }
+  for (TaskId id : dead) release(id);
+  worker::Object o;
+  kernels::Output rows;
+  rows.batches = std::make_shared<const data::Batches>(static_cast<const kernels::MemoryTable*>(table->object.get())->partitions.at(static_cast<size_t>(partition)));
+  const std::string bytes = kernels::encode(std::vector<kernels::Output>{rows});
+  o.native = true, o.type = "native", o.bytes = static_cast<int64_t>(bytes.size());
+  o.segment = worker::Segment::create(bytes.size());
+  std::memcpy(o.segment->data(), bytes.data(), bytes.size());
+  o.segment->seal();
+  const Value identity = ask("identity", Value(), kPatience);
+  const auto& workers = identity["workers"].list();
+  if (workers.empty()) throw Error(ErrorKind::io, "there is no worker to put the table on");
+  const TaskId id = scatter(o, {workers[next_holder_++ % workers.size()]["address"].string()});
   std::lock_guard lock(mutex_);
-  return ended_.contains(job);
+  tables_[table->token].partitions[partition] = id;
+  return id;
 }
 
 }  // namespace muster::cluster

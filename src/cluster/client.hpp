@@ -39,7 +39,11 @@ class Client : public ClientPeer {
   void close();
 
   /// Adds a graph to the job of small submits, or to one of its own, and returns the id of its first task. Explicit inputs with job 0 count from there.
-  TaskId submit(graph::Graph graph, bool own_job);
+  /// `heard` is called with all news of a job of its own, in the thread that hears them, until forget().
+  TaskId submit(graph::Graph graph, bool own_job, std::function<void(const News&)> heard = {});
+  void forget(JobId job);
+  /// The id of a partition of a table in memory, on a worker: put there when it is asked for first, freed after the table is gone.
+  TaskId table_partition(const std::shared_ptr<const base::Opaque>& table, int64_t partition);
   void want(const std::vector<TaskId>& tasks);
   void release(TaskId task);           // sent with others, at the latest after a tenth of a second
   void cancel(const std::vector<TaskId>& tasks);
@@ -58,10 +62,6 @@ class Client : public ClientPeer {
   void watch(const std::vector<TaskId>& tasks);
   /// Watched tasks that changed; waits up to `seconds` for the first.
   std::vector<TaskId> changes(double seconds);
-  /// Calls back with each task that reports, in the thread that hears it; null ends that.
-  void on_report(JobId job, std::function<void(const News&)> heard);
-  bool job_ended(JobId job);
-
   void deliver(std::vector<News>&& news) override;
   std::vector<TaskId> take_releases() override;
 
@@ -84,7 +84,12 @@ class Client : public ClientPeer {
   std::vector<TaskId> releases_;
   std::unordered_map<uint64_t, std::pair<bool, std::string>> answers_;
   std::unordered_map<JobId, std::function<void(const News&)>> reports_;
-  std::unordered_map<JobId, bool> ended_;
+  struct Table {
+    std::weak_ptr<const base::Opaque> alive;
+    std::unordered_map<int64_t, TaskId> partitions;
+  };
+  std::unordered_map<std::string, Table> tables_;  // by token
+  size_t next_holder_ = 0;
   uint64_t questions_ = 0;
   JobId open_job_ = 0, next_job_ = 0;
   uint32_t next_index_ = 0;

@@ -452,6 +452,9 @@ void Hub::send_assign(const Action& a) {
     out << r.number << range.function << range.label;
     encode(out, range.args);
     out << range.options.timeout_us;
+    std::vector<uint32_t> outputs;
+    for (const auto& d : range.inputs) outputs.push_back(static_cast<uint32_t>(d.output));
+    out << outputs;
     w->connection->send(Type::put_range, out.take());
   }
   Encoder& out = w->assign;

@@ -43,6 +43,7 @@ struct RangeInfo {
   std::string function, label;
   Value args;
   int64_t timeout_us = 0;
+  std::vector<uint32_t> outputs;             // of each dependency: which
   std::shared_ptr<worker::Function> bound;
   bool guest() const { return function == kPython || function == kGuestPipeline; }
 };
@@ -130,7 +131,7 @@ class Node {
       case Type::put_range: {
         const auto number = in.get<uint32_t>();
         RangeInfo r;
-        r.function = in.get<std::string>(), r.label = in.get<std::string>(), r.args = decode_value(in), r.timeout_us = in.get<int64_t>();
+        r.function = in.get<std::string>(), r.label = in.get<std::string>(), r.args = decode_value(in), r.timeout_us = in.get<int64_t>(), r.outputs = in.list<uint32_t>();
         ranges_[number] = std::move(r);
         break;
       }
@@ -361,6 +362,7 @@ class Node {
     }
     auto function = range.bound;
     const std::string label = range.label;
+    const auto which = range.outputs;
     const auto begun = steady_clock::now();
     Object result;
     std::string error, note;
@@ -371,10 +373,10 @@ class Node {
       NodeTask t(stop, work.index);
       worker::Inputs groups;
       size_t at = 0;
-      for (uint32_t size : work.groups) {
-        if (size == 0 && &size == &work.groups.back()) continue;
+      for (size_t g = 0; g < work.groups.size(); ++g) {
+        if (work.groups[g] == 0 && g + 1 == work.groups.size()) continue;
         auto& group = groups.emplace_back();
-        for (uint32_t i = 0; i < size; ++i, ++at) group.push_back(output_of(inputs[at]));
+        for (uint32_t i = 0; i < work.groups[g]; ++i, ++at) group.push_back(output_of(inputs[at], g < which.size() ? which[g] : 0));
       }
       auto outputs = std::make_shared<std::vector<kernels::Output>>(function->run(t, groups));
       result.native = true, result.type = "native";
@@ -402,10 +404,10 @@ class Node {
     work_.erase(key);
   }
 
-  // A copy that came from elsewhere is decoded where it is needed; an object of several outputs gives its first.
-  static kernels::Output output_of(const Object& o) {
-    if (o.outputs) return o.outputs->at(0);
-    return kernels::decode_outputs(o.view()).at(0);
+  // A copy that came from elsewhere is decoded where it is needed.
+  static kernels::Output output_of(const Object& o, size_t which) {
+    if (o.outputs) return o.outputs->at(which);
+    return kernels::decode_outputs(o.view()).at(which);
   }
 
   static std::string encode_error(const Error& e) { return concat("native\n", static_cast<int>(e.kind), "\n", e.python, "\n", e.what()); }
@@ -459,7 +461,9 @@ class Node {
       range.args.encode(args);
       out << uint8_t{1} << static_cast<uint32_t>(work.range) << std::string_view(args);
     }
-    out << work.index << range.label << work.arguments << work.groups << static_cast<uint32_t>(work.inputs.size());
+    auto groups = work.groups;
+    groups.insert(groups.end(), range.outputs.begin(), range.outputs.end());  // and which output of each dependency
+    out << work.index << range.label << work.arguments << groups << static_cast<uint32_t>(work.inputs.size());
     for (const auto& in : work.inputs) {
       if (in.inlined) {
         out << uint8_t{0} << in.value;

@@ -8,7 +8,9 @@ constexpr int64_t kMorsel = 32 << 10;  // rows
 
 class MemoryReader : public Reader {
  public:
-  MemoryReader(const Batches& batches, const std::vector<int64_t>& columns, bool ids, int64_t partition) : batches_(batches), columns_(columns), ids_(ids), partition_(partition) {}
+  MemoryReader(const Batches& batches, const Args& a, int64_t partition) : batches_(batches), ids_(a["row_ids"].boolean()), partition_(partition) {
+    for (const auto& c : a["columns"].list()) columns_.push_back(c.integer());
+  }
   bool next(Task& task, Batch& out) override {
     while (batch_ < batches_.size() && row_ >= batches_[batch_].rows) {
       if (batches_[batch_].rows == 0 && !given_) break;  // an empty partition gives one empty batch
@@ -32,7 +34,7 @@ class MemoryReader : public Reader {
 
  private:
   const Batches& batches_;
-  const std::vector<int64_t>& columns_;
+  std::vector<int64_t> columns_;
   bool ids_, given_ = false;
   int64_t partition_, row_ = 0, local_ = 0;
   size_t batch_ = 0;
@@ -40,17 +42,15 @@ class MemoryReader : public Reader {
 
 class MemorySource : public Source {
  public:
-  explicit MemorySource(const Args& a) : table_(a["table"]), ids_(a["row_ids"].boolean()) {
-    for (const auto& c : a["columns"].list()) columns_.push_back(c.integer());
-  }
-  std::unique_ptr<Reader> open(Task& t) const override { return std::make_unique<MemoryReader>(memory_table(table_).partitions[static_cast<size_t>(t.partition())], columns_, ids_, t.partition()); }
+  explicit MemorySource(const Args& a) : args_(a) {}
+  std::unique_ptr<Reader> open(Task& t) const override { return memory_reader(memory_table(args_["table"]).partitions[static_cast<size_t>(t.partition())], args_, t.partition()); }
 
  private:
-  Value table_;
-  std::vector<int64_t> columns_;
-  bool ids_;
+  Args args_;
 };
 }  // namespace
+
+std::unique_ptr<Reader> memory_reader(const Batches& batches, const Value& args, int64_t partition) { return std::make_unique<MemoryReader>(batches, args, partition); }
 
 Value memory_value(std::shared_ptr<const MemoryTable> table, std::string token) {
   return std::make_shared<const Opaque>(Opaque{std::move(token), std::const_pointer_cast<MemoryTable>(table)});

@@ -13,6 +13,9 @@ struct MemoryTable {
 base::Value memory_value(std::shared_ptr<const MemoryTable> table, std::string token);
 const MemoryTable& memory_table(const base::Value& value);
 
+/// The rows of one partition as "memory.scan" hands them out; `batches` must outlive it.
+std::unique_ptr<data::Reader> memory_reader(const data::Batches& batches, const base::Value& args, int64_t partition);
+
 /// "memory.scan" {table, columns, row_ids, partition rows}: the wanted columns, then row ids.
 data::Kernel memory_kernel();
 

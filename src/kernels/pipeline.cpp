@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "kernels/memory.hpp"
 #include "kernels/registry.hpp"
 
 namespace muster::kernels {
@@ -27,7 +28,8 @@ class BatchReader : public Reader {
 }  // namespace
 
 Pipeline::Pipeline(Program program) : program_(std::move(program)) {
-  if (program_.from == Program::From::source) source_ = kernel(program_.source).source(program_.source_args);
+  if (program_.from == Program::From::source && program_.source == "memory.scan" && !program_.source_args.has("table")) table_is_input_ = true;
+  else if (program_.from == Program::From::source) source_ = kernel(program_.source).source(program_.source_args);
   else if (!program_.whole.empty()) whole_ = kernel(program_.whole).whole(program_.whole_args);
   for (const auto& s : program_.steps) {
     const auto& k = kernel(s.kernel);
@@ -40,6 +42,7 @@ Pipeline::Pipeline(Program program) : program_(std::move(program)) {
 std::vector<Output> Pipeline::run(Task& task, const std::vector<std::shared_ptr<const Batches>>& inputs) const {
   std::unique_ptr<Reader> reader;
   if (source_) reader = source_->open(task);
+  else if (table_is_input_) reader = memory_reader(*inputs.back(), program_.source_args, task.partition());
   else {
     Batches rows = *inputs.at(0);
     if (whole_) rows = whole_(task, std::move(rows));

@@ -27,6 +27,7 @@ class Pipeline {
   data::Program program_;
   std::unique_ptr<data::Source> source_;
   data::Whole whole_;
+  bool table_is_input_ = false;  // a table in memory whose partition is the task's last input
   std::vector<data::Map> maps_;
   std::vector<std::shared_ptr<const data::Sink>> recipes_;  // per sink
 };

@@ -1,5 +1,6 @@
 // The executor hook: how a kernel calls a user's Python function. The Python package sets it; a C++ program has none.
 #pragma once
+#include <exception>
 #include <functional>
 
 #include "data/kernel.hpp"
@@ -12,5 +13,12 @@ using PythonApply = std::function<data::Batches(data::Task&, const base::Opaque&
 
 void set_python_apply(PythonApply apply);
 const PythonApply& python_apply();
+
+/// An object as bytes for another process, and an exception another process raised, as thrown here.
+using PythonPickle = std::function<std::string(const base::Opaque& object)>;
+using PythonError = std::function<std::exception_ptr(const std::string& bytes)>;
+void set_python_border(PythonPickle pickle, PythonError error);
+const PythonPickle& python_pickle();
+const PythonError& python_error();
 
 }  // namespace muster::kernels

@@ -152,6 +152,11 @@ def install():
         sys.meta_path.insert(0, _Finder())
 
 
+def installed():
+    """Return whether `dask` means muster here."""
+    return any(isinstance(f, _Finder) for f in sys.meta_path)
+
+
 def load_ipython_extension(ipython):
     """``%load_ext muster.as_dask``."""
     install()

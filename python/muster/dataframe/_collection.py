@@ -27,6 +27,9 @@ def _computed(collection):
     return collection.compute()
 
 
+_computed.of_collection = True  # a cluster computes the collection itself, natively
+
+
 class Collection:
     """What all lazy collections have: an expression that can be computed, kept, drawn and explained."""
 

@@ -436,15 +436,13 @@ class Client:
         return out
 
     def _node_of_frame(self, collection):
-        from muster.delayed import Delayed
-        from muster.distributed._frames import compute_frame
+        return FutureNode(self._frame_futures([collection])[0])
 
-        return Delayed(f"compute-{collection._name}", compute_frame, (self._run_frame(collection),))
-
-    def _run_frame(self, collection):
-        from muster.distributed._frames import frame_future
-
-        return frame_future(self, collection)
+    def _frame_futures(self, collections):
+        """Compute DataFrames on the cluster; return futures of the pandas objects."""
+        if not collections:
+            return []
+        return [self._scatter_one(v, None, False, False) for v in _run.compute(*collections, scheduler=self)]
 
     def _submit_nodes(self, roots):
         """Return futures of nodes."""
@@ -463,9 +461,14 @@ class Client:
                             if getattr(r, "_annotations", None) is None and hasattr(r, "_annotations"):
                                 r._annotations = annotations
                     parts, at, keep = _submit.graph_parts(self, unknown)
-                    base = self._send(parts, sorted(set(at)), own_job=True)
+                    own = sorted({n for n in at if isinstance(n, int)})
+                    base = self._send(parts, own, own_job=True) if own else 0
                     for r, n in zip(unknown, at, strict=True):
-                        self._register(base + n, r.key)
+                        if isinstance(n, int):
+                            self._register(base + n, r.key)
+                        else:  # a DataFrame, and nothing around it
+                            self._core.want([n._id])
+                            self._register(n._id, r.key)
                     del keep
                 made = {id(r): r.key for r in tasks}
             return [self._adopt(self._id_of(r.future), r.future.key) if isinstance(r, FutureNode) else self._handle(made[id(r)]) for r in roots]
@@ -473,12 +476,12 @@ class Client:
     def compute_exprs(self, exprs):
         """Compute DataFrames' expressions; what `muster.compute` calls."""
         self._check_open()
-        return _run._run(_core.compute_on, exprs, 0, self._core)
+        return _run._run(_core.compute, exprs, 0, self._core)
 
     def persist_exprs(self, exprs):
         """Compute DataFrames' expressions and keep their partitions in this process."""
         self._check_open()
-        return _run._run(_core.persist_on, exprs, 0, self._core)
+        return _run._run(_core.persist, exprs, 0, self._core)
 
     def run_nodes(self, nodes, **options):
         """Compute nodes; what `muster.compute` calls."""

@@ -26,6 +26,17 @@ def split_cores(cores):
     return processes, cores // processes
 
 
+def executor_command():
+    """Return the command that starts an executor: this Python, with the modules this program finds."""
+    settings = {"MALLOC_TRIM_THRESHOLD_": "65536", "MUSTER_SYS_PATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        settings[name] = os.environ.get(name, "1")  # what runs side by side is decided by the scheduler
+    alias = sys.modules.get("muster.as_dask")
+    if alias is not None and alias.installed():
+        settings["MUSTER_AS_DASK"] = "1"
+    return ["env", *(f"{k}={v}" for k, v in settings.items()), sys.executable, "-m", "muster._executor"]
+
+
 def _limit(memory_limit, threads, total_threads):
     total = _core.memory_limit()
     if memory_limit in (None, 0, False):
@@ -115,14 +126,10 @@ class LocalCluster:
         self.memory_limit = _limit(memory_limit, threads_per_worker, n_workers * threads_per_worker)
         self.asynchronous = asynchronous
         self.name = name or f"LocalCluster-{os.getpid()}-{id(self):x}"
-        os.environ["MUSTER_SYS_PATH"] = os.pathsep.join(p or os.getcwd() for p in sys.path)
-        for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-            os.environ.setdefault(variable, "1")  # of workers: the scheduler decides what runs side by side
-        os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", "65536")
         listen = [] if scheduler_port is None else [f"tcp://127.0.0.1:{scheduler_port}"]
         worker_listen = "tcp://127.0.0.1:0" if protocol in ("tcp", "tcp://") else ""
         allowed = config.get("distributed.scheduler.allowed-failures", 3)
-        self._core = _core.LocalCluster(n_workers, threads_per_worker, self.memory_limit, [sys.executable, "-m", "muster._executor"], listen, worker_listen, [(k, float(v)) for k, v in (resources or {}).items()], allowed)
+        self._core = _core.LocalCluster(n_workers, threads_per_worker, self.memory_limit, executor_command(), listen, worker_listen, [(k, float(v)) for k, v in (resources or {}).items()], allowed)
         self._monitor = None
         self.status = "running"
         _all.add(self)

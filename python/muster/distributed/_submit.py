@@ -94,12 +94,13 @@ def graph_parts(client, roots):
     from muster.delayed import funcname
 
     nodes, begins, needs, at = collect_nodes(roots)
-    number, count = {}, 0
-    for i, n in enumerate(nodes):
-        if not isinstance(n, FutureNode):
-            number[i] = count
-            count += 1
     arguments = Arguments(client)
+    outside = {i: n.future for i, n in enumerate(nodes) if isinstance(n, FutureNode)}
+    frames = [i for i, n in enumerate(nodes) if getattr(n._function, "of_collection", False)]
+    for i, future in zip(frames, client._frame_futures([nodes[i]._arguments[0] for i in frames]), strict=True):
+        outside[i] = future
+        arguments.keep.append(future)
+    number = {i: n for n, i in enumerate(i for i in range(len(nodes)) if i not in outside)}
     functions, labels, function_number = [], [], {}
     groups = collections.OrderedDict()
     # One part for each set of options; nearly always there is one. Numbers run through all parts, so several need an order of their own.
@@ -124,10 +125,10 @@ def graph_parts(client, roots):
                 functions.append(function_bytes(f))
                 labels.append(funcname(f))
             mine = needs[begins[i] : begins[i + 1]]
-            ids = [number[m] if m in number else client._id_of(nodes[m].future) for m in mine]
+            ids = [number[m] if m in number else client._id_of(outside[m]) for m in mine]
             part.add(place, _node_bytes(n, arguments, ids), ids)
         parts.append((part, groups[options_key]))
-    return parts, [number.get(i) for i in at], arguments.keep
+    return parts, [number.get(i, outside.get(i)) for i in at], arguments.keep
 
 
 class _Part:
