@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "cluster/client.hpp"
 #include "cluster/launch/local.hpp"
+#include "cluster/pages.hpp"
 #include "gil.hpp"
 #include "kernels/pipeline.hpp"
 #include "kernels/python_call.hpp"
@@ -175,6 +176,11 @@ void register_cluster(nb::module_& m) {
         return from_value(free_of_gil([&] { return c.hub()->ask(name, v); }));
       }, nb::arg("name"), nb::arg("argument").none())
       .def("close", [](LocalCluster& c) { free_of_gil([&] { c.close(); return 0; }); });
+
+  nb::class_<cluster::Monitor>(m, "Monitor")
+      .def("__init__", [](cluster::Monitor* self, LocalCluster& c, const std::string& address) { new (self) cluster::Monitor(*c.hub(), address); }, nb::keep_alive<1, 2>())
+      .def_prop_ro("link", &cluster::Monitor::link)
+      .def_prop_ro("moved", &cluster::Monitor::moved);
 
   nb::class_<Client>(m, "ClusterClient")
       .def("__init__", [](Client* self, nb::object where, const std::string& name, double seconds) {

@@ -1,4 +1,5 @@
 #include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <iostream>
@@ -8,6 +9,7 @@
 #include "base/error.hpp"
 #include "cluster/hub.hpp"
 #include "cluster/node.hpp"
+#include "cluster/pages.hpp"
 #include "muster/cluster.hpp"
 
 namespace muster {
@@ -24,14 +26,30 @@ int64_t positive(const std::string& name, const std::string& text) {
   throw invalid(name, " must be a number, got '", text, "'");
 }
 
-int run_scheduler(const std::vector<std::string>& listen) {
+int run_scheduler(std::vector<std::string> listen, const std::string& dashboard) {
   sigset_t stop;
   sigemptyset(&stop);
   for (int s : {SIGINT, SIGTERM}) sigaddset(&stop, s);
   pthread_sigmask(SIG_BLOCK, &stop, nullptr);  // before threads start, so that they inherit it
   cluster::HubOptions options;
   options.listen = listen;
+  for (auto& text : options.listen) {  // a port that is taken gives way to the next
+    auto address = net::Address::parse(text);
+    for (int tries = 0; !address.local && address.port && tries < 20; ++tries, ++address.port) {
+      try {
+        net::listen(address);
+        break;
+      } catch (const Error& e) {
+        if (e.kind != ErrorKind::io) throw;
+        std::cerr << "port " << address.port << " is taken, trying the next\n";
+      }
+    }
+    text = address.text();
+  }
   cluster::Hub hub(options);
+  std::unique_ptr<cluster::Monitor> monitor;
+  if (!dashboard.empty()) monitor = std::make_unique<cluster::Monitor>(hub, dashboard);
+  if (monitor) std::cout << "monitor at " << monitor->link() << std::endl;
   for (size_t i = hub.addresses().size() > 1 ? 1 : 0; i < hub.addresses().size(); ++i) std::cout << "scheduler at " << hub.addresses()[i] << "\njoin it with: muster worker " << hub.addresses()[i] << std::endl;
   int signal = 0;
   sigwait(&stop, &signal);
@@ -49,12 +67,14 @@ int node_main(const std::vector<std::string>& args) {
   };
   if (!args.empty() && args[0] == "scheduler") {
     std::vector<std::string> listen;
+    std::string dashboard;
     while (at < args.size()) {
       const std::string option = args[at++];
       if (option == "--listen") listen.push_back(value(option));
+      else if (option == "--dashboard") dashboard = value(option);
       else throw invalid("unknown option ", option);
     }
-    return run_scheduler(listen);
+    return run_scheduler(listen, dashboard);
   }
   if (args.size() < 2 || args[0] != "worker") throw invalid("say 'worker ADDRESS' or 'scheduler'");
   cluster::NodeOptions options;
@@ -66,7 +86,10 @@ int node_main(const std::vector<std::string>& args) {
     else if (option == "--memory-limit") options.memory_limit = positive(option, value(option));
     else if (option == "--name") options.name = value(option);
     else if (option == "--listen") options.listen = value(option);
-    else if (option == "--executor") options.executor.assign(args.begin() + static_cast<std::ptrdiff_t>(std::exchange(at, args.size())), args.end());
+    else if (option == "--die-with-parent") {
+      prctl(PR_SET_PDEATHSIG, SIGTERM);
+      if (getppid() == 1) return 1;
+    } else if (option == "--executor") options.executor.assign(args.begin() + static_cast<std::ptrdiff_t>(std::exchange(at, args.size())), args.end());
     else if (option == "--resource") {
       const auto& text = value(option);
       const auto equals = text.find('=');

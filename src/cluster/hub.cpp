@@ -170,6 +170,7 @@ void Hub::on_worker(Slot slot, uint32_t incarnation, Frame&& f) {
           if (!note.empty()) notes_[task] = std::make_shared<const std::string>(note);
           types_[task] = type;
         }
+        record(slot, task, us, bytes, monitor::Kind::compute);
         core_.finished(slot, task, attempt, bytes, us, inlined);
       }
       cap_values();
@@ -189,6 +190,7 @@ void Hub::on_worker(Slot slot, uint32_t incarnation, Frame&& f) {
           lost.push_back(l);
         }
         if (!error.empty()) errors_[task] = std::make_shared<const std::string>(error);
+        if (why != Failure::inputs && why != Failure::stopped) record(slot, task, 0, 0, monitor::Kind::failed);
         core_.failed(slot, task, attempt, why, lost);
       }
       break;
@@ -330,7 +332,6 @@ void Hub::keep(const std::vector<TaskId>& tasks) {
     const auto* t = core_.find(id);
     if (!t || t->state == State::done || t->state == State::failed) continue;
     core_.want(0, id);
-    kept_.push_back(id);
   }
   act();
 }
@@ -362,6 +363,18 @@ void Hub::stop_workers() {
   std::lock_guard lock(mutex_);
   for (auto& w : workers_)
     if (w.connection) w.stopping = true, w.connection->send(Type::stop_worker, {});
+}
+
+void Hub::record(Slot slot, TaskId task, int64_t us, int64_t bytes, monitor::Kind kind) {
+  if (!core_.find(task)) return;
+  auto [group, fresh] = group_numbers_.try_emplace(core_.label_of(task), static_cast<uint32_t>(groups_.size()));
+  if (fresh) groups_.push_back(group->first);
+  const auto now = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+  monitor::Event e;
+  e.start_us = now - static_cast<uint64_t>(us), e.duration_us = static_cast<uint32_t>(std::min<int64_t>(us, UINT32_MAX));
+  e.slot = slot, e.group = group->second, e.task = task.index;
+  e.bytes = static_cast<uint64_t>(bytes), e.kind = static_cast<uint8_t>(kind);
+  ring_.add(e);
 }
 
 void Hub::cap_values() {

@@ -12,6 +12,7 @@
 
 #include "cluster/news.hpp"
 #include "net/connection.hpp"
+#include "monitor/ring.hpp"
 #include "net/messages.hpp"
 #include "schedule/scheduler.hpp"
 
@@ -80,6 +81,7 @@ class Hub {
   News news_of(const schedule::Action& a);
   void tick();
   void cap_values();
+  void record(schedule::Slot slot, TaskId task, int64_t us, int64_t bytes, monitor::Kind kind);
   ClientId new_client(ClientPeer& peer, const std::string& name);
   WorkerPeer* peer(schedule::Slot slot);
 
@@ -100,7 +102,9 @@ class Hub {
   std::vector<graph::Blob> functions_;
   uint32_t range_numbers_ = 0;
   ClientId next_client_ = 1;
-  std::vector<TaskId> kept_;
+  monitor::Ring ring_;
+  std::vector<std::string> groups_;             // names of the ring's groups
+  std::unordered_map<std::string, uint32_t> group_numbers_;
   std::map<TaskId, std::chrono::steady_clock::time_point> unrunnable_;
   net::Loop loop_;                              // last: its thread ends first
 };

@@ -104,6 +104,14 @@ Value Hub::ask(const std::string& name, const Value& argument) {
     out.emplace_back("bytes", bytes);
     return out;
   }
+  if (name == "task_stream") {  // events from a number on: (number of the next, [(start us, duration us, worker, function, task, bytes, kind)])
+    List events;
+    ring_.each(argument.is_none() ? 0 : static_cast<uint64_t>(argument.integer()), [&](const monitor::Event& e) {
+      const WorkerPeer* w = peer(e.slot);
+      events.push_back(List{static_cast<int64_t>(e.start_us), static_cast<int64_t>(e.duration_us), w ? w->facts.info.address : "", groups_[e.group], static_cast<int64_t>(e.task), static_cast<int64_t>(e.bytes), static_cast<int64_t>(e.kind)});
+    });
+    return List{static_cast<int64_t>(ring_.count()), events};
+  }
   if (name == "unrunnable") {
     Dict out;
     for (const auto& t : argument.list())

@@ -641,6 +641,26 @@ class Client:
             out[name] = out.get(name, 0) + n
         return out
 
+    def get_task_stream(self, start=None, stop=None, count=None, plot=False, filename=None, bokeh_resources=None):
+        """Return what ran lately: a list of dicts with name, worker, status, nbytes and startstops, the oldest first.
+
+        Parameters
+        ----------
+        start, stop : float or str, optional
+            Seconds since 1970, or a text such as "10 s": so long ago.
+        count : int, optional
+            At most so many, the latest.
+        """
+        if plot:
+            raise NotImplementedError("get_task_stream(plot=...) is not there yet")
+        _, events = self._core.ask("task_stream", None)
+        out = [{"name": name, "key": f"{name}-{task}", "worker": worker, "thread": 0, "status": "OK" if kind == 0 else "error", "nbytes": size, "startstops": [{"action": "compute", "start": begun / 1e6, "stop": (begun + us) / 1e6}]} for begun, us, worker, name, task, size, kind in events]
+        now = time.time()
+        first = now - parse_timedelta(start) if isinstance(start, str) else start
+        last = now - parse_timedelta(stop) if isinstance(stop, str) else stop
+        out = [e for e in out if (first is None or e["startstops"][0]["stop"] >= first) and (last is None or e["startstops"][0]["start"] <= last)]
+        return out[-count:] if count else out
+
     def _ask_of(self, question, futures):
         with self._lock:
             ids = list(self._ids) if futures is None else [f._id if isinstance(f, Future) else self._keys[f][0] for f in (futures if isinstance(futures, (list, tuple, set)) else [futures])]

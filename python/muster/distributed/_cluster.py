@@ -4,6 +4,7 @@ import atexit
 import math
 import os
 import sys
+import warnings
 import weakref
 
 from muster import _core, config
@@ -134,9 +135,9 @@ class LocalCluster:
         self.status = "running"
         _all.add(self)
         if dashboard_address is not None:
-            from muster.distributed._monitor import start
-
-            self._monitor = start(self._core, dashboard_address)
+            self._monitor = _core.Monitor(self._core, str(dashboard_address))
+            if self._monitor.moved:
+                warnings.warn(f"the port of {dashboard_address!r} is taken: the monitor is at {self._monitor.link}", stacklevel=3)
 
     @property
     def scheduler_address(self):
@@ -146,7 +147,7 @@ class LocalCluster:
     @property
     def dashboard_link(self):
         """Address of the monitor, "" without one."""
-        return self._monitor or ""
+        return self._monitor.link if self._monitor else ""
 
     @property
     def scheduler_info(self):
@@ -201,10 +202,7 @@ class LocalCluster:
         if self.status == "closed":
             return
         self.status = "closed"
-        if self._monitor:
-            from muster.distributed._monitor import stop
-
-            stop(self._core)
+        self._monitor = None  # its server ends
         self._core.close()
 
     def __enter__(self):
