@@ -99,7 +99,19 @@ Collected collect(nb::handle roots) {
 
 class PythonTasks : public worker::GuestTasks {
  public:
-  PythonTasks(const Collected& c, nb::object fill, nb::object before, nb::object after) : c_(c), fill_(std::move(fill)), before_(std::move(before)), after_(std::move(after)), results_(c.nodes.size()) {}
+  PythonTasks(Collected c, nb::object roots, nb::object fill, nb::object before, nb::object after) : c_(std::move(c)), roots_(std::move(roots)), fill_(std::move(fill)), before_(std::move(before)), after_(std::move(after)), results_(c_.nodes.size()) {}
+
+  ~PythonTasks() override {
+    // A pool thread that was late may be the last owner.
+    if (interpreter_is_ending()) {
+      for (auto* o : {&roots_, &fill_, &before_, &after_}) o->release();
+      for (auto& r : results_) r.release();
+      return;
+    }
+    nb::gil_scoped_acquire gil;
+    results_.clear();
+    for (auto* o : {&roots_, &fill_, &before_, &after_}) o->reset();
+  }
 
   void run(int64_t index) override {
     drain();
@@ -146,8 +158,8 @@ class PythonTasks : public worker::GuestTasks {
     }
     for (uint32_t i : dead) results_[i].reset();
   }
-  const Collected& c_;
-  nb::object fill_, before_, after_;
+  Collected c_;
+  nb::object roots_, fill_, before_, after_;
   std::vector<nb::object> results_;
   std::mutex mutex_;
   std::vector<uint32_t> dead_;
@@ -156,7 +168,7 @@ class PythonTasks : public worker::GuestTasks {
 nb::list run_nodes(nb::list roots, int64_t threads, nb::object tick, nb::object fill, nb::object before, nb::object after) {
   Inside inside;
   Collected c = collect(roots);
-  auto tasks = std::make_shared<PythonTasks>(c, std::move(fill), std::move(before), std::move(after));
+  auto tasks = std::make_shared<PythonTasks>(c, roots, std::move(fill), std::move(before), std::move(after));
   auto graph = std::make_shared<graph::Graph>();
   // Wanted tasks and others are two ranges of one numbering: tasks keep the numbers of their nodes.
   graph::Range range;

@@ -17,7 +17,7 @@ FRAME_NAMES = frozenset(
     "groupby gt idxmax idxmin iloc info isin isna isnull items iterrows itertuples join kurtosis kurt known_divisions le loc lt map map_overlap mask max mean "
     "median median_approximate melt memory_usage memory_usage_per_partition merge min mod mode mul nbytes ne notnull nunique nunique_approx pivot_table pop pow prod product quantile query "
     "radd random_split rdiv reduction rename_axis repartition replace resample reset_index rfloordiv rmod rmul rolling round rpow rsub rtruediv "
-    "sample sem set_index shift shuffle skew sort_values squeeze std sub sum to_backend to_bag to_csv to_dask_array to_delayed to_hdf to_html to_json "
+    "sample sem set_index shift shuffle skew sort_values squeeze std sub sum to_backend to_bag to_csv to_dask_array  to_hdf to_html to_json "
     "to_legacy_dataframe to_orc to_parquet to_records to_sql to_string to_timestamp truediv values var where add_prefix add_suffix".split()
 )
 SERIES_NAMES = (FRAME_NAMES - {"columns", "applymap", "melt", "merge", "join", "iterrows", "itertuples", "pivot_table", "set_index", "query", "eval"}) | frozenset(
@@ -29,7 +29,7 @@ DATETIME_NAMES = frozenset(
     "is_year_end is_year_start microsecond microseconds minute nanosecond nanoseconds quarter qyear second seconds start_time time timetz tz week weekofyear".split()
 )
 DATAFRAME_NAMES = frozenset(
-    "Aggregation concat from_array from_dask_array from_delayed from_graph from_map get_collection_type get_dummies isna map_overlap melt merge merge_asof "
+    "Aggregation concat from_array from_dask_array from_graph from_map get_collection_type get_dummies isna map_overlap melt merge merge_asof "
     "pivot_table read_fwf read_hdf read_json read_orc read_parquet read_sql read_sql_query read_sql_table repartition to_bag to_csv to_datetime to_hdf to_json "
     "to_numeric to_orc to_parquet to_records to_sql to_timedelta assert_eq".split()
 )
@@ -37,6 +37,7 @@ DATAFRAME_NAMES = frozenset(
 _REAL = {
     "dask": "muster",
     "dask.dataframe": "muster.dataframe",
+    "dask.bag": "muster.bag",
     "dask.callbacks": "muster.callbacks",
     "dask.config": "muster.config",
     "dask.delayed": "muster.delayed",

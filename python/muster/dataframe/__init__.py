@@ -14,10 +14,11 @@ Name: x, dtype: int64
 
 from muster._run import compute
 from muster.dataframe._collection import DataFrame, Index, Scalar, Series
+from muster.dataframe._delayed import from_delayed, to_delayed
 from muster.dataframe._io import from_dict, from_pandas, read_csv, read_table
 from muster.dataframe._map_partitions import map_partitions
 
-__all__ = ["DataFrame", "Index", "Scalar", "Series", "compute", "from_dict", "from_pandas", "map_partitions", "read_csv", "read_table"]
+__all__ = ["DataFrame", "Index", "Scalar", "Series", "compute", "from_delayed", "from_dict", "from_pandas", "map_partitions", "read_csv", "read_table", "to_delayed"]
 
 
 def __getattr__(name):

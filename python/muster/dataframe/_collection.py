@@ -92,6 +92,12 @@ class Collection:
         """
         return _run.compute(self, traverse=False, **kwargs)[0]
 
+    def to_delayed(self, optimize_graph=True):
+        """Return a list of Delayed, the pandas objects of the partitions."""
+        from muster.dataframe._delayed import to_delayed
+
+        return to_delayed(self)
+
     def persist(self, **kwargs):
         """Return the same collection with its partitions computed and kept in memory."""
         return _run.persist(self, traverse=False, **kwargs)[0]
@@ -225,9 +231,6 @@ class Frame(Collection):
         if not isinstance(mask, Series):
             raise TypeError(f"a mask must be a lazy boolean Series of the same rows, got {type(mask).__name__}")
         return new_collection(_core.call("filter", [self._expr, mask._expr], {}))
-
-    def to_delayed(self, optimize_graph=True):
-        raise NotImplementedError("to_delayed is not there yet")
 
 
 class _Partitions:

@@ -165,6 +165,9 @@ class FutureNode(TaskNode):
         TaskNode.__init__(self, _Boxed(future), (), None, None)
         self.future, self.key = future, future.key
 
+    def __reduce__(self):
+        return FutureNode, (self.future,)
+
 
 class _Boxed:
     """Waits for the result where the task that needs it runs in this process."""

@@ -1,0 +1,20 @@
+"""Bags: Python objects in partitions, in any order that repeats.
+
+Examples
+--------
+>>> import muster.bag as db
+>>> db.from_sequence(range(10), npartitions=3).filter(lambda x: x % 2).map(lambda x: x * 10).sum().compute()
+250
+"""
+
+from muster._run import compute
+from muster.bag._bag import Bag, Item, concat, map, map_partitions, zip
+from muster.bag._io import from_delayed, from_sequence, from_url, range, read_text, to_textfiles
+
+__all__ = ["Bag", "Item", "compute", "concat", "from_delayed", "from_sequence", "from_url", "map", "map_partitions", "range", "read_text", "to_textfiles", "zip"]
+
+
+def __getattr__(name):
+    if name in ("read_avro", "random"):
+        raise NotImplementedError(f"muster.bag.{name} is not there yet")
+    raise AttributeError(f"module 'muster.bag' has no attribute {name!r}")

@@ -1,0 +1,103 @@
+"""DataFrames from tasks, and tasks from DataFrames."""
+
+from muster._call import no_default
+from muster._core import TaskNode
+
+
+class _PartOf:
+    """Computes the task whose number is the one value of a partition."""
+
+    def __init__(self, nodes):
+        self.nodes = nodes
+
+    def __call__(self, part):
+        from muster import _run
+
+        return _run.compute(self.nodes[int(part.iloc[0, 0])], traverse=False)[0]
+
+
+class _Checked:
+    """Raises where a task's result is not what meta says."""
+
+    def __init__(self, columns):
+        self.columns = columns
+
+    def __call__(self, part):
+        import pandas as pd
+
+        got = list(part.columns) if isinstance(part, pd.DataFrame) else [part.name]
+        if got != self.columns:
+            raise ValueError(f"Metadata mismatch found in `from_delayed`: a task returned the columns {got}, expected {self.columns}")
+        return part
+
+
+def from_delayed(dfs, meta=no_default, divisions=None, prefix="from-delayed", verify_meta=True):
+    """Return the DataFrame or Series whose partitions are the values of tasks.
+
+    Parameters
+    ----------
+    dfs : Delayed, Future or iterable of these
+        Each gives a pandas object of the same columns.
+    meta : pandas object, dict or list of pairs, optional
+        Names and dtypes. Default: those of the first, which is computed.
+    divisions : tuple, optional
+        Accepted; divisions are not known.
+    verify_meta : bool, default True
+        Check the columns of each.
+
+    Raises
+    ------
+    TypeError
+        If `dfs` has something that is not lazy.
+
+    Examples
+    --------
+    >>> import muster, pandas as pd, muster.dataframe as dd
+    >>> parts = [muster.delayed(pd.DataFrame)({"x": [i, i + 1]}) for i in range(2)]
+    >>> int(dd.from_delayed(parts).x.sum().compute())
+    4
+    """
+    import pandas as pd
+
+    from muster import _run
+    from muster._tasks import node_of
+    from muster.dataframe._io import from_pandas
+
+    dfs = list(dfs) if isinstance(dfs, (list, tuple, set)) or hasattr(dfs, "__next__") else [dfs]
+    if not dfs:
+        raise TypeError("Must supply at least one delayed object")
+    nodes = []
+    for d in dfs:
+        node = d if isinstance(d, TaskNode) else node_of(d)
+        if node is None:
+            raise TypeError(f"Expected Delayed object, got {type(d).__name__}")
+        nodes.append(node)
+    if meta is no_default or meta is None:
+        meta = _run.compute(nodes[0], traverse=False)[0]
+        if not isinstance(meta, (pd.DataFrame, pd.Series)):
+            raise TypeError(f"from_delayed: a task returned a {type(meta).__name__}, not a pandas object")
+        meta = meta.iloc[:0]
+    elif isinstance(meta, dict):
+        meta = pd.DataFrame({k: pd.Series([], dtype=v) for k, v in meta.items()})
+    elif isinstance(meta, list):
+        meta = pd.DataFrame({k: pd.Series([], dtype=v) for k, v in meta})
+    numbers = from_pandas(pd.DataFrame({"part": range(len(nodes))}), npartitions=len(nodes))
+    function = _PartOf(nodes)
+    if verify_meta:
+        function = _Then(function, _Checked(list(meta.columns) if isinstance(meta, pd.DataFrame) else [meta.name]))
+    return numbers.map_partitions(function, meta=meta)
+
+
+class _Then:
+    """Calls two functions, one after the other."""
+
+    def __init__(self, first, second):
+        self.first, self.second = first, second
+
+    def __call__(self, part):
+        return self.second(self.first(part))
+
+
+def to_delayed(frame):
+    """Return a list of Delayed, the pandas objects of the partitions."""
+    return [frame.partitions[i].__muster_node__() for i in range(frame.npartitions)]

@@ -1,0 +1,180 @@
+"""Bags against plain Python."""
+
+import collections
+import functools
+import gzip
+import itertools
+import operator
+import statistics
+
+import pandas as pd
+import pytest
+
+import muster
+import muster.bag as db
+from muster import delayed
+
+NUMBERS = list(range(25))
+
+
+@pytest.fixture(params=[1, 3, 25])
+def numbers(request):
+    return db.from_sequence(NUMBERS, npartitions=request.param)
+
+
+def even(x):
+    return x % 2 == 0
+
+
+def test_item_by_item(numbers):
+    assert numbers.compute() == NUMBERS and list(numbers) == NUMBERS
+    assert numbers.map(lambda x: x + 1).filter(even).compute() == [x + 1 for x in NUMBERS if even(x + 1)]
+    assert numbers.remove(even).compute() == [x for x in NUMBERS if not even(x)]
+    assert numbers.map(operator.add, 5).compute() == [x + 5 for x in NUMBERS]
+    assert numbers.map(operator.add, numbers).compute() == [2 * x for x in NUMBERS]
+    assert numbers.map(lambda x, y=0: x - y, y=numbers.max()).compute() == [x - 24 for x in NUMBERS]
+    assert numbers.map(lambda x, y=0: x - y, y=numbers).compute() == [0] * 25
+    assert db.map(pow, numbers, 2).compute() == [x**2 for x in NUMBERS]
+    pairs = numbers.map(lambda x: (x, {"a": x}))
+    assert pairs.pluck(0).compute() == NUMBERS and pairs.pluck(1).pluck("a").compute() == NUMBERS
+    assert pairs.pluck(1).pluck("b", None).compute() == [None] * 25
+    assert pairs.pluck([0, 0]).compute() == [(x, x) for x in NUMBERS]
+    assert pairs.starmap(lambda x, d: x + d["a"]).compute() == [2 * x for x in NUMBERS]
+    a, b = pairs.unzip(2)
+    assert a.compute() == NUMBERS and b.pluck("a").compute() == NUMBERS
+    assert numbers.map(lambda x: [x] * 2).flatten().compute() == [x for x in NUMBERS for _ in range(2)]
+    assert numbers.map_partitions(lambda part: [sum(part)]).sum().compute() == sum(NUMBERS)
+    assert numbers.filter(numbers.map(even)).compute() == [x for x in NUMBERS if even(x)]
+    assert db.zip(numbers, numbers).compute() == [(x, x) for x in NUMBERS]
+    assert db.concat([numbers, numbers]).compute() == NUMBERS * 2
+
+
+def test_to_one_value(numbers):
+    assert (numbers.sum().compute(), numbers.count().compute(), numbers.max().compute(), numbers.min().compute()) == (300, 25, 24, 0)
+    assert numbers.mean().compute() == statistics.mean(NUMBERS)
+    assert numbers.var().compute() == pytest.approx(statistics.pvariance(NUMBERS)) and numbers.std(ddof=1).compute() == pytest.approx(statistics.stdev(NUMBERS))
+    assert numbers.any().compute() is True and numbers.all().compute() is False
+    assert numbers.fold(operator.add).compute() == 300 and numbers.fold(operator.add, initial=10).compute() == 300 + 10 * numbers.npartitions
+    assert numbers.fold(lambda total, x: total + [x], operator.add, []).compute() == NUMBERS
+    assert numbers.reduction(sum, sum).compute() == 300 and numbers.reduction(sum, sum, split_every=2).compute() == 300
+    assert int(numbers.sum()) == 300 and float(numbers.sum()) == 300.0 and bool(numbers.sum())
+    assert numbers.sum().apply(lambda x: -x).compute() == -300
+    assert muster.compute(numbers.sum(), numbers.count(), [numbers.max()]) == (300, 25, [24])
+    assert (numbers.sum().to_delayed() + 1).compute() == 301
+    assert db.Item.from_delayed(delayed(5)).compute() == 5
+    assert delayed(len)(numbers).compute() == 25
+
+
+def test_keys(numbers):
+    words = numbers.map(lambda x: "abc"[x % 3])
+    assert dict(words.frequencies()) == collections.Counter("abc"[x % 3] for x in NUMBERS)
+    assert words.frequencies(sort=True).compute()[0] == ("a", 9)
+    assert dict(words.frequencies(normalize=True))["a"] == 9 / 25
+    assert numbers.topk(3).compute() == [24, 23, 22] and numbers.topk(2, key=lambda x: -x).compute() == [0, 1]
+    assert sorted(words.distinct()) == ["a", "b", "c"]
+    assert numbers.distinct(key=even).compute() == [0, 1]
+    assert dict(numbers.foldby(even, operator.add, 0)) == {True: 156, False: 144}
+    assert dict(numbers.foldby(even, lambda n, x: n + 1, 0, operator.add, 0)) == {True: 13, False: 12}
+    assert {k: sorted(v) for k, v in numbers.groupby(lambda x: x % 4)} == {k: [x for x in NUMBERS if x % 4 == k] for k in range(4)}
+    assert {k: len(v) for k, v in words.groupby(lambda w: w, npartitions=2)} == {"a": 9, "b": 8, "c": 8}
+    assert sorted(numbers.join([1, 2, 30], on_self=lambda x: x)) == [(1, 1), (2, 2)]
+    assert sorted(numbers.product(numbers)) == sorted(itertools.product(NUMBERS, NUMBERS))
+    assert numbers.accumulate(operator.add).compute() == list(itertools.accumulate(NUMBERS))
+    assert numbers.accumulate(operator.add, 100).compute() == list(itertools.accumulate(NUMBERS, initial=100))
+
+
+def test_partitions(numbers):
+    for n in (1, 2, 7, 30):
+        again = numbers.repartition(n)
+        assert again.npartitions == n and again.compute() == NUMBERS
+    assert numbers.repartition(partition_size="1kB").compute() == NUMBERS
+    assert [x for p in muster.compute(*numbers.to_delayed()) for x in p] == NUMBERS
+    assert db.from_delayed(numbers.to_delayed()).compute() == NUMBERS
+    assert numbers.persist().sum().compute() == 300
+    assert db.range(25, npartitions=4).compute() == NUMBERS and db.range(25, npartitions=4).npartitions == 4
+    with pytest.raises(ValueError, match="repartition|npartitions"):
+        numbers.repartition()
+    with pytest.raises(ValueError, match="partitions"):
+        numbers.map(operator.add, db.from_sequence(NUMBERS, npartitions=7))
+
+
+def test_take(numbers):
+    assert numbers.take(1) == (0,)
+    assert numbers.take(7, npartitions=-1) == tuple(range(7))
+    assert numbers.take(2, npartitions=-1, compute=False).compute() == [0, 1]
+    with pytest.raises(ValueError, match="only"):
+        numbers.take(1, npartitions=99)
+    with pytest.warns(UserWarning, match="Insufficient"):
+        db.from_sequence([1], npartitions=1).take(5)
+
+
+def test_text(tmp_path):
+    for name, text in (("a.txt", "one\ntwo\nthree"), ("b.txt", "four\nfünf\n")):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    with gzip.open(tmp_path / "c.gz", "wt") as file:
+        file.write("packed\nlines\n")
+    bag = db.read_text(str(tmp_path / "*.txt"))
+    assert bag.npartitions == 2 and bag.str.strip().compute() == ["one", "two", "three", "four", "fünf"]
+    assert bag.str.strip().str.upper().take(1) == ("ONE",)
+    assert bag.str.strip().str.match("*ee").compute() == ["three"]
+    for blocksize in (1, 3, 5, 100):
+        assert db.read_text(str(tmp_path / "*.txt"), blocksize=blocksize).str.strip().compute() == ["one", "two", "three", "four", "fünf"]
+    assert db.read_text(str(tmp_path / "c.gz")).compute() == ["packed\n", "lines\n"]
+    assert db.read_text([str(tmp_path / "a.txt")], include_path=True).pluck(1).distinct().compute() == [str(tmp_path / "a.txt")]
+    assert db.read_text(str(tmp_path / "a.txt"), linedelimiter="t").compute() == ["one\nt", "wo\nt", "hree"]
+    assert db.read_text(str(tmp_path / "*.txt"), files_per_partition=2).npartitions == 1
+    with pytest.raises(OSError, match="nothing"):
+        db.read_text(str(tmp_path / "nothing.txt"))
+    with pytest.raises(OSError):
+        db.read_text(str(tmp_path / "nothing*.txt"))
+    paths = bag.str.strip().to_textfiles(str(tmp_path / "out" / "*.gz"))
+    assert len(paths) == 2 and db.read_text(paths).str.strip().compute() == ["one", "two", "three", "four", "fünf"]
+    assert db.read_text(bag.str.strip().to_textfiles(str(tmp_path / "plain"))).count().compute() == 5
+    with pytest.raises(TypeError, match="texts"):
+        db.from_sequence([1]).to_textfiles(str(tmp_path / "bad"))
+
+
+def test_dataframes():
+    records = db.from_sequence([{"name": n, "x": i} for i, n in enumerate("abcde")], npartitions=2)
+    expected = pd.DataFrame({"name": list("abcde"), "x": range(5)})
+    got = records.to_dataframe().compute()
+    assert got.x.tolist() == expected.x.tolist() and got.name.tolist() == expected.name.tolist()
+    assert db.from_sequence([(1, 2.5), (3, 4.5)], npartitions=2).to_dataframe(columns=["a", "b"]).b.sum().compute() == 7
+    assert db.from_sequence([1, 2], npartitions=2).to_dataframe(meta={"v": "float64"}).v.dtype == "float64"
+
+
+def test_from_delayed_frames():
+    import muster.dataframe as dd
+
+    parts = [delayed(pd.DataFrame)({"x": [i, i + 1], "s": [str(i)] * 2}) for i in range(4)]
+    df = dd.from_delayed(parts)
+    assert df.npartitions == 4 and df.x.sum().compute() == 16 and df.s.nunique().compute() == 4
+    back = muster.compute(*df.to_delayed())
+    assert [len(p) for p in back] == [2] * 4
+    assert df[df.x > 3].compute().x.tolist() == [4]
+    with pytest.raises(ValueError, match="mismatch"):
+        dd.from_delayed([parts[0], delayed(pd.DataFrame)({"y": [1]})]).compute()
+    with pytest.raises(TypeError, match="Delayed"):
+        dd.from_delayed([pd.DataFrame({"x": [1]})])
+
+
+def test_sampling_repeats():
+    bag = db.from_sequence(range(1000), npartitions=4)
+    a = bag.random_sample(0.3, 5).compute()
+    assert a == bag.random_sample(0.3, 5).compute() and 200 < len(a) < 400 and set(a) < set(range(1000))
+    with pytest.raises(ValueError, match="prob"):
+        bag.random_sample(2)
+
+
+def test_on_a_cluster(client, tmp_path):
+    bag = db.from_sequence(NUMBERS, npartitions=5)
+    assert bag.map(lambda x: x + 1).filter(even).sum().compute() == sum(x + 1 for x in NUMBERS if even(x + 1))
+    assert {k: len(v) for k, v in bag.map(str).groupby(len).compute()} == {1: 10, 2: 15}
+    assert client.compute(bag.count()).result() == 25
+    assert bag.persist().topk(1).compute() == [24]
+    assert functools.reduce(operator.add, bag.map_partitions(lambda p: [len(p)]).compute()) == 25
+    import muster.dataframe as dd
+
+    df = dd.from_delayed([delayed(pd.DataFrame)({"x": [i]}) for i in range(3)], meta={"x": "int64"})
+    assert df.x.sum().compute() == 3
+    assert dd.from_delayed(client.map(lambda i: pd.DataFrame({"x": [i]}), range(3))).x.max().compute() == 2
