@@ -1,5 +1,8 @@
 """Programs written for Dask run on muster: script, module, installed in a running interpreter."""
 
+import json
+import os
+import subprocess
 import sys
 
 import pytest
@@ -31,12 +34,12 @@ def test_install(python):
 @pytest.mark.parametrize(
     "lines",
     [
-        "from dask.distributed import Client; f = Client",
+        "from dask.distributed import Queue; f = Queue",
         "import dask.array as da; f = da.ones",
         "from distributed.utils_test import gen_cluster; f = gen_cluster",
         "from dask_ml.cluster import KMeans; f = KMeans",
         "import dask.dataframe as dd; f = dd.read_parquet",
-        "import dask.bag.core; f = dask.bag.core.Bag",
+        "import dask.bag as db; f = db.read_avro",
     ],
 )
 def test_what_is_not_there_imports_and_raises_on_use(python, lines):
@@ -51,8 +54,52 @@ def test_real_dask_before_is_an_error(python, tmp_path):
 
 
 def test_usage(python):
-    import subprocess
-
     done = subprocess.run([sys.executable, "-m", "muster.as_dask"], capture_output=True, text=True)
     assert done.returncode == 2 and "usage" in done.stderr
     assert "usage" in subprocess.run([sys.executable, "-m", "muster.as_dask", "--help"], capture_output=True, text=True).stdout
+
+
+TASKS = """
+import dask
+import dask.delayed
+from dask import delayed, compute
+from dask.delayed import Delayed
+import dask.bag as db
+import dask.distributed
+from dask.distributed import Client, LocalCluster, as_completed, wait, progress
+from distributed import Client as Same
+from distributed.client import futures_of
+from distributed.utils import TimeoutError
+from dask.base import tokenize, is_dask_collection
+from dask.utils import parse_bytes, key_split, format_bytes
+from dask.threaded import get
+from dask.diagnostics import ProgressBar
+import dask.config
+
+assert Client is Same and isinstance(delayed(1), Delayed) and callable(dask.delayed)
+
+@dask.delayed
+def inc(x):
+    import dask.dataframe
+    return x + 1
+
+def main_only(x):
+    import dask
+    return dask.__version__ + str(x)
+
+print(inc(1).compute(), compute(inc(1), inc(2)), get({"x": (sum, [1, 2])}, "x"), db.range(4, npartitions=2).sum().compute())
+client = Client(n_workers=1, threads_per_worker=1, dashboard_address=None)
+print(inc(5).compute(), client.submit(main_only, 1).result() == dask.__version__ + "1", is_dask_collection(inc(1)), key_split("a-b-123"))
+print(parse_bytes("1kB"), dask.config.get("answer"))
+"""
+
+
+def test_programs_with_tasks(python):
+    out = python(TASKS, "-m", "muster.as_dask", DASK_ANSWER="42").stdout.splitlines()
+    assert out == ["2 (2, 3) 3 6", "6 True True a-b", "1000 42"]
+
+
+def test_kernel(tmp_path):
+    done = subprocess.run([sys.executable, "-m", "muster.as_dask", "--install-kernel"], capture_output=True, text=True, env={**os.environ, "JUPYTER_DATA_DIR": str(tmp_path)})
+    kernel = json.loads((tmp_path / "kernels" / "muster-as-dask" / "kernel.json").read_text())
+    assert str(tmp_path) in done.stdout and kernel["argv"][1:3] == ["-m", "muster.as_dask"]

@@ -75,13 +75,22 @@ def interpret_value(value):
         return {"true": True, "false": False, "none": None, "null": None}.get(value.lower(), value)
 
 
-def collect_env(env=None):
+_OWN_VARIABLES = ("MUSTER_CONFIG", "MUSTER_LOG", "MUSTER_NODE", "MUSTER_SYS_PATH", "MUSTER_AS_DASK")
+
+
+def collect_env(env=None, prefix="MUSTER_"):
     """Return the nested dict that MUSTER_ variables stand for."""
     out = {}
     for name, value in (os.environ if env is None else env).items():
-        if name.startswith("MUSTER_") and name not in ("MUSTER_CONFIG", "MUSTER_LOG"):
-            _assign([part.lower().replace("_", "-") for part in name[7:].split("__")], interpret_value(value), out)
+        if name.startswith(prefix) and name not in (*_OWN_VARIABLES, f"{prefix}CONFIG"):
+            _assign([part.lower().replace("_", "-") for part in name[len(prefix) :].split("__")], interpret_value(value), out)
     return out
+
+
+def read_dask():
+    """Read Dask's files and variables too; what muster's say goes before."""
+    paths = ["/etc/dask", os.path.expanduser("~/.config/dask"), *([os.environ["DASK_CONFIG"]] if "DASK_CONFIG" in os.environ else [])]
+    update(config, merge(*collect_yaml(paths), collect_env(prefix="DASK_"), collect()))
 
 
 def collect(paths=None, env=None):

@@ -1,6 +1,6 @@
 """Programs written for Dask run on muster: ``python -m muster.as_dask script.py``, or `install()` in a running interpreter.
 
-After it `dask`, `dask.dataframe`, `dask.config` and `dask.diagnostics` are muster. Every other public name of Dask can be imported and raises
+After it `dask`, `dask.dataframe`, `dask.bag`, `dask.delayed`, `dask.distributed`, `distributed` and their companions are muster, also in the workers that are started. Every other public name of Dask can be imported and raises
 NotImplementedError on use. Real Dask in the same environment stays what it is for every other process.
 """
 
@@ -34,17 +34,39 @@ DATAFRAME_NAMES = frozenset(
     "to_numeric to_orc to_parquet to_records to_sql to_timedelta assert_eq".split()
 )
 
+# Where a module's names are: in one of muster's modules, or in several that are asked in turn.
+_CLUSTER = ("muster.distributed",)
+_BASE = ("muster._run", "muster._tokenize", "muster._graphs", "muster.delayed", "muster")
+_UTILS = ("muster.as_dask._utils", "muster._run", "muster.delayed", "muster._tokenize")
 _REAL = {
-    "dask": "muster",
-    "dask.dataframe": "muster.dataframe",
-    "dask.bag": "muster.bag",
-    "dask.callbacks": "muster.callbacks",
-    "dask.config": "muster.config",
-    "dask.delayed": "muster.delayed",
-    "dask.local": "muster.local",
-    "dask.multiprocessing": "muster.multiprocessing",
-    "dask.threaded": "muster.threaded",
-    "dask.diagnostics": "muster.diagnostics",
+    "dask": ("muster",),
+    "dask.bag": ("muster.bag",),
+    "dask.bag.core": ("muster.bag",),
+    "dask.base": _BASE,
+    "dask.callbacks": ("muster.callbacks",),
+    "dask.config": ("muster.config",),
+    "dask.core": ("muster._graphs", "muster.local"),
+    "dask.dataframe": ("muster.dataframe",),
+    "dask.delayed": ("muster.delayed",),
+    "dask.diagnostics": ("muster.diagnostics",),
+    "dask.distributed": _CLUSTER,
+    "dask.local": ("muster.local",),
+    "dask.multiprocessing": ("muster.multiprocessing",),
+    "dask.system": ("muster.as_dask._utils",),
+    "dask.threaded": ("muster.threaded",),
+    "dask.tokenize": ("muster._tokenize",),
+    "dask.utils": _UTILS,
+    "distributed": _CLUSTER,
+    "distributed.client": ("muster.distributed", "muster.distributed._client", "muster._active"),
+    "distributed.config": ("muster.config",),
+    "distributed.core": _CLUSTER,
+    "distributed.deploy": _CLUSTER,
+    "distributed.deploy.local": _CLUSTER,
+    "distributed.diagnostics": _CLUSTER,
+    "distributed.metrics": ("muster.as_dask._utils",),
+    "distributed.scheduler": _CLUSTER,
+    "distributed.utils": ("muster.as_dask._utils", "muster.distributed"),
+    "distributed.worker": _CLUSTER,
 }
 _ROOTS = ("dask", "distributed", "dask_ml", "dask_sql")
 # Names that are a module and an object: the module can be imported, the parent's attribute stays the object.
@@ -85,7 +107,7 @@ class _Module(types.ModuleType):
 
     def __init__(self, name, real=None):
         super().__init__(name, doc=f"{name} on muster.")
-        self.__dict__["_real"] = importlib.import_module(real) if real else None
+        self.__dict__["_real"] = [importlib.import_module(r) for r in real or ()]
         self.__path__ = []
 
     def __setattr__(self, name, value):
@@ -96,14 +118,18 @@ class _Module(types.ModuleType):
 
     def __getattr__(self, name):
         real = self.__dict__["_real"]
-        if name.startswith("__") and not (real is not None and name == "__version__"):
+        if name.startswith("__") and not (real and name == "__version__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         full = f"{self.__name__}.{name}"
-        if real is not None:
+        for module in real:
             try:
-                return getattr(real, name)
+                value = getattr(module, name)
             except (AttributeError, NotImplementedError):
-                pass
+                continue
+            if not (isinstance(value, types.ModuleType) and full in _REAL):  # dask.config is its own module
+                return value
+        if full in _REAL:
+            return importlib.import_module(full)
         if full in sys.modules and name not in _OBJECTS.get(self.__name__, ()):
             return sys.modules[full]
         value = _Later(full)
@@ -111,7 +137,7 @@ class _Module(types.ModuleType):
         return value
 
     def __dir__(self):
-        return dir(self.__dict__["_real"]) if self.__dict__["_real"] else []
+        return sorted({n for module in self.__dict__["_real"] for n in dir(module)})
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -149,8 +175,12 @@ def install():
         module = sys.modules.get(root)
         if module is not None and not isinstance(module, _Module):
             raise RuntimeError(f"{root} was imported before muster.as_dask.install(); install first, or start the program with: python -m muster.as_dask script.py")
-    if not any(isinstance(f, _Finder) for f in sys.meta_path):
-        sys.meta_path.insert(0, _Finder())
+    if installed():
+        return
+    sys.meta_path.insert(0, _Finder())
+    from muster import config
+
+    config.read_dask()
 
 
 def installed():
@@ -161,3 +191,16 @@ def installed():
 def load_ipython_extension(ipython):
     """``%load_ext muster.as_dask``."""
     install()
+
+
+def install_kernel():
+    """Add a Jupyter kernel in which `dask` means muster from the start; return its folder."""
+    import json
+    import os
+
+    base = os.environ.get("JUPYTER_DATA_DIR") or os.path.join(os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share"), "jupyter")
+    folder = os.path.join(base, "kernels", "muster-as-dask")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "kernel.json"), "w") as file:
+        json.dump({"argv": [sys.executable, "-m", "muster.as_dask", "-m", "ipykernel_launcher", "-f", "{connection_file}"], "display_name": "Python (dask is muster)", "language": "python"}, file, indent=1)
+    return folder

@@ -4,9 +4,9 @@ import os
 import runpy
 import sys
 
-from muster.as_dask import install
+from muster.as_dask import install, install_kernel
 
-_USAGE = "usage: python -m muster.as_dask script.py [args...]\n       python -m muster.as_dask -m module [args...]"
+_USAGE = "usage: python -m muster.as_dask script.py [args...]\n       python -m muster.as_dask -m module [args...]\n       python -m muster.as_dask --install-kernel"
 
 
 def main(args):
@@ -14,6 +14,9 @@ def main(args):
     if not args or args[0] in ("-h", "--help") or (args[0] == "-m" and len(args) < 2):
         print(_USAGE, file=sys.stdout if args and args[0] in ("-h", "--help") else sys.stderr)
         return 0 if args and args[0] in ("-h", "--help") else 2
+    if args[0] == "--install-kernel":
+        print(f"the kernel is in {install_kernel()}")
+        return 0
     install()
     if args[0] == "-m":
         sys.argv = args[1:]

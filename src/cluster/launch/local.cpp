@@ -29,12 +29,17 @@ std::string node_program() {
 
 LocalCluster::LocalCluster(LocalOptions options) : options_(std::move(options)), hub_(std::make_shared<Hub>(options_.hub)) {
   if (options_.node.empty()) options_.node = {node_program()};
-  hub_->on_worker_lost = [this](const WorkerFacts&) {
-    // Its child is dead or on its way; another takes its place.
+  hub_->on_worker_lost = [this](const WorkerFacts& facts) {
+    // Its child is dead, dying or fenced off; another takes its place.
     std::lock_guard lock(mutex_);
-    if (closed_) return;
-    for (auto c = children_.begin(); c != children_.end();) c = waitpid(c->second, nullptr, WNOHANG) != 0 ? children_.erase(c) : std::next(c);
-    while (static_cast<int64_t>(children_.size()) < wanted_ && failure_.empty()) start_worker();
+    for (auto c = children_.begin(); c != children_.end(); ++c)
+      if (c->second == facts.pid) {
+        ::kill(c->second, SIGKILL);
+        waitpid(c->second, nullptr, 0);
+        children_.erase(c);
+        break;
+      }
+    start_missing();
   };
   try {
     scale(options_.workers);
@@ -64,6 +69,10 @@ void LocalCluster::start_worker() {
   }
 }
 
+void LocalCluster::start_missing() {
+  while (!closed_ && static_cast<int64_t>(children_.size()) < wanted_ && failure_.empty()) start_worker();
+}
+
 void LocalCluster::scale(int64_t workers) {
   {
     std::lock_guard lock(mutex_);
@@ -71,7 +80,7 @@ void LocalCluster::scale(int64_t workers) {
   }
   hub_->loop().post([this] {
     std::lock_guard lock(mutex_);
-    while (!closed_ && static_cast<int64_t>(children_.size()) < wanted_ && failure_.empty()) start_worker();
+    start_missing();
   });
   // Too many: the youngest go, and their objects with them.
   List names;
@@ -96,13 +105,18 @@ void LocalCluster::wait_for_workers(int64_t workers, double seconds) {
     {
       std::lock_guard lock(mutex_);
       if (!failure_.empty()) throw Error(ErrorKind::io, failure_);
-      for (auto& [number, pid] : children_)
-        if (int status = 0; waitpid(pid, &status, WNOHANG) == pid) {
-          pid = -1;
-          failure_ = concat("worker ", number, " ended before it was there (status ", WEXITSTATUS(status), ")");
-        }
-      std::erase_if(children_, [](const auto& c) { return c.second == -1; });
+      // One that ends before it is known is not heard of otherwise.
+      std::erase_if(children_, [&](const auto& c) {
+        int status = 0;
+        if (waitpid(c.second, &status, WNOHANG) != c.second) return false;
+        if (WIFEXITED(status) && WEXITSTATUS(status) && ++early_ends_ > 3) failure_ = concat("workers end before they are there (status ", WEXITSTATUS(status), ")");
+        return true;
+      });
     }
+    hub_->loop().post([this] {
+      std::lock_guard lock(mutex_);
+      start_missing();
+    });
     if (steady_clock::now() > until) throw Error(ErrorKind::io, concat("only ", hub_->worker_count(), " of ", workers, " workers came within ", seconds, " s"));
     std::this_thread::sleep_for(milliseconds(1));
   }

@@ -34,12 +34,13 @@ class LocalCluster {
   void close();
 
  private:
-  void start_worker();   // in the hub's loop
+  void start_worker();   // in the hub's loop, with the mutex held, as the next
+  void start_missing();
   LocalOptions options_;
   std::shared_ptr<Hub> hub_;
   std::mutex mutex_;
   std::map<int64_t, pid_t> children_;  // by worker number
-  int64_t names_ = 0, wanted_ = 0;
+  int64_t names_ = 0, wanted_ = 0, early_ends_ = 0;
   std::string failure_;
   bool closed_ = false;
 };
