@@ -1,4 +1,4 @@
-"""Measure muster against its rivals and the machine's limit: run.py [all|flights|variants|taxi|typed|import]. One run, one machine, one table.
+"""Measure muster against its rivals and the machine's limit: run.py [all|flights|variants|taxi|typed|import|scheduler|tasks]. One run, one machine, one table.
 
 Each question is a file of this folder. Every measurement runs in a process of its own and is appended to bench/results/*.jsonl.
 """
@@ -14,7 +14,19 @@ import time
 here = pathlib.Path(__file__).resolve().parent
 RIVALS = here / ".venv/bin/python"
 DATA = pathlib.Path(os.environ.get("MUSTER_BENCH_DATA", here / "data"))
-COSTS = {"flights": "1 minute, 0.2 GB", "variants": "1 minute, 0.2 GB", "taxi": "10 minutes, 7.8 GB (the data take 8 minutes more to write, once)", "typed": "2 minutes, 0.65 GB of the taxi data", "import": "10 seconds"}
+COSTS = {"flights": "1 minute, 0.2 GB", "variants": "1 minute, 0.2 GB", "taxi": "10 minutes, 7.8 GB (the data take 8 minutes more to write, once)", "typed": "2 minutes, 0.65 GB of the taxi data", "import": "10 seconds", "scheduler": "20 seconds", "tasks": "4 minutes, 1 GB of memory"}
+TASKS = {
+    "merge": ("muster", "muster-cluster", "dask", "dask-cluster", "ray"),
+    "latency": ("muster-cluster", "dask-cluster", "ray"),
+    "ready": ("muster-cluster", "dask-cluster"),
+    "map-1M": ("muster-cluster",),
+    "transfer": ("muster-cluster", "muster-tcp", "dask-cluster"),
+    "read": ("muster-cluster", "muster-tcp", "dask-cluster"),
+    "scatter": ("muster-cluster", "dask-cluster"),
+    "gather": ("muster-cluster", "dask-cluster"),
+    "flights-cluster": ("muster", "muster-cluster"),
+    "taxi-cluster": ("muster", "muster-cluster"),
+}
 
 
 def environment():
@@ -59,6 +71,27 @@ def measured(system, question, files, repeat, python=None):
     if done.returncode:
         return {"system": system, "question": question, "error": done.stderr.strip().splitlines()[-1][:200]}
     return {"system": system, "question": question, **json.loads(done.stdout.strip().splitlines()[-1])}
+
+
+def task_row(system, question, files):
+    """Run one system's program of bench/tasks.py; return its row."""
+    python = sys.executable if system.startswith("muster") else RIVALS
+    done = subprocess.run([python, here / "tasks.py", system, question, *([files] if files else [])], capture_output=True, text=True)
+    if done.returncode:
+        return {"system": system, "question": question, "error": (done.stderr.strip().splitlines() or ["failed"])[-1][:200]}
+    return {"system": system, "question": question, **json.loads(done.stdout.strip().splitlines()[-1])}
+
+
+def show_tasks(rows):
+    """Print rows, in the unit that fits."""
+    base = next((r["best"] for r in rows if r["system"] == "muster-cluster" and "best" in r), None)
+    print(f"\n{rows[0]['question']:18} {'first':>12} {'best':>12} {'÷ muster':>9}")
+    for r in rows:
+        if "error" in r:
+            print(f"  {r['system']:16} {r['error']}")
+            continue
+        shown = [f"{v * 1e6:9.1f} us" if v < 1e-2 else f"{v:9.3f} s " for v in (r["first"], r["best"])]
+        print(f"  {r['system']:16} {shown[0]:>12} {shown[1]:>12} {r['best'] / base if base else 1:9.2f}")
 
 
 def limit(probe, files, key, value, question):
@@ -112,6 +145,19 @@ def main(question):
         add([measured("muster", "typed", files, 5), measured("polars", "typed", files, 3)])
     if "import" in chosen:
         add([measured("muster", "import", "-", 10)])
+    if "scheduler" in chosen:
+        out = subprocess.run([here.parent / "build/python/scheduler_core"], capture_output=True, text=True, check=True).stdout
+        part = [{"system": "muster core", "question": f"{name} of {tasks}", "best": float(us) / 1e6, "first": float(us) / 1e6} for name, tasks, us in (line.split() for line in out.splitlines())]
+        rows.extend(part)
+        print("\nscheduler: microseconds of CPU a task")
+        for r in part:
+            print(f"{r['question']:40} {r['best'] * 1e6:9.3f}")
+    if "tasks" in chosen:
+        for question, systems in TASKS.items():
+            files = flights_files() if question.startswith("flights") else taxi_files(12) if question.startswith("taxi") else None
+            part = [task_row(system, question, files) for system in systems]
+            rows.extend(part)
+            show_tasks(part)
     facts = machine()
     results = here / "results"
     results.mkdir(exist_ok=True)

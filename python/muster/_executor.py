@@ -211,7 +211,7 @@ class Executor:
             self.reply("D", b"".join([start, *parts]))
             return
         try:
-            fd = _segment(parts, size)
+            fd = _segment(parts)
         except OSError as error:
             self.fail(head, begun, _RAISED, _error_bytes(MemoryError(f"no shared memory for a result of {size} bytes: {error}")))
             return
@@ -270,16 +270,13 @@ def _dumps(value):
         raise TypeError(f"the result, a {_type_name(value)}, {error}") from error
 
 
-def _segment(parts, size):
+def _segment(parts):
     fd = os.memfd_create("muster-result", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
-        os.posix_fallocate(fd, 0, size)
-        with mmap.mmap(fd, size) as memory:
-            at = 0
-            for p in parts:
-                n = p.nbytes if isinstance(p, memoryview) else len(p)
-                memory[at : at + n] = p
-                at += n
+        for p in parts:  # write() fills pages as it takes them; a mapping would zero them first, at half the speed
+            view = memoryview(p).cast("B")
+            while view:
+                view = view[os.write(fd, view[: 1 << 30]) :]
         import fcntl
 
         fcntl.fcntl(fd, 1033, 0x2 | 0x4 | 0x10)  # F_ADD_SEALS: shrink, grow, future writes

@@ -17,14 +17,21 @@ _padding = bytes(_ALIGN)
 _installed = tuple({sysconfig.get_paths()[k] for k in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
+_local = (0, ())  # how many modules there were, and which of them are local
+
+
 def _local_modules():
     """Return modules that other machines do not have: those that come from a file outside the installed packages."""
-    for module in list(sys.modules.values()):
-        name, path = getattr(module, "__name__", None), getattr(module, "__file__", None)
-        if name is None or path is None or not isinstance(module, types.ModuleType) or name == "__main__" or name.split(".")[0] in ("muster", "conftest"):
-            continue
-        if not path.startswith(_installed):
-            yield module
+    global _local
+    if _local[0] != len(sys.modules):
+        found = []
+        for module in list(sys.modules.values()):
+            name, path = getattr(module, "__name__", None), getattr(module, "__file__", None)
+            if isinstance(module, types.ModuleType) and isinstance(name, str) and isinstance(path, str) and name != "__main__" and name.split(".")[0] not in ("muster", "conftest") and sys.modules.get(name) is module:
+                if not path.startswith(_installed):
+                    found.append(module)
+        _local = (len(sys.modules), tuple(found))
+    return _local[1]
 
 
 def dumps_by_value(obj):
@@ -37,25 +44,27 @@ def dumps_by_value(obj):
     """
     import cloudpickle
 
-    registered = []
-    for module in _local_modules():
-        try:
-            if module.__name__ not in cloudpickle.list_registry_pickle_by_value():
-                cloudpickle.register_pickle_by_value(module)
-                registered.append(module)
-        except ValueError:
-            continue
     try:
-        try:
-            return cloudpickle.dumps(obj, protocol=5)
-        finally:
-            for module in registered:
-                cloudpickle.unregister_pickle_by_value(module)
+        out = cloudpickle.dumps(obj, protocol=5)
     except Exception as first:
-        try:
-            return cloudpickle.dumps(obj, protocol=5)  # by reference: the others may have the module after all
-        except Exception:
-            raise TypeError(_blame(obj, first)) from first
+        out, error = None, first
+    named = [m for m in _local_modules() if out is None or m.__name__.encode() in out]
+    if not named:
+        if out is None:
+            raise TypeError(_blame(obj, error)) from error
+        return out
+    registered = [m for m in named if m.__name__ not in cloudpickle.list_registry_pickle_by_value()]
+    for module in registered:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        return cloudpickle.dumps(obj, protocol=5)
+    except Exception as second:
+        if out is None:
+            raise TypeError(_blame(obj, second)) from second
+        return out  # by reference: the others may have the module after all
+    finally:
+        for module in registered:
+            cloudpickle.unregister_pickle_by_value(module)
 
 
 def _blame(obj, error):

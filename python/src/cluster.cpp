@@ -204,7 +204,7 @@ void register_cluster(nb::module_& m) {
       .def("submit_nothing", [](Client& c, int64_t count) {  // a range of tasks that do nothing: what the runtime costs
         graph::Graph g;
         g.ranges.push_back({.count = count, .function = "nothing", .label = "nothing"});
-        g.ranges.push_back({.count = 1, .function = "nothing", .inputs = {{0, graph::Dependency::Rule::all, 1, 0}}, .wanted = true, .label = "all"});
+        g.ranges.push_back({.count = 1, .function = "nothing", .inputs = {{0, graph::Dependency::Rule::all, 1, -1}}, .wanted = true, .label = "all"});
         return free_of_gil([&] { return c.submit(std::move(g), true).bits() + static_cast<uint64_t>(count); });
       })
       .def("want", [](Client& c, const std::vector<uint64_t>& t) { auto l = ids(t); free_of_gil([&] { c.want(l); return 0; }); })
@@ -236,17 +236,15 @@ void register_cluster(nb::module_& m) {
         const uint64_t id = free_of_gil([&] {
           worker::Object o;
           o.type = type, o.bytes = static_cast<int64_t>(size);
-          std::string small;
-          char* to;
+          std::vector<std::string_view> views;
+          for (const auto& b : buffers) views.emplace_back(static_cast<const char*>(b.buf), static_cast<size_t>(b.len));
           if (size > 64 * 1024) {
-            o.segment = worker::Segment::create(size);
-            to = o.segment->data();
+            o.segment = worker::Segment::of(views);
           } else {
-            small.resize(size), to = small.data();
+            std::string small;
+            for (const auto& v : views) small += v;
+            o.small = std::make_shared<const std::string>(std::move(small));
           }
-          for (const auto& b : buffers) std::memcpy(to, b.buf, static_cast<size_t>(b.len)), to += b.len;
-          if (o.segment) o.segment->seal();
-          else o.small = std::make_shared<const std::string>(std::move(small));
           return c.scatter(o, holders).bits();
         });
         for (auto& b : buffers) PyBuffer_Release(&b);

@@ -362,9 +362,7 @@ TaskId Client::table_partition(const std::shared_ptr<const Opaque>& table, int64
   rows.batches = std::make_shared<const data::Batches>(static_cast<const kernels::MemoryTable*>(table->object.get())->partitions.at(static_cast<size_t>(partition)));
   const std::string bytes = kernels::encode(std::vector<kernels::Output>{rows});
   o.native = true, o.type = "native", o.bytes = static_cast<int64_t>(bytes.size());
-  o.segment = worker::Segment::create(bytes.size());
-  std::memcpy(o.segment->data(), bytes.data(), bytes.size());
-  o.segment->seal();
+  o.segment = worker::Segment::of({bytes});
   const Value identity = ask("identity", Value(), kPatience);
   const auto& workers = identity["workers"].list();
   if (workers.empty()) throw Error(ErrorKind::io, "there is no worker to put the table on");

@@ -12,7 +12,6 @@ using worker::Object, worker::Segment;
 namespace {
 constexpr double kPatience = 30;    // seconds a holder may take to answer
 constexpr int kThreads = 2;         // transfers at once
-constexpr size_t kOwnSegment = 1 << 20;  // what came as bytes and is larger goes to shared memory
 }  // namespace
 
 Fd Peers::connection(const std::string& holder) {
@@ -35,7 +34,9 @@ void Peers::give_back(const std::string& holder, Fd fd) {
 Object Peers::get(const std::string& holder, TaskId id, uint16_t attempt, double seconds) {
   Fd fd = connection(holder);
   send_frame(fd, Type::get_object, Encoder().operator<<(id).operator<<(attempt).operator<<(static_cast<uint8_t>(Address::parse(holder).local)).take());
-  Frame f = receive_frame(fd, seconds);
+  worker::SegmentWriter large;  // what comes as bytes and is large goes to shared memory at once
+  constexpr size_t kHead = 10;  // found, native, size
+  Frame f = receive_frame(fd, seconds, kHead, [&](std::string_view bytes) { large.append(bytes); });
   give_back(holder, std::move(fd));
   Decoder in(f.body);
   const bool found = in.get<uint8_t>();
@@ -46,10 +47,9 @@ Object Peers::get(const std::string& holder, TaskId id, uint16_t attempt, double
   o.bytes = static_cast<int64_t>(size);
   if (!f.fds.empty()) {
     o.segment = std::make_shared<Segment>(std::move(f.fds[0]), size);
-  } else if (size > kOwnSegment) {
-    o.segment = Segment::create(size);
-    std::memcpy(o.segment->data(), in.take(size).data(), size);
-    o.segment->seal();
+  } else if (large.size()) {
+    if (large.size() != size) throw Error(ErrorKind::io, "an object whose size does not fit");
+    o.segment = large.finish();
   } else {
     o.small = std::make_shared<const std::string>(in.take(size));
   }

@@ -18,6 +18,7 @@ namespace {
 constexpr int64_t kValueCap = 256 << 20;   // bytes of small values kept beside the machine
 constexpr auto kDead = std::chrono::seconds(15);
 constexpr size_t kFlush = 64 * 1024;
+constexpr int64_t kInlineTasks = 4096;     // small results of larger ranges stay where they are made
 
 /// A client at the other end of a socket.
 class SocketClient : public ClientPeer {
@@ -167,8 +168,8 @@ void Hub::on_worker(Slot slot, uint32_t incarnation, Frame&& f) {
             value_order_.emplace_back(task, static_cast<int64_t>(value.size()));
             value_bytes_ += static_cast<int64_t>(value.size());
           }
-          if (!note.empty()) notes_[task] = std::make_shared<const std::string>(note);
-          types_[task] = type;
+          if (!note.empty() && (t->wanted || core_.range_of(task, nullptr)->reports)) notes_[task] = std::make_shared<const std::string>(note);
+          if (t->wanted) types_[task] = type;
         }
         record(slot, task, us, bytes, monitor::Kind::compute);
         core_.finished(slot, task, attempt, bytes, us, inlined);
@@ -464,7 +465,8 @@ void Hub::send_assign(const Action& a) {
     Encoder out;
     out << r.number << range.function << range.label;
     encode(out, range.args);
-    out << range.options.timeout_us;
+    const bool inlined = range.wanted || !range.begins.empty() || range.count <= kInlineTasks;
+    out << range.options.timeout_us << static_cast<uint8_t>(inlined);
     std::vector<uint32_t> outputs;
     for (const auto& d : range.inputs) outputs.push_back(static_cast<uint32_t>(d.output));
     out << outputs;
@@ -477,7 +479,8 @@ void Hub::send_assign(const Action& a) {
   out << (range.arguments.empty() ? std::string_view() : std::string_view(*range.arguments[static_cast<size_t>(index)]));
   size_t inputs = 0;
   Encoder list;
-  core_.each_input(a.task, [&](TaskId in) {
+  const bool data = !range.begins.empty() || std::any_of(range.inputs.begin(), range.inputs.end(), [](const auto& d) { return d.output >= 0; });
+  if (data) core_.each_input(a.task, [&](TaskId in) {
     ++inputs;
     const auto* source = core_.find(in);
     const auto holders = core_.holders(in);
@@ -493,7 +496,7 @@ void Hub::send_assign(const Action& a) {
     if (!here)
       for (Slot s : holders) list << (peer(s) ? workers_[s].facts.info.address : std::string());
   });
-  out << core_.group_sizes(a.task) << static_cast<uint64_t>(inputs);
+  out << (data ? core_.group_sizes(a.task) : std::vector<uint32_t>{}) << static_cast<uint64_t>(inputs);
   out.bytes() += list.bytes();
   if (out.size() > kFlush) send_pending();
 }

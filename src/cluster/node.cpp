@@ -43,6 +43,7 @@ struct RangeInfo {
   std::string function, label;
   Value args;
   int64_t timeout_us = 0;
+  bool inlined = true;                       // small results go along with the news
   std::vector<uint32_t> outputs;             // of each dependency: which
   std::shared_ptr<worker::Function> bound;
   bool guest() const { return function == kPython || function == kGuestPipeline; }
@@ -131,7 +132,7 @@ class Node {
       case Type::put_range: {
         const auto number = in.get<uint32_t>();
         RangeInfo r;
-        r.function = in.get<std::string>(), r.label = in.get<std::string>(), r.args = decode_value(in), r.timeout_us = in.get<int64_t>(), r.outputs = in.list<uint32_t>();
+        r.function = in.get<std::string>(), r.label = in.get<std::string>(), r.args = decode_value(in), r.timeout_us = in.get<int64_t>(), r.inlined = in.get<uint8_t>(), r.outputs = in.list<uint32_t>();
         ranges_[number] = std::move(r);
         break;
       }
@@ -307,13 +308,14 @@ class Node {
 
   void report_result(TaskId task, uint16_t attempt, Object object, int64_t us, const std::string& note) {
     finished_ << task << attempt << object.bytes << us << object.type << note;
-    const bool inlined = object.small && static_cast<int64_t>(object.small->size()) <= kInline;
+    const auto work = work_.find({task, attempt});
+    const bool inlined = object.small && static_cast<int64_t>(object.small->size()) <= kInline && (work == work_.end() || ranges_.at(work->second.range).inlined);
     finished_ << static_cast<uint8_t>(inlined) << (inlined ? std::string_view(*object.small) : std::string_view());
     object.attempt = attempt;
     objects_.put(task, std::move(object));
     state_.here(task, attempt);
     state_.ended(task, attempt);
-    work_.erase({task, attempt});
+    if (work != work_.end()) work_.erase(work);
     if (finished_.size() > kFlush) flush();
   }
 
@@ -351,7 +353,7 @@ class Node {
     auto found = work_.find(key);
     if (found == work_.end()) return state_.ended(task, attempt);
     Work work = std::move(found->second);
-    RangeInfo& range = ranges_.at(work.range);
+    RangeInfo& range = ranges_.at(work.range);  // stays where it is; only `bound` is written, with the mutex
     std::atomic<bool> stop{work.stop};
     native_stops_[key] = &stop;
     std::vector<Object> inputs;
@@ -361,8 +363,7 @@ class Node {
       if (in.inlined) inputs.back().small = std::make_shared<const std::string>(in.value), inputs.back().native = true;
     }
     auto function = range.bound;
-    const std::string label = range.label;
-    const auto which = range.outputs;
+    const bool inlined = range.inlined;
     const auto begun = steady_clock::now();
     Object result;
     std::string error, note;
@@ -376,28 +377,28 @@ class Node {
       for (size_t g = 0; g < work.groups.size(); ++g) {
         if (work.groups[g] == 0 && g + 1 == work.groups.size()) continue;
         auto& group = groups.emplace_back();
-        for (uint32_t i = 0; i < work.groups[g]; ++i, ++at) group.push_back(output_of(inputs[at], g < which.size() ? which[g] : 0));
+        for (uint32_t i = 0; i < work.groups[g]; ++i, ++at) group.push_back(output_of(inputs[at], g < range.outputs.size() ? range.outputs[g] : 0));
       }
       auto outputs = std::make_shared<std::vector<kernels::Output>>(function->run(t, groups));
       result.native = true, result.type = "native";
       for (const auto& o : *outputs) result.bytes += o.bytes;
-      if (result.bytes <= kInline) result.small = std::make_shared<const std::string>(kernels::encode(*outputs));
+      if (inlined && result.bytes <= kInline) result.small = std::make_shared<const std::string>(kernels::encode(*outputs));
       result.outputs = std::move(outputs);
       note = kernels::encode(t.report);
     } catch (const Error& e) {
       Error named = e;
       if (e.kind == ErrorKind::cancelled) why = Failure::stopped;
-      else named.through(concat(label, ", partition ", work.index));
+      else named.through(concat(range.label, ", partition ", work.index));
       error = encode_error(named);
     } catch (const std::bad_alloc&) {
-      error = encode_error(Error(ErrorKind::memory, concat("out of memory in ", label, ", partition ", work.index)));
+      error = encode_error(Error(ErrorKind::memory, concat("out of memory in ", range.label, ", partition ", work.index)));
     } catch (const std::exception& e) {
       error = encode_error(Error(ErrorKind::internal, e.what()));
     }
     const int64_t us = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begun).count();
     lock.lock();
     native_stops_.erase(key);
-    if (auto again = ranges_.find(work.range); again != ranges_.end() && !again->second.bound) again->second.bound = function;
+    if (!range.bound) range.bound = function;
     if (error.empty()) return report_result(task, attempt, std::move(result), us, note);
     report_failure(task, attempt, why, error);
     state_.ended(task, attempt);
@@ -688,9 +689,12 @@ class Node {
   bool over_ = false;
   worker::State state_;
   worker::Objects objects_;
-  std::map<uint32_t, RangeInfo> ranges_;
+  std::unordered_map<uint32_t, RangeInfo> ranges_;
   std::map<uint32_t, std::string> functions_;
-  std::map<Key, Work> work_;
+  struct KeyHash {
+    size_t operator()(const Key& k) const { return TaskHash()(k.first) ^ k.second; }
+  };
+  std::unordered_map<Key, Work, KeyHash> work_;
   std::deque<Key> native_queue_;
   std::map<Key, std::atomic<bool>*> native_stops_;
   int64_t native_running_ = 0;

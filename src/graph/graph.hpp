@@ -20,7 +20,7 @@ struct Dependency {
   int range;
   Rule rule = Rule::map;
   int64_t k = 1;
-  int output = 0;  // which of a task's outputs
+  int output = 0;  // which of a task's outputs; -1: none, only the order matters
 };
 
 /// What the user asked of tasks beside their result.

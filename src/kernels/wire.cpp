@@ -118,6 +118,7 @@ std::vector<Output> decode_outputs(std::string_view bytes) {
 }
 
 std::string encode(const Report& r) {
+  if (r.rows == 0 && r.begin < 0 && r.end < 0 && r.missing.empty() && r.wider.empty() && r.warnings.empty() && !r.stopped_early) return {};
   Encoder out;
   out << r.rows << r.begin << r.end << r.missing << static_cast<uint64_t>(r.wider.size());
   for (const auto& [column, type] : r.wider) out << column << code(type);

@@ -19,6 +19,7 @@ std::string encode(const std::vector<Output>& outputs);
 /// A fold comes back as the same kernel with the same state. Throws Error{io} on bytes that are no outputs.
 std::vector<Output> decode_outputs(std::string_view bytes);
 
+/// Empty for a report that says nothing.
 std::string encode(const data::Report& report);
 data::Report decode_report(std::string_view bytes);
 

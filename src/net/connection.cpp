@@ -341,7 +341,10 @@ void send_frame(const Fd& fd, uint16_t type, const std::string& body, const std:
   }
 }
 
-Frame receive_frame(const Fd& fd, double seconds, size_t max_frame) {
+Frame receive_frame(const Fd& fd, double seconds) { return receive_frame(fd, seconds, 0, nullptr); }
+
+Frame receive_frame(const Fd& fd, double seconds, size_t head_size, const std::function<void(std::string_view)>& sink) {
+  constexpr size_t kLarge = 1 << 20;
   std::vector<Fd> fds;
   auto fill = [&](char* to, size_t size) {
     for (size_t got = 0; got < size;) {
@@ -358,12 +361,29 @@ Frame receive_frame(const Fd& fd, double seconds, size_t max_frame) {
   std::string head(sizeof(Header), '\0');
   fill(head.data(), head.size());
   Header h;
-  peek(head, h, max_frame);
+  peek(head, h, size_t{1} << 34);
   Frame f;
   f.type = h.type;
-  f.body.resize(h.length);
-  fill(f.body.data(), f.body.size());
-  check(h, f.body);
+  if (sink && h.length > kLarge) {
+    f.body.resize(head_size);
+    fill(f.body.data(), head_size);
+    XXH3_state_t state;
+    XXH3_64bits_reset(&state);
+    XXH3_64bits_update(&state, f.body.data(), head_size);
+    std::string chunk(kLarge, '\0');
+    for (size_t left = h.length - head_size; left;) {
+      const size_t n = std::min(left, chunk.size());
+      fill(chunk.data(), n);
+      XXH3_64bits_update(&state, chunk.data(), n);
+      sink({chunk.data(), n});
+      left -= n;
+    }
+    if (XXH3_64bits_digest(&state) != h.checksum) throw Error(ErrorKind::io, "a frame was damaged on its way");
+  } else {
+    f.body.resize(h.length);
+    fill(f.body.data(), f.body.size());
+    check(h, f.body);
+  }
   f.fds = std::move(fds);
   return f;
 }

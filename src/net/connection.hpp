@@ -92,6 +92,8 @@ class Loop {
 
 /// A blocking connection of one thread: a question, an answer. Throws Error{io}.
 void send_frame(const Fd& fd, uint16_t type, const std::string& body, const std::vector<int>& fds = {}, Payload payload = {});
-Frame receive_frame(const Fd& fd, double seconds, size_t max_frame = size_t{1} << 34);
+Frame receive_frame(const Fd& fd, double seconds);
+/// As that; of a large frame only the first `head` bytes become its body, the others go to `sink` as they come.
+Frame receive_frame(const Fd& fd, double seconds, size_t head, const std::function<void(std::string_view)>& sink);
 
 }  // namespace muster::net

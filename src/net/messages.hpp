@@ -23,7 +23,7 @@ enum Type : uint16_t {
   heartbeat,            // rss i64, stored i64, running, waiting, executors u32
   // scheduler → worker
   welcome_worker,       // slot
-  put_range,            // number u32, function, label, args Value, timeout us, which output of each dependency [u32]
+  put_range,            // number u32, function, label, args Value, timeout us, results may be inlined u8, which output of each dependency [u32]
   put_function,         // number u32, bytes
   assign,               // [task, attempt, range u32, index i64, priority u64, function u32, arguments bytes, groups [u32], inputs [object, attempt, inlined u8, value bytes | holders [address]]]
   cancel,               // [task, attempt]

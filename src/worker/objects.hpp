@@ -21,20 +21,31 @@ class Segment {
   Segment(Fd fd, size_t size) : fd_(std::move(fd)), size_(size) {}
   ~Segment();
   Segment(const Segment&) = delete;
-  /// A new one to write into; seal() before anybody else gets it. Throws Error{memory}.
-  static std::shared_ptr<Segment> create(size_t size);
+  /// A new sealed one of these parts, one after the other. Throws Error{memory}.
+  static std::shared_ptr<Segment> of(const std::vector<std::string_view>& parts);
   int fd() const { return fd_.get(); }
   size_t size() const { return size_; }
-  /// Private, writable: nobody else sees what is written, once it is sealed.
+  /// Mapped privately: nobody else sees what is written there.
   char* data();
-  /// From now on only mappings that exist can change it.
-  void seal();
 
  private:
   Fd fd_;
   size_t size_;
   char* map_ = nullptr;
-  bool writing_ = false;
+};
+
+/// Writes a new segment part by part.
+class SegmentWriter {
+ public:
+  /// Throws Error{memory}.
+  void append(std::string_view bytes);
+  size_t size() const { return size_; }
+  /// The segment, sealed.
+  std::shared_ptr<Segment> finish();
+
+ private:
+  Fd fd_;
+  size_t size_ = 0;
 };
 
 struct Object {
