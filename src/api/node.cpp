@@ -1,3 +1,4 @@
+#include <dlfcn.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -86,7 +87,9 @@ int node_main(const std::vector<std::string>& args) {
     else if (option == "--memory-limit") options.memory_limit = positive(option, value(option));
     else if (option == "--name") options.name = value(option);
     else if (option == "--listen") options.listen = value(option);
-    else if (option == "--die-with-parent") {
+    else if (option == "--load") {
+      if (!dlopen(value(option).c_str(), RTLD_NOW | RTLD_GLOBAL)) throw Error(ErrorKind::io, concat("cannot load ", args[at - 1], ": ", dlerror()));
+    } else if (option == "--die-with-parent") {
       prctl(PR_SET_PDEATHSIG, SIGTERM);
       if (getppid() == 1) return 1;
     } else if (option == "--executor") options.executor.assign(args.begin() + static_cast<std::ptrdiff_t>(std::exchange(at, args.size())), args.end());

@@ -40,24 +40,6 @@ Value pickled(const Value& v) {
   return v;
 }
 
-Error error_of(const std::string& bytes) {
-  // "native\nkind\npython\nmessage": what cluster/node.cpp wrote.
-  size_t at = 0;
-  auto line = [&] {
-    const size_t end = std::min(bytes.find('\n', at), bytes.size());
-    const std::string out = bytes.substr(at, end - at);
-    at = std::min(end + 1, bytes.size());
-    return out;
-  };
-  const std::string kind = line();
-  if (kind != "native") return Error(ErrorKind::internal, kind + ": " + bytes.substr(at));
-  const auto number = static_cast<ErrorKind>(std::stoi(line()));
-  const std::string python = line();
-  Error e(number, bytes.substr(at));
-  e.python = python;
-  return e;
-}
-
 class ClusterJob : public worker::Job {
  public:
   ClusterJob(Client& client, const graph::Graph& graph, std::function<bool(int, int64_t, const TaskResult&)> on_result) : client_(client), on_result_(std::move(on_result)) {
@@ -205,6 +187,24 @@ class ClusterJob : public worker::Job {
   bool stop_ = false, cancelled_ = false, ended_ = false, fetched_ = false;
 };
 }  // namespace
+
+Error error_of(const std::string& bytes) {
+  // "native\nkind\npython\nmessage": what cluster/node.cpp wrote.
+  size_t at = 0;
+  auto line = [&] {
+    const size_t end = std::min(bytes.find('\n', at), bytes.size());
+    const std::string out = bytes.substr(at, end - at);
+    at = std::min(end + 1, bytes.size());
+    return out;
+  };
+  const std::string kind = line();
+  if (kind != "native") return Error(ErrorKind::internal, kind + ": " + bytes.substr(at));
+  const auto number = static_cast<ErrorKind>(std::stoi(line()));
+  const std::string python = line();
+  Error e(number, bytes.substr(at));
+  e.python = python;
+  return e;
+}
 
 std::shared_ptr<worker::Job> run_on(Client& client, const graph::Graph& graph, std::function<bool(int, int64_t, const TaskResult&)> on_result) {
   return std::make_shared<ClusterJob>(client, graph, std::move(on_result));

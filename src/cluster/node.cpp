@@ -379,7 +379,7 @@ class Node {
         auto& group = groups.emplace_back();
         for (uint32_t i = 0; i < work.groups[g]; ++i, ++at) group.push_back(output_of(inputs[at], g < range.outputs.size() ? range.outputs[g] : 0));
       }
-      auto outputs = std::make_shared<std::vector<kernels::Output>>(function->run(t, groups));
+      auto outputs = std::make_shared<std::vector<kernels::Output>>(function->run(t, groups, work.arguments));
       result.native = true, result.type = "native";
       for (const auto& o : *outputs) result.bytes += o.bytes;
       if (inlined && result.bytes <= kInline) result.small = std::make_shared<const std::string>(kernels::encode(*outputs));

@@ -13,6 +13,7 @@ struct Output {
   std::shared_ptr<const data::Batches> batches;
   std::shared_ptr<data::Fold> fold;
   std::shared_ptr<const data::Sink> recipe;  // of a fold: the kernel and its arguments
+  std::shared_ptr<const std::string> text;   // of a C++ function: bytes the engine does not open
   int64_t bytes = 0;
 };
 

@@ -83,7 +83,7 @@ std::string encode(const std::vector<Output>& outputs) {
   Encoder out;
   out << static_cast<uint64_t>(outputs.size());
   for (const auto& o : outputs) {
-    out << o.bytes << static_cast<uint8_t>(o.fold ? 1 : o.batches ? 2 : 0);
+    out << o.bytes << static_cast<uint8_t>(o.fold ? 1 : o.batches ? 2 : o.text ? 3 : 0);
     if (o.fold) {
       std::string args;
       o.recipe->args.encode(args);
@@ -91,6 +91,8 @@ std::string encode(const std::vector<Output>& outputs) {
       o.fold->encode(out);
     } else if (o.batches) {
       encode(out, *o.batches);
+    } else if (o.text) {
+      out << *o.text;
     }
   }
   return out.take();
@@ -112,6 +114,8 @@ std::vector<Output> decode_outputs(std::string_view bytes) {
       o.recipe = std::move(recipe);
     } else if (kind == 2) {
       o.batches = std::make_shared<const Batches>(decode_batches(in));
+    } else if (kind == 3) {
+      o.text = std::make_shared<const std::string>(in.get<std::string>());
     }
   }
   return out;

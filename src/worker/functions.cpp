@@ -1,6 +1,7 @@
 #include "worker/functions.hpp"
 
 #include "base/error.hpp"
+#include "worker/native.hpp"
 
 namespace muster::worker {
 using namespace base;
@@ -11,7 +12,7 @@ namespace {
 class PipelineFunction : public Function {
  public:
   explicit PipelineFunction(const Value& args) : pipeline_(data::Program::decode(args)) {}
-  std::vector<Output> run(data::Task& task, const Inputs& inputs) const override {
+  std::vector<Output> run(data::Task& task, const Inputs& inputs, std::string_view) const override {
     std::vector<std::shared_ptr<const data::Batches>> batches;
     for (const auto& i : inputs) batches.push_back(i.at(0).batches);
     return pipeline_.run(task, batches);
@@ -25,7 +26,7 @@ class PipelineFunction : public Function {
 class CombineFunction : public Function {
  public:
   explicit CombineFunction(const Value& args) : last_(args["last"].boolean()) {}
-  std::vector<Output> run(data::Task& task, const Inputs& inputs) const override {
+  std::vector<Output> run(data::Task& task, const Inputs& inputs, std::string_view) const override {
     auto& states = inputs.at(0);
     auto first = states.at(0).fold;
     for (size_t i = 1; i < states.size(); ++i) {
@@ -47,15 +48,34 @@ class CombineFunction : public Function {
   bool last_;
 };
 
+/// A function of a C++ program.
+class NativeFunction : public Function {
+ public:
+  explicit NativeFunction(const Value& args) : call_(native(args["name"].string())) {}
+  std::vector<Output> run(data::Task&, const Inputs& inputs, std::string_view arguments) const override {
+    std::vector<std::string_view> bytes;
+    for (const auto& group : inputs)
+      for (const auto& o : group) bytes.emplace_back(o.text ? std::string_view(*o.text) : std::string_view());
+    Output out;
+    out.text = std::make_shared<const std::string>(call_(arguments, bytes));
+    out.bytes = static_cast<int64_t>(out.text->size());
+    return {out};
+  }
+
+ private:
+  Native call_;
+};
+
 /// Does nothing: what the runtime itself costs.
 class NoFunction : public Function {
-  std::vector<Output> run(data::Task&, const Inputs&) const override { return {Output{}}; }
+  std::vector<Output> run(data::Task&, const Inputs&, std::string_view) const override { return {Output{}}; }
 };
 }  // namespace
 
 std::unique_ptr<Function> bind(const std::string& function, const Value& args) {
   if (function == "pipeline") return std::make_unique<PipelineFunction>(args);
   if (function == "combine") return std::make_unique<CombineFunction>(args);
+  if (function == "native") return std::make_unique<NativeFunction>(args);
   if (function == "nothing") return std::make_unique<NoFunction>();
   throw internal("unknown function ", function);
 }

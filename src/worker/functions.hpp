@@ -13,7 +13,8 @@ using Inputs = std::vector<std::vector<kernels::Output>>;  // per dependency, th
 class Function {
  public:
   virtual ~Function() = default;
-  virtual std::vector<kernels::Output> run(data::Task& task, const Inputs& inputs) const = 0;
+  /// `arguments`: of this task alone, as bytes.
+  virtual std::vector<kernels::Output> run(data::Task& task, const Inputs& inputs, std::string_view arguments) const = 0;
 };
 
 /// Throws Error{internal} on a function nobody knows.

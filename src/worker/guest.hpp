@@ -7,6 +7,8 @@ namespace muster::worker {
 class GuestTasks {
  public:
   virtual ~GuestTasks() = default;
+  /// Whether run() is called through the door. C++ functions need none.
+  virtual bool inside() const { return true; }
   /// Runs task `index`, whose inputs ran before. Called inside the guest. Throws what the function raised.
   virtual void run(int64_t index) = 0;
   /// Nobody needs the task's result any more. Called from any thread, inside the guest or not.

@@ -183,7 +183,8 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
     std::vector<Output> outputs;
     const auto begun = steady_clock::now();
     if (guests_[r]) {
-      inside.stay();
+      if (guests_[r]->inside()) inside.stay();
+      else inside.leave();
       try {
         if (stop_) throw Error(ErrorKind::cancelled, "stopped");
         guests_[r]->run(static_cast<int64_t>(i));
@@ -224,7 +225,7 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
     try {
       if (stop_) throw Error(ErrorKind::cancelled, "stopped");
       Inputs inputs = take_inputs(range, static_cast<int64_t>(i));
-      outputs = functions_[r]->run(task, inputs);
+      outputs = functions_[r]->run(task, inputs, range.arguments.empty() ? std::string_view() : std::string_view(*range.arguments[i]));
       int64_t held = 0;
       try {
         for (const auto& o : outputs) budget().take(o.bytes), held += o.bytes;

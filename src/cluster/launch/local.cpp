@@ -57,6 +57,7 @@ void LocalCluster::start_worker() {
   const int64_t number = names_++;
   for (const auto& part : {std::string("worker"), hub_->address(), std::string("--name"), std::to_string(number), std::string("--threads"), std::to_string(options_.threads), std::string("--memory-limit"), std::to_string(options_.memory_limit)}) command.push_back(part);
   if (!options_.listen.empty()) command.insert(command.end(), {"--listen", options_.listen});
+  for (const auto& library : options_.load) command.insert(command.end(), {"--load", library});
   for (const auto& [name, amount] : options_.resources) command.insert(command.end(), {"--resource", concat(name, "=", amount)});
   if (!options_.executor.empty()) {
     command.push_back("--executor");
@@ -128,20 +129,21 @@ int64_t LocalCluster::size() {
 }
 
 void LocalCluster::close() {
+  std::map<int64_t, pid_t> children;
   {
     std::lock_guard lock(mutex_);
     if (std::exchange(closed_, true)) return;
+    children.swap(children_);
   }
   hub_->stop_workers();
   // They end by themselves; one that does not is killed.
-  for (auto& [number, pid] : children_) {
+  for (auto& [number, pid] : children) {
     const auto until = steady_clock::now() + milliseconds(2000);
     while (waitpid(pid, nullptr, WNOHANG) == 0) {
       if (steady_clock::now() > until) ::kill(pid, SIGKILL);
       std::this_thread::sleep_for(milliseconds(1));
     }
   }
-  children_.clear();
   hub_->loop().stop();
 }
 

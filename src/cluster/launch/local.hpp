@@ -16,6 +16,7 @@ struct LocalOptions {
   int64_t memory_limit = 0;                 // bytes of each worker; 0 = its share of what this process may use
   std::vector<std::string> node = {};       // the command that starts a worker; empty: muster-node beside the library
   std::vector<std::string> executor = {};   // the command that starts an executor; empty: none
+  std::vector<std::string> load = {};       // libraries workers load first
   std::string listen = {};                  // workers' own addresses: empty = Unix sockets, tcp://127.0.0.1:0 = loopback
   std::vector<std::pair<std::string, double>> resources = {};
   HubOptions hub = {};
