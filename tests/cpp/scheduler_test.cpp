@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <deque>
+#include <functional>
 #include <map>
 #include <random>
 #include <set>
@@ -78,6 +79,7 @@ class Simulation {
     std::vector<uint32_t> firsts;
     for (const auto& r : g->ranges) {
       firsts.push_back(at);
+      for (uint32_t i : r.wanted_tasks) wanted_.insert({job, at + i});
       for (int64_t i = 0; i < r.count; ++i, ++at) {
         auto& inputs = inputs_[{job, at}];
         for (const auto& d : r.inputs) {
@@ -119,6 +121,8 @@ class Simulation {
 
   int fault_steps = 0;
   int64_t ended = 0;
+  std::function<size_t(size_t)> pick = [this](size_t n) { return random_() % n; };  // which of n things happens next
+  int cancels = 0, kills = 0;                                                       // that may happen at any moment, as one of these things
   std::set<TaskId> wanted_;
   Scheduler& scheduler() { return scheduler_; }
   bool failures_allowed = false;
@@ -218,8 +222,26 @@ class Simulation {
         }
       return false;
     }
-    const auto [i, what] = choices[random_() % choices.size()];
+    if (cancels) choices.push_back({0, 4});
+    if (kills)
+      for (size_t i = 0; i < workers_.size(); ++i)
+        if (workers_[i].alive) choices.push_back({i, 5});
+    const auto [i, what] = choices[pick(choices.size())];
     auto& w = workers_[i];
+    if (what == 4) {
+      --cancels;
+      if (!wanted_.empty()) scheduler_.cancel(*wanted_.begin());
+      obey();
+      return true;
+    }
+    if (what == 5) {
+      --kills;
+      w.alive = false;
+      scheduler_.worker_gone(w.slot);
+      obey();
+      start_worker();
+      return true;
+    }
     if (what == 0) {
       Message m = std::move(w.inbox.front());
       w.inbox.pop_front();
@@ -410,6 +432,61 @@ TEST(Scheduler, EverythingAtOnce) {
     s.failures_allowed = true;
     random_jobs(s, seed);
     s.run();
+  });
+}
+
+// Every order of the first events: choices are numbered like the digits of a counter, and each run is one number.
+class EveryOrder {
+ public:
+  explicit EveryOrder(size_t depth) : depth_(depth) {}
+  size_t pick(size_t n) {
+    if (at_ >= depth_) return 0;
+    if (at_ == digits_.size()) digits_.push_back({0, n});
+    return digits_[at_++].first;
+  }
+  // False when all were seen.
+  bool next() {
+    at_ = 0;
+    while (!digits_.empty() && ++digits_.back().first == digits_.back().second) digits_.pop_back();
+    return !digits_.empty();
+  }
+
+ private:
+  size_t depth_, at_ = 0;
+  std::vector<std::pair<size_t, size_t>> digits_;
+};
+
+std::shared_ptr<Graph> four_tasks() {
+  auto g = std::make_shared<Graph>();
+  Range r{.count = 4, .label = "four"};
+  r.begins = {0, 0, 0, 2, 3}, r.needs = {{1, 0}, {1, 1}, {1, 2}};
+  r.wanted_tasks = {2, 3};
+  g->ranges.push_back(r);
+  return g;
+}
+
+// Two workers, four tasks, one cancel or one death at any moment: all orders of the first events.
+void every_order(size_t depth, int cancels, int kills, std::shared_ptr<Graph> (*graph)()) {
+  EveryOrder order(depth);
+  int runs = 0;
+  do {
+    Simulation s(1, 2, {});
+    s.pick = [&](size_t n) { return order.pick(n); };
+    s.cancels = cancels, s.kills = kills, s.failures_allowed = true;
+    s.submit(1, graph());
+    s.run();
+    ++runs;
+  } while (order.next() && !::testing::Test::HasFailure());
+  EXPECT_GT(runs, 50);
+}
+
+TEST(Scheduler, EveryOrderOfACancel) { every_order(11, 1, 0, four_tasks); }
+TEST(Scheduler, EveryOrderOfADeath) { every_order(11, 0, 1, four_tasks); }
+TEST(Scheduler, EveryOrderOfStealing) {
+  every_order(7, 1, 0, [] {
+    auto g = std::make_shared<Graph>();
+    g->ranges.push_back({.count = 8, .wanted = true, .label = "many"});
+    return g;
   });
 }
 

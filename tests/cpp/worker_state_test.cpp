@@ -1,0 +1,152 @@
+// The worker's state machine under random events: every attempt is answered exactly once, whatever the order of fetches, cancels and retracts.
+#include "worker/state.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <set>
+
+namespace muster::worker {
+namespace {
+using Kind = StateAction::Kind;
+
+TEST(WorkerState, EveryAttemptIsAnsweredOnce) {
+  for (unsigned seed = 0; seed < 2000 && !::testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937 random(seed);
+    State s;
+    using Key = std::pair<TaskId, uint16_t>;
+    std::set<Key> open, running;
+    std::vector<std::pair<TaskId, std::string>> fetches;
+    std::vector<uint16_t> copies(20, 0);
+    uint32_t next = 100;
+    auto answered = [&](Key k) { EXPECT_EQ(open.erase(k), 1u) << "answered twice, or never asked"; };
+    auto obey = [&] {
+      for (const auto& a : s.act()) {
+        switch (a.kind) {
+          case Kind::fetch: fetches.emplace_back(a.task, a.holder); break;
+          case Kind::stop: EXPECT_TRUE(running.contains({a.task, a.attempt})); break;
+          case Kind::failed:
+          case Kind::stopped:
+          case Kind::retracted: answered({a.task, a.attempt}); break;
+        }
+      }
+      s.validate();
+      EXPECT_EQ(s.running(), running.size());
+    };
+    for (int step = 0; step < 400; ++step) {
+      const bool ending = step > 300;
+      switch (random() % 8) {
+        case 0:
+        case 1: {
+          if (ending) break;
+          const TaskId task{1, next++};
+          std::vector<Input> inputs;
+          for (unsigned n = random() % 4; n > 0; --n) {
+            const uint32_t object = random() % 20;
+            Input in{{1, object}, copies[object], {}};
+            for (unsigned h = random() % 3; h > 0; --h) in.holders.push_back("w" + std::to_string(random() % 3));
+            inputs.push_back(in);
+          }
+          const auto attempt = static_cast<uint16_t>(random() % 3);
+          open.insert({task, attempt});
+          s.assign(task, attempt, random() % 5, random() % 2, inputs);
+          break;
+        }
+        case 2:
+        case 3:
+          if (!fetches.empty()) {
+            const size_t i = random() % fetches.size();
+            const auto [object, holder] = fetches[i];
+            fetches.erase(fetches.begin() + static_cast<std::ptrdiff_t>(i));
+            if (random() % 3) s.here(object, copies[object.index]);
+            else s.fetch_failed(object, copies[object.index], holder);
+          }
+          break;
+        case 4: {
+          TaskId task;
+          uint16_t attempt;
+          if (s.take(random() % 2, task, attempt)) running.insert({task, attempt});
+          break;
+        }
+        case 5:
+          if (!running.empty()) {
+            const Key k = *running.begin();
+            running.erase(running.begin());
+            if (random() % 4 == 0) {
+              s.give_back(k.first, k.second);
+            } else {
+              s.ended(k.first, k.second);
+              answered(k);
+            }
+          }
+          break;
+        case 6:
+          if (!open.empty() && random() % 4 == 0) {
+            auto k = open.begin();
+            std::advance(k, static_cast<std::ptrdiff_t>(random() % open.size()));
+            s.cancel(k->first, k->second);
+          }
+          break;
+        default:
+          if (random() % 8 == 0) s.retract(1 + random() % 3);
+          if (random() % 8 == 0) {
+            const uint32_t object = random() % 20;
+            s.gone({1, object});
+            ++copies[object];
+          }
+      }
+      obey();
+    }
+    // Fetches end, what is queued runs: nothing is left.
+    for (int rounds = 0; !open.empty() && rounds < 10'000; ++rounds) {
+      if (!fetches.empty()) {
+        const auto [object, holder] = fetches.back();
+        fetches.pop_back();
+        s.fetch_failed(object, copies[object.index], holder);
+      }
+      TaskId task;
+      uint16_t attempt;
+      for (bool guest : {false, true})
+        if (s.take(guest, task, attempt)) running.insert({task, attempt});
+      for (const Key& k : std::set<Key>(running)) s.ended(k.first, k.second), answered(k);
+      running.clear();
+      obey();
+    }
+    EXPECT_TRUE(open.empty());
+    EXPECT_EQ(s.waiting() + s.queued(false) + s.queued(true) + s.running(), 0u);
+  }
+}
+
+TEST(WorkerState, BetterPrioritiesRunFirst) {
+  State s;
+  s.assign({1, 1}, 0, 5, false, {});
+  s.assign({1, 2}, 0, 3, false, {});
+  s.assign({1, 3}, 0, 4, true, {});
+  TaskId task;
+  uint16_t attempt;
+  ASSERT_TRUE(s.take(false, task, attempt));
+  EXPECT_EQ(task.index, 2u);
+  ASSERT_TRUE(s.take(true, task, attempt));
+  EXPECT_EQ(task.index, 3u);
+  EXPECT_FALSE(s.take(true, task, attempt));
+}
+
+TEST(WorkerState, AnObjectIsFetchedOnceForAll) {
+  State s;
+  s.assign({1, 1}, 0, 1, false, {{{1, 9}, 0, {"a", "b"}}});
+  s.assign({1, 2}, 0, 1, false, {{{1, 9}, 0, {"a"}}});
+  EXPECT_EQ(s.act().size(), 1u);
+  s.fetch_failed({1, 9}, 0, "b");
+  auto again = s.act();
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_EQ(again[0].holder, "a");
+  s.fetch_failed({1, 9}, 0, "a");
+  auto over = s.act();
+  ASSERT_EQ(over.size(), 2u);
+  EXPECT_EQ(over[0].kind, Kind::failed);
+  EXPECT_EQ(over[0].lost.size(), 2u);
+}
+}  // namespace
+}  // namespace muster::worker
