@@ -33,6 +33,8 @@ demo: build
 	@[ -e data/nycflights/2013-9.csv ] || { echo "writing the 336,776 flights of 2013 to data/nycflights"; $(BIN)/python -m muster.datasets flights; }
 	@$(BIN)/python examples/first_question.py
 	@$(BUILD)/first_question
+	@$(BIN)/python examples/first_tasks.py
+	@$(BUILD)/first_tasks
 
 test: build
 	@echo "== layers and documents"; $(BIN)/python tools/check_layers.py; $(BIN)/python tools/check_docs.py

@@ -52,6 +52,9 @@ def test_wheel(tmp_path):
         needed = re.findall(r"NEEDED\s+(\S+)", subprocess.run(["objdump", "-p", library], capture_output=True, text=True, check=True).stdout)
         for name in needed:
             assert name in system or list(folder.rglob(name)), f"{library.name} needs {name}"
+    node = folder / "muster/bin/muster-node"
+    node.chmod(0o755)  # zipfile leaves the mode behind, pip does not
+    assert "usage" in subprocess.run([node], env={"PATH": "/nowhere"}, capture_output=True, text=True).stderr
     (tmp_path / "a.csv").write_text("k,x\na,1\nb,2\na,4\n")
     question = "import sys; sys.path.insert(0, sys.argv[1]); import muster, muster.dataframe as dd; assert muster.__file__.startswith(sys.argv[1]); print(dd.read_csv(sys.argv[2]).groupby('k').x.mean().compute().to_dict())"
     bare = {"PATH": "/nowhere", "HOME": str(tmp_path)}

@@ -79,6 +79,7 @@ class Delayed(TaskNode):
 
     @property
     def key(self):
+        """The task's name."""
         if self._key is None:
             self._key = f"{self._name or funcname(self._function)}-{unique()}"
         return self._key

@@ -3,8 +3,8 @@
 Examples
 --------
 >>> import muster.bag as db
->>> db.from_sequence(range(10), npartitions=3).filter(lambda x: x % 2).map(lambda x: x * 10).sum().compute()
-250
+>>> db.from_sequence([1, 2, 3, 4, 5], npartitions=3).filter(lambda x: x % 2).map(lambda x: x * 10).sum().compute()
+90
 """
 
 from muster._run import compute

@@ -24,6 +24,7 @@ class Future:
 
     @property
     def status(self):
+        """How it stands: "pending", "finished", "error", "cancelled" or "lost"."""
         return self.client._core.status(self._id) if not self._released else "cancelled"
 
     @property
