@@ -10,7 +10,7 @@ using namespace base;
 using namespace net;
 namespace {
 
-constexpr uint32_t kOpenJob = 64 * 1024;   // tasks of the job that small submits share, before the next begins
+constexpr uint32_t kOpenJob = 8 * 1024;    // tasks of the job that small submits share, before the next begins
 constexpr size_t kReleases = 256;
 constexpr double kPatience = 60;
 
@@ -84,7 +84,7 @@ bool Client::connected() const { return !closed_ && !lost_ && (hub_ || connectio
 void Client::close() {
   {
     std::lock_guard lock(mutex_);
-    if (std::exchange(closed_, true)) return;
+    if (closed_.exchange(true)) return;
     changed_.notify_all();
   }
   if (hub_) {

@@ -1,5 +1,6 @@
 // A client of a cluster: submits tasks, hears how they end, and brings their results from the workers that have them.
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <memory>
@@ -93,7 +94,7 @@ class Client : public ClientPeer {
   uint64_t questions_ = 0;
   JobId open_job_ = 0, next_job_ = 0;
   uint32_t next_index_ = 0;
-  bool closed_ = false, lost_ = false;
+  std::atomic<bool> closed_{false}, lost_{false};
   Peers peers_;
 };
 

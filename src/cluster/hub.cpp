@@ -385,6 +385,11 @@ void Hub::cap_values() {
     value_bytes_ -= bytes;
     if (values_.erase(id)) core_.not_inlined(id);
   }
+  if (value_order_.size() > 4096 + 2 * values_.size()) {  // one that stays keeps the others from being popped
+    std::erase_if(value_order_, [this](const auto& v) { return !values_.contains(v.first); });
+    value_bytes_ = 0;
+    for (const auto& v : value_order_) value_bytes_ += v.second;
+  }
   // Those whose values are gone already are only counted.
   while (!value_order_.empty() && !values_.contains(value_order_.front().first)) value_bytes_ -= value_order_.front().second, value_order_.pop_front();
 }
@@ -522,7 +527,9 @@ void Hub::act() {
           if (const auto* t = core_.find(a.task); !t || t->state != State::done) values_.erase(a.task), notes_.erase(a.task), types_.erase(a.task);
           break;
         case Action::Kind::gone:
-          for (auto r = ranges_.lower_bound({a.task.job, 0}); r != ranges_.end() && r->first.first == a.task.job;) r = ranges_.erase(r);
+          for (auto r = ranges_.lower_bound({a.task.job, 0}); r != ranges_.end() && r->first.first == a.task.job; r = ranges_.erase(r))
+            for (auto& w : workers_)
+              if (w.connection && r->second.number < w.ranges.size() && w.ranges[r->second.number]) w.dropped << r->second.number;
           std::erase_if(errors_, [&](const auto& e) { return e.first.job == a.task.job; });
           break;
         case Action::Kind::done:
@@ -544,6 +551,7 @@ void Hub::act() {
     if (!w.cancel.empty()) w.connection->send(Type::cancel, w.cancel.take()), w.cancel = Encoder();
     if (!w.free.empty()) w.connection->send(Type::free_objects, w.free.take()), w.free = Encoder();
     if (!w.assign.empty()) w.connection->send(Type::assign, w.assign.take()), w.assign = Encoder();
+    if (!w.dropped.empty()) w.connection->send(Type::drop_ranges, w.dropped.take()), w.dropped = Encoder();
   }
   flush(news);
 }

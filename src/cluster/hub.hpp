@@ -66,7 +66,7 @@ class Hub {
     WorkerFacts facts;
     bool stopping = false;
     std::vector<bool> ranges, functions;       // by number: what it was sent
-    net::Encoder assign, free, cancel;          // messages being collected
+    net::Encoder assign, free, cancel, dropped;          // messages being collected
   };
   struct RangePut { uint32_t number; std::vector<uint32_t> functions; };
 

@@ -136,6 +136,9 @@ class Node {
         ranges_[number] = std::move(r);
         break;
       }
+      case Type::drop_ranges:
+        while (!in.empty()) ranges_.erase(in.get<uint32_t>());
+        break;
       case Type::put_function: {
         const auto number = in.get<uint32_t>();
         functions_[number] = in.get<std::string>();

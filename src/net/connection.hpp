@@ -1,6 +1,6 @@
 // Frames over stream sockets: a header of 32 bytes with length and checksum, a body, and descriptors where the socket carries them.
 #pragma once
-#include <condition_variable>
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -85,7 +85,7 @@ class Loop {
   std::vector<Watch> watches_;
   std::vector<std::function<void()>> posted_;
   std::function<void()> tick_;
-  int tick_ms_ = 1000;
+  std::atomic<int> tick_ms_{1000};
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 import uuid
+import warnings
 import weakref
 
 from muster import _active, _core, _run
@@ -118,6 +119,7 @@ class Client:
         self._lock = threading.RLock()
         self._keys = {}      # key -> [id, handles]
         self._ids = {}       # id -> key
+        self._definitions = {}  # of keys the user named: a token of the call
         self._watcher = None
         self._set_as_default = set_as_default
         self._finalizer = weakref.finalize(self, _forget, self._core)
@@ -165,6 +167,7 @@ class Client:
             key = _submit_key(func, args, kwargs) if pure else f"{_funcname(func)}-{uuid.uuid4()}"
         else:
             key = _check_key(key)
+            self._check_definition(key, func, args, kwargs)
         options = self._options(workers, resources, retries, priority, allow_other_workers, timeout)
         return self._submit_calls(func, [(args, kwargs)], [key], options)[0]
 
@@ -197,6 +200,14 @@ class Client:
                 token = uuid.uuid4()
                 keys = [f"{name}-{token}-{i}" for i in range(len(calls))]
         return self._submit_calls(func, calls, keys, self._options(workers, resources, retries, priority, allow_other_workers, timeout))
+
+    def _check_definition(self, key, func, args, kwargs):
+        token = tokenize(func, args, kwargs)
+        with self._lock:
+            if self._alive(key) and self._definitions.get(key, token) != token:
+                warnings.warn(f"the key {key!r} is in use for another call: its result is given; use another key", stacklevel=4)
+            else:
+                self._definitions[key] = token
 
     def _options(self, workers, resources, retries, priority, allow_other_workers, timeout):
         given = {"workers": workers, "resources": resources, "retries": retries, "priority": priority or None, "allow_other_workers": allow_other_workers or None, "timeout": timeout}
@@ -256,6 +267,7 @@ class Client:
             known[1] -= 1
             if known[1] == 0:
                 del self._keys[future.key]
+                self._definitions.pop(future.key, None)
                 self._ids.pop(future._id, None)
                 self._core.release(future._id)
 
