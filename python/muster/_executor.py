@@ -114,6 +114,10 @@ class Executor:
         try:
             try:
                 if kind == 0:
+                    number, size = struct.unpack_from("<IQ", request, 11)
+                    if not size and number not in self.functions:
+                        self.reply("N", head)  # the worker took the request back that brought it
+                        return
                     value = self.call(request, fds)
                     value = (0, _type_name(value), b"", _dumps(value))
                 else:

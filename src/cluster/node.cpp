@@ -518,6 +518,12 @@ class Node {
     if (r.kind == 'H') return;
     const TaskId task = TaskId::of(in.get<uint64_t>());
     const auto attempt = in.get<uint16_t>();
+    if (r.kind == 'N') {  // the request that brought its function was taken back
+      std::erase_if(e.sent, [&](const auto& s) { return s.task == task && s.attempt == attempt; });
+      if (auto w = work_.find({task, attempt}); w != work_.end() && w->second.function < e.functions.size()) e.functions[w->second.function] = false;
+      state_.give_back(task, attempt);
+      return;
+    }
     if (r.kind == 'S') {
       e.seceded = true;
       for (auto [t, a] : e.take_back()) state_.give_back(t, a);

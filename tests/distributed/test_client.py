@@ -395,3 +395,14 @@ def test_reprs(client, cluster):
     f = client.submit(inc, 1, key="named")
     f.result()
     assert "finished" in repr(f) and "named" in repr(f) and "named" in f._repr_html_()
+
+
+def test_many_functions_on_many_threads():
+    with Client(n_workers=1, threads_per_worker=4, dashboard_address=None) as c:
+        futures = [c.submit(eval(f"lambda x: x + {k}"), i, pure=False) for k in range(60) for i in range(10)]
+        assert c.gather(futures) == [i + k for k in range(60) for i in range(10)]
+        both = c.map(lambda i, other: (i, other), range(200), [futures[5]] * 200)
+        assert c.gather(both) == [(i, 5) for i in range(200)]
+        start = time.monotonic()
+        c.gather(c.map(time.sleep, [0.3] * 4, pure=False))
+        assert time.monotonic() - start < 1.1
