@@ -62,7 +62,7 @@ def merge(system):
     if scheduler is None:
         client_of(system)
     kwargs = {"scheduler": scheduler} if scheduler else {}
-    return per_task(timed(lambda: delayed(sum)([lazy(i) for i in range(N)]).compute(**kwargs), 7 if system.startswith("muster") else 2), N + 1)
+    return per_task(timed(lambda: delayed(sum)([lazy(i) for i in range(N)]).compute(**kwargs), 7 if system.startswith("muster") else 1), N + 1)
 
 
 def latency(system):

@@ -14,6 +14,7 @@
 #include "cluster/executor.hpp"
 #include "cluster/fetcher.hpp"
 #include "cluster/hub.hpp"
+#include "cluster/object_server.hpp"
 #include "kernels/wire.hpp"
 #include "muster/error.hpp"
 #include "net/connection.hpp"
@@ -85,7 +86,9 @@ class Node {
     if (options_.memory_limit > 0) worker::budget().set_limit(options_.memory_limit);
     auto [listener, bound] = listen(Address::parse(options_.listen.empty() ? "unix://@muster-" + random_name() : options_.listen));
     address_ = bound.text();
-    loop_.add_listener(std::move(listener), bound.local, [this](Fd fd) { serve(std::move(fd)); });
+    loop_.add_listener(std::move(listener), bound.local, [this](Fd fd) {
+      serve_objects(loop_, std::move(fd), [this](TaskId id, uint16_t attempt, Object& out) { return find(id, attempt, out); }, [this](TaskId id, Object&& o) { put(id, std::move(o)); });
+    });
     scheduler_ = loop_.add(connect(Address::parse(options_.scheduler), 10));
     scheduler_->on_frame = [this](Frame&& f) { on_scheduler(std::move(f)); };
     scheduler_->on_close = [this] { finish(); };
@@ -602,61 +605,18 @@ class Node {
     pump();
   }
 
-  void serve(Fd fd) {
-    auto c = loop_.add(std::move(fd));
-    std::weak_ptr<Connection> weak = c;
-    c->on_frame = [this, weak](Frame&& f) {
-      auto self = weak.lock();
-      if (!self) return;
-      Decoder in(f.body);
-      if (f.type == Type::get_object) {
-        const auto id = in.get<TaskId>();
-        const auto attempt = in.get<uint16_t>();
-        const bool descriptor = in.get<uint8_t>();
-        Object o;
-        bool found = false;
-        {
-          std::lock_guard lock(mutex_);
-          const Object* known = objects_.find(id);
-          if (known && (attempt == 0xFFFF || known->attempt == attempt)) o = *known, found = true;
-        }
-        send_object(*self, o, found, descriptor);
-      } else if (f.type == Type::put_object) {
-        const auto id = in.get<TaskId>();
-        Object o;
-        o.native = in.get<uint8_t>();
-        const auto size = in.get<uint64_t>();
-        o.type = in.get<std::string>();
-        o.bytes = static_cast<int64_t>(size);
-        if (!f.fds.empty()) o.segment = std::make_shared<worker::Segment>(std::move(f.fds[0]), size);
-        else o.small = std::make_shared<const std::string>(in.take(size));
-        {
-          Lock lock(*this);
-          objects_.put(id, std::move(o));
-          state_.here(id, 0);
-          pump();
-        }
-        self->send(Type::stored, Encoder().operator<<(uint8_t{1}).operator<<("").take());
-      } else {
-        throw Error(ErrorKind::io, "a message no peer sends");
-      }
-    };
-    loop_.start(c);
+  bool find(TaskId id, uint16_t attempt, Object& out) {
+    std::lock_guard lock(mutex_);
+    const Object* known = objects_.find(id);
+    if (!known || (attempt != kAnyAttempt && known->attempt != attempt)) return false;
+    out = *known;
+    return true;
   }
-
-  static void send_object(Connection& c, const Object& o, bool found, bool descriptor) {
-    Encoder out;
-    out << static_cast<uint8_t>(found) << static_cast<uint8_t>(o.native);
-    if (o.segment && descriptor) {
-      c.send(Type::object, out.operator<<(static_cast<uint64_t>(o.segment->size())).take(), {o.segment->fd()});
-      return;
-    }
-    auto bytes = o.outputs && !o.small ? std::make_shared<const std::string>(kernels::encode(*o.outputs)) : nullptr;
-    const std::string_view view = bytes ? std::string_view(*bytes) : o.view();
-    out << static_cast<uint64_t>(view.size());
-    auto keep = std::make_shared<std::pair<Object, graph::Blob>>(o, bytes);
-    const std::string_view lasting = bytes ? std::string_view(*keep->second) : keep->first.view();
-    c.send(Type::object, out.take(), {}, {lasting.data(), lasting.size(), keep});
+  void put(TaskId id, Object&& o) {
+    Lock lock(*this);
+    objects_.put(id, std::move(o));
+    state_.here(id, 0);
+    pump();
   }
 
   // ---- time

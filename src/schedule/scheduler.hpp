@@ -314,4 +314,23 @@ void Scheduler::visit_inputs(TaskId t, bool alls, F f) const {
     for (uint32_t e = r.spec->begins[static_cast<size_t>(i)]; e < r.spec->begins[static_cast<size_t>(i) + 1]; ++e) f(r.spec->needs[e]);
 }
 
+template <class F>
+void Scheduler::each_dependent(TaskId id, F f) {
+  Job& j = job_of(id);
+  const uint32_t range = j.tasks[id.index].range;
+  for (size_t n = 0; n < j.ranges[range].readers.size(); ++n) {
+    const Reader reader = j.ranges[range].readers[n];
+    const RangeState& r = j.ranges[reader.range];
+    const graph::Dependency& d = r.spec->inputs[reader.input];
+    if (d.rule == graph::Dependency::Rule::all) {
+      for (int64_t i = 0; i < r.spec->count; ++i) f(TaskId{id.job, r.first + static_cast<uint32_t>(i)});
+      continue;
+    }
+    const auto i = static_cast<int64_t>(id.index - j.ranges[range].first) / (d.rule == graph::Dependency::Rule::block ? d.k : 1);
+    if (i < r.spec->count) f(TaskId{id.job, r.first + static_cast<uint32_t>(i)});
+  }
+  for (uint32_t e = j.tasks[id.index].edges; e != kNone; e = j.edges[e].next)
+    if (jobs_.contains(j.edges[e].dependent.job)) f(j.edges[e].dependent);
+}
+
 }  // namespace muster::schedule

@@ -9,8 +9,8 @@ import time  # noqa: F401
 from muster._core import cpu_count
 from muster._run import parse_bytes  # noqa: F401
 from muster.delayed import funcname  # noqa: F401
-from muster.distributed._client import parse_timedelta  # noqa: F401
 from muster.distributed._repr import format_bytes  # noqa: F401
+from muster.distributed._time import parse_timedelta  # noqa: F401
 
 CPU_COUNT = cpu_count()
 SerializableLock = threading.Lock

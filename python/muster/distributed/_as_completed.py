@@ -5,7 +5,8 @@ import collections
 import queue
 import threading
 
-from muster.distributed._client import _inside, parse_timedelta
+from muster.distributed._containers import inside
+from muster.distributed._time import parse_timedelta
 
 DoneAndNotDoneFutures = collections.namedtuple("DoneAndNotDoneFutures", "done not_done")
 
@@ -32,7 +33,7 @@ def wait(fs, timeout=None, return_when="ALL_COMPLETED"):
         raise TypeError("timeout= keyword received a non-numeric value.\nDid you mean to pass a list of futures?")
     if return_when not in ("ALL_COMPLETED", "FIRST_COMPLETED"):
         raise NotImplementedError("Only return_when='ALL_COMPLETED' and 'FIRST_COMPLETED' are supported")
-    found = _inside(fs)
+    found = inside(fs)
     if not found:
         return DoneAndNotDoneFutures(set(), set())
     client = found[0].client

@@ -13,53 +13,23 @@ import weakref
 
 from muster import _active, _core, _run
 from muster._serialize import dumps_parts, loads, loads_error
-from muster._tasks import NOT_LAZY, node_of, unpack
+from muster._tasks import NOT_LAZY, unpack
 from muster._tokenize import tokenize
 from muster.distributed import _submit
+from muster.distributed._asynchronous import done_if, ready
+from muster.distributed._collections import Collections
+from muster.distributed._containers import inside, without
 from muster.distributed._errors import FutureCancelledError
-from muster.distributed._future import Future, FutureNode, Watcher, futures_of
+from muster.distributed._future import Future, Watcher
+from muster.distributed._queries import Queries
+from muster.distributed._time import parse_timedelta
 
 logger = logging.getLogger("muster")
 _numbers = itertools.count(1)
 _STEP = 0.05  # seconds between looks for Ctrl-C
 
 
-def parse_timedelta(value):
-    """Return seconds from a number or a text such as "500 ms", "2 minutes".
-
-    Examples
-    --------
-    >>> parse_timedelta("500 ms"), parse_timedelta(2)
-    (0.5, 2.0)
-    """
-    if value is None or isinstance(value, (int, float)):
-        return None if value is None else float(value)
-    if hasattr(value, "total_seconds"):
-        return value.total_seconds()
-    text = value.replace(" ", "").lower()
-    number = text.rstrip("abcdefghijklmnopqrstuvwxyz")
-    units = {"": 1, "s": 1, "sec": 1, "second": 1, "ms": 1e-3, "us": 1e-6, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86400, "day": 86400}
-    unit = text[len(number) :]
-    unit = unit if unit in units else unit.rstrip("s")
-    if unit not in units:
-        raise ValueError(f"{value!r} is no time; write for example '500 ms' or '2 minutes'")
-    return float(number or 1) * units[unit]
-
-
-def scheduler_info(identity, dashboard):
-    """Return the answer to "identity" as users see it."""
-    identity = dict(identity)
-    workers = {}
-    for w in identity["workers"]:
-        w = dict(w)
-        w["resources"] = dict(w["resources"])
-        w["name"] = int(w["name"]) if w["name"].isdigit() else w["name"]
-        w["metrics"] = {"memory": w.pop("memory"), "executing": w["executing"], "ready": w["ready"], "managed_bytes": w["managed"]}
-        workers[w["address"]] = {"type": "Worker", "id": w["name"], **w}
-    return {"type": "Scheduler", "id": "Scheduler", "address": identity["addresses"][-1], "addresses": list(identity["addresses"]), "workers": workers, "clients": list(identity["clients"]), "dashboard": dashboard, "services": {}, "started": 0}
-
-
-class Client:
+class Client(Collections, Queries):
     """Sends work to a cluster and brings its results.
 
     Parameters
@@ -381,7 +351,7 @@ class Client:
             return (self.gather(f, errors) for f in futures)
         if asynchronous or (asynchronous is None and self.asynchronous):
             return self._gather_async(futures, errors)
-        found = _inside(futures)
+        found = inside(futures)
         if found and errors == "raise":
             self._wait_all_or_error(found)
         elif found:
@@ -389,7 +359,7 @@ class Client:
         return self._put_results(futures, found, errors)
 
     async def _gather_async(self, futures, errors):
-        found = _inside(futures)
+        found = inside(futures)
         await self._wait_async(found)
         return await asyncio.get_running_loop().run_in_executor(None, self._put_results, futures, found, errors)
 
@@ -411,132 +381,12 @@ class Client:
             else:
                 values[f._id] = self._result(f)
         if bad:
-            futures = _without(futures, bad)
+            futures = without(futures, bad)
 
         def lazy(v):
             return values[v._id] if type(v) is Future else NOT_LAZY
 
         return unpack(futures, lazy)
-
-    # ---- collections
-
-    def compute(self, collections, sync=False, optimize_graph=True, workers=None, allow_other_workers=False, resources=None, retries=0, priority=0, fifo_timeout="60s", actors=None, traverse=True, **kwargs):
-        """Compute lazy collections in the background.
-
-        Returns
-        -------
-        Future or list of Future
-            One for a single collection; what is not lazy stays as it is. With sync=True the results.
-        """
-        single = not isinstance(collections, (list, tuple, set, frozenset))
-        with _run.annotate(**{k: v for k, v in {"workers": workers, "resources": resources, "retries": retries or None, "priority": priority or None, "allow_other_workers": allow_other_workers or None}.items() if v is not None}):
-            futures = self._futures([collections] if single else list(collections))
-        if sync:
-            results = self.gather(futures)
-            return results[0] if single else results
-        return futures[0] if single else futures
-
-    def _futures(self, values):
-        nodes = []
-        for i, v in enumerate(values):
-            node = v if isinstance(v, _core.TaskNode) else self._node_of_frame(v) if _run._is_expr(v) else node_of(v)
-            nodes.append((i, node))
-        found = [(i, n) for i, n in nodes if n is not None]
-        out = list(values)
-        for (i, _), f in zip(found, self._submit_nodes([n for _, n in found]), strict=True):
-            out[i] = f
-        return out
-
-    def _node_of_frame(self, collection):
-        return FutureNode(self._frame_futures([collection])[0])
-
-    def _frame_futures(self, collections):
-        """Compute DataFrames on the cluster; return futures of the pandas objects."""
-        if not collections:
-            return []
-        return [self._scatter_one(v, None, False, False) for v in _run.compute(*collections, scheduler=self)]
-
-    def _submit_nodes(self, roots):
-        """Return futures of nodes."""
-        if not roots:
-            return []
-        self._check_open()
-        annotations = _run.active_annotations()
-        with self._lock:
-            tasks = [r for r in roots if not isinstance(r, FutureNode)]
-            made = {}
-            if tasks:
-                unknown = [r for r in {id(r): r for r in tasks}.values() if not self._alive(r.key)]
-                if unknown:
-                    if annotations:
-                        for r in unknown:
-                            if getattr(r, "_annotations", None) is None and hasattr(r, "_annotations"):
-                                r._annotations = annotations
-                    parts, at, keep = _submit.graph_parts(self, unknown)
-                    own = sorted({n for n in at if isinstance(n, int)})
-                    base = self._send(parts, own, own_job=True) if own else 0
-                    for r, n in zip(unknown, at, strict=True):
-                        if isinstance(n, int):
-                            self._register(base + n, r.key)
-                        else:  # a DataFrame, and nothing around it
-                            self._core.want([n._id])
-                            self._register(n._id, r.key)
-                    del keep
-                made = {id(r): r.key for r in tasks}
-            return [self._adopt(self._id_of(r.future), r.future.key) if isinstance(r, FutureNode) else self._handle(made[id(r)]) for r in roots]
-
-    def compute_exprs(self, exprs):
-        """Compute DataFrames' expressions; what `muster.compute` calls."""
-        self._check_open()
-        return _run._run(_core.compute, exprs, 0, self._core)
-
-    def persist_exprs(self, exprs):
-        """Compute DataFrames' expressions and keep their partitions in this process."""
-        self._check_open()
-        return _run._run(_core.persist, exprs, 0, self._core)
-
-    def run_nodes(self, nodes, **options):
-        """Compute nodes; what `muster.compute` calls."""
-        futures = self._submit_nodes(nodes)
-        try:
-            self._wait_all_or_error(futures)
-            return [self._result(f) for f in futures]
-        except BaseException:
-            self.cancel(futures, force=True)
-            raise
-
-    def persist_nodes(self, nodes):
-        """Start nodes and return Delayed values over their futures."""
-        from muster.delayed import Delayed
-
-        out = []
-        for n, f in zip(nodes, self._submit_nodes(nodes), strict=True):
-            out.append(Delayed(n.key, _identity, (FutureNode(f),), None, None, getattr(n, "_length", None)))
-        return out
-
-    def persist(self, collections, optimize_graph=True, workers=None, allow_other_workers=None, resources=None, retries=None, priority=0, fifo_timeout="60s", actors=None, **kwargs):
-        """Compute collections in the background and return the same collections over the results, which stay on the workers."""
-        single = not isinstance(collections, (list, tuple, set, frozenset))
-        with _run.annotate(**{k: v for k, v in {"workers": workers, "resources": resources, "retries": retries, "priority": priority or None, "allow_other_workers": allow_other_workers}.items() if v is not None}):
-            out = _run.persist(*([collections] if single else collections), scheduler=self)
-        return out[0] if single else list(out)
-
-    def get(self, dsk, keys, sync=True, asynchronous=None, **kwargs):
-        """Compute keys of a raw graph; with sync=False their futures."""
-        from muster import _graphs
-
-        wanted = list(dict.fromkeys(_graphs.flatten(keys)))
-        nodes = _graphs.to_nodes(dsk, wanted)
-        for k, n in nodes.items():
-            if not isinstance(k, str):
-                n._key = str(k)
-        futures = dict(zip(wanted, self._submit_nodes([nodes[k] for k in wanted]), strict=True))
-        values = dict(zip(wanted, self.gather([futures[k] for k in wanted]), strict=True)) if sync else futures
-
-        def shaped(k):
-            return [shaped(x) for x in k] if isinstance(k, list) else values[k]
-
-        return shaped(keys)
 
     # ---- data
 
@@ -568,7 +418,7 @@ class Client:
         else:
             out = self._scatter_one(data, workers, broadcast, hash)
         if asynchronous or (asynchronous is None and self.asynchronous):
-            return _ready(out)
+            return ready(out)
         return out
 
     def _scatter_one(self, value, workers, broadcast, hash, key=None):
@@ -600,108 +450,20 @@ class Client:
 
     def cancel(self, futures, asynchronous=None, force=False, reason=None, msg=None):
         """Stop tasks, running or not, and all that needs them; their futures are cancelled."""
-        ids = [f._id for f in _inside(futures)]
+        ids = [f._id for f in inside(futures)]
         if reason is not None:
             self.__dict__.setdefault("_reasons", {}).update(dict.fromkeys(ids, reason))
         if ids:
             self._core.cancel(ids)
             self._core.wait(ids, False, 5.0)
-        return _done_if(self.asynchronous if asynchronous is None else asynchronous)
+        return done_if(self.asynchronous if asynchronous is None else asynchronous)
 
     def retry(self, futures, asynchronous=None):
         """Run failed tasks again, from the failed inputs on."""
-        self._core.retry([f._id for f in _inside(futures)])
-        return _done_if(self.asynchronous if asynchronous is None else asynchronous)
+        self._core.retry([f._id for f in inside(futures)])
+        return done_if(self.asynchronous if asynchronous is None else asynchronous)
 
-    # ---- asking
-
-    def scheduler_info(self, n_workers=None, **kwargs):
-        """Return a dict of the scheduler and its workers."""
-        return scheduler_info(self._core.ask("identity", None), self.dashboard_link)
-
-    @property
-    def dashboard_link(self):
-        """Address of the monitor, "" without one."""
-        return self.cluster.dashboard_link if self.cluster is not None else ""
-
-    def nthreads(self, workers=None):
-        """Return {worker address: threads}."""
-        return {a: w["nthreads"] for a, w in self.scheduler_info()["workers"].items() if workers is None or a in workers}
-
-    ncores = nthreads
-
-    def who_has(self, futures=None, **kwargs):
-        """Return {key: addresses of the workers that have it}."""
-        return {self._key(t): tuple(w) for t, w in self._ask_of("who_has", futures)}
-
-    def has_what(self, workers=None, **kwargs):
-        """Return {worker address: keys of what it has}."""
-        return {a: tuple(self._key(t) for t in tasks) for a, tasks in dict(self._core.ask("has_what", None)).items() if workers is None or a in workers}
-
-    def processing(self, workers=None):
-        """Return {worker address: keys of what it was given}."""
-        return {a: tuple(self._key(t) for t in tasks) for a, tasks in dict(self._core.ask("processing", None)).items() if workers is None or a in workers}
-
-    def nbytes(self, keys=None, summary=True):
-        """Return {key: bytes}; with summary=True by the keys' first parts."""
-        sizes = {self._key(t): n for t, n in self._ask_of("nbytes", keys)}
-        if not summary:
-            return sizes
-        out = {}
-        for k, n in sizes.items():
-            name = k.rsplit("-", 1)[0]
-            out[name] = out.get(name, 0) + n
-        return out
-
-    def get_task_stream(self, start=None, stop=None, count=None, plot=False, filename=None, bokeh_resources=None):
-        """Return what ran lately: a list of dicts with name, worker, status, nbytes and startstops, the oldest first.
-
-        Parameters
-        ----------
-        start, stop : float or str, optional
-            Seconds since 1970, or a text such as "10 s": so long ago.
-        count : int, optional
-            At most so many, the latest.
-        """
-        if plot:
-            raise NotImplementedError("get_task_stream(plot=...) is not there yet")
-        _, events = self._core.ask("task_stream", None)
-        out = [{"name": name, "key": f"{name}-{task}", "worker": worker, "thread": 0, "status": "OK" if kind == 0 else "error", "nbytes": size, "startstops": [{"action": "compute", "start": begun / 1e6, "stop": (begun + us) / 1e6}]} for begun, us, worker, name, task, size, kind in events]
-        now = time.time()
-        first = now - parse_timedelta(start) if isinstance(start, str) else start
-        last = now - parse_timedelta(stop) if isinstance(stop, str) else stop
-        out = [e for e in out if (first is None or e["startstops"][0]["stop"] >= first) and (last is None or e["startstops"][0]["start"] <= last)]
-        return out[-count:] if count else out
-
-    def _ask_of(self, question, futures):
-        with self._lock:
-            ids = list(self._ids) if futures is None else [f._id if isinstance(f, Future) else self._keys[f][0] for f in (futures if isinstance(futures, (list, tuple, set)) else [futures])]
-        return dict(self._core.ask(question, ids)).items()
-
-    def _key(self, task):
-        return self._ids.get(task, f"task-{task:x}")
-
-    def futures_of(self, futures):
-        """Return the futures inside collections."""
-        return futures_of(futures, client=self)
-
-    def wait_for_workers(self, n_workers, timeout=None):
-        """Wait until so many workers are there."""
-        if not isinstance(n_workers, int) or n_workers < 1:
-            raise ValueError(f"`n_workers` must be a positive integer. Instead got {n_workers}.")
-        limit = parse_timedelta(timeout)
-        end = None if limit is None else time.monotonic() + limit
-        while len(self.nthreads()) < n_workers:
-            if end is not None and time.monotonic() > end:
-                raise TimeoutError(f"Only {len(self.nthreads())}/{n_workers} workers arrived after {timeout}")
-            time.sleep(0.01)
-        return _done_if(self.asynchronous)
-
-    def get_versions(self, check=False, packages=()):
-        """Return the versions of packages here."""
-        from muster._versions import versions
-
-        return {"client": versions()}
+    # ---- the cluster as others see it
 
     def get_executor(self, **kwargs):
         """Return a concurrent.futures.Executor that runs calls on the cluster; keywords as those of submit."""
@@ -739,7 +501,7 @@ class Client:
             self._core.close()
             if self._owned is not None:
                 self._owned.close()
-        return _done_if(self.asynchronous)
+        return done_if(self.asynchronous)
 
     def shutdown(self):
         """End the cluster too, whoever started it."""
@@ -747,7 +509,7 @@ class Client:
         self.close()
         if cluster is not None:
             cluster.close()
-        return _done_if(self.asynchronous)
+        return done_if(self.asynchronous)
 
     def restart(self, timeout=None, wait_for_workers=True):
         raise NotImplementedError("Client.restart is not there yet; close the client and make another")
@@ -818,10 +580,6 @@ class _Scheduler:
         return self._client.who_has(keys)
 
 
-def _identity(value):
-    return value
-
-
 def _closed():
     from muster.distributed._errors import ClosedClientError
 
@@ -842,39 +600,6 @@ def _check_key(key):
     if not isinstance(key, (str, tuple, bytes, int)):
         raise TypeError(f"a key is a text, got {type(key).__name__}")
     return key if isinstance(key, str) else str(key)
-
-
-def _inside(futures):
-    found = []
-
-    def see(value):
-        if type(value) is Future:
-            found.append(value)
-            return value
-        if isinstance(value, FutureNode):
-            found.append(value.future)
-            return value
-        return NOT_LAZY
-
-    unpack(futures, see)
-    return found
-
-
-def _without(value, bad):
-    """Leave futures out of lists, tuples, sets and dicts."""
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return type(value)(_without(v, bad) for v in value if not (type(v) is Future and v._id in bad))
-    if isinstance(value, dict):
-        return {k: _without(v, bad) for k, v in value.items() if not (type(v) is Future and v._id in bad)}
-    return value
-
-
-async def _ready(value):
-    return value
-
-
-def _done_if(asynchronous):
-    return _ready(None) if asynchronous else None
 
 
 def _forget(core):

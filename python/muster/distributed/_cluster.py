@@ -152,7 +152,7 @@ class LocalCluster:
     @property
     def scheduler_info(self):
         """What `Client.scheduler_info` says."""
-        from muster.distributed._client import scheduler_info
+        from muster.distributed._queries import scheduler_info
 
         return scheduler_info(self._core.ask("identity", None), self.dashboard_link)
 

@@ -42,7 +42,7 @@ def options_of(annotations, key=None):
         if name == "workers":
             value = [value] if isinstance(value, str) else [str(w) for w in value]
         elif name == "timeout":
-            from muster.distributed._client import parse_timedelta
+            from muster.distributed._time import parse_timedelta
 
             value = parse_timedelta(value)
         elif name == "resources":

@@ -1,0 +1,132 @@
+"""Lazy collections on a cluster: delayed calls, bags, DataFrames, raw graphs."""
+
+from muster import _core, _run
+from muster._tasks import node_of
+from muster.distributed import _submit
+from muster.distributed._future import FutureNode
+
+
+def _identity(value):
+    return value
+
+
+class Collections:
+    """The half of a Client that computes collections."""
+
+    def compute(self, collections, sync=False, optimize_graph=True, workers=None, allow_other_workers=False, resources=None, retries=0, priority=0, fifo_timeout="60s", actors=None, traverse=True, **kwargs):
+        """Compute lazy collections in the background.
+
+        Returns
+        -------
+        Future or list of Future
+            One for a single collection; what is not lazy stays as it is. With sync=True the results.
+        """
+        single = not isinstance(collections, (list, tuple, set, frozenset))
+        with _run.annotate(**{k: v for k, v in {"workers": workers, "resources": resources, "retries": retries or None, "priority": priority or None, "allow_other_workers": allow_other_workers or None}.items() if v is not None}):
+            futures = self._futures([collections] if single else list(collections))
+        if sync:
+            results = self.gather(futures)
+            return results[0] if single else results
+        return futures[0] if single else futures
+
+    def _futures(self, values):
+        nodes = []
+        for i, v in enumerate(values):
+            node = v if isinstance(v, _core.TaskNode) else self._node_of_frame(v) if _run._is_expr(v) else node_of(v)
+            nodes.append((i, node))
+        found = [(i, n) for i, n in nodes if n is not None]
+        out = list(values)
+        for (i, _), f in zip(found, self._submit_nodes([n for _, n in found]), strict=True):
+            out[i] = f
+        return out
+
+    def _node_of_frame(self, collection):
+        return FutureNode(self._frame_futures([collection])[0])
+
+    def _frame_futures(self, collections):
+        """Compute DataFrames on the cluster; return futures of the pandas objects."""
+        if not collections:
+            return []
+        return [self._scatter_one(v, None, False, False) for v in _run.compute(*collections, scheduler=self)]
+
+    def _submit_nodes(self, roots):
+        """Return futures of nodes."""
+        if not roots:
+            return []
+        self._check_open()
+        annotations = _run.active_annotations()
+        with self._lock:
+            tasks = [r for r in roots if not isinstance(r, FutureNode)]
+            made = {}
+            if tasks:
+                unknown = [r for r in {id(r): r for r in tasks}.values() if not self._alive(r.key)]
+                if unknown:
+                    if annotations:
+                        for r in unknown:
+                            if getattr(r, "_annotations", None) is None and hasattr(r, "_annotations"):
+                                r._annotations = annotations
+                    parts, at, keep = _submit.graph_parts(self, unknown)
+                    own = sorted({n for n in at if isinstance(n, int)})
+                    base = self._send(parts, own, own_job=True) if own else 0
+                    for r, n in zip(unknown, at, strict=True):
+                        if isinstance(n, int):
+                            self._register(base + n, r.key)
+                        else:  # a DataFrame, and nothing around it
+                            self._core.want([n._id])
+                            self._register(n._id, r.key)
+                    del keep
+                made = {id(r): r.key for r in tasks}
+            return [self._adopt(self._id_of(r.future), r.future.key) if isinstance(r, FutureNode) else self._handle(made[id(r)]) for r in roots]
+
+    def compute_exprs(self, exprs):
+        """Compute DataFrames' expressions; what `muster.compute` calls."""
+        self._check_open()
+        return _run._run(_core.compute, exprs, 0, self._core)
+
+    def persist_exprs(self, exprs):
+        """Compute DataFrames' expressions and keep their partitions in this process."""
+        self._check_open()
+        return _run._run(_core.persist, exprs, 0, self._core)
+
+    def run_nodes(self, nodes, **options):
+        """Compute nodes; what `muster.compute` calls."""
+        futures = self._submit_nodes(nodes)
+        try:
+            self._wait_all_or_error(futures)
+            return [self._result(f) for f in futures]
+        except BaseException:
+            self.cancel(futures, force=True)
+            raise
+
+    def persist_nodes(self, nodes):
+        """Start nodes and return Delayed values over their futures."""
+        from muster.delayed import Delayed
+
+        out = []
+        for n, f in zip(nodes, self._submit_nodes(nodes), strict=True):
+            out.append(Delayed(n.key, _identity, (FutureNode(f),), None, None, getattr(n, "_length", None)))
+        return out
+
+    def persist(self, collections, optimize_graph=True, workers=None, allow_other_workers=None, resources=None, retries=None, priority=0, fifo_timeout="60s", actors=None, **kwargs):
+        """Compute collections in the background and return the same collections over the results, which stay on the workers."""
+        single = not isinstance(collections, (list, tuple, set, frozenset))
+        with _run.annotate(**{k: v for k, v in {"workers": workers, "resources": resources, "retries": retries, "priority": priority or None, "allow_other_workers": allow_other_workers}.items() if v is not None}):
+            out = _run.persist(*([collections] if single else collections), scheduler=self)
+        return out[0] if single else list(out)
+
+    def get(self, dsk, keys, sync=True, asynchronous=None, **kwargs):
+        """Compute keys of a raw graph; with sync=False their futures."""
+        from muster import _graphs
+
+        wanted = list(dict.fromkeys(_graphs.flatten(keys)))
+        nodes = _graphs.to_nodes(dsk, wanted)
+        for k, n in nodes.items():
+            if not isinstance(k, str):
+                n._key = str(k)
+        futures = dict(zip(wanted, self._submit_nodes([nodes[k] for k in wanted]), strict=True))
+        values = dict(zip(wanted, self.gather([futures[k] for k in wanted]), strict=True)) if sync else futures
+
+        def shaped(k):
+            return [shaped(x) for x in k] if isinstance(k, list) else values[k]
+
+        return shaped(keys)

@@ -1,0 +1,59 @@
+#include "cluster/object_server.hpp"
+
+#include "base/error.hpp"
+#include "kernels/wire.hpp"
+#include "muster/error.hpp"
+#include "net/messages.hpp"
+
+namespace muster::cluster {
+using namespace base;
+using namespace net;
+using worker::Object;
+namespace {
+
+void send_object(Connection& c, const Object& o, bool found, bool descriptor) {
+  Encoder out;
+  out << static_cast<uint8_t>(found) << static_cast<uint8_t>(o.native);
+  if (o.segment && descriptor) {
+    c.send(Type::object, out.operator<<(static_cast<uint64_t>(o.segment->size())).take(), {o.segment->fd()});
+    return;
+  }
+  // From where it lies; outputs that were never encoded are now.
+  auto kept = std::make_shared<std::pair<Object, std::string>>(o, o.outputs && !o.small ? kernels::encode(*o.outputs) : std::string());
+  const std::string_view view = o.outputs && !o.small ? std::string_view(kept->second) : kept->first.view();
+  out << static_cast<uint64_t>(view.size());
+  c.send(Type::object, out.take(), {}, {view.data(), view.size(), kept});
+}
+}  // namespace
+
+void serve_objects(Loop& loop, Fd fd, std::function<bool(TaskId, uint16_t, Object&)> find, std::function<void(TaskId, Object&&)> put) {
+  auto c = loop.add(std::move(fd));
+  std::weak_ptr<Connection> weak = c;
+  c->on_frame = [weak, find = std::move(find), put = std::move(put)](Frame&& f) {
+    auto self = weak.lock();
+    if (!self) return;
+    Decoder in(f.body);
+    const auto id = in.get<TaskId>();
+    Object o;
+    if (f.type == Type::get_object) {
+      const auto attempt = in.get<uint16_t>();
+      const bool descriptor = in.get<uint8_t>();
+      const bool found = find(id, attempt, o);
+      send_object(*self, o, found, descriptor);
+    } else if (f.type == Type::put_object) {
+      o.native = in.get<uint8_t>();
+      const auto size = in.get<uint64_t>();
+      o.type = in.get<std::string>();
+      o.bytes = static_cast<int64_t>(size);
+      if (!f.fds.empty()) o.segment = std::make_shared<worker::Segment>(std::move(f.fds[0]), size);
+      else o.small = std::make_shared<const std::string>(in.take(size));
+      put(id, std::move(o));
+      self->send(Type::stored, Encoder().operator<<(uint8_t{1}).operator<<("").take());
+    } else {
+      throw Error(ErrorKind::io, "a message no peer sends");
+    }
+  };
+  loop.start(c);
+}
+
+}  // namespace muster::cluster

@@ -1,0 +1,16 @@
+// Hands a worker's objects to whoever asks for them, and takes those that clients bring.
+#pragma once
+#include <functional>
+
+#include "base/ids.hpp"
+#include "net/connection.hpp"
+#include "worker/objects.hpp"
+
+namespace muster::cluster {
+
+constexpr uint16_t kAnyAttempt = 0xFFFF;
+
+/// Serves one connection from now on, in the loop's thread. `find` copies out the object of this attempt (kAnyAttempt: of any), false if it is not here.
+void serve_objects(net::Loop& loop, base::Fd fd, std::function<bool(base::TaskId, uint16_t attempt, worker::Object& out)> find, std::function<void(base::TaskId, worker::Object&&)> put);
+
+}  // namespace muster::cluster

@@ -1,0 +1,187 @@
+// Who needs whom: references, inputs that must be there, and what becomes of a task that nobody needs any more or somebody needs again.
+#include "schedule/scheduler.hpp"
+
+#include "base/error.hpp"
+
+namespace muster::schedule {
+using namespace base;
+using graph::Dependency;
+using Rule = Dependency::Rule;
+using Kind = Action::Kind;
+
+void Scheduler::set_state(Job& j, Task& t, State s) {
+  const bool before = unfinished(t.state), after = unfinished(s);
+  RangeState& r = j.ranges[t.range];
+  if ((t.state == State::done) != (s == State::done)) {
+    const bool was_complete = r.done == r.spec->count;
+    r.done += s == State::done ? 1 : -1;
+    if (was_complete != (r.done == r.spec->count))
+      for (const auto& reader : r.readers)
+        if (j.ranges[reader.range].spec->inputs[reader.input].rule == Rule::all) j.ranges[reader.range].gate += was_complete ? 1 : -1;
+  }
+  t.state = s;
+  if (before == after) return;
+  j.unfinished += after ? 1 : -1;
+  if (after) {
+    j.ended = false;
+    if (r.unfinished++ == 0) open_alls(j, r);
+  } else if (--r.unfinished == 0) {
+    close_alls(j, r);
+  }
+}
+
+// ---- needs
+
+void Scheduler::open_alls(Job& j, RangeState& r) {
+  for (const auto& d : r.spec->inputs) {
+    if (d.rule != Rule::all) continue;
+    RangeState& source = j.ranges[r.base + static_cast<uint32_t>(d.range)];
+    if (source.open_alls++) continue;
+    for (int64_t i = 0; i < source.spec->count; ++i) {
+      Task& t = j.tasks[source.first + static_cast<uint32_t>(i)];
+      if (!t.counted) t.counted = true, ++j.needed;
+      if (t.state == State::released) reviving_.push_back({source.job, source.first + static_cast<uint32_t>(i)});
+    }
+  }
+}
+
+void Scheduler::close_alls(Job& j, RangeState& r) {
+  for (const auto& d : r.spec->inputs) {
+    if (d.rule != Rule::all) continue;
+    RangeState& source = j.ranges[r.base + static_cast<uint32_t>(d.range)];
+    if (--source.open_alls) continue;
+    for (int64_t i = 0; i < source.spec->count; ++i)
+      if (!j.tasks[source.first + static_cast<uint32_t>(i)].refs) unneeded_.push_back({source.job, source.first + static_cast<uint32_t>(i)});
+  }
+}
+
+void Scheduler::add_ref(TaskId id) {
+  Job& j = job_of(id);
+  Task& t = j.tasks[id.index];
+  if (!t.counted) t.counted = true, ++j.needed;
+  ++t.refs;
+}
+
+void Scheduler::drop_ref(TaskId id) {
+  Job& j = job_of(id);
+  Task& t = j.tasks[id.index];
+  if (--t.refs == 0 && !needed(j, t)) unneeded_.push_back(id);
+}
+
+// What nobody needs is freed, cancelled or forgotten; that may leave its inputs unneeded.
+void Scheduler::settle_unneeded() {
+  while (!unneeded_.empty()) {
+    const TaskId id = unneeded_.back();
+    unneeded_.pop_back();
+    Job& j = job_of(id);
+    Task& t = j.tasks[id.index];
+    if (needed(j, t) || !t.counted) continue;
+    t.counted = false, --j.needed;
+    if (t.state == State::done) free_copies(id);
+    if (t.state == State::assigned) cut_off(id);
+    const bool had_inputs = unfinished(t.state);
+    set_state(j, t, State::released);
+    if (had_inputs) drop_inputs(id);
+    if (j.needed == 0 || j.unfinished == 0) ends_.push_back(id.job);
+  }
+}
+
+void Scheduler::cut_off(TaskId id) {
+  Task& t = at(id);
+  Worker& w = workers_[t.worker];
+  actions_.push_back({Kind::cancel, t.worker, id, t.attempt});
+  w.backlog -= t.estimate;
+  w.stale.push_back({id, t.attempt, t.seceded});
+  reindex(t.worker);
+  ++t.attempt, t.worker = kNone, t.seceded = false;
+}
+
+void Scheduler::free_copies(TaskId id) {
+  Task& t = at(id);
+  if (t.worker != kNone) {
+    workers_[t.worker].held -= t.bytes;
+    actions_.push_back({Kind::free, t.worker, id, t.attempt});
+  }
+  if (t.more) {
+    for (Slot s : more_[id]) actions_.push_back({Kind::free, s, id, t.attempt});
+    more_.erase(id);
+    t.more = false;
+  }
+  t.worker = kNone, t.inlined = false;
+}
+
+// An unfinished task needs its inputs. Those that are gone are made again: `reviving_` is worked off by revive().
+void Scheduler::take_inputs(TaskId id) {
+  Task& t = at(id);
+  t.missing = 0;
+  each_own_input(id, [&](TaskId in) {
+    add_ref(in);
+    Task& i = at(in);
+    if (i.state != State::done) ++t.missing;
+    if (i.state == State::released) reviving_.push_back(in);
+  });
+}
+
+void Scheduler::drop_inputs(TaskId id) {
+  each_own_input(id, [&](TaskId in) { drop_ref(in); });
+}
+
+void Scheduler::revive() {
+  while (!reviving_.empty()) {
+    const TaskId id = reviving_.back();
+    reviving_.pop_back();
+    Job& j = job_of(id);
+    Task& t = j.tasks[id.index];
+    if (t.state != State::released) continue;
+    if (t.data) {  // scattered: nobody can make it again
+      fail(id, id);
+      continue;
+    }
+    set_state(j, t, State::waiting);
+    ++t.attempt;
+    take_inputs(id);
+    check_ready(id);
+  }
+}
+
+uint64_t Scheduler::priority_of(const Job& j, TaskId id) const {
+  // Later stages first, then in order: depth first, so that results are used up before new ones are made. Explicit tasks come in the order of
+  // their numbers, which a client gives depth first.
+  const Task& t = j.tasks[id.index];
+  const RangeState& r = j.ranges[t.range];
+  const uint64_t user = static_cast<uint64_t>(128 - std::clamp(r.spec->options.priority, -127, 127));
+  const uint64_t stage = r.spec->begins.empty() ? 255 - std::min<uint64_t>(t.range - r.base, 255) : 0;
+  return user << 56 | uint64_t{j.generation} << 40 | stage << 32 | id.index;
+}
+
+void Scheduler::check_ready(TaskId id) {
+  Job& j = job_of(id);
+  Task& t = j.tasks[id.index];
+  if (t.state != State::waiting || t.missing) return;
+  const RangeState& r = j.ranges[t.range];
+  if (r.gate || (r.roots && static_cast<int64_t>(id.index - r.first) >= r.next_root)) return;
+  ready(id);
+}
+
+void Scheduler::ready(TaskId id) {
+  Job& j = job_of(id);
+  set_state(j, j.tasks[id.index], State::ready);
+  place(id);
+}
+
+// A range's inputs by rule `all` are there: its tasks, or if it has no other inputs its first root, may run.
+void Scheduler::open_gate(JobId id, uint32_t range) {
+  Job& j = *jobs_.at(id);
+  RangeState& r = j.ranges[range];
+  if (r.roots) {
+    if (r.next_root < r.spec->count) {
+      const TaskId next{id, r.first + static_cast<uint32_t>(r.next_root)};
+      classes_[r.kind].heap.push({priority_of(j, next), next, true});
+    }
+    for (int64_t i = 0; i < r.next_root; ++i) check_ready({id, r.first + static_cast<uint32_t>(i)});
+    return;
+  }
+  for (int64_t i = 0; i < r.spec->count; ++i) check_ready({id, r.first + static_cast<uint32_t>(i)});
+}
+
+}  // namespace muster::schedule
