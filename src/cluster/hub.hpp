@@ -21,7 +21,6 @@ namespace muster::cluster {
 struct HubOptions {
   std::vector<std::string> listen = {};   // addresses; a Unix one for this host is always made
   int allowed_failures = 3;
-  double no_workers_timeout = 0;          // seconds; 0 = tasks wait for ever
 };
 
 /// What a worker said of itself.
@@ -105,7 +104,6 @@ class Hub {
   monitor::Ring ring_;
   std::vector<std::string> groups_;             // names of the ring's groups
   std::unordered_map<std::string, uint32_t> group_numbers_;
-  std::map<TaskId, std::chrono::steady_clock::time_point> unrunnable_;
   net::Loop loop_;                              // last: its thread ends first
 };
 

@@ -137,9 +137,15 @@ Monitor::Monitor(Hub& hub, const std::string& address) {
   for (int tries = 0;; ++tries) {
     try {
       auto [fd, bound] = net::listen(wanted);
-      net::set_blocking(fd, true);
       port_ = bound.port;
-      server_ = std::make_unique<monitor::HttpServer>(dup(fd.get()), port_, [&hub](const std::string& path) { return page(hub, path); });
+      const auto take = [](int socket) {  // only programs of this user
+        Fd listener(socket);
+        Fd taken = net::accept(listener, false);
+        listener.release();
+        if (taken) net::set_blocking(taken, true);
+        return taken.release();
+      };
+      server_ = std::make_unique<monitor::HttpServer>(fd.release(), take, [&hub](const std::string& path) { return page(hub, path); });
       return;
     } catch (const Error& e) {
       if (e.kind != ErrorKind::io || tries == 20) throw;

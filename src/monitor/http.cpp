@@ -26,7 +26,7 @@ bool is_loopback_name(const std::string& text) {
   return host == "localhost" || host == "127.0.0.1";
 }
 
-HttpServer::HttpServer(int socket, int port, std::function<Page(const std::string&)> answer) : socket_(socket), port_(port), answer_(std::move(answer)) {
+HttpServer::HttpServer(int socket, std::function<int(int)> accept, std::function<Page(const std::string&)> answer) : socket_(socket), accept_(std::move(accept)), answer_(std::move(answer)) {
   thread_ = std::thread([this] { accept_loop(); });
 }
 
@@ -42,7 +42,7 @@ void HttpServer::accept_loop() {
   while (!stopping_) {
     pollfd p{socket_, POLLIN, 0};
     if (poll(&p, 1, 500) <= 0) continue;
-    const int fd = accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC);
+    const int fd = accept_(socket_);
     if (fd < 0) continue;
     if (open_ >= kConnections) {
       ::close(fd);

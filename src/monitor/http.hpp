@@ -19,14 +19,15 @@ struct Page {
 
 class HttpServer {
  public:
-  /// `socket` accepts connections at 127.0.0.1:`port` (the caller made it listen, so that it knows whether the port was free).
-  HttpServer(int socket, int port, std::function<Page(const std::string& path)> answer);
+  /// `socket` listens on loopback; `accept` takes a connection of it, -1 when there is none that may come in.
+  HttpServer(int socket, std::function<int(int socket)> accept, std::function<Page(const std::string& path)> answer);
   ~HttpServer();
 
  private:
   void accept_loop();
   void serve(int fd);
-  int socket_, port_;
+  int socket_;
+  std::function<int(int)> accept_;
   std::function<Page(const std::string&)> answer_;
   std::atomic<bool> stopping_{false};
   std::atomic<int> open_{0};
