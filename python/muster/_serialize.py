@@ -4,6 +4,8 @@ Layout: number of buffers u32, length of the pickle u64, lengths of the buffers 
 are buffers.
 """
 
+import functools
+import io
 import pickle
 import struct
 import sys
@@ -34,6 +36,29 @@ def _local_modules():
     return _local[1]
 
 
+@functools.cache
+def _pickler():
+    """Return cloudpickle's pickler, but for one thing: code keeps the name of its file, so that tracebacks say where it is."""
+    import cloudpickle
+
+    theirs = cloudpickle.Pickler.dispatch_table[types.CodeType]
+
+    def reduce_code(code):
+        make, args = theirs(code)
+        return make, tuple(code.co_filename if a == "<dynamic-code>" else a for a in args)
+
+    class Pickler(cloudpickle.Pickler):
+        dispatch_table = cloudpickle.Pickler.dispatch_table.new_child({types.CodeType: reduce_code})
+
+    return Pickler
+
+
+def _cloudpickled(obj, buffer_callback=None):
+    with io.BytesIO() as out:
+        _pickler()(out, protocol=5, buffer_callback=buffer_callback).dump(obj)
+        return out.getvalue()
+
+
 def dumps_by_value(obj):
     """Return the pickle of an object; functions and classes of ``__main__`` and of local modules go with their code.
 
@@ -45,7 +70,7 @@ def dumps_by_value(obj):
     import cloudpickle
 
     try:
-        out = cloudpickle.dumps(obj, protocol=5)
+        out = _cloudpickled(obj)
     except Exception as first:
         out, error = None, first
     named = [m for m in _local_modules() if out is None or m.__name__.encode() in out]
@@ -57,7 +82,7 @@ def dumps_by_value(obj):
     for module in registered:
         cloudpickle.register_pickle_by_value(module)
     try:
-        return cloudpickle.dumps(obj, protocol=5)
+        return _cloudpickled(obj)
     except Exception as second:
         if out is None:
             raise TypeError(_blame(obj, second)) from second
@@ -69,11 +94,10 @@ def dumps_by_value(obj):
 
 def _blame(obj, error):
     """Return a sentence that says which part of an object cannot be pickled."""
-    import cloudpickle
 
     def fails(value):
         try:
-            cloudpickle.dumps(value)
+            _cloudpickled(value)
         except Exception:
             return True
         return False
@@ -138,11 +162,9 @@ def dumps_parts(obj):
         if b"__main__" in head:
             raise pickle.PicklingError("by value")
     except Exception:
-        import cloudpickle
-
         buffers.clear()
         try:
-            head = cloudpickle.dumps(obj, protocol=5, buffer_callback=apart)
+            head = _cloudpickled(obj, apart)
         except Exception as error:
             raise TypeError(_blame(obj, error)) from error
     if not buffers:

@@ -215,7 +215,8 @@ def test_priorities_and_restrictions(client):
     for a in addresses:
         assert client.submit(lambda: get_worker().address, workers=[a], pure=False).result() == a
     f = client.submit(inc, 1, workers=["nowhere"], key="restricted")
-    time.sleep(0.1)
+    with pytest.warns(UserWarning, match="no worker is one of nowhere"), pytest.raises(TimeoutError):
+        f.result(timeout=2.5)
     assert f.status == "pending"
     f.cancel()
     assert client.submit(inc, 1, workers="nowhere", allow_other_workers=True, pure=False).result() == 2
@@ -406,3 +407,9 @@ def test_many_functions_on_many_threads():
         start = time.monotonic()
         c.gather(c.map(time.sleep, [0.3] * 4, pure=False))
         assert time.monotonic() - start < 1.1
+
+
+def test_tracebacks_name_the_file(client):
+    with pytest.raises(ZeroDivisionError) as info:
+        client.submit(lambda: 1 / 0).result()
+    assert any(entry.path and str(entry.path).endswith("test_client.py") and entry.name == "<lambda>" for entry in info.traceback)

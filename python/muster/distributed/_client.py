@@ -27,6 +27,7 @@ from muster.distributed._time import parse_timedelta
 logger = logging.getLogger("muster")
 _numbers = itertools.count(1)
 _STEP = 0.05  # seconds between looks for Ctrl-C
+_PATIENCE = 2.0  # seconds before somebody who waits is told that a task cannot run
 
 
 class Client(Collections, Queries):
@@ -263,8 +264,14 @@ class Client(Collections, Queries):
 
     def _wait(self, ids, any_of, timeout, what):
         limit = parse_timedelta(timeout)
-        end = None if limit is None else time.monotonic() + limit
+        start = time.monotonic()
+        end = None if limit is None else start + limit
+        told = False
         while True:
+            if not told and time.monotonic() - start > _PATIENCE:
+                told = True
+                for reason in set(dict(self._core.ask("unrunnable", ids[:100])).values()):
+                    warnings.warn(f"{what} does not run: {reason}", stacklevel=4)
             left = _STEP if end is None else min(_STEP, end - time.monotonic())
             if self._core.wait(ids, any_of, max(left, 0.0)):
                 return
