@@ -88,8 +88,7 @@ void Client::close() {
     changed_.notify_all();
   }
   if (hub_) {
-    hub_->disconnect(id_);
-    hub_.reset();
+    hub_->disconnect(id_);  // the hub itself stays as long as this object: another thread may be about to call it
   } else if (loop_) {
     connection_->close();
     loop_->stop();
@@ -255,6 +254,7 @@ TaskId Client::scatter(const worker::Object& object, const std::vector<std::stri
 }
 
 Value Client::ask(const std::string& name, const Value& argument, double seconds) {
+  if (closed_) throw Error(ErrorKind::unsupported, "the client is closed");
   flush_releases();
   if (hub_) return hub_->ask(name, argument);
   uint64_t question;
