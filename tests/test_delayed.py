@@ -1,8 +1,10 @@
 """Calls that wait: graphs of Python tasks in this process."""
 
 import collections
+import concurrent.futures
 import dataclasses
 import operator
+import pickle
 import threading
 import time
 
@@ -108,6 +110,13 @@ def test_nout():
     a, b = delayed(divmod, nout=2)(7, 2)
     assert (a + b).compute() == 4
     assert len(delayed(divmod, nout=2)(7, 2)) == 2
+
+    @delayed(nout=2, pure=True)
+    def both(x):
+        return x, -x
+
+    plus, minus = both(3)
+    assert muster.compute(plus, minus) == (3, -3)
     for bad in (-1, 1.5, "2", True):
         with pytest.raises(ValueError, match="nout"):
             delayed(divmod, nout=bad)
@@ -236,6 +245,33 @@ def test_callbacks():
     with Callback(start=lambda dsk: seen.append("start"), pretask=lambda key, dsk, state: seen.append(key), posttask=lambda key, result, *rest: seen.append(result), finish=lambda *a: seen.append("finish")):
         delayed(inc)(1, dask_key_name="a").compute()
     assert seen == ["start", "a", 2, "finish"]
+
+
+def test_the_graph_as_a_mapping():
+    total = delayed(add)(delayed(inc)(1), y=delayed(inc)({"a": 5}["a"]))
+    assert len(total.dask) == 3 and get(total.dask, total.key) == 8
+    sizes = []
+
+    def own_get(dsk, keys, **kwargs):
+        sizes.append(len(dsk))
+        return get(dsk, keys)
+
+    assert total.compute(scheduler=own_get) == 8 and sizes == [3]
+    assert delayed({"a": [delayed(inc)(1), {"b": total}]}).compute(scheduler=own_get) == {"a": [2, {"b": 8}]}
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        assert total.compute(scheduler=pool) == 8
+    with pytest.raises(ValueError, match="nonsense"):
+        total.compute(scheduler="nonsense")
+
+
+def test_pickle():
+    import cloudpickle
+
+    value = delayed({"a": [delayed(inc)(1), (delayed(inc)(2),)]})
+    both = delayed(add)(delayed(inc)(1), y=delayed(inc)(5))
+    assert pickle.loads(cloudpickle.dumps(value)).compute() == {"a": [2, (3,)]}
+    again = pickle.loads(cloudpickle.dumps(both))
+    assert again.compute() == 8 and again.key == both.key
 
 
 def test_visualize(tmp_path):

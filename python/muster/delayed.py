@@ -11,12 +11,14 @@ Examples
 5
 """
 
+import functools
 import operator
 import weakref
 
 from muster import _run
+from muster._call import no_default
 from muster._core import TaskNode
-from muster._tasks import NOT_LAZY, node_of, pack, unique, unpack
+from muster._tasks import NOT_LAZY, Input, node_of, pack, unique, unpack
 
 __all__ = ["Delayed", "DelayedAttr", "DelayedLeaf", "delayed", "to_task_dask", "unpack_collections", "single_key", "rebuild"]
 
@@ -180,13 +182,37 @@ class Delayed(TaskNode):
         return types.MethodType(self, instance)
 
     def __reduce__(self):
-        return _restored, (self.key, self._function, self._arguments, self._keywords, self._nested, self._length)
+        # Placeholders are stored as pairs: unpickling a placeholder itself means taking an input.
+        arguments, keywords = _exchanged((self._arguments, self._keywords), Input, _Stored)
+        return _restored, (self.key, self._function, arguments, keywords, self._nested, self._length)
 
     def __await__(self):
         raise TypeError("a Delayed is awaited through a client: await client.compute(value)")
 
 
+class _Stored:
+    """A placeholder inside a pickled Delayed."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, index):
+        self.index = index
+
+    def __reduce__(self):
+        return _Stored, (self.index,)
+
+
+def _exchanged(value, old, new):
+    def lazy(v):
+        if type(v) is old:
+            return new(v.index)
+        return v if isinstance(v, TaskNode) else NOT_LAZY
+
+    return unpack(value, lazy)
+
+
 def _restored(key, function, arguments, keywords, nested, length):
+    arguments, keywords = _exchanged((arguments, keywords), _Stored, Input)
     return Delayed(key, function, arguments, keywords, nested, length)
 
 
@@ -283,13 +309,13 @@ for _name, _function in (("divmod", divmod), ("round", round)):
     setattr(Delayed, f"__{_name}__", _operator(f"__{_name}__", _function))
 
 
-def delayed(obj, name=None, pure=None, nout=None, traverse=True):
+def delayed(obj=no_default, name=None, pure=None, nout=None, traverse=True):
     """Make a function or a value lazy.
 
     Parameters
     ----------
     obj : any
-        A function becomes one whose calls are tasks; any other object a lazy value. Lazy values inside lists, tuples, sets, dicts, dataclasses and
+        A function becomes one whose calls are tasks; any other object a lazy value. Without it the decorator of these options: ``@delayed(nout=2)``. Lazy values inside lists, tuples, sets, dicts, dataclasses and
         named tuples become inputs of the task.
     name : str, optional
         Key of the value; default a token.
@@ -316,6 +342,8 @@ def delayed(obj, name=None, pure=None, nout=None, traverse=True):
     >>> (quotient * 10 + rest).compute()
     31
     """
+    if obj is no_default:
+        return functools.partial(delayed, name=name, pure=pure, nout=nout, traverse=traverse)
     if nout is not None and (type(nout) is not int or nout < 0):
         raise ValueError(f"nout must be None or a non-negative integer, got {nout}")
     if isinstance(obj, Delayed):
