@@ -172,6 +172,10 @@ def test_on_a_cluster(client, tmp_path):
     assert {k: len(v) for k, v in bag.map(str).groupby(len).compute()} == {1: 10, 2: 15}
     assert client.compute(bag.count()).result() == 25
     assert bag.persist().topk(1).compute() == [24]
+    kept = client.persist(bag)
+    assert kept.npartitions == 5 and kept.count().compute() == 25
+    both = client.persist([bag, bag.sum()])
+    assert both[0].max().compute() == 24 and both[1].compute() == 300
     assert functools.reduce(operator.add, bag.map_partitions(lambda p: [len(p)]).compute()) == 25
     import muster.dataframe as dd
 

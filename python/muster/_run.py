@@ -194,8 +194,11 @@ def _is_expr(value):
     return getattr(value, "_expr", None) is not None
 
 
-def _split(args, traverse=True):
-    """Take the lazy values out of nested arguments; return them and a function that puts results in their place."""
+def _split(args, traverse=True, as_nodes=True):
+    """Take the lazy values out of nested arguments; return them and a function that puts results in their place.
+
+    Collections over nodes, such as bags, are the node of their value, or with as_nodes=False themselves.
+    """
     found = []
 
     def lazy(value):
@@ -206,7 +209,7 @@ def _split(args, traverse=True):
             new = _tasks().node_of(value)
         if new is None:
             return _tasks().NOT_LAZY
-        found.append(new)
+        found.append(new if as_nodes else value)
         return _tasks().Input(len(found) - 1)
 
     unpack, placeholder = _tasks().unpack, _tasks().Input
@@ -287,7 +290,7 @@ def persist(*args, traverse=True, optimize_graph=True, scheduler=None, num_worke
     tuple
         As many values as arguments; collections stay lazy collections, over data in memory.
     """
-    found, rebuild = _split(args, traverse)
+    found, rebuild = _split(args, traverse, as_nodes=False)
     if not found:
         return args
     where = schedule(scheduler, num_workers)
@@ -297,7 +300,14 @@ def persist(*args, traverse=True, optimize_graph=True, scheduler=None, num_worke
 
         return [new_collection(e) for e in where.persist_exprs([c._expr for c in collections])]
 
-    return rebuild(_by_kind(found, exprs, where.persist_nodes))
+    def others(values):
+        # A node is persisted itself, a collection over nodes by persisting these.
+        parts = [[v] if isinstance(v, _core.TaskNode) else v.__muster_nodes__() for v in values]
+        kept = iter(where.persist_nodes([n for p in parts for n in p]))
+        made = [[next(kept) for _ in p] for p in parts]
+        return [m[0] if isinstance(v, _core.TaskNode) else v.__muster_rebuild__(m) for v, m in zip(values, made, strict=True)]
+
+    return rebuild(_by_kind(found, exprs, others))
 
 
 def optimize(*args, traverse=True, **kwargs):

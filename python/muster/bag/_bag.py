@@ -45,13 +45,19 @@ class Item:
     def __muster_node__(self):
         return self._node
 
+    def __muster_nodes__(self):
+        return [self._node]
+
+    def __muster_rebuild__(self, nodes):
+        return Item(nodes[0])
+
     def compute(self, **kwargs):
         """Return the value."""
         return _run.compute(self._node, traverse=False, **kwargs)[0]
 
     def persist(self, **kwargs):
         """Return an Item whose value is computed."""
-        return Item(_run.persist(self._node, traverse=False, **kwargs)[0])
+        return _run.persist(self, traverse=False, **kwargs)[0]
 
     def visualize(self, **kwargs):
         """Draw the tasks; see `muster.visualize`."""
@@ -356,13 +362,19 @@ class Bag:
     def __muster_node__(self):
         return _node(_together, list(self._parts), name="bag")
 
+    def __muster_nodes__(self):
+        return self._parts
+
+    def __muster_rebuild__(self, nodes):
+        return Bag(nodes, self.name)
+
     def compute(self, **kwargs):
         """Return all items, a list."""
         return _run.compute(self.__muster_node__(), traverse=False, **kwargs)[0]
 
     def persist(self, **kwargs):
         """Return the bag with its partitions computed: here at once, on a cluster in the background."""
-        return Bag(_run.persist(*self._parts, traverse=False, **kwargs), self.name)
+        return _run.persist(self, traverse=False, **kwargs)[0]
 
     def visualize(self, **kwargs):
         """Draw the tasks; see `muster.visualize`."""

@@ -138,6 +138,12 @@ class Future:
     def __muster_node__(self):
         return FutureNode(self)
 
+    def __muster_nodes__(self):
+        return [FutureNode(self)]
+
+    def __muster_rebuild__(self, nodes):
+        return nodes[0]
+
     def __hash__(self):
         return hash(self.key)
 
