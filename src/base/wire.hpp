@@ -66,7 +66,7 @@ class Decoder {
     const auto count = get<uint64_t>();
     if (count > left_.size() / sizeof(T)) short_();
     std::vector<T> out(count);
-    std::memcpy(out.data(), take(count * sizeof(T)).data(), count * sizeof(T));
+    if (count) std::memcpy(out.data(), take(count * sizeof(T)).data(), count * sizeof(T));
     return out;
   }
   /// A count of things that take at least one byte each.
