@@ -290,7 +290,7 @@ try:
     muster.compute(*[muster.delayed(time.sleep)(5) for _ in range(4)])
 except KeyboardInterrupt:
     print("stopped", time.time() - start < 2)
-print(muster.delayed(abs)(-1).compute())
+print(muster.delayed(abs)(-1).compute(), flush=True)
 os._exit(0)
 """
     assert python(program).stdout.split() == ["stopped", "True", "1"]
