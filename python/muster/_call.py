@@ -82,17 +82,21 @@ def _call(op, self, args):
     """Return the collection that operator `op` makes of `self`."""
     from muster.dataframe._collection import new_collection
 
-    if "other" in args and not _is_operand(args["other"]):
-        raise TypeError(f"{op}: an operand of type {type(args['other']).__name__} is not supported; use a scalar or a lazy collection of the same rows")
-    return new_collection(_core.call(op, [self._expr], {k: plain(v) for k, v in args.items()}))
+    try:
+        if "other" in args and not _is_operand(args["other"]):
+            raise TypeError(f"{op}: an operand of type {type(args['other']).__name__} is not supported")
+        return new_collection(_core.call(op, [self._expr], {k: plain(v) for k, v in args.items()}))
+    except (NotImplementedError, TypeError) as refusal:
+        from muster.dataframe._through_pandas import instead
+
+        return instead(op, self, args, refusal)
 
 
 def _operator(op, self, args):
     """As `_call`, for Python's operators: NotImplemented lets Python try the other side."""
     if "other" in args and not _is_operand(args["other"]):
-        if type(args["other"]).__module__.split(".")[0] in ("pandas", "numpy"):
-            raise NotImplementedError(f"{op} with a {type(args['other']).__name__} in memory: make it lazy with muster.dataframe.from_pandas, and take both from one frame")
-        return NotImplemented
+        if type(args["other"]).__module__.split(".")[0] not in ("pandas", "numpy", "datetime"):
+            return NotImplemented
     return _call(op, self, args)
 
 
@@ -117,10 +121,11 @@ def ufunc(self, function, method, inputs, kwargs):
 
 def _aggregate(op, self, args):
     """Return the collection of an aggregation of grouped rows."""
-    from muster.dataframe._collection import new_collection
-
-    arguments = {**self._arguments(op), **{k: plain(v) for k, v in args.items() if not k.startswith(("split_", "shuffle_"))}}
-    return self._named(new_collection(_core.call(op, [self._frame._expr], arguments)))
+    kwargs = {k: v for k, v in args.items() if not k.startswith(("split_", "shuffle_"))}
+    try:
+        return self._native(op, {k: plain(v) for k, v in kwargs.items()})
+    except (NotImplementedError, TypeError):
+        return self._method(op.removeprefix("groupby."), (), kwargs)
 
 
 def _is_operand(value):

@@ -24,11 +24,8 @@ def array_of(dtype, payload):
         buffers = [None if bitmap is None else pa.py_buffer(bitmap), pa.py_buffer(offsets), pa.py_buffer(data)]
         return pd.array(pa.LargeStringArray.from_buffers(len(offsets) - 1, buffers[1], buffers[2], buffers[0]), dtype=STRING)
     values, present = payload
-    if dtype == "object":
-        source = present
-        if source is None:
-            return np.full(len(values), None, dtype=object)
-        return source.take(values, allow_fill=True) if hasattr(source, "dtype") and not isinstance(source, np.ndarray) else _take(source, values)
+    if dtype.startswith("object"):
+        return _objects(dtype, values, present)
     if dtype == "bool":
         values = values.view(np.bool_)
     elif dtype.startswith(("datetime64", "timedelta64")):
@@ -43,11 +40,67 @@ def array_of(dtype, payload):
     return values
 
 
-def _take(source, positions):
-    out = np.empty(len(positions), dtype=object)
-    for i, p in enumerate(positions):
-        out[i] = None if p < 0 else source[p]
-    return out
+_POSITION_BITS = 40  # of a position in an object column; the bits above say which source
+_foreign = [None]  # dtypes that the engine carries and never opens, by number
+_foreign_numbers = {}
+
+
+def foreign_name(dtype):
+    """Return the engine's name of a dtype that it carries without opening."""
+    key = (type(dtype), str(dtype))
+    if isinstance(dtype, pd.CategoricalDtype):
+        if dtype.categories is not None and len(dtype.categories) == 1 and dtype.categories[0] == UNKNOWN_CATEGORIES[0]:
+            dtype = pd.CategoricalDtype(None, dtype.ordered)
+        categories = None if dtype.categories is None else (str(dtype.categories.dtype), tuple(dtype.categories))
+        key = (pd.CategoricalDtype, categories, dtype.ordered)
+    number = _foreign_numbers.get(key)
+    if number is None:
+        number = _foreign_numbers[key] = _core.foreign_dtype(str(dtype))
+        _foreign.extend([None] * (number + 1 - len(_foreign)))
+        _foreign[number] = dtype
+    return f"object:{number}"
+
+
+def dtype_of(name):
+    """Return the pandas dtype of an engine's name."""
+    if name == "str":
+        return STRING
+    return _foreign[int(name[7:])] if name.startswith("object:") else np.dtype(name)
+
+
+def _objects(name, positions, sources):
+    """The values at these positions of the sources of an object column."""
+    dtype = dtype_of(name)
+    positions = np.where(positions < -1, -2 - positions, positions)  # objects that say themselves that they are missing
+    if dtype == np.dtype(object):
+        out = np.full(len(positions), None, dtype=object)
+        for number, source in enumerate(sources):
+            here = np.flatnonzero((positions >> _POSITION_BITS) == number) if len(sources) > 1 else np.flatnonzero(positions >= 0)
+            picked = np.asarray(source, dtype=object) if not isinstance(source, list) else source
+            local = positions[here] & ((1 << _POSITION_BITS) - 1)
+            if isinstance(picked, np.ndarray):
+                out[here] = picked[local]
+            else:
+                for i, p in zip(here, local, strict=True):
+                    out[i] = picked[p]
+        return out
+    if not sources:
+        known = pd.CategoricalDtype([], dtype.ordered) if isinstance(dtype, pd.CategoricalDtype) and dtype.categories is None else dtype
+        if len(positions):
+            return pd.array([None] * len(positions), dtype=known)
+        return pd.array([], dtype=known)
+    if len(sources) == 1:
+        return sources[0].take(positions, allow_fill=bool((positions < 0).any()))
+    sizes = np.cumsum([0, *(len(s) for s in sources)])
+    if isinstance(dtype, pd.CategoricalDtype):
+        from pandas.api.types import union_categoricals
+
+        same = all(s.dtype == sources[0].dtype for s in sources)
+        joined = union_categoricals(sources) if not (same and sources[0].dtype.ordered) else type(sources[0])._concat_same_type(sources)
+    else:
+        joined = type(sources[0])._concat_same_type(sources)
+    flat = np.where(positions < 0, -1, (positions & ((1 << _POSITION_BITS) - 1)) + sizes[np.maximum(positions, 0) >> _POSITION_BITS])
+    return joined.take(flat, allow_fill=bool((flat < 0).any()))
 
 
 def _label(label):
@@ -109,19 +162,19 @@ def to_pandas(result):
 
 
 def dtype_name(dtype):
-    """Return the engine's name of a pandas dtype; "object" for what it carries without opening."""
+    """Return the engine's name of a pandas dtype; "object" or "object:number" for what it carries without opening."""
     if isinstance(dtype, pd.StringDtype) and dtype.na_value is np.nan:
         return "str"
     if isinstance(dtype, np.dtype) and (dtype.kind in "biu" or dtype in (np.float32, np.float64) or (dtype.kind in "mM" and np.datetime_data(dtype)[0] in ("s", "ms", "us", "ns"))):
         return dtype.name
-    return "object"
+    return "object" if isinstance(dtype, np.dtype) else foreign_name(dtype)
 
 
 def _is_text(values):
     return pd.api.types.infer_dtype(values, skipna=True) == "string"
 
 
-def payload_of(array, name, hold=None):
+def payload_of(array, name):
     """Return an array's values as the engine takes them.
 
     Parameters
@@ -129,8 +182,6 @@ def payload_of(array, name, hold=None):
     array : numpy.ndarray or pandas ExtensionArray
     name : str
         The engine's dtype name.
-    hold : callable, optional
-        Gives the object that stands for an object column, and the first position in it.
     """
     if name == "str":
         text = pa.array(array, type=pa.large_string(), from_pandas=True)
@@ -140,17 +191,10 @@ def payload_of(array, name, hold=None):
         empty = np.empty(0, np.uint8)
         all_offsets = np.frombuffer(offsets, np.int64)[text.offset : text.offset + len(text) + 1] if offsets else np.zeros(1, np.int64)
         return all_offsets, np.frombuffer(data, np.uint8) if data else empty, np.frombuffer(bitmap, np.uint8) if bitmap else None, text.offset
-    if name == "object":
+    if name.startswith("object"):
         positions = np.arange(len(array), dtype=np.int64)
         missing = pd.isna(array)
-        if hold is None:
-            source, first = array, 0
-        else:
-            source, first = hold(array)
-        positions += first
-        if isinstance(array, np.ndarray):
-            positions = np.where([x is None for x in array], -1, positions) if missing.any() else positions
-        return positions, _core.object(source, f"object-{id(source)}-{len(array)}")
+        return np.where(missing, -2 - positions, positions) if missing.any() else positions, array
     values = np.ascontiguousarray(array)
     present = None
     if values.dtype.kind in "mM":
@@ -200,7 +244,7 @@ def from_pandas(data, cuts):
 
 
 def _divisions(index, cuts):
-    if index.nlevels > 1 or len(index) == 0 or index.hasnans or not (index.is_monotonic_increasing and index.is_unique) or dtype_name(index.dtype) == "object":
+    if index.nlevels > 1 or len(index) == 0 or index.hasnans or not (index.is_monotonic_increasing and index.is_unique) or dtype_name(index.dtype).startswith("object"):
         return []
     return [_plain_label(index[i]) for i in [*cuts[:-1], len(index) - 1]]
 
@@ -214,7 +258,10 @@ def meta_of(expr):
     """Return the empty pandas object with an expression's labels and dtypes."""
 
     def empty(name):
-        return pd.array([], dtype=STRING) if name == "str" else np.empty(0, dtype=name)
+        dtype = dtype_of(name)
+        if isinstance(dtype, pd.CategoricalDtype) and dtype.categories is None:
+            return pd.Categorical([], categories=UNKNOWN_CATEGORIES, ordered=dtype.ordered)
+        return np.empty(0, dtype=dtype) if isinstance(dtype, np.dtype) else pd.array([], dtype=dtype)
 
     index = [(label, name) for label, name, _ in expr.index]
     if not index:
@@ -231,40 +278,66 @@ def meta_of(expr):
     return frame
 
 
+UNKNOWN_CATEGORIES = pd.Index(["__UNKNOWN_CATEGORIES__"], dtype=object)  # in a meta, as Dask's
+
+
+def _sample_values(series):
+    dtype = series.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        known = list(dtype.categories) if len(dtype.categories) else ["a"]
+        return pd.Categorical([known[0], known[-1]], categories=dtype.categories if len(dtype.categories) else known, ordered=dtype.ordered)
+    if dtype == np.dtype(object):
+        return np.array(["foo", "bar"], dtype=object)
+    if isinstance(dtype, np.dtype):
+        return np.array([0, 1], dtype=dtype) if dtype.kind in "mM" else np.array([1, 1], dtype=dtype)
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return pd.array(pd.to_datetime([0, 86_400_000_000_000]).tz_localize("UTC").tz_convert(dtype.tz)).astype(dtype)
+    for values in ([1, 1], ["foo", "bar"], [True, True], ["2000-01-01", "2000-01-02"]):
+        try:
+            return pd.array(values, dtype=dtype)
+        except (TypeError, ValueError):
+            continue
+    return series.array
+
+
 def sample_of(expr):
-    """Return a pandas object of two made-up rows with an expression's labels and dtypes: what a user's function is tried on."""
+    """Return a pandas object of two made-up rows with an expression's labels and dtypes: what a user's function is tried on. A scalar gives one value."""
     meta = meta_of(expr)
-
-    def values(series):
-        if series.dtype == STRING:
-            return pd.array(["foo", "bar"], dtype=STRING)
-        if series.dtype == object:
-            return np.array(["foo", "bar"], dtype=object)
-        if series.dtype.kind in "mM":
-            return np.array([0, 1], dtype=series.dtype)
-        return np.array([1, 1], dtype=series.dtype)
-
+    if expr.kind == "scalar":
+        return _sample_values(meta)[0]
+    index = meta.index
+    if isinstance(index, pd.MultiIndex):
+        index = pd.MultiIndex.from_arrays([_sample_values(level.to_series()) for level in index.levels], names=index.names)
+    elif not isinstance(index, pd.RangeIndex):
+        values = _sample_values(index.to_series())
+        if getattr(values, "dtype", None) is not None and isinstance(values.dtype, np.dtype) and values.dtype.kind in "iuf":
+            values = np.arange(2, dtype=values.dtype)
+        index = pd.Index(values, name=index.name)
+    else:
+        index = pd.RangeIndex(2)
+    if len(index) != 2:
+        index = pd.RangeIndex(2)
     if isinstance(meta, pd.Series):
-        return pd.Series(values(meta), name=meta.name)
-    frame = pd.DataFrame({i: values(meta.iloc[:, i]) for i in range(meta.shape[1])})
-    frame.columns = meta.columns
+        return pd.Series(_sample_values(meta), name=meta.name, index=index)
+    frame = pd.DataFrame({i: _sample_values(meta.iloc[:, i]) for i in range(meta.shape[1])})
+    frame.index, frame.columns = index, meta.columns
     return frame
 
 
 def apply(function, kind, index, columns, rows, out_kind, out_index, out_fields, partition):
-    """Call a user's function with one partition; return (rows, payloads) of its result. Called by the engine."""
+    """Call a function with rows as a pandas object; return (rows, payloads) of its result. Called by the engine."""
     data = to_pandas({"kind": kind, "index": index, "columns": columns, "rows": rows, "labels_integer": False})
     try:
         out = function(data)
     except Exception as error:
-        error.add_note(f"in map_partitions, partition {partition}")
+        error.add_note(f"in {function.label}, partition {partition}")
         raise
     if not isinstance(out, (pd.DataFrame, pd.Series)):
-        out = pd.Series([out])
+        out = pd.Series(out) if isinstance(out, (pd.Index, np.ndarray)) and out_kind != "scalar" else _one(out, out_fields[0][1])
     frame = out.to_frame() if isinstance(out, pd.Series) else out
     if frame.shape[1] != len(out_fields) or (out_kind == "frame" and [_plain_label(c) for c in frame.columns] != [f[0] for f in out_fields]):
         raise ValueError(
-            f"map_partitions: partition {partition} returned the columns {list(frame.columns)}, expected {[f[0] for f in out_fields]}; "
+            f"{function.label}: partition {partition} returned the columns {list(frame.columns)}, expected {[f[0] for f in out_fields]}; "
             "give meta=, or make the function return the same columns for every partition"
         )
     payloads = []
@@ -275,19 +348,53 @@ def apply(function, kind, index, columns, rows, out_kind, out_index, out_fields,
     return len(frame), payloads
 
 
-def _payload_as(series, name, function, partition):
+def _one(value, name):
     if name == "object":
+        held = np.empty(1, dtype=object)
+        held[0] = value
+        return pd.Series(held, dtype=object)
+    return pd.Series([value])
 
-        def hold(array):
-            first = len(function.objects)
-            function.objects.extend(array)
-            return function.objects, first
 
-        return payload_of(np.asarray(series, dtype=object), "object", hold)
-    if dtype_name(series.dtype) != name:
+def _payload_as(series, name, function, partition):
+    """The payload of a result's column; where the promised dtype cannot hold its values, the name of one that can."""
+    dtype = dtype_of(name)
+    if dtype == np.dtype(object):
+        return payload_of(np.asarray(series, dtype=object), "object")
+    if name.startswith("object:") and isinstance(dtype, pd.CategoricalDtype) and dtype.categories is None and isinstance(series.dtype, pd.CategoricalDtype):
+        return payload_of(series.array, name)
+    if series.dtype == object and name == "str" and not _is_text(series) and series.notna().any():
+        return "object"
+    if series.dtype != dtype:
+        missing = series.isna().to_numpy()
+        if isinstance(dtype, np.dtype) and dtype.kind in "iub" and missing.any():
+            given = series.to_numpy()[~missing]
+            values = np.zeros(len(series), dtype=dtype)
+            if dtype.kind == "b" and not all(isinstance(x, (bool, np.bool_)) for x in given):
+                return _wider(dtype, series.dtype)
+            try:
+                values[~missing] = given
+            except (TypeError, ValueError):
+                return _wider(dtype, series.dtype)
+            if (values[~missing] != given).any():
+                return _wider(dtype, series.dtype)
+            return values.view(np.uint8) if dtype.kind == "b" else values, (~missing).view(np.uint8)
+        if missing.all():
+            series = pd.Series(pd.array([None] * len(series), dtype=dtype)) if not isinstance(dtype, np.dtype) or dtype.kind in "mM" else series.astype("float64")
         try:
-            series = series.astype(STRING if name == "str" else name)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"map_partitions: partition {partition} returned dtype {series.dtype} in column {series.name!r}, expected {name}: {error}; give meta=") from error
+            changed = series.astype(dtype)
+        except (TypeError, ValueError):
+            return _wider(dtype, series.dtype)
+        if isinstance(dtype, np.dtype) and dtype.kind in "iubf" and not missing.all() and (series.dtype == object or not isinstance(series.dtype, np.dtype) or series.dtype.kind not in "iubf" or (changed.to_numpy()[~missing] != series.to_numpy()[~missing]).any() or (dtype.kind == "b") != (series.dtype.kind == "b")):
+            return _wider(dtype, series.dtype)
+        if name == "str" and series.dtype != object:
+            return _wider(dtype, series.dtype)
+        series = changed
     array = series.array
     return payload_of(array.to_numpy() if isinstance(array, pd.arrays.NumpyExtensionArray) else array, name)
+
+
+def _wider(promised, got):
+    """The name of the dtype of a Series with values of both."""
+    both = pd.concat([pd.Series(_sample_values(pd.Series([], dtype=d))) for d in (promised, got)]).dtype
+    return dtype_name(both if both != promised else np.dtype(object))

@@ -66,16 +66,29 @@ Input<T> input(nb::handle object) {
 }
 }  // namespace
 
+std::string python_name(DType type) { return type.is_object() && type.foreign ? concat("object:", type.foreign) : type.name(); }
+
+DType python_dtype(const std::string& name) {
+  if (name == "object") return {Storage::object};
+  if (name.starts_with("object:")) return {Storage::object, Unit::us, false, static_cast<uint16_t>(std::stoi(name.substr(7)))};
+  return dtype_named(name);
+}
+
 nb::tuple column_to_python(const Column& c, const Field& field) {
   nb::object payload;
   if (c.storage == Storage::text) payload = text_payload(c);
-  else if (c.storage == Storage::object) payload = nb::make_tuple(array_over(c.as<int64_t>(), c.length, c.keep), c.foreign ? object_of(*c.foreign) : nb::none());
+  else if (c.storage == Storage::object) {
+    nb::list sources;
+    if (c.foreign)
+      for (const auto& s : c.foreign->sources) sources.append(object_of(*s));
+    payload = nb::make_tuple(array_over(c.as<int64_t>(), c.length, c.keep), sources);
+  }
   else
     visit_fixed(c.storage, [&](auto tag) {
       using T = typename decltype(tag)::type;
       payload = nb::make_tuple(array_over(c.as<T>(), c.length, c.keep), present_of(c));
     });
-  return nb::make_tuple(from_value(field.label), field.type.name(), payload);
+  return nb::make_tuple(from_value(field.label), python_name(field.type), payload);
 }
 
 Column column_from_python(DType type, nb::handle payload) {
@@ -101,7 +114,7 @@ Column column_from_python(DType type, nb::handle payload) {
   if (type.is_object()) {
     auto positions = input<int64_t>(parts[0]);
     out.values = positions.values, out.length = positions.length, out.keep = positions.keep;
-    out.foreign = nb::cast<std::shared_ptr<Opaque>>(parts[1]);
+    out.foreign = std::make_shared<const Foreign>(Foreign{{opaque_of(nb::borrow(parts[1]), "")}});
     return out;
   }
   visit_fixed(type.storage, [&](auto tag) {
@@ -118,15 +131,14 @@ Column column_from_python(DType type, nb::handle payload) {
 
 nb::list fields_to_python(const std::vector<Field>& fields) {
   nb::list out;
-  for (const auto& f : fields) out.append(nb::make_tuple(from_value(f.label), f.type.name(), f.type.open));
+  for (const auto& f : fields) out.append(nb::make_tuple(from_value(f.label), python_name(f.type), f.type.open));
   return out;
 }
 
 std::vector<Field> fields_from_python(nb::handle list) {
   std::vector<Field> out;
   for (nb::handle f : list) {
-    const auto name = nb::cast<std::string>(f[1]);
-    out.push_back({to_value(f[0]), name == "object" ? DType{Storage::object} : dtype_named(name)});
+    out.push_back({to_value(f[0]), python_dtype(nb::cast<std::string>(f[1]))});
   }
   return out;
 }

@@ -9,10 +9,14 @@ namespace muster::python {
 namespace nb = nanobind;
 
 /// (label, dtype name, payload): payload is (values, present or None) for fixed width, (offsets, bytes, bitmap or None) for text as Arrow's
-/// large_utf8 has them, (positions, object) for object columns. Needs the GIL.
+/// large_utf8 has them, (positions, list of objects) for object columns. Needs the GIL.
 nb::tuple column_to_python(const data::Column& column, const data::Field& field);
-/// The reverse: a payload of the dtype with this name.
+/// The reverse: a payload of this dtype; of an object column (positions, object).
 data::Column column_from_python(data::DType type, nb::handle payload);
+
+/// A dtype's name in Python: the engine's, "object:n" for foreign dtype n. And back.
+std::string python_name(data::DType type);
+data::DType python_dtype(const std::string& name);
 
 nb::list fields_to_python(const std::vector<data::Field>& fields);
 std::vector<data::Field> fields_from_python(nb::handle list);

@@ -96,7 +96,7 @@ Expr from_columns(const std::string& kind, nb::list index_fields, nb::list field
 }
 
 // A user's function of a partition: muster._pandas.apply does the pandas part.
-Batches apply(Task& task, const Opaque& function, const Batches& rows, const Schema& in, const Schema& out) {
+kernels::PythonRows apply(Task& task, const Opaque& function, const Batches& rows, const Schema& in, const Schema& out, bool ids) {
   nb::gil_scoped_acquire gil;
   Batch all = concatenate(rows);
   nb::list index, columns;
@@ -106,7 +106,9 @@ Batches apply(Task& task, const Opaque& function, const Batches& rows, const Sch
   for (const std::vector<Field>* list : {static_cast<const std::vector<Field>*>(&index_fields), &in.columns})
     for (const auto& f : *list) {
       Column c = spread(all.columns.at(at++), all.rows);
-      if (c.storage == Storage::row_id) {  // numbered from 0 in each partition
+      if (c.storage == Storage::row_id && ids) {
+        c.storage = Storage::int64;
+      } else if (c.storage == Storage::row_id) {
         Writable local(Storage::int64, c.length);
         for (int64_t i = 0; i < c.length; ++i) local.as<int64_t>()[i] = c.as<int64_t>()[i] & 0xFFFFFFFF;
         c = std::move(local).finish();
@@ -114,11 +116,19 @@ Batches apply(Task& task, const Opaque& function, const Batches& rows, const Sch
       (list == &in.columns ? columns : index).append(column_to_python(c, f));
     }
   nb::object payloads = nb::module_::import_("muster._pandas").attr("apply")(object_of(function), kind_name(in.kind), index, columns, all.rows, kind_name(out.kind), fields_to_python(out.index), fields_to_python(out.columns), task.partition());
-  Batch result{nb::cast<int64_t>(payloads[0]), {}};
+  kernels::PythonRows result{{nb::cast<int64_t>(payloads[0]), {}}, {}};
   at = 0;
   for (const auto* list : {&out.index, &out.columns})
-    for (const auto& f : *list) result.columns.push_back(column_from_python(f.type, payloads[1][at++]));
-  return {std::move(result)};
+    for (const auto& f : *list) {
+      nb::object payload = payloads[1][at++];
+      if (nb::isinstance<nb::str>(payload)) {  // the name of a wider dtype
+        result.wider.emplace_back(static_cast<int64_t>(at - 1), python_dtype(nb::cast<std::string>(payload)));
+        result.rows.columns.push_back(spread(constant_of(Value(), f.type), result.rows.rows));
+      } else {
+        result.rows.columns.push_back(column_from_python(f.type, payload));
+      }
+    }
+  return result;
 }
 
 void set_filesystem_hooks(nb::object list, nb::object read, nb::object to_utf8) {
@@ -199,7 +209,8 @@ NB_MODULE(_core, m) {
     for (auto& e : persist(exprs, threads, std::move(tick), client)) out.push_back(std::const_pointer_cast<Node>(e));
     return out;
   }, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("client").none() = nb::none());
-  m.def("dtype_code", [](const std::string& name) { return code(name == "object" ? DType{Storage::object} : dtype_named(name)); });
+  m.def("dtype_code", [](const std::string& name) { return code(python_dtype(name)); });
+  m.def("foreign_dtype", &data::foreign_dtype);
   m.def("explain", [](const Exprs& exprs) { return api::explain(as_exprs(exprs)); });
   m.def("plan_digest", [](std::shared_ptr<Node> e) { return api::plan_digest(e); });
   m.def("to_dot", [](const Exprs& exprs, bool optimized) { return api::to_dot(as_exprs(exprs), optimized); });

@@ -51,6 +51,13 @@ DType wider_of(DType a, DType b) {
   return b;
 }
 
+// Of results: what holds both.
+DType wider_result(DType a, DType b) {
+  if (a == b) return a;
+  if (a.is_numeric() && b.is_numeric() && a.is_boolean() == b.is_boolean()) return promote(a, b);
+  return {Storage::object};
+}
+
 // Goes through a source's partitions in order: each must begin where the one before ended. Reports behind a wrong guess are not believed.
 void review(const std::vector<TaskResult>& results, const graph::Range& range, const std::vector<int64_t>& files, Revision& revision, std::exception_ptr& error) {
   int64_t before_end = -1, before = -2;
@@ -71,6 +78,7 @@ void review(const std::vector<TaskResult>& results, const graph::Range& range, c
     if (trusted && r.error && !error) error = r.error;
     if (trusted)
       for (auto [column, type] : r.report.wider) {
+        if (column >= expr::kResults) continue;
         auto [known, fresh] = revision.wider.try_emplace(column, type);
         if (!fresh) known->second = wider_of(known->second, type);
       }
@@ -126,6 +134,19 @@ Run run(std::vector<Expr> expressions, const RunOptions& options) {
         known.missing.insert(known.missing.end(), report.missing.begin(), report.missing.end());
       }
     }
+    auto& named = r.reports[Hash128{}][0].missing;
+    for (const auto& range : results)
+      for (const auto& t : range) {
+        std::copy_if(t.report.missing.begin(), t.report.missing.end(), std::back_inserter(named), [](int64_t id) { return id >= expr::kResults; });
+        for (auto [id, type] : t.report.wider) {
+          if (id < expr::kResults) continue;
+          const auto& [node, field] = r.plan.named.at(static_cast<size_t>(id - expr::kResults));
+          auto& [source, revision] = revisions[node->id];
+          source = node;
+          auto [known, fresh] = revision.wider.try_emplace(field, type);
+          if (!fresh) known->second = wider_result(known->second, type);
+        }
+      }
     bool revised = false;
     for (auto& [id, revision] : revisions) revised |= !revision.second.empty();
     if (!error && !revised)
@@ -162,14 +183,19 @@ class RowNumbers {
   RowNumbers(Run& run, const RunOptions& options) : run_(run), options_(options) {}
 
   Column resolve(const Column& ids, const std::set<Root>& roots) {
-    Hash128 source{};
+    std::vector<std::pair<int64_t, Hash128>> sources;  // by their first partition
     for (const auto& r : roots)
-      if (r.column == kRowIds) source = r.source;
+      if (r.column <= kRowIds) sources.emplace_back(kRowIds - r.column, r.source);
+    std::sort(sources.begin(), sources.end());
     Writable out(Storage::int64, ids.length);
     int64_t partition = -1, base = 0;
     for (int64_t i = 0; i < ids.length; ++i) {
       const int64_t id = ids.as<int64_t>()[i];
-      if (id >> 32 != partition) partition = id >> 32, base = base_of(source, partition);
+      if (id >> 32 != partition) {
+        partition = id >> 32;
+        const auto& [first, source] = *(std::upper_bound(sources.begin(), sources.end(), partition, [](int64_t p, const auto& s) { return p < s.first; }) - 1);
+        base = base_of(source, partition - first);
+      }
       out.as<int64_t>()[i] = base + (id & 0xFFFFFFFF);
     }
     return std::move(out).finish();
@@ -262,7 +288,7 @@ std::vector<Partitioned> finish(Run& run, const RunOptions& options) {
         for (size_t c = 0; c < b.columns.size(); ++c) {
           auto& column = b.columns[c];
           column = spread(column, b.rows);
-          if (column.storage == Storage::row_id) column = numbers.resolve(column, result.index[c]);
+          if (column.storage == Storage::row_id) column = numbers.resolve(column, c < result.index.size() ? result.index[c] : result.columns[c - result.index.size()]);
           else if (finals[c].wider && finals[c].from.is_integer()) column = as_float(column, finals[c].from);
         }
     }

@@ -69,14 +69,12 @@ std::string dot_of_tasks(const std::vector<Expr>& roots) {
   plan::optimize(plan);
   const auto expanded = plan::expand(plan);
   std::string out = head();
-  using Rule = graph::Dependency::Rule;
   for (size_t r = 0; r < expanded.graph.ranges.size(); ++r) {
     const auto& range = expanded.graph.ranges[r];
     for (int64_t i = 0; i < range.count; ++i) {
       out += concat("  t", r, "_", i, " [label=", quoted(range.function == "combine" ? "combine " + range.label : range.label), "];\n");
       for (const auto& d : range.inputs) {
-        const int64_t count = expanded.graph.ranges[static_cast<size_t>(d.range)].count;
-        const int64_t begin = d.rule == Rule::all ? 0 : d.rule == Rule::block ? i * d.k : i, end = d.rule == Rule::all ? count : std::min(count, begin + (d.rule == Rule::block ? d.k : 1));
+        const auto [begin, end] = d.needs(i, expanded.graph.ranges[static_cast<size_t>(d.range)].count);
         for (int64_t j = begin; j < end; ++j) out += concat("  t", d.range, "_", j, " -> t", r, "_", i, ";\n");
       }
     }

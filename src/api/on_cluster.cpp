@@ -99,7 +99,8 @@ class ClusterJob : public worker::Job {
   void distribute(graph::Range& r) {
     if (r.function != "pipeline") return;
     auto program = data::Program::decode(r.args);
-    if (program.from == data::Program::From::source) r.reports = true;
+    const bool python = program.whole == "python.apply" || std::any_of(program.steps.begin(), program.steps.end(), [](const auto& step) { return step.kernel == "python.map"; });
+    if (program.from == data::Program::From::source || python) r.reports = true;
     if (program.from == data::Program::From::source && program.source == "memory.scan") {
       Dict args;
       std::shared_ptr<const Opaque> table;

@@ -1,5 +1,6 @@
 #include "data/column.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <new>
@@ -99,6 +100,30 @@ Column spread(const Column& c, int64_t rows) {
   return take(one, zeros);
 }
 
+// Positions of several columns, over the sources of all.
+static Column join_foreign(Writable out, std::span<const Column> parts) {
+  auto all = std::make_shared<Foreign>();
+  int64_t at = 0;
+  for (const auto& p : parts) {
+    std::vector<int64_t> place;
+    for (const auto& source : p.foreign ? p.foreign->sources : std::vector<std::shared_ptr<const Opaque>>()) {
+      auto known = std::find(all->sources.begin(), all->sources.end(), source);
+      place.push_back((known - all->sources.begin()) << kForeignBits);
+      if (known == all->sources.end()) all->sources.push_back(source);
+    }
+    for (int64_t i = 0; i < p.length; ++i, ++at)
+      if (int64_t& position = out.as<int64_t>()[at]; position != -1) {
+        const bool missing = position < 0;
+        const int64_t real = missing ? -2 - position : position;
+        const int64_t moved = place.at(static_cast<size_t>(real >> kForeignBits)) | (real & ((int64_t{1} << kForeignBits) - 1));
+        position = missing ? -2 - moved : moved;
+      }
+  }
+  Column column = std::move(out).finish();
+  column.foreign = std::move(all);
+  return column;
+}
+
 Column concatenate(std::span<const Column> parts) {
   if (parts.empty()) return {};
   if (parts.size() == 1) return parts[0];
@@ -116,9 +141,8 @@ Column concatenate(std::span<const Column> parts) {
     if (storage == Storage::text) keeps->push_back(p.keep);
     at += p.length;
   }
-  Column column = std::move(out).finish(keeps->empty() ? nullptr : Keep(keeps));
-  column.foreign = parts[0].foreign;
-  return column;
+  if (storage == Storage::object) return join_foreign(std::move(out), parts);
+  return std::move(out).finish(keeps->empty() ? nullptr : Keep(keeps));
 }
 
 Batch concatenate(const Batches& parts) {

@@ -22,6 +22,13 @@ struct Text {
   std::string_view view() const { return {data, static_cast<size_t>(size)}; }
 };
 
+/// What the positions of an object column point into: bits 40 and up say which source, the others the place in it. A missing value is -1, or -2 - p
+/// where the object at position p says that it is missing (NaN, None, NA).
+struct Foreign {
+  std::vector<std::shared_ptr<const base::Opaque>> sources;
+};
+constexpr int kForeignBits = 40;
+
 /// `bytes` of new memory, 64-byte aligned with 64 bytes of padding at both ends.
 std::shared_ptr<char> allocate(int64_t bytes);
 
@@ -31,7 +38,7 @@ struct Column {
   const void* values = nullptr;
   const uint8_t* valid = nullptr;  // a byte a row, 1 = present; nullptr = all present; never set for float and text
   Keep keep;                       // values, valid and the bytes text points into
-  std::shared_ptr<const base::Opaque> foreign;  // of an object column: what the positions point into
+  std::shared_ptr<const Foreign> foreign;  // of an object column
   bool constant = false;           // length 1, stands for every row
 
   template <class T> const T* as() const { return static_cast<const T*>(values); }

@@ -12,7 +12,7 @@ enum class Storage : uint8_t {
   timestamp,         // int64 since 1970 in the dtype's unit, without zone
   duration,          // int64 in the dtype's unit
   text,              // UTF-8 spans, missing is a null pointer
-  object,            // int64 positions in a foreign column that the engine never opens, missing is -1
+  object,            // int64 positions in a foreign column that the engine never opens, negative is missing
   row_id,            // partition << 32 | row in the partition: a row number before the rows in front are counted
 };
 
@@ -22,6 +22,7 @@ struct DType {
   Storage storage = Storage::float64;
   Unit unit = Unit::us;  // of timestamp and duration
   bool open = false;     // int or bool that becomes float64 or object if a missing value turns up (ARCHITECTURE.md, "Open dtypes")
+  uint16_t foreign = 0;  // of object: the dtype's number in foreign_dtype(); 0 = any object
 
   bool operator==(const DType&) const = default;
   bool is_integer() const { return storage >= Storage::int8 && storage <= Storage::uint64; }
@@ -37,6 +38,9 @@ struct DType {
   /// pandas' name: "int64", "datetime64[us]", "str".
   std::string name() const;
 };
+
+/// The number of a dtype that the engine carries and never opens ("category", "datetime64[us, UTC]"); `name` is what messages call it.
+uint16_t foreign_dtype(const std::string& name);
 
 /// A dtype as one number, and back: its wire form.
 int64_t code(DType type);

@@ -74,6 +74,8 @@ using Whole = std::function<Batches(Task&, Batches rows)>;
 struct Kernel {
   std::string name;
   std::function<Map(const Args&)> map = {};
+  /// Of a map: it wants all rows of a partition at once.
+  bool partition_at_once = false;
   std::function<std::unique_ptr<Source>(const Args&)> source = {};
   std::function<std::unique_ptr<Fold>(const Args&)> fold = {};
   std::function<Whole(const Args&)> whole = {};

@@ -51,6 +51,9 @@ struct Rows {
   std::vector<int> columns, index;  // registers; index: one per index column, or the row id
 };
 
+/// Numbers from here on name results (Lowering::name_result); sources' columns have small ones.
+constexpr int64_t kResults = int64_t{1} << 40;
+
 /// Number of a source's row ids among its open columns: they become row numbers when a result leaves the engine.
 constexpr int64_t kRowIds = -1;
 
@@ -69,10 +72,22 @@ class Lowering {
   virtual Rows fold(int stage, const std::string& kernel, Value args, std::vector<int> in, const std::vector<std::vector<int>>& from) = 0;
   /// Calls a kernel with all rows of a partition (`result`: of the only one); the columns of its result.
   virtual Rows whole(int stage, const std::string& kernel, Value args, std::vector<int> in, int out) = 0;
+  /// The inputs lowered, each with its first partition among those of all (which is what row ids are moved by); the partitions asked for are taken into account.
+  virtual std::vector<std::pair<Rows, int64_t>> alternatives() = 0;
+  /// A stage whose partitions are those of these rows, one input after the other; all have as many columns.
+  virtual Rows one_after_the_other(const std::vector<std::pair<Rows, int64_t>>& parts) = 0;
+  /// Calls a kernel with the rows of all partitions, once for each of `count` new partitions; the columns of its result. Column i is the i-th of `in`.
+  virtual Rows gather(int stage, const std::string& kernel, Value args, std::vector<int> in, int64_t count) = 0;
   /// The input with only these partitions read.
   virtual Rows input_partitions(const std::vector<int64_t>& partitions) = 0;
   /// Says that a register is the source's open column `id`: a missing value in it is reported under that number.
   virtual void open_column(int stage, int reg, int64_t id) = 0;
+  /// Names a result whose dtype is known only when it is there: under next_result(), which the next call moves on, the kernel reports a missing value
+  /// in it (`open`), or a wider dtype, with which Op::revise makes the node's column `field` anew.
+  virtual void name_result(int stage, int reg, int64_t field, bool open) = 0;
+  virtual int64_t next_result() const = 0;
+  /// Says that a register's dtype depends on what another's depends on.
+  virtual void depend(int stage, int reg, int on_stage, int on_reg) = 0;
   int one(int stage, const std::string& kernel, Value args, std::vector<int> in) { return step(stage, kernel, std::move(args), std::move(in), 1)[0]; }
 };
 
@@ -99,7 +114,7 @@ struct Op {
   std::function<Value(const Call&, const std::vector<int>& needed)> source = {};
   /// Of a source: the same call over the files as they are now.
   std::function<Value(const Call&)> refresh = {};
-  /// Of a source: the arguments with wider column types and known first rows of partitions (ARCHITECTURE.md, "Source revisions").
+  /// Of a source, or of what names results: the arguments with wider column types and known first rows of partitions (ARCHITECTURE.md, "Source revisions").
   std::function<Value(const Call&, const std::vector<std::pair<int64_t, DType>>& wider, const std::vector<std::pair<int64_t, int64_t>>& begins)> revise = {};
   /// Of a source: the first partition of each file and the total behind; row numbers begin anew at each.
   std::function<std::vector<int64_t>(const Call&)> files = {};

@@ -1,8 +1,10 @@
 // Tasks as plain data: the border between planning and running. A million-partition map is one range, not a million tasks.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -13,14 +15,24 @@ namespace muster::graph {
 /// Which tasks of another range task i needs.
 struct Dependency {
   enum class Rule : uint8_t {
-    map,    // task i of the range
-    block,  // tasks i * k .. i * k + k - 1 of the range, as far as they exist
+    map,    // task i - first of the range, if there is one
+    block,  // tasks (i - first) * k .. + k - 1 of the range, as far as they exist
     all,    // every task of the range
   };
   int range;
   Rule rule = Rule::map;
   int64_t k = 1;
   int output = 0;  // which of a task's outputs; -1: none, only the order matters
+  int64_t first = 0;
+
+  /// The tasks of a range of `count` that task i needs: from, and up to but not.
+  std::pair<int64_t, int64_t> needs(int64_t i, int64_t count) const {
+    if (rule == Rule::all) return {0, count};
+    const int64_t each = rule == Rule::block ? k : 1, begin = (i - first) * each;
+    return {std::clamp<int64_t>(begin, 0, count), std::clamp<int64_t>(begin + each, 0, count)};
+  }
+  /// The task that needs task `source`, of another rule than all.
+  int64_t reader(int64_t source) const { return source / (rule == Rule::block ? k : 1) + first; }
 };
 
 /// What the user asked of tasks beside their result.

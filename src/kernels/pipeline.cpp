@@ -25,16 +25,143 @@ class BatchReader : public Reader {
   Batches batches_;
   size_t at_ = 0;
 };
+
+// One task: the registers, and what the sinks have so far.
+class Execution {
+ public:
+  Execution(const Program& program, const std::vector<Map>& maps, Task& task) : program_(program), maps_(maps), task_(task), registers_(static_cast<size_t>(program.registers)), lengths_(registers_.size(), 0), collected_(program.sinks.size()) {
+    for (const auto& s : program.sinks) folds_.push_back(s.kernel.empty() ? nullptr : kernel(s.kernel).fold(s.args));
+  }
+
+  void broadcast(const Program::Broadcast& b, const Batches& rows) {
+    Batch all = concatenate(rows);
+    if (all.rows != 1) throw internal("broadcast: ", all.rows, " rows");
+    Column c = spread(all.columns[static_cast<size_t>(b.column)], 1);
+    c.constant = true;
+    registers_[static_cast<size_t>(b.reg)] = c;
+  }
+  void load(Batch& batch) {
+    rows_ = batch.rows;
+    for (size_t i = 0; i < program_.out.size(); ++i) set(program_.out[i], std::move(batch.columns[i]), batch.rows);
+  }
+  void run_steps(size_t begin, size_t end) {
+    for (size_t s = begin; s < end; ++s) {
+      const Step& step = program_.steps[s];
+      take_registers(step.in);
+      out_.assign(step.out.size(), {});
+      const int64_t rows = maps_[s](task_, in_, rows_of(step.in), out_);
+      if (!in_.empty() && std::all_of(in_.begin(), in_.end(), [](const Column& c) { return c.constant; }))
+        for (auto& c : out_) c.constant = true;  // of constants a constant
+      for (size_t i = 0; i < step.out.size(); ++i) set(step.out[i], std::move(out_[i]), rows);
+    }
+  }
+  /// Keeps what the steps from `begin` on, and the sinks, read of the rows that are in the registers now.
+  void hold(size_t begin) {
+    if (held_.empty()) {
+      std::vector<bool> needed(registers_.size(), false), made(registers_.size(), false);
+      for (size_t s = begin; s < program_.steps.size(); ++s)
+        for (int r : program_.steps[s].in) needed[static_cast<size_t>(r)] = true;
+      for (const auto& sink : program_.sinks)
+        for (int r : sink.in) needed[static_cast<size_t>(r)] = true;
+      for (int r : program_.out) made[static_cast<size_t>(r)] = true;
+      for (size_t s = 0; s < begin; ++s)
+        for (int r : program_.steps[s].out) made[static_cast<size_t>(r)] = true;
+      for (size_t r = 0; r < registers_.size(); ++r)
+        if (needed[r] && made[r]) held_.push_back({static_cast<int>(r), {}, 0});
+    }
+    all_rows_ += rows_;
+    int64_t bytes = 0;
+    for (auto& h : held_) {
+      const auto r = static_cast<size_t>(h.reg);
+      h.rows += lengths_[r];
+      if (registers_[r].constant && h.parts.empty()) continue;  // of every batch the same
+      h.parts.push_back(own_text(spread(registers_[r], lengths_[r])));
+      bytes += size_of({lengths_[r], {h.parts.back()}});
+    }
+    task_.reserve(bytes);
+  }
+  /// Puts all rows held into the registers.
+  void join() {
+    rows_ = all_rows_;
+    for (auto& h : held_) {
+      Column all = h.parts.empty() ? registers_[static_cast<size_t>(h.reg)] : concatenate(h.parts);
+      h.parts.clear();
+      set(h.reg, std::move(all), h.rows);
+    }
+  }
+  /// True when no sink wants more.
+  bool feed_sinks() {
+    bool enough = !program_.sinks.empty();
+    for (size_t s = 0; s < program_.sinks.size(); ++s) {
+      const Sink& sink = program_.sinks[s];
+      take_registers(sink.in);
+      const int64_t rows = rows_of(sink.in);
+      if (folds_[s]) {
+        folds_[s]->add(task_, in_, rows);
+        enough &= folds_[s]->full();
+      } else {
+        Batch kept{rows, {}};
+        for (const auto& c : in_) kept.columns.push_back(own_text(spread(c, rows)));
+        task_.reserve(size_of(kept));
+        collected_[s].push_back(std::move(kept));
+        enough = false;
+      }
+    }
+    return enough;
+  }
+  std::vector<Output> outputs(const std::vector<std::shared_ptr<const Sink>>& recipes) {
+    std::vector<Output> all;
+    for (size_t s = 0; s < program_.sinks.size(); ++s) {
+      Output o;
+      if (folds_[s]) o.bytes = folds_[s]->bytes(), o.fold = std::move(folds_[s]), o.recipe = recipes[s];
+      else {
+        for (const auto& b : collected_[s]) o.bytes += size_of(b);
+        o.batches = std::make_shared<const Batches>(std::move(collected_[s]));
+      }
+      all.push_back(std::move(o));
+    }
+    return all;
+  }
+
+ private:
+  struct Held {
+    int reg;
+    std::vector<Column> parts;
+    int64_t rows;
+  };
+  void set(int reg, Column column, int64_t rows) { registers_[static_cast<size_t>(reg)] = std::move(column), lengths_[static_cast<size_t>(reg)] = rows; }
+  void take_registers(const std::vector<int>& regs) {
+    in_.clear();
+    for (int r : regs) in_.push_back(registers_[static_cast<size_t>(r)]);
+  }
+  int64_t rows_of(const std::vector<int>& regs) const {
+    for (int r : regs)
+      if (!registers_[static_cast<size_t>(r)].constant) return lengths_[static_cast<size_t>(r)];
+    return regs.empty() ? rows_ : std::max<int64_t>(lengths_[static_cast<size_t>(regs[0])], 1);
+  }
+
+  const Program& program_;
+  const std::vector<Map>& maps_;
+  Task& task_;
+  std::vector<Column> registers_, in_, out_;
+  std::vector<int64_t> lengths_;
+  std::vector<std::unique_ptr<Fold>> folds_;
+  std::vector<Batches> collected_;
+  std::vector<Held> held_;
+  int64_t rows_ = 0, all_rows_ = 0;
+};
 }  // namespace
 
 Pipeline::Pipeline(Program program) : program_(std::move(program)) {
   if (program_.from == Program::From::source && program_.source == "memory.scan" && !program_.source_args.has("table")) table_is_input_ = true;
   else if (program_.from == Program::From::source) source_ = kernel(program_.source).source(program_.source_args);
   else if (!program_.whole.empty()) whole_ = kernel(program_.whole).whole(program_.whole_args);
-  for (const auto& s : program_.steps) {
-    const auto& k = kernel(s.kernel);
-    if (!k.map) throw internal("kernel ", s.kernel, " is not a map");
-    maps_.push_back(k.map(s.args));
+  by_batch_ = program_.steps.size();
+  for (size_t s = 0; s < program_.steps.size(); ++s) {
+    const auto& k = kernel(program_.steps[s].kernel);
+    if (!k.map) throw internal("kernel ", program_.steps[s].kernel, " is not a map");
+    maps_.push_back(k.map(program_.steps[s].args));
+    if (k.partition_at_once) by_batch_ = std::min(by_batch_, s);
   }
   for (const auto& s : program_.sinks) recipes_.push_back(std::make_shared<const Sink>(s));
 }
@@ -48,78 +175,29 @@ std::vector<Output> Pipeline::run(Task& task, const std::vector<std::shared_ptr<
     if (whole_) rows = whole_(task, std::move(rows));
     reader = std::make_unique<BatchReader>(std::move(rows));
   }
-  std::vector<Column> registers(static_cast<size_t>(program_.registers));
-  for (const auto& b : program_.broadcasts) {
-    const auto& rows = *inputs.at(static_cast<size_t>(b.input));
-    Batch all = concatenate(rows);
-    if (all.rows != 1) throw internal("broadcast: ", all.rows, " rows");
-    Column c = spread(all.columns[static_cast<size_t>(b.column)], 1);
-    c.constant = true;
-    registers[static_cast<size_t>(b.reg)] = c;
-  }
-  std::vector<std::unique_ptr<Fold>> folds;
-  std::vector<Batches> collected(program_.sinks.size());
-  for (const auto& s : program_.sinks) folds.push_back(s.kernel.empty() ? nullptr : kernel(s.kernel).fold(s.args));
-
-  std::vector<Column> in, out;
+  Execution execution(program_, maps_, task);
+  for (const auto& b : program_.broadcasts) execution.broadcast(b, *inputs.at(static_cast<size_t>(b.input)));
+  const bool streams = by_batch_ == program_.steps.size();
   Batch batch;
-  std::vector<int64_t> lengths(registers.size(), 0);
-  int64_t held = 0;
+  bool any = false;
   while (reader->next(task, batch)) {
     if (task.stopped()) throw Error(ErrorKind::cancelled, "stopped");
-    for (size_t i = 0; i < program_.out.size(); ++i) {
-      auto r = static_cast<size_t>(program_.out[i]);
-      registers[r] = std::move(batch.columns[i]), lengths[r] = batch.rows;
-    }
-    auto rows_of = [&](const std::vector<int>& regs) {
-      for (int r : regs)
-        if (!registers[static_cast<size_t>(r)].constant) return lengths[static_cast<size_t>(r)];
-      return regs.empty() ? batch.rows : std::max<int64_t>(lengths[static_cast<size_t>(regs[0])], 1);
-    };
-    for (size_t s = 0; s < program_.steps.size(); ++s) {
-      const Step& step = program_.steps[s];
-      in.clear();
-      for (int r : step.in) in.push_back(registers[static_cast<size_t>(r)]);
-      out.assign(step.out.size(), {});
-      const int64_t rows = maps_[s](task, in, rows_of(step.in), out);
-      if (!in.empty() && std::all_of(in.begin(), in.end(), [](const Column& c) { return c.constant; }))
-        for (auto& c : out) c.constant = true;  // of constants a constant
-      for (size_t i = 0; i < step.out.size(); ++i) registers[static_cast<size_t>(step.out[i])] = std::move(out[i]), lengths[static_cast<size_t>(step.out[i])] = rows;
-    }
-    bool enough = !program_.sinks.empty();
-    for (size_t s = 0; s < program_.sinks.size(); ++s) {
-      const Sink& sink = program_.sinks[s];
-      in.clear();
-      for (int r : sink.in) in.push_back(registers[static_cast<size_t>(r)]);
-      const int64_t rows = rows_of(sink.in);
-      if (folds[s]) {
-        folds[s]->add(task, in, rows);
-        enough &= folds[s]->full();
-      } else {
-        Batch kept{rows, {}};
-        for (const auto& c : in) kept.columns.push_back(own_text(spread(c, rows)));
-        const int64_t bytes = size_of(kept);
-        task.reserve(bytes), held += bytes;
-        collected[s].push_back(std::move(kept));
-        enough = false;
-      }
-    }
-    if (enough) {
+    execution.load(batch);
+    execution.run_steps(0, by_batch_);
+    any = true;
+    if (!streams) {
+      execution.hold(by_batch_);
+    } else if (execution.feed_sinks()) {
       task.report.stopped_early = true;
       break;
     }
   }
-  std::vector<Output> outputs;
-  for (size_t s = 0; s < program_.sinks.size(); ++s) {
-    Output o;
-    if (folds[s]) o.bytes = folds[s]->bytes(), o.fold = std::move(folds[s]), o.recipe = recipes_[s];
-    else {
-      for (const auto& b : collected[s]) o.bytes += size_of(b);
-      o.batches = std::make_shared<const Batches>(std::move(collected[s]));
-    }
-    outputs.push_back(std::move(o));
+  if (!streams && any) {
+    execution.join();
+    execution.run_steps(by_batch_, program_.steps.size());
+    execution.feed_sinks();
   }
-  return outputs;
+  return execution.outputs(recipes_);
 }
 
 }  // namespace muster::kernels

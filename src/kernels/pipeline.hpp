@@ -21,6 +21,8 @@ struct Output {
 class Pipeline {
  public:
   explicit Pipeline(data::Program program);
+  /// How many inputs stand for the first (data::Program::alternatives).
+  int alternatives() const { return program_.from == data::Program::From::batches ? program_.alternatives : 1; }
   /// `inputs`: the outputs the program reads, in order. Throws what kernels throw, and Error{cancelled} when the task is stopped.
   std::vector<Output> run(data::Task& task, const std::vector<std::shared_ptr<const data::Batches>>& inputs) const;
 
@@ -30,6 +32,7 @@ class Pipeline {
   data::Whole whole_;
   bool table_is_input_ = false;  // a table in memory whose partition is the task's last input
   std::vector<data::Map> maps_;
+  size_t by_batch_ = 0;          // steps before this one work batch by batch, the others on all rows of the partition
   std::vector<std::shared_ptr<const data::Sink>> recipes_;  // per sink
 };
 

@@ -8,8 +8,15 @@
 
 namespace muster::kernels {
 
+/// What a function made: rows, and columns (by position, index columns first) that the promised dtype cannot hold, with one that can; their values are not there.
+struct PythonRows {
+  data::Batch rows;
+  std::vector<std::pair<int64_t, data::DType>> wider;
+};
+
 /// Calls `function` with the rows as a pandas object of schema `in`; gives its result as columns of schema `out`, index columns first.
-using PythonApply = std::function<data::Batches(data::Task&, const base::Opaque& function, const data::Batches& rows, const data::Schema& in, const data::Schema& out)>;
+/// `ids`: row ids are the index as they are, else the rows are numbered from 0.
+using PythonApply = std::function<PythonRows(data::Task&, const base::Opaque& function, const data::Batches& rows, const data::Schema& in, const data::Schema& out, bool ids)>;
 
 void set_python_apply(PythonApply apply);
 const PythonApply& python_apply();

@@ -22,7 +22,7 @@ void encode(Encoder& out, const Graph& g) {
     out << r.count << r.function;
     encode(out, r.args);
     out << r.partition << static_cast<uint64_t>(r.inputs.size());
-    for (const auto& d : r.inputs) out << d.range << static_cast<uint8_t>(d.rule) << d.k << d.output;
+    for (const auto& d : r.inputs) out << d.range << static_cast<uint8_t>(d.rule) << d.k << d.output << d.first;
     out << static_cast<uint8_t>(r.wanted) << r.wanted_tasks << static_cast<uint8_t>(r.reports) << r.label;
     const auto& o = r.options;
     out << o.priority << o.retries << static_cast<uint64_t>(o.workers.size());
@@ -48,7 +48,7 @@ std::shared_ptr<const Graph> decode_graph(Decoder& in) {
     r.args = decode_value(in);
     r.partition = in.list<int64_t>();
     r.inputs.resize(in.count());
-    for (auto& d : r.inputs) d.range = in.get<int>(), d.rule = static_cast<Dependency::Rule>(in.get<uint8_t>()), d.k = in.get<int64_t>(), d.output = in.get<int>();
+    for (auto& d : r.inputs) d.range = in.get<int>(), d.rule = static_cast<Dependency::Rule>(in.get<uint8_t>()), d.k = in.get<int64_t>(), d.output = in.get<int>(), d.first = in.get<int64_t>();
     r.wanted = in.get<uint8_t>(), r.wanted_tasks = in.list<uint32_t>(), r.reports = in.get<uint8_t>(), r.label = in.get<std::string>();
     auto& o = r.options;
     o.priority = in.get<int>(), o.retries = in.get<int>();

@@ -22,7 +22,8 @@ std::vector<int> order_of(const Plan& plan) {
     if (mark == 1) throw internal("plan: stages need each other");
     mark = 1;
     const Stage& s = plan.stages[static_cast<size_t>(n)];
-    if (!s.source) visit(s.input.stage);
+    if (s.alternatives.empty() && !s.source) visit(s.input.stage);
+    for (const auto& [exit, first] : s.alternatives) visit(exit.stage);
     for (const auto& b : s.broadcasts) visit(b.from.stage);
     mark = 2;
     order.push_back(n);
@@ -54,11 +55,14 @@ Expanded expand(const Plan& plan) {
       p.source_args = source_args(s);
     } else {
       p.from = data::Program::From::batches, p.whole = s.whole, p.whole_args = s.whole_args;
-      range.inputs.push_back(exits.at(s.input));
+      if (s.alternatives.empty()) range.inputs.push_back(exits.at(s.input));
+      if (s.gathers) range.inputs.back().rule = Rule::all;
+      for (const auto& [exit, first] : s.alternatives) range.inputs.push_back(exits.at(exit)), range.inputs.back().first = first;
+      p.alternatives = static_cast<int>(range.inputs.size());
     }
     std::map<Exit, int> inputs;
     for (const auto& b : s.broadcasts) {
-      auto [known, fresh] = inputs.try_emplace(b.from, static_cast<int>(range.inputs.size()));
+      auto [known, fresh] = inputs.try_emplace(b.from, static_cast<int>(range.inputs.size()) - std::max(0, p.alternatives - 1));
       if (fresh) {
         Dependency d = exits.at(b.from);
         d.rule = Rule::all;

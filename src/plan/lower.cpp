@@ -144,6 +144,53 @@ class NodeLowering : public Lowering {
     return read(exit, kernel, std::move(args), out, b_.stage(at).count, b_.stage(at).partitions, each);
   }
 
+  std::vector<std::pair<Rows, int64_t>> alternatives() override {
+    std::vector<std::pair<Rows, int64_t>> out;
+    int64_t first = 0;
+    for (const auto& in : e_->inputs) {
+      Subset local;
+      for (auto p : subset_)
+        if (p >= first && p < first + in->npartitions) local.push_back(p - first);
+      if (subset_.empty() || !local.empty()) out.emplace_back(b_.lower(in, std::max(generation_, b_.generation(in)), local), first);
+      first += in->npartitions;
+    }
+    return out;
+  }
+
+  Rows one_after_the_other(const std::vector<std::pair<Rows, int64_t>>& parts) override {
+    Stage s;
+    s.label = e_->op->name, s.count = 0;
+    std::vector<std::set<Root>> roots;
+    for (const auto& [rows, first] : parts) {
+      s.alternatives.emplace_back(b_.collect(rows), s.count);
+      const Stage& from = b_.stage(rows.stage);
+      s.count += from.count;
+      std::vector<int> regs = rows.index;
+      regs.insert(regs.end(), rows.columns.begin(), rows.columns.end());
+      roots.resize(regs.size());
+      for (size_t i = 0; i < regs.size(); ++i)
+        for (const auto& root : from.roots[static_cast<size_t>(regs[i])]) roots[i].insert(root.column < 0 ? Root{root.source, root.column - first} : root);
+    }
+    if (!subset_.empty()) s.partitions = subset_;
+    const size_t index = parts[0].first.index.size();
+    const int at = b_.add_stage(std::move(s), static_cast<int>(roots.size()));
+    b_.stage(at).roots = roots;
+    Rows out{at, {}, {}};
+    for (int r = 0; r < static_cast<int>(roots.size()); ++r) (static_cast<size_t>(r) < index ? out.index : out.columns).push_back(r);
+    return out;
+  }
+
+  Rows gather(int at, const std::string& kernel, Value args, std::vector<int> in, int64_t count) override {
+    std::vector<std::set<Root>> roots;
+    for (int r : in) roots.push_back(b_.stage(at).roots[static_cast<size_t>(r)]);
+    const int registers = static_cast<int>(in.size());
+    const Exit exit = b_.add_sink(at, {"", {}, std::move(in)});
+    Subset chosen = subset_;
+    const Rows out = read(exit, kernel, std::move(args), registers, chosen.empty() ? count : static_cast<int64_t>(chosen.size()), chosen, roots);
+    b_.stage(out.stage).gathers = true;
+    return out;
+  }
+
   Rows input_partitions(const std::vector<int64_t>& partitions) override {
     Subset chosen = partitions;
     if (!subset_.empty()) {
@@ -154,6 +201,15 @@ class NodeLowering : public Lowering {
     return b_.lower(in, e_->op->folds ? b_.generation(in) : std::max(generation_, b_.generation(in)), chosen);
   }
 
+  void name_result(int at, int reg, int64_t field, bool open) override {
+    if (open) b_.stage(at).roots[static_cast<size_t>(reg)].insert({Hash128{}, next_result()});
+    b_.plan_.named.emplace_back(e_, field);
+  }
+  int64_t next_result() const override { return kResults + static_cast<int64_t>(b_.plan_.named.size()); }
+  void depend(int at, int reg, int on_stage, int on_reg) override {
+    const auto more = b_.stage(on_stage).roots[static_cast<size_t>(on_reg)];
+    b_.stage(at).roots[static_cast<size_t>(reg)].insert(more.begin(), more.end());
+  }
   void open_column(int at, int reg, int64_t id) override { b_.stage(at).roots[static_cast<size_t>(reg)].insert({b_.stage(at).source->id, id}); }
 
  private:

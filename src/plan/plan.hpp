@@ -31,6 +31,8 @@ struct Exit {
 struct Stage {
   Expr source;                       // the node whose source kernel begins the stage, or null: it reads `input`
   Exit input;
+  std::vector<std::pair<Exit, int64_t>> alternatives;  // instead of `input`: the exits whose partitions come one after the other, each with its first
+  bool gathers = false;              // each task reads all partitions of the input
   std::string whole;                 // kernel over the input's rows first
   Value whole_args;
   std::vector<int> out;              // registers of the source's or input's columns
@@ -56,6 +58,7 @@ struct Result {
 struct Plan {
   std::vector<Stage> stages;
   std::vector<Result> results;  // one per expression: index columns first, then columns
+  std::vector<std::pair<Expr, int64_t>> named;  // node and column of result kResults + i (expr::Lowering::name_result)
 };
 
 /// Lowers expressions to one plan; parts they share stand in it once.

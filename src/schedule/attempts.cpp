@@ -71,7 +71,7 @@ void Scheduler::complete(TaskId id) {
       if (all_done && r.gate == 0) open_gate(id.job, reader.range);
       continue;
     }
-    const auto i = static_cast<int64_t>(id.index - j.ranges[number].first) / (d.rule == Rule::block ? d.k : 1);
+    const int64_t i = d.reader(id.index - j.ranges[number].first);
     if (i >= r.spec->count) continue;
     const TaskId dependent{id.job, r.first + static_cast<uint32_t>(i)};
     Task& x = j.tasks[dependent.index];

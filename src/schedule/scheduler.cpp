@@ -66,8 +66,8 @@ std::vector<uint32_t> Scheduler::group_sizes(TaskId id) const {
   const auto i = static_cast<int64_t>(id.index - r.first);
   std::vector<uint32_t> out;
   for (const auto& d : r.spec->inputs) {
-    const int64_t count = j.ranges[r.base + static_cast<uint32_t>(d.range)].spec->count, k = d.rule == Rule::block ? d.k : 1;
-    out.push_back(static_cast<uint32_t>(d.rule == Rule::all ? count : std::max<int64_t>(0, std::min(count, i * k + k) - i * k)));
+    const auto [begin, end] = d.needs(i, j.ranges[r.base + static_cast<uint32_t>(d.range)].spec->count);
+    out.push_back(static_cast<uint32_t>(end - begin));
   }
   out.push_back(r.spec->begins.empty() ? 0 : r.spec->begins[static_cast<size_t>(i) + 1] - r.spec->begins[static_cast<size_t>(i)]);
   return out;

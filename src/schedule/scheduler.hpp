@@ -306,9 +306,8 @@ void Scheduler::visit_inputs(TaskId t, bool alls, F f) const {
     const bool all = d.rule == graph::Dependency::Rule::all;
     if (all && !alls) continue;
     const RangeState& source = j.ranges[r.base + static_cast<uint32_t>(d.range)];
-    const int64_t k = all ? source.spec->count : d.rule == graph::Dependency::Rule::block ? d.k : 1;
-    const int64_t begin = all ? 0 : i * k;
-    for (int64_t s = begin; s < std::min(source.spec->count, begin + k); ++s) f(TaskId{t.job, source.first + static_cast<uint32_t>(s)});
+    const auto [begin, end] = d.needs(i, source.spec->count);
+    for (int64_t s = begin; s < end; ++s) f(TaskId{t.job, source.first + static_cast<uint32_t>(s)});
   }
   if (!r.spec->begins.empty())
     for (uint32_t e = r.spec->begins[static_cast<size_t>(i)]; e < r.spec->begins[static_cast<size_t>(i) + 1]; ++e) f(r.spec->needs[e]);
@@ -326,7 +325,7 @@ void Scheduler::each_dependent(TaskId id, F f) {
       for (int64_t i = 0; i < r.spec->count; ++i) f(TaskId{id.job, r.first + static_cast<uint32_t>(i)});
       continue;
     }
-    const auto i = static_cast<int64_t>(id.index - j.ranges[range].first) / (d.rule == graph::Dependency::Rule::block ? d.k : 1);
+    const int64_t i = d.reader(id.index - j.ranges[range].first);
     if (i < r.spec->count) f(TaskId{id.job, r.first + static_cast<uint32_t>(i)});
   }
   for (uint32_t e = j.tasks[id.index].edges; e != kNone; e = j.edges[e].next)

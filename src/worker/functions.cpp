@@ -14,7 +14,18 @@ class PipelineFunction : public Function {
   explicit PipelineFunction(const Value& args) : pipeline_(data::Program::decode(args)) {}
   std::vector<Output> run(data::Task& task, const Inputs& inputs, std::string_view) const override {
     std::vector<std::shared_ptr<const data::Batches>> batches;
-    for (const auto& i : inputs) batches.push_back(i.at(0).batches);
+    const size_t alternatives = static_cast<size_t>(std::max(1, pipeline_.alternatives()));
+    for (size_t n = 0; n < inputs.size(); ++n) {
+      const auto& outputs = inputs[n];
+      if (outputs.empty() && n < alternatives) continue;
+      if (outputs.size() == 1) {
+        batches.push_back(outputs[0].batches);
+        continue;
+      }
+      data::Batches all;
+      for (const auto& o : outputs) all.insert(all.end(), o.batches->begin(), o.batches->end());
+      batches.push_back(std::make_shared<const data::Batches>(std::move(all)));
+    }
     return pipeline_.run(task, batches);
   }
 

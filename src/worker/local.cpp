@@ -253,10 +253,7 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
     if (range.inputs.empty()) return inputs;
     std::lock_guard lock(mutex_);
     for (const auto& d : range.inputs) {
-      const int64_t count = graph_->ranges[static_cast<size_t>(d.range)].count;
-      int64_t begin = index, end = index + 1;
-      if (d.rule == graph::Dependency::Rule::all) begin = 0, end = count;
-      if (d.rule == graph::Dependency::Rule::block) begin = index * d.k, end = std::min(count, begin + d.k);
+      const auto [begin, end] = d.needs(index, graph_->ranges[static_cast<size_t>(d.range)].count);
       auto& outputs = inputs.emplace_back();
       for (int64_t i = begin; i < end; ++i) outputs.push_back(store_[first_[static_cast<size_t>(d.range)] + static_cast<size_t>(i)].at(static_cast<size_t>(d.output)));
     }

@@ -83,8 +83,7 @@ class Simulation {
       for (int64_t i = 0; i < r.count; ++i, ++at) {
         auto& inputs = inputs_[{job, at}];
         for (const auto& d : r.inputs) {
-          const int64_t count = g->ranges[static_cast<size_t>(d.range)].count, k = d.rule == Rule::block ? d.k : 1;
-          const int64_t begin = d.rule == Rule::all ? 0 : i * k, end = d.rule == Rule::all ? count : std::min(count, i * k + k);
+          const auto [begin, end] = d.needs(i, g->ranges[static_cast<size_t>(d.range)].count);
           for (int64_t s = begin; s < end; ++s) inputs.push_back({job, firsts[static_cast<size_t>(d.range)] + static_cast<uint32_t>(s)});
         }
         if (!r.begins.empty()) inputs.insert(inputs.end(), r.needs.begin() + r.begins[static_cast<size_t>(i)], r.needs.begin() + r.begins[static_cast<size_t>(i) + 1]);

@@ -13,14 +13,14 @@ import pytest
 import muster
 import muster.bag as db
 import muster.dataframe as dd
-from muster.dataframe import _collection, _groupby
+from muster.dataframe import _accessors, _groupby
 from muster.delayed import Delayed
 from muster.distributed import Client, Future, LocalCluster, as_completed
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODULES = ["muster", "muster.config", "muster.diagnostics", "muster.datasets", "muster.as_dask", "muster._call", "muster._run", "muster._tokenize", "muster._versions"]
 MODULES += ["muster.delayed", "muster.threaded", "muster.callbacks", "muster.bag", "muster.bag._bag", "muster.bag._io", "muster.distributed", "muster.distributed._client", "muster.distributed._cluster", "muster.as_dask._utils"]
-MODULES += ["muster.dataframe", "muster.dataframe._delayed", "muster.dataframe._io", "muster.dataframe._collection", "muster.dataframe._groupby", "muster._generated.frame", "muster._generated.series", "muster._generated.scalar", "muster._generated.datetime"]
+MODULES += ["muster.dataframe", "muster.dataframe._delayed", "muster.dataframe._io", "muster.dataframe._collection", "muster.dataframe._frame", "muster.dataframe._series", "muster.dataframe._through_pandas", "muster.dataframe._groupby", "muster._generated.frame", "muster._generated.series", "muster._generated.scalar", "muster._generated.datetime"]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -33,7 +33,7 @@ def test_examples(name, python):
 
 
 def public_functions():
-    for cls in (dd.DataFrame, dd.Series, dd.Scalar, dd.Index, _groupby.DataFrameGroupBy, _groupby.SeriesGroupBy, _collection.DatetimeProperties):
+    for cls in (dd.DataFrame, dd.Series, dd.Scalar, dd.Index, _groupby.DataFrameGroupBy, _groupby.SeriesGroupBy, _accessors.DatetimeProperties, _accessors.StringMethods, _accessors.CategoricalMethods):
         for name, member in inspect.getmembers(cls):
             if not name.startswith("_") and (inspect.isfunction(member) or isinstance(member, property)):
                 yield f"{cls.__name__}.{name}", member
@@ -59,7 +59,7 @@ def test_docstrings(name, member):
 
 
 # What pandas has in front and muster leaves out, or the other way round, by method.
-DIFFERENT = {"fillna", "dropna", "assign", "rename", "drop", "groupby", "head", "tail", "value_counts", "pipe", "agg", "aggregate", "reset_index", "between", "copy", "select_dtypes", "to_string", "to_frame", "items", "isin"}
+DIFFERENT = {"fillna", "dropna", "assign", "rename", "drop", "groupby", "head", "tail", "value_counts", "pipe", "agg", "aggregate", "reset_index", "between", "copy", "idxmax", "idxmin", "apply", "map", "applymap", "sample", "quantile", "drop_duplicates", "shift", "set_index", "rolling", "resample", "query", "eval", "align", "info", "to_csv", "to_json", "to_parquet", "unique", "reduction", "select_dtypes", "to_string", "to_frame", "items", "isin"}
 
 
 @pytest.mark.parametrize("ours,theirs", [(dd.DataFrame, pd.DataFrame), (dd.Series, pd.Series)])

@@ -13,12 +13,21 @@ Name: x, dtype: int64
 """
 
 from muster._run import compute
-from muster.dataframe._collection import DataFrame, Index, Scalar, Series
+from muster.dataframe._collection import Scalar
 from muster.dataframe._delayed import from_delayed, to_delayed
+from muster.dataframe._frame import DataFrame
+from muster.dataframe._functions import get_collection_type, get_dummies, isna, map_overlap, melt, to_datetime, to_numeric, to_timedelta
+from muster.dataframe._groupby import Aggregation
+from muster.dataframe._index import Index
 from muster.dataframe._io import from_dict, from_pandas, read_csv, read_table
 from muster.dataframe._map_partitions import map_partitions
+from muster.dataframe._partitioning import concat, repartition
+from muster.dataframe._series import Series
 
-__all__ = ["DataFrame", "Index", "Scalar", "Series", "compute", "from_delayed", "from_dict", "from_pandas", "map_partitions", "read_csv", "read_table", "to_delayed"]
+__all__ = [
+    "Aggregation", "DataFrame", "Index", "Scalar", "Series", "compute", "concat", "from_delayed", "from_dict", "from_pandas", "get_collection_type", "get_dummies", "isna", "map_overlap",
+    "map_partitions", "melt", "read_csv", "read_table", "repartition", "to_datetime", "to_delayed", "to_numeric", "to_timedelta",
+]
 
 
 def __getattr__(name):

@@ -3,36 +3,146 @@
 from muster import _core
 from muster._call import no_default, plain
 from muster._generated.groupby import GroupByMethods
-from muster.dataframe._collection import Frame, Series, new_collection
+from muster.dataframe._collection import new_collection
+from muster.dataframe._frame import Frame
+from muster.dataframe._series import Series
+from muster.dataframe._through_pandas import through
 
+# Aggregates with a native kernel; others run through pandas.
 FUNCTIONS = ("sum", "mean", "count", "size", "min", "max", "std", "var", "nunique", "any", "all", "first", "last", "prod")
 _SYNONYMS = {"amin": "min", "amax": "max", "nanmean": "mean", "nansum": "sum", "len": "size"}
 _KINDS = {"frame": 0, "series": 1}
 
 
 def _function_name(function):
+    """The native aggregate that a name or function means, or None."""
     name = function if isinstance(function, str) else getattr(function, "__name__", None)
+    module = getattr(function, "__module__", None)
+    if not isinstance(function, str) and module not in ("builtins", "numpy"):
+        return None
     name = _SYNONYMS.get(name, name)
-    if name not in FUNCTIONS:
-        raise ValueError(f"unknown aggregate {name or function!r}; known are {', '.join(FUNCTIONS)}")
-    return name
+    return name if name in FUNCTIONS else None
+
+
+class Aggregation:
+    """A group-by aggregation of one's own, for `agg`.
+
+    Parameters
+    ----------
+    name : str
+        What the result is called.
+    chunk : callable
+        Of the grouped Series of a partition; returns a Series by group, or a tuple of these.
+    agg : callable
+        Of the concatenated results of `chunk`, grouped again; of a tuple as many arguments.
+    finalize : callable, optional
+        Of the results of `agg`.
+
+    Examples
+    --------
+    >>> import muster.dataframe as dd
+    >>> df = dd.from_dict({"k": ["a", "b", "a"], "x": [1, 2, 5]}, npartitions=2)
+    >>> spread = dd.Aggregation("spread", lambda s: (s.max(), s.min()), lambda high, low: (high.max(), low.min()), lambda high, low: high - low)
+    >>> df.groupby("k").x.agg(spread).compute()
+    k
+    a    4
+    b    0
+    Name: x, dtype: int64
+    """
+
+    def __init__(self, name, chunk, agg, finalize=None):
+        self.chunk, self.agg, self.finalize = chunk, agg, finalize
+        self.__name__ = name
+
+    def of(self, grouped):
+        """Return the aggregation of a pandas SeriesGroupBy."""
+        chunks = self.chunk(grouped)
+        chunks = chunks if isinstance(chunks, tuple) else (chunks,)
+        again = [c.groupby(level=list(range(c.index.nlevels)) if c.index.nlevels > 1 else 0, sort=False) for c in chunks]
+        out = self.agg(*again)
+        if self.finalize is not None:
+            out = self.finalize(*(out if isinstance(out, tuple) else (out,)))
+        return out[0] if isinstance(out, tuple) else out
+
+
+def _grouped(data, keys, labels, select, options):
+    """The pandas group-by of a task's rows: keys are labels, or Series beside the rows."""
+    beside = iter(keys)
+    by = [next(beside) if label is _BESIDE else label for label in labels]
+    grouped = data.groupby(by if len(by) != 1 else by[0], **options)
+    return grouped if select is None else grouped[select]
+
+
+class _Beside:
+    def __reduce__(self):
+        return "_BESIDE"
+
+
+_BESIDE = _Beside()
+
+
+def _call(data, *keys, labels, select, options, function, args, kwargs):
+    grouped = _grouped(data, keys, labels, select, options)
+    return getattr(grouped, function)(*args, **kwargs)
+
+
+def _windowed(data, *keys, labels, select, options, window, function, args, kwargs):
+    return getattr(_grouped(data, keys, labels, select, options).rolling(**window), function)(*args, **kwargs)
+
+
+def _listed(grouped):
+    return grouped.apply(list)
+
+
+def _aggregated(data, *keys, labels, select, options, entries, kind):
+    """Aggregates one by one: `entries` are (label, column, function)."""
+    import pandas as pd
+
+    out = []
+    for label, column, function in entries:
+        grouped = _grouped(data, keys, labels, None if column is _WHOLE else column, options)
+        if isinstance(function, Aggregation):
+            one = function.of(grouped)
+        elif column is _WHOLE:
+            one = grouped.size()
+        elif function in ("list", list):
+            one = _listed(grouped)
+        else:
+            one = grouped.agg(function)
+        out.append(one.rename(label) if not isinstance(label, tuple) else one)
+    if kind == "series":
+        return out[0]
+    frame = pd.concat(out, axis=1)
+    frame.columns = pd.MultiIndex.from_tuples([e[0] for e in entries]) if all(isinstance(e[0], tuple) for e in entries) else [e[0] for e in entries]
+    return frame
+
+
+_WHOLE = None
 
 
 class GroupBy(GroupByMethods):
     """Rows grouped by keys; aggregations are lazy and give one partition."""
 
-    def __init__(self, frame, by, select=None, sort=None, dropna=None, observed=None, group_keys=True, name=no_default, as_index=True):
-        self._frame = frame
-        self._by = list(by) if isinstance(by, (list, tuple)) and not (isinstance(by, tuple) and by in frame._labels()) else [by]
-        self._select, self._sort, self._dropna, self._name = select, sort, dropna, name
-        for key in self._by:
-            if isinstance(key, Frame):
-                if not isinstance(key, Series):
-                    raise NotImplementedError("groupby: a key must be a label or a Series")
-            elif callable(key):
-                raise NotImplementedError("groupby: a function as key is not there yet; make a Series")
-            elif key not in frame._labels():
-                frame[key]  # says which columns there are
+    def __init__(self, frame, by, select=None, name=no_default, as_index=True, **options):
+        self._frame, self._select, self._name, self._as_index = frame, select, name, as_index
+        self._options = {k: v for k, v in options.items() if v is not None}
+        by = list(by) if isinstance(by, (list, tuple)) and not (isinstance(by, tuple) and by in frame._labels()) else [by]
+        if not by:
+            raise ValueError("No group keys passed!")
+        self._by = [self._key(key) for key in by]
+
+    def _key(self, key):
+        if isinstance(key, Frame):
+            if not isinstance(key, Series):
+                raise NotImplementedError("groupby: a key must be a label, a Series or a function of the index")
+            return key
+        if callable(key):
+            return self._frame.index.to_series().map(key).rename(None)
+        if key not in self._frame._labels():
+            if key is not None and key == self._frame.index.name:
+                return self._frame.index.to_series()
+            self._frame[key]  # says which columns there are
+        return key
 
     def _keys(self):
         return [k._expr if isinstance(k, Frame) else plain(k) for k in self._by]
@@ -45,40 +155,168 @@ class GroupBy(GroupByMethods):
 
     def _arguments(self, op):
         """The operator's arguments that say what is grouped and how."""
-        arguments = {"by": self._keys(), "sort": self._sort is None or bool(self._sort), "dropna": self._dropna is None or bool(self._dropna)}
+        arguments = {"by": self._keys(), "sort": bool(self._options.get("sort", True)), "dropna": bool(self._options.get("dropna", True))}
         if op == "groupby.size":
             return {**arguments, "kind": _KINDS["series"], "label": plain(self._select) if isinstance(self, SeriesGroupBy) else None}
         return {**arguments, "kind": _KINDS["series" if isinstance(self, SeriesGroupBy) else "frame"], "values": [plain(x) for x in self._values()]}
 
-    def _named(self, result):
-        return result.rename(None) if isinstance(self, SeriesGroupBy) and self._name is None else result
+    def _finished(self, result):
+        """The name and index that a native result has in pandas."""
+        if isinstance(self, SeriesGroupBy) and self._name is None and result.ndim == 1:
+            result = result.rename(None)
+        if self._as_index:
+            return result
+        if result.ndim == 1 and result.name is None:
+            result = result.rename("size")
+        return result.reset_index()
 
-    def _aggregate(self, aggregates, kind):
-        return new_collection(_core.call("groupby", [self._frame._expr], {**self._arguments("groupby"), "aggregates": aggregates, "kind": _KINDS[kind]}))
+    def _native(self, op, arguments):
+        """The collection of a native aggregation; where the kernel refuses, pandas'."""
+        return self._finished(new_collection(_core.call(op, [self._frame._expr], {**self._arguments(op), **arguments})))
+
+    def _through(self, call=_call, shape="whole", needs=None, kept=False, real=False, meta=no_default, label=None, **arguments):
+        """The collection of a group-by through pandas; only the columns it needs are handed over."""
+        keys = [k for k in self._by if isinstance(k, Frame)]
+        labels = [_BESIDE if isinstance(k, Frame) else k for k in self._by]
+        wanted = self._values() if needs is None else needs
+        needed = [*(k for k in self._by if not isinstance(k, Frame)), *wanted]
+        columns = [label for label in self._frame._labels() if label in needed]
+        frame = self._frame[columns] if columns != self._frame._labels() else self._frame
+        options = {**self._options, "as_index": self._as_index}
+        select = list(self._select) if isinstance(self._select, list) else self._select
+        return through(f"groupby.{label or arguments.get('function', 'agg')}", call, (frame, *keys), {"labels": labels, "select": select, "options": options, **arguments}, shape=shape, kept=kept, real=real, meta=meta)
+
+    def _method(self, function, args=(), kwargs=None, **how):
+        kwargs = {k: v for k, v in (kwargs or {}).items() if not k.startswith(("split_", "shuffle_")) and v is not no_default}
+        out = self._through(function=function, args=tuple(args), kwargs=kwargs, **how)
+        return out.rename(None) if isinstance(self, SeriesGroupBy) and self._name is None and out.ndim == 1 else out
 
     def agg(self, arg=None, split_every=None, split_out=None, shuffle_method=None, **kwargs):
         """Return several aggregates of each group.
 
         Parameters
         ----------
-        arg : str, callable, list of these, or dict of column to these
+        arg : str, callable, Aggregation, list of these, or dict of column to these
         **kwargs
             Named results: ``out=("column", "function")``; of a Series group-by ``out="function"``.
         """
         return self.aggregate(arg, **kwargs)
+
+    def _aggregates(self, entries, kind):
+        """The collection of entries (label, column, function): native if all are."""
+        for _, column, function in entries:
+            if column is not _WHOLE:
+                self._frame[column]
+            if isinstance(function, str) and not _known(function):
+                raise ValueError(f"unknown aggregate {function!r}")
+        native = [(label, column, _function_name(function)) for label, column, function in entries]
+        if all(name for _, _, name in native):
+            aggregates = [{"label": plain(label), "function": "size", "whole_rows": True} if name == "size" else {"label": plain(label), "column": plain(column), "function": name} for label, column, name in native]
+            try:
+                return self._finished(new_collection(_core.call("groupby", [self._frame._expr], {**self._arguments("groupby"), "aggregates": aggregates, "kind": _KINDS[kind]})))
+            except (NotImplementedError, TypeError):
+                pass
+        entries = [(label, _WHOLE if function == "size" else column, function) for label, column, function in entries]
+        as_index, self._as_index = self._as_index, True
+        try:
+            out = self._through(call=_aggregated, needs=[c for _, c, _ in entries if c is not _WHOLE], entries=entries, kind=kind, label="agg", real=any(not isinstance(f, str) for _, _, f in entries))
+        finally:
+            self._as_index = as_index
+        return self._finished(out)
+
+    def apply(self, func, *args, meta=no_default, **kwargs):
+        """Return what a Python function makes of the rows of each group.
+
+        Parameters
+        ----------
+        func : callable
+            Called with a pandas DataFrame or Series.
+        meta : pandas object, dict or pairs, optional
+            What the result looks like. Default: what it is for the first rows; dtypes are revised where other rows show it.
+        """
+        from muster.dataframe._map_partitions import meta_object
+
+        return self._method("apply", (func, *args), kwargs, real=True, meta=meta_object(meta))
+
+    def transform(self, func, *args, meta=no_default, **kwargs):
+        """Return what a function, or an aggregate by name, makes of each group, beside the rows."""
+        from muster.dataframe._map_partitions import meta_object
+
+        return self._method("transform", (func, *args), kwargs, shape="beside", real=not isinstance(func, str), meta=meta_object(meta))
+
+    def rolling(self, window, **kwargs):
+        """Return moving windows within each group; aggregate with ``mean`` and the like."""
+        return _GroupWindow(self, {"window": window, **kwargs})
+
+    def shift(self, periods=1, freq=None, axis=no_default, fill_value=no_default, meta=no_default, **kwargs):
+        """Return the values moved by rows within each group, beside the rows."""
+        return self._method("shift", (periods,), {"freq": freq, "fill_value": fill_value}, shape="whole" if freq is not None else "beside")
+
+    def head(self, n=5, **kwargs):
+        """Return the first rows of each group, in the order of the rows."""
+        return self._method("head", (n,), kept=True, needs=None if self._select is not None else self._frame._labels())
+
+    def tail(self, n=5, **kwargs):
+        """Return the last rows of each group, in the order of the rows."""
+        return self._method("tail", (n,), kept=True, needs=None if self._select is not None else self._frame._labels())
+
+    def get_group(self, key):
+        """Return the rows of one group."""
+        return self._method("get_group", (key,), kept=True, needs=None if self._select is not None else self._frame._labels())
+
+    def compute(self, **kwargs):
+        """Return the pandas group-by of the rows in memory."""
+        keys = [k.compute(**kwargs) for k in self._by if isinstance(k, Frame)]
+        labels = [_BESIDE if isinstance(k, Frame) else k for k in self._by]
+        return _grouped(self._frame.compute(**kwargs), keys, labels, self._select, {**self._options, "as_index": self._as_index})
+
+
+def _known(name):
+    return name in FUNCTIONS or name in _SYNONYMS or name in ("median", "list", "sem", "skew", "kurt", "idxmin", "idxmax", "quantile", "unique", "nth", "cov", "corr")
+
+
+def _group_member(name, shape):
+    def run(self, *args, **kwargs):
+        return self._method(name, args, kwargs, shape=shape)
+
+    run.__name__, run.__qualname__ = name, f"GroupBy.{name}"
+    run.__doc__ = f"""Return what pandas' group-by method `{name}` returns, lazy. Runs through pandas (`explain` says ``python:whole``)."""
+    setattr(GroupBy, name, run)
+
+
+for _name in "median quantile sem skew kurt idxmin idxmax cov corr value_counts unique describe nlargest nsmallest nth".split():
+    _group_member(_name, "whole")
+for _name in "cumsum cumprod cummin cummax cumcount ffill bfill rank diff ngroup".split():
+    _group_member(_name, "beside")
+
+
+class _GroupWindow:
+    """Moving windows within groups."""
+
+    def __init__(self, grouped, window):
+        self._grouped, self._window = grouped, window
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+
+        def run(*args, **kwargs):
+            return self._grouped._through(call=_windowed, function=name, args=args, kwargs=kwargs, window=self._window, label=f"rolling.{name}")
+
+        return run
 
 
 class DataFrameGroupBy(GroupBy):
     """Grouped rows of a DataFrame."""
 
     def __getitem__(self, key):
-        args = {"sort": self._sort, "dropna": self._dropna}
+        options = {**self._options, "as_index": self._as_index}
         if isinstance(key, (list, tuple)) and not (isinstance(key, tuple) and key in self._frame._labels()):
             for label in key:
                 self._frame[label]
-            return DataFrameGroupBy(self._frame, self._by, select=list(key), **args)
+            return DataFrameGroupBy(self._frame, self._by, select=list(key), **options)
         self._frame[key]
-        return SeriesGroupBy(self._frame, self._by, select=key, **args)
+        return (SeriesGroupBy if self._as_index else _SelectedFrame)(self._frame, self._by, select=key if self._as_index else [key], **options)
 
     def __getattr__(self, name):
         if not name.startswith("_") and name in self._frame._labels():
@@ -90,35 +328,35 @@ class DataFrameGroupBy(GroupBy):
         if arg is None:
             if not kwargs:
                 raise TypeError("Must provide 'func' or tuples of 'column, aggfunc'.")
-            aggregates = []
-            for out, pair in kwargs.items():
-                column, function = pair
-                aggregates.append(self._entry(out, column, _function_name(function)))
-            return self._aggregate(aggregates, "frame")
+            return self._aggregates([(out, *pair) for out, pair in kwargs.items()], "frame")
         if isinstance(arg, dict):
             nested = any(isinstance(f, (list, tuple, dict)) for f in arg.values())
-            aggregates = []
+            entries = []
             for column, functions in arg.items():
                 if isinstance(functions, dict):
-                    aggregates += [self._entry((column, out), column, _function_name(f)) for out, f in functions.items()]
+                    entries += [((column, out), column, f) for out, f in functions.items()]
                 elif nested:
-                    aggregates += [self._entry((column, _function_name(f)), column, _function_name(f)) for f in (functions if isinstance(functions, (list, tuple)) else [functions])]
+                    entries += [((column, _label_of(f)), column, f) for f in (functions if isinstance(functions, (list, tuple)) else [functions])]
                 else:
-                    aggregates.append(self._entry(column, column, _function_name(functions)))
-            return self._aggregate(aggregates, "frame")
+                    entries.append((column, column, functions))
+            return self._aggregates(entries, "frame")
         if isinstance(arg, (list, tuple)):
-            return self._aggregate([self._entry((x, _function_name(f)), x, _function_name(f)) for x in self._values() for f in arg], "frame")
+            return self._aggregates([((x, _label_of(f)), x, f) for x in self._values() for f in arg], "frame")
         name = _function_name(arg)
-        return self.size() if name == "size" else getattr(self, name)()
-
-    def _entry(self, label, column, function):
-        self._frame[column]
-        if function == "size":
-            return {"label": plain(label), "function": "size", "whole_rows": True}
-        return {"label": plain(label), "column": plain(column), "function": function}
+        if name:
+            return self.size() if name == "size" else getattr(self, name)()
+        return self._aggregates([(x, x, arg) for x in self._values()], "frame")
 
     def __repr__(self):
         return f"<muster DataFrameGroupBy: by {[k.name if isinstance(k, Frame) else k for k in self._by]}>"
+
+
+class _SelectedFrame(DataFrameGroupBy):
+    """One column of rows grouped with as_index=False: results are DataFrames."""
+
+
+def _label_of(function):
+    return function if isinstance(function, str) else getattr(function, "__name__", repr(function))
 
 
 class SeriesGroupBy(GroupBy):
@@ -127,20 +365,15 @@ class SeriesGroupBy(GroupBy):
     def aggregate(self, arg=None, **kwargs):
         """Return several aggregates of each group; see `agg`."""
         if arg is None:
-            arg = list(kwargs.items())
+            entries = list(kwargs.items())
         elif isinstance(arg, dict):
-            arg = list(arg.items())
+            entries = list(arg.items())
         elif isinstance(arg, (list, tuple)):
-            arg = [(_function_name(f), f) for f in arg]
+            entries = [(_label_of(f), f) for f in arg]
         else:
             name = _function_name(arg)
-            return getattr(self, name)()
-        aggregates = []
-        for out, function in arg:
-            name = _function_name(function)
-            aggregates.append({"label": out, "function": "size", "whole_rows": True} if name == "size" else {"label": out, "column": plain(self._select), "function": name})
-        return self._aggregate(aggregates, "frame")
+            return getattr(self, name)() if name else self._aggregates([(self._select, self._select, arg)], "series")
+        return self._aggregates([(label, self._select, function) for label, function in entries], "frame")
 
     def __repr__(self):
         return f"<muster SeriesGroupBy: {self._select!r} by {[k.name if isinstance(k, Frame) else k for k in self._by]}>"
-

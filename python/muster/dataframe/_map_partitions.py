@@ -1,74 +1,62 @@
 """Python functions of partitions: the expression, and what the result looks like before it is computed."""
 
-import functools
-
-from muster import _core
 from muster._call import no_default
-from muster.dataframe._collection import Collection, Frame, new_collection
+from muster.dataframe._collection import Collection
+from muster.dataframe._frame import Frame
+from muster.dataframe._through_pandas import through
 
 
-class _PartitionFunction:
-    """A user's function with its further arguments; what it returned in object columns is kept in `objects`."""
-
-    def __init__(self, func, args, kwargs):
-        self.func, self.args, self.kwargs = func, args, kwargs
-        self.objects = []
-
-    def __call__(self, part):
-        return self.func(part, *self.args, **self.kwargs)
-
-
-def _meta_fields(meta):
+def meta_object(meta):
+    """Return what a user gave as meta as a pandas object or scalar: a dict, pairs of (name, dtype), one such pair, or that itself."""
     import pandas as pd
 
-    from muster._pandas import fields_of
-
+    if meta is None or meta is no_default:
+        return no_default
     if isinstance(meta, dict):
         meta = list(meta.items())
     if isinstance(meta, list):
-        meta = pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in meta})
-    elif isinstance(meta, tuple) and len(meta) == 2:
-        meta = pd.Series([], dtype=meta[1], name=meta[0])
-    elif not isinstance(meta, (pd.DataFrame, pd.Series)):
-        meta = pd.Series([meta])
-    index, fields = fields_of(meta)
-    return ("series" if isinstance(meta, pd.Series) else "frame"), index, fields
+        return pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in meta})
+    if isinstance(meta, tuple) and len(meta) == 2:
+        return pd.Series([], dtype=meta[1], name=meta[0])
+    if isinstance(meta, (pd.DataFrame, pd.Series, pd.Index)) or not isinstance(meta, (str, type)):
+        return meta
+    return pd.Series([], dtype=meta)
 
 
 def map_partitions(func, *args, meta=no_default, enforce_metadata=True, **kwargs):
     """Return what a Python function makes of each partition of the first collection; see `DataFrame.map_partitions`."""
-    frame = next((a for a in args if isinstance(a, Frame)), None)
-    if frame is None or args[0] is not frame or any(isinstance(a, Collection) for a in [*args[1:], *kwargs.values()]):
-        raise NotImplementedError("map_partitions: one lazy collection, as the first argument")
+    import pandas as pd
+
+    from muster._pandas import sample_of
+
     if not callable(func):
         raise TypeError(f"map_partitions: func must be callable, got {type(func).__name__}")
-    from muster._pandas import sample_of
-    from muster._tokenize import function_token, tokenize
-
-    function = _PartitionFunction(func, args[1:], kwargs)
-    if meta is no_default:
+    frame = next((a for a in args if isinstance(a, Frame)), None)
+    if frame is None:
+        raise TypeError("map_partitions: no lazy DataFrame or Series among the arguments")
+    if args[0] is not frame:
+        func, args = _Reordered(func, next(i for i, a in enumerate(args) if a is frame)), (frame, *(a for a in args if a is not frame))
+    for name in ("align_dataframes", "transform_divisions", "clear_divisions", "required_columns", "token"):
+        kwargs.pop(name, None)
+    meta = meta_object(meta)
+    if meta is no_default and all(not isinstance(a, Collection) for a in [*args[1:], *kwargs.values()]):
         try:
-            meta = function(sample_of(frame._expr))
+            meta = func(sample_of(frame._expr), *args[1:], **kwargs)
         except Exception:
-            meta = function(frame.partitions[0].compute())
-    kind, index, fields = _meta_fields(meta)
-    token = f"{getattr(func, '__name__', type(func).__name__)}-{function_token(func)}-{tokenize(args[1:], kwargs)}"
-    code = {"frame": 0, "series": 1}[kind]
-    expr = _core.call(
-        "map_partitions",
-        [frame._expr],
-        {
-            "func": _core.object(function, token),
-            "label": getattr(func, "__name__", type(func).__name__),
-            "kind": code,
-            "fields": [[f[0], _dtype_code(f[1])] for f in fields],
-            "index": [[f[0], _dtype_code(f[1])] for f in index],
-        },
-    )
-    return new_collection(expr)
+            meta = func(frame.partitions[0].compute(), *args[1:], **kwargs)
+    if meta is not no_default and not isinstance(meta, (pd.DataFrame, pd.Series)):
+        meta = pd.Series(meta if isinstance(meta, pd.Index) else [meta])
+    return through(getattr(func, "__name__", type(func).__name__), func, args, kwargs, shape="partitions", meta=meta, real=True)
 
 
-@functools.cache
-def _dtype_code(name):
-    return _core.dtype_code(name)
+class _Reordered:
+    """Calls a function with its first argument put back to where it stood."""
 
+    def __init__(self, func, at):
+        self.func, self.at = func, at
+        self.__name__ = getattr(func, "__name__", type(func).__name__)
+
+    def __call__(self, first, *others, **kwargs):
+        others = list(others)
+        others.insert(self.at, first)
+        return self.func(*others, **kwargs)

@@ -11,6 +11,7 @@ Ops datetime_ops() {
     op.doc = {.summary = what, .returns = "int32 Series with the input's rows; float64 if a time is missing. Lazy."};
     op.schema = [](const Call& c) {
       Schema s = c.input();
+      if (s.columns.at(0).type.is_object() || s.columns.at(0).type.storage == Storage::duration) throw unsupported("dt: of ", s.columns[0].type.name());
       if (s.columns.at(0).type.storage != Storage::timestamp) {
         Error e = invalid("Can only use .dt accessor with datetimelike values, not ", s.columns[0].type.name());
         e.python = "builtins.AttributeError";

@@ -39,7 +39,28 @@ Ops project_ops() {
     return s;
   }, [](const Call&) { return List{0}; });
   to_frame.show = [](const Call&) { return std::string(); };
-  return {column, columns, to_frame};
+  // Columns by position: labels may repeat. {at, series}
+  Op positioned = op("take_columns", [](const Call& c) {
+    std::vector<int64_t> at;
+    for (const auto& i : c["at"].list()) at.push_back(i.integer());
+    return narrowed(c.input(), at, c["series"].boolean() ? Kind::series : c.input().kind);
+  }, [](const Call& c) { return c["at"].list(); });
+  positioned.show = [](const Call& c) { return c["at"].repr(); };
+  // The first input's rows with the second's values as index.
+  Op indexed{.name = "with_index", .on = {{internal, ""}}};
+  indexed.schema = [](const Call& c) {
+    if (c.inputs[0]->rows != c.inputs[1]->rows) throw unsupported("set_index: the index has other rows than the frame; make it from the frame itself");
+    Schema s = c.input();
+    s.index = c.input(1).columns;
+    return s;
+  };
+  indexed.lower = [](Lowering& l, const Call&) {
+    Rows rows = l.input();
+    rows.index = l.input(1).columns;
+    return rows;
+  };
+  indexed.same_rows = true;
+  return {column, columns, to_frame, positioned, indexed};
 }
 
 }  // namespace muster::ops::frame

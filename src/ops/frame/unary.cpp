@@ -83,6 +83,7 @@ const Value* fill_value(const Call& c, size_t i) {
 
 // The dtype after filling: an open column has no missing values left; a float put into an integer column only matters where one is missing.
 DType filled(DType t, const Value& v) {
+  if (t.is_object()) throw unsupported("fillna of an object column");
   if (!t.open && (t.is_integer() || t.is_boolean())) return t;
   if (t.is_integer() && v.is_float() && !fits(v, t)) return {Storage::float64};
   if (t.is_integer() || t.is_boolean()) {

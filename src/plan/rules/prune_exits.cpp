@@ -49,6 +49,8 @@ bool prune(Plan& plan, Stage& stage, int number, size_t at) {
   for (Stage& reader : plan.stages) {
     for (const auto& b : reader.broadcasts)
       if (b.from == exit) needed[static_cast<size_t>(b.column)] = true;
+    for (const auto& [from, first] : reader.alternatives)
+      if (from == exit) return false;
     if (reader.source || reader.input != exit) continue;
     if (!positional(reader.whole)) return false;
     need_by(reader.whole, reader.whole_args, needed);

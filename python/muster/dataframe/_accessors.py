@@ -1,0 +1,207 @@
+"""The accessors of a Series: .str, .dt and .cat."""
+
+from muster._generated.datetime import DatetimeProperties as _DatetimeMethods
+from muster.dataframe._collection import raise_own
+from muster.dataframe._through_pandas import call, through
+
+
+class _Accessor:
+    """A namespace of a Series, checked by pandas' own when it is asked for."""
+
+    _path = ()
+
+    def __init__(self, series):
+        self._series, self._expr = series, series._expr
+        self._check()
+
+    def _check(self):
+        getattr(self._series._meta, self._path[0])
+
+    def _through(self, name, args=(), kwargs=None, **options):
+        return call(self._series, (*self._path, name), args, kwargs, **options)
+
+
+def _member(cls, name, attribute=False, shape="rows"):
+    if attribute:
+        def run(self):
+            return self._through(name, attribute=True, shape=shape)
+    else:
+        def run(self, *args, **kwargs):
+            return self._through(name, args, kwargs, shape=shape)
+    run.__name__, run.__qualname__ = name, f"{cls.__name__}.{name}"
+    run.__doc__ = f"""Return what pandas' `Series.{cls._path[0]}.{name}` returns, lazy. {"" if attribute else "Arguments and errors are pandas'. "}Runs through pandas (`explain` says ``python:rows``)."""
+    return property(run, doc=run.__doc__) if attribute else run
+
+
+def _members(cls, names, **options):
+    for name in names.split():
+        if not hasattr(cls, name):
+            setattr(cls, name, _member(cls, name, **options))
+
+
+class DatetimeProperties(_Accessor, _DatetimeMethods):
+    """Calendar fields of a datetime, timedelta or period Series."""
+
+    _path = ("dt",)
+
+    @property
+    def tz(self):
+        """The time zone, or None."""
+        return self._series._meta.dt.tz
+
+    @property
+    def freq(self):
+        """The frequency, or None."""
+        return self._series._meta.dt.freq
+
+    def isocalendar(self):
+        """Return year, week and day of the ISO calendar, a DataFrame."""
+        return self._through("isocalendar")
+
+    def __getattr__(self, name):
+        raise_own(self, name)
+        raise AttributeError(f"'DatetimeProperties' object has no attribute {name!r}")
+
+
+_members(DatetimeProperties, "ceil floor round normalize day_name month_name strftime to_period to_pydatetime to_pytimedelta to_timestamp total_seconds tz_convert tz_localize as_unit")
+_members(
+    DatetimeProperties,
+    "components date day_of_year dayofyear days days_in_month daysinmonth end_time is_leap_year is_month_end is_month_start is_quarter_end is_quarter_start is_year_end is_year_start "
+    "microsecond microseconds minute nanosecond nanoseconds quarter qyear second seconds start_time time timetz week weekofyear",
+    attribute=True,
+)
+
+
+class StringMethods(_Accessor):
+    """Methods of a text Series."""
+
+    _path = ("str",)
+
+    def __getitem__(self, key):
+        return through("str[]", _item, (self._series, key))
+
+    def split(self, pat=None, n=-1, expand=False, **kwargs):
+        """Return the parts of each text, lists; with expand=True a DataFrame of n + 1 columns."""
+        return self._split("split", pat, n, expand, kwargs)
+
+    def rsplit(self, pat=None, n=-1, expand=False, **kwargs):
+        """Return the parts of each text, split from the right; see `split`."""
+        return self._split("rsplit", pat, n, expand, kwargs)
+
+    def _split(self, name, pat, n, expand, kwargs):
+        if not expand:
+            return self._through(name, (), {"pat": pat, "n": n, "expand": False, **kwargs})
+        if n is None or n <= 0:
+            raise NotImplementedError(f"{name}: to use expand=True, the number of splits must be given: n=")
+        import pandas as pd
+
+        meta = pd.DataFrame({i: pd.Series([], dtype=self._series._meta.dtype) for i in range(n + 1)})
+        return through(f"str.{name}", _expanded, (self._series,), {"name": name, "n": n, "pat": pat, **kwargs}, meta=meta)
+
+    def partition(self, sep=" ", expand=True):
+        """Return the text in front of the first `sep`, `sep`, and the text behind, a DataFrame; with expand=False tuples."""
+        return self._parted("partition", sep, expand)
+
+    def rpartition(self, sep=" ", expand=True):
+        """Return the text in front of the last `sep`, `sep`, and the text behind; see `partition`."""
+        return self._parted("rpartition", sep, expand)
+
+    def _parted(self, name, sep, expand):
+        if not expand:
+            return self._through(name, (sep,), {"expand": False})
+        import pandas as pd
+
+        meta = pd.DataFrame({i: pd.Series([], dtype=self._series._meta.dtype) for i in range(3)})
+        return through(f"str.{name}", _parts, (self._series, name, sep), meta=meta)
+
+    def cat(self, others=None, sep=None, na_rep=None, join="left"):
+        """Return the texts joined with `others` row by row; without `others` one text of all rows."""
+        if others is None:
+            return self._through("cat", (), {"sep": sep, "na_rep": na_rep}, shape="whole")
+        return self._through("cat", (others,), {"sep": sep, "na_rep": na_rep, "join": join})
+
+    def extractall(self, pat, flags=0):
+        """Return all matches of a pattern, a row each, with the match's number in the index."""
+        return self._through("extractall", (pat,), {"flags": flags}, shape="partitions")
+
+
+def _item(series, key):
+    return series.str[key]
+
+
+def _parts(series, name, sep):
+    return getattr(series.str, name)(sep).reindex(columns=range(3)).astype(series.dtype)
+
+
+def _expanded(series, name, n, **kwargs):
+    parts = getattr(series.str, name)(n=n, expand=True, **kwargs)
+    return parts.reindex(columns=range(n + 1)).astype(series.dtype)
+
+
+_members(
+    StringMethods,
+    "capitalize casefold center contains count decode encode endswith extract find findall fullmatch get index isalnum isalpha isascii isdecimal isdigit islower isnumeric isspace istitle "
+    "isupper join len ljust lower lstrip match normalize pad removeprefix removesuffix repeat replace rfind rindex rjust rstrip slice slice_replace startswith "
+    "strip swapcase title translate upper wrap zfill",
+)
+
+
+class CategoricalMethods(_Accessor):
+    """Categories of a categorical Series."""
+
+    _path = ("cat",)
+
+    @property
+    def known(self):
+        """Whether the categories are known before the data is read."""
+        from muster._pandas import UNKNOWN_CATEGORIES
+
+        return not self._series._meta.cat.categories.equals(UNKNOWN_CATEGORIES)
+
+    @property
+    def categories(self):
+        """The categories, a pandas Index."""
+        if not self.known:
+            raise NotImplementedError("`df.column.cat.categories` with unknown categories is not supported.  Please use `column.cat.as_known()` or `df.categorize()` beforehand to ensure known categories")
+        return self._series._meta.cat.categories
+
+    @property
+    def ordered(self):
+        """Whether the categories have an order."""
+        return self._series._meta.cat.ordered
+
+    def as_known(self, **kwargs):
+        """Return the Series with known categories; they are learnt by reading the data once."""
+        if self.known:
+            return self._series
+        import pandas as pd
+
+        learnt = self._series.drop_duplicates().compute().array.remove_unused_categories().categories
+        ordered = self.ordered
+        categories = learnt if ordered else learnt.sort_values()
+        return through("astype", _astype, (self._series,), {"dtype": pd.CategoricalDtype(categories, ordered)})
+
+    def as_unknown(self):
+        """Return the Series with categories that are known only when the data is read."""
+        import pandas as pd
+
+        from muster._pandas import UNKNOWN_CATEGORIES
+
+        return through("as_unknown", _itself, (self._series,), meta=pd.Series([], dtype=pd.CategoricalDtype(UNKNOWN_CATEGORIES, self.ordered), name=self._series.name))
+
+    def remove_unused_categories(self):
+        """Return the Series with the categories that occur."""
+        present = self._series.drop_duplicates().compute().cat.remove_unused_categories().cat.categories
+        return self._through("set_categories", (list(self.categories[self.categories.isin(present)]) if self.known else present,))
+
+
+def _astype(series, dtype):
+    return series.astype(dtype)
+
+
+def _itself(series):
+    return series
+
+
+_members(CategoricalMethods, "codes", attribute=True)
+_members(CategoricalMethods, "add_categories as_ordered as_unordered remove_categories rename_categories reorder_categories set_categories")

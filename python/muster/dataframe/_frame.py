@@ -1,0 +1,749 @@
+"""The DataFrame, and what it shares with the Series. Their operators come from `muster._generated`, the others from `_through_pandas`."""
+
+from muster import _core
+from muster._call import no_default, plain
+from muster._generated.frame import FrameMethods
+from muster.dataframe import _repr
+from muster.dataframe._collection import Collection, Scalar, new_collection
+from muster.dataframe._through_pandas import add_methods, call, through
+
+
+class Frame(Collection):
+    """What DataFrame and Series share: rows in partitions with an index."""
+
+    @property
+    def index(self):
+        """The index, lazy."""
+        from muster.dataframe._index import Index
+
+        return Index(self._expr)
+
+    @property
+    def ndim(self):
+        """2 of a DataFrame, 1 of a Series."""
+        return 1 if self._expr.kind in ("series", "row") else 2
+
+    def __len__(self):
+        return int(new_collection(_core.call("row_count", [self._expr], {})).compute())
+
+    @property
+    def empty(self):
+        """Whether there is no row. Computes the number of rows."""
+        return len(self) == 0
+
+    @property
+    def partitions(self):
+        """Partitions by position: ``df.partitions[0]``, ``df.partitions[2:5]``."""
+        return _Partitions(self)
+
+    def get_partition(self, n):
+        """Return partition `n` as a collection."""
+        if not 0 <= n < self.npartitions:
+            raise ValueError(f"n must be 0 <= n < {self.npartitions}")
+        return self.partitions[n]
+
+    def head(self, n=5, npartitions=1, compute=True):
+        """Return the first `n` rows of the first `npartitions` partitions (-1: of all); computed unless compute=False.
+
+        Warns if these partitions have fewer rows.
+        """
+        if npartitions > self.npartitions:
+            raise ValueError(f"only {self.npartitions} partitions, head received {npartitions}")
+        lazy = new_collection(_core.call("head", [self._expr], {"n": n, "npartitions": npartitions}))
+        if not compute:
+            return lazy
+        result = lazy.compute()
+        if len(result) < n and npartitions not in (-1, self.npartitions):
+            import warnings
+
+            warnings.warn(f"Insufficient elements for `head`. {n} elements requested, only {len(result)} elements available. Try passing larger `npartitions` to `head`.", stacklevel=2)
+        return result
+
+    def tail(self, n=5, compute=True):
+        """Return the last `n` rows of the last partition; computed unless compute=False."""
+        lazy = new_collection(_core.call("tail", [self._expr], {"n": n}))
+        return lazy.compute() if compute else lazy
+
+    def map_partitions(self, func, *args, meta=no_default, enforce_metadata=True, **kwargs):
+        """Return what a Python function makes of each partition.
+
+        Parameters
+        ----------
+        func : callable
+            Called with a partition as pandas object, then `args` and `kwargs`. Returns a DataFrame, a Series or a scalar.
+        meta : pandas object, dict, list of (name, dtype) or (name, dtype), optional
+            What the result looks like. Without it the function is tried on two made-up rows, and if that fails on the first partition.
+
+        Returns
+        -------
+        DataFrame or Series
+            Lazy; the same number of partitions.
+        """
+        from muster.dataframe._map_partitions import map_partitions
+
+        return map_partitions(func, self, *args, meta=meta, enforce_metadata=enforce_metadata, **kwargs)
+
+    def reset_index(self, drop=False, **kwargs):
+        """Return the frame with its index as columns, or without it, and rows numbered from 0.
+
+        Parameters
+        ----------
+        drop : bool, default False
+            Leave the index out.
+        **kwargs
+            Of one partition, pandas': level, names, col_level, col_fill, allow_duplicates, name.
+        """
+        if kwargs or self.npartitions == 1 and not self._expr.index:
+            return call(self, "reset_index", (), {"drop": drop, **kwargs}, shape="whole")
+        if self.npartitions == 1:
+            return new_collection(_core.call("reset_index", [self._expr], {"drop": bool(drop)}))
+        return through("reset_index", _reset_index, (self, self.index), {"drop": bool(drop)}, shape="whole")
+
+    @property
+    def loc(self):
+        """Rows by label, and columns: ``df.loc[mask]``, ``df.loc["a":"b"]``, ``df.loc[:, ["x"]]``."""
+        from muster.dataframe._locate import ByLabel
+
+        return ByLabel(self)
+
+    @property
+    def iloc(self):
+        """Columns by position: ``df.iloc[:, [0, 2]]``. Rows by position are not supported; see `head` and `partitions`."""
+        from muster.dataframe._locate import ByPosition
+
+        return ByPosition(self)
+
+    def idxmax(self, axis=0, skipna=True, numeric_only=False, **kwargs):
+        """Return the index value of the largest value, of each column of a DataFrame; with axis=1 the column's label of each row.
+
+        Raises
+        ------
+        ValueError
+            At compute, as pandas: no rows, or missing values with skipna=False.
+        """
+        return self._index_of("idxmax", axis, skipna, numeric_only)
+
+    def idxmin(self, axis=0, skipna=True, numeric_only=False, **kwargs):
+        """Return the index value of the smallest value; see `idxmax`."""
+        return self._index_of("idxmin", axis, skipna, numeric_only)
+
+    def _index_of(self, name, axis, skipna, numeric_only):
+        from muster.dataframe._located import Located
+
+        if axis in (1, "columns"):
+            return call(self, name, (), {"axis": 1, "skipna": skipna, "numeric_only": numeric_only})
+        return Located.of(self, name, skipna, numeric_only)
+
+    def quantile(self, q=0.5, axis=0, numeric_only=False, method="default", **kwargs):
+        """Return exact quantiles, as pandas.
+
+        Parameters
+        ----------
+        q : float or list of float, default 0.5
+        axis : {0, 1}
+        numeric_only : bool, default False
+            Of a DataFrame: leave out columns that are not numeric or bool.
+        method : str
+            Accepted: the result is exact.
+        """
+        if self.ndim == 1:
+            return call(self, "quantile", (q,), {}, shape="whole")
+        if axis in (1, "columns"):
+            return call(self, "quantile", (q,), {"axis": 1, "numeric_only": numeric_only})
+        return call(self, "quantile", (q,), {"numeric_only": numeric_only}, shape="whole")
+
+    def median_approximate(self, axis=0, **kwargs):
+        """Return the median, exactly."""
+        return self.median(axis=axis) if self.ndim == 2 else self.median()
+
+    def nunique_approx(self, split_every=None):
+        """Return the number of distinct rows, exactly."""
+        if self.ndim == 1:
+            return self.nunique(dropna=False)
+        return through("nunique_approx", _distinct_rows, (self,), shape="whole")
+
+    def drop_duplicates(self, subset=None, keep="first", ignore_index=False, split_every=None, split_out=None, shuffle_method=None):
+        """Return the rows without those equal to another; one partition.
+
+        Parameters
+        ----------
+        subset : label or list of labels, optional
+            Columns to compare; default all.
+        keep : {"first", "last", False}
+        ignore_index : bool, default False
+            Number the rows from 0.
+        """
+        kwargs = {"keep": keep, "ignore_index": ignore_index}
+        if self.ndim == 2:
+            kwargs["subset"] = subset
+        return call(self, "drop_duplicates", (), kwargs, shape="whole", kept=not ignore_index)
+
+    def shift(self, periods=1, freq=None, axis=0):
+        """Return the values moved by `periods` rows; with `freq` the index is moved instead."""
+        if freq is not None:
+            return call(self, "shift", (periods,), {"freq": freq}, shape="partitions")
+        if axis in (1, "columns"):
+            return call(self, "shift", (periods,), {"axis": 1})
+        return call(self, "shift", (periods,), shape="beside")
+
+    def sample(self, n=None, frac=None, replace=False, random_state=None):
+        """Return a random share of the rows, of each partition `frac`.
+
+        Parameters
+        ----------
+        frac : float
+            Share of the rows.
+        replace : bool, default False
+            A row may come more than once.
+        random_state : int or numpy.random.RandomState, optional
+            Equal ones give equal rows.
+
+        Raises
+        ------
+        ValueError
+            If `n` is given: the number of rows is not known before they are read.
+        """
+        if n is not None or frac is None:
+            raise ValueError("sample does not support the number of sampled items parameter, 'n'. Please use the 'frac' parameter instead.")
+        return through("sample", _sampled, (self, self._partition_numbers()), {"frac": frac, "replace": replace, "seed": _seed(random_state)}, shape="partitions", kept=True, meta=self._meta)
+
+    def random_split(self, frac, random_state=None, shuffle=False):
+        """Return collections that share the rows at random in these proportions.
+
+        Parameters
+        ----------
+        frac : list of float
+            Shares; their sum is 1.
+        random_state : int or numpy.random.RandomState, optional
+        shuffle : bool, default False
+            Accepted: rows keep their order.
+        """
+        import numpy as np
+
+        if abs(sum(frac) - 1) > 1e-9:
+            raise ValueError("frac should sum to 1")
+        draw = through("random_split", _drawn, (self.index, self._partition_numbers()), {"seed": _seed(random_state)}, meta=_float_series())
+        ends = [float(x) for x in np.cumsum([0, *frac])]
+        ends[-1] = 2.0
+        return [self[(draw >= low) & (draw < high)] for low, high in zip(ends[:-1], ends[1:], strict=True)]
+
+    def _partition_numbers(self):
+        return new_collection(_core.call("partition_number", [self._expr], {}))
+
+    def rolling(self, window, min_periods=None, center=False, win_type=None, on=None, closed=None, step=None, **kwargs):
+        """Return moving windows over the rows; aggregate with ``mean`` and the like, as pandas.
+
+        Parameters
+        ----------
+        window : int, str or offset
+            Rows, or a time span of a datetime index.
+        min_periods, center, win_type, closed
+            As pandas.
+        """
+        from muster.dataframe._window import Rolling
+
+        return Rolling(self, {"window": window, "min_periods": min_periods, "center": center, "win_type": win_type, "on": on, "closed": closed, "step": step, **kwargs})
+
+    def resample(self, rule, closed=None, label=None, **kwargs):
+        """Return groups of rows by time span of the datetime index, as pandas; aggregate with ``mean`` and the like."""
+        from muster.dataframe._window import Resampler
+
+        return Resampler(self, rule, {"closed": closed, "label": label, **kwargs})
+
+    def reduction(self, chunk, aggregate=None, combine=None, meta=no_default, token=None, split_every=None, chunk_kwargs=None, aggregate_kwargs=None, combine_kwargs=None, **kwargs):
+        """Return what functions make of the partitions and then of their results.
+
+        Parameters
+        ----------
+        chunk : callable
+            Of a partition.
+        aggregate : callable, optional
+            Of the concatenated results; default `chunk`.
+        combine : callable, optional
+            Accepted: results are concatenated once.
+        """
+        chunked = self.map_partitions(chunk, **{**kwargs, **(chunk_kwargs or {})})
+        return through("reduction", aggregate or chunk, (chunked,), {**kwargs, **(aggregate_kwargs or {})}, shape="whole", meta=meta, real=True)
+
+    def align(self, other, join="outer", axis=None, fill_value=None):
+        """Return both collections with the rows and columns of both, a pair."""
+        kwargs = {"join": join, "axis": axis, "fill_value": fill_value}
+        return tuple(through("align", _aligned, (self, other), {**kwargs, "side": side}, shape="whole") for side in (0, 1))
+
+    def squeeze(self, axis=None):
+        """Return the only column of a DataFrame as Series; else the same."""
+        if self.ndim == 2 and len(self._expr.columns) == 1 and axis in (None, 1, "columns"):
+            return self[self._labels()[0]]
+        return self
+
+    @property
+    def values(self):
+        """The values as an array; arrays are not there yet."""
+        raise NotImplementedError("values: arrays are not there yet; use compute().values")
+
+    def to_csv(self, filename, **kwargs):
+        """Write a CSV file per partition; see `muster.dataframe.to_csv`."""
+        from muster.dataframe._write import to_csv
+
+        return to_csv(self, filename, **kwargs)
+
+    def to_json(self, filename, **kwargs):
+        """Write a file of JSON lines per partition; see `muster.dataframe.to_json`."""
+        from muster.dataframe._write import to_json
+
+        return to_json(self, filename, **kwargs)
+
+    def repartition(self, divisions=None, npartitions=None, partition_size=None, freq=None, force=False):
+        """Return the same rows in other partitions.
+
+        Parameters
+        ----------
+        npartitions : int, optional
+            Fewer partitions are put together, more are cut by numbers of rows.
+        divisions : tuple, optional
+            Index values at the borders; the index must ascend.
+        partition_size : int or str, optional
+            Bytes of a partition; the rows are read once to know their size.
+        freq : str, optional
+            Time span of a partition.
+        force : bool, default False
+            `divisions` may reach beyond the index.
+        """
+        from muster.dataframe._partitioning import repartition
+
+        return repartition(self, divisions, npartitions, partition_size, freq, force)
+
+    def map_overlap(self, func, before, after, *args, meta=no_default, **kwargs):
+        """Return what a Python function makes of the rows with those in front and behind; the result stays beside the rows.
+
+        Parameters
+        ----------
+        func : callable
+            Returns as many rows as it is given.
+        before, after : int or timedelta
+            Accepted: the function sees all rows.
+        """
+        from muster.dataframe._map_partitions import meta_object
+
+        return through(getattr(func, "__name__", "map_overlap"), func, (self, *args), kwargs, shape="beside", real=True, meta=meta_object(meta))
+
+    def categorize(self, columns=None, index=None, **kwargs):
+        """Return the frame with text columns as categoricals whose categories are known; they are learnt by reading the data once."""
+        labels = [label for label, name, _ in self._expr.columns if name in ("str", "object")] if columns is None else [columns] if isinstance(columns, str) else list(columns)
+        out = self
+        for label in labels:
+            series = self[label]
+            known = series if series._expr.columns[0][1].startswith("object:") else series.astype("category")
+            out = out.assign(**{label: known.cat.as_known()})
+        return out
+
+    def clear_divisions(self):
+        """Return the same rows without known divisions."""
+        return new_collection(_core.call("with_index", [self._expr, self.index.to_series()._expr], {})) if self.known_divisions else self
+
+    def memory_usage_per_partition(self, index=True, deep=False):
+        """Return the bytes of each partition, a Series by partition number."""
+        return through("memory_usage_per_partition", _bytes_of, (self,), {"index": index, "deep": deep}, shape="partitions")
+
+    def _where(self, mask):
+        from muster.dataframe._series import Series
+
+        if not isinstance(mask, Series):
+            raise TypeError(f"a mask must be a lazy boolean Series of the same rows, got {type(mask).__name__}")
+        if mask._expr.columns[0][1].startswith("object"):
+            mask = through("mask", _as_bool, (mask,))
+        return new_collection(_core.call("filter", [self._expr, mask._expr], {}))
+
+
+class _Partitions:
+    def __init__(self, frame):
+        self._frame = frame
+
+    def __getitem__(self, key):
+        every = list(range(self._frame.npartitions))
+        chosen = every[key] if isinstance(key, (int, slice)) else [every[i] for i in key]
+        chosen = [chosen] if isinstance(chosen, int) else chosen
+        if not chosen:
+            raise IndexError("no partition is chosen")
+        return new_collection(_core.call("partitions", [self._frame._expr], {"partitions": chosen}))
+
+    def __len__(self):
+        return self._frame.npartitions
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+
+class DataFrame(FrameMethods, Frame):
+    """Rows and labelled columns, in partitions that are pandas DataFrames when computed."""
+
+    @property
+    def columns(self):
+        """The labels, a pandas Index; assign to rename all."""
+        return self._meta.columns
+
+    @columns.setter
+    def columns(self, labels):
+        self.__dict__["_expr"] = _core.call("rename", [self._expr], {"labels": [plain(x) for x in labels]})
+
+    @property
+    def dtypes(self):
+        """The dtypes by column, a pandas Series. An integer column of a file may turn out float64 if it has missing values."""
+        return self._meta.dtypes
+
+    @property
+    def shape(self):
+        """(lazy number of rows, number of columns)."""
+        return Scalar(_core.call("row_count", [self._expr], {})), len(self._expr.columns)
+
+    @property
+    def size(self):
+        """Number of values, lazy."""
+        return Scalar(_core.call("row_count", [self._expr], {})) * len(self._expr.columns)
+
+    def _labels(self):
+        return [f[0] for f in self._expr.columns]
+
+    def __getitem__(self, key):
+        from muster.dataframe._series import Series
+
+        if isinstance(key, Series):
+            return self._where(key)
+        if isinstance(key, DataFrame):
+            return self.where(key)
+        if isinstance(key, slice):
+            raise NotImplementedError("rows by slice; use head, partitions or a mask")
+        key = plain(key)
+        if isinstance(key, list):
+            return new_collection(_core.call("getitems", [self._expr], {"key": key}))
+        return new_collection(_core.call("getitem", [self._expr], {"key": key}))
+
+    def __getattr__(self, name):
+        if not name.startswith("_") and name in self._labels():
+            return self[name]
+        if name in ("_repr_mimebundle_", "_ipython_display_", "_ipython_canary_method_should_not_exist_"):
+            raise AttributeError(name)
+        from muster.as_dask import FRAME_NAMES
+
+        if name in FRAME_NAMES:
+            raise NotImplementedError(f"DataFrame.{name} is not there yet")
+        raise AttributeError(f"'DataFrame' object has no attribute {name!r}")
+
+    def __setattr__(self, name, value):
+        if name == "columns" or name.startswith("_") or name not in self._labels():
+            object.__setattr__(self, name, value)
+        else:
+            self[name] = value
+
+    def __setitem__(self, key, value):
+        if isinstance(key, (tuple, list)) and isinstance(value, DataFrame):
+            changed = self
+            for name, column in zip(key, value.columns, strict=True):
+                changed = changed.assign(**{name: value[column]})
+        elif isinstance(key, DataFrame):
+            changed = self.mask(key, value)
+        elif hasattr(key, "_expr"):
+            changed = self.mask(key, value)
+        else:
+            changed = self._assign({key: value})
+        self.__dict__["_expr"] = changed._expr
+
+    def __delitem__(self, key):
+        self.__dict__["_expr"] = self.drop(columns=[key])._expr
+
+    def __iter__(self):
+        return iter(self._labels())
+
+    def __contains__(self, key):
+        return key in self._labels()
+
+    def __dir__(self):
+        return sorted({*super().__dir__(), *(x for x in self._labels() if isinstance(x, str) and x.isidentifier())})
+
+    def _ipython_key_completions_(self):
+        return self._labels()
+
+    def items(self):
+        """Return pairs of label and Series."""
+        return ((label, self[label]) for label in self._labels())
+
+    def _assign(self, values):
+        return new_collection(_core.call("assign", [self._expr], {"columns": {plain(k): plain(v) for k, v in values.items()}}))
+
+    def assign(self, **kwargs):
+        """Return the frame with new or replaced columns.
+
+        Parameters
+        ----------
+        **kwargs
+            Series of the same rows, scalars, or functions of the frame, by column label.
+        """
+        out = self
+        for name, value in kwargs.items():
+            if not hasattr(value, "_expr") and callable(value):
+                value = value(out)
+            out = out._assign({name: value})
+        return out
+
+    def rename(self, index=None, columns=None):
+        """Return the frame with other column labels.
+
+        Parameters
+        ----------
+        columns : dict or callable
+            New label by old; labels that are not there are ignored.
+        """
+        if index is not None:
+            raise ValueError("Cannot rename index.")
+        if callable(columns):
+            columns = {label: columns(label) for label in self._labels()}
+        return new_collection(_core.call("rename", [self._expr], {"columns": plain(columns or {})}))
+
+    def drop(self, labels=None, axis=0, columns=None, errors="raise"):
+        """Return the frame without some columns.
+
+        Parameters
+        ----------
+        labels : label or list
+            With axis=1 as `columns`; rows cannot be dropped by label.
+        columns : label or list
+        errors : {"raise", "ignore"}, default "raise"
+        """
+        if columns is None and axis in (1, "columns"):
+            columns = labels
+        if columns is None:
+            raise NotImplementedError("Drop currently only works for axis=1 or when columns is not None")
+        return new_collection(_core.call("drop", [self._expr], {"columns": plain(columns), "errors": errors}))
+
+    def select_dtypes(self, include=None, exclude=None):
+        """Return the columns whose dtypes are included and not excluded, as pandas decides."""
+        return self[list(self._meta.select_dtypes(include=include, exclude=exclude).columns)]
+
+    def groupby(self, by, group_keys=True, sort=None, observed=None, dropna=None, **kwargs):
+        """Group rows by one or several keys.
+
+        Parameters
+        ----------
+        by : label, Series of the same rows, function of the index values, or list of these
+        group_keys : bool, default True
+            Of `apply`: put the keys in front of the index.
+        sort : bool, default True
+            Order groups by key; False: by first appearance.
+        observed : bool, default True
+            Of categorical keys: only the categories that occur.
+        dropna : bool, default True
+            Leave out rows whose key is missing.
+        **kwargs
+            as_index : bool, default True; False gives the keys as columns.
+        """
+        from muster.dataframe._groupby import DataFrameGroupBy
+
+        kwargs = {**kwargs, "group_keys": None if group_keys else False}
+        return DataFrameGroupBy(self, by, sort=sort, dropna=dropna, observed=observed, **kwargs)
+
+    def apply(self, func, axis=0, broadcast=None, raw=False, reduce=None, args=(), meta=no_default, result_type=None, **kwargs):
+        """Return what a Python function makes of each row.
+
+        Parameters
+        ----------
+        func : callable
+        axis : {1, "columns", 0}
+            1: of each row. 0: of each column, all rows in one task.
+        meta : pandas object, dict or pairs, optional
+            What the result looks like. Default: what it is for the first rows; dtypes are revised where other rows show it.
+        """
+        from muster.dataframe._map_partitions import meta_object
+
+        shape = "rows" if axis in (1, "columns") else "whole"
+        options = {"axis": axis, "raw": raw, "result_type": result_type, "args": tuple(args), **kwargs}
+        return call(self, "apply", (func,), options, shape=shape, real=True, meta=meta_object(meta))
+
+    def map(self, func, na_action=None, meta=no_default, **kwargs):
+        """Return what a Python function makes of each value."""
+        from muster.dataframe._map_partitions import meta_object
+
+        return call(self, "map", (func,), {"na_action": na_action, **kwargs}, real=True, meta=meta_object(meta))
+
+    applymap = map
+
+    def query(self, expr, local_dict=None, global_dict=None, **kwargs):
+        """Return the rows where an expression over the columns holds.
+
+        Parameters
+        ----------
+        expr : str
+            As pandas.DataFrame.query: ``"x > 1 and y in ['a', 'b'] and z == @limit"``.
+
+        Raises
+        ------
+        SyntaxError
+            If it is no expression.
+        """
+        from muster.dataframe._query import Scope, evaluate
+
+        mask = evaluate(expr, self, Scope.of_caller(local_dict, global_dict))
+        return self[mask]
+
+    def eval(self, expr, inplace=False, local_dict=None, global_dict=None, **kwargs):
+        """Return the value of an expression over the columns; ``"c = a + b"`` gives the frame with a new column."""
+        from muster.dataframe._query import Scope, evaluate
+
+        if inplace:
+            raise NotImplementedError("eval: inplace=True; assign the result")
+        return evaluate(expr, self, Scope.of_caller(local_dict, global_dict))
+
+    def pop(self, item):
+        """Return a column and take it out of the frame."""
+        column = self[item]
+        del self[item]
+        return column
+
+    def iterrows(self):
+        """Yield pairs of index value and row, partition by partition."""
+        for part in self.partitions:
+            yield from part.compute().iterrows()
+
+    def itertuples(self, index=True, name="Pandas"):
+        """Yield named tuples of the rows, partition by partition."""
+        for part in self.partitions:
+            yield from part.compute().itertuples(index=index, name=name)
+
+    def add_prefix(self, prefix):
+        """Return the frame with a text in front of each label."""
+        return self.rename(columns={label: f"{prefix}{label}" for label in self._labels()})
+
+    def add_suffix(self, suffix):
+        """Return the frame with a text behind each label."""
+        return self.rename(columns={label: f"{label}{suffix}" for label in self._labels()})
+
+    def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=None, sort=True, **kwargs):
+        """Return the frame with a column as index, where that moves no rows: sorted=True or sort=False.
+
+        Parameters
+        ----------
+        other : label or Series of the same rows
+        drop : bool, default True
+            Take the column out.
+        sorted : bool, default False
+            The rows are in the order of the column already.
+        sort : bool, default True
+            False: leave the rows where they are.
+        """
+        if isinstance(other, list):
+            if len(other) > 1:
+                raise NotImplementedError("set_index with several columns")
+            other = other[0]
+        if not sorted and sort and self.npartitions > 1 or divisions is not None and not sorted:
+            raise NotImplementedError("set_index of unsorted data over several partitions is not there yet; sorted=True if the rows are in order")
+        key = other if hasattr(other, "_expr") else self[other]
+        frame = self.drop(columns=[other]) if drop and not hasattr(other, "_expr") else self
+        out = new_collection(_core.call("with_index", [frame._expr, key._expr], {}))
+        return call(out, "sort_index", (), {"kind": "stable"}, shape="whole") if sort and not sorted else out
+
+    def to_parquet(self, path, **kwargs):
+        """Write a Parquet file per partition; see `muster.dataframe.to_parquet`."""
+        from muster.dataframe._write import to_parquet
+
+        return to_parquet(self, path, **kwargs)
+
+    def info(self, buf=None, verbose=False, memory_usage=False):
+        """Print the columns with their dtypes and numbers of values."""
+        counts = self.count().compute() if verbose else None
+        lines = [f"{type(self)}", f"Columns: {len(self._expr.columns)} entries" + (f", {self._labels()[0]} to {self._labels()[-1]}" if self._labels() else "")]
+        for position, (label, dtype) in enumerate(self.dtypes.items()):
+            lines.append(f" {position}  {label}  {'' if counts is None else f'{counts.iloc[position]} non-null  '}{dtype}")
+        print("\n".join(lines), file=buf)
+
+    @property
+    def axes(self):
+        """The index and the labels of the columns."""
+        return [self.index, self.columns]
+
+    def to_string(self, max_rows=5):
+        """Return the structure as text."""
+        return _repr.frame_table(self).to_string(max_rows=max_rows)
+
+    def __repr__(self):
+        return _repr.frame_text(self)
+
+    def _repr_html_(self):
+        return _repr.frame_html(self)
+
+
+def _as_bool(mask):
+    if mask.dtype not in ("bool", "boolean", "bool[pyarrow]") and not mask.isin([True, False]).all():
+        raise TypeError(f"a mask must be boolean, got dtype {mask.dtype}")
+    return mask.astype("boolean").fillna(False).astype("bool")
+
+
+def _reset_index(frame, index, drop):
+    return frame.reset_index(drop=drop)
+
+
+def _distinct_rows(frame):
+    return len(frame.drop_duplicates())
+
+
+def _seed(random_state):
+    import numpy as np
+
+    if hasattr(random_state, "randint"):
+        return int(random_state.randint(2**31))
+    if hasattr(random_state, "integers"):
+        return int(random_state.integers(2**31))
+    return int(np.random.SeedSequence().entropy % 2**31) if random_state is None else int(random_state)
+
+
+def _sampled(frame, numbers, frac, replace, seed):
+    if not len(frame):
+        return frame
+    return frame.sample(frac=frac, replace=replace, random_state=(seed * 1_000_003 + int(numbers.iloc[0])) % 2**32)
+
+
+def _drawn(index, numbers, seed):
+    import numpy as np
+    import pandas as pd
+
+    first = int(numbers.iloc[0]) if len(numbers) else 0
+    return pd.Series(np.random.default_rng([seed, first]).random(len(numbers)), index=index)
+
+
+def _float_series():
+    import pandas as pd
+
+    return pd.Series([], dtype="float64")
+
+
+def _aligned(a, b, side, **kwargs):
+    return a.align(b, **kwargs)[side]
+
+
+def _bytes_of(part, index, deep):
+    import pandas as pd
+
+    used = part.memory_usage(index=index, deep=deep)
+    return pd.Series([int(used if part.ndim == 1 else used.sum())])
+
+
+# With axis=1 these are done row by row.
+def _along_axis(name, shape, kept=False):
+    def run(self, *args, **kwargs):
+        kwargs = {k: v for k, v in kwargs.items() if k not in ("split_every", "split_out", "out", "dtype")}
+        by_row = kwargs.get("axis") in (1, "columns") and self.ndim == 2
+        return call(self, name, args, kwargs, shape="rows" if by_row else shape, kept=kept and not by_row)
+
+    run.__name__, run.__qualname__ = name, f"Frame.{name}"
+    how = "whole" if shape in ("whole", "beside") else "rows"
+    run.__doc__ = f"""Return what pandas' `{name}` returns, lazy. Arguments and errors are pandas'. Runs through pandas (`explain` says ``python:{how}``), with axis=1 on each partition."""
+    return run
+
+
+for _name in "cumsum cumprod cummin cummax diff ffill bfill".split():
+    setattr(Frame, _name, _along_axis(_name, "beside"))
+for _name in "sem median mode skew kurt kurtosis product".split():
+    setattr(Frame, _name, _along_axis(_name, "whole"))
+add_methods(Frame, "clip round where mask replace infer_objects convert_dtypes", "rows")
+add_methods(Frame, "describe corr cov memory_usage combine combine_first dot value_counts", "whole")
+add_methods(Frame, "explode", "partitions", kept=True)
+add_methods(Frame, "rename_axis to_timestamp to_period", "partitions")
+add_methods(DataFrame, "melt", "whole")

@@ -1,0 +1,102 @@
+"""Functions of collections that are not methods: to_datetime, get_dummies and the like."""
+
+from muster.dataframe._through_pandas import through
+
+
+def to_datetime(arg, meta=None, **kwargs):
+    """Return a Series of times, as pandas.to_datetime makes them of each partition.
+
+    Parameters
+    ----------
+    arg : Series, DataFrame or Index
+        Text, numbers, or columns year, month, day.
+    meta : pandas.Series, optional
+    **kwargs
+        As pandas: format, unit, errors, utc, dayfirst and others.
+    """
+    return _converted("to_datetime", arg, kwargs)
+
+
+def to_timedelta(arg, unit=None, errors="raise"):
+    """Return a Series of timedeltas, as pandas.to_timedelta makes them."""
+    return _converted("to_timedelta", arg, {"unit": unit, "errors": errors})
+
+
+def to_numeric(arg, errors="raise", downcast=None, meta=None):
+    """Return a Series of numbers, as pandas.to_numeric makes them."""
+    return _converted("to_numeric", arg, {"errors": errors, "downcast": downcast})
+
+
+def isna(arg):
+    """Return whether each value is missing."""
+    return arg.isna()
+
+
+def melt(frame, id_vars=None, value_vars=None, var_name=None, value_name="value", col_level=None):
+    """Return the columns as rows; see pandas.melt."""
+    return frame.melt(id_vars=id_vars, value_vars=value_vars, var_name=var_name, value_name=value_name, col_level=col_level)
+
+
+def get_dummies(data, prefix=None, prefix_sep="_", dummy_na=False, columns=None, sparse=False, drop_first=False, dtype=bool, **kwargs):
+    """Return a column per category, as pandas.get_dummies. Categories that are not known are learnt by reading the data once.
+
+    Parameters
+    ----------
+    data : DataFrame or Series
+    columns : list of labels, optional
+        Default: text and categorical columns.
+    prefix, prefix_sep, dummy_na, drop_first, dtype
+        As pandas.
+    """
+    if sparse:
+        raise NotImplementedError("get_dummies: sparse=True")
+    options = {"prefix": prefix, "prefix_sep": prefix_sep, "dummy_na": dummy_na, "drop_first": drop_first, "dtype": dtype}
+    if data.ndim == 1:
+        return through("get_dummies", _dummies, (_with_categories(data),), options)
+    labels = columns if columns is not None else [label for label, name, _ in data._expr.columns if name == "str" or name.startswith("object")]
+    frame = data.assign(**{label: _with_categories(data[label]) for label in labels}) if labels else data
+    return through("get_dummies", _dummies, (frame,), {**options, "columns": list(labels)})
+
+
+def _with_categories(series):
+    import pandas as pd
+
+    if isinstance(series._meta.dtype, pd.CategoricalDtype):
+        return series.cat.as_known()
+    values = series.drop_duplicates().compute()
+    return series.astype(pd.CategoricalDtype(sorted(values.dropna())))
+
+
+def _dummies(data, **options):
+    import pandas as pd
+
+    return pd.get_dummies(data, **options)
+
+
+def _converted(name, arg, kwargs):
+    return through(name, _convert, (arg,), {"name": name, **kwargs}, real=True)
+
+
+def _convert(data, name, **kwargs):
+    import pandas as pd
+
+    return getattr(pd, name)(data, **kwargs)
+
+
+
+
+def map_overlap(func, df, before, after, *args, **kwargs):
+    """Return what a function makes of the rows with those in front and behind; see `DataFrame.map_overlap`."""
+    return df.map_overlap(func, before, after, *args, **kwargs)
+
+
+def get_collection_type(value):
+    """Return the collection class of a pandas object: DataFrame, Series, Index, or Scalar for anything else."""
+    import pandas as pd
+
+    from muster.dataframe import DataFrame, Index, Scalar, Series
+
+    for theirs, ours in ((pd.DataFrame, DataFrame), (pd.Series, Series), (pd.Index, Index)):
+        if isinstance(value, theirs):
+            return ours
+    return Scalar

@@ -1,0 +1,127 @@
+"""The Index."""
+
+from muster.dataframe import _repr
+from muster.dataframe._collection import Collection, new_collection
+from muster.dataframe._through_pandas import through
+
+
+class Index(Collection):
+    """The index of a DataFrame or Series."""
+
+    def _finish(self, result):
+        return result.index
+
+    @property
+    def _meta(self):
+        return super()._meta.index
+
+    @property
+    def name(self):
+        """The label."""
+        return self._meta.name
+
+    @property
+    def names(self):
+        """The labels of the levels."""
+        return self._meta.names
+
+    @property
+    def dtype(self):
+        """The dtype."""
+        return self._meta.dtype
+
+    @property
+    def nlevels(self):
+        """Number of levels."""
+        return self._meta.nlevels
+
+    def __len__(self):
+        return len(new_collection(self._expr))
+
+    @property
+    def size(self):
+        """Number of rows, lazy."""
+        return new_collection(self._expr).size if self._expr.kind == "series" else new_collection(self._expr)[[]].size
+
+    @property
+    def shape(self):
+        """(lazy number of rows,)."""
+        return (new_collection(self._expr).shape[0],)
+
+    @property
+    def partitions(self):
+        """Partitions by position, each an Index."""
+        return [Index(p._expr) for p in new_collection(self._expr).partitions]
+
+    def to_series(self, index=None, name=None):
+        """Return the values as a Series beside the rows."""
+        return through("to_series", _to_series, (self,), {"name": self.name if name is None else name})
+
+    def to_frame(self, index=True, name=None):
+        """Return the values as a DataFrame of one column."""
+        return self.to_series(name=name).to_frame(name=name if name is not None else self.name if self.name is not None else 0)
+
+    def map(self, arg, na_action=None, meta=None, is_monotonic=False):
+        """Return the Series of what a function makes of each value."""
+        return self.to_series().map(arg, na_action=na_action)
+
+    def min(self, **kwargs):
+        """Return the smallest value, lazy."""
+        return self.to_series().min()
+
+    def max(self, **kwargs):
+        """Return the largest value, lazy."""
+        return self.to_series().max()
+
+    def count(self, **kwargs):
+        """Return the number of values that are not missing, lazy."""
+        return self.to_series().count()
+
+    def nunique(self, **kwargs):
+        """Return the number of distinct values, lazy."""
+        return self.to_series().nunique()
+
+    def isin(self, values):
+        """Return whether each value is one of `values`."""
+        return self.to_series().isin(values)
+
+    def __repr__(self):
+        return _repr.index_text(self)
+
+
+def _to_series(index, name):
+    return index.to_series(name=name)
+
+
+def _operator(name):
+    def run(self, other):
+        return getattr(self.to_series(), name)(other)
+
+    run.__name__ = name
+    run.__doc__ = f"""Return `{name}` of the values, a Series beside the rows."""
+    return run
+
+
+for _name in "lt le gt ge eq ne add sub mul truediv floordiv mod radd rsub rmul".split():
+    setattr(Index, f"__{_name}__", _operator(f"__{_name}__"))
+Index.__hash__ = Collection.__hash__
+
+
+def _field(name):
+    def read(self):
+        return through(name, _calendar, (self,), {"field": name})
+
+    read.__doc__ = f"""`{name}` of each time, a Series beside the rows."""
+    return property(read, doc=read.__doc__)
+
+
+def _calendar(index, field):
+    import pandas as pd
+
+    return pd.Series(getattr(index, field), index=index)
+
+
+for _name in "year month day hour minute second microsecond nanosecond dayofweek weekday dayofyear quarter days_in_month is_month_start is_month_end is_year_start is_year_end".split():
+    setattr(Index, _name, _field(_name))
+for _name in ("is_monotonic_increasing", "is_monotonic_decreasing", "is_unique"):
+    setattr(Index, _name, property(lambda self, name=_name: getattr(self.to_series(), name), doc=f"`{_name}` of the values, lazy."))

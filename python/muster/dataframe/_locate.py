@@ -1,0 +1,119 @@
+"""loc and iloc."""
+
+import bisect
+
+from muster.dataframe._collection import new_collection
+from muster.dataframe._through_pandas import through
+
+
+class ByLabel:
+    """``frame.loc[rows]`` and ``frame.loc[rows, columns]``."""
+
+    def __init__(self, frame):
+        self._frame = frame
+
+    def __getitem__(self, key):
+        rows, columns = key if isinstance(key, tuple) and self._frame.ndim == 2 else (key, None)
+        if isinstance(key, tuple) and len(key) > 2:
+            raise ValueError("Too many indexers")
+        frame = self._frame
+        if callable(rows):
+            rows = rows(frame)
+        mask = rows if getattr(rows, "_expr", None) is not None else None
+        out = frame if mask is not None or (isinstance(rows, slice) and rows == slice(None)) else self._rows(rows)
+        if columns is not None:
+            out = _columns(out, columns)
+        return out[mask] if mask is not None else out
+
+    def _rows(self, rows):
+        frame = self._frame
+        if not frame._expr.index and frame.npartitions > 1:
+            raise NotImplementedError("loc by row number over several partitions: numbers are known only when the rows are read; use head, partitions or a mask")
+        if isinstance(rows, slice):
+            if rows.step not in (None, 1):
+                raise ValueError("loc: a slice with a step")
+            return through("loc", _slice, (_between(frame, rows.start, rows.stop),), {"start": rows.start, "stop": rows.stop}, shape="partitions", kept=True, meta=frame._meta)
+        if isinstance(rows, list) or hasattr(rows, "tolist") and getattr(rows, "ndim", 0) == 1:
+            return through("loc", _labels, (frame,), {"labels": list(rows)}, shape="whole", kept=False, meta=frame._meta)
+        return through("loc", _labels, (_between(frame, rows, rows),), {"labels": rows}, shape="whole", kept=False, meta=frame._meta)
+
+    def __call__(self, axis=None):
+        return self
+
+
+def _between(frame, start, stop):
+    """The partitions that can hold index values from start to stop: all where divisions are not known."""
+    if not frame.known_divisions or not frame._expr.index:
+        return frame
+    import pandas as pd
+
+    divisions = [_comparable(d) for d in frame.divisions]
+    try:
+        low = 0 if start is None else max(0, bisect.bisect_right(divisions, _comparable(start)) - 1)
+        high = frame.npartitions if stop is None else bisect.bisect_right(divisions, _last_of(stop, divisions, pd))
+    except TypeError:
+        return frame
+    low = min(low, frame.npartitions - 1)
+    high = min(max(high, low + 1), frame.npartitions)
+    return frame if (low, high) == (0, frame.npartitions) else frame.partitions[low:high]
+
+
+def _comparable(value):
+    import datetime
+
+    import pandas as pd
+
+    return pd.Timestamp(value) if isinstance(value, datetime.date) else value
+
+
+def _last_of(stop, divisions, pd):
+    """A text beside times means the whole span it names, as in pandas."""
+    if isinstance(stop, str) and isinstance(divisions[0], pd.Timestamp):
+        return pd.Period(stop).end_time
+    return _comparable(stop)
+
+
+def _slice(part, start, stop):
+    if part.index.is_monotonic_increasing:
+        return part.loc[start:stop]
+    keep = (part.index >= start if start is not None else True) & (part.index <= stop if stop is not None else True)
+    return part[keep] if not isinstance(keep, bool) else part
+
+
+def _labels(data, labels):
+    if not isinstance(labels, list):
+        found = data.loc[labels]
+        if data.ndim == 2 and found.ndim == 1 or data.ndim == 1 and not hasattr(found, "index"):
+            return data.loc[[labels]]
+        return found
+    return data.loc[labels]
+
+
+def _columns(frame, columns):
+    if isinstance(columns, slice):
+        labels = list(frame._meta.loc[:, columns].columns)
+        return frame[labels]
+    if hasattr(columns, "tolist") or isinstance(columns, list):
+        if len(columns) and all(isinstance(c, (bool,)) or type(c).__name__ == "bool_" for c in columns):
+            return frame[list(frame._meta.columns[list(columns)])]
+        return frame[list(columns)]
+    return frame[columns]
+
+
+class ByPosition:
+    """``frame.iloc[:, columns]``."""
+
+    def __init__(self, frame):
+        self._frame = frame
+
+    def __getitem__(self, key):
+        if not isinstance(key, tuple) or len(key) != 2 or not (isinstance(key[0], slice) and key[0] == slice(None)) or self._frame.ndim != 2:
+            raise NotImplementedError("'DataFrame.iloc' only supports selecting columns. It must be used like 'df.iloc[:, column_indexer]'.")
+        from muster import _core
+
+        chosen = self._frame._meta.iloc[:, key[1]]
+        positions = list(range(len(self._frame._expr.columns)))
+        picked = positions[key[1]] if isinstance(key[1], (int, slice)) else [p for p, take in zip(positions, key[1], strict=True) if take] if key[1] and isinstance(key[1][0], bool) else [positions[i] for i in key[1]]
+        if chosen.ndim == 1:
+            return new_collection(_core.call("take_columns", [self._frame._expr], {"at": [picked], "series": True}))
+        return new_collection(_core.call("take_columns", [self._frame._expr], {"at": picked, "series": False}))

@@ -1,0 +1,107 @@
+"""concat and repartition."""
+
+from muster import _core
+from muster._call import plain
+from muster._run import parse_bytes
+from muster.dataframe._collection import Collection, new_collection
+from muster.dataframe._through_pandas import through
+
+
+def concat(dfs, axis=0, join="outer", ignore_unknown_divisions=False, ignore_order=False, interleave_partitions=False, **kwargs):
+    """Return the rows of several collections, one after the other; with axis=1 their columns beside each other.
+
+    Parameters
+    ----------
+    dfs : list of DataFrame, Series or pandas objects
+    axis : {0, 1}, default 0
+    join : {"outer", "inner"}, default "outer"
+        Columns that are not in every frame: filled with missing values, or left out.
+    ignore_unknown_divisions, ignore_order, interleave_partitions
+        Accepted.
+
+    Raises
+    ------
+    TypeError
+        If `dfs` is no list.
+    ValueError
+        If it is empty, or `join` is not known.
+
+    Examples
+    --------
+    >>> import muster.dataframe as dd
+    >>> a, b = dd.from_dict({"x": [1]}, npartitions=1), dd.from_dict({"x": [2]}, npartitions=1)
+    >>> dd.concat([a, b]).x.compute().tolist()
+    [1, 2]
+    """
+    from muster.dataframe._io import from_pandas
+
+    if not isinstance(dfs, (list, tuple)):
+        raise TypeError("dfs must be a list of DataFrames/Series objects")
+    if not dfs:
+        raise ValueError("No objects to concatenate")
+    if join not in ("outer", "inner"):
+        raise ValueError("'join' must be 'inner' or 'outer'")
+    dfs = [d if isinstance(d, Collection) else from_pandas(d, npartitions=1, sort=False) for d in dfs]
+    if len(dfs) == 1:
+        return dfs[0]
+    if axis in (1, "columns"):
+        same_rows = all(d._expr.rows == dfs[0]._expr.rows for d in dfs)
+        return through("concat", _beside, (dfs[0], *dfs[1:]), {"join": join}, shape="rows" if same_rows else "whole")
+    if len({d.ndim for d in dfs}) == 2:
+        dfs = [d if d.ndim == 2 else d.to_frame() for d in dfs]
+    try:
+        return new_collection(_core.call("concat", [d._expr for d in dfs], {"join": join}))
+    except NotImplementedError:
+        return through("concat", _behind, (dfs[0], *dfs[1:]), {"join": join}, shape="whole")
+
+
+def _beside(*parts, join):
+    import pandas as pd
+
+    return pd.concat(parts, axis=1, join=join)
+
+
+def _behind(*parts, join):
+    import pandas as pd
+
+    return pd.concat(parts, join=join)
+
+
+def repartition(frame, divisions=None, npartitions=None, partition_size=None, freq=None, force=False):
+    """Return the rows of a collection in other partitions; see `DataFrame.repartition`."""
+    if sum(x is not None for x in (divisions, npartitions, partition_size, freq)) != 1:
+        raise ValueError("Please provide exactly one of the ``npartitions``, ``freq``, ``divisions``, ``partition_size`` keyword arguments")
+    if partition_size is not None:
+        used = int(frame.memory_usage_per_partition(deep=True).sum().compute())
+        npartitions = max(1, -(-used // parse_bytes(partition_size)))
+    if freq is not None:
+        import pandas as pd
+
+        if not frame.known_divisions or not isinstance(frame._meta.index, pd.DatetimeIndex):
+            raise TypeError("Can only repartition on frequency for timeseries with known divisions")
+        first, last = frame.divisions[0], frame.divisions[-1]
+        divisions = list(pd.date_range(pd.Timestamp(first).floor(freq) if _fixed(freq) else first, last, freq=freq))
+        divisions = [d for d in divisions if d > first]
+        divisions = [first, *(d for d in divisions if d < last), last]
+    if divisions is not None:
+        divisions = list(divisions)
+        if frame.known_divisions and not force and (divisions[0] > frame.divisions[0] or divisions[-1] < frame.divisions[-1]):
+            raise ValueError(f"left side of old and new divisions are different, or the right side: {frame.divisions[0]} to {frame.divisions[-1]}, asked {divisions[0]} to {divisions[-1]}; force=True reaches beyond")
+        if not frame._expr.index:
+            raise ValueError("repartition by divisions needs an index, not row numbers")
+        return new_collection(_core.call("repartition", [frame._expr], {"bounds": plain(divisions), "divisions": plain(divisions)}))
+    if not isinstance(npartitions, int) or npartitions < 1:
+        raise ValueError(f"npartitions must be a positive integer, got {npartitions!r}")
+    if npartitions == frame.npartitions:
+        return frame
+    return new_collection(_core.call("repartition", [frame._expr], {"partitions": npartitions}))
+
+
+def _fixed(freq):
+    import pandas as pd
+
+    try:
+        pd.Timedelta(pd.tseries.frequencies.to_offset(freq))
+        return True
+    except ValueError:
+        return False

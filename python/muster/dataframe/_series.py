@@ -1,0 +1,221 @@
+"""The Series."""
+
+import operator
+
+from muster import _core
+from muster._call import no_default, plain
+from muster._generated.series import SeriesMethods
+from muster.dataframe import _repr
+from muster.dataframe._collection import Scalar, new_collection, raise_own
+from muster.dataframe._frame import Frame
+from muster.dataframe._through_pandas import add_methods, call, through
+
+
+class Series(SeriesMethods, Frame):
+    """One column of rows, in partitions that are pandas Series when computed."""
+
+    @property
+    def name(self):
+        """The label."""
+        return None if self._expr.kind == "row" else self._expr.columns[0][0]
+
+    @name.setter
+    def name(self, name):
+        self.__dict__["_expr"] = self.rename(name)._expr
+
+    @property
+    def dtype(self):
+        """The dtype. An integer column of a file may turn out float64 if it has missing values."""
+        return self._meta.dtype
+
+    @property
+    def shape(self):
+        """(lazy number of rows,)."""
+        return (Scalar(_core.call("row_count", [self._expr], {})),)
+
+    @property
+    def size(self):
+        """Number of rows, lazy."""
+        return Scalar(_core.call("row_count", [self._expr], {}))
+
+    @property
+    def dt(self):
+        """Calendar fields of a datetime column."""
+        from muster.dataframe._accessors import DatetimeProperties
+
+        return DatetimeProperties(self)
+
+    @property
+    def str(self):
+        """Methods of text."""
+        from muster.dataframe._accessors import StringMethods
+
+        return StringMethods(self)
+
+    @property
+    def cat(self):
+        """Categories of a categorical column."""
+        from muster.dataframe._accessors import CategoricalMethods
+
+        return CategoricalMethods(self)
+
+    def __getitem__(self, key):
+        if isinstance(key, Series):
+            return self._where(key)
+        if self._expr.kind == "row":
+            return new_collection(_core.call("getitem", [self._expr], {"key": plain(key)}))
+        raise NotImplementedError("Series getitem is only supported for other series objects with matching partition structure")
+
+    def __getattr__(self, name):
+        raise_own(self, name)
+        from muster.as_dask import SERIES_NAMES
+
+        if name in SERIES_NAMES:
+            raise NotImplementedError(f"Series.{name} is not there yet")
+        raise AttributeError(f"'Series' object has no attribute {name!r}")
+
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value)
+
+    def __iter__(self):
+        for part in self.partitions:
+            yield from part.compute()
+
+    def to_frame(self, name=no_default):
+        """Return the DataFrame with this one column."""
+        return new_collection(_core.call("to_frame", [self._expr], {} if name is no_default else {"name": plain(name)}))
+
+    def rename(self, index=None, sorted_index=False):
+        """Return the Series with another name."""
+        if callable(index) or isinstance(index, dict):
+            return call(self, "rename", (index,), shape="partitions")
+        return new_collection(_core.call("rename", [self._expr], {"name": plain(index)}))
+
+    def value_counts(self, sort=None, ascending=False, dropna=True, normalize=False, **kwargs):
+        """Return how often each value occurs, a Series indexed by value.
+
+        Parameters
+        ----------
+        sort : bool, default True
+            Most frequent first; ties, and all with sort=False, in order of first appearance.
+        ascending : bool, default False
+        dropna : bool, default True
+            Leave out missing values.
+        normalize : bool, default False
+            Shares instead of counts.
+        """
+        if self._meta.dtype == object or self._expr.columns[0][1].startswith("object"):
+            return call(self, "value_counts", (), {"sort": sort is None or sort, "ascending": ascending, "dropna": dropna, "normalize": normalize}, shape="whole")
+        counts = _core.call(
+            "groupby",
+            [self._expr],
+            {"by": [self._expr], "aggregates": [{"label": "count", "function": "size", "whole_rows": True}], "sort": False, "dropna": bool(dropna), "kind": 1},
+        )
+        if sort is None or sort:
+            counts = _core.call("sort_result", [counts], {"ascending": bool(ascending)})
+        counts = new_collection(counts)
+        return (counts / counts.sum()).rename("proportion") if normalize else counts
+
+    def groupby(self, by, **kwargs):
+        """Group by another Series of the same rows."""
+        from muster.dataframe._groupby import SeriesGroupBy
+
+        label = self.name if self.name is not None else 0
+        return SeriesGroupBy(self.to_frame(name=label), by, select=label, name=self.name, **kwargs)
+
+    def between(self, left, right, inclusive="both"):
+        """Return whether left <= value <= right; `inclusive` is "both", "neither", "left" or "right"."""
+        if inclusive not in ("both", "neither", "left", "right"):
+            raise ValueError("Inclusive has to be either string of 'both', 'left', 'right', or 'neither'.")
+        low = operator.ge if inclusive in ("both", "left") else operator.gt
+        high = operator.le if inclusive in ("both", "right") else operator.lt
+        return low(self, left) & high(self, right)
+
+    def map(self, arg, na_action=None, meta=no_default, **kwargs):
+        """Return what a function, dict or Series makes of each value.
+
+        Parameters
+        ----------
+        arg : callable, dict or pandas.Series
+        na_action : {None, "ignore"}
+        meta : pandas object or pair (name, dtype), optional
+            What the result looks like. Default: what it is for the first rows; the dtype is revised where other rows show it.
+        """
+        from muster.dataframe._map_partitions import meta_object
+
+        return call(self, "map", (arg,), {"na_action": na_action, **kwargs}, real=True, meta=meta_object(meta))
+
+    def apply(self, func, convert_dtype=no_default, meta=no_default, args=(), **kwargs):
+        """Return what a function makes of each value; see `map`."""
+        from muster.dataframe._map_partitions import meta_object
+
+        return call(self, "apply", (func,), {"args": tuple(args), **kwargs}, real=True, meta=meta_object(meta))
+
+    def unique(self, split_every=None, split_out=None):
+        """Return the distinct values in order of first appearance, a Series."""
+        return through("unique", _unique, (self,), shape="whole")
+
+    def to_timestamp(self, freq=None, how="start"):
+        """Return the Series with its period index as times."""
+        return call(self, "to_timestamp", (), {"freq": freq, "how": how}, shape="partitions")
+
+    def add_prefix(self, prefix):
+        """Return the Series with a text in front of each index value."""
+        return call(self, "add_prefix", (prefix,), shape="partitions")
+
+    def add_suffix(self, suffix):
+        """Return the Series with a text behind each index value."""
+        return call(self, "add_suffix", (suffix,), shape="partitions")
+
+    def items(self):
+        """Yield pairs of index value and value, partition by partition."""
+        for part in self.partitions:
+            yield from part.compute().items()
+
+    def __contains__(self, key):
+        raise TypeError("whether a lazy Series contains a value is not known before it is computed; use (s == value).any()")
+
+    @property
+    def axes(self):
+        """The index."""
+        return [self.index]
+
+    @property
+    def nbytes(self):
+        """Bytes of the values, lazy."""
+        return call(self, "nbytes", attribute=True, shape="whole")
+
+    @property
+    def is_monotonic_increasing(self):
+        """Whether no value is smaller than the one before, lazy."""
+        return call(self, "is_monotonic_increasing", attribute=True, shape="whole")
+
+    @property
+    def is_monotonic_decreasing(self):
+        """Whether no value is larger than the one before, lazy."""
+        return call(self, "is_monotonic_decreasing", attribute=True, shape="whole")
+
+    @property
+    def is_unique(self):
+        """Whether no value comes twice, lazy."""
+        return call(self, "is_unique", attribute=True, shape="whole")
+
+    def __repr__(self):
+        return _repr.series_text(self)
+
+    def _repr_html_(self):
+        return _repr.series_html(self)
+
+    def to_string(self, max_rows=5):
+        """Return the structure as text."""
+        return _repr.series_table(self).to_string(max_rows=max_rows)
+
+
+def _unique(series):
+    import pandas as pd
+
+    return pd.Series(series.unique(), name=series.name)
+
+
+add_methods(Series, "divmod rdivmod case_when", "rows")
+add_methods(Series, "autocorr", "whole")

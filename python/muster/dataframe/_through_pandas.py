@@ -1,0 +1,377 @@
+"""Operations without a native kernel: pandas' own functions, inside the graph. `explain()` marks them ``python:``.
+
+Four shapes: `rows` (the result stays beside the rows it was made from), `partitions` (each partition gives what it gives), `whole` (one task over all
+rows), `beside` (one task over all rows whose result has the same rows in the same order, and stays beside them).
+"""
+
+import functools
+
+from muster import _core
+from muster._call import no_default
+from muster.dataframe._collection import Collection, new_collection
+
+_TRIED_ROWS = 100  # of the first partition, to see what a user's function returns
+_KINDS = {"frame": 0, "series": 1, "index": 2, "scalar": 3}
+
+
+class _Slot:
+    """Stands for input number `index` among the arguments."""
+
+    def __init__(self, index):
+        self.index = index
+
+
+class _Later:
+    """A collection with other rows: computed inside the task."""
+
+    def __init__(self, collection):
+        self.collection = collection
+
+
+class Function:
+    """A function of pandas objects that the engine calls with the columns of all inputs in one frame."""
+
+    def __init__(self, func, label, inputs, args, kwargs, partition=False):
+        self.func, self.label, self.inputs, self.args, self.kwargs, self.partition = func, label, inputs, args, kwargs, partition
+
+    def __call__(self, data):
+        values, at = [], 0
+        for kind, labels in self.inputs:
+            part = data.iloc[:, at : at + len(labels)]
+            at += len(labels)
+            values.append(_rebuilt(part, kind, labels))
+        out = self.func(*_filled(self.args, values), **_filled(self.kwargs, values))
+        if not self.partition:
+            return out
+        if len(out) != len(data):
+            raise ValueError(f"{self.label}: {len(out)} rows came back for {len(data)}")
+        frame = out.to_frame() if getattr(out, "ndim", 1) == 1 else out.copy(deep=False)
+        frame.columns = range(frame.shape[1])
+        frame[frame.shape[1]] = data.iloc[:, -1].to_numpy()
+        return frame
+
+
+def _rebuilt(part, kind, labels):
+    if kind == "scalar":
+        return part.iloc[0, 0]
+    if kind == "row":
+        row = part.iloc[0].infer_objects()
+        row.index = labels
+        return row
+    if kind == "index":
+        return part.index
+    if kind == "series":
+        return part.iloc[:, 0].rename(labels[0])
+    part = part.copy(deep=False)
+    part.columns = labels
+    return part
+
+
+def _filled(value, values):
+    if type(value) is _Slot:
+        return values[value.index]
+    if type(value) is _Later:
+        return value.collection.compute(scheduler="synchronous")
+    if type(value) is list:
+        return [_filled(v, values) for v in value]
+    if type(value) is tuple:
+        return tuple(_filled(v, values) for v in value)
+    if type(value) is dict:
+        return {k: _filled(v, values) for k, v in value.items()}
+    return value
+
+
+def _gather(value, inputs, rows):
+    """Take the lazy collections out of nested arguments; those of other rows stay, to be computed in the task."""
+    from muster.dataframe._index import Index
+
+    if isinstance(value, Collection):
+        for i, known in enumerate(inputs):
+            if known is value or (known._expr is value._expr and type(known) is type(value)):
+                return _Slot(i)
+        if value._expr.kind not in ("scalar", "row") and value._expr.rows != rows:
+            return _Later(value)
+        if isinstance(value, Index) and value._expr is not inputs[0]._expr:
+            return _Later(value)
+        inputs.append(value)
+        return _Slot(len(inputs) - 1)
+    if type(value) is list:
+        return [_gather(v, inputs, rows) for v in value]
+    if type(value) is tuple:
+        return tuple(_gather(v, inputs, rows) for v in value)
+    if type(value) is dict:
+        return {k: _gather(v, inputs, rows) for k, v in value.items()}
+    return value
+
+
+def _has_later(value):
+    if type(value) is _Later:
+        return True
+    if type(value) in (list, tuple):
+        return any(_has_later(v) for v in value)
+    return type(value) is dict and any(_has_later(v) for v in value.values())
+
+
+def _described(collection):
+    from muster.dataframe._index import Index
+
+    meta = collection._meta
+    if isinstance(collection, Index):
+        return "index", list(range(len(collection._expr.columns)))
+    if collection._expr.kind == "scalar":
+        return "scalar", [None]
+    if collection._expr.kind == "row":
+        return "row", list(meta.columns)
+    return collection._expr.kind, [meta.name] if meta.ndim == 1 else meta.columns
+
+
+def fields(meta):
+    """Return (kind, index fields, column fields) of a pandas object or scalar: what a result looks like."""
+    import pandas as pd
+
+    from muster._pandas import dtype_name, fields_of
+
+    if isinstance(meta, pd.Index):
+        index, columns = fields_of(meta.to_frame(index=True))
+        return "index", index, columns
+    if not isinstance(meta, (pd.DataFrame, pd.Series)):
+        values = pd.Series([meta])
+        if values.dtype == object and isinstance(meta, str):
+            values = values.astype("str")
+        return "scalar", [], [(None, dtype_name(values.dtype), False)]
+    index, columns = fields_of(meta)
+    return ("series" if isinstance(meta, pd.Series) else "frame"), index, columns
+
+
+@functools.cache
+def _code(name):
+    return _core.dtype_code(name)
+
+
+def _coded(of):
+    return [[f[0], _code(f[1])] for f in of]
+
+
+def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=False, token=None, real=False):
+    """Return the collection that a function of pandas objects makes.
+
+    Parameters
+    ----------
+    label : str
+        What messages and plans call it.
+    func : callable
+        Called with `args` and `kwargs`, the lazy collections among them as pandas objects of a partition or of all rows.
+    args, kwargs
+        The first of `args` is a lazy collection.
+    shape : {"rows", "partitions", "whole", "beside"}
+    meta : pandas object or scalar, optional
+        What the result looks like. Default: what the function makes of two made-up rows.
+    real : bool, default False
+        Try the function on the first real rows instead: it is a user's, and what it returns depends on them.
+    kept : bool, default False
+        Of "partitions" and "whole": the result's index values are some of the input's.
+
+    Raises
+    ------
+    NotImplementedError
+        If a collection among the arguments has other rows than the first, and the shape is not "whole".
+    """
+    from muster._tokenize import function_token, tokenize
+
+    first = args[0]
+    inputs = [first]
+    rows = first._expr.rows
+    args = tuple([_Slot(0), *(_gather(a, inputs, rows) for a in args[1:])])
+    kwargs = {k: _gather(v, inputs, rows) for k, v in (kwargs or {}).items()}
+    later = _has_later(args) or _has_later(kwargs)
+    if later and shape != "whole":
+        raise NotImplementedError(f"{label}: the collections have different rows; take them from one frame")
+    exprs = [i._expr for i in inputs]
+    function = Function(func, label, [_described(i) for i in inputs], args, kwargs)
+    if meta is no_default:
+        meta = _tried(function, inputs, real)
+    kind, index, columns = fields(meta)
+    token = f"{label}-{token or function_token(func)}-{tokenize(_tokens(args), _tokens(kwargs), [d[0] for d in function.inputs])}"
+    arguments = {"label": label, "kind": _KINDS[kind], "fields": _coded(columns), "index": _coded(index), "kept": kept}
+    if shape == "beside":
+        number = _core.call("partition_number", [first._expr], {})
+        beside = Function(func, label, [*function.inputs, ("series", [None])], args, kwargs, partition=True)
+        everything = [*([i, c[1]] for i, c in enumerate(columns)), [len(columns), "int64"]]
+        whole = _core.call("python_whole", [*exprs, number], {**arguments, "func": _core.object(beside, token), "kind": 0, "fields": _coded(everything), "index": [], "kept": False})
+        return new_collection(_core.call("unpacked", [first._expr, _core.call("packed", [whole], {})], {"kind": _KINDS[kind], "fields": _coded(columns), "index": []}))
+    arguments["func"] = _core.object(function, token)
+    op = {"rows": "python_rows", "partitions": "map_partitions", "whole": "python_whole"}[shape]
+    if kind == "index" or shape == "rows" and kind == "scalar":
+        raise TypeError(f"{label}: the function returned a {type(meta).__name__}, not rows")
+    return new_collection(_core.call(op, exprs, arguments))
+
+
+def _tokens(value):
+    if type(value) is _Slot:
+        return ("slot", value.index)
+    if type(value) is _Later:
+        return ("later", value.collection._expr.id)
+    if type(value) in (list, tuple):
+        return [_tokens(v) for v in value]
+    if type(value) is dict:
+        return [(k, _tokens(v)) for k, v in value.items()]
+    return value
+
+
+def _tried(function, inputs, real):
+    """What the function makes of made-up rows, or of the first real ones."""
+    import warnings
+
+    from muster._pandas import sample_of
+    from muster.dataframe._index import Index
+
+    def call(values):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return function.func(*_filled(function.args, values), **_filled(function.kwargs, values))
+
+    samples = [sample_of(i._expr) for i in inputs]
+    samples = [s.index if isinstance(i, Index) else s for s, i in zip(samples, inputs, strict=True)]
+    if not real:
+        try:
+            return call(samples)
+        except Exception:
+            if not any(name == "object" for i in inputs for _, name, _ in i._expr.columns):
+                raise  # of other columns the made-up values are good
+    first = [i.compute() if i._expr.kind in ("scalar", "row") else new_collection(i._expr).head(_TRIED_ROWS) for i in inputs]
+    if not all(len(f) for f, i in zip(first, inputs, strict=True) if i._expr.kind not in ("scalar", "row")):
+        return call(samples)
+    try:
+        return call(first)
+    except Exception:
+        return call([new_collection(i._expr).partitions[0].compute() if i._expr.kind not in ("scalar", "row") else f for f, i in zip(first, inputs, strict=True)])
+
+
+class Named:
+    """Calls a method, or reads an attribute, of its first argument; `path` is the way there, such as ("str", "lower")."""
+
+    def __init__(self, *path, attribute=False):
+        self.path, self.attribute = path, attribute
+
+    def __call__(self, data, *args, **kwargs):
+        for name in self.path[:-1]:
+            data = getattr(data, name)
+        last = getattr(data, self.path[-1])
+        return last if self.attribute else last(*args, **kwargs)
+
+    @property
+    def token(self):
+        return ".".join(self.path)
+
+
+def call(self, path, args=(), kwargs=None, shape="rows", attribute=False, **options):
+    """Return what pandas' method of this name makes of a collection."""
+    named = Named(*((path,) if isinstance(path, str) else path), attribute=attribute)
+    return through(named.token, named, (self, *args), kwargs, shape=shape, token=named.token, **options)
+
+
+def method(owner, name, shape, kept=False, path=(), attribute=False):
+    """Return a method (or property) that runs pandas' one of this name in this shape."""
+
+    def run(self, *args, **kwargs):
+        kwargs = {k: v for k, v in kwargs.items() if k not in ("split_every", "split_out", "shuffle_method")}
+        kwargs.pop("meta", None) if kwargs.get("meta", no_default) is no_default else None
+        return call(self, (*path, name), args, kwargs, shape=shape, kept=kept, attribute=attribute)
+
+    run.__name__, run.__qualname__ = name, f"{owner}.{name}"
+    how = {"rows": "each partition", "partitions": "each partition", "whole": "all rows in one task", "beside": "all rows in one task"}[shape]
+    pandas_name = ".".join(("Series" if owner in ("Series", "Index") else "DataFrame", *path, name))
+    run.__doc__ = f"""Return what pandas' `{pandas_name}` returns, lazy.
+
+        Arguments and errors are pandas'; they are checked at the call, on made-up rows. Runs through pandas, on {how} (`explain` says ``python:{"rows" if how == "each partition" else "whole"}``).
+        """
+    return property(run, doc=run.__doc__) if attribute else run
+
+
+def add_methods(cls, names, shape, **options):
+    """Give a class pandas' methods of these names; a name it has stays."""
+    for name in names.split():
+        if name not in cls.__dict__:
+            setattr(cls, name, method(cls.__name__, name, shape, **options))
+
+
+# Operators with a native kernel, by the shape in which pandas' method of that name stands in where the kernel refuses.
+_SPECIAL = {"neg": "__neg__", "invert": "__invert__", **{n: f"__{n}__" for n in ("and", "or", "xor", "rand", "ror", "rxor")}}
+_SHAPES = {
+    **dict.fromkeys("add sub mul truediv floordiv mod pow radd rsub rmul rtruediv rfloordiv rmod rpow eq ne lt le gt ge and or xor rand ror rxor neg invert abs isna notna isin fillna astype".split(), "rows"),
+    **dict.fromkeys("sum prod mean std var min max count nunique any all nlargest nsmallest".split(), "whole"),
+    "dropna": "partitions",
+}
+
+
+def instead(op, self, args, refusal):
+    """Return what pandas makes of an operator's arguments that the native kernel refused; raise the refusal where there is no pandas method."""
+    if op.startswith("dt."):
+        return call(new_collection(self._expr), ("dt", op[3:]), attribute=True)
+    shape = _SHAPES.get(op)
+    if shape is None or self._expr.kind == "scalar" or not isinstance(self, Collection):
+        raise refusal
+    kwargs = {k: v for k, v in args.items() if v is not no_default}
+    if op in ("fillna", "isin") and isinstance(refusal, TypeError):
+        raise refusal
+    if op == "astype":
+        return _astype(self, kwargs["dtype"])
+    positional = [kwargs.pop("other")] if "other" in kwargs else []
+    if positional and isinstance(positional[0], (list, tuple, dict, set)):
+        raise TypeError(f"{op}: an operand of type {type(positional[0]).__name__} is not supported; use a scalar, an array or a collection")
+    meta = no_default
+    if op in ("and", "or", "xor", "rand", "ror", "rxor") or op in ("eq", "ne", "lt", "le", "gt", "ge") and set(kwargs) <= {"axis"}:
+        kwargs = {}
+    if self._expr.kind == "row":
+        shape = "whole"
+    elif kwargs.get("axis") in (1, "columns") and shape == "whole":
+        shape = "rows"
+    elif positional and _in_memory(positional[0]):
+        shape, meta = "whole", _meta_beside(self, _SPECIAL.get(op, op), positional[0], kwargs)
+    elif any(_other_rows(self, value) for value in positional) or kwargs.get("axis") in (0, "index") and positional and self.ndim == 2:
+        shape = "whole"
+    return call(self, _SPECIAL.get(op, op), positional, kwargs, shape=shape, kept=op in ("nlargest", "nsmallest", "dropna"), meta=meta)
+
+
+def _astype(self, dtype):
+    """astype through pandas; categories that are not named are those of all rows."""
+    import pandas as pd
+
+    from muster._pandas import UNKNOWN_CATEGORIES, sample_of
+
+    def unnamed(given):
+        return isinstance(given, str) and given == "category" or isinstance(given, pd.CategoricalDtype) and given.categories is None
+
+    wanted = dtype if isinstance(dtype, dict) else {label: dtype for label in ([self.name] if self.ndim == 1 else self._labels())}
+    if not any(unnamed(d) for d in wanted.values()):
+        return call(self, "astype", (dtype,), real=True)
+    meta = sample_of(self._expr).astype(dtype).iloc[:0]
+    open_dtype = pd.CategoricalDtype(UNKNOWN_CATEGORIES)
+    if self.ndim == 1:
+        meta = pd.Series([], dtype=open_dtype, name=self.name)
+    else:
+        columns = {i: pd.Series([], dtype=open_dtype if unnamed(wanted.get(label)) else meta.dtypes.iloc[i]) for i, label in enumerate(self._labels())}
+        meta = pd.DataFrame(columns).set_axis(self._labels(), axis=1)
+    return call(self, "astype", (dtype,), shape="beside", meta=meta)
+
+
+def _other_rows(self, value):
+    expr = getattr(value, "_expr", None)
+    return expr is not None and expr.kind in ("frame", "series") and expr.rows != self._expr.rows
+
+
+def _in_memory(value):
+    return getattr(value, "_expr", None) is None and type(value).__module__.split(".")[0] in ("pandas", "numpy") and getattr(value, "ndim", 0) > 0
+
+
+def _meta_beside(self, name, other, kwargs):
+    """What a method makes of two rows and as many of an object in memory."""
+    from muster._pandas import sample_of
+
+    sample = sample_of(self._expr)
+    part = other[:2] if len(other) >= 2 else other
+    if hasattr(part, "set_axis") and len(part) == 2:
+        part = part.set_axis(sample.index, axis=0)
+    elif len(part) < 2:
+        sample = sample.iloc[: len(part)]
+    return getattr(sample, name)(part, **kwargs)

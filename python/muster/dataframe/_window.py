@@ -1,0 +1,87 @@
+"""Moving windows and groups by time span; they run through pandas."""
+
+from muster.dataframe._through_pandas import through
+
+
+def _applied(data, maker, options, function, args, kwargs, select):
+    made = getattr(data, maker)(**options)
+    if select is not None:
+        made = made[select]
+    return getattr(made, function)(*args, **kwargs)
+
+
+class _Grouped:
+    """What windows and time spans share: a maker, its options, and aggregations by name."""
+
+    _maker, _shape = "", "whole"
+
+    def __init__(self, frame, options, select=None):
+        self._frame, self._options, self._select = frame, {k: v for k, v in options.items() if v is not None}, select
+        getattr(_sample(frame), self._maker)(**self._options)  # pandas checks the options
+
+    def _aggregate(self, function, args, kwargs, real=False):
+        kwargs = {k: v for k, v in kwargs.items() if k not in ("split_every", "split_out")}
+        options = {"maker": self._maker, "options": self._options, "function": function, "args": tuple(args), "kwargs": kwargs, "select": self._select}
+        return through(f"{self._maker}.{function}", _applied, (self._frame,), options, shape=self._shape, real=real)
+
+    def agg(self, func=None, *args, **kwargs):
+        """Return several aggregates."""
+        return self._aggregate("agg", (func, *args) if func is not None else args, kwargs, real=callable(func))
+
+    aggregate = agg
+
+    def __getitem__(self, key):
+        return type(self)._of(self._frame, self._options, key)
+
+    def __getattr__(self, name):
+        if not name.startswith("_") and self._frame.ndim == 2 and name in self._frame._labels():
+            return self[name]
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}")
+
+
+def _sample(frame):
+    import pandas as pd
+
+    from muster._pandas import sample_of
+
+    sample = sample_of(frame._expr)
+    return sample if not isinstance(sample.index, pd.DatetimeIndex) else sample.set_axis(pd.date_range("2000", periods=len(sample)), axis=0)
+
+
+def _member(cls, name):
+    def run(self, *args, **kwargs):
+        return self._aggregate(name, args, kwargs, real=name == "apply")
+
+    run.__name__, run.__qualname__ = name, f"{cls.__name__}.{name}"
+    run.__doc__ = f"""Return what pandas' `{cls.__name__}.{name}` returns, lazy. Runs through pandas (`explain` says ``python:whole``)."""
+    setattr(cls, name, run)
+
+
+class Rolling(_Grouped):
+    """Moving windows over rows; results stay beside the rows."""
+
+    _maker, _shape = "rolling", "beside"
+
+    @classmethod
+    def _of(cls, frame, options, key):
+        return cls(frame, options, key)
+
+
+class Resampler(_Grouped):
+    """Rows grouped by time span of a datetime index."""
+
+    _maker = "resample"
+
+    def __init__(self, frame, rule, options, select=None):
+        super().__init__(frame, {"rule": rule, **options}, select)
+
+    @classmethod
+    def _of(cls, frame, options, key):
+        options = dict(options)
+        return cls(frame, options.pop("rule"), options, key)
+
+
+for _name in "count sum min max std var median apply quantile skew kurt cov corr mean sem rank first last nunique".split():
+    _member(Rolling, _name)
+for _name in "sum count min max first last std var median size nunique ohlc prod quantile sem mean apply".split():
+    _member(Resampler, _name)

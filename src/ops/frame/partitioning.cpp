@@ -1,0 +1,210 @@
+// The rows stay in order, the borders between partitions move: concat, repartition.
+#include <algorithm>
+
+#include "data/dispatch.hpp"
+#include "ops/frame/columns.hpp"
+
+namespace muster::ops::frame {
+namespace {
+
+// The dtype of a column that some inputs have, as pandas concatenates it. Throws Error{unsupported} where that is an object column.
+DType joined(const std::vector<DType>& types, bool everywhere, const Label& label) {
+  DType out = types[0];
+  for (const DType& t : types) {
+    if (t == out) continue;
+    if (t.is_object() || out.is_object() || t.is_text() != out.is_text() || t.is_boolean() != out.is_boolean() || (t.is_time() || out.is_time() ? t.storage != out.storage : false))
+      throw unsupported("concat: column ", label.repr(), " is ", out.name(), " and ", t.name());
+    out = out.is_time() ? DType{out.storage, std::max(out.unit, t.unit)} : promote(out, t);
+  }
+  if (everywhere) return out;
+  if (out.is_boolean() || out.is_object()) throw unsupported("concat: column ", label.repr(), " of dtype ", out.name(), " is not in every frame");
+  return out.is_integer() ? DType{Storage::float64} : out;
+}
+
+Schema concat_schema(const Call& c) {
+  const Schema& first = c.input();
+  Schema s{first.kind, {}, first.index, first.labels_integer};
+  const bool inner = c["join"].string() == "inner";
+  for (const auto& in : c.inputs) {
+    if (in->schema.kind != first.kind || (first.kind != Kind::frame && first.kind != Kind::series)) throw unsupported("concat: frames and series together");
+    if (in->schema.index.size() != first.index.size()) throw unsupported("concat: indexes of different form");
+    for (size_t i = 0; i < first.index.size(); ++i) {
+      if (in->schema.index[i].type.is_object() && !(in->schema.index[i].type == first.index[i].type)) throw unsupported("concat: object indexes");
+      s.index[i].type = joined({s.index[i].type, in->schema.index[i].type}, true, s.index[i].label);
+      if (!(s.index[i].label == in->schema.index[i].label)) s.index[i].label = {};
+    }
+    s.labels_integer &= in->schema.labels_integer;
+  }
+  if (first.kind == Kind::series) {
+    std::vector<DType> types;
+    Label name = first.columns[0].label;
+    for (const auto& in : c.inputs) {
+      types.push_back(in->schema.columns[0].type);
+      if (!(in->schema.columns[0].label == name)) name = {};
+    }
+    s.columns = {{name, joined(types, true, name)}};
+    return s;
+  }
+  std::vector<Label> labels;
+  for (const auto& in : c.inputs)
+    for (size_t i = 0; i < in->schema.columns.size(); ++i) {
+      const auto& label = in->schema.columns[i].label;
+      if (in->schema.find(label) != static_cast<int64_t>(i)) throw unsupported("concat: the label ", label.repr(), " is there twice");
+      if (std::find(labels.begin(), labels.end(), label) == labels.end()) labels.push_back(label);
+    }
+  for (const auto& label : labels) {
+    std::vector<DType> types;
+    for (const auto& in : c.inputs)
+      if (auto at = in->schema.find(label); at >= 0) types.push_back(in->schema.columns[static_cast<size_t>(at)].type);
+    const bool everywhere = types.size() == c.inputs.size();
+    if (everywhere || !inner) s.columns.push_back({label, joined(types, everywhere, label)});
+  }
+  return s;
+}
+
+Rows concat_lower(Lowering& l, const Call& c) {
+  const Schema out = concat_schema(c);
+  auto parts = l.alternatives();
+  for (auto& [rows, first] : parts) {
+    int64_t begin = 0;
+    const Schema* in = nullptr;
+    for (const auto& node : c.inputs) {
+      if (begin == first) in = &node->schema;
+      begin += node->npartitions;
+      if (in) break;
+    }
+    Rows made{rows.stage, {}, {}};
+    for (size_t i = 0; i < rows.index.size(); ++i) {
+      if (out.index.empty()) made.index.push_back(first ? l.one(rows.stage, "move_row_ids", Dict{{"first", first}}, {rows.index[i]}) : rows.index[i]);
+      else made.index.push_back(cast(l, rows.stage, rows.index[i], in->index[i].type, out.index[i].type, "concat"));
+    }
+    for (size_t i = 0; i < out.columns.size(); ++i) {
+      const int64_t at = out.kind == Kind::series ? 0 : in->find(out.columns[i].label);
+      const DType to = out.columns[i].type;
+      if (at >= 0) made.columns.push_back(cast(l, rows.stage, rows.columns[static_cast<size_t>(at)], in->columns[static_cast<size_t>(at)].type, to, "concat"));
+      else made.columns.push_back(l.one(rows.stage, "spread", Dict{}, {constant(l, rows.stage, Value(), to), any_register(rows)}));
+    }
+    rows = made;
+  }
+  return l.one_after_the_other(parts);
+}
+
+Map move_row_ids(const Args& a) {
+  const int64_t by = a["first"].integer() << 32;
+  return [by](Task&, Columns in, int64_t rows, std::span<Column> out) {
+    Writable ids(Storage::row_id, rows);
+    for (int64_t i = 0; i < rows; ++i) ids.as<int64_t>()[i] = in[0].as<int64_t>()[i] + by;
+    out[0] = std::move(ids).finish();
+    return rows;
+  };
+}
+
+// Where new partition `p` of `m` begins among `rows` rows: at a border of the old ones when these are more.
+std::vector<int64_t> borders(const Batches& all, size_t number, int64_t m) {
+  std::vector<int64_t> old{0};  // borders of the old partitions
+  int64_t rows = 0, last = -1;
+  for (const auto& b : all) {
+    if (!b.rows) continue;
+    const int64_t p = b.columns[number].as<int64_t>()[0];
+    if (p != last && rows) old.push_back(rows);
+    last = p, rows += b.rows;
+  }
+  old.push_back(rows);
+  const auto n = static_cast<int64_t>(old.size()) - 1;
+  std::vector<int64_t> out;
+  for (int64_t p = 0; p <= m; ++p) out.push_back(n >= m ? old[static_cast<size_t>(p * n / m)] : static_cast<int64_t>(static_cast<__int128>(p) * rows / m));
+  return out;
+}
+
+Whole even_share(const Args& a) {
+  const int64_t m = a["partitions"].integer();
+  return [m](Task& t, Batches all) {
+    Batches out;
+    if (all.empty()) return out;
+    const auto cuts = borders(all, all[0].columns.size() - 1, m);
+    const int64_t begin = cuts[static_cast<size_t>(t.partition())], end = cuts[static_cast<size_t>(t.partition()) + 1];
+    int64_t at = 0;
+    for (const auto& b : all) {
+      const int64_t from = std::max(begin, at) - at, to = std::min(end, at + b.rows) - at;
+      if (to > from) {
+        Batch part{to - from, {}};
+        for (const auto& c : b.columns) part.columns.push_back(slice(c, from, to - from));
+        out.push_back(std::move(part));
+      }
+      at += b.rows;
+    }
+    if (out.empty()) {
+      Batch none;
+      for (const auto& c : all[0].columns) none.columns.push_back(slice(c, 0, 0));
+      out.push_back(std::move(none));
+    }
+    return out;
+  };
+}
+
+// Rows whose index value is in [bound p, bound p + 1), in the last partition with the upper bound.
+Whole share_between(const Args& a) {
+  const auto bounds = a["bounds"].list();
+  const DType type = dtype_of(a["type"].integer());
+  return [=](Task& t, Batches all) {
+    const auto p = static_cast<size_t>(t.partition());
+    const Column low = constant_of(bounds[p], type), high = constant_of(bounds[p + 1], type);
+    const bool last = p + 2 == bounds.size();
+    Batches out;
+    for (const auto& b : all) {
+      std::vector<int64_t> kept;
+      visit(type.storage, [&](auto tag) {
+        using T = typename decltype(tag)::type;
+        auto key = [](const T& v) {
+          if constexpr (std::is_same_v<T, Text>) return v.view();
+          else return v;
+        };
+        const auto from = key(low.as<T>()[0]), to = key(high.as<T>()[0]);
+        for (int64_t i = 0; i < b.rows; ++i) {
+          const auto v = key(b.columns[0].as<T>()[b.columns[0].constant ? 0 : i]);
+          if (!(v < from) && (v < to || (last && !(to < v)))) kept.push_back(i);
+        }
+      });
+      if (kept.empty() && !out.empty()) continue;
+      Batch part{static_cast<int64_t>(kept.size()), {}};
+      for (const auto& c : b.columns) part.columns.push_back(take(c, kept));
+      out.push_back(std::move(part));
+    }
+    return out;
+  };
+}
+
+int64_t new_partitions(const Call& c) { return c["bounds"].is_list() ? static_cast<int64_t>(c["bounds"].list().size()) - 1 : c["partitions"].integer(); }
+
+Rows repartition_lower(Lowering& l, const Call& c) {
+  const Rows rows = l.input();
+  std::vector<int> in = rows.index;
+  in.insert(in.end(), rows.columns.begin(), rows.columns.end());
+  const bool bounded = c["bounds"].is_list();
+  if (!bounded) in.push_back(l.one(rows.stage, "partition_numbers", Dict{}, {any_register(rows)}));
+  Value args = bounded ? Dict{{"bounds", c["bounds"]}, {"type", code(c.input().index.at(0).type)}} : Dict{{"partitions", c["partitions"]}};
+  const Rows all = l.gather(rows.stage, bounded ? "share_between" : "even_share", std::move(args), in, new_partitions(c));
+  const auto index = all.columns.begin() + static_cast<std::ptrdiff_t>(rows.index.size());
+  return {all.stage, {index, index + static_cast<std::ptrdiff_t>(rows.columns.size())}, {all.columns.begin(), index}};
+}
+}  // namespace
+
+Ops partitioning_ops() {
+  Ops ops;
+  // {join} of any number of frames or series
+  ops.push_back({.name = "concat", .on = {{internal, ""}}, .schema = concat_schema, .lower = concat_lower,
+                 .partitions = [](const Call& c) {
+                   int64_t n = 0;
+                   for (const auto& in : c.inputs) n += in->npartitions;
+                   return n;
+                 },
+                 .picks_partitions = true, .show = [](const Call& c) { return concat(c.inputs.size(), " frames"); },
+                 .kernels = {{.name = "move_row_ids", .map = move_row_ids}}});
+  // {partitions} or {bounds, divisions}
+  ops.push_back({.name = "repartition", .on = {{internal, ""}}, .schema = [](const Call& c) { return c.input(); }, .lower = repartition_lower, .folds = true, .partitions = new_partitions,
+                 .show = [](const Call& c) { return concat("to ", new_partitions(c)); },
+                 .kernels = {{.name = "even_share", .whole = even_share}, {.name = "share_between", .whole = share_between}}});
+  return ops;
+}
+
+}  // namespace muster::ops::frame
