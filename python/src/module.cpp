@@ -200,6 +200,25 @@ NB_MODULE(_core, m) {
     }
     return mutable_node(e);
   });
+  m.def("read_parquet", [mutable_node](nb::dict args) {
+    auto value = to_value(args);
+    expr::Expr e;
+    {
+      nb::gil_scoped_release release;
+      e = api::read_parquet(value);
+    }
+    return mutable_node(e);
+  });
+  m.def("parquet_parts", [](nb::dict args) { return from_value(api::read_parquet(to_value(args))->args["scan"]["parts"]); });
+  m.def("parquet_metadata", [](nb::list paths, const std::string& options) {
+    auto value = to_value(paths);
+    base::Value found;
+    {
+      nb::gil_scoped_release release;
+      found = api::parquet_metadata(value, options);
+    }
+    return from_value(found);
+  });
   m.def("from_columns", [mutable_node](const std::string& kind, nb::list index, nb::list fields, nb::list payloads, const std::vector<int64_t>& cuts, bool labels_integer, nb::object holder, nb::list divisions) {
     return mutable_node(from_columns(kind, index, fields, payloads, cuts, labels_integer, std::move(holder), divisions));
   });

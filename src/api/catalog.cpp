@@ -1,9 +1,12 @@
 // Enters every operator and kernel in the registries: the only place that knows them all.
+#include <algorithm>
 #include <mutex>
 
 #include "api/session.hpp"
 #include "expr/op.hpp"
 #include "kernels/registry.hpp"
+#include "io/parquet/scan.hpp"
+#include "io/source.hpp"
 #include "ops/frame/catalog.hpp"
 
 namespace muster::api {
@@ -26,6 +29,31 @@ Expr call(const std::string& op, base::Value args, std::vector<Expr> inputs) {
 Expr read_csv(const base::Value& arguments) {
   start();
   return expr::make(expr::op("read_csv"), ops::frame::resolve_read_csv(arguments), {});
+}
+
+Expr read_parquet(const base::Value& arguments) {
+  start();
+  return expr::make(expr::op("read_parquet"), ops::frame::resolve_read_parquet(arguments), {});
+}
+
+base::Value parquet_metadata(const base::Value& paths, const std::string& options) {
+  using namespace base;
+  List files, columns;
+  Dict values;
+  std::vector<FileInfo> found;
+  for (const auto& path : paths.list())
+    for (auto& f : io::list_files(path.string(), options)) found.push_back(std::move(f));
+  const auto data = std::find_if(found.begin(), found.end(), [](const FileInfo& f) {
+    const char first = f.path[f.path.rfind('/') + 1];
+    return first != '.' && first != '_';
+  });
+  for (const auto& f : found) files.push_back(List{f.path, f.size, f.mtime});
+  if (data == found.end()) return Dict{{"files", files}, {"columns", columns}, {"metadata", values}, {"rows", 0}};
+  const auto metadata = io::parquet::metadata_of(*data, options);
+  for (const auto& leaf : metadata->leaves) columns.push_back(List{leaf.name, leaf.type ? leaf.type->name() : leaf.about, leaf.type.has_value()});
+  for (const auto& [key, value] : metadata->key_values)
+    if (key != "ARROW:schema") values.emplace_back(key, value);
+  return Dict{{"files", files}, {"columns", columns}, {"metadata", values}, {"rows", metadata->rows}};
 }
 
 }  // namespace muster::api

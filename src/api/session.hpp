@@ -46,6 +46,10 @@ MUSTER_API std::vector<Expr> persist(const std::vector<Expr>& expressions, const
 MUSTER_API Expr call(const std::string& op, base::Value args, std::vector<Expr> inputs);
 /// A read_csv expression from the arguments of the Python call.
 MUSTER_API Expr read_csv(const base::Value& arguments);
+/// The same of read_parquet.
+MUSTER_API Expr read_parquet(const base::Value& arguments);
+/// What the footers of Parquet files say: {files, columns: [label, dtype or what it is, native], metadata: {key: value}, rows} of the first file.
+MUSTER_API base::Value parquet_metadata(const base::Value& paths, const std::string& options);
 /// A table in memory as an expression; `divisions`: index values at the partitions' borders, if known.
 MUSTER_API Expr from_partitions(std::vector<data::Batches> partitions, const data::Schema& schema, std::vector<base::Value> divisions = {});
 

@@ -142,7 +142,9 @@ Column concatenate(std::span<const Column> parts) {
     at += p.length;
   }
   if (storage == Storage::object) return join_foreign(std::move(out), parts);
-  return std::move(out).finish(keeps->empty() ? nullptr : Keep(keeps));
+  Column column = std::move(out).finish(keeps->empty() ? nullptr : Keep(keeps));
+  column.text_kept = std::all_of(parts.begin(), parts.end(), [](const Column& p) { return p.text_kept; });
+  return column;
 }
 
 Batch concatenate(const Batches& parts) {
@@ -195,11 +197,12 @@ Column slice(const Column& c, int64_t begin, int64_t count) {
   out.length = count;
   out.values = c.as<char>() + begin * width(c.storage);
   if (c.valid) out.valid = c.valid + begin;
+  if (c.codes) out.codes = c.codes + begin;
   return out;
 }
 
 Column own_text(const Column& c) {
-  if (c.storage != Storage::text) return c;
+  if (c.storage != Storage::text || c.text_kept) return c;
   int64_t bytes = 0;
   for (int64_t i = 0; i < c.length; ++i) bytes += c.as<Text>()[i].size;
   auto memory = allocate(bytes);
@@ -211,7 +214,7 @@ Column own_text(const Column& c) {
     if (t.size) std::memcpy(at, t.data, static_cast<size_t>(t.size)), at += t.size;
   }
   Column column = std::move(out).finish(memory);
-  column.constant = c.constant;
+  column.constant = c.constant, column.text_kept = true;
   return column;
 }
 
@@ -219,7 +222,8 @@ int64_t size_of(const Batch& batch) {
   int64_t bytes = 0;
   for (const auto& c : batch.columns) {
     bytes += c.length * (width(c.storage) + (c.valid != nullptr));
-    if (c.storage == Storage::text)
+    if (c.codes) bytes += c.length * 4;
+    else if (c.storage == Storage::text)
       for (int64_t i = 0; i < c.length; ++i) bytes += c.as<Text>()[i].size;
   }
   return bytes;

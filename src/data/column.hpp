@@ -29,6 +29,12 @@ struct Foreign {
 };
 constexpr int kForeignBits = 40;
 
+/// The distinct texts of a column, as its file has them; the code behind the last stands for a missing value.
+struct Dictionary {
+  std::vector<Text> texts;
+  Keep keep;
+};
+
 /// `bytes` of new memory, 64-byte aligned with 64 bytes of padding at both ends.
 std::shared_ptr<char> allocate(int64_t bytes);
 
@@ -40,6 +46,9 @@ struct Column {
   Keep keep;                       // values, valid and the bytes text points into
   std::shared_ptr<const Foreign> foreign;  // of an object column
   bool constant = false;           // length 1, stands for every row
+  bool text_kept = false;          // of text: `keep` owns the bytes, nobody writes over them
+  const uint32_t* codes = nullptr; // of text, beside `values`: its place in the dictionary, where the file had one
+  std::shared_ptr<const Dictionary> dictionary;
 
   template <class T> const T* as() const { return static_cast<const T*>(values); }
   bool is_missing(int64_t row) const;

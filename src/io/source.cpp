@@ -153,6 +153,15 @@ std::unique_ptr<Stream> open_stream(const std::string& path, const std::string& 
   if (!encoding.empty()) stream = std::make_unique<Utf8Stream>(*stream, path, encoding);
   return stream;
 }
+
+void read_at(const std::string& path, const std::string& options, int64_t offset, char* to, int64_t size) {
+  auto stream = open_stream(path, options, "", "", offset);
+  for (int64_t have = 0; have < size;) {
+    const int64_t got = stream->read(to + have, size - have);
+    if (got <= 0) throw io_error("'", path, "' ends at byte ", offset + have, ", where ", size - have, " more were expected; was it written to meanwhile?");
+    have += got;
+  }
+}
 }  // namespace io
 
 void set_filesystem(FileSystem functions) { io::registered() = std::move(functions); }

@@ -21,12 +21,13 @@ from muster.dataframe._groupby import Aggregation
 from muster.dataframe._index import Index
 from muster.dataframe._io import from_dict, from_pandas, read_csv, read_table
 from muster.dataframe._map_partitions import map_partitions
+from muster.dataframe._parquet import read_parquet
 from muster.dataframe._partitioning import concat, repartition
 from muster.dataframe._series import Series
 
 __all__ = [
     "Aggregation", "DataFrame", "Index", "Scalar", "Series", "compute", "concat", "from_delayed", "from_dict", "from_pandas", "get_collection_type", "get_dummies", "isna", "map_overlap",
-    "map_partitions", "melt", "read_csv", "read_table", "repartition", "to_datetime", "to_delayed", "to_numeric", "to_timedelta",
+    "map_partitions", "melt", "read_csv", "read_parquet", "read_table", "repartition", "to_datetime", "to_delayed", "to_numeric", "to_timedelta",
 ]
 
 

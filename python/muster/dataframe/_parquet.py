@@ -1,0 +1,327 @@
+"""read_parquet: natively, and through pyarrow for columns that the engine has no dtype for."""
+
+import json
+import os
+
+from muster import _core
+from muster._call import plain
+from muster._run import parse_bytes
+from muster.dataframe._collection import new_collection
+
+_OPERATIONS = ("==", "=", "!=", "<", "<=", ">", ">=", "in", "not in", "is", "is not")
+_DEFAULT_BLOCK = 32 << 20  # bytes of neighbouring row groups, uncompressed, that make a partition
+
+
+def read_parquet(
+    path,
+    columns=None,
+    filters=None,
+    categories=None,
+    index=None,
+    storage_options=None,
+    dtype_backend=None,
+    calculate_divisions=False,
+    ignore_metadata_file=False,
+    metadata_task_size=None,
+    split_row_groups="infer",
+    blocksize="default",
+    aggregate_files=None,
+    parquet_file_extension=(".parq", ".parquet", ".pq"),
+    filesystem="fsspec",
+    engine=None,
+    arrow_to_pandas=None,
+    **kwargs,
+):
+    """Return the rows of Parquet files as a lazy DataFrame.
+
+    The footers of all files are read at the call, side by side; values are read when needed, and only of the columns that are used.
+
+    Parameters
+    ----------
+    path : str, path or list of these
+        File, glob, directory (also with folders ``key=value``), or URL that fsspec reaches.
+    columns : str or list of str, optional
+        Columns to read; one text gives a Series.
+    filters : list of tuples (column, operation, value), or list of lists of these, optional
+        Rows to keep: inside a list all must hold, of several lists one. Operations: == != < <= > >= in, not in. Row groups whose statistics exclude such rows are not read.
+    categories : list or dict, optional
+        Columns to give as categoricals.
+    index : str, list or False, optional
+        Columns that are the index. Default: what pandas wrote down; False: none.
+    storage_options : dict, optional
+        For fsspec.
+    calculate_divisions : bool, default False
+        Make divisions of the index known, from the statistics of the row groups.
+    split_row_groups : bool, int or "infer"
+        True: a partition per row group; False: per file; an integer: so many row groups.
+    blocksize : int or str
+        Bytes, uncompressed, of neighbouring row groups of a file put into one partition. Default 32 MiB.
+    dtype_backend, ignore_metadata_file, metadata_task_size, aggregate_files, parquet_file_extension, filesystem, engine, arrow_to_pandas
+        Accepted.
+
+    Returns
+    -------
+    DataFrame or Series
+
+    Raises
+    ------
+    FileNotFoundError
+        No file matches.
+    OSError
+        A file is no Parquet, or truncated.
+    ValueError
+        A file's columns are not those of the first; the message names file and column. `filters` make no sense.
+    KeyError
+        A column is not there.
+
+    Examples
+    --------
+    >>> import os, tempfile, pandas as pd
+    >>> import muster.dataframe as dd
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = os.path.join(folder.name, "a.parquet")
+    >>> pd.DataFrame({"x": [1, 2], "y": ["a", "b"]}).to_parquet(path)
+    >>> dd.read_parquet(path).x.sum().compute()
+    np.int64(3)
+    >>> folder.cleanup()
+    """
+    from muster import _files
+
+    if dtype_backend not in (None, "numpy_nullable", "pyarrow"):
+        raise ValueError(f"dtype_backend {dtype_backend!r} is invalid, only 'numpy_nullable' and 'pyarrow' are allowed.")
+    paths = [os.fspath(p) for p in (path if isinstance(path, (list, tuple, set)) else [path])]
+    if not paths:
+        raise ValueError("read_parquet: an empty list of paths")
+    options = _files.options_token(storage_options) if any("://" in p for p in paths) or storage_options else ""
+    root = paths[0].rstrip("/") + "/" if len(paths) == 1 else ""
+    found = _core.parquet_metadata(_expanded(paths), options)
+    pandas = json.loads(found["metadata"].get("pandas", "{}"))
+    index_names = _index_names(pandas, index, [c[0] for c in found["columns"]])
+    series = isinstance(columns, str)
+    wanted = [columns] if series else list(columns) if columns is not None else None
+    filters = _checked(filters)
+    native = {c[0] for c in found["columns"] if c[2]}
+    kinds = {c[0]: c[1] for c in found["columns"]}
+    special = {c["name"]: c for c in pandas.get("columns", []) if c.get("name") is not None and _is_special(c, kinds)}
+    asked = wanted if wanted is not None else [c[0] for c in found["columns"] if c[0] not in index_names]
+    through = [n for n in [*asked, *index_names] if n in kinds and (n not in native or n in special)]
+    if dtype_backend is not None or _wide(pandas) or (through and any(n in index_names for n in through)):
+        through = list(kinds)
+    if through and (set(through) >= set(asked) or any(t in index_names for t in through) or len(through) == len(kinds)):
+        out = _through_pyarrow(found["files"], wanted, index_names, storage_options, filters, dtype_backend)
+    else:
+        block = _DEFAULT_BLOCK if blocksize in ("default", None) else parse_bytes(blocksize)
+        if split_row_groups is True:
+            block = 0
+        elif split_row_groups is False:
+            block = 1 << 62
+        args = {"files": [list(f) for f in found["files"]], "storage_options": options, "root": root, "blocksize": block, "filters": plain(filters), "index": list(index_names), "shown": repr(paths[0]) if len(paths) == 1 else f"{len(paths)} paths"}
+        used = [f[0] for conjunction in filters for f in conjunction]
+        if wanted is not None:
+            args["columns"] = [n for n in dict.fromkeys([*wanted, *used]) if n not in through and n not in index_names]
+        elif through:
+            args["columns"] = [n for n in asked if n not in through]
+        frame = new_collection(_core.read_parquet(args))
+        frame = _with_hive(frame, found, root)
+        if through:
+            frame = _with_others(frame, found["files"], through, storage_options, block, args, wanted or asked)
+        out = _kept(frame, filters)
+        if wanted is not None and list(out.columns) != wanted:
+            out = out[wanted]
+        if _labels_of(pandas) and wanted is None:
+            out.columns = _labels_of(pandas)(out.columns)
+    for label in categories or []:
+        out[label] = out[label].astype("category")
+    if calculate_divisions and index_names:
+        out = _with_divisions(out)
+    return out[columns] if series and out.ndim == 2 else out
+
+
+def _expanded(paths):
+    out = []
+    for p in paths:
+        if "://" not in p and os.path.isdir(p):
+            for folder, folders, names in os.walk(p):
+                folders.sort()
+                folders[:] = [f for f in folders if not f.startswith((".", "_"))]
+                out += [os.path.join(folder, n) for n in sorted(names) if not n.startswith((".", "_")) and not n.endswith((".crc", ".tmp"))]
+            if not out:
+                raise FileNotFoundError(f"no Parquet file in the folder {p!r}")
+        else:
+            out.append(p)
+    return out
+
+
+def _index_names(pandas, index, columns):
+    if index is False:
+        return []
+    if index is not None:
+        return [index] if isinstance(index, str) else list(index)
+    return [n for n in pandas.get("index_columns", []) if isinstance(n, str) and n in columns]
+
+
+def _is_special(column, kinds):
+    """Columns that pandas wrote with a dtype that the engine only carries: categories and nullable ones."""
+    name = column.get("numpy_type", "")
+    return column.get("pandas_type") == "categorical" or name in ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Float32", "Float64", "boolean") or name.startswith(("string", "period", "interval", "timedelta"))
+
+
+def _wide(pandas):
+    """Whether the columns axis has several levels."""
+    return len(pandas.get("column_indexes", [])) > 1
+
+
+def _labels_of(pandas):
+    """How to make labels that are numbers of the texts they are written as."""
+    kinds = [i.get("pandas_type") for i in pandas.get("column_indexes", [])]
+    if kinds == ["int64"]:
+        return lambda labels: [int(x) if str(x).lstrip("-").isdigit() else x for x in labels]
+    return None
+
+
+def _checked(filters):
+    if filters is None:
+        return []
+    filters = [filters] if filters and all(isinstance(f, tuple) for f in filters) else list(filters)
+    for conjunction in filters:
+        for term in conjunction:
+            if not isinstance(term, (tuple, list)) or len(term) != 3 or term[1] not in _OPERATIONS:
+                raise ValueError(f"read_parquet: a filter is a tuple (column, operation, value) with an operation of {', '.join(_OPERATIONS)}; got {term!r}")
+    return [[(c, op, sorted(v) if isinstance(v, (set, frozenset)) else list(v) if isinstance(v, tuple) else v) for c, op, v in conjunction] for conjunction in filters]
+
+
+def _kept(frame, filters):
+    import operator
+
+    compare = {"==": operator.eq, "=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+    mask = None
+    for conjunction in filters:
+        one = None
+        for name, op, value in conjunction:
+            column = frame[name] if name in frame.columns else frame.index.to_series()
+            if op in ("in", "not in"):
+                term = column.isin(value)
+                term = ~term if op == "not in" else term
+            elif op in ("is", "is not"):
+                term = column.isna() if op == "is" else ~column.isna()
+            else:
+                term = compare[op](column, value)
+                if op == "!=":
+                    term = term & ~column.isna()
+            one = term if one is None else one & term
+        if one is not None:
+            mask = one if mask is None else mask | one
+    return frame if mask is None else frame[mask]
+
+
+def _with_hive(frame, found, root):
+    """Columns that are folders become categoricals, as pandas has them."""
+    import pandas as pd
+
+    keys = {}
+    for file, _, _ in found["files"]:
+        inner = file[len(root) :] if root and file.startswith(root) else ""
+        for folder in inner.split("/")[:-1]:
+            key, equal, value = folder.partition("=")
+            if equal and key:
+                keys.setdefault(key, set()).add(value)
+    for key, values in keys.items():
+        if key in frame.columns:
+            values.discard("__HIVE_DEFAULT_PARTITION__")
+            numbers = frame.dtypes[key].kind in "iu"
+            frame[key] = frame[key].astype(pd.CategoricalDtype(sorted(int(v) if numbers else v for v in values)))
+    return frame
+
+
+class _Read:
+    """Reads a file's columns with pyarrow."""
+
+    label = "read_parquet"
+
+    def __init__(self, files, columns, index, storage_options, filters, dtype_backend):
+        self.files, self.columns, self.index, self.storage_options, self.filters, self.dtype_backend = files, columns, index, storage_options, filters, dtype_backend
+
+    def read(self, number):
+        import pandas as pd
+
+        options = {"filters": self.filters} if self.filters else {}
+        if self.dtype_backend:
+            options["dtype_backend"] = self.dtype_backend
+        columns = None if self.columns is None else list(dict.fromkeys([*self.columns, *self.index]))
+        frame = pd.read_parquet(self.files[number], columns=columns, storage_options=self.storage_options, **options)
+        if self.index and frame.index.names != self.index:
+            frame = frame.set_index([n for n in self.index if n in frame.columns] or self.index)
+        return frame if self.columns is None else frame[self.columns]
+
+    def __call__(self, part):
+        return self.read(int(part.iloc[0, 0]))
+
+
+def _through_pyarrow(files, columns, index, storage_options, filters, dtype_backend):
+    import pandas as pd
+
+    from muster.dataframe._io import from_pandas
+
+    files = [f[0] for f in files]
+    read = _Read(files, columns, index, storage_options, filters, dtype_backend)
+    meta = read.read(0).iloc[:0]
+    numbers = from_pandas(pd.DataFrame({"file": range(len(files))}), npartitions=len(files))
+    return numbers.map_partitions(read, meta=meta)
+
+
+class _Groups:
+    """Reads some columns of the row groups of a partition, beside those that are read natively."""
+
+    def __init__(self, parts, columns, storage_options):
+        self.parts, self.columns, self.storage_options = parts, columns, storage_options
+
+    def __call__(self, index, numbers):
+        import fsspec
+        import pandas as pd
+        import pyarrow.parquet as pq
+
+        if not len(numbers):
+            return self.read(pd, fsspec, pq, 0, empty=True)
+        return self.read(pd, fsspec, pq, int(numbers.iloc[0])).set_axis(numbers.index, axis=0)
+
+    def read(self, pd, fsspec, pq, number, empty=False):
+        file, first, last = self.parts[number]
+        with fsspec.open(file, "rb", **(self.storage_options or {})) as handle:
+            source = pq.ParquetFile(handle)
+            table = source.read_row_groups([] if empty else list(range(first, last)), columns=self.columns)
+        frame = table.to_pandas(ignore_metadata=False)
+        return frame.reset_index(drop=True)[self.columns]
+
+
+def _with_others(frame, files, columns, storage_options, block, args, order):
+    """Add columns that pyarrow reads to those that are read natively: the partitions are the same row groups."""
+    from muster.dataframe._through_pandas import through
+
+    parts = [(files[f][0], first, last) for f, first, last in _core.parquet_parts(args)]
+    read = _Groups(parts, columns, storage_options)
+    import fsspec
+    import pandas as pd
+    import pyarrow.parquet as pq
+
+    meta = read.read(pd, fsspec, pq, 0, empty=True)
+    others = through("read_parquet", read, (frame.index, frame._partition_numbers()), meta=meta)
+    for label in columns:
+        frame = frame.assign(**{label: others[label]})
+    return frame[[n for n in order if n in frame.columns]] if set(order) <= set(frame.columns) else frame
+
+
+def _with_divisions(frame):
+    import pandas as pd
+
+    ends = frame.index.to_series().map_partitions(_ends, meta=pd.DataFrame({"low": frame._meta.index[:0], "high": frame._meta.index[:0]})).compute()
+    if len(ends) != frame.npartitions or not ends.low.is_monotonic_increasing or not (ends.low.iloc[1:].to_numpy() > ends.high.iloc[:-1].to_numpy()).all():
+        return frame
+    return new_collection(_core.call("with_index", [frame._expr, frame.index.to_series()._expr], {"divisions": plain([*ends.low, ends.high.iloc[-1]])}))
+
+
+def _ends(part):
+    import pandas as pd
+
+    return pd.DataFrame({"low": [part.min()], "high": [part.max()]}) if len(part) else pd.DataFrame({"low": part[:0], "high": part[:0]})
+
+

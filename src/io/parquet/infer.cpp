@@ -1,0 +1,190 @@
+// From a path to a scan: the footers of all files, what they have in common, and which row groups can hold a row that is wanted.
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <exception>
+#include <thread>
+
+#include "base/error.hpp"
+#include "io/parquet/scan.hpp"
+#include "io/source.hpp"
+#include "muster/error.hpp"
+
+namespace muster::io::parquet {
+using namespace base;
+using namespace data;
+namespace {
+constexpr size_t kReaders = 16;  // footers read at a time
+
+bool is_data(const std::string& path) {
+  const auto name = path.substr(path.rfind('/') + 1);
+  return !name.starts_with(".") && !name.starts_with("_");
+}
+
+// "key=value" folders between the root and the file.
+std::vector<std::pair<std::string, std::string>> hive_of(const std::string& path, const std::string& root) {
+  std::vector<std::pair<std::string, std::string>> out;
+  if (!path.starts_with(root)) return out;
+  std::string_view rest = std::string_view(path).substr(root.size());
+  for (size_t slash; (slash = rest.find('/')) != std::string_view::npos; rest.remove_prefix(slash + 1)) {
+    const auto folder = rest.substr(0, slash);
+    if (const auto equal = folder.find('='); equal != std::string_view::npos && equal) out.emplace_back(folder.substr(0, equal), folder.substr(equal + 1));
+  }
+  return out;
+}
+
+bool whole_number(const std::string& text) { return !text.empty() && text.size() < 19 && text.find_first_not_of("0123456789", text[0] == '-' && text.size() > 1 ? 1 : 0) == std::string::npos; }
+
+// A statistic's bytes as a number or text.
+Value statistic(const Leaf& leaf, const std::string& bytes) {
+  auto as = [&](auto tag) -> Value {
+    decltype(tag) v;
+    if (bytes.size() != sizeof v) return {};
+    std::memcpy(&v, bytes.data(), sizeof v);
+    if constexpr (std::is_floating_point_v<decltype(tag)>) return static_cast<double>(v);
+    else return static_cast<int64_t>(v);
+  };
+  switch (leaf.physical) {
+    case Physical::int32: return as(int32_t{});
+    case Physical::int64: return as(int64_t{});
+    case Physical::float32: return as(float{});
+    case Physical::float64: return as(double{});
+    case Physical::bytes: return bytes;
+    default: return {};
+  }
+}
+
+// -1, 0, 1; 2 where the two cannot be compared.
+int order(const Value& a, const Value& b) {
+  if (a.is_string() && b.is_string()) return (a.string() > b.string()) - (a.string() < b.string());
+  if (a.is_integer() && b.is_integer()) return (a.integer() > b.integer()) - (a.integer() < b.integer());
+  if (!a.is_number() || !b.is_number()) return 2;
+  const double x = a.number(), y = b.number();
+  return std::isnan(x) || std::isnan(y) ? 2 : (x > y) - (x < y);
+}
+
+bool may_hold_one(const Leaf& leaf, const Chunk& chunk, const std::string& op, Value wanted, int64_t rows) {
+  if (!leaf.type || !chunk.statistics.min || !chunk.statistics.max) return !(chunk.statistics.nulls == rows && rows && op != "!=" && op != "not in" && op != "is");
+  if (leaf.type->is_integer() && !leaf.type->is_signed()) return true;  // ordered as unsigned
+  const Value low = statistic(leaf, *chunk.statistics.min), high = statistic(leaf, *chunk.statistics.max);
+  auto plain = [&](const Value& v) -> Value {
+    if (!v.is_moment()) return v;
+    if (!leaf.type->is_time()) return {};
+    return v.moment().ns / (1'000'000'000 / per_second(leaf.type->unit));  // rounded to zero: one more unit is allowed below
+  };
+  const int slack = leaf.type->is_time() ? 1 : 0;
+  auto below = [&](const Value& v) { const int o = order(v, slack && low.is_integer() ? Value(low.integer() - slack) : low); return o == -1; };
+  auto above = [&](const Value& v) { const int o = order(v, slack && high.is_integer() ? Value(high.integer() + slack) : high); return o == 1; };
+  if (op == "in" && wanted.is_list()) {
+    for (const auto& v : wanted.list())
+      if (!below(plain(v)) && !above(plain(v))) return true;
+    return wanted.list().empty();
+  }
+  wanted = plain(wanted);
+  if (op == "==" || op == "=") return !below(wanted) && !above(wanted);
+  if (op == ">" || op == ">=") return !(above(wanted) || (op == ">" && !slack && order(wanted, high) == 0));
+  if (op == "<" || op == "<=") return !(below(wanted) || (op == "<" && !slack && order(wanted, low) == 0));
+  return true;
+}
+}  // namespace
+
+bool may_hold(const Metadata& metadata, const RowGroup& group, const Value& filters) {
+  if (!filters.is_list() || filters.list().empty()) return true;
+  for (const auto& conjunction : filters.list()) {
+    bool possible = true;
+    for (const auto& term : conjunction.list())
+      for (size_t i = 0; i < metadata.leaves.size() && possible; ++i)
+        if (metadata.leaves[i].name == term.list().at(0).label()) possible = may_hold_one(metadata.leaves[i], group.chunks[i], term.list().at(1).string(), term.list().at(2), group.rows);
+    if (possible) return true;
+  }
+  return false;
+}
+
+std::vector<std::shared_ptr<const Metadata>> metadata_of(const std::vector<FileInfo>& files, const std::string& options) {
+  std::vector<std::shared_ptr<const Metadata>> out(files.size());
+  std::vector<std::exception_ptr> errors(files.size());
+  std::atomic<size_t> next{0};
+  auto read = [&] {
+    for (size_t i; (i = next++) < files.size();) try {
+        out[i] = metadata_of(files[i], options);
+      } catch (...) {
+        errors[i] = std::current_exception();
+      }
+  };
+  std::vector<std::thread> readers;
+  for (size_t i = 1; i < std::min(kReaders, files.size()); ++i) readers.emplace_back(read);
+  read();
+  for (auto& r : readers) r.join();
+  for (const auto& e : errors)
+    if (e) std::rethrow_exception(e);
+  return out;
+}
+
+Scan infer(const Value& a) {
+  Scan scan;
+  scan.options = a["storage_options"].is_string() ? a["storage_options"].string() : "";
+  for (const auto& file : a["files"].list()) {
+    FileInfo found{file.list().at(0).string(), file.list().at(1).integer(), file.list().at(2).integer()};
+    if (is_data(found.path)) scan.files.push_back(std::move(found));
+  }
+  if (scan.files.empty()) throw Error(ErrorKind::io, "no Parquet file matches; files whose names begin with '.' or '_' are left out", "builtins.FileNotFoundError");
+  const auto all = metadata_of(scan.files, scan.options);
+  const Metadata& first = *all[0];
+  for (size_t i = 0; i < first.leaves.size(); ++i) {
+    const Leaf& leaf = first.leaves[i];
+    bool any_missing = false, unknown = false;
+    for (size_t f = 0; f < all.size(); ++f) {
+      const auto& leaves = all[f]->leaves;
+      const auto at = std::find_if(leaves.begin(), leaves.end(), [&](const Leaf& l) { return l.name == leaf.name; });
+      if (at == leaves.end()) throw Error(ErrorKind::io, concat("'", scan.files[f].path, "' has no column '", leaf.name, "', which '", scan.files[0].path, "' has"), "builtins.ValueError");
+      if (!(at->type == leaf.type) || (at->type && at->physical != leaf.physical && at->physical != Physical::int96 && leaf.physical != Physical::int96))
+        throw Error(ErrorKind::io, concat("column '", leaf.name, "' is ", at->type ? at->type->name() : at->about, " in '", scan.files[f].path, "' and ", leaf.type ? leaf.type->name() : leaf.about, " in '", scan.files[0].path, "'; read them one by one, or write them anew with one type"), "builtins.ValueError");
+      const auto column = static_cast<size_t>(at - leaves.begin());
+      for (const auto& group : all[f]->row_groups) {
+        const int64_t nulls = at->optional ? group.chunks[column].statistics.nulls : 0;
+        any_missing |= nulls > 0, unknown |= nulls < 0;
+      }
+    }
+    if (!leaf.type) continue;
+    DType type = *leaf.type;
+    if (type.is_integer() && any_missing) type = {Storage::float64};
+    else if (type.is_integer() || type.is_boolean()) type.open = any_missing || unknown;
+    scan.columns.push_back({leaf.name, leaf.name, type, {}});
+  }
+  for (size_t f = 0; f < all.size(); ++f)
+    if (all[f]->leaves.size() != first.leaves.size()) throw Error(ErrorKind::io, concat("'", scan.files[f].path, "' has ", all[f]->leaves.size(), " columns, '", scan.files[0].path, "' has ", first.leaves.size()), "builtins.ValueError");
+  // Hive partitions: folders "key=value".
+  const std::string root = a["root"].is_string() ? a["root"].string() : "";
+  const auto keys = hive_of(scan.files[0].path, root);
+  for (size_t k = 0; k < keys.size(); ++k) {
+    Wanted column{keys[k].first, keys[k].first, {Storage::int64}, {}};
+    std::vector<std::string> texts;
+    for (const auto& file : scan.files) {
+      const auto own = hive_of(file.path, root);
+      if (own.size() != keys.size() || own[k].first != keys[k].first) throw Error(ErrorKind::io, concat("'", file.path, "' lies in other folders than '", scan.files[0].path, "'"), "builtins.ValueError");
+      texts.push_back(own[k].second);
+    }
+    if (!std::all_of(texts.begin(), texts.end(), whole_number)) column.type = {Storage::text};
+    for (const auto& text : texts) column.values.push_back(text == "__HIVE_DEFAULT_PARTITION__" ? Value() : column.type.is_text() ? Value(text) : Value(static_cast<int64_t>(std::stoll(text))));
+    scan.columns.push_back(std::move(column));
+  }
+  const int64_t blocksize = a["blocksize"].is_integer() ? a["blocksize"].integer() : 0;
+  for (size_t f = 0; f < all.size(); ++f) {
+    int64_t bytes = 0;
+    bool open = false;
+    for (size_t g = 0; g < all[f]->row_groups.size(); ++g) {
+      const auto& group = all[f]->row_groups[g];
+      if (!may_hold(*all[f], group, a["filters"])) {
+        open = false;
+        continue;
+      }
+      if (open && bytes + group.bytes <= blocksize) scan.parts.back().last = static_cast<int64_t>(g) + 1;
+      else scan.parts.push_back({static_cast<int64_t>(f), static_cast<int64_t>(g), static_cast<int64_t>(g) + 1}), bytes = 0, open = true;
+      bytes += group.bytes;
+    }
+  }
+  if (scan.parts.empty()) scan.parts.push_back({0, 0, 0});  // no row anywhere: one empty partition
+  return scan;
+}
+
+}  // namespace muster::io::parquet

@@ -1,0 +1,46 @@
+// The Parquet source: row groups of files as batches.
+#pragma once
+#include "data/kernel.hpp"
+#include "io/parquet/metadata.hpp"
+#include "muster/filesystem.hpp"
+
+namespace muster::io::parquet {
+
+/// A partition: row groups [first, last) of a file.
+struct Part {
+  int64_t file, first, last;
+};
+
+/// A column as the scan gives it: of the file, or a value per file (hive partitions).
+struct Wanted {
+  base::Value label;
+  std::string name;                   // in the file
+  data::DType type;
+  std::vector<base::Value> values;    // per file; empty: read from the file
+};
+
+struct Scan {
+  std::vector<FileInfo> files;
+  std::string options;
+  std::vector<Part> parts;
+  std::vector<Wanted> columns;
+  std::vector<int64_t> wanted;        // positions in `columns`; the number of columns stands for the row ids
+  base::Value encode() const;
+  static Scan decode(const base::Value& value);
+};
+
+/// A file's footer; kept while the file stays as it is.
+std::shared_ptr<const Metadata> metadata_of(const FileInfo& file, const std::string& options);
+/// The footers of many files, read side by side.
+std::vector<std::shared_ptr<const Metadata>> metadata_of(const std::vector<FileInfo>& files, const std::string& options);
+
+/// The scan of files, from the arguments {urlpath, storage_options, columns, filters, blocksize, hive}. Throws Error{io} where files do not fit each other.
+Scan infer(const base::Value& arguments);
+
+/// Whether the statistics of a row group leave room for a row that any of the conjunctions of `filters` holds for: lists of (column, operation, value).
+bool may_hold(const Metadata& metadata, const RowGroup& group, const base::Value& filters);
+
+/// The kernel "parquet.scan".
+data::Kernel scan_kernel();
+
+}  // namespace muster::io::parquet

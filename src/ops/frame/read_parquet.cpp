@@ -1,0 +1,99 @@
+// read_parquet: the rows of Parquet files as a frame. What it finds out once (files, row groups, types) becomes the node's arguments.
+#include "io/parquet/scan.hpp"
+#include "io/source.hpp"
+#include "ops/frame/catalog.hpp"
+#include "ops/frame/columns.hpp"
+
+namespace muster::ops::frame {
+using io::parquet::Scan;
+namespace {
+
+// args: scan; columns = positions of the frame's columns, index = positions of its index columns.
+std::vector<Field> fields(const Scan& scan, const Value& positions) {
+  std::vector<Field> out;
+  for (const auto& p : positions.list()) {
+    const auto& column = scan.columns.at(static_cast<size_t>(p.integer()));
+    out.push_back({column.label, column.type});
+  }
+  return out;
+}
+
+Schema schema(const Call& c) {
+  const Scan scan = Scan::decode(c["scan"]);
+  return {Kind::frame, fields(scan, c["columns"]), fields(scan, c["index"]), false};
+}
+
+Rows lower(Lowering& l, const Call& c) {
+  const Scan scan = Scan::decode(c["scan"]);
+  const int ids = static_cast<int>(scan.columns.size());
+  const Rows all = l.source(ids + 1);
+  l.open_column(all.stage, ids, kRowIds);
+  for (int i = 0; i < ids; ++i)
+    if (scan.columns[static_cast<size_t>(i)].type.open) l.open_column(all.stage, i, i);
+  Rows out{all.stage, {}, {}};
+  for (const auto& p : c["columns"].list()) out.columns.push_back(static_cast<int>(p.integer()));
+  for (const auto& p : c["index"].list()) out.index.push_back(static_cast<int>(p.integer()));
+  if (out.index.empty()) out.index.push_back(ids);
+  return out;
+}
+
+Value source(const Call& c, const std::vector<int>& needed) {
+  Scan scan = Scan::decode(c["scan"]);
+  scan.wanted.assign(needed.begin(), needed.end());
+  return scan.encode();
+}
+
+Value refresh(const Call& c) {
+  for (const auto& file : Scan::decode(c["scan"]).files) {
+    const FileInfo now = io::stat_file(file.path, Scan::decode(c["scan"]).options);
+    if (now.size != file.size || now.mtime != file.mtime) throw Error(ErrorKind::io, concat("'", file.path, "' changed since read_parquet looked at it; call read_parquet again"));
+  }
+  return c.args;
+}
+}  // namespace
+
+Value resolve_read_parquet(const Value& a) {
+  const Scan scan = io::parquet::infer(a);
+  auto positions = [&](const Value& labels) {
+    List out;
+    for (const auto& label : labels.list()) {
+      int64_t at = -1;
+      for (size_t i = 0; i < scan.columns.size(); ++i)
+        if (scan.columns[i].label == label) at = static_cast<int64_t>(i);
+      if (at < 0) {
+        Schema all{Kind::frame, {}, {}, false};
+        for (const auto& column : scan.columns) all.columns.push_back({column.label, column.type});
+        all.position(label, "read_parquet");
+      }
+      out.push_back(at);
+    }
+    return out;
+  };
+  List index = a["index"].is_list() ? positions(a["index"]) : List{}, columns;
+  if (a["columns"].is_list()) {
+    columns = positions(a["columns"]);
+  } else {
+    for (size_t i = 0; i < scan.columns.size(); ++i)
+      if (std::find(index.begin(), index.end(), Value(i)) == index.end()) columns.push_back(i);
+  }
+  return Dict{{"scan", scan.encode()}, {"columns", columns}, {"index", index}, {"shown", a["shown"]}};
+}
+
+Ops read_parquet_ops() {
+  return {{
+      .name = "read_parquet",
+      .on = {{internal, ""}},
+      .doc = {.summary = "The rows of Parquet files.", .notes = "See muster.dataframe.read_parquet."},
+      .schema = schema,
+      .lower = lower,
+      .partitions = [](const Call& c) { return static_cast<int64_t>(c["scan"]["parts"].list().size()); },
+      .source_kernel = "parquet.scan",
+      .source = source,
+      .refresh = refresh,
+      .files = [](const Call& c) { return std::vector<int64_t>{0, static_cast<int64_t>(c["scan"]["parts"].list().size())}; },
+      .show = [](const Call& c) { return c["shown"].label(); },
+      .kernels = {io::parquet::scan_kernel()},
+  }};
+}
+
+}  // namespace muster::ops::frame
