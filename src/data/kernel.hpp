@@ -1,6 +1,7 @@
 // The shapes of a kernel and what a kernel is given: all that stands between a Program and the code that runs it.
 #pragma once
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -29,6 +30,8 @@ class Task {
   virtual bool stopped() const = 0;           // polled once a batch
   virtual int64_t partition() const = 0;
   virtual void reserve(int64_t bytes) = 0;    // against the store's budget until the task ends; throws Error{memory}
+  virtual void hold(int64_t) {}               // as reserve, but never refused: memory that the task can spill; negative gives it back
+  virtual int64_t headroom() const { return std::numeric_limits<int64_t>::max(); }  // what the budget has left
   virtual void progress(int64_t bytes) = 0;   // bytes of input consumed since the last call
   Report report;
   std::function<std::string(const void* byte)> locate;  // set by a source: "file 'x.csv', line 7" of a byte it handed out
@@ -65,6 +68,13 @@ class Fold {
   virtual void encode(base::Encoder& out) const = 0;
   virtual void decode(base::Decoder& in) = 0;
   virtual bool full() const { return false; }  // more rows change nothing
+  /// The state is whole: what prepares it for being merged in parts is done, and from then on it is read only.
+  virtual void seal(Task&) {}
+  /// Of a fold whose arguments have "parts": the results of part `part` of sealed states, in order. Parts are independent of each other, and are
+  /// made side by side on a fold that is new.
+  virtual Batches merge_part(Task&, const std::vector<Fold*>&, int64_t) { return {}; }
+  /// The parts' results as one, in the order that was asked for.
+  virtual Batches join_parts(Task&, const std::vector<std::shared_ptr<const Batches>>&) { return {}; }
 };
 
 /// whole: all rows of a partition at once.

@@ -1,5 +1,6 @@
 #include "kernels/aggregate.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <deque>
 
@@ -61,9 +62,9 @@ class States : public Aggregate {
   void grow(uint32_t groups) override {
     if (states_.size() <= groups) states_.resize(groups + 1);
   }
-  void merge(Aggregate& later, const std::vector<uint32_t>& to) override {
+  void merge(Aggregate& later, Groups from, Groups to) override {
     auto& other = static_cast<States&>(later).states_;
-    for (size_t g = 1; g < other.size() && g < to.size(); ++g) states_[to[g]].merge(other[g]);
+    for (size_t i = 0; i < from.size(); ++i) states_[to[i]].merge(other[from[i]]);
   }
   int64_t bytes() const override { return static_cast<int64_t>(states_.capacity() * sizeof(S)); }
   void encode(Encoder& out, size_t groups) const override { encode_states(out, states_, groups); }
@@ -99,10 +100,20 @@ struct IntegerSum {
   double total() const { return static_cast<double>(sum); }
 };
 
+// Of integers none of which can be missing: the sum wraps around, as the result does.
+struct WrappingSum {
+  uint64_t sum = 0;
+  static constexpr int64_t count = 0, missing = 0;
+  template <class T> void add(T x) { sum += static_cast<uint64_t>(x); }
+  void skip() {}
+  void merge(const WrappingSum& o) { sum += o.sum; }
+  double total() const { return static_cast<double>(static_cast<int64_t>(sum)); }
+};
+
 enum class Wanted { sum, mean };
 
-template <class T>
-class Sum : public States<std::conditional_t<std::is_floating_point_v<T>, FloatSum, IntegerSum>> {
+template <class T, class State = std::conditional_t<std::is_floating_point_v<T>, FloatSum, IntegerSum>>
+class Sum : public States<State> {
  public:
   Sum(Wanted wanted, DType type, DType result, Options o) : wanted_(wanted), type_(type), result_(result), o_(o) {}
   void add(const uint32_t* groups, const Column& c, int64_t rows) override {
@@ -128,7 +139,7 @@ class Sum : public States<std::conditional_t<std::is_floating_point_v<T>, FloatS
         else if constexpr (std::is_floating_point_v<T>) throw internal("sum: float into integer");
         else {
           if (gone) out.valid()[i] = 0, out.as<R>()[i] = 0;
-          else if (wanted_ == Wanted::mean) out.as<R>()[i] = static_cast<R>(s.sum / s.count);
+          else if (wanted_ == Wanted::mean) out.as<R>()[i] = static_cast<R>(s.sum / std::max<std::remove_const_t<decltype(s.sum)>>(1, s.count));
           else out.as<R>()[i] = static_cast<R>(static_cast<uint64_t>(s.sum));
         }
       });
@@ -223,11 +234,12 @@ class PickOne : public Aggregate {
   void add(const uint32_t* groups, const Column& c, int64_t rows) override {
     each_row<T>(groups, c, rows, [this](uint32_t g, T v) { offer(states_[g], v); }, [this](uint32_t g) { ++states_[g].missing; });
   }
-  void merge(Aggregate& later, const std::vector<uint32_t>& to) override {
+  void merge(Aggregate& later, Groups from, Groups to) override {
     auto& other = static_cast<PickOne&>(later).states_;
-    for (size_t g = 1; g < other.size() && g < to.size(); ++g) {
-      if (other[g].count) offer(states_[to[g]], other[g].value);
-      states_[to[g]].missing += other[g].missing;
+    for (size_t i = 0; i < from.size(); ++i) {
+      const auto& o = other[from[i]];
+      if (o.count) offer(states_[to[i]], o.value), states_[to[i]].count += o.count - 1;
+      states_[to[i]].missing += o.missing;
     }
   }
   Column finish(const std::vector<uint32_t>& groups) override {
@@ -394,14 +406,16 @@ class Distinct : public Aggregate {
     for (size_t i = 0; i < static_cast<size_t>(rows); ++i)
       if (numbers_[i]) see(groups ? groups[i] : 1, numbers_[i]);
   }
-  void merge(Aggregate& later, const std::vector<uint32_t>& to) override {
+  void merge(Aggregate& later, Groups from, Groups to) override {
     auto& other = static_cast<Distinct&>(later);
     std::vector<uint32_t> all(other.values_.size()), mine(all.size() + 1);
     for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<uint32_t>(i + 1);
     Column values = other.values_.values(all);
     values_.encode(values, values.length, mine.data() + 1);
+    std::vector<uint32_t> place(other.counts_.size());
+    for (size_t i = 0; i < from.size(); ++i) place[from[i]] = to[i];
     for (auto [group, number] : other.seen_)
-      if (group < to.size()) see(to[group], mine[number]);
+      if (place[group]) see(place[group], mine[number]);
   }
   Column finish(const std::vector<uint32_t>& groups) override {
     Writable out(Storage::int64, static_cast<int64_t>(groups.size()));
@@ -439,7 +453,86 @@ class Distinct : public Aggregate {
   std::vector<uint32_t> numbers_;
 };
 
+// Exact medians and quantiles: all values are kept, with their groups.
+template <class T>
+class Ranked : public Aggregate {
+ public:
+  Ranked(double q, DType type, DType result, Options o) : q_(q), type_(type), result_(result), o_(o) {}
+  void grow(uint32_t groups) override { groups_ = std::max(groups_, groups); }
+  void add(const uint32_t* groups, const Column& c, int64_t rows) override {
+    each_row<T>(groups, c, rows, [this](uint32_t g, T v) { of_.push_back(g), values_.push_back(v); }, [this](uint32_t g) { gone_.push_back(g); });
+  }
+  void merge(Aggregate& later, Groups from, Groups to) override {
+    auto& other = static_cast<Ranked&>(later);
+    std::vector<uint32_t> place(other.groups_ + 1u);
+    for (size_t i = 0; i < from.size(); ++i) place[from[i]] = to[i];
+    for (size_t i = 0; i < other.of_.size(); ++i)
+      if (place[other.of_[i]]) of_.push_back(place[other.of_[i]]), values_.push_back(other.values_[i]);
+    for (uint32_t g : other.gone_)
+      if (place[g]) gone_.push_back(place[g]);
+  }
+  Column finish(const std::vector<uint32_t>& groups) override {
+    std::vector<size_t> begins(groups_ + 2u, 0);
+    for (uint32_t g : of_) ++begins[g + 1u];
+    for (size_t g = 1; g < begins.size(); ++g) begins[g] += begins[g - 1];
+    std::vector<T> sorted(values_.size());
+    auto at = begins;
+    for (size_t i = 0; i < of_.size(); ++i) sorted[at[of_[i]]++] = values_[i];
+    std::vector<bool> gone(groups_ + 1u, false);
+    if (!o_.skipna)
+      for (uint32_t g : gone_) gone[g] = true;
+    Writable out(result_.storage, static_cast<int64_t>(groups.size()));
+    for (size_t i = 0; i < groups.size(); ++i) {
+      const uint32_t g = groups[i];
+      T* begin = sorted.data() + begins[g];
+      const auto n = static_cast<int64_t>(begins[g + 1u] - begins[g]);
+      double value = std::numeric_limits<double>::quiet_NaN();
+      if (n && !gone[g]) {
+        // NumPy's linear interpolation between the two nearest ranks.
+        const double position = q_ * static_cast<double>(n - 1);
+        const auto low = static_cast<int64_t>(position);
+        const double part = position - static_cast<double>(low);
+        std::nth_element(begin, begin + low, begin + n);
+        const auto a = static_cast<double>(begin[low]);
+        if (part == 0) {
+          value = a;
+        } else {
+          const auto b = static_cast<double>(*std::min_element(begin + low + 1, begin + n));
+          value = part == 0.5 && q_ == 0.5 ? a + (b - a) / 2 : part < 0.5 ? a + (b - a) * part : b - (b - a) * (1 - part);
+          if (q_ == 0.5 && part == 0.5) value = (a + b) / 2;
+        }
+      }
+      if (result_.storage == Storage::float32) out.as<float>()[i] = static_cast<float>(value);
+      else out.as<double>()[i] = value;
+    }
+    return std::move(out).finish();
+  }
+  int64_t bytes() const override { return static_cast<int64_t>(of_.capacity() * 4 + values_.capacity() * sizeof(T) + gone_.capacity() * 4); }
+  void encode(Encoder& out, size_t) const override {
+    out << of_ << std::string_view(reinterpret_cast<const char*>(values_.data()), values_.size() * sizeof(T)) << gone_;
+  }
+  void decode(base::Decoder& in, size_t groups) override {
+    of_ = in.list<uint32_t>();
+    const auto bytes = in.get<std::string_view>();
+    gone_ = in.list<uint32_t>();
+    if (bytes.size() != of_.size() * sizeof(T) || std::any_of(of_.begin(), of_.end(), [&](uint32_t g) { return g > groups; }) || std::any_of(gone_.begin(), gone_.end(), [&](uint32_t g) { return g > groups; }))
+      throw Error(ErrorKind::io, "the values of a median do not fit");
+    values_.resize(of_.size());
+    std::memcpy(static_cast<void*>(values_.data()), bytes.data(), bytes.size());
+  }
+
+ private:
+  double q_;
+  DType type_, result_;
+  Options o_;
+  uint32_t groups_ = 1;
+  std::vector<uint32_t> of_, gone_;
+  std::vector<T> values_;
+};
+
 }  // namespace
+
+bool keeps_values(const std::string& function) { return function == "median" || function == "quantile"; }
 
 DType aggregate_type(const std::string& f, DType t) {
   auto refuse = [&]() -> DType { throw type_error("dtype '", t.name(), "' does not support operation '", f, "'"); };
@@ -452,7 +545,8 @@ DType aggregate_type(const std::string& f, DType t) {
     if (t.is_float()) return {t.storage};
     return {t.is_signed() || t.is_boolean() ? Storage::int64 : Storage::uint64, Unit::us, t.open};
   }
-  if (f == "mean" || f == "var" || f == "std") {
+  if (f == "mean" || f == "var" || f == "std" || f == "median" || f == "quantile") {
+    if ((f == "median" || f == "quantile") && (t.is_boolean() || t.is_time())) throw unsupported(f, " of ", t.name());
     if (f == "mean" && t.is_time()) return t;
     if (!t.is_numeric()) return refuse();
     return {t.storage == Storage::float32 ? Storage::float32 : Storage::float64};
@@ -474,8 +568,11 @@ std::unique_ptr<Aggregate> make_aggregate(const std::string& f, DType type, cons
     if (f == "any" || f == "all") return std::make_unique<AnyAll<T>>(f == "any", o);
     if constexpr (std::is_same_v<T, Text>) throw internal("aggregate ", f, " of text");
     else {
+      if constexpr (std::is_integral_v<T>)
+        if (f == "sum" && type.is_integer() && !type.open && o.min_count == 0) return std::make_unique<Sum<T, WrappingSum>>(Wanted::sum, type, result, o);
       if (f == "sum") return std::make_unique<Sum<T>>(Wanted::sum, type, result, o);
       if (f == "mean") return std::make_unique<Sum<T>>(Wanted::mean, type, result, o);
+      if (f == "median" || f == "quantile") return std::make_unique<Ranked<T>>(f == "median" ? 0.5 : options["q"].number(), type, result, o);
       if (f == "prod") return std::make_unique<Prod<T>>(result, o);
       return std::make_unique<Variance<T>>(f == "std", result, o);
     }

@@ -7,6 +7,8 @@
 
 namespace muster::kernels {
 
+using Groups = std::span<const uint32_t>;
+
 class Aggregate {
  public:
   virtual ~Aggregate() = default;
@@ -14,8 +16,8 @@ class Aggregate {
   virtual void grow(uint32_t groups) = 0;
   /// groups[i] is the group of row i; nullptr: all rows are of group 1.
   virtual void add(const uint32_t* groups, const data::Column& column, int64_t rows) = 0;
-  /// Group g of `later` goes to group to[g].
-  virtual void merge(Aggregate& later, const std::vector<uint32_t>& to) = 0;
+  /// Group from[i] of `later` goes to group to[i].
+  virtual void merge(Aggregate& later, Groups from, Groups to) = 0;
   /// The results of these groups.
   virtual data::Column finish(const std::vector<uint32_t>& groups) = 0;
   virtual int64_t bytes() const = 0;
@@ -24,9 +26,12 @@ class Aggregate {
   virtual void decode(base::Decoder& in, size_t groups) = 0;
 };
 
-/// `function`: sum mean var std min max count size nunique any all first last prod. `type`: of the input; options: ddof, skipna, min_count.
+/// `function`: sum mean var std min max count size nunique any all first last prod median quantile {q}. `type`: of the input; options: ddof, skipna, min_count.
 /// Throws Error{type} where the function is not defined for the type.
 std::unique_ptr<Aggregate> make_aggregate(const std::string& function, data::DType type, const base::Value& options);
+
+/// Whether an aggregate keeps every value: its groups are better made one part after the other.
+bool keeps_values(const std::string& function);
 
 /// The dtype of the result. Throws as make_aggregate.
 data::DType aggregate_type(const std::string& function, data::DType type);

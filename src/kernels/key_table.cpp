@@ -10,6 +10,9 @@ namespace muster::kernels {
 using namespace base;
 using namespace data;
 namespace {
+constexpr int64_t kAhead = 512;              // rows whose table slots are fetched before they are looked at
+constexpr uint64_t kDirect = 1 << 17;        // integers below this are looked up in an array
+constexpr int64_t kTextBlock = 64 << 10;     // bytes of copied texts allocated at a time
 
 // Up to 8 bytes of a text as a word, without reading outside it.
 inline uint64_t word_of(const char* p, int64_t n) {
@@ -25,60 +28,123 @@ inline uint64_t word_of(const char* p, int64_t n) {
   }
   return w;
 }
-
-// Up to 7 bytes and the size: equal words are equal texts.
-inline uint64_t short_word(Text t) { return word_of(t.data, t.size) | static_cast<uint64_t>(t.size) << 56; }
-
-uint64_t hash_text(Text t) {
-  uint64_t h = static_cast<uint64_t>(t.size);
-  for (int64_t i = 0; i < t.size; i += 8) {
-    auto wide = static_cast<unsigned __int128>(h ^ word_of(t.data + i, std::min<int64_t>(8, t.size - i))) * 0x9E3779B97F4A7C15u;
-    h = static_cast<uint64_t>(wide) ^ static_cast<uint64_t>(wide >> 64);
-  }
-  return h;
+// The bytes 8 to 15.
+inline uint64_t second_word(Text t) {
+  if (t.size <= 8) return 0;
+  uint64_t w;
+  std::memcpy(&w, t.data + t.size - 8, 8);
+  return w >> (8 * (16 - t.size));
 }
 }  // namespace
+
+uint64_t TextTable::hash(Text t) {
+  if (t.size <= 16) return mix(word_of(t.data, t.size) ^ mix(second_word(t) + static_cast<uint64_t>(t.size)));
+  auto h = static_cast<uint64_t>(t.size);
+  for (int64_t i = 0; i < t.size; i += 8) h = mix(h ^ word_of(t.data + i, std::min<int64_t>(8, t.size - i)));
+  return h;
+}
 
 void WordTable::grow() {
   std::vector<Slot> old(slots_.size() * 2);
   old.swap(slots_);
   for (const auto& s : old) {
     if (!s.number) continue;
-    size_t at = hash(s.word) & (slots_.size() - 1);
+    size_t at = mix(s.word) & (slots_.size() - 1);
     while (slots_[at].number) at = (at + 1) & (slots_.size() - 1);
     slots_[at] = s;
   }
 }
 
-uint32_t KeyColumn::number_of_short(uint64_t word, Text t) {
-  const uint32_t n = table_.find_or_add(word, next_);
-  return n == next_ ? own(t) : n;
-}
-
-uint32_t KeyColumn::number_of_long(Text t) {
-  if ((long_count_ + 1) * 2 > long_.size()) {
-    std::vector<std::pair<uint64_t, uint32_t>> old(std::max<size_t>(64, long_.size() * 2));
-    old.swap(long_);
-    for (const auto& e : old) {
-      if (!e.second) continue;
-      size_t at = e.first & (long_.size() - 1);
-      while (long_[at].second) at = (at + 1) & (long_.size() - 1);
-      long_[at] = e;
-    }
+void TextTable::grow() {
+  std::vector<Slot> old(slots_.size() * 2);
+  old.swap(slots_);
+  for (const auto& s : old) {
+    if (!s.number) continue;
+    size_t at = hashes_[s.number] & (slots_.size() - 1);
+    while (slots_[at].number) at = (at + 1) & (slots_.size() - 1);
+    slots_[at] = s;
   }
-  const uint64_t h = hash_text(t);
-  size_t at = h & (long_.size() - 1);
-  for (; long_[at].second; at = (at + 1) & (long_.size() - 1))
-    if (long_[at].first == h && texts_[long_[at].second].view() == t.view()) return long_[at].second;
-  long_[at] = {h, next_}, ++long_count_;
-  return own(t);
 }
 
-uint32_t KeyColumn::own(Text t) {
-  const auto& copy = owned_.emplace_back(t.view());
-  text_bytes_ += t.size + 48;
-  texts_.push_back({copy.data(), t.size}), words_.push_back(0);
+uint32_t TextTable::find_or_add(Text t, uint64_t h, uint32_t next, const std::vector<Text>& texts, bool& added) {
+  if ((count_ + 1) * 2 > slots_.size()) grow();
+  const bool is_short = t.size <= 16;
+  const Slot wanted{is_short ? word_of(t.data, t.size) : h, is_short ? second_word(t) : 0, static_cast<int32_t>(t.size), next};
+  for (size_t at = h & (slots_.size() - 1);; at = (at + 1) & (slots_.size() - 1)) {
+    Slot& s = slots_[at];
+    if (!s.number) {
+      s = wanted, ++count_, added = true;
+      if (hashes_.size() <= next) hashes_.resize(next + 1);
+      hashes_[next] = h;
+      return next;
+    }
+    if (s.first == wanted.first && s.second == wanted.second && s.size == wanted.size && (is_short || texts[s.number].view() == t.view())) return s.number;
+  }
+}
+
+uint32_t KeyColumn::number_of(Text t, uint64_t hash, bool kept) {
+  bool added = false;
+  const uint32_t n = text_table_.find_or_add(t, hash, next_, texts_, added);
+  if (!added) return n;
+  if (!kept && t.size) {
+    if (free_bytes_ < t.size) {
+      free_bytes_ = std::max(kTextBlock, t.size);
+      free_ = owned_.emplace_back(allocate(free_bytes_)).get();
+      text_bytes_ += free_bytes_;
+    }
+    std::memcpy(free_, t.data, static_cast<size_t>(t.size));
+    t.data = free_;
+    free_ += t.size, free_bytes_ -= t.size;
+  }
+  texts_.push_back(t);
   return next_++;
+}
+
+void KeyColumn::encode_codes(const Column& c, int64_t rows, uint32_t* numbers) {
+  if (dictionary_ != c.dictionary) {
+    dictionary_ = c.dictionary;
+    of_code_.assign(dictionary_->texts.size() + 1, 0);
+    kept_.push_back(dictionary_);
+  }
+  const auto gone = static_cast<uint32_t>(dictionary_->texts.size());
+  for (int64_t i = 0; i < rows; ++i) {
+    const uint32_t code = c.codes[i];
+    uint32_t n = of_code_[code];
+    if (!n) {
+      if (code == gone) {
+        n = missing();
+      } else {
+        const Text t = dictionary_->texts[code];
+        n = of_code_[code] = number_of(t, TextTable::hash(t), true);
+      }
+    }
+    numbers[i] = n;
+  }
+}
+
+void KeyColumn::encode_text(const Column& c, int64_t rows, uint32_t* numbers) {
+  const Text* texts = c.as<Text>();
+  uint64_t hashes[kAhead];
+  for (int64_t begin = 0; begin < rows; begin += kAhead) {
+    const int64_t end = std::min(rows, begin + kAhead);
+    for (int64_t i = begin; i < end; ++i)
+      if (texts[i].data) text_table_.prefetch(hashes[i - begin] = TextTable::hash(texts[i]));
+    for (int64_t i = begin; i < end; ++i) numbers[i] = texts[i].data ? number_of(texts[i], hashes[i - begin], false) : missing();
+  }
+}
+
+// The place of a small integer's number, or null: the array grows with the number of different values.
+uint32_t* KeyColumn::direct(uint64_t word) {
+  if (word < direct_.size()) return &direct_[word];
+  if (word >= kDirect && word >= static_cast<uint64_t>(next_) * 32) return nullptr;
+  size_t size = std::max<size_t>(1024, direct_.size());
+  while (size <= word) size *= 2;
+  if (size > (1 << 24)) return nullptr;
+  const size_t before = direct_.size();
+  direct_.resize(size);
+  for (uint32_t n = 1; n < words_.size(); ++n)  // numbers given before the array reached so far
+    if (words_[n] >= before && words_[n] < size && n != missing_) direct_[words_[n]] = n;
+  return &direct_[word];
 }
 
 void KeyColumn::encode(const Column& c, int64_t rows, uint32_t* numbers) {
@@ -90,28 +156,12 @@ void KeyColumn::encode(const Column& c, int64_t rows, uint32_t* numbers) {
     for (int64_t i = 0; i < rows; ++i) numbers[i] = n;
     return;
   }
-  if (storage_ == Storage::text) {
-    uint64_t last = 0;  // the short text before, as its word; no text has the word 0 with size 0 but ""
-    uint32_t number = 0;
-    for (int64_t i = 0; i < rows; ++i) {
-      const Text t = c.as<Text>()[i];
-      if (!t.data) {
-        numbers[i] = missing();
-      } else if (t.size < 8) {
-        const uint64_t word = short_word(t);
-        if (word != last || !number) number = number_of_short(word, t), last = word;
-        numbers[i] = number;
-      } else {
-        numbers[i] = number_of_long(t);
-      }
-    }
-    return;
-  }
+  if (is_text()) return c.codes ? encode_codes(c, rows, numbers) : encode_text(c, rows, numbers);
   visit_fixed(storage_, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T* v = c.as<T>();
-    for (int64_t i = 0; i < rows; ++i) {
-      if constexpr (std::is_floating_point_v<T>) {
+    if constexpr (std::is_floating_point_v<T>) {
+      for (int64_t i = 0; i < rows; ++i) {
         if (std::isnan(v[i])) {
           numbers[i] = missing();
           continue;
@@ -120,18 +170,29 @@ void KeyColumn::encode(const Column& c, int64_t rows, uint32_t* numbers) {
         uint64_t word;
         std::memcpy(&word, &d, 8);
         numbers[i] = number_of(word);
-      } else {
-        if ((c.valid && !c.valid[i]) || (storage_ == Storage::object && v[i] < 0)) {
-          numbers[i] = missing();
-          continue;
-        }
-        const auto word = static_cast<uint64_t>(v[i]);
-        if (word < static_cast<uint64_t>(kSmall)) {
-          uint32_t& n = small_[word];
-          if (!n) n = number_of(word);
-          numbers[i] = n;
-        } else {
-          numbers[i] = number_of(word);
+      }
+    } else {
+      for (int64_t begin = 0; begin < rows; begin += kAhead) {
+        const int64_t end = std::min(rows, begin + kAhead);
+        if (next_ > 4096)
+          for (int64_t i = begin; i < end; ++i)
+            if (const auto word = static_cast<uint64_t>(v[i]); word >= direct_.size()) table_.prefetch(word);
+        for (int64_t i = begin; i < end; ++i) {
+          if ((c.valid && !c.valid[i]) || (storage_ == Storage::object && v[i] < 0)) {
+            numbers[i] = missing();
+            continue;
+          }
+          const auto word = static_cast<uint64_t>(v[i]);
+          if (word < direct_.size()) {
+            uint32_t& n = direct_[word];
+            if (!n) n = next_++, words_.push_back(word);
+            numbers[i] = n;
+          } else if (uint32_t* n = direct(word)) {
+            if (!*n) *n = next_++, words_.push_back(word);
+            numbers[i] = *n;
+          } else {
+            numbers[i] = number_of(word);
+          }
         }
       }
     }
@@ -143,7 +204,9 @@ Column KeyColumn::values(const std::vector<uint32_t>& numbers) const {
   Writable out(storage_, n);
   if (storage_ == Storage::text) {
     for (int64_t i = 0; i < n; ++i) out.as<Text>()[i] = texts_[numbers[static_cast<size_t>(i)]];
-    return own_text(std::move(out).finish());
+    Column texts = std::move(out).finish(std::make_shared<std::pair<std::vector<std::shared_ptr<char>>, std::vector<Keep>>>(owned_, kept_));
+    texts.text_kept = true;
+    return texts;
   }
   visit_fixed(storage_, [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -187,6 +250,7 @@ void KeyTable::encode(Columns keys, int64_t rows, std::vector<uint32_t>& groups)
       }
       const uint64_t word = static_cast<uint64_t>(groups[i]) << 32 | scratch_[i];
       if (word != last) {
+        if (i + 16 < static_cast<size_t>(rows)) table.prefetch(static_cast<uint64_t>(groups[i + 16]) << 32 | scratch_[i + 16]);
         number = table.find_or_add(word, next);
         if (number == next) parts_[k - 1].emplace_back(groups[i], scratch_[i]), ++next;
         last = word;

@@ -7,13 +7,19 @@
 
 namespace muster::kernels {
 
+/// Both halves of a 64 x 64 bit product, folded: every bit of the input reaches every bit of the result.
+inline uint64_t mix(uint64_t word) {
+  const auto wide = static_cast<unsigned __int128>(word ^ 0x2545F4914F6CDD1Du) * 0x9E3779B97F4A7C15u;
+  return static_cast<uint64_t>(wide) ^ static_cast<uint64_t>(wide >> 64);
+}
+
 /// Open addressing from a 64-bit word to a dense number; the words are kept outside.
 class WordTable {
  public:
   /// The number of `word`, or a new one (`next` is then taken).
   uint32_t find_or_add(uint64_t word, uint32_t next) {
     if ((count_ + 1) * 2 > slots_.size()) grow();
-    for (size_t at = hash(word) & (slots_.size() - 1);; at = (at + 1) & (slots_.size() - 1)) {
+    for (size_t at = mix(word) & (slots_.size() - 1);; at = (at + 1) & (slots_.size() - 1)) {
       Slot& s = slots_[at];
       if (!s.number) {
         s = {word, next}, ++count_;
@@ -22,6 +28,7 @@ class WordTable {
       if (s.word == word) return s.number;
     }
   }
+  void prefetch(uint64_t word) const { __builtin_prefetch(&slots_[mix(word) & (slots_.size() - 1)]); }
   int64_t bytes() const { return static_cast<int64_t>(slots_.size() * sizeof(Slot)); }
 
  private:
@@ -29,12 +36,29 @@ class WordTable {
     uint64_t word = 0;
     uint32_t number = 0;  // 0 = free
   };
-  static size_t hash(uint64_t word) {
-    auto wide = static_cast<unsigned __int128>(word ^ 0x2545F4914F6CDD1Du) * 0x9E3779B97F4A7C15u;
-    return static_cast<size_t>(static_cast<uint64_t>(wide) ^ static_cast<uint64_t>(wide >> 64));
-  }
   void grow();
   std::vector<Slot> slots_ = std::vector<Slot>(64);
+  size_t count_ = 0;
+};
+
+/// The distinct texts of a column: those of up to 16 bytes lie in the table itself.
+class TextTable {
+ public:
+  /// The number of a text that is there, or a new one (`next` is then taken, and `added` set).
+  uint32_t find_or_add(data::Text text, uint64_t hash, uint32_t next, const std::vector<data::Text>& texts, bool& added);
+  void prefetch(uint64_t hash) const { __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]); }
+  static uint64_t hash(data::Text text);
+  int64_t bytes() const { return static_cast<int64_t>(slots_.size() * sizeof(Slot)); }
+
+ private:
+  struct Slot {
+    uint64_t first = 0, second = 0;  // of a long text: its hash, and nothing
+    int32_t size = 0;
+    uint32_t number = 0;             // 0 = free
+  };
+  void grow();
+  std::vector<Slot> slots_ = std::vector<Slot>(64);
+  std::vector<uint64_t> hashes_ = {0};  // by number, for growing
   size_t count_ = 0;
 };
 
@@ -47,12 +71,12 @@ class KeyColumn {
   uint32_t size() const { return next_ - 1; }
   /// The values with these numbers.
   data::Column values(const std::vector<uint32_t>& numbers) const;
-  int64_t bytes() const { return table_.bytes() + static_cast<int64_t>(words_.size() * 8) + text_bytes_; }
+  int64_t bytes() const { return table_.bytes() + text_table_.bytes() + static_cast<int64_t>(words_.size() * 8 + texts_.size() * 16 + direct_.size() * 4) + text_bytes_; }
 
  private:
   uint32_t missing() {
     if (!keep_missing_) return 0;
-    if (!missing_) missing_ = next_++, words_.push_back(0), texts_.emplace_back();
+    if (!missing_) missing_ = next_++, is_text() ? texts_.emplace_back() : (words_.push_back(0), data::Text());
     return missing_;
   }
   uint32_t number_of(uint64_t word) {
@@ -60,22 +84,26 @@ class KeyColumn {
     if (n == next_) words_.push_back(word), ++next_;
     return n;
   }
-  uint32_t number_of_short(uint64_t word, data::Text text);
-  uint32_t number_of_long(data::Text text);
-  uint32_t own(data::Text text);  // a copy under the next number
+  bool is_text() const { return storage_ == data::Storage::text; }
+  void encode_text(const data::Column& column, int64_t rows, uint32_t* numbers);
+  void encode_codes(const data::Column& column, int64_t rows, uint32_t* numbers);
+  uint32_t number_of(data::Text text, uint64_t hash, bool kept);
+  uint32_t* direct(uint64_t word);
 
   data::Storage storage_;
   bool keep_missing_;
   WordTable table_;
   std::vector<uint64_t> words_ = {0};    // by number; a fixed-width value's bits
+  TextTable text_table_;
   std::vector<data::Text> texts_ = {{}}; // by number
-  std::vector<std::pair<uint64_t, uint32_t>> long_;  // texts over 7 bytes by hash, open addressing
-  size_t long_count_ = 0;
-  std::deque<std::string> owned_;
-  int64_t text_bytes_ = 0;
+  std::vector<std::shared_ptr<char>> owned_;  // blocks of copied texts
+  char* free_ = nullptr;
+  int64_t free_bytes_ = 0, text_bytes_ = 0;
+  std::vector<data::Keep> kept_;         // memory of texts that need no copy
+  std::shared_ptr<const data::Dictionary> dictionary_;
+  std::vector<uint32_t> of_code_;        // numbers of the dictionary's texts; 0 = not asked yet
   uint32_t next_ = 1, missing_ = 0;
-  std::vector<uint32_t> small_ = std::vector<uint32_t>(kSmall);  // numbers of integers in [0, kSmall), 0 = not seen
-  static constexpr int64_t kSmall = 4096;
+  std::vector<uint32_t> direct_;         // numbers of small integers; 0 = not seen
 };
 
 /// Groups of rows equal in every key.

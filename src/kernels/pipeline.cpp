@@ -113,7 +113,7 @@ class Execution {
     std::vector<Output> all;
     for (size_t s = 0; s < program_.sinks.size(); ++s) {
       Output o;
-      if (folds_[s]) o.bytes = folds_[s]->bytes(), o.fold = std::move(folds_[s]), o.recipe = recipes[s];
+      if (folds_[s]) folds_[s]->seal(task_), o.bytes = folds_[s]->bytes(), o.fold = std::move(folds_[s]), o.recipe = recipes[s];
       else {
         for (const auto& b : collected_[s]) o.bytes += size_of(b);
         o.batches = std::make_shared<const Batches>(std::move(collected_[s]));

@@ -10,7 +10,8 @@ using namespace base;
 using graph::Dependency;
 using Rule = Dependency::Rule;
 namespace {
-constexpr int64_t kFanIn = 16;  // states a combine task merges
+constexpr int64_t kFanIn = 16;      // states a combine task merges
+constexpr int64_t kMostStates = 64;  // states that are merged in parts, side by side
 
 // Stages in an order in which each reads only earlier ones.
 std::vector<int> order_of(const Plan& plan) {
@@ -79,15 +80,28 @@ Expanded expand(const Plan& plan) {
       Dependency d{at, Rule::map, 1, static_cast<int>(k)};
       if (!s.sinks[k].kernel.empty()) {
         // A tree of merges in partition order: the same for any number of threads.
-        for (int64_t count = s.count; d.range == at || count > 1;) {
+        const Value parts = s.sinks[k].args["parts"];
+        for (int64_t count = s.count; parts.is_integer() ? count > kMostStates : d.range == at || count > 1;) {
           count = (count + kFanIn - 1) / kFanIn;
           graph::Range combine;
           combine.count = count, combine.function = "combine", combine.label = s.sinks[k].kernel;
-          combine.args = Dict{{"last", count == 1}};
+          combine.args = Dict{{"last", count == 1 && !parts.is_integer()}};
           d.rule = Rule::block, d.k = kFanIn;
           combine.inputs = {d};
           d = {static_cast<int>(out.graph.ranges.size()), Rule::map, 1, 0};
           out.graph.ranges.push_back(std::move(combine));
+        }
+        if (parts.is_integer()) {
+          graph::Range part, join;
+          part.count = parts.integer(), part.function = "combine part", part.label = s.sinks[k].kernel;
+          d.rule = Rule::all;
+          part.inputs = {d};
+          d = {static_cast<int>(out.graph.ranges.size()), Rule::all, 1, 0};
+          out.graph.ranges.push_back(std::move(part));
+          join.count = 1, join.function = "join parts", join.label = s.sinks[k].kernel, join.inputs = {d};
+          join.args = Dict{{"kernel", s.sinks[k].kernel}, {"args", s.sinks[k].args}};
+          d = {static_cast<int>(out.graph.ranges.size()), Rule::map, 1, 0};
+          out.graph.ranges.push_back(std::move(join));
         }
       }
       exits[{n, static_cast<int>(k)}] = d;

@@ -1,6 +1,7 @@
 #include "worker/functions.hpp"
 
 #include "base/error.hpp"
+#include "kernels/registry.hpp"
 #include "worker/native.hpp"
 
 namespace muster::worker {
@@ -50,6 +51,7 @@ class CombineFunction : public Function {
       for (const auto& b : rows) out.bytes += data::size_of(b);
       out.batches = std::make_shared<const data::Batches>(std::move(rows));
     } else {
+      first->seal(task);
       out.bytes = first->bytes(), out.fold = first, out.recipe = states.at(0).recipe;
     }
     return {out};
@@ -57,6 +59,42 @@ class CombineFunction : public Function {
 
  private:
   bool last_;
+};
+
+/// Merges one part of a fold's states; the task's number is the part's.
+class CombinePartFunction : public Function {
+ public:
+  std::vector<Output> run(data::Task& task, const Inputs& inputs, std::string_view) const override {
+    auto& states = inputs.at(0);
+    std::vector<data::Fold*> folds;
+    for (const auto& s : states) {
+      s.fold->seal(task);
+      folds.push_back(s.fold.get());
+    }
+    const auto& recipe = *states.at(0).recipe;
+    return {rows_of(kernels::kernel(recipe.kernel).fold(recipe.args)->merge_part(task, folds, task.partition()))};
+  }
+  static Output rows_of(data::Batches rows) {
+    Output out;
+    for (const auto& b : rows) out.bytes += data::size_of(b);
+    out.batches = std::make_shared<const data::Batches>(std::move(rows));
+    return out;
+  }
+};
+
+/// Puts the parts together; `args` are the fold's kernel and its arguments.
+class JoinPartsFunction : public Function {
+ public:
+  explicit JoinPartsFunction(const Value& args) : kernel_(args["kernel"].string()), args_(args["args"]) {}
+  std::vector<Output> run(data::Task& task, const Inputs& inputs, std::string_view) const override {
+    std::vector<std::shared_ptr<const data::Batches>> parts;
+    for (const auto& i : inputs.at(0)) parts.push_back(i.batches);
+    return {CombinePartFunction::rows_of(kernels::kernel(kernel_).fold(args_)->join_parts(task, parts))};
+  }
+
+ private:
+  std::string kernel_;
+  Value args_;
 };
 
 /// A function of a C++ program.
@@ -86,6 +124,8 @@ class NoFunction : public Function {
 std::unique_ptr<Function> bind(const std::string& function, const Value& args) {
   if (function == "pipeline") return std::make_unique<PipelineFunction>(args);
   if (function == "combine") return std::make_unique<CombineFunction>(args);
+  if (function == "combine part") return std::make_unique<CombinePartFunction>();
+  if (function == "join parts") return std::make_unique<JoinPartsFunction>(args);
   if (function == "native") return std::make_unique<NativeFunction>(args);
   if (function == "nothing") return std::make_unique<NoFunction>();
   throw internal("unknown function ", function);

@@ -33,7 +33,10 @@ constexpr ClientId kClient = 0;
 class LocalTask : public data::Task {
  public:
   LocalTask(const std::atomic<bool>& stop, std::atomic<int64_t>& bytes, int64_t partition) : stop_(stop), bytes_(bytes), partition_(partition) {}
-  ~LocalTask() override { budget().give_back(reserved_); }
+  ~LocalTask() override { release(); }
+  void release() { budget().give_back(std::exchange(reserved_, 0)); }
+  void hold(int64_t bytes) override { budget().hold(bytes), reserved_ += bytes; }
+  int64_t headroom() const override { return budget().limit() - budget().used(); }
   bool stopped() const override { return stop_; }
   int64_t partition() const override { return partition_; }
   void reserve(int64_t bytes) override { budget().take(bytes), reserved_ += bytes; }
@@ -227,8 +230,9 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
       Inputs inputs = take_inputs(range, static_cast<int64_t>(i));
       outputs = functions_[r]->run(task, inputs, range.arguments.empty() ? std::string_view() : std::string_view(*range.arguments[i]));
       int64_t held = 0;
+      task.release();
       try {
-        for (const auto& o : outputs) budget().take(o.bytes), held += o.bytes;
+        for (const auto& o : outputs) o.fold ? budget().hold(o.bytes) : budget().take(o.bytes), held += o.bytes;
       } catch (...) {
         budget().give_back(held);
         throw;

@@ -11,6 +11,8 @@ class Budget {
   explicit Budget(int64_t limit) : limit_(limit) {}
   /// Throws Error{memory} when the limit would be passed.
   void take(int64_t bytes);
+  /// As take(), but never refused: what can be spilled, or must be there.
+  void hold(int64_t bytes) { used_ += bytes; }
   void give_back(int64_t bytes) { used_ -= bytes; }
   int64_t used() const { return used_; }
   int64_t limit() const { return limit_; }

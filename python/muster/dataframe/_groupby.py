@@ -9,7 +9,7 @@ from muster.dataframe._series import Series
 from muster.dataframe._through_pandas import through
 
 # Aggregates with a native kernel; others run through pandas.
-FUNCTIONS = ("sum", "mean", "count", "size", "min", "max", "std", "var", "nunique", "any", "all", "first", "last", "prod")
+FUNCTIONS = ("sum", "mean", "count", "size", "min", "max", "std", "var", "nunique", "any", "all", "first", "last", "prod", "median")
 _SYNONYMS = {"amin": "min", "amax": "max", "nanmean": "mean", "nansum": "sum", "len": "size"}
 _KINDS = {"frame": 0, "series": 1}
 
@@ -284,7 +284,7 @@ def _group_member(name, shape):
     setattr(GroupBy, name, run)
 
 
-for _name in "median quantile sem skew kurt idxmin idxmax cov corr value_counts unique describe nlargest nsmallest nth".split():
+for _name in "quantile sem skew kurt idxmin idxmax cov corr value_counts unique describe nlargest nsmallest nth".split():
     _group_member(_name, "whole")
 for _name in "cumsum cumprod cummin cummax cumcount ffill bfill rank diff ngroup".split():
     _group_member(_name, "beside")

@@ -1,0 +1,156 @@
+#include "kernels/row_parts.hpp"
+
+#include <cmath>
+
+#include "base/error.hpp"
+#include "data/dispatch.hpp"
+#include "kernels/key_table.hpp"
+#include "kernels/wire.hpp"
+
+namespace muster::kernels {
+using namespace base;
+using namespace data;
+namespace {
+constexpr uint64_t kMissing = 0x6C62272E07BB0142u;
+}  // namespace
+
+void RowHasher::hash(Columns keys, int64_t rows, std::vector<uint64_t>& hashes, std::vector<uint8_t>& gone) {
+  hashes.assign(static_cast<size_t>(rows), 0), gone.assign(static_cast<size_t>(rows), 0);
+  for (size_t k = 0; k < keys.size(); ++k) {
+    const Column& c = keys[k];
+    const int64_t step = c.constant ? 0 : 1;
+    auto put = [&](int64_t i, uint64_t h) { hashes[static_cast<size_t>(i)] = mix(hashes[static_cast<size_t>(i)] ^ h); };
+    if (c.codes && step) {
+      Known& known = dictionaries_[k];
+      if (known.dictionary != c.dictionary) {
+        known.dictionary = c.dictionary, known.hashes.clear();
+        for (const auto& t : c.dictionary->texts) known.hashes.push_back(TextTable::hash(t));
+        known.hashes.push_back(kMissing);
+      }
+      const uint32_t missing = static_cast<uint32_t>(c.dictionary->texts.size());
+      for (int64_t i = 0; i < rows; ++i) put(i, known.hashes[c.codes[i]]), gone[static_cast<size_t>(i)] |= c.codes[i] == missing;
+      continue;
+    }
+    visit(c.storage, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      const T* v = c.as<T>();
+      for (int64_t i = 0; i < rows; ++i) {
+        const int64_t at = i * step;
+        uint64_t word = kMissing;
+        bool missing;
+        if constexpr (std::is_same_v<T, Text>) {
+          missing = !v[at].data;
+          if (!missing) word = TextTable::hash(v[at]);
+        } else if constexpr (std::is_floating_point_v<T>) {
+          missing = std::isnan(v[at]);
+          const double d = v[at] == 0 ? 0.0 : static_cast<double>(v[at]);
+          if (!missing) std::memcpy(&word, &d, 8);
+        } else {
+          missing = (c.valid && !c.valid[at]) || (c.storage == Storage::object && v[at] < T{});
+          if (!missing) word = static_cast<uint64_t>(v[at]);
+        }
+        put(i, word), gone[static_cast<size_t>(i)] |= missing;
+      }
+    });
+  }
+}
+
+int64_t RowParts::add(Columns columns, int64_t rows, const std::vector<uint64_t>& hashes, const std::vector<uint8_t>& gone, int64_t first_number) {
+  Chunk chunk;
+  chunk.begins.fill(0);
+  auto there = [&](int64_t i) { return gone.empty() || !gone[static_cast<size_t>(i)]; };
+  for (int64_t i = 0; i < rows; ++i)
+    if (there(i)) ++chunk.begins[(hashes[static_cast<size_t>(i)] >> 56) + 1];
+  for (int p = 0; p < kRowParts; ++p) chunk.begins[static_cast<size_t>(p) + 1] += chunk.begins[static_cast<size_t>(p)];
+  const int64_t kept = chunk.begins[kRowParts];
+  std::vector<int64_t> order(static_cast<size_t>(kept));
+  auto at = chunk.begins;
+  for (int64_t i = 0; i < rows; ++i)
+    if (there(i)) order[at[hashes[static_cast<size_t>(i)] >> 56]++] = i;
+  chunk.rows.rows = kept;
+  for (const auto& c : columns) {
+    Column taken = take(c, order);
+    taken.text_kept = c.text_kept;
+    chunk.rows.columns.push_back(own_text(taken));
+  }
+  Writable numbers(Storage::int64, kept);
+  for (int64_t i = 0; i < kept; ++i) numbers.as<int64_t>()[i] = first_number + order[static_cast<size_t>(i)];
+  chunk.rows.columns.push_back(std::move(numbers).finish());
+  const int64_t more = size_of(chunk.rows);
+  chunks_.push_back(std::move(chunk));
+  bytes_ += more;
+  return more;
+}
+
+void RowParts::append(RowParts& later) {
+  if (!later.runs_.empty()) shed();  // spilled rows come before those in memory
+  runs_.insert(runs_.end(), later.runs_.begin(), later.runs_.end());
+  chunks_.insert(chunks_.end(), std::make_move_iterator(later.chunks_.begin()), std::make_move_iterator(later.chunks_.end()));
+  bytes_ += later.bytes_;
+  later.chunks_.clear(), later.runs_.clear(), later.bytes_ = 0;
+}
+
+Batch RowParts::in_memory(int part) const {
+  Batches slices;
+  const auto p = static_cast<size_t>(part);
+  for (const auto& chunk : chunks_) {
+    const int64_t begin = chunk.begins[p], count = chunk.begins[p + 1] - begin;
+    if (!count) continue;
+    Batch& b = slices.emplace_back(Batch{count, {}});
+    for (const auto& c : chunk.rows.columns) b.columns.push_back(slice(c, begin, count));
+  }
+  return concatenate(slices);
+}
+
+Batch RowParts::part(int part) const {
+  Batches all;
+  for (const auto& run : runs_)
+    if (const auto& piece = run[static_cast<size_t>(part)]) {
+      const std::string bytes = piece->read();
+      base::Decoder in(bytes);
+      for (auto& b : decode_batches(in)) all.push_back(std::move(b));
+    }
+  if (Batch here = in_memory(part); here.rows) all.push_back(std::move(here));
+  return concatenate(all);
+}
+
+int64_t RowParts::shed() {
+  if (chunks_.empty()) return 0;
+  Run run;
+  for (int p = 0; p < kRowParts; ++p) {
+    Batch rows = in_memory(p);
+    if (!rows.rows) continue;
+    Encoder out;
+    kernels::encode(out, Batches{std::move(rows)});
+    run[static_cast<size_t>(p)] = spill(out.take());
+  }
+  runs_.push_back(std::move(run));
+  chunks_.clear();
+  return std::exchange(bytes_, 0);
+}
+
+void RowParts::encode(Encoder& out) const {
+  out << static_cast<uint8_t>(!empty());
+  if (empty()) return;
+  for (int p = 0; p < kRowParts; ++p) {
+    Batch rows = part(p);
+    kernels::encode(out, rows.rows ? Batches{std::move(rows)} : Batches{});
+  }
+}
+
+void RowParts::decode(base::Decoder& in) {
+  if (!in.get<uint8_t>()) return;
+  Batches all;
+  Chunk chunk;
+  chunk.begins[0] = 0;
+  int64_t rows = 0;
+  for (int p = 0; p < kRowParts; ++p) {
+    for (auto& b : decode_batches(in)) rows += b.rows, all.push_back(std::move(b));
+    chunk.begins[static_cast<size_t>(p) + 1] = static_cast<uint32_t>(rows);
+  }
+  chunk.rows = concatenate(all);
+  bytes_ += size_of(chunk.rows);
+  chunks_.push_back(std::move(chunk));
+}
+
+}  // namespace muster::kernels

@@ -1,0 +1,56 @@
+// Rows sorted into parts by the hash of their keys, batch by batch: in memory, or spilled. What a group-by of many groups keeps instead of a table.
+#pragma once
+#include <array>
+#include <vector>
+
+#include "data/kernel.hpp"
+#include "kernels/spill.hpp"
+
+namespace muster::kernels {
+
+constexpr int kRowParts = 256;  // the top 8 bits of a row's hash
+
+/// Hashes of rows by their key columns: equal keys have equal hashes, whatever dictionary or width they come in.
+class RowHasher {
+ public:
+  explicit RowHasher(size_t keys) : dictionaries_(keys) {}
+  /// `gone` gets a 1 for rows with a missing key.
+  void hash(data::Columns keys, int64_t rows, std::vector<uint64_t>& hashes, std::vector<uint8_t>& gone);
+
+ private:
+  struct Known {
+    std::shared_ptr<const data::Dictionary> dictionary;
+    std::vector<uint64_t> hashes;
+  };
+  std::vector<Known> dictionaries_;
+};
+
+class RowParts {
+ public:
+  /// Adds rows; column 0.. are `columns`, behind them the rows' numbers (partition << 32 | first + i). Rows with gone[i] are left out if `gone` is not empty.
+  /// Returns the bytes that it holds more.
+  int64_t add(data::Columns columns, int64_t rows, const std::vector<uint64_t>& hashes, const std::vector<uint8_t>& gone, int64_t first_number);
+  /// Takes the rows of another, behind its own.
+  void append(RowParts& later);
+  /// Moves what is in memory to the spill file; returns the bytes that are free.
+  int64_t shed();
+  /// The rows of a part, in order, as one batch; no columns if there are none.
+  data::Batch part(int part) const;
+  bool empty() const { return chunks_.empty() && runs_.empty(); }
+  int64_t bytes() const { return bytes_; }
+  void encode(base::Encoder& out) const;
+  void decode(base::Decoder& in);
+
+ private:
+  struct Chunk {
+    data::Batch rows;
+    std::array<uint32_t, kRowParts + 1> begins;
+  };
+  using Run = std::array<std::shared_ptr<const Spilled>, kRowParts>;
+  data::Batch in_memory(int part) const;
+  std::vector<Run> runs_;      // before the chunks
+  std::vector<Chunk> chunks_;
+  int64_t bytes_ = 0;
+};
+
+}  // namespace muster::kernels
