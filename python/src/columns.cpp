@@ -4,7 +4,10 @@
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 
+#include <atomic>
+
 #include "base/error.hpp"
+#include "base/side_by_side.hpp"
 #include "data/dispatch.hpp"
 #include "gil.hpp"
 #include "values.hpp"
@@ -29,21 +32,42 @@ nb::object present_of(const Column& c) {
 
 nb::tuple text_payload(const Column& c) {
   const auto n = c.length;
+  constexpr int64_t kGrain = 64 << 10;  // rows of a thread, a multiple of 8
   auto offsets = allocate((n + 1) * 8), bitmap = allocate((n + 7) / 8);
   auto* at = reinterpret_cast<int64_t*>(offsets.get());
-  std::memset(bitmap.get(), 0, static_cast<size_t>((n + 7) / 8));
   const Text* texts = c.as<Text>();
-  bool missing = false;
+  const int64_t pieces = (n + kGrain - 1) / kGrain;
+  std::vector<int64_t> sizes(static_cast<size_t>(pieces) + 1, 0);
+  std::atomic<bool> missing{false};
+  side_by_side(pieces, 4, [&](int64_t from, int64_t to) {
+    for (int64_t p = from; p < to; ++p) {
+      int64_t size = 0;
+      for (int64_t i = p * kGrain; i < std::min(n, (p + 1) * kGrain); ++i) size += texts[i].size;
+      sizes[static_cast<size_t>(p) + 1] = size;
+    }
+  });
+  for (int64_t p = 0; p < pieces; ++p) sizes[static_cast<size_t>(p) + 1] += sizes[static_cast<size_t>(p)];
+  auto bytes = allocate(sizes.back());
   at[0] = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    at[i + 1] = at[i] + texts[i].size;
-    if (texts[i].data) bitmap.get()[i >> 3] = static_cast<char>(bitmap.get()[i >> 3] | 1 << (i & 7));
-    else missing = true;
-  }
-  auto bytes = allocate(at[n]);
-  for (int64_t i = 0; i < n; ++i)
-    if (texts[i].size) std::memcpy(bytes.get() + at[i], texts[i].data, static_cast<size_t>(texts[i].size));
-  return nb::make_tuple(array_over(at, n + 1, offsets), array_over(reinterpret_cast<const uint8_t*>(bytes.get()), at[n], bytes),
+  side_by_side(pieces, 4, [&](int64_t from, int64_t to) {
+    bool gone = false;
+    for (int64_t p = from; p < to; ++p) {
+      int64_t end = sizes[static_cast<size_t>(p)];
+      for (int64_t i = p * kGrain; i < std::min(n, (p + 1) * kGrain); i += 8) {
+        uint8_t bits = 0;
+        for (int64_t k = i; k < std::min(n, i + 8); ++k) {
+          const Text& t = texts[k];
+          if (t.size) std::memcpy(bytes.get() + end, t.data, static_cast<size_t>(t.size));
+          at[k + 1] = end += t.size;
+          bits = static_cast<uint8_t>(bits | (t.data != nullptr) << (k & 7));
+          gone |= !t.data;
+        }
+        bitmap.get()[i >> 3] = static_cast<char>(bits);
+      }
+    }
+    if (gone) missing = true;
+  });
+  return nb::make_tuple(array_over(at, n + 1, offsets), array_over(reinterpret_cast<const uint8_t*>(bytes.get()), sizes.back(), bytes),
                         missing ? array_over(reinterpret_cast<const uint8_t*>(bitmap.get()), (n + 7) / 8, bitmap) : nb::none());
 }
 

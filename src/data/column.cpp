@@ -2,22 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <new>
 
 #include "base/error.hpp"
 #include "data/dispatch.hpp"
 
 namespace muster::data {
 using namespace base;
-
-std::shared_ptr<char> allocate(int64_t bytes) {
-  auto size = (static_cast<size_t>(bytes) + 64 + 127) & ~size_t{63};
-  void* raw = std::aligned_alloc(64, size);
-  if (!raw) throw Error(ErrorKind::memory, concat("cannot allocate ", bytes, " bytes"));
-  std::shared_ptr<void> whole(raw, std::free);
-  return {whole, static_cast<char*>(raw) + 64};
-}
 
 bool Column::is_missing(int64_t row) const {
   if (constant) row = 0;

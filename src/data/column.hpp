@@ -9,6 +9,7 @@
 
 #include "base/value.hpp"
 #include "data/dtype.hpp"
+#include "data/memory.hpp"
 
 namespace muster::data {
 
@@ -34,9 +35,6 @@ struct Dictionary {
   std::vector<Text> texts;
   Keep keep;
 };
-
-/// `bytes` of new memory, 64-byte aligned with 64 bytes of padding at both ends.
-std::shared_ptr<char> allocate(int64_t bytes);
 
 struct Column {
   Storage storage = Storage::float64;

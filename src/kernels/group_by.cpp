@@ -2,9 +2,11 @@
 // nothing, and the rows are kept, sorted into parts by the hash of their keys. States are merged part by part, side by side.
 // Without keys all rows are one group, there even when there is no row.
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "base/error.hpp"
+#include "base/side_by_side.hpp"
 #include "data/dispatch.hpp"
 #include "kernels/aggregate.hpp"
 #include "kernels/key_table.hpp"
@@ -17,6 +19,7 @@ using namespace base;
 using namespace data;
 namespace {
 constexpr uint32_t kManyGroups = 128 << 10;   // from here on it is asked whether a table gains anything
+constexpr int64_t kSideBySide = 1 << 20;      // rows of a result whose columns are put together on several threads
 constexpr int64_t kHeldBytes = 8 << 20;       // rows that are kept in memory in any case
 
 class GroupBy : public Fold {
@@ -75,68 +78,35 @@ class GroupBy : public Fold {
   }
 
   Batches merge_part(Task& task, const std::vector<Fold*>& states, int64_t part) override {
+    // A fold's own state is not looked at: it is new, and what is merged is collected in it.
     const int64_t begin = part * kRowParts / parts_, end = (part + 1) * kRowParts / parts_;
     bool any_rows = false;
     for (const auto* s : states) any_rows |= !static_cast<const GroupBy*>(s)->kept_.empty();
+    if (!any_rows) return {merge_tables(states, begin, end)};
     Batches out;
-    // Tables alone are small: all of the parts at once. Rows are grouped part by part, in tables that stay in the cache.
-    for (int64_t from = begin; from < end; from += any_rows ? 1 : end - begin) {
-      const int64_t to = any_rows ? from + 1 : end;
+    for (int64_t p = begin; p < end; ++p) {
       if (task.stopped()) throw Error(ErrorKind::cancelled, "stopped");
-      reset();
-      for (auto* s : states) {
-        auto& state = *static_cast<GroupBy*>(s);
-        std::vector<uint32_t> theirs;
-        for (int64_t p = from; p < to; ++p) theirs.insert(theirs.end(), state.of_part_[static_cast<size_t>(p)].begin(), state.of_part_[static_cast<size_t>(p)].end());
-        if (to - from > 1) std::sort(theirs.begin(), theirs.end());
-        if (!theirs.empty()) merge_groups(state, theirs);
-        for (int64_t p = from; p < to && !state.kept_.empty(); ++p) {
-          Batch rows = state.kept_.part(static_cast<int>(p));
-          if (!rows.rows) continue;
-          keys_->encode(Columns(rows.columns).first(key_count_), rows.rows, groups_);
-          const int64_t* their_numbers = rows.columns.back().as<int64_t>();
-          for (int64_t i = 0; i < rows.rows; ++i)
-            if (groups_[static_cast<size_t>(i)] == first_rows_.size()) first_rows_.push_back(their_numbers[i]);
-          for (auto& a : aggregates_) a->grow(keys_->size());
-          add_to(groups_.data(), rows.columns, rows.rows, key_count_);
-        }
-      }
-      if (keys_->size() == 0 && !out.empty()) continue;
-      const auto groups = numbers(keys_->size());
-      Batch b{static_cast<int64_t>(groups.size()), keys_->values(groups)};
-      for (auto& a : aggregates_) b.columns.push_back(a->finish(groups));
-      Writable first(Storage::int64, b.rows);
-      std::copy(first_rows_.begin() + 1, first_rows_.end(), first.as<int64_t>());
-      b.columns.push_back(std::move(first).finish());
-      out.push_back(std::move(b));
+      Batch b = merge_rows(states, static_cast<int>(p));
+      if (b.rows || out.empty()) out.push_back(std::move(b));
     }
-    reset();
     return out;
   }
 
   Batches join_parts(Task&, const std::vector<std::shared_ptr<const Batches>>& parts) override {
-    Batches all;
+    std::vector<const Batch*> all;
     for (const auto& p : parts)
       for (const auto& b : *p)
-        if (b.rows || all.empty()) all.push_back(b);
-    if (all.size() > 1 && all[0].rows == 0) all.erase(all.begin());
-    Batch joined = concatenate(all);
-    const Column first = joined.columns.back();
-    joined.columns.pop_back();
-    std::vector<int64_t> order(static_cast<size_t>(joined.rows));
-    if (sort_) {
-      std::iota(order.begin(), order.end(), 0);
-      sort_by(Columns(joined.columns).first(key_count_), order);
-    } else {
-      appearance(first, order);
-    }
-    Batch out{joined.rows, {}};
-    for (auto& c : joined.columns) {
-      Column taken = take(c, order);
-      taken.text_kept = c.text_kept;
-      out.columns.push_back(std::move(taken));
-      c = {};
-    }
+        if (b.rows || all.empty()) all.push_back(&b);
+    if (all.size() > 1 && all[0]->rows == 0) all.erase(all.begin());
+    std::vector<int64_t> begins{0};
+    for (const auto* b : all) begins.push_back(begins.back() + b->rows);
+    const int64_t rows = begins.back();
+    const size_t columns = all.at(0)->columns.size() - 1;
+    const auto place = sort_ ? by_key(all, rows) : by_appearance(all, rows);
+    Batch out{rows, std::vector<Column>(columns)};
+    side_by_side(static_cast<int64_t>(columns), rows < kSideBySide ? static_cast<int64_t>(columns) : 1, [&](int64_t from, int64_t to) {
+      for (int64_t c = from; c < to; ++c) out.columns[static_cast<size_t>(c)] = scattered(all, static_cast<size_t>(c), place, rows);
+    });
     return {std::move(out)};
   }
 
@@ -201,6 +171,90 @@ class GroupBy : public Fold {
     static const Column none;
     for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->add(groups, inputs_[i] < 0 ? none : in[keys + static_cast<size_t>(inputs_[i])], rows);
   }
+  Batch results(std::vector<Column> keys, uint32_t groups, const std::vector<int64_t>& first_rows) {
+    const auto all = numbers(groups);
+    Batch b{static_cast<int64_t>(groups), std::move(keys)};
+    for (auto& a : aggregates_) b.columns.push_back(a->finish(all));
+    Writable first(Storage::int64, b.rows);
+    std::copy(first_rows.begin() + 1, first_rows.end(), first.as<int64_t>());
+    b.columns.push_back(std::move(first).finish());
+    return b;
+  }
+  // The groups of tables in these parts: such tables are small, all parts are done at once.
+  Batch merge_tables(const std::vector<Fold*>& states, int64_t begin, int64_t end) {
+    for (auto* s : states) {
+      auto& state = *static_cast<GroupBy*>(s);
+      std::vector<uint32_t> theirs;
+      for (int64_t p = begin; p < end; ++p) theirs.insert(theirs.end(), state.of_part_[static_cast<size_t>(p)].begin(), state.of_part_[static_cast<size_t>(p)].end());
+      std::sort(theirs.begin(), theirs.end());
+      if (!theirs.empty()) merge_groups(state, theirs);
+    }
+    auto keys = keys_->values(numbers(keys_->size()));
+    return results(std::move(keys), keys_->size(), first_rows_);
+  }
+  // The groups of one part, of tables and rows: the keys of all beside each other, then a number for each, in a table that stays in the cache.
+  Batch merge_rows(const std::vector<Fold*>& states, int part) {
+    struct Piece {
+      GroupBy* table;  // null: rows
+      std::vector<uint32_t> groups;
+      Batch rows;
+    };
+    std::vector<Piece> pieces;
+    Batches keys;
+    std::vector<uint64_t> hashes;
+    std::vector<int64_t> seen;
+    for (auto* s : states) {
+      auto& state = *static_cast<GroupBy*>(s);
+      if (const auto& theirs = state.of_part_[static_cast<size_t>(part)]; !theirs.empty()) {
+        keys.push_back({static_cast<int64_t>(theirs.size()), state.keys_->values(theirs)});
+        hasher_.hash(keys.back().columns, keys.back().rows, hashes_, gone_);
+        hashes.insert(hashes.end(), hashes_.begin(), hashes_.end());
+        for (uint32_t g : theirs) seen.push_back(state.first_rows_[g]);
+        pieces.push_back({&state, theirs, {}});
+      }
+      Batch rows = state.kept_.part(part);
+      if (!rows.rows) continue;
+      const size_t width = rows.columns.size();
+      const auto* h = rows.columns[width - 2].as<uint64_t>();
+      const auto* n = rows.columns[width - 1].as<int64_t>();
+      hashes.insert(hashes.end(), h, h + rows.rows), seen.insert(seen.end(), n, n + rows.rows);
+      keys.push_back({rows.rows, {rows.columns.begin(), rows.columns.begin() + static_cast<std::ptrdiff_t>(key_count_)}});
+      pieces.push_back({nullptr, {}, std::move(rows)});
+    }
+    Batch all = concatenate(keys);
+    if (pieces.empty()) {
+      for (auto storage : storages_) all.columns.push_back(Writable(storage, 0).finish());
+    }
+    std::vector<int64_t> first;
+    table_.encode(all.columns, all.rows, hashes.data(), groups_, first);
+    const auto groups = static_cast<uint32_t>(first.size() - 1);
+    for (size_t i = 0; i < aggregates_.size(); ++i) {
+      const auto& g = args_["aggregates"].list()[i];
+      aggregates_[i] = make_aggregate(g["function"].string(), dtype_of(g["type"].integer()), g["options"]);
+      aggregates_[i]->grow(groups);
+    }
+    size_t at = 0;
+    for (auto& piece : pieces) {
+      const uint32_t* mine = groups_.data() + at;
+      if (piece.table) {
+        for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->merge(*piece.table->aggregates_[i], piece.groups, {mine, piece.groups.size()});
+        at += piece.groups.size();
+      } else {
+        add_to(mine, piece.rows.columns, piece.rows.rows, key_count_);
+        at += static_cast<size_t>(piece.rows.rows);
+      }
+    }
+    std::vector<int64_t> first_rows(first.size(), std::numeric_limits<int64_t>::max());
+    for (size_t i = 0; i < seen.size(); ++i) first_rows[groups_[i]] = std::min(first_rows[groups_[i]], seen[i]);
+    std::vector<Column> values;
+    for (const auto& c : all.columns) {
+      Column taken = groups == all.rows ? c : take(c, std::span(first).subspan(1));
+      taken.text_kept = c.text_kept;
+      values.push_back(own_text(taken));
+    }
+    return results(std::move(values), groups, first_rows);
+  }
+
   // Groups are numbered as they appear: a row of a new group has the next number.
   void number_new_groups(int64_t rows, int64_t first) {
     for (int64_t i = 0; i < rows && first_rows_.size() <= keys_->size(); ++i)
@@ -218,29 +272,71 @@ class GroupBy : public Fold {
     for (auto& a : aggregates_) a->grow(keys_->size());
     for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->merge(*later.aggregates_[i], theirs, mine);
   }
-  // Orders by first appearance: where groups are many among the rows, by an array over the rows.
-  static void appearance(const Column& first, std::vector<int64_t>& order) {
-    const int64_t* at = first.as<int64_t>();
-    const auto n = static_cast<int64_t>(order.size());
-    std::vector<int64_t> most;  // largest row number by partition
-    for (int64_t i = 0; i < n; ++i) {
-      const auto p = static_cast<size_t>(at[i] >> 32);
-      if (p >= 1 << 20) break;
+  // A column of all batches, row i of them at place[i].
+  static Column scattered(const std::vector<const Batch*>& all, size_t column, const std::vector<uint32_t>& place, int64_t rows) {
+    const Storage storage = all[0]->columns[column].storage;
+    Writable out(storage, rows);
+    auto keeps = std::make_shared<std::vector<Keep>>();
+    visit(storage, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      T* to = out.as<T>();
+      const uint32_t* at = place.data();
+      for (const auto* b : all) {
+        const Column& c = b->columns[column];
+        const T* from = c.as<T>();
+        for (int64_t i = 0; i < b->rows; ++i) to[at[i]] = from[i];
+        if (c.valid)
+          for (int64_t i = 0; i < b->rows; ++i) out.valid()[at[i]] = c.valid[i];
+        if (storage == Storage::text) keeps->push_back(c.keep);
+        at += b->rows;
+      }
+    });
+    Column made = std::move(out).finish(keeps->empty() ? nullptr : Keep(keeps));
+    made.text_kept = storage == Storage::text;
+    return made;
+  }
+  // Where each row goes when groups stand in order of their first rows: where groups are many among the rows, found with an array over the rows.
+  static std::vector<uint32_t> by_appearance(const std::vector<const Batch*>& all, int64_t n) {
+    std::vector<int64_t> first(static_cast<size_t>(n)), most;  // most: largest row number by partition
+    int64_t k = 0;
+    for (const auto* b : all) std::copy_n(b->columns.back().as<int64_t>(), b->rows, first.begin() + k), k += b->rows;
+    bool few = true;
+    for (int64_t at : first) {
+      const auto p = static_cast<size_t>(at >> 32);
+      if (!(few = p < (1 << 20))) break;
       if (most.size() <= p) most.resize(p + 1, -1);
-      most[p] = std::max(most[p], at[i] & 0xFFFFFFFF);
+      most[p] = std::max(most[p], at & 0xFFFFFFFF);
     }
     int64_t rows = 0;
     for (auto& m : most) rows += std::exchange(m, rows) + 1;
-    if (rows < 16 * n && rows < (int64_t{1} << 31)) {
-      std::vector<uint32_t> place(static_cast<size_t>(rows), UINT32_MAX);
-      for (int64_t i = 0; i < n; ++i) place[static_cast<size_t>(most[static_cast<size_t>(at[i] >> 32)] + (at[i] & 0xFFFFFFFF))] = static_cast<uint32_t>(i);
-      int64_t k = 0;
-      for (uint32_t i : place)
-        if (i != UINT32_MAX) order[static_cast<size_t>(k++)] = i;
-      if (k == n) return;
+    std::vector<uint32_t> place(static_cast<size_t>(n));
+    if (few && rows < 16 * n && rows < (int64_t{1} << 31)) {
+      std::vector<uint32_t> row(static_cast<size_t>(rows), UINT32_MAX);
+      for (int64_t i = 0; i < n; ++i) row[static_cast<size_t>(most[static_cast<size_t>(first[static_cast<size_t>(i)] >> 32)] + (first[static_cast<size_t>(i)] & 0xFFFFFFFF))] = static_cast<uint32_t>(i);
+      uint32_t next = 0;
+      for (uint32_t i : row)
+        if (i != UINT32_MAX) place[i] = next++;
+      return place;
     }
+    std::vector<int64_t> order(static_cast<size_t>(n));
     std::iota(order.begin(), order.end(), 0);
-    std::sort(order.begin(), order.end(), [at](int64_t a, int64_t b) { return at[a] < at[b]; });
+    std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return first[static_cast<size_t>(a)] < first[static_cast<size_t>(b)]; });
+    for (int64_t i = 0; i < n; ++i) place[static_cast<size_t>(order[static_cast<size_t>(i)])] = static_cast<uint32_t>(i);
+    return place;
+  }
+  std::vector<uint32_t> by_key(const std::vector<const Batch*>& all, int64_t n) const {
+    std::vector<Column> keys;
+    for (size_t k = 0; k < key_count_; ++k) {
+      std::vector<Column> parts;
+      for (const auto* b : all) parts.push_back(b->columns[k]);
+      keys.push_back(concatenate(parts));
+    }
+    std::vector<int64_t> order(static_cast<size_t>(n));
+    std::iota(order.begin(), order.end(), 0);
+    sort_by(keys, order);
+    std::vector<uint32_t> place(static_cast<size_t>(n));
+    for (int64_t i = 0; i < n; ++i) place[static_cast<size_t>(order[static_cast<size_t>(i)])] = static_cast<uint32_t>(i);
+    return place;
   }
   // By key, missing last, the first key foremost.
   static void sort_by(Columns columns, std::vector<int64_t>& at) {
@@ -268,6 +364,7 @@ class GroupBy : public Fold {
   std::vector<std::unique_ptr<Aggregate>> aggregates_;
   std::vector<int64_t> first_rows_;             // by group: partition << 32 | row of its first row
   int64_t partition_ = 0, rows_seen_ = 0;
+  RowTable table_;
   RowParts kept_;                               // rows behind those in the table
   std::vector<std::vector<uint32_t>> of_part_;  // once sealed
   std::vector<uint32_t> groups_;

@@ -1,5 +1,6 @@
 #include "kernels/row_parts.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.hpp"
@@ -55,6 +56,42 @@ void RowHasher::hash(Columns keys, int64_t rows, std::vector<uint64_t>& hashes, 
   }
 }
 
+namespace {
+bool equal(const Column& c, int64_t a, int64_t b) {
+  const bool missing = c.is_missing(a);
+  if (missing || c.is_missing(b)) return missing && c.is_missing(b);
+  return visit(c.storage, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (std::is_same_v<T, Text>) return c.as<T>()[a].view() == c.as<T>()[b].view();
+    else return c.as<T>()[a] == c.as<T>()[b];
+  });
+}
+}  // namespace
+
+void RowTable::encode(Columns keys, int64_t rows, const uint64_t* hashes, std::vector<uint32_t>& groups, std::vector<int64_t>& first) {
+  size_t size = 1024;
+  while (size < static_cast<size_t>(rows) * 2) size *= 2;
+  if (slots_.size() < size) slots_.resize(size);
+  std::fill_n(slots_.begin(), size, Slot{0, 0});
+  groups.resize(static_cast<size_t>(rows));
+  first.assign(1, 0);
+  constexpr int64_t kAhead = 24;
+  for (int64_t i = 0; i < rows; ++i) {
+    if (i + kAhead < rows) __builtin_prefetch(&slots_[hashes[i + kAhead] & (size - 1)], 1);
+    for (size_t at = hashes[i] & (size - 1);; at = (at + 1) & (size - 1)) {
+      Slot& s = slots_[at];
+      if (!s.group) {
+        s = {hashes[i], static_cast<uint32_t>(first.size())};
+        first.push_back(i);
+      } else if (s.hash != hashes[i] || !std::all_of(keys.begin(), keys.end(), [&](const Column& c) { return equal(c, first[s.group], i); })) {
+        continue;
+      }
+      groups[static_cast<size_t>(i)] = s.group;
+      break;
+    }
+  }
+}
+
 int64_t RowParts::add(Columns columns, int64_t rows, const std::vector<uint64_t>& hashes, const std::vector<uint8_t>& gone, int64_t first_number) {
   Chunk chunk;
   chunk.begins.fill(0);
@@ -73,6 +110,9 @@ int64_t RowParts::add(Columns columns, int64_t rows, const std::vector<uint64_t>
     taken.text_kept = c.text_kept;
     chunk.rows.columns.push_back(own_text(taken));
   }
+  Writable kept_hashes(Storage::uint64, kept);
+  for (int64_t i = 0; i < kept; ++i) kept_hashes.as<uint64_t>()[i] = hashes[static_cast<size_t>(order[static_cast<size_t>(i)])];
+  chunk.rows.columns.push_back(std::move(kept_hashes).finish());
   Writable numbers(Storage::int64, kept);
   for (int64_t i = 0; i < kept; ++i) numbers.as<int64_t>()[i] = first_number + order[static_cast<size_t>(i)];
   chunk.rows.columns.push_back(std::move(numbers).finish());

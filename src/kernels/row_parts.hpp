@@ -25,9 +25,23 @@ class RowHasher {
   std::vector<Known> dictionaries_;
 };
 
+/// Numbers rows 1, 2, ... by their keys, in order of first appearance; used again for the next rows.
+class RowTable {
+ public:
+  /// The group of each row; `first` gets the first row of each group, from group 1 on.
+  void encode(data::Columns keys, int64_t rows, const uint64_t* hashes, std::vector<uint32_t>& groups, std::vector<int64_t>& first);
+
+ private:
+  struct Slot {
+    uint64_t hash;
+    uint32_t group;  // 0 = free
+  };
+  std::vector<Slot> slots_;
+};
+
 class RowParts {
  public:
-  /// Adds rows; column 0.. are `columns`, behind them the rows' numbers (partition << 32 | first + i). Rows with gone[i] are left out if `gone` is not empty.
+  /// Adds rows; column 0.. are `columns`, behind them the rows' hashes and numbers (partition << 32 | first + i). Rows with gone[i] are left out if `gone` is not empty.
   /// Returns the bytes that it holds more.
   int64_t add(data::Columns columns, int64_t rows, const std::vector<uint64_t>& hashes, const std::vector<uint8_t>& gone, int64_t first_number);
   /// Takes the rows of another, behind its own.

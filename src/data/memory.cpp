@@ -1,0 +1,110 @@
+#include "data/memory.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstdlib>
+#include <mutex>
+#include <vector>
+
+#include "base/error.hpp"
+
+namespace muster::data {
+using namespace base;
+namespace {
+constexpr size_t kSmallest = 32 << 10, kLargest = 8 << 20;  // bytes of a block that is recycled
+constexpr size_t kHuge = 2 << 20, kSlab = 32 << 20;
+
+// Four classes to a power of two: at most a fifth of a block is wasted.
+size_t class_of(size_t size) {
+  const size_t power = static_cast<size_t>(std::bit_width(size - 1)) - 1;
+  return power * 4 + ((size - 1) >> (power - 2)) - 3;
+}
+size_t size_of_class(size_t c) {
+  const size_t power = (c - 1) / 4, quarter = (c - 1) % 4;
+  return (size_t{1} << power) + (quarter + 1) * (size_t{1} << (power - 2));
+}
+
+void* map_pages(size_t size) {
+  void* raw = ::mmap(nullptr, size + kHuge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (raw == MAP_FAILED) return nullptr;
+  auto at = reinterpret_cast<uintptr_t>(raw), aligned = (at + kHuge - 1) / kHuge * kHuge;
+  if (aligned > at) ::munmap(raw, aligned - at);
+  if (const size_t behind = at + kHuge - aligned) ::munmap(reinterpret_cast<void*>(aligned + size), behind);
+  ::madvise(reinterpret_cast<void*>(aligned), size, MADV_HUGEPAGE);
+  return reinterpret_cast<void*>(aligned);
+}
+
+class Slabs {
+ public:
+  void* take(size_t c) {
+    std::lock_guard lock(mutex_);
+    auto& list = free_[c];
+    const size_t size = size_of_class(c);
+    if (!list.empty()) {
+      void* block = list.back();
+      list.pop_back();
+      kept_ -= static_cast<int64_t>(size);
+      return block;
+    }
+    if (left_ < size) {
+      next_ = static_cast<char*>(map_pages(kSlab));
+      if (!next_) {
+        left_ = 0;
+        return nullptr;
+      }
+      left_ = kSlab;
+    }
+    void* block = next_;
+    next_ += size, left_ -= size;
+    return block;
+  }
+  void give_back(void* block, size_t c) {
+    const auto size = size_of_class(c);
+    if (kept_ + static_cast<int64_t>(size) > most_kept_) ::madvise(block, size, MADV_DONTNEED);  // blocks are of whole pages
+    std::lock_guard lock(mutex_);
+    free_[c].push_back(block);
+    kept_ += static_cast<int64_t>(size);
+  }
+  void keep(int64_t bytes) { most_kept_ = bytes; }
+
+ private:
+  std::mutex mutex_;
+  std::array<std::vector<void*>, 128> free_;
+  std::atomic<int64_t> kept_{0}, most_kept_{1 << 30};
+  char* next_ = nullptr;
+  size_t left_ = 0;
+};
+
+Slabs& slabs() {
+  static auto* one = new Slabs;  // blocks may be freed after static objects are gone
+  return *one;
+}
+}  // namespace
+
+std::shared_ptr<char> allocate(int64_t bytes) {
+  const auto size = (static_cast<size_t>(bytes) + 64 + 127) & ~size_t{63};
+  std::shared_ptr<void> whole;
+  if (size < kSmallest) {
+    whole.reset(std::aligned_alloc(64, size), std::free);
+  } else if (size <= kLargest) {
+    const size_t c = class_of(size);
+    whole.reset(slabs().take(c), [c](void* p) {
+      if (p) slabs().give_back(p, c);
+    });
+  } else {
+    const size_t pages = (size + kHuge - 1) / kHuge * kHuge;
+    whole.reset(map_pages(pages), [pages](void* p) {
+      if (p) ::munmap(p, pages);
+    });
+  }
+  if (!whole) throw Error(ErrorKind::memory, concat("cannot allocate ", bytes, " bytes"));
+  return {whole, static_cast<char*>(whole.get()) + 64};
+}
+
+void keep_memory(int64_t bytes) { slabs().keep(bytes); }
+
+}  // namespace muster::data

@@ -1,0 +1,15 @@
+// Memory for columns: blocks of some size classes, cut from slabs of huge pages and used again before new ones are made. First touch of a page costs
+// more than a pass over it: what was touched is kept.
+#pragma once
+#include <cstdint>
+#include <memory>
+
+namespace muster::data {
+
+/// `bytes` of new memory, 64-byte aligned with 64 bytes of padding at both ends. Throws Error{memory}.
+std::shared_ptr<char> allocate(int64_t bytes);
+
+/// Bytes that may be free and stay resident for the next allocation; 1 GiB at first.
+void keep_memory(int64_t bytes);
+
+}  // namespace muster::data
