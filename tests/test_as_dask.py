@@ -38,7 +38,7 @@ def test_install(python):
         "import dask.array as da; f = da.ones",
         "from distributed.utils_test import gen_cluster; f = gen_cluster",
         "from dask_ml.cluster import KMeans; f = KMeans",
-        "import dask.dataframe as dd; f = dd.read_parquet",
+        "import dask.dataframe as dd; f = dd.read_orc",
         "import dask.bag as db; f = db.read_avro",
     ],
 )

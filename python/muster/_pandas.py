@@ -1,5 +1,7 @@
 """The border to pandas: columns of the engine to pandas objects and back. Imports pandas; nothing else here is imported before it is needed."""
 
+import threading
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -324,9 +326,18 @@ def sample_of(expr):
     return frame
 
 
+_running = threading.local()
+
+
+def current_partition():
+    """Return the number of the partition whose function this thread runs."""
+    return _running.partition
+
+
 def apply(function, kind, index, columns, rows, out_kind, out_index, out_fields, partition):
     """Call a function with rows as a pandas object; return (rows, payloads) of its result. Called by the engine."""
     data = to_pandas({"kind": kind, "index": index, "columns": columns, "rows": rows, "labels_integer": False})
+    _running.partition = partition
     try:
         out = function(data)
     except Exception as error:

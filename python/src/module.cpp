@@ -15,6 +15,7 @@
 #include "expr/op.hpp"
 #include "gil.hpp"
 #include "kernels/python_call.hpp"
+#include "kernels/spill.hpp"
 #include "muster/filesystem.hpp"
 #include "tasks.hpp"
 #include "values.hpp"
@@ -229,6 +230,7 @@ NB_MODULE(_core, m) {
     return out;
   }, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("client").none() = nb::none());
   m.def("dtype_code", [](const std::string& name) { return code(python_dtype(name)); });
+  m.def("spilled_bytes", &kernels::spilled_bytes);
   m.def("foreign_dtype", &data::foreign_dtype);
   m.def("explain", [](const Exprs& exprs) { return api::explain(as_exprs(exprs)); });
   m.def("plan_digest", [](std::shared_ptr<Node> e) { return api::plan_digest(e); });

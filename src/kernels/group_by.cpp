@@ -10,6 +10,7 @@
 #include "data/dispatch.hpp"
 #include "kernels/aggregate.hpp"
 #include "kernels/key_table.hpp"
+#include "kernels/ordering.hpp"
 #include "kernels/row_parts.hpp"
 #include "kernels/wire.hpp"
 #include "muster/error.hpp"
@@ -18,9 +19,10 @@ namespace muster::kernels {
 using namespace base;
 using namespace data;
 namespace {
-constexpr uint32_t kManyGroups = 128 << 10;   // from here on it is asked whether a table gains anything
+constexpr int64_t kManyGroups = 128 << 10;    // from here on it is asked whether a table gains anything; earlier where memory is short
+constexpr int64_t kFewGroups = 4 << 10;
 constexpr int64_t kSideBySide = 1 << 20;      // rows of a result whose columns are put together on several threads
-constexpr int64_t kHeldBytes = 8 << 20;       // rows that are kept in memory in any case
+constexpr int64_t kHeldBytes = 256 << 10;      // rows that are kept in memory in any case
 
 class GroupBy : public Fold {
  public:
@@ -44,13 +46,14 @@ class GroupBy : public Fold {
       number_new_groups(rows, first);
       for (auto& a : aggregates_) a->grow(keys_->size());
       add_to(groups_.data(), in, rows, key_count_);
-      tabled_ = keys_->size() < kManyGroups ? keys_->size() * 512 < task.headroom() : static_cast<int64_t>(keys_->size()) * 2 < rows_seen_;
+      const int64_t groups = keys_->size(), room = task.headroom();
+      tabled_ = groups < std::min(kManyGroups, std::max(kFewGroups, room / 4096)) || (groups * 2 < rows_seen_ && groups < room / 512);
       return;
     }
     hasher_.hash(in.first(key_count_), rows, hashes_, gone_);
     if (keep_missing_) gone_.clear();
     task.hold(kept_.add(in, rows, hashes_, gone_, first));
-    if (kept_.bytes() > kHeldBytes && kept_.bytes() > task.headroom() / 4) task.hold(-kept_.shed());
+    if (too_much(task)) task.hold(-kept_.shed());
   }
 
   void merge(Task& task, Fold& fold) override {
@@ -63,14 +66,16 @@ class GroupBy : public Fold {
     merge_groups(later, numbers(later.keys_->size()));
     tabled_ &= later.tabled_;
     kept_.append(later.kept_);
-    if (kept_.bytes() > kHeldBytes && kept_.bytes() > task.headroom() / 4) kept_.shed();
-    of_part_.clear();
+    if (too_much(task)) kept_.shed();
+    sealed_ = false;
   }
 
   // For each part the groups of the table in it.
-  void seal(Task&) override {
-    if (!keys_ || !of_part_.empty()) return;
-    of_part_.resize(kRowParts);
+  void seal(Task& task) override {
+    if (std::exchange(sealed_, true)) return;  // read by many from now on
+    if (too_much(task)) task.hold(-kept_.shed());
+    if (!keys_) return;
+    of_part_.assign(kRowParts, {});
     const auto all = numbers(keys_->size());
     const auto values = keys_->values(all);
     hasher_.hash(values, static_cast<int64_t>(all.size()), hashes_, gone_);
@@ -156,6 +161,8 @@ class GroupBy : public Fold {
   }
 
  private:
+  // Half of the budget is left to what comes behind: the groups and their results.
+  bool too_much(Task& task) const { return kept_.bytes() > kHeldBytes && kept_.bytes() > task.headroom() / 32; }
   void reset() {
     keys_ = key_count_ ? std::make_unique<KeyTable>(storages_, keep_missing_) : nullptr;
     first_rows_.assign(1, 0);
@@ -331,32 +338,17 @@ class GroupBy : public Fold {
       for (const auto* b : all) parts.push_back(b->columns[k]);
       keys.push_back(concatenate(parts));
     }
-    std::vector<int64_t> order(static_cast<size_t>(n));
+    std::vector<uint32_t> order(static_cast<size_t>(n)), place(order.size());
     std::iota(order.begin(), order.end(), 0);
-    sort_by(keys, order);
-    std::vector<uint32_t> place(static_cast<size_t>(n));
-    for (int64_t i = 0; i < n; ++i) place[static_cast<size_t>(order[static_cast<size_t>(i)])] = static_cast<uint32_t>(i);
+    for (size_t k = keys.size(); k-- > 0;) stable_order(keys[k], order);  // the first key foremost
+    for (size_t i = 0; i < order.size(); ++i) place[order[i]] = static_cast<uint32_t>(i);
     return place;
-  }
-  // By key, missing last, the first key foremost.
-  static void sort_by(Columns columns, std::vector<int64_t>& at) {
-    for (size_t k = columns.size(); k-- > 0;)
-      visit(columns[k].storage, [&](auto tag) {
-        using T = typename decltype(tag)::type;
-        const Column& c = columns[k];
-        std::stable_sort(at.begin(), at.end(), [&](int64_t a, int64_t b) {
-          const bool gone_a = c.is_missing(a), gone_b = c.is_missing(b);
-          if (gone_a || gone_b) return !gone_a && gone_b;
-          if constexpr (std::is_same_v<T, Text>) return c.as<T>()[a].view() < c.as<T>()[b].view();
-          else return c.as<T>()[a] < c.as<T>()[b];
-        });
-      });
   }
 
   Args args_;
   size_t key_count_;
   int64_t parts_;
-  bool sort_, keep_missing_, keeps_values_ = false, tabled_ = true;
+  bool sort_, keep_missing_, keeps_values_ = false, tabled_ = true, sealed_ = false;
   std::vector<Storage> storages_;
   RowHasher hasher_;
   std::unique_ptr<KeyTable> keys_;

@@ -102,7 +102,8 @@ class Execution {
       } else {
         Batch kept{rows, {}};
         for (const auto& c : in_) kept.columns.push_back(own_text(spread(c, rows)));
-        task_.reserve(size_of(kept));
+        // What is made of other tasks' results was counted there; what a source brings is refused where there is no room.
+        program_.from == Program::From::batches ? task_.hold(size_of(kept)) : task_.reserve(size_of(kept));
         collected_[s].push_back(std::move(kept));
         enough = false;
       }

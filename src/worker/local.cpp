@@ -232,7 +232,7 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
       int64_t held = 0;
       task.release();
       try {
-        for (const auto& o : outputs) o.fold ? budget().hold(o.bytes) : budget().take(o.bytes), held += o.bytes;
+        for (const auto& o : outputs) o.fold || !range.inputs.empty() ? budget().hold(o.bytes) : budget().take(o.bytes), held += o.bytes;
       } catch (...) {
         budget().give_back(held);
         throw;

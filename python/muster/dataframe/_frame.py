@@ -341,6 +341,12 @@ class Frame(Collection):
         """Return the same rows without known divisions."""
         return new_collection(_core.call("with_index", [self._expr, self.index.to_series()._expr], {})) if self.known_divisions else self
 
+    def __arrow_c_stream__(self, requested_schema=None):
+        """Return the computed rows as an Arrow stream, for Polars, DuckDB and others."""
+        from muster.dataframe._make import arrow_stream
+
+        return arrow_stream(self, requested_schema)
+
     def memory_usage_per_partition(self, index=True, deep=False):
         """Return the bytes of each partition, a Series by partition number."""
         return through("memory_usage_per_partition", _bytes_of, (self,), {"index": index, "deep": deep}, shape="partitions")

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+from urllib.parse import unquote
 
 from muster import _core
 from muster._call import plain
@@ -95,6 +97,8 @@ def read_parquet(
     options = _files.options_token(storage_options) if any("://" in p for p in paths) or storage_options else ""
     root = paths[0].rstrip("/") + "/" if len(paths) == 1 else ""
     found = _core.parquet_metadata(_expanded(paths), options)
+    found["files"] = sorted(found["files"], key=lambda f: _natural(f[0])) if len(paths) == 1 else found["files"]
+    hive = _hive_values(found["files"], root)
     pandas = json.loads(found["metadata"].get("pandas", "{}"))
     index_names = _index_names(pandas, index, [c[0] for c in found["columns"]])
     series = isinstance(columns, str)
@@ -103,7 +107,7 @@ def read_parquet(
     native = {c[0] for c in found["columns"] if c[2]}
     kinds = {c[0]: c[1] for c in found["columns"]}
     special = {c["name"]: c for c in pandas.get("columns", []) if c.get("name") is not None and _is_special(c, kinds)}
-    asked = wanted if wanted is not None else [c[0] for c in found["columns"] if c[0] not in index_names]
+    asked = wanted if wanted is not None else [c[0] for c in found["columns"] if c[0] not in index_names] + list(hive)
     through = [n for n in [*asked, *index_names] if n in kinds and (n not in native or n in special)]
     if dtype_backend is not None or _wide(pandas) or (through and any(n in index_names for n in through)):
         through = list(kinds)
@@ -122,7 +126,7 @@ def read_parquet(
         elif through:
             args["columns"] = [n for n in asked if n not in through]
         frame = new_collection(_core.read_parquet(args))
-        frame = _with_hive(frame, found, root)
+        frame = _with_hive(frame, hive)
         if through:
             frame = _with_others(frame, found["files"], through, storage_options, block, args, wanted or asked)
         out = _kept(frame, filters)
@@ -214,21 +218,31 @@ def _kept(frame, filters):
     return frame if mask is None else frame[mask]
 
 
-def _with_hive(frame, found, root):
-    """Columns that are folders become categoricals, as pandas has them."""
-    import pandas as pd
+def _natural(text):
+    """Sorts part.10 behind part.9."""
+    return [int(piece) if piece.isdigit() else piece for piece in re.split(r"(\d+)", text)]
 
+
+def _hive_values(files, root):
+    """The values of folders "key=value" between the root and the files."""
     keys = {}
-    for file, _, _ in found["files"]:
+    for file, _, _ in files:
         inner = file[len(root) :] if root and file.startswith(root) else ""
         for folder in inner.split("/")[:-1]:
             key, equal, value = folder.partition("=")
             if equal and key:
-                keys.setdefault(key, set()).add(value)
+                keys.setdefault(key, set()).add(unquote(value))
+    return keys
+
+
+def _with_hive(frame, keys):
+    """Columns that are folders become categoricals, as pandas has them."""
+    import pandas as pd
+
     for key, values in keys.items():
         if key in frame.columns:
-            values.discard("__HIVE_DEFAULT_PARTITION__")
-            numbers = frame.dtypes[key].kind in "iu"
+            values = values - {"__HIVE_DEFAULT_PARTITION__"}
+            numbers = frame.dtypes[key].kind in "iuf"
             frame[key] = frame[key].astype(pd.CategoricalDtype(sorted(int(v) if numbers else v for v in values)))
     return frame
 
@@ -303,7 +317,12 @@ def _with_others(frame, files, columns, storage_options, block, args, order):
     import pandas as pd
     import pyarrow.parquet as pq
 
+    from muster._pandas import UNKNOWN_CATEGORIES
+
     meta = read.read(pd, fsspec, pq, 0, empty=True)
+    for label in columns:
+        if isinstance(meta[label].dtype, pd.CategoricalDtype):
+            meta[label] = meta[label].astype(pd.CategoricalDtype(UNKNOWN_CATEGORIES, meta[label].dtype.ordered))
     others = through("read_parquet", read, (frame.index, frame._partition_numbers()), meta=meta)
     for label in columns:
         frame = frame.assign(**{label: others[label]})

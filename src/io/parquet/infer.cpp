@@ -21,6 +21,17 @@ bool is_data(const std::string& path) {
   return !name.starts_with(".") && !name.starts_with("_");
 }
 
+// %41 is A.
+std::string unquoted(std::string_view text) {
+  std::string out;
+  auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1; };
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0) out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2])), i += 2;
+    else out += text[i];
+  }
+  return out;
+}
+
 // "key=value" folders between the root and the file.
 std::vector<std::pair<std::string, std::string>> hive_of(const std::string& path, const std::string& root) {
   std::vector<std::pair<std::string, std::string>> out;
@@ -28,7 +39,7 @@ std::vector<std::pair<std::string, std::string>> hive_of(const std::string& path
   std::string_view rest = std::string_view(path).substr(root.size());
   for (size_t slash; (slash = rest.find('/')) != std::string_view::npos; rest.remove_prefix(slash + 1)) {
     const auto folder = rest.substr(0, slash);
-    if (const auto equal = folder.find('='); equal != std::string_view::npos && equal) out.emplace_back(folder.substr(0, equal), folder.substr(equal + 1));
+    if (const auto equal = folder.find('='); equal != std::string_view::npos && equal) out.emplace_back(folder.substr(0, equal), unquoted(folder.substr(equal + 1)));
   }
   return out;
 }

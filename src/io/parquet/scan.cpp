@@ -71,7 +71,7 @@ class ScanReader : public Reader {
       for (size_t i = 0; i < metadata_->leaves.size(); ++i)
         if (metadata_->leaves[i].name == column.name && left_) {
           const Chunk& chunk = group.chunks[i];
-          task.reserve(chunk.bytes);
+          task.hold(chunk.bytes);
           decoders_.push_back(make_decoder(file.path, scan_.options, metadata_->leaves[i], chunk, column.type));
           task.progress(chunk.bytes);
           break;

@@ -13,7 +13,7 @@ std::vector<Field> fields(const Scan& scan, const Value& positions) {
   std::vector<Field> out;
   for (const auto& p : positions.list()) {
     const auto& column = scan.columns.at(static_cast<size_t>(p.integer()));
-    out.push_back({column.label, column.type});
+    out.push_back({column.name.starts_with("__index_level_") ? Label() : column.label, column.type});  // what pandas calls an index without a name
   }
   return out;
 }

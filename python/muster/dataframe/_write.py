@@ -1,0 +1,346 @@
+"""Files from collections: a file per partition, whole under its final name or not there at all."""
+
+import os
+import uuid
+
+from muster.dataframe._through_pandas import through
+
+
+class _Target:
+    """A folder or pattern of files, local or of fsspec, in which a file appears under its name once it is whole."""
+
+    def __init__(self, url, storage_options):
+        self.url, self.storage_options = os.fspath(url), storage_options or {}
+        self.remote = "://" in self.url and not self.url.startswith("file://")
+        self.path = self.url.removeprefix("file://")
+
+    def system(self):
+        import fsspec
+
+        return fsspec.core.url_to_fs(self.url, **self.storage_options)[0]
+
+    def make_folder(self, path):
+        if self.remote:
+            self.system().makedirs(self.system()._strip_protocol(path), exist_ok=True)
+        elif path:
+            os.makedirs(path, exist_ok=True)
+
+    def exists(self, path):
+        return self.system().exists(path) if self.remote else os.path.exists(path)
+
+    def write(self, path, write):
+        """Call `write` with a binary file; put what it wrote under `path`."""
+        if self.remote:  # object stores show a file when it is closed
+            import fsspec
+
+            with fsspec.open(path, "wb", **self.storage_options) as file:
+                write(file)
+            return path
+        hidden = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{uuid.uuid4().hex[:8]}.tmp")
+        try:
+            with open(hidden, "wb") as file:
+                write(file)
+            os.replace(hidden, path)
+        except BaseException:
+            if os.path.exists(hidden):
+                os.unlink(hidden)
+            raise
+        return path
+
+
+def _names(target, count, ending, name_function):
+    """The path of each partition's file."""
+    name_function = name_function or (lambda i: str(i).zfill(len(str(max(0, count - 1)))))
+    if isinstance(target, (list, tuple)):
+        if len(target) != count:
+            raise ValueError(f"{len(target)} file names for {count} partitions")
+        return [os.fspath(t) for t in target]
+    pattern = os.fspath(target)
+    if "*" in pattern:
+        if pattern.count("*") > 1:
+            raise ValueError(f"a file name pattern has one '*', got {pattern!r}")
+        return [pattern.replace("*", name_function(i)) for i in range(count)]
+    return [f"{pattern.rstrip('/')}/{name_function(i)}{ending}" for i in range(count)]
+
+
+def _written(frame, label, write, compute, finish=None):
+    import pandas as pd
+
+    from muster.delayed import delayed
+
+    lazy = through(label, write, (frame,), shape="partitions", meta=pd.Series([], dtype="str", name="file"))
+
+    def result(files):
+        files = list(files)
+        return finish(files) if finish else files
+
+    if compute:
+        return result(lazy.compute())
+    return delayed(result)(lazy)
+
+
+class _WriteText:
+    def __init__(self, target, names, method, mode, compression, encoding, kwargs, first_only):
+        self.target, self.names, self.method, self.mode, self.compression, self.encoding, self.kwargs, self.first_only = target, names, method, mode, compression, encoding, kwargs, first_only
+
+    def __call__(self, part):
+        import pandas as pd
+
+        from muster._pandas import current_partition
+
+        number = current_partition()
+        kwargs = dict(self.kwargs)
+        if self.first_only and number:
+            kwargs["header"] = False
+        text = getattr(part, self.method)(None, **kwargs).encode(self.encoding)
+        data = _compressed(text, self.compression)
+        path = self.names[number]
+        if "a" in self.mode and self.target.exists(path):
+            with open(path, "rb") as before:
+                data = before.read() + data
+        return pd.Series([self.target.write(path, lambda file: file.write(data))], name="file")
+
+
+def _compressed(data, compression):
+    if compression is None:
+        return data
+    if compression == "gzip":
+        import gzip
+
+        return gzip.compress(data, mtime=0)
+    if compression == "bz2":
+        import bz2
+
+        return bz2.compress(data)
+    if compression == "xz":
+        import lzma
+
+        return lzma.compress(data)
+    if compression == "zstd":
+        import pyarrow as pa
+
+        return pa.compress(data, codec="zstd", asbytes=True)
+    raise ValueError(f"compression {compression!r} is not known; use gzip, bz2, xz or zstd")
+
+
+def _compression_of(name, compression):
+    if compression != "infer":
+        return compression
+    return next((codec for ending, codec in ((".gz", "gzip"), (".bz2", "bz2"), (".xz", "xz"), (".zst", "zstd")) if str(name).endswith(ending)), None)
+
+
+def to_csv(frame, filename, single_file=False, encoding="utf-8", mode="wt", name_function=None, compression=None, compute=True, scheduler=None, storage_options=None, header_first_partition_only=None, compute_kwargs=None, **kwargs):
+    """Write the rows as CSV: a file per partition, or one.
+
+    Parameters
+    ----------
+    filename : str
+        Folder, or pattern with one ``*``, which becomes the partition's number; with single_file the file.
+    single_file : bool, default False
+    encoding : str, default "utf-8"
+    mode : str
+        "a" puts the rows behind those of a file that is there.
+    name_function : callable, optional
+        Text of a partition's number.
+    compression : str, optional
+        gzip, bz2, xz, zstd, or "infer" by the file's ending.
+    header_first_partition_only : bool
+        Default: True with single_file.
+    compute : bool, default True
+        False: return a Delayed that writes.
+    **kwargs
+        As pandas.DataFrame.to_csv.
+
+    Returns
+    -------
+    list of str
+        The files written. A file under its final name is whole.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written; no part of it is left.
+    """
+    target = _Target(filename if not isinstance(filename, (list, tuple)) else filename[0], storage_options)
+    count = frame.npartitions
+    first_only = single_file if header_first_partition_only is None else header_first_partition_only
+    compression = _compression_of(filename, compression)
+    if single_file:
+        if not first_only:
+            raise ValueError("Writing to a single file requires header to be written just once")
+        folder, base = os.path.split(target.path)
+        pieces = [os.path.join(folder, f".{base}.{uuid.uuid4().hex[:8]}.{i}.tmp") for i in range(count)]
+        target.make_folder(folder)
+
+        def join(files):
+            def copy(out):
+                if "a" in mode and os.path.exists(target.path):
+                    with open(target.path, "rb") as before:
+                        out.write(before.read())
+                for piece in files:
+                    with open(piece, "rb") as data:
+                        out.write(data.read())
+
+            try:
+                return [target.write(target.path, copy)]
+            finally:
+                _remove(pieces)
+
+        try:
+            return _written(frame, "to_csv", _WriteText(_Target(pieces[0], None), pieces, "to_csv", "wt", compression, encoding, kwargs, True), compute, join)
+        except BaseException:
+            _remove(pieces)
+            raise
+    names = _names(filename, count, ".part", name_function)
+    for folder in {os.path.dirname(n) for n in names}:
+        target.make_folder(folder)
+    return _written(frame, "to_csv", _WriteText(target, names, "to_csv", mode, compression, encoding, kwargs, first_only), compute)
+
+
+def _remove(paths):
+    for path in paths:
+        if os.path.exists(path):
+            os.unlink(path)
+
+
+def to_json(frame, filename, orient="records", lines=None, storage_options=None, compute=True, encoding="utf-8", errors="strict", compression=None, compute_kwargs=None, name_function=None, **kwargs):
+    """Write the rows as JSON, a file per partition: a line per row by default.
+
+    Parameters
+    ----------
+    filename : str
+        Folder, or pattern with one ``*``.
+    orient : str, default "records"
+    lines : bool
+        Default: True for records.
+    compression, name_function, compute
+        As `to_csv`.
+    """
+    target = _Target(filename, storage_options)
+    lines = orient == "records" if lines is None else lines
+    names = _names(filename, frame.npartitions, ".part", name_function)
+    for folder in {os.path.dirname(n) for n in names}:
+        target.make_folder(folder)
+    return _written(frame, "to_json", _WriteText(target, names, "to_json", "wt", _compression_of(filename, compression), encoding, {"orient": orient, "lines": lines, **kwargs}, False), compute)
+
+
+class _WriteParquet:
+    def __init__(self, target, names, first, options, index, partition_on, metadata):
+        self.target, self.names, self.first, self.options, self.index, self.partition_on, self.metadata = target, names, first, options, index, partition_on, metadata
+
+    def __call__(self, part):
+        import pandas as pd
+
+        from muster._pandas import current_partition
+
+        name = self.names(self.first + current_partition())
+        if not self.partition_on:
+            return pd.Series([self.write(part, f"{self.target.path}/{name}")], name="file")
+        files = []
+        for keys, rows in part.groupby(self.partition_on if len(self.partition_on) > 1 else self.partition_on[0], dropna=False, observed=True):
+            keys = keys if isinstance(keys, tuple) else (keys,)
+            folders = "/".join(f"{k}={'__HIVE_DEFAULT_PARTITION__' if pd.isna(v) else v}" for k, v in zip(self.partition_on, keys, strict=True))
+            folder = f"{self.target.path}/{folders}"
+            self.target.make_folder(folder)
+            files.append(self.write(rows.drop(columns=self.partition_on), f"{folder}/{name}"))
+        return pd.Series(files, name="file", dtype="str")
+
+    def write(self, rows, path):
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.Table.from_pandas(rows, preserve_index=self.index)
+        if self.metadata:
+            table = table.replace_schema_metadata({**(table.schema.metadata or {}), **{k if isinstance(k, bytes) else k.encode(): v if isinstance(v, bytes) else v.encode() for k, v in self.metadata.items()}})
+        return self.target.write(path, lambda file: pq.write_table(table, file, **self.options))
+
+
+def to_parquet(
+    frame,
+    path,
+    compression="snappy",
+    write_index=True,
+    append=False,
+    overwrite=False,
+    ignore_divisions=False,
+    partition_on=None,
+    storage_options=None,
+    custom_metadata=None,
+    write_metadata_file=None,
+    compute=True,
+    compute_kwargs=None,
+    schema="infer",
+    name_function=None,
+    filesystem=None,
+    engine=None,
+    **kwargs,
+):
+    """Write the rows as Parquet, a file per partition.
+
+    Parameters
+    ----------
+    path : str
+        Folder; made if it is not there.
+    compression : str, default "snappy"
+        snappy, gzip, zstd, lz4, brotli or None.
+    write_index : bool, default True
+    append : bool, default False
+        Add files behind those that are there.
+    overwrite : bool, default False
+        Remove the Parquet files that are there first, once the new ones are whole.
+    partition_on : label or list of labels, optional
+        Columns that become folders ``key=value``.
+    custom_metadata : dict, optional
+        Texts for the files' footers.
+    name_function : callable, optional
+        File name of a partition's number.
+    compute : bool, default True
+        False: return a Delayed that writes.
+    **kwargs
+        As pyarrow.parquet.write_table.
+
+    Raises
+    ------
+    ValueError
+        If both append and overwrite are given, or a label is no text.
+    OSError
+        If a file cannot be written; no part of it is left.
+    """
+    if append and overwrite:
+        raise ValueError("Cannot use overwrite with append=True!")
+    partition_on = [partition_on] if isinstance(partition_on, str) else list(partition_on or [])
+    frame = frame.to_frame() if frame.ndim == 1 else frame
+    labels = frame._labels()
+    if any(not isinstance(label, str) for label in labels):
+        raise ValueError("parquet must have string column names")
+    for label in partition_on:
+        if label not in labels:
+            raise ValueError(f"Partitioning on non-existent column: {label!r}; columns are {labels}")
+    if set(partition_on) == set(labels) and labels:
+        raise ValueError("No data left to save outside partition columns")
+    target = _Target(path, storage_options)
+    target.path = target.path.rstrip("/")
+    target.make_folder(target.path)
+    before = _files_of(target)
+    if before and not append and not overwrite:
+        before = []
+    first = len(before) if append else 0
+    stamp = f"-{uuid.uuid4().hex[:8]}" if overwrite and before else ""
+    names = name_function or (lambda i, stamp=stamp: f"part.{i}{stamp}.parquet")
+    write = _WriteParquet(target, names, first, {"compression": compression or "none", **kwargs}, write_index, partition_on, custom_metadata)
+
+    def finish(files):
+        if overwrite:
+            kept = {os.path.normpath(f) for f in files}
+            for old in before:
+                if os.path.normpath(old) not in kept:
+                    target.system().rm(old) if target.remote else os.unlink(old)
+        return None
+
+    return _written(frame, "to_parquet", write, compute, finish)
+
+
+def _files_of(target):
+    if target.remote:
+        return [f for f in target.system().find(target.path) if f.endswith((".parquet", ".parq", ".pq"))]
+    return [os.path.join(folder, n) for folder, _, names in os.walk(target.path) for n in names if n.endswith((".parquet", ".parq", ".pq"))]

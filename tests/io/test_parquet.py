@@ -1,0 +1,258 @@
+"""Parquet against pandas and pyarrow: what is read, what is written, what is refused."""
+
+import os
+import pathlib
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import muster.dataframe as dd
+from conftest import example_frame, same
+
+
+@pytest.fixture
+def frame():
+    f = example_frame()
+    n = len(f)
+    f["k"] = pd.Categorical(np.where(np.arange(n) % 3 == 0, "a", "b"))
+    f["n"] = pd.array(np.where(np.arange(n) % 5 == 0, None, np.arange(n)), dtype="Int64")
+    f["z"] = pd.date_range("2020", periods=n, freq="h", tz="Europe/Berlin")
+    f["l"] = [f"text {i}" if i % 7 else None for i in range(n)]
+    return f
+
+
+NATIVE = list("ijufgbstde") + ["l"]
+
+
+@pytest.mark.parametrize("codec", ["snappy", "gzip", "zstd", "lz4", "brotli", "none"])
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize("dictionary", [True, False])
+def test_codecs_and_pages(tmp_path, frame, codec, version, dictionary):
+    path = tmp_path / "a.parquet"
+    frame[NATIVE].to_parquet(path, compression=codec, data_page_version=version, use_dictionary=dictionary, row_group_size=100, data_page_size=300, index=False)
+    same(dd.read_parquet(path), frame[NATIVE])
+    same(dd.read_parquet(path).groupby("s").f.sum(), frame.groupby("s").f.sum())
+
+
+@pytest.mark.parametrize("encoding,columns", [("DELTA_BINARY_PACKED", "i"), ("DELTA_LENGTH_BYTE_ARRAY", "s"), ("DELTA_BYTE_ARRAY", "t"), ("BYTE_STREAM_SPLIT", "fg"), ("RLE", "b"), ("PLAIN", "ifsb")])
+def test_encodings(tmp_path, frame, encoding, columns):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.Table.from_pandas(frame[list(columns)]), path, use_dictionary=False, column_encoding=dict.fromkeys(columns, encoding), data_page_size=200)
+    same(dd.read_parquet(path), frame[list(columns)])
+
+
+def test_carried_columns(tmp_path, frame):
+    path = tmp_path / "a.parquet"
+    frame.to_parquet(path, row_group_size=70)
+    pd.testing.assert_frame_equal(dd.read_parquet(path).compute(), pd.read_parquet(path), check_categorical=False, check_column_type=False)
+    same(dd.read_parquet(path, columns=["k", "i"]), frame[["k", "i"]])
+    same(dd.read_parquet(path, columns=["z"]), frame[["z"]])
+    same(dd.read_parquet(path, columns="i"), frame.i)
+    same(dd.read_parquet(path)[["i", "n"]].head(5), frame[["i", "n"]].head(5))
+
+
+def test_missing_values_decide_dtypes(tmp_path):
+    a = pd.DataFrame({"x": pd.array([1, None, 3], dtype="Int64"), "b": pd.array([True, None, False], dtype="boolean")})
+    pq.write_table(pa.table({"x": pa.array([1, None, 3]), "b": pa.array([True, None, False]), "y": pa.array([1, 2, 3], pa.int32()), "u": pa.array([1, 2, None], pa.uint8())}), tmp_path / "a.parquet")
+    out = dd.read_parquet(tmp_path / "a.parquet")
+    same(out[["x", "y", "u"]], pd.read_parquet(tmp_path / "a.parquet")[["x", "y", "u"]])
+    assert out.b.compute().tolist()[::2] == [True, False] and out.b.isna().compute().tolist() == [False, True, False]
+    assert out.dtypes["x"] == "float64" and out.dtypes["y"] == "int32"
+    assert a.x.sum() == out.x.sum().compute()
+
+
+def test_index(tmp_path, frame):
+    by_name = frame[["s", "i"]].set_index("s")
+    by_name.to_parquet(tmp_path / "a.parquet")
+    same(dd.read_parquet(tmp_path / "a.parquet"), by_name)
+    same(dd.read_parquet(tmp_path / "a.parquet", index=False), by_name.reset_index()[["i", "s"]])
+    two = frame[["s", "j", "i"]].set_index(["s", "j"])
+    two.to_parquet(tmp_path / "b.parquet")
+    same(dd.read_parquet(tmp_path / "b.parquet"), two)
+    times = frame[["i"]].set_index(pd.date_range("2020", periods=len(frame), freq="h", name="when"))
+    times.to_parquet(tmp_path / "c.parquet", row_group_size=50)
+    known = dd.read_parquet(tmp_path / "c.parquet", calculate_divisions=True, split_row_groups=True)
+    assert known.known_divisions and known.divisions[0] == times.index[0]
+    same(known.loc["2020-01-03"], times.loc["2020-01-03"], check_freq=False)
+
+
+FILTERS = [
+    [("i", ">", 0)],
+    [("i", ">=", 10), ("f", "<", 50.0)],
+    [[("s", "==", "fig")], [("i", "<", -40)]],
+    [("s", "in", ["fig", "apple"])],
+    [("j", "not in", [0, 1])],
+    [("d", ">", pd.Timestamp("2013-01-05"))],
+    [("i", "==", 10**9)],
+    [("i", "!=", 3)],
+]
+
+
+@pytest.mark.parametrize("filters", FILTERS)
+def test_filters(tmp_path, frame, filters):
+    path = tmp_path / "a.parquet"
+    frame = frame[NATIVE].sort_values("i").reset_index(drop=True)
+    frame.to_parquet(path, row_group_size=20)
+    theirs = pd.read_parquet(path, filters=filters)
+    same(dd.read_parquet(path, filters=filters, split_row_groups=True).reset_index(drop=True), theirs.reset_index(drop=True))
+    same(dd.read_parquet(path, filters=filters, columns=["t"]).reset_index(drop=True), pd.read_parquet(path, filters=filters, columns=["t"]).reset_index(drop=True))
+
+
+def test_row_groups_are_pruned(tmp_path):
+    pd.DataFrame({"x": range(1000)}).to_parquet(tmp_path / "a.parquet", row_group_size=100)
+    assert dd.read_parquet(tmp_path / "a.parquet", split_row_groups=True).npartitions == 10
+    few = dd.read_parquet(tmp_path / "a.parquet", filters=[("x", ">", 850)], split_row_groups=True)
+    assert few.npartitions == 2
+    assert few.x.compute().tolist() == list(range(851, 1000))
+
+
+def test_many_files(tmp_path, frame):
+    for i in range(30):
+        frame[NATIVE].iloc[i * 8 : i * 8 + 8].to_parquet(tmp_path / f"{i:02d}.parquet", index=False)
+    expected = frame[NATIVE].iloc[:240].reset_index(drop=True)
+    same(dd.read_parquet(tmp_path), expected)
+    same(dd.read_parquet(str(tmp_path / "*.parquet")), expected)
+    same(dd.read_parquet([tmp_path / "03.parquet", tmp_path / "01.parquet"]), pd.concat([expected.iloc[24:32], expected.iloc[8:16]], ignore_index=True))
+
+
+def test_hive(tmp_path, frame):
+    part = frame[["i", "s", "j", "f"]]
+    pq.write_to_dataset(pa.Table.from_pandas(part), tmp_path, partition_cols=["j", "s"])
+    theirs = pd.read_parquet(tmp_path)
+    ours = dd.read_parquet(tmp_path)
+    pd.testing.assert_frame_equal(ours.compute().sort_values(["f", "i"]).reset_index(drop=True), theirs.sort_values(["f", "i"]).reset_index(drop=True), check_categorical=False, check_column_type=False)
+    assert (ours.dtypes.astype(str) == theirs.dtypes.astype(str)).all()
+
+
+def test_round_trip(tmp_path, frames):
+    pdf, df = frames
+    df.to_parquet(tmp_path / "out")
+    same(dd.read_parquet(tmp_path / "out"), pdf)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "out").sort_index(), pdf, check_column_type=False)
+    assert not list(pathlib.Path(tmp_path / "out").glob(".*"))
+
+
+def test_write_options(tmp_path, frame):
+    df = dd.from_pandas(frame, npartitions=3)
+    df.to_parquet(tmp_path / "a", partition_on="j", write_index=False, compression="zstd")
+    back = dd.read_parquet(tmp_path / "a").compute()
+    assert back.groupby("j", observed=True).i.sum().tolist() == frame.groupby("j").i.sum().tolist()
+    df.to_parquet(tmp_path / "b")
+    df.to_parquet(tmp_path / "b", append=True)
+    assert len(dd.read_parquet(tmp_path / "b")) == 2 * len(frame)
+    df.to_parquet(tmp_path / "b", overwrite=True)
+    same(dd.read_parquet(tmp_path / "b"), frame)
+    with pytest.raises(ValueError, match="overwrite"):
+        df.to_parquet(tmp_path / "b", append=True, overwrite=True)
+    lazy = df.to_parquet(tmp_path / "c", compute=False)
+    assert not list((tmp_path / "c").glob("*.parquet"))
+    lazy.compute()
+    assert len(list((tmp_path / "c").glob("*.parquet"))) == 3
+
+
+def test_a_failed_write_leaves_nothing(tmp_path):
+    bad = dd.from_pandas(pd.DataFrame({"x": range(4)}), npartitions=2).map_partitions(lambda p: p if p.x.min() < 2 else 1 / 0, meta={"x": "int64"})
+    with pytest.raises(ZeroDivisionError):
+        bad.to_parquet(tmp_path / "a")
+    assert all(not f.name.startswith(".") for f in (tmp_path / "a").iterdir())
+    for f in (tmp_path / "a").iterdir():
+        pd.read_parquet(f)
+
+
+def test_bad_files(tmp_path, frame):
+    path = tmp_path / "a.parquet"
+    frame[NATIVE].to_parquet(path)
+    whole = path.read_bytes()
+    for cut in (3, 100, len(whole) // 2, len(whole) - 5):
+        path.write_bytes(whole[:cut])
+        with pytest.raises(OSError, match="a.parquet"):
+            dd.read_parquet(path)
+    path.write_bytes(whole[:-20] + b"\xff" * 12 + whole[-8:])
+    with pytest.raises(OSError, match="a.parquet"):
+        dd.read_parquet(path)
+    for at in range(4, len(whole) // 2, 97):  # pages
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x5A]) + whole[at + 1 :])
+        os.utime(path, ns=(at, at))
+        try:
+            dd.read_parquet(path).compute()
+        except (OSError, NotImplementedError, ValueError) as error:
+            assert "a.parquet" in str(error)
+    with pytest.raises(FileNotFoundError):
+        dd.read_parquet(tmp_path / "nothing.parquet")
+    with pytest.raises(KeyError, match="nope"):
+        path.write_bytes(whole)
+        dd.read_parquet(path, columns=["nope"])
+
+
+def test_different_schemas(tmp_path):
+    pd.DataFrame({"x": [1], "y": ["a"]}).to_parquet(tmp_path / "a.parquet")
+    pd.DataFrame({"x": ["1"], "y": ["a"]}).to_parquet(tmp_path / "b.parquet")
+    with pytest.raises(ValueError, match="column 'x'.*b.parquet"):
+        dd.read_parquet(tmp_path)
+    pd.DataFrame({"x": [1]}).to_parquet(tmp_path / "b.parquet")
+    with pytest.raises(ValueError, match="b.parquet' has no column 'y'"):
+        dd.read_parquet(tmp_path)
+
+
+def test_nested_decimal_and_dates(tmp_path):
+    import datetime
+    import decimal
+
+    table = pa.table({"i": [1, 2], "l": [[1], [2, 3]], "d": [decimal.Decimal("1.5"), None], "t": [datetime.date(2020, 1, 1), None], "s": [{"a": 1}, {"a": 2}], "b": [b"x", b"y"]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    ours, theirs = dd.read_parquet(tmp_path / "a.parquet").compute(), pd.read_parquet(tmp_path / "a.parquet")
+    for c in theirs:
+        assert [repr(v) for v in ours[c]] == [repr(v) for v in theirs[c]]
+    assert dd.read_parquet(tmp_path / "a.parquet").i.sum().compute() == 3
+
+
+def test_polars_and_duckdb_frames(frame):
+    table = pa.Table.from_pandas(frame[NATIVE])
+    same(dd.from_arrow(table, npartitions=3), frame[NATIVE])
+    again = pa.table(dd.from_pandas(frame[NATIVE], npartitions=2))
+    pd.testing.assert_frame_equal(again.to_pandas(), frame[NATIVE], check_column_type=False)
+
+
+def test_text_files(tmp_path, frames):
+    pdf, df = frames
+    plain = ["i", "f", "s"]
+    files = df[plain].to_csv(tmp_path / "out-*.csv", index=False)
+    assert len(files) == df.npartitions
+    back = pd.concat([pd.read_csv(f, keep_default_na=False, na_values=[""]) for f in files if os.path.getsize(f)], ignore_index=True)
+    np.testing.assert_allclose(back.f, pdf.f)
+    df[plain].to_csv(tmp_path / "one.csv", single_file=True)
+    assert (tmp_path / "one.csv").read_text() == pdf[plain].to_csv()
+    df[plain].to_json(tmp_path / "json-*.json")
+    same(dd.read_json(str(tmp_path / "json-*.json")).i.reset_index(drop=True), pdf.i.reset_index(drop=True))
+    same(dd.read_json(str(tmp_path / "json-*.json"), blocksize=500).s.reset_index(drop=True), pdf.s.reset_index(drop=True))
+    df[plain].to_csv(tmp_path / "z-*.csv.gz", compression="gzip", index=False)
+    assert len(dd.read_csv(str(tmp_path / "z-*.csv.gz"))) == len(pdf)
+
+
+def test_from_map_and_array():
+    made = dd.from_map(lambda i, j: pd.DataFrame({"x": [i, j]}), [1, 2], [3, 4], divisions=None)
+    assert made.npartitions == 2 and made.x.compute().tolist() == [1, 3, 2, 4]
+    with pytest.raises(TypeError):
+        dd.from_map(3, [1])
+    same(dd.from_array(np.arange(10).reshape(5, 2), chunksize=2, columns=["a", "b"]), pd.DataFrame(np.arange(10).reshape(5, 2), columns=["a", "b"]))
+
+
+def test_many_groups_spill(tmp_path, python):
+    pd.DataFrame({"k": np.random.default_rng(0).permutation(300_000), "v": 1.5, "s": "text"}).to_parquet(tmp_path / "a.parquet", row_group_size=30_000)
+    program = f"""
+import muster.dataframe as dd
+df = dd.read_parquet({str(tmp_path / "a.parquet")!r}, split_row_groups=True)
+r = df.groupby("k").agg({{"v": ["sum", "median", "nunique"], "s": "max"}}).compute()
+assert len(r) == 300_000 and (r.v["sum"] == 1.5).all() and (r.v["median"] == 1.5).all() and (r.v["nunique"] == 1).all() and (r.s["max"] == "text").all()
+assert r.index.tolist() == list(range(300_000))
+assert df.k.nunique().compute() == 300_000
+from muster import _core
+print(_core.spilled_bytes())
+"""
+    assert int(python(program, MUSTER_MEMORY_LIMIT="40MB").stdout) > 0
+    assert int(python(program, MUSTER_MEMORY_LIMIT="8GB").stdout) == 0
+    failed = python(program, MUSTER_MEMORY_LIMIT="40MB", MUSTER_TEMPORARY_DIRECTORY="/nowhere", check=False)
+    assert failed.returncode and "MUSTER_TEMPORARY_DIRECTORY" in failed.stderr
