@@ -1,6 +1,7 @@
 // Lazy collections: DataFrame, Series, Scalar. The same operators as in Python; nothing is computed before compute().
 #pragma once
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <string>
@@ -101,11 +102,27 @@ class MUSTER_API Series : public Collection {
   Scalar nunique() const;
   Scalar any() const;
   Scalar all() const;
+  /// Exact; interpolated linearly between the two nearest values. Throws Error{unsupported} for text and bool.
+  Scalar median() const;
+  Scalar quantile(double q) const;
+  /// Text: characters; whether a plain text is in it, at its start or end. Missing text is false, of str_len missing.
+  Series str_len() const;
+  Series str_contains(const std::string& text) const;
+  Series str_startswith(const std::string& text) const;
+  Series str_endswith(const std::string& text) const;
+  /// The same rows in `npartitions` partitions.
+  Series repartition(int64_t npartitions) const;
   /// Any operator by name, with its Python arguments.
   Series call(const std::string& op, const Arguments& arguments = {}) const;
 };
 
 class DataFrameGroupBy;
+
+/// How rows are grouped.
+struct GroupBy {
+  bool sort = true;    ///< order groups by key; false: by first appearance
+  bool dropna = true;  ///< leave out rows whose key is missing
+};
 
 /// Rows and labelled columns. Methods are those of pandas' DataFrame; arguments not given here go through call().
 class MUSTER_API DataFrame : public Collection {
@@ -131,8 +148,11 @@ class MUSTER_API DataFrame : public Collection {
   Table tail(int64_t n = 5) const;
   DataFrame nlargest(int64_t n, const std::string& column, const std::string& keep = "first") const;
   DataFrame nsmallest(int64_t n, const std::string& column, const std::string& keep = "first") const;
-  DataFrameGroupBy groupby(const std::string& key) const;
-  DataFrameGroupBy groupby(const std::vector<std::string>& keys) const;
+  DataFrameGroupBy groupby(const std::string& key, GroupBy how = {}) const;
+  DataFrameGroupBy groupby(const std::vector<std::string>& keys, GroupBy how = {}) const;
+  DataFrameGroupBy groupby(std::initializer_list<std::string> keys, GroupBy how = {}) const;
+  /// The same rows in `npartitions` partitions.
+  DataFrame repartition(int64_t npartitions) const;
   int64_t len() const;
   /// One row with a value per column.
   DataFrame sum(bool numeric_only = false) const;
@@ -151,7 +171,7 @@ class MUSTER_API DataFrame : public Collection {
 /// Rows grouped by keys; results are ordered by key.
 class MUSTER_API DataFrameGroupBy {
  public:
-  DataFrameGroupBy(DataFrame frame, std::vector<std::string> keys);
+  DataFrameGroupBy(DataFrame frame, std::vector<std::string> keys, GroupBy how = {});
   SeriesGroupBy operator[](const std::string& column) const;
   Series size() const;
   /// One function of every column that is no key.
@@ -162,12 +182,13 @@ class MUSTER_API DataFrameGroupBy {
  private:
   DataFrame frame_;
   std::vector<std::string> keys_;
+  GroupBy how_;
 };
 
 /// One grouped column.
 class MUSTER_API SeriesGroupBy {
  public:
-  SeriesGroupBy(DataFrame frame, std::vector<std::string> keys, std::string column);
+  SeriesGroupBy(DataFrame frame, std::vector<std::string> keys, std::string column, GroupBy how = {});
   Series sum() const;
   Series mean() const;
   Series std() const;
@@ -177,6 +198,7 @@ class MUSTER_API SeriesGroupBy {
   Series count() const;
   Series size() const;
   Series nunique() const;
+  Series median() const;
   DataFrame agg(const std::vector<std::string>& functions) const;
 
  private:
@@ -184,6 +206,7 @@ class MUSTER_API SeriesGroupBy {
   DataFrame frame_;
   std::vector<std::string> keys_;
   std::string column_;
+  GroupBy how_;
 };
 
 #define MUSTER_OPERATOR(symbol)                                        \
@@ -245,6 +268,21 @@ struct ReadCsv {
 /// The rows of CSV files: a path, glob or directory. Reads a sample only. Throws Error.
 MUSTER_API DataFrame read_csv(const std::string& path, const ReadCsv& options = {});
 MUSTER_API DataFrame read_csv(const std::vector<std::string>& paths, const ReadCsv& options = {});
+
+/// Options of read_parquet.
+struct ReadParquet {
+  std::vector<std::string> columns = {};  ///< empty = all
+  std::vector<std::string> index = {};    ///< columns that become the index
+  int64_t blocksize = 32 << 20;           ///< bytes, uncompressed, of neighbouring row groups that make a partition; 0 = a partition a row group
+};
+
+/// The rows of Parquet files: a path, glob or directory. Reads the footers only. Throws Error{io} naming the file, Error{missing} for an unknown column.
+/// Columns for which there is no dtype (nested, decimal, dates, times with zone) are left out.
+MUSTER_API DataFrame read_parquet(const std::string& path, const ReadParquet& options = {});
+MUSTER_API DataFrame read_parquet(const std::vector<std::string>& paths, const ReadParquet& options = {});
+
+/// The rows of several frames, one after the other; columns that are not in every frame are filled with missing values.
+MUSTER_API DataFrame concat(const std::vector<DataFrame>& frames);
 
 /// Computes several collections in one run; what they share is computed once.
 MUSTER_API std::vector<Table> compute(const std::vector<Collection>& collections, const ComputeOptions& options = {});

@@ -64,8 +64,8 @@ Expr head(const Expr& e, int64_t n) { return call("head", Dict{{"n", n}, {"npart
 Value reduction_args(bool numeric_only) { return Dict{{"numeric_only", numeric_only}}; }
 int64_t row_count(const Expr& e) { return value_at(api::compute({call("row_count", Dict{}, {e})}, run_options({}))[0].rows.columns[0], 0, {data::Storage::int64}).integer(); }
 
-Expr grouped(const Expr& frame, const std::vector<std::string>& keys, List aggregates, Kind kind) {
-  return call("groupby", Dict{{"by", texts(keys)}, {"aggregates", std::move(aggregates)}, {"sort", true}, {"dropna", true}, {"kind", static_cast<int>(kind)}}, {frame});
+Expr grouped(const Expr& frame, const std::vector<std::string>& keys, GroupBy how, List aggregates, Kind kind) {
+  return call("groupby", Dict{{"by", texts(keys)}, {"aggregates", std::move(aggregates)}, {"sort", how.sort}, {"dropna", how.dropna}, {"kind", static_cast<int>(kind)}}, {frame});
 }
 Value aggregate(const std::string& label, const std::string& column, const std::string& function) {
   if (function == "size") return Dict{{"label", label}, {"function", function}, {"whole_rows", true}};
@@ -121,6 +121,13 @@ Series Series::value_counts(bool sort, bool ascending, bool dropna) const {
 }
 int64_t Series::len() const { return row_count(expr); }
 Scalar Series::size() const { return Scalar(api::call("row_count", Dict{}, {expr})); }
+Scalar Series::median() const { return quantile(0.5); }
+Scalar Series::quantile(double q) const { return Scalar(api::call("getitem", Dict{{"key", q}}, {api::call("quantiles", Dict{{"q", List{q}}}, {expr})})); }
+Series Series::str_len() const { return call("text", {{"op", "len"}}); }
+Series Series::str_contains(const std::string& text) const { return call("text", {{"op", "contains"}, {"text", text}}); }
+Series Series::str_startswith(const std::string& text) const { return call("text", {{"op", "startswith"}, {"text", text}}); }
+Series Series::str_endswith(const std::string& text) const { return call("text", {{"op", "endswith"}, {"text", text}}); }
+Series Series::repartition(int64_t n) const { return call("repartition", {{"partitions", n}}); }
 Series Series::call(const std::string& op, const Arguments& a) const { return Series(api::call(op, value_of(a), {expr})); }
 #define MUSTER_REDUCTION(name) \
   Scalar Series::name() const { return Scalar(api::call(#name, Dict{}, {expr})); }
@@ -167,8 +174,10 @@ Table DataFrame::head(int64_t n) const { return computed(muster::head(expr, n), 
 Table DataFrame::tail(int64_t n) const { return computed(api::call("tail", Dict{{"n", n}}, {expr}), {}); }
 DataFrame DataFrame::nlargest(int64_t n, const std::string& column, const std::string& keep) const { return call("nlargest", {{"n", n}, {"columns", column}, {"keep", keep}}); }
 DataFrame DataFrame::nsmallest(int64_t n, const std::string& column, const std::string& keep) const { return call("nsmallest", {{"n", n}, {"columns", column}, {"keep", keep}}); }
-DataFrameGroupBy DataFrame::groupby(const std::string& key) const { return {*this, {key}}; }
-DataFrameGroupBy DataFrame::groupby(const std::vector<std::string>& keys) const { return {*this, keys}; }
+DataFrameGroupBy DataFrame::groupby(const std::string& key, GroupBy how) const { return {*this, {key}, how}; }
+DataFrameGroupBy DataFrame::groupby(const std::vector<std::string>& keys, GroupBy how) const { return {*this, keys, how}; }
+DataFrameGroupBy DataFrame::groupby(std::initializer_list<std::string> keys, GroupBy how) const { return {*this, keys, how}; }
+DataFrame DataFrame::repartition(int64_t n) const { return call("repartition", {{"partitions", n}}); }
 int64_t DataFrame::len() const { return row_count(expr); }
 #define MUSTER_REDUCTION(name) \
   DataFrame DataFrame::name(bool numeric_only) const { return DataFrame(api::call(#name, reduction_args(numeric_only), {expr})); }
@@ -185,24 +194,25 @@ DataFrame DataFrame::any() const { return call("any"); }
 DataFrame DataFrame::all() const { return call("all"); }
 DataFrame DataFrame::call(const std::string& op, const Arguments& a) const { return DataFrame(api::call(op, value_of(a), {expr})); }
 
-DataFrameGroupBy::DataFrameGroupBy(DataFrame frame, std::vector<std::string> keys) : frame_(std::move(frame)), keys_(std::move(keys)) {}
-SeriesGroupBy DataFrameGroupBy::operator[](const std::string& column) const { return {frame_, keys_, column}; }
-Series DataFrameGroupBy::size() const { return Series(grouped(frame_.expr, keys_, {aggregate("size", "", "size")}, Kind::series)); }
+DataFrameGroupBy::DataFrameGroupBy(DataFrame frame, std::vector<std::string> keys, GroupBy how) : frame_(std::move(frame)), keys_(std::move(keys)), how_(how) {}
+SeriesGroupBy DataFrameGroupBy::operator[](const std::string& column) const { return {frame_, keys_, column, how_}; }
+Series DataFrameGroupBy::size() const { return Series(grouped(frame_.expr, keys_, how_, {aggregate("size", "", "size")}, Kind::series)); }
 DataFrame DataFrameGroupBy::agg(const std::string& function) const {
   List all;
   for (const auto& name : frame_.columns())
     if (std::find(keys_.begin(), keys_.end(), name) == keys_.end()) all.push_back(aggregate(name, name, function));
-  return DataFrame(grouped(frame_.expr, keys_, all, Kind::frame));
+  return DataFrame(grouped(frame_.expr, keys_, how_, all, Kind::frame));
 }
 DataFrame DataFrameGroupBy::agg(const std::vector<std::pair<std::string, std::vector<std::string>>>& functions) const {
   List all;
   for (const auto& [column, names] : functions)
     for (const auto& f : names) all.push_back(aggregate(names.size() == 1 ? column : column + " " + f, column, f));
-  return DataFrame(grouped(frame_.expr, keys_, all, Kind::frame));
+  return DataFrame(grouped(frame_.expr, keys_, how_, all, Kind::frame));
 }
 
-SeriesGroupBy::SeriesGroupBy(DataFrame frame, std::vector<std::string> keys, std::string column) : frame_(std::move(frame)), keys_(std::move(keys)), column_(std::move(column)) {}
-Series SeriesGroupBy::one(const std::string& f) const { return Series(grouped(frame_.expr, keys_, {aggregate(column_, column_, f)}, Kind::series)); }
+SeriesGroupBy::SeriesGroupBy(DataFrame frame, std::vector<std::string> keys, std::string column, GroupBy how) : frame_(std::move(frame)), keys_(std::move(keys)), column_(std::move(column)), how_(how) {}
+Series SeriesGroupBy::median() const { return one("median"); }
+Series SeriesGroupBy::one(const std::string& f) const { return Series(grouped(frame_.expr, keys_, how_, {aggregate(column_, column_, f)}, Kind::series)); }
 Series SeriesGroupBy::sum() const { return one("sum"); }
 Series SeriesGroupBy::mean() const { return one("mean"); }
 Series SeriesGroupBy::std() const { return one("std"); }
@@ -215,7 +225,7 @@ Series SeriesGroupBy::nunique() const { return one("nunique"); }
 DataFrame SeriesGroupBy::agg(const std::vector<std::string>& functions) const {
   List all;
   for (const auto& f : functions) all.push_back(aggregate(f, column_, f));
-  return DataFrame(grouped(frame_.expr, keys_, all, Kind::frame));
+  return DataFrame(grouped(frame_.expr, keys_, how_, all, Kind::frame));
 }
 
 #define MUSTER_OPERATOR(symbol, op)                                                                  \
@@ -274,6 +284,22 @@ DataFrame read_csv(const std::vector<std::string>& paths, const ReadCsv& o) {
   if (!o.na_values.empty()) a.emplace_back("na_values", texts(o.na_values));
   for (const auto& [k, v] : o.more) a.emplace_back(k, value_of(v));
   return DataFrame(api::read_csv(a));
+}
+
+DataFrame read_parquet(const std::string& path, const ReadParquet& o) { return read_parquet(std::vector{path}, o); }
+
+DataFrame read_parquet(const std::vector<std::string>& paths, const ReadParquet& o) {
+  Dict a{{"files", api::parquet_metadata(texts(paths), "")["files"]}, {"storage_options", ""}, {"root", paths.size() == 1 ? paths[0] + (paths[0].ends_with('/') ? "" : "/") : std::string()}, {"blocksize", o.blocksize}, {"filters", List{}},
+         {"index", texts(o.index)}, {"shown", paths.size() == 1 ? Value(paths[0]).repr() : Value(base::concat(paths.size(), " paths"))}};
+  if (!o.columns.empty()) a.emplace_back("columns", texts(o.columns));
+  return DataFrame(api::read_parquet(a));
+}
+
+DataFrame concat(const std::vector<DataFrame>& frames) {
+  std::vector<Expr> inputs;
+  for (const auto& f : frames) inputs.push_back(f.expr);
+  if (inputs.empty()) throw base::invalid("concat: no frames");
+  return DataFrame(api::call("concat", Dict{{"join", "outer"}}, std::move(inputs)));
 }
 
 std::vector<Table> compute(const std::vector<Collection>& collections, const ComputeOptions& o) {

@@ -112,6 +112,8 @@ struct Op {
   std::string source_kernel = {};
   /// Of a source: the arguments of its kernel when only these registers are needed.
   std::function<Value(const Call&, const std::vector<int>& needed)> source = {};
+  /// Of a source: its arguments may have "filters", conjunctions of (register, operation, value): rows that satisfy none need not be given.
+  bool takes_filters = false;
   /// Of a source: the same call over the files as they are now.
   std::function<Value(const Call&)> refresh = {};
   /// Of a source, or of what names results: the arguments with wider column types and known first rows of partitions (ARCHITECTURE.md, "Source revisions").

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "data/dispatch.hpp"
+#include "kernels/blocks.hpp"
 #include "kernels/key_table.hpp"
 #include "kernels/wire.hpp"
 #include "muster/error.hpp"
@@ -118,6 +119,18 @@ class Sum : public States<State> {
   Sum(Wanted wanted, DType type, DType result, Options o) : wanted_(wanted), type_(type), result_(result), o_(o) {}
   void add(const uint32_t* groups, const Column& c, int64_t rows) override {
     auto& states = this->states_;
+    if constexpr (std::is_same_v<T, double>)
+      if (!groups && !c.constant) {
+        const BlockSum block = sum_of(c.as<double>(), rows);
+        FloatSum more;
+        more.sum = block.sum, more.error = block.error, more.count = block.count, more.missing = rows - block.count;
+        return states[1].merge(more);
+      }
+    if constexpr (std::is_same_v<T, int64_t> && std::is_same_v<State, IntegerSum>)
+      if (!groups && !c.constant && !c.valid) {
+        states[1].sum += sum_of(c.as<int64_t>(), rows), states[1].count += rows;
+        return;
+      }
     if (!groups) {
       auto state = states[1];  // in registers
       each_row<T>(nullptr, c, rows, [&](uint32_t, T v) { state.add(v); }, [&](uint32_t) { state.skip(); });
@@ -197,6 +210,21 @@ class Variance : public States<Moments> {
   Variance(bool root, DType result, Options o) : root_(root), result_(result), o_(o) {}
   void add(const uint32_t* groups, const Column& c, int64_t rows) override {
     auto* s = states_.data();
+    if (!groups && !c.constant && !c.valid) {  // in pieces that stay in the cache
+      constexpr int64_t kPiece = 2048;
+      double converted[kPiece];
+      for (int64_t begin = 0; begin < rows; begin += kPiece) {
+        const int64_t n = std::min(kPiece, rows - begin);
+        const double* values = converted;
+        if constexpr (std::is_same_v<T, double>) values = c.as<double>() + begin;
+        else std::transform(c.as<T>() + begin, c.as<T>() + begin + n, converted, [](T v) { return static_cast<double>(v); });
+        const BlockMoments block = moments_of(values, n);
+        Moments more;
+        more.count = block.count, more.missing = n - block.count, more.shift = block.about, more.sum = block.sum, more.squares = block.squares;
+        s[1].merge(more);
+      }
+      return;
+    }
     each_row<T>(groups, c, rows, [s](uint32_t g, T v) { s[g].add(static_cast<double>(v)); }, [s](uint32_t g) { s[g].skip(); });
   }
   Column finish(const std::vector<uint32_t>& groups) override {
@@ -232,6 +260,20 @@ class PickOne : public Aggregate {
     if (states_.size() <= groups) states_.resize(groups + 1);
   }
   void add(const uint32_t* groups, const Column& c, int64_t rows) override {
+    if constexpr (std::is_same_v<T, double>)
+      if (!groups && !c.constant && (pick_ == Pick::min || pick_ == Pick::max)) {
+        const BlockExtremes block = extremes_of(c.as<double>(), rows);
+        states_[1].missing += rows - block.count;
+        if (block.count) offer(states_[1], pick_ == Pick::min ? block.min : block.max), states_[1].count += block.count - 1;
+        return;
+      }
+    if constexpr (std::is_integral_v<T>)
+      if (!groups && !c.constant && !c.valid && rows && (pick_ == Pick::min || pick_ == Pick::max)) {
+        T low = c.as<T>()[0], high = low;
+        for (int64_t i = 1; i < rows; ++i) low = std::min(low, c.as<T>()[i]), high = std::max(high, c.as<T>()[i]);
+        offer(states_[1], pick_ == Pick::min ? low : high), states_[1].count += rows - 1;
+        return;
+      }
     each_row<T>(groups, c, rows, [this](uint32_t g, T v) { offer(states_[g], v); }, [this](uint32_t g) { ++states_[g].missing; });
   }
   void merge(Aggregate& later, Groups from, Groups to) override {
@@ -318,6 +360,10 @@ class Count : public States<Tally> {
     auto* s = states_.data();
     if (!groups && (all_rows_ || (!c.valid && !c.constant && !type_.is_float() && !type_.is_text() && !type_.is_object()))) {
       s[1].count += rows;
+      return;
+    }
+    if (!groups && type_.storage == Storage::float64 && !c.constant) {
+      s[1].count += count_of(c.as<double>(), rows);
       return;
     }
     for (int64_t i = 0; i < rows; ++i) s[groups ? groups[i] : 1].count += all_rows_ || !c.is_missing(i);

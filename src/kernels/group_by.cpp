@@ -21,6 +21,7 @@ using namespace data;
 namespace {
 constexpr int64_t kManyGroups = 128 << 10;    // from here on it is asked whether a table gains anything; earlier where memory is short
 constexpr int64_t kFewGroups = 4 << 10;
+constexpr int64_t kChecked = 32 << 10;        // rows
 constexpr int64_t kSideBySide = 1 << 20;      // rows of a result whose columns are put together on several threads
 constexpr int64_t kHeldBytes = 256 << 10;      // rows that are kept in memory in any case
 
@@ -47,7 +48,12 @@ class GroupBy : public Fold {
       for (auto& a : aggregates_) a->grow(keys_->size());
       add_to(groups_.data(), in, rows, key_count_);
       const int64_t groups = keys_->size(), room = task.headroom();
-      tabled_ = groups < std::min(kManyGroups, std::max(kFewGroups, room / 4096)) || (groups * 2 < rows_seen_ && groups < room / 512);
+      if (groups < std::min(kManyGroups, std::max(kFewGroups, room / 4096))) {
+        checked_groups_ = groups, checked_rows_ = rows_seen_;
+      } else if (rows_seen_ - checked_rows_ >= kChecked) {  // how many of the last rows were groups of their own
+        tabled_ = (groups - checked_groups_) * 4 < (rows_seen_ - checked_rows_) * 3 && groups < room / 512;
+        checked_groups_ = groups, checked_rows_ = rows_seen_;
+      }
       return;
     }
     hasher_.hash(in.first(key_count_), rows, hashes_, gone_);
@@ -355,7 +361,7 @@ class GroupBy : public Fold {
   std::vector<int64_t> inputs_;
   std::vector<std::unique_ptr<Aggregate>> aggregates_;
   std::vector<int64_t> first_rows_;             // by group: partition << 32 | row of its first row
-  int64_t partition_ = 0, rows_seen_ = 0;
+  int64_t partition_ = 0, rows_seen_ = 0, checked_groups_ = 0, checked_rows_ = 0;
   RowTable table_;
   RowParts kept_;                               // rows behind those in the table
   std::vector<std::vector<uint32_t>> of_part_;  // once sealed

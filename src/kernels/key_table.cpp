@@ -1,5 +1,6 @@
 #include "kernels/key_table.hpp"
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -12,6 +13,8 @@ using namespace data;
 namespace {
 constexpr int64_t kAhead = 512;              // rows whose table slots are fetched before they are looked at
 constexpr uint64_t kDirect = 1 << 17;        // integers below this are looked up in an array
+constexpr size_t kWhole = 4096;              // floats below this that are whole numbers, too
+constexpr size_t kGrid = 1 << 22;            // cells of an array over pairs of numbers
 constexpr int64_t kTextBlock = 64 << 10;     // bytes of copied texts allocated at a time
 
 // Up to 8 bytes of a text as a word, without reading outside it.
@@ -169,7 +172,14 @@ void KeyColumn::encode(const Column& c, int64_t rows, uint32_t* numbers) {
         const double d = v[i] == 0 ? 0.0 : static_cast<double>(v[i]);
         uint64_t word;
         std::memcpy(&word, &d, 8);
-        numbers[i] = number_of(word);
+        if (d >= 0 && d < kWhole && d == static_cast<double>(static_cast<int32_t>(d))) {
+          if (whole_.empty()) whole_.resize(kWhole);
+          uint32_t& n = whole_[static_cast<size_t>(d)];
+          if (!n) n = number_of(word);
+          numbers[i] = n;
+        } else {
+          numbers[i] = number_of(word);
+        }
       }
     } else {
       for (int64_t begin = 0; begin < rows; begin += kAhead) {
@@ -229,8 +239,28 @@ Column KeyColumn::values(const std::vector<uint32_t>& numbers) const {
 KeyTable::KeyTable(const std::vector<Storage>& keys, bool keep_missing) {
   for (auto s : keys) columns_.emplace_back(s, keep_missing);
   pairs_.resize(keys.size() > 1 ? keys.size() - 1 : 0);
+  grids_.resize(pairs_.size());
   next_pair_.assign(pairs_.size(), 1);
   parts_.assign(pairs_.size(), {{0, 0}});
+}
+
+// Makes the array over pairs large enough for groups and numbers up to these; false: the hash table it is.
+bool KeyTable::fit(size_t k, uint32_t groups, uint32_t numbers) {
+  Grid& g = grids_[k];
+  if (!g.usable) return false;
+  if (groups < g.rows && numbers < g.columns) return true;
+  const uint32_t rows = std::max(g.rows, std::bit_ceil(groups + 1)), columns = std::max(g.columns, std::bit_ceil(numbers + 1));
+  const bool fits = static_cast<size_t>(rows) * columns <= kGrid && static_cast<size_t>(rows) * columns <= 1024 + 64 * size_t{next_pair_[k]} * 4 + (size_t{1} << 18);
+  const auto& parts = parts_[k];
+  if (!fits) {
+    g = {{}, 0, 0, false};
+    for (uint32_t n = 1; n < parts.size(); ++n) pairs_[k].find_or_add(static_cast<uint64_t>(parts[n].first) << 32 | parts[n].second, n);
+    return false;
+  }
+  g.rows = rows, g.columns = columns;
+  g.cells.assign(static_cast<size_t>(rows) * columns, 0);
+  for (uint32_t n = 1; n < parts.size(); ++n) g.cells[static_cast<size_t>(parts[n].first) * columns + parts[n].second] = n;
+  return true;
 }
 
 void KeyTable::encode(Columns keys, int64_t rows, std::vector<uint32_t>& groups) {
@@ -241,6 +271,20 @@ void KeyTable::encode(Columns keys, int64_t rows, std::vector<uint32_t>& groups)
     columns_[k].encode(keys[k], rows, scratch_.data());
     auto& table = pairs_[k - 1];
     auto& next = next_pair_[k - 1];
+    if (fit(k - 1, next_, columns_[k].size())) {
+      Grid& g = grids_[k - 1];
+      for (size_t i = 0; i < static_cast<size_t>(rows); ++i) {
+        if (!groups[i] || !scratch_[i]) {
+          groups[i] = 0;
+          continue;
+        }
+        uint32_t& cell = g.cells[static_cast<size_t>(groups[i]) * g.columns + scratch_[i]];
+        if (!cell) cell = next++, parts_[k - 1].emplace_back(groups[i], scratch_[i]);
+        groups[i] = cell;
+      }
+      next_ = next;
+      continue;
+    }
     uint64_t last = 0;
     uint32_t number = 0;
     for (size_t i = 0; i < static_cast<size_t>(rows); ++i) {
@@ -276,6 +320,7 @@ int64_t KeyTable::bytes() const {
   int64_t total = 0;
   for (const auto& c : columns_) total += c.bytes();
   for (const auto& p : pairs_) total += p.bytes();
+  for (const auto& g : grids_) total += static_cast<int64_t>(g.cells.size() * 4);
   return total;
 }
 

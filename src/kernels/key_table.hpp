@@ -103,6 +103,7 @@ class KeyColumn {
   std::shared_ptr<const data::Dictionary> dictionary_;
   std::vector<uint32_t> of_code_;        // numbers of the dictionary's texts; 0 = not asked yet
   uint32_t next_ = 1, missing_ = 0;
+  std::vector<uint32_t> whole_;          // of floats: numbers of small whole ones
   std::vector<uint32_t> direct_;         // numbers of small integers; 0 = not seen
 };
 
@@ -119,6 +120,14 @@ class KeyTable {
 
  private:
   std::vector<KeyColumn> columns_;
+  // Groups of pairs of small numbers: an array over both. Left for the hash table once it would get too large.
+  struct Grid {
+    std::vector<uint32_t> cells;
+    uint32_t rows = 0, columns = 0;  // powers of two; 0 = given up
+    bool usable = true;
+  };
+  bool fit(size_t k, uint32_t groups, uint32_t numbers);
+  std::vector<Grid> grids_;
   std::vector<WordTable> pairs_;                    // (group so far, number in the next column) → group, one for each key but the first
   std::vector<uint32_t> next_pair_;
   std::vector<std::vector<std::pair<uint32_t, uint32_t>>> parts_;  // per pair table: what a number was made from

@@ -40,7 +40,13 @@ std::vector<int> positions(const Stage& s) {
 }
 }  // namespace
 
-Value source_args(const Stage& s) { return s.source->op->source(expr::Call(*s.source->op, s.source->args, s.source->inputs), positions(s)); }
+Value source_args(const Stage& s) {
+  Value args = s.source->op->source(expr::Call(*s.source->op, s.source->args, s.source->inputs), positions(s));
+  if (s.filters.is_none()) return args;
+  Dict with = args.dict();
+  with.emplace_back("filters", s.filters);
+  return with;
+}
 
 Expanded expand(const Plan& plan) {
   Expanded out;

@@ -7,6 +7,7 @@ namespace muster::plan {
 void optimize(Plan& plan) {
   drop_unused(plan);   // columns nobody needs are neither parsed nor carried
   prune_exits(plan);   // nor do they leave a stage
+  push_statistics(plan);  // what a source's statistics exclude is not read
   push_filters(plan);  // rows that a filter drops are not parsed further
   drop_unused(plan);
 }

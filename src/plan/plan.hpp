@@ -30,6 +30,7 @@ struct Exit {
 
 struct Stage {
   Expr source;                       // the node whose source kernel begins the stage, or null: it reads `input`
+  Value filters;                     // of the source: conjunctions of (register, operation, value) that every row wanted satisfies
   Exit input;
   std::vector<std::pair<Exit, int64_t>> alternatives;  // instead of `input`: the exits whose partitions come one after the other, each with its first
   bool gathers = false;              // each task reads all partitions of the input

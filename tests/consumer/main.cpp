@@ -36,6 +36,10 @@ int main() {
   CHECK(df.head(2).rows() == 2 && df.tail(1).numbers("x")[0] == 3 && df.persist().len() == 3);
   auto stats = df.groupby("k").agg({{"x", {"min", "max"}}, {"y", {"count"}}}).compute();
   CHECK((stats.columns() == std::vector<std::string>{"x min", "x max", "y"}) && stats.numbers("x max")[0] == 3);
+  CHECK(df["x"].median().number() == 2 && df["x"].quantile(0.25).number() == 1.5 && df["k"].str_contains("b").sum().number() == 1 && df["k"].str_len().sum().number() == 3);
+  CHECK(df["k"].str_startswith("a").sum().number() == 2 && df["k"].str_endswith("b").sum().number() == 1);
+  CHECK(df.repartition(3).npartitions() == 3 && df.repartition(3)["x"].sum().number() == 6 && df["x"].repartition(2).len() == 3);
+  CHECK(muster::concat({df, df}).len() == 6 && df.groupby("k", {.sort = false})["x"].median().compute().numbers("x")[0] == 2);
   auto both = muster::compute({df["x"].sum(), df["y"].sum()});
   CHECK(both.size() == 2 && both[1].numbers("y")[0] == 7);
   CHECK(df[std::vector<std::string>{"x", "y"}].mean().compute().numbers("x")[0] == 2);

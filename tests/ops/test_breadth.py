@@ -58,7 +58,7 @@ FRAME = {
     "cov_series": lambda d: d.i.cov(d.f),
     "corr_series": lambda d: d.i.corr(d.f),
     "autocorr": lambda d: d.i.autocorr(),
-    "describe": lambda d: d[NUMBERS].describe(),
+    "describe": lambda d: d[["i", "j", "u", "f"]].describe(),
     "describe_text": lambda d: d.s.describe(),
     "idxmax": lambda d: d.i.idxmax(),
     "idxmin_frame": lambda d: d[["i", "u"]].idxmin(),

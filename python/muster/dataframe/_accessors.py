@@ -1,8 +1,14 @@
 """The accessors of a Series: .str, .dt and .cat."""
 
+import re
+
+from muster import _core
+from muster._call import no_default
 from muster._generated.datetime import DatetimeProperties as _DatetimeMethods
-from muster.dataframe._collection import raise_own
-from muster.dataframe._through_pandas import call, through
+from muster.dataframe._collection import new_collection, raise_own
+from muster.dataframe._through_pandas import Function, Named, Slot, call, through
+
+_SPECIAL = re.compile(r"[.^$*+?{}\[\]\\|()]")  # of regular expressions
 
 
 class _Accessor:
@@ -97,6 +103,61 @@ class StringMethods(_Accessor):
 
         meta = pd.DataFrame({i: pd.Series([], dtype=self._series._meta.dtype) for i in range(n + 1)})
         return through(f"str.{name}", _expanded, (self._series,), {"name": name, "n": n, "pat": pat, **kwargs}, meta=meta)
+
+    def _native(self, op, text=None):
+        return new_collection(_core.call("text", [self._expr], {"op": op, "text": text}))
+
+    def _is_text(self):
+        return self._expr.columns[0][1] == "str"
+
+    def contains(self, pat, case=True, flags=0, na=no_default, regex=True):
+        """Return whether each text holds a pattern; natively for a pattern without special characters.
+
+        Parameters
+        ----------
+        pat : str
+        case : bool, default True
+        flags : int
+            Of the module re.
+        na : scalar, optional
+            For missing values; default False.
+        regex : bool, default True
+            Whether `pat` is a regular expression.
+        """
+        if self._is_text() and case and not flags and na in (no_default, False) and isinstance(pat, str) and (not regex or not _SPECIAL.search(pat)):
+            return self._native("contains", pat)
+        return self._through("contains", (pat,), {"case": case, "flags": flags, "regex": regex, **({} if na is no_default else {"na": na})})
+
+    def startswith(self, pat, na=no_default):
+        """Return whether each text begins with `pat`, a text or tuple of texts."""
+        if self._is_text() and isinstance(pat, str) and na in (no_default, False):
+            return self._native("startswith", pat)
+        return self._through("startswith", (pat,), {} if na is no_default else {"na": na})
+
+    def endswith(self, pat, na=no_default):
+        """Return whether each text ends with `pat`, a text or tuple of texts."""
+        if self._is_text() and isinstance(pat, str) and na in (no_default, False):
+            return self._native("endswith", pat)
+        return self._through("endswith", (pat,), {} if na is no_default else {"na": na})
+
+    def lower(self):
+        """Return the texts in lower case; ASCII natively, others as Python has them."""
+        return self._case("lower")
+
+    def upper(self):
+        """Return the texts in upper case; ASCII natively, others as Python has them."""
+        return self._case("upper")
+
+    def _case(self, op):
+        if not self._is_text():
+            return self._through(op)
+        named = Named("str", op)
+        function = Function(named, f"str.{op}", [("series", [None])], (Slot(0),), {})
+        return new_collection(_core.call("text", [self._expr], {"op": op, "func": _core.object(function, f"case-{op}")}))
+
+    def len(self):
+        """Return the number of characters of each text; of lists and the like of their elements."""
+        return self._native("len") if self._is_text() else self._through("len")
 
     def partition(self, sep=" ", expand=True):
         """Return the text in front of the first `sep`, `sep`, and the text behind, a DataFrame; with expand=False tuples."""

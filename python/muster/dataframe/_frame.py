@@ -146,11 +146,31 @@ class Frame(Collection):
         method : str
             Accepted: the result is exact.
         """
-        if self.ndim == 1:
-            return call(self, "quantile", (q,), {}, shape="whole")
-        if axis in (1, "columns"):
+        from muster.dataframe._summary import quantile
+
+        if axis in (1, "columns") and self.ndim == 2:
             return call(self, "quantile", (q,), {"axis": 1, "numeric_only": numeric_only})
-        return call(self, "quantile", (q,), {"numeric_only": numeric_only}, shape="whole")
+        return quantile(self, q, numeric_only)
+
+    def median(self, axis=0, skipna=True, numeric_only=False, **kwargs):
+        """Return the median, exactly; of each column of a DataFrame, with axis=1 of each row."""
+        from muster.dataframe._summary import median
+
+        return median(self, axis, skipna, numeric_only)
+
+    def describe(self, percentiles=None, include=None, exclude=None, **kwargs):
+        """Return count, mean, std, min, percentiles and max of the columns, as pandas; one pass over numbers and times.
+
+        Parameters
+        ----------
+        percentiles : list of float, optional
+            Default: 0.25, 0.5, 0.75. Exact.
+        include, exclude
+            As pandas: dtypes, or "all".
+        """
+        from muster.dataframe._summary import describe
+
+        return describe(self, percentiles, include, exclude)
 
     def median_approximate(self, axis=0, **kwargs):
         """Return the median, exactly."""
@@ -746,10 +766,10 @@ def _along_axis(name, shape, kept=False):
 
 for _name in "cumsum cumprod cummin cummax diff ffill bfill".split():
     setattr(Frame, _name, _along_axis(_name, "beside"))
-for _name in "sem median mode skew kurt kurtosis product".split():
+for _name in "sem mode skew kurt kurtosis product".split():
     setattr(Frame, _name, _along_axis(_name, "whole"))
 add_methods(Frame, "clip round where mask replace infer_objects convert_dtypes", "rows")
-add_methods(Frame, "describe corr cov memory_usage combine combine_first dot value_counts", "whole")
+add_methods(Frame, "corr cov memory_usage combine combine_first dot value_counts", "whole")
 add_methods(Frame, "explode", "partitions", kept=True)
 add_methods(Frame, "rename_axis to_timestamp to_period", "partitions")
 add_methods(DataFrame, "melt", "whole")

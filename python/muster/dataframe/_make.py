@@ -60,7 +60,7 @@ def from_map(func, *iterables, args=None, meta=no_default, divisions=None, label
     if not callable(func):
         raise TypeError("`func` argument must be `callable`")
     lists = []
-    for i, iterable in enumerate(iterables):
+    for iterable in iterables:
         if not hasattr(iterable, "__iter__"):
             raise TypeError(f"All elements of `iterables` must be Iterable, got {type(iterable)}")
         lists.append(list(iterable))
@@ -96,7 +96,7 @@ def from_array(arr, chunksize=50_000, columns=None, meta=None):
 
     arr = np.asarray(arr)
     if arr.ndim > 2 or arr.ndim == 0:
-        raise ValueError("from_array does input more than 2D array, got array with shape %r" % (arr.shape,))
+        raise ValueError(f"from_array takes arrays of one or two dimensions, got the shape {arr.shape}")
     if arr.dtype.names:
         return from_pandas(pd.DataFrame(arr, columns=columns), chunksize=chunksize)
     if arr.ndim == 1:

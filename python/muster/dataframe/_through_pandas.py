@@ -14,7 +14,7 @@ _TRIED_ROWS = 100  # of the first partition, to see what a user's function retur
 _KINDS = {"frame": 0, "series": 1, "index": 2, "scalar": 3}
 
 
-class _Slot:
+class Slot:
     """Stands for input number `index` among the arguments."""
 
     def __init__(self, index):
@@ -68,7 +68,7 @@ def _rebuilt(part, kind, labels):
 
 
 def _filled(value, values):
-    if type(value) is _Slot:
+    if type(value) is Slot:
         return values[value.index]
     if type(value) is _Later:
         return value.collection.compute(scheduler="synchronous")
@@ -88,13 +88,13 @@ def _gather(value, inputs, rows):
     if isinstance(value, Collection):
         for i, known in enumerate(inputs):
             if known is value or (known._expr is value._expr and type(known) is type(value)):
-                return _Slot(i)
+                return Slot(i)
         if value._expr.kind not in ("scalar", "row") and value._expr.rows != rows:
             return _Later(value)
         if isinstance(value, Index) and value._expr is not inputs[0]._expr:
             return _Later(value)
         inputs.append(value)
-        return _Slot(len(inputs) - 1)
+        return Slot(len(inputs) - 1)
     if type(value) is list:
         return [_gather(v, inputs, rows) for v in value]
     if type(value) is tuple:
@@ -181,7 +181,7 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
     first = args[0]
     inputs = [first]
     rows = first._expr.rows
-    args = tuple([_Slot(0), *(_gather(a, inputs, rows) for a in args[1:])])
+    args = tuple([Slot(0), *(_gather(a, inputs, rows) for a in args[1:])])
     kwargs = {k: _gather(v, inputs, rows) for k, v in (kwargs or {}).items()}
     later = _has_later(args) or _has_later(kwargs)
     if later and shape != "whole":
@@ -207,7 +207,7 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
 
 
 def _tokens(value):
-    if type(value) is _Slot:
+    if type(value) is Slot:
         return ("slot", value.index)
     if type(value) is _Later:
         return ("later", value.collection._expr.id)
@@ -231,7 +231,7 @@ def _tried(function, inputs, real):
             return function.func(*_filled(function.args, values), **_filled(function.kwargs, values))
 
     samples = [sample_of(i._expr) for i in inputs]
-    samples = [s.index if isinstance(i, Index) else s for s, i in zip(samples, inputs, strict=True)]
+    samples = [s.index if isinstance(i, Index) else _rebuilt(s, *_described(i)) if i._expr.kind == "row" else s for s, i in zip(samples, inputs, strict=True)]
     if not real:
         try:
             return call(samples)

@@ -64,6 +64,11 @@ class ScanReader : public Reader {
     const RowGroup& group = metadata_->row_groups[static_cast<size_t>(group_++)];
     left_ = group.rows;
     decoders_.clear();
+    if (!may_hold(*metadata_, group, scan_.filters)) {
+      task.report.stopped_early = true;  // its rows are not counted
+      left_ = 0, skipped_ = true;
+      return;
+    }
     const FileInfo& file = scan_.files[static_cast<size_t>(part_.file)];
     for (auto w : scan_.wanted) {
       if (w == static_cast<int64_t>(scan_.columns.size()) || !scan_.columns[static_cast<size_t>(w)].values.empty()) continue;
@@ -83,7 +88,7 @@ class ScanReader : public Reader {
   int64_t partition_;
   Part part_;
   int64_t group_, left_ = 0, local_ = 0;
-  bool given_ = false;
+  bool given_ = false, skipped_ = false;
   std::shared_ptr<const Metadata> metadata_;
   std::vector<std::unique_ptr<Decoder>> decoders_;
 };
@@ -113,6 +118,15 @@ Scan Scan::decode(const Value& v) {
   for (const auto& p : v["parts"].list()) s.parts.push_back({p.list().at(0).integer(), p.list().at(1).integer(), p.list().at(2).integer()});
   for (const auto& c : v["columns"].list()) s.columns.push_back({c.list().at(0), c.list().at(1).string(), dtype_of(c.list().at(2).integer()), c.list().at(3).list()});
   for (const auto& w : v["wanted"].list()) s.wanted.push_back(w.integer());
+  if (v["filters"].is_list()) {
+    List conjunctions;
+    for (const auto& c : v["filters"].list()) {
+      List terms;
+      for (const auto& t : c.list()) terms.push_back(List{s.columns.at(static_cast<size_t>(t.list().at(0).integer())).name, t.list().at(1), t.list().at(2)});
+      conjunctions.push_back(terms);
+    }
+    s.filters = conjunctions;
+  }
   return s;
 }
 

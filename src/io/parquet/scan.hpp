@@ -24,6 +24,7 @@ struct Scan {
   std::string options;
   std::vector<Part> parts;
   std::vector<Wanted> columns;
+  base::Value filters;                // (position, operation, value): row groups that cannot hold such rows are passed over
   std::vector<int64_t> wanted;        // positions in `columns`; the number of columns stands for the row ids
   base::Value encode() const;
   static Scan decode(const base::Value& value);

@@ -108,6 +108,7 @@ Schema beside(const Call& c) {
 }
 std::vector<int> registers_beside(Lowering& l, const Call& c, Rows& rows) {
   rows = l.input();
+  if (rows.index.empty()) rows.index.push_back(l.one(rows.stage, "row_numbers", Dict{}, {rows.columns.at(0)}));  // a row that has none: a scalar
   std::vector<int> in = rows.index;
   for (size_t i = 0; i < c.inputs.size(); ++i)
     for (int r : l.input(i).columns) in.push_back(r);

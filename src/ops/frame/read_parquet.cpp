@@ -89,6 +89,7 @@ Ops read_parquet_ops() {
       .partitions = [](const Call& c) { return static_cast<int64_t>(c["scan"]["parts"].list().size()); },
       .source_kernel = "parquet.scan",
       .source = source,
+      .takes_filters = true,
       .refresh = refresh,
       .files = [](const Call& c) { return std::vector<int64_t>{0, static_cast<int64_t>(c["scan"]["parts"].list().size())}; },
       .show = [](const Call& c) { return c["shown"].label(); },

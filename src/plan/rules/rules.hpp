@@ -8,6 +8,8 @@ namespace muster::plan {
 void drop_unused(Plan& plan);
 /// Removes columns that leave a stage and that no other stage reads.
 void prune_exits(Plan& plan);
+/// Tells sources which rows a filter drops, so that they need not be read.
+void push_statistics(Plan& plan);
 /// Moves a filter in front of the parsing of columns that only rows behind it need.
 void push_filters(Plan& plan);
 
