@@ -155,5 +155,64 @@ def main(args=None):
     print(f"{len(paths)} files, {size / 1e6:.1f} MB in {os.path.dirname(paths[0])}")
 
 
+
+_NAMES = "Alice Bob Charlie Dan Edith Frank George Hannah Ingrid Jerry Kevin Laura Michael Norbert Oliver Patricia Quinn Ray Sarah Tim Ursula Victor Wendy Xavier Yvonne Zelda".split()
+
+
+def _timeseries_part(start, end, freq, dtypes, seed):
+    """One partition of `timeseries`."""
+    import numpy as np
+    import pandas as pd
+
+    index = pd.date_range(start, end, freq=freq, inclusive="left", name="timestamp")
+    random = np.random.default_rng(seed)
+    columns = {}
+    for name, dtype in dtypes.items():
+        if dtype is float or dtype == "float":
+            columns[name] = random.random(len(index)) * 2 - 1
+        elif dtype is int or dtype == "int":
+            columns[name] = random.poisson(1000, len(index))
+        elif dtype is str or dtype in ("str", "string"):
+            columns[name] = random.choice(_NAMES, len(index))
+        elif dtype == "category":
+            columns[name] = pd.Categorical(random.choice(_NAMES, len(index)), categories=_NAMES)
+        else:
+            raise ValueError(f"timeseries: a column is float, int, str or 'category', got {dtype!r}")
+    return pd.DataFrame(columns, index=index)
+
+
+def timeseries(start="2000-01-01", end="2000-01-31", freq="1s", partition_freq="1D", dtypes=None, seed=None, **kwargs):
+    """Return random rows at regular times, a lazy DataFrame.
+
+    Parameters
+    ----------
+    start, end : str or datetime
+    freq : str, default "1s"
+        Between rows.
+    partition_freq : str, default "1D"
+        Of partitions.
+    dtypes : dict, optional
+        float, int, str or "category" by column. Default: name str, id int, x and y float.
+    seed : int, optional
+        Equal seeds give equal rows.
+
+    Examples
+    --------
+    >>> import muster
+    >>> muster.datasets.timeseries(end="2000-01-03", freq="1h", seed=1).x.count().compute()
+    np.int64(48)
+    """
+    import numpy as np
+    import pandas as pd
+
+    import muster.dataframe as dd
+
+    dtypes = dtypes or {"name": str, "id": int, "x": float, "y": float}
+    borders = list(pd.date_range(start, end, freq=partition_freq))
+    if len(borders) < 2:
+        raise ValueError(f"timeseries: no whole partition of {partition_freq} between {start} and {end}")
+    seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(len(borders) - 1)]
+    return dd.from_map(_timeseries_part, borders[:-1], borders[1:], [freq] * len(seeds), [dtypes] * len(seeds), seeds, meta=_timeseries_part(borders[0], borders[0], freq, dtypes, 0), divisions=tuple(borders), label="timeseries")
+
 if __name__ == "__main__":
     sys.exit(main())

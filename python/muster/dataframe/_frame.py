@@ -766,10 +766,19 @@ def _along_axis(name, shape, kept=False):
 
 for _name in "cumsum cumprod cummin cummax diff ffill bfill".split():
     setattr(Frame, _name, _along_axis(_name, "beside"))
-for _name in "sem mode skew kurt kurtosis product".split():
+for _name in "sem mode skew kurt kurtosis".split():
     setattr(Frame, _name, _along_axis(_name, "whole"))
 add_methods(Frame, "clip round where mask replace infer_objects convert_dtypes", "rows")
 add_methods(Frame, "corr cov memory_usage combine combine_first dot value_counts", "whole")
 add_methods(Frame, "explode", "partitions", kept=True)
 add_methods(Frame, "rename_axis to_timestamp to_period", "partitions")
 add_methods(DataFrame, "melt", "whole")
+
+
+def add_synonyms(cls):
+    """Give a collection pandas' second names of its operators."""
+    for name, other in (("div", "truediv"), ("divide", "truediv"), ("rdiv", "rtruediv"), ("product", "prod")):
+        setattr(cls, name, getattr(cls, other))
+
+
+add_synonyms(DataFrame)

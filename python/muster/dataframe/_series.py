@@ -7,7 +7,7 @@ from muster._call import no_default, plain
 from muster._generated.series import SeriesMethods
 from muster.dataframe import _repr
 from muster.dataframe._collection import Scalar, new_collection, raise_own
-from muster.dataframe._frame import Frame
+from muster.dataframe._frame import Frame, add_synonyms
 from muster.dataframe._through_pandas import add_methods, call, through
 
 
@@ -219,3 +219,4 @@ def _unique(series):
 
 add_methods(Series, "divmod rdivmod case_when", "rows")
 add_methods(Series, "autocorr", "whole")
+add_synonyms(Series)
