@@ -1,4 +1,4 @@
-"""Measure muster against its rivals and the machine's limit: run.py [all|flights|variants|taxi|typed|import|scheduler|tasks]. One run, one machine, one table.
+"""Measure muster against its rivals and the machine's limit: run.py [all|flights|variants|taxi|typed|parquet|import|scheduler|tasks]. One run, one machine, one table.
 
 Each question is a file of this folder. Every measurement runs in a process of its own and is appended to bench/results/*.jsonl.
 """
@@ -14,7 +14,7 @@ import time
 here = pathlib.Path(__file__).resolve().parent
 RIVALS = here / ".venv/bin/python"
 DATA = pathlib.Path(os.environ.get("MUSTER_BENCH_DATA", here / "data"))
-COSTS = {"flights": "1 minute, 0.2 GB", "variants": "1 minute, 0.2 GB", "taxi": "10 minutes, 7.8 GB (the data take 8 minutes more to write, once)", "typed": "2 minutes, 0.65 GB of the taxi data", "import": "10 seconds", "scheduler": "20 seconds", "tasks": "4 minutes, 1 GB of memory"}
+COSTS = {"flights": "1 minute, 0.2 GB", "variants": "1 minute, 0.2 GB", "taxi": "10 minutes, 7.8 GB (the data take 8 minutes more to write, once)", "typed": "2 minutes, 0.65 GB of the taxi data", "parquet": "4 minutes, 0.6 GB, 6 GB of memory", "import": "10 seconds", "scheduler": "20 seconds", "tasks": "4 minutes, 1 GB of memory"}
 TASKS = {
     "merge": ("muster", "muster-cluster", "dask", "dask-cluster", "ray"),
     "latency": ("muster-cluster", "dask-cluster", "ray"),
@@ -70,6 +70,40 @@ def measured(system, question, files, repeat, python=None):
     done = subprocess.run([python or (sys.executable if system.startswith("muster") else RIVALS), program, system, question, files, str(repeat)], capture_output=True, text=True)
     if done.returncode:
         return {"system": system, "question": question, "error": done.stderr.strip().splitlines()[-1][:200]}
+    return {"system": system, "question": question, **json.loads(done.stdout.strip().splitlines()[-1])}
+
+
+PARQUET = {
+    "h2o": (("q1", "q2", "q3", "q4", "q5", "q6", "q10"), ("muster", "polars", "duckdb")),
+    "taxi_parquet": (("tip", "dates", "trips", "describe"), ("muster", "polars", "duckdb")),
+    "groups": (("groups", "groups/512MB"), ("muster", "polars", "duckdb")),
+    "texts": (("lower", "contains", "split"), ("muster", "polars")),
+}
+
+
+def parquet_files():
+    """The files of the Parquet questions by name."""
+    import parquet
+
+    files = {"h2o": DATA / "h2o.parquet", "groups": DATA / "groups.parquet", "taxi_parquet": DATA / "taxi_parquet", "texts": "-"}
+    if not files["h2o"].exists():
+        print("writing bench/data/h2o.parquet", flush=True)
+        parquet.h2o_file(str(files["h2o"]))
+    if not files["groups"].exists():
+        parquet.groups_file(str(files["groups"]))
+    if not files["taxi_parquet"].exists():
+        parquet.taxi_file(taxi_files(1), str(files["taxi_parquet"]))
+    return {name: str(path) for name, path in files.items()}
+
+
+def parquet_row(system, question, file):
+    """Run one system's program of bench/parquet.py; return its row, or None where the system has no such question."""
+    if (system, question) in (("duckdb", "describe"), ("polars", "groups/512MB"), ("duckdb", "groups/512MB")):
+        return None
+    python = sys.executable if system == "muster" else RIVALS
+    done = subprocess.run([python, here / "parquet.py", system, question, file, "2" if question in ("q10", "split") else "5"], capture_output=True, text=True)
+    if done.returncode:
+        return {"system": system, "question": question, "error": (done.stderr.strip().splitlines() or ["failed"])[-1][:200]}
     return {"system": system, "question": question, **json.loads(done.stdout.strip().splitlines()[-1])}
 
 
@@ -143,6 +177,11 @@ def main(question):
     if "typed" in chosen:
         files = taxi_files(1)
         add([measured("muster", "typed", files, 5), measured("polars", "typed", files, 3)])
+    if "parquet" in chosen:
+        files = parquet_files()
+        for name, (questions, systems) in PARQUET.items():
+            for q in questions:
+                add([row for row in (parquet_row(s, q, files[name]) for s in systems) if row])
     if "import" in chosen:
         add([measured("muster", "import", "-", 10)])
     if "scheduler" in chosen:

@@ -6,6 +6,7 @@ import threading
 from muster import _core
 
 _options = {}  # storage_options by token
+_s3 = {}  # Arrow's file systems by their options
 _open = threading.local()
 
 
@@ -25,7 +26,51 @@ def _filesystem(url, token):
         import fsspec
     except ImportError as error:
         raise ImportError(f"{url!r} needs fsspec: python -m pip install fsspec") from error
-    return fsspec.core.url_to_fs(url, **_options.get(token, {}))
+    options = _options.get(token, {})
+    if url.startswith(("s3://", "s3a://")):
+        return s3(options), url.split("://", 1)[1]
+    return fsspec.core.url_to_fs(url, **options)
+
+
+def s3(options):
+    """Return Arrow's file system of S3 as fsspec has them.
+
+    Parameters
+    ----------
+    options : dict
+        anon, key, secret, token, endpoint_url, and client_kwargs with endpoint_url and region_name, as s3fs names them.
+    """
+    from fsspec.implementations.arrow import ArrowFSWrapper
+
+    key = tokenized(options)
+    known = _s3.get(key)
+    if known is None:
+        from pyarrow.fs import S3FileSystem
+
+        client = options.get("client_kwargs", {})
+        endpoint = options.get("endpoint_url") or client.get("endpoint_url")
+        arguments = {"anonymous": True} if options.get("anon") else {"access_key": options.get("key"), "secret_key": options.get("secret"), "session_token": options.get("token")}
+        if endpoint:
+            scheme, _, host = endpoint.rpartition("://")
+            arguments.update(endpoint_override=host, scheme=scheme or "https")
+        if client.get("region_name"):
+            arguments["region"] = client["region_name"]
+        known = _s3[key] = ArrowFSWrapper(S3FileSystem(**{k: v for k, v in arguments.items() if v is not None}))
+    return known
+
+
+def system_of(url, options):
+    """Return the fsspec file system of a URL."""
+    import fsspec
+
+    return s3(options or {}) if url.startswith(("s3://", "s3a://")) else fsspec.core.url_to_fs(url, **(options or {}))[0]
+
+
+def tokenized(options):
+    """Return a text that tells options apart."""
+    from muster._tokenize import tokenize
+
+    return tokenize(options)
 
 
 def _list(url, token):
@@ -49,6 +94,10 @@ def _list(url, token):
 
 def _read(url, token, offset, size):
     fs, path = _filesystem(url, token)
+    if url.startswith(("s3://", "s3a://")):
+        with fs.open(path, "rb") as file:
+            file.seek(offset)
+            return file.read(size)
     info_size = fs.info(path).get("size")
     end = offset + size if info_size is None else min(offset + size, info_size)
     return fs.cat_file(path, start=offset, end=end) if end > offset else b""

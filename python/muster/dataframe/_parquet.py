@@ -290,17 +290,18 @@ class _Groups:
         self.parts, self.columns, self.storage_options = parts, columns, storage_options
 
     def __call__(self, index, numbers):
-        import fsspec
-        import pandas as pd
+        if not len(numbers):
+            return self.read(0, empty=True)
+        return self.read(int(numbers.iloc[0])).set_axis(numbers.index, axis=0)
+
+    def read(self, number, empty=False):
         import pyarrow.parquet as pq
 
-        if not len(numbers):
-            return self.read(pd, fsspec, pq, 0, empty=True)
-        return self.read(pd, fsspec, pq, int(numbers.iloc[0])).set_axis(numbers.index, axis=0)
+        from muster import _files
 
-    def read(self, pd, fsspec, pq, number, empty=False):
         file, first, last = self.parts[number]
-        with fsspec.open(file, "rb", **(self.storage_options or {})) as handle:
+        system = _files.system_of(file, self.storage_options)
+        with system.open(system._strip_protocol(file), "rb") as handle:
             source = pq.ParquetFile(handle)
             table = source.read_row_groups([] if empty else list(range(first, last)), columns=self.columns)
         frame = table.to_pandas(ignore_metadata=False)
@@ -313,13 +314,11 @@ def _with_others(frame, files, columns, storage_options, block, args, order):
 
     parts = [(files[f][0], first, last) for f, first, last in _core.parquet_parts(args)]
     read = _Groups(parts, columns, storage_options)
-    import fsspec
     import pandas as pd
-    import pyarrow.parquet as pq
 
     from muster._pandas import UNKNOWN_CATEGORIES
 
-    meta = read.read(pd, fsspec, pq, 0, empty=True)
+    meta = read.read(0, empty=True)
     for label in columns:
         if isinstance(meta[label].dtype, pd.CategoricalDtype):
             meta[label] = meta[label].astype(pd.CategoricalDtype(UNKNOWN_CATEGORIES, meta[label].dtype.ordered))

@@ -15,9 +15,9 @@ class _Target:
         self.path = self.url.removeprefix("file://")
 
     def system(self):
-        import fsspec
+        from muster import _files
 
-        return fsspec.core.url_to_fs(self.url, **self.storage_options)[0]
+        return _files.system_of(self.url, self.storage_options)
 
     def make_folder(self, path):
         if self.remote:
@@ -31,9 +31,8 @@ class _Target:
     def write(self, path, write):
         """Call `write` with a binary file; put what it wrote under `path`."""
         if self.remote:  # object stores show a file when it is closed
-            import fsspec
-
-            with fsspec.open(path, "wb", **self.storage_options) as file:
+            system = self.system()
+            with system.open(system._strip_protocol(path), "wb") as file:
                 write(file)
             return path
         hidden = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{uuid.uuid4().hex[:8]}.tmp")
