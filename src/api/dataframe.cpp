@@ -121,7 +121,7 @@ Series Series::value_counts(bool sort, bool ascending, bool dropna) const {
 }
 int64_t Series::len() const { return row_count(expr); }
 Scalar Series::size() const { return Scalar(api::call("row_count", Dict{}, {expr})); }
-Scalar Series::median() const { return quantile(0.5); }
+Scalar Series::median() const { return Scalar(api::call("getitem", Dict{{"key", 0.5}}, {api::call("quantiles", Dict{{"q", List{0.5}}, {"middle", true}}, {expr})})); }
 Scalar Series::quantile(double q) const { return Scalar(api::call("getitem", Dict{{"key", q}}, {api::call("quantiles", Dict{{"q", List{q}}}, {expr})})); }
 Series Series::str_len() const { return call("text", {{"op", "len"}}); }
 Series Series::str_contains(const std::string& text) const { return call("text", {{"op", "contains"}, {"text", text}}); }

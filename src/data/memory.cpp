@@ -15,8 +15,8 @@
 namespace muster::data {
 using namespace base;
 namespace {
-constexpr size_t kSmallest = 32 << 10, kLargest = 8 << 20;  // bytes of a block that is recycled
-constexpr size_t kHuge = 2 << 20, kSlab = 32 << 20;
+constexpr size_t kSmallest = 32 << 10, kLargest = 32 << 20;  // bytes of a block that is recycled
+constexpr size_t kHuge = 2 << 20, kSlab = 64 << 20;
 
 // Four classes to a power of two: at most a fifth of a block is wasted.
 size_t class_of(size_t size) {

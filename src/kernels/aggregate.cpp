@@ -138,6 +138,8 @@ class Sum : public States<State> {
       return;
     }
     auto* s = states.data();
+    if constexpr (std::is_same_v<T, double>)
+      if (!c.constant && states.size() <= kFew && rows >= 1024) return add_in_lanes(groups, c.as<double>(), rows);
     each_row<T>(groups, c, rows, [s](uint32_t g, T v) { s[g].add(v); }, [s](uint32_t g) { s[g].skip(); });
   }
   Column finish(const std::vector<uint32_t>& groups) override {
@@ -161,6 +163,21 @@ class Sum : public States<State> {
   }
 
  private:
+  static constexpr size_t kFew = 128, kLanes = 4;
+  // Of few groups the same comes again before its last sum is done: neighbouring rows go to states of their own.
+  void add_in_lanes(const uint32_t* groups, const double* v, int64_t rows) {
+    if constexpr (std::is_same_v<State, FloatSum>) {
+      FloatSum lanes[kFew][kLanes];
+      for (int64_t i = 0; i < rows; ++i) {
+        FloatSum& s = lanes[groups[i]][static_cast<size_t>(i) % kLanes];
+        if (v[i] == v[i]) s.add(v[i]);
+        else s.skip();
+      }
+      for (size_t g = 1; g < this->states_.size(); ++g)
+        for (const auto& lane : lanes[g]) this->states_[g].merge(lane);
+    }
+  }
+
   Wanted wanted_;
   DType type_, result_;
   Options o_;
@@ -251,6 +268,97 @@ struct Extreme {
   int64_t count = 0, missing = 0;
 };
 enum class Pick { min, max, first, last };
+
+template <class T>
+struct FirstValue {
+  T value{};
+  int64_t count = 0, missing = 0;  // each 0 or 1: whether a row was seen, and whether its value is missing
+  void merge(const FirstValue& o) {
+    if (!count) *this = o;
+  }
+};
+
+// The value of a group's first row, there or missing.
+template <class T>
+class FirstRow : public States<FirstValue<T>> {
+ public:
+  FirstRow(DType type) : type_(type) {}
+  void add(const uint32_t* groups, const Column& c, int64_t rows) override {
+    each_row<T>(groups, c, rows, [this](uint32_t g, T v) { offer(g, v, 0); }, [this](uint32_t g) { offer(g, T{}, 1); });
+    if constexpr (std::is_same_v<T, Text>)
+      if (!c.text_kept) own();
+      else if (keeps_.empty() || keeps_.back() != c.keep) keeps_.push_back(c.keep);
+  }
+  void merge(Aggregate& later, Groups from, Groups to) override {
+    auto& other = static_cast<FirstRow&>(later);
+    for (size_t i = 0; i < from.size(); ++i)
+      if (const auto& o = other.states_[from[i]]; o.count) offer(to[i], o.value, o.missing);
+    if constexpr (std::is_same_v<T, Text>) own();
+  }
+  Column finish(const std::vector<uint32_t>& groups) override {
+    Writable out(type_.storage, static_cast<int64_t>(groups.size()));
+    for (size_t i = 0; i < groups.size(); ++i) {
+      const auto& s = this->states_[groups[i]];
+      out.template as<T>()[i] = s.value;
+      if (!s.missing) continue;
+      if constexpr (std::is_floating_point_v<T>) out.template as<T>()[i] = std::numeric_limits<T>::quiet_NaN();
+      else if constexpr (!std::is_same_v<T, Text>) out.valid()[i] = 0;
+    }
+    return own_text(std::move(out).finish());
+  }
+  void encode(Encoder& out, size_t groups) const override {
+    if constexpr (std::is_same_v<T, Text>)
+      for (size_t g = 1; g <= groups; ++g) out << this->states_[g].count << this->states_[g].missing << std::string_view(this->states_[g].value.data ? this->states_[g].value.view() : std::string_view());
+    else encode_states(out, this->states_, groups);
+  }
+  void decode(base::Decoder& in, size_t groups) override {
+    if constexpr (std::is_same_v<T, Text>) {
+      for (size_t g = 1; g <= groups; ++g) {
+        auto& s = this->states_.at(g);
+        s.count = in.get<int64_t>(), s.missing = in.get<int64_t>();
+        const auto bytes = in.get<std::string_view>();
+        if (s.count && !s.missing) s.value = copy({bytes.data(), static_cast<int64_t>(bytes.size())});
+      }
+    } else {
+      decode_states(in, this->states_, groups);
+    }
+  }
+
+ private:
+  void offer(uint32_t g, T v, int64_t missing) {
+    auto& s = this->states_[g];
+    if (s.count) return;
+    s.value = v, s.missing = missing, s.count = 1;
+    if constexpr (std::is_same_v<T, Text>) fresh_.push_back(g);
+  }
+  Text copy(Text t) {
+    static const char empty = 0;
+    if (!t.size) return {&empty, 0};
+    auto bytes = std::make_shared<std::string>(t.view());
+    keeps_.push_back(bytes);
+    return {bytes->data(), t.size};
+  }
+  // New texts get memory of their own, all in one block.
+  void own() {
+    if constexpr (std::is_same_v<T, Text>) {
+      int64_t size = 0;
+      for (uint32_t g : fresh_) size += this->states_[g].value.size;
+      auto block = allocate(size + 1);
+      char* to = block.get();
+      for (uint32_t g : fresh_) {
+        Text& t = this->states_[g].value;
+        if (!t.data) continue;
+        if (t.size) std::memcpy(to, t.data, static_cast<size_t>(t.size));
+        t.data = to, to += t.size;
+      }
+      if (!fresh_.empty()) keeps_.push_back(block);
+      fresh_.clear();
+    }
+  }
+  DType type_;
+  std::vector<uint32_t> fresh_;
+  std::vector<Keep> keeps_;
+};
 
 template <class T>
 class PickOne : public Aggregate {
@@ -583,6 +691,7 @@ bool keeps_values(const std::string& function) { return function == "median" || 
 DType aggregate_type(const std::string& f, DType t) {
   auto refuse = [&]() -> DType { throw type_error("dtype '", t.name(), "' does not support operation '", f, "'"); };
   if (f == "count" || f == "size" || f == "nunique") return {Storage::int64};
+  if (f == "first_row") return t;
   if (f == "min" || f == "max" || f == "first" || f == "last") return t.is_object() ? refuse() : t;
   if (f == "any" || f == "all") return t.is_time() || t.is_object() ? refuse() : DType{Storage::boolean};
   if (f == "sum" || f == "prod") {
@@ -607,6 +716,7 @@ std::unique_ptr<Aggregate> make_aggregate(const std::string& f, DType type, cons
   if (f == "nunique") return std::make_unique<Distinct>(type, options.has("dropna") && !options["dropna"].boolean());
   return visit(type.storage, [&](auto tag) -> std::unique_ptr<Aggregate> {
     using T = typename decltype(tag)::type;
+    if (f == "first_row") return std::make_unique<FirstRow<T>>(type);
     if (f == "min") return std::make_unique<PickOne<T>>(Pick::min, type, o);
     if (f == "max") return std::make_unique<PickOne<T>>(Pick::max, type, o);
     if (f == "first") return std::make_unique<PickOne<T>>(Pick::first, type, o);

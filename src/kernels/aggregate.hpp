@@ -26,7 +26,7 @@ class Aggregate {
   virtual void decode(base::Decoder& in, size_t groups) = 0;
 };
 
-/// `function`: sum mean var std min max count size nunique any all first last prod median quantile {q}. `type`: of the input; options: ddof, skipna, min_count.
+/// `function`: sum mean var std min max count size nunique any all first last prod median quantile {q}; first_row: of the first row, there or missing. `type`: of the input; options: ddof, skipna, min_count.
 /// Throws Error{type} where the function is not defined for the type.
 std::unique_ptr<Aggregate> make_aggregate(const std::string& function, data::DType type, const base::Value& options);
 

@@ -18,7 +18,7 @@ constexpr size_t kCounted = 32 << 10;  // different values that are counted
 template <class T>
 class Quantiles : public Fold {
  public:
-  explicit Quantiles(const Args& a) : type_(dtype_of(a["type"].integer())) {
+  explicit Quantiles(const Args& a) : type_(dtype_of(a["type"].integer())), middle_(a["middle"].is_bool() && a["middle"].boolean()) {
     for (const auto& q : a["q"].list()) q_.push_back(q.number());
   }
 
@@ -73,14 +73,15 @@ class Quantiles : public Fold {
       const double position = q * static_cast<double>(n - 1);
       const auto low = std::min(static_cast<int64_t>(position), n - 1);
       const double part = position - static_cast<double>(low);
-      const T a = value_at(low), b = part > 0 ? value_at(low + 1) : a;
+      const T a = value_at(low), b = middle_ && part == 0 ? a : value_at(std::min(low + 1, n - 1));
       Writable w(result.storage, 1);
       if (type_.is_time()) {
         const double gap = static_cast<double>(b) - static_cast<double>(a);
         w.as<int64_t>()[0] = static_cast<int64_t>(a) + static_cast<int64_t>(part < 0.5 ? gap * part : gap - gap * (1 - part));
       } else {
         const auto x = static_cast<double>(a), y = static_cast<double>(b);
-        const double value = part == 0 ? x : part < 0.5 ? x + (y - x) * part : y - (y - x) * (1 - part);
+        // Also where the rank is whole: an infinite neighbour makes NumPy's quantile NaN, its median not.
+        const double value = middle_ ? (part == 0 ? x : (x + y) / 2) : part < 0.5 ? x + (y - x) * part : y - (y - x) * (1 - part);
         if (result.storage == Storage::float32) w.as<float>()[0] = static_cast<float>(value);
         else w.as<double>()[0] = value;
       }
@@ -129,6 +130,7 @@ class Quantiles : public Fold {
   }
 
   DType type_;
+  bool middle_;
   std::vector<double> q_;
   bool counting_ = true;
   WordTable table_;

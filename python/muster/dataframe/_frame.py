@@ -193,6 +193,11 @@ class Frame(Collection):
         ignore_index : bool, default False
             Number the rows from 0.
         """
+        if keep == "first" and not ignore_index:
+            try:
+                return new_collection(_core.call("drop_duplicates", [self._expr], {"subset": plain([subset] if isinstance(subset, str) else subset)}))
+            except NotImplementedError:
+                pass
         kwargs = {"keep": keep, "ignore_index": ignore_index}
         if self.ndim == 2:
             kwargs["subset"] = subset

@@ -9,9 +9,9 @@ def _is_native(name):
     return name in ("float64", "float32") or name.startswith(("int", "uint", "datetime64", "timedelta64"))
 
 
-def quantiles(series, q):
-    """Return a lazy row of exact quantiles of a Series."""
-    return new_collection(_core.call("quantiles", [series._expr], {"q": [float(x) for x in q]}))
+def quantiles(series, q, middle=False):
+    """Return a lazy row of exact quantiles of a Series; with `middle` of its median."""
+    return new_collection(_core.call("quantiles", [series._expr], {"q": [float(x) for x in q], "middle": middle}))
 
 
 def _valid(q):
@@ -50,8 +50,8 @@ def median(frame, axis, skipna, numeric_only):
     if frame._expr.kind not in ("frame", "series") or not skipna or not names or not all(_is_native(n) for n in names):
         return call(frame, "median", (), {"skipna": skipna, "numeric_only": numeric_only}, shape="whole")
     if frame.ndim == 1:
-        return quantiles(frame, [0.5])[0.5]
-    rows = [quantiles(column, [0.5]) for _, column in frame.items()]
+        return quantiles(frame, [0.5], middle=True)[0.5]
+    rows = [quantiles(column, [0.5], middle=True) for _, column in frame.items()]
     return through("median", _as_medians, tuple(rows), {"labels": frame._labels()}, shape="partitions")
 
 

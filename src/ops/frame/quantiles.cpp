@@ -5,7 +5,7 @@
 namespace muster::ops::frame {
 
 Ops quantiles_ops() {
-  return {{.name = "quantiles",  // {q: list of floats}
+  return {{.name = "quantiles",  // {q: list of floats, middle: it is the median}
            .on = {{internal, ""}},
            .schema = [](const Call& c) {
              const DType type = c.input().columns.at(0).type;
@@ -17,7 +17,7 @@ Ops quantiles_ops() {
            .lower = [](Lowering& l, const Call& c) {
              const Rows rows = l.input();
              std::vector<std::vector<int>> from(c["q"].list().size());
-             Rows out = l.fold(rows.stage, "quantiles", Dict{{"type", code(c.input().columns[0].type)}, {"q", c["q"]}}, {rows.columns[0]}, from);
+             Rows out = l.fold(rows.stage, "quantiles", Dict{{"type", code(c.input().columns[0].type)}, {"q", c["q"]}, {"middle", c["middle"]}}, {rows.columns[0]}, from);
              out.index.clear();
              return out;
            },

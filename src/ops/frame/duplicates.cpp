@@ -1,0 +1,63 @@
+// drop_duplicates: rows grouped by what is compared, in order of first appearance; what else is in a row comes from the group's first.
+#include <algorithm>
+
+#include "ops/frame/columns.hpp"
+
+namespace muster::ops::frame {
+namespace {
+constexpr int64_t kParts = 16;  // in which states are merged, side by side
+
+Rows lower(Lowering& l, const Call& c) {
+  const Rows rows = l.input();
+  std::vector<int64_t> at;
+  if (c.has("subset")) at = positions(c.input(), c["subset"], "drop_duplicates");
+  else for (size_t i = 0; i < rows.columns.size(); ++i) at.push_back(static_cast<int64_t>(i));
+  std::vector<int> in;
+  std::vector<std::vector<int>> from;
+  List keys, aggregates;
+  for (auto i : at) {
+    from.push_back({static_cast<int>(in.size())});
+    in.push_back(rows.columns[static_cast<size_t>(i)]);
+    keys.push_back(code(c.input().columns[static_cast<size_t>(i)].type));
+  }
+  // The columns of the result: the keys, then the others and the index.
+  std::vector<size_t> place(rows.columns.size());
+  const size_t key_count = at.size();
+  auto first_of = [&](int reg, DType type) {
+    const size_t number = aggregates.size();
+    aggregates.push_back(Dict{{"function", "first_row"}, {"input", number}, {"type", code(type)}, {"options", Dict{}}});
+    from.push_back({static_cast<int>(in.size())});
+    in.push_back(reg);
+    return key_count + number;
+  };
+  for (size_t i = 0; i < rows.columns.size(); ++i) {
+    const auto key = std::find(at.begin(), at.end(), static_cast<int64_t>(i));
+    place[i] = key != at.end() ? static_cast<size_t>(key - at.begin()) : first_of(rows.columns[i], c.input().columns[i].type);
+  }
+  std::vector<size_t> index;
+  for (size_t i = 0; i < rows.index.size(); ++i) index.push_back(first_of(rows.index[i], c.input().index.empty() ? DType{Storage::row_id} : c.input().index[i].type));
+  const Rows all = l.fold(rows.stage, "group_by", Dict{{"keys", keys}, {"aggregates", aggregates}, {"dropna", false}, {"sort", false}, {"parts", kParts}}, in, from);
+  Rows out{all.stage, {}, {}};
+  for (size_t p : place) out.columns.push_back(all.columns[p]);
+  for (size_t p : index) out.index.push_back(all.columns[p]);
+  return out;
+}
+}  // namespace
+
+Ops duplicates_ops() {
+  return {{.name = "drop_duplicates",  // {subset: labels}
+           .on = {{internal, ""}},
+           .schema = [](const Call& c) {
+             if (c.has("subset")) positions(c.input(), c["subset"], "drop_duplicates");
+             for (const auto* fields : {&c.input().columns, &c.input().index})
+               for (const auto& f : *fields)
+                 if (f.type.is_object()) throw unsupported("drop_duplicates with an object column");
+             if (c.input().columns.empty()) throw unsupported("drop_duplicates without columns");
+             return c.input();
+           },
+           .lower = lower,
+           .folds = true,
+           .show = [](const Call& c) { return c["subset"].repr().substr(0, 60); }}};
+}
+
+}  // namespace muster::ops::frame
