@@ -256,3 +256,21 @@ print(_core.spilled_bytes())
     assert int(python(program, MUSTER_MEMORY_LIMIT="8GB").stdout) == 0
     failed = python(program, MUSTER_MEMORY_LIMIT="40MB", MUSTER_TEMPORARY_DIRECTORY="/nowhere", check=False)
     assert failed.returncode and "MUSTER_TEMPORARY_DIRECTORY" in failed.stderr
+
+
+def test_damaged_footers_and_pages(tmp_path, frame):
+    import random
+
+    draw, path = random.Random(5), tmp_path / "a.parquet"
+    frame[NATIVE].to_parquet(path, row_group_size=100, data_page_size=300)
+    whole = path.read_bytes()
+    for i in range(400):
+        bytes_ = bytearray(whole)
+        for _ in range(draw.choice([1, 2, 5])):
+            bytes_[draw.randrange(4, len(bytes_) - 8)] = draw.randrange(256)
+        path.write_bytes(bytes_)
+        os.utime(path, ns=(i, i))
+        try:
+            dd.read_parquet(path).compute()
+        except (OSError, NotImplementedError, ValueError) as error:
+            assert "a.parquet" in str(error) or isinstance(error, NotImplementedError)

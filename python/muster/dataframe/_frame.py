@@ -623,6 +623,12 @@ class DataFrame(FrameMethods, Frame):
             raise NotImplementedError("eval: inplace=True; assign the result")
         return evaluate(expr, self, Scope.of_caller(local_dict, global_dict))
 
+    def to_backend(self, backend=None):
+        """Return the same: there is one backend, pandas."""
+        if backend not in (None, "pandas"):
+            raise ValueError(f"backend {backend!r} is not known; there is pandas")
+        return self
+
     def pop(self, item):
         """Return a column and take it out of the frame."""
         column = self[item]

@@ -99,7 +99,7 @@ def read_parquet(
     found = _core.parquet_metadata(_expanded(paths), options)
     found["files"] = sorted(found["files"], key=lambda f: _natural(f[0])) if len(paths) == 1 else found["files"]
     hive = _hive_values(found["files"], root)
-    pandas = json.loads(found["metadata"].get("pandas", "{}"))
+    pandas = _pandas_metadata(found)
     index_names = _index_names(pandas, index, [c[0] for c in found["columns"]])
     series = isinstance(columns, str)
     wanted = [columns] if series else list(columns) if columns is not None else None
@@ -139,6 +139,17 @@ def read_parquet(
     if calculate_divisions and index_names:
         out = _with_divisions(out)
     return out[columns] if series and out.ndim == 2 else out
+
+
+def _pandas_metadata(found):
+    """What pandas wrote into the footer, a dict."""
+    try:
+        parsed = json.loads(found["metadata"].get("pandas", "{}"))
+        if not isinstance(parsed, dict) or not all(isinstance(c, dict) for key in ("columns", "column_indexes") for c in parsed.get(key, [])):
+            raise ValueError("it is no description of columns")
+        return parsed
+    except ValueError as error:
+        raise OSError(f"'{found['files'][0][0]}': the pandas metadata of the footer is damaged: {error}") from error
 
 
 def _expanded(paths):

@@ -86,6 +86,24 @@ std::pair<std::optional<DType>, std::string> type_of(const Element& e) {
   return {{}, "unknown"};
 }
 
+// A name or text of the footer, which is UTF-8 or the file is damaged.
+std::string utf8(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const auto first = static_cast<uint8_t>(text[i]);
+    const size_t size = first < 0x80 ? 1 : first >= 0xC2 && first < 0xE0 ? 2 : first >= 0xE0 && first < 0xF0 ? 3 : first >= 0xF0 && first < 0xF5 ? 4 : 0;
+    if (!size || i + size > text.size()) corrupt("a name that is no UTF-8");
+    uint32_t point = size == 1 ? first : first & (0x7F >> size);
+    for (size_t k = 1; k < size; ++k) {
+      const auto byte = static_cast<uint8_t>(text[i + k]);
+      if ((byte & 0xC0) != 0x80) corrupt("a name that is no UTF-8");
+      point = point << 6 | (byte & 0x3F);
+    }
+    if ((size == 3 && (point < 0x800 || (point >= 0xD800 && point < 0xE000))) || (size == 4 && (point < 0x10000 || point > 0x10FFFF))) corrupt("a name that is no UTF-8");
+    i += size;
+  }
+  return std::string(text);
+}
+
 Statistics statistics(Compact& in) {
   Statistics s;
   std::optional<std::string> old_min, old_max;
@@ -155,8 +173,8 @@ Metadata parse(std::string_view bytes, int64_t file_size) {
       in.elements([&] {
         std::string key, value;
         in.fields([&](int16_t field, Type) {
-          if (field == 1) key = in.text();
-          else if (field == 2) value = in.text();
+          if (field == 1) key = utf8(in.text());
+          else if (field == 2) value = key == "ARROW:schema" ? std::string(in.text()) : utf8(in.text());
           else return false;
           return true;
         });
@@ -180,7 +198,7 @@ Metadata parse(std::string_view bytes, int64_t file_size) {
     const Element e = elements[at];
     first_leaf.push_back(leaves);
     descend(0);
-    Leaf leaf{e.name, static_cast<Physical>(e.physical), e.repetition == 1, {}, "nested"};
+    Leaf leaf{utf8(e.name), static_cast<Physical>(e.physical), e.repetition == 1, {}, "nested"};
     if (e.children == 0 && e.repetition != 2) {
       if (e.physical < 0 || e.physical > 7) corrupt("a column of unknown type");
       std::tie(leaf.type, leaf.about) = type_of(e);
