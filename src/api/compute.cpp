@@ -357,10 +357,7 @@ std::vector<Expr> persist(const std::vector<Expr>& expressions, const RunOptions
   return out;
 }
 
-void set_memory_limit(int64_t bytes) {
-  worker::budget().set_limit(bytes);
-  keep_memory(std::min<int64_t>(int64_t{1} << 30, bytes / 8));
-}
+void set_memory_limit(int64_t bytes) { worker::budget().set_limit(bytes); }
 int64_t cpu_count() { return worker::cpu_count(); }
 int64_t memory_limit() { return worker::default_memory_limit(); }
 void stop() { worker::stop_pool(); }

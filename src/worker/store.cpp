@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "base/error.hpp"
+#include "data/memory.hpp"
 
 namespace muster::worker {
 using namespace base;
@@ -19,6 +20,11 @@ void Budget::take(int64_t bytes) {
     throw Error(ErrorKind::memory, concat("the memory budget of ", limit_ / 1'000'000, " MB is used up (", (now - bytes) / 1'000'000, " MB held, ", bytes / 1'000'000,
                                           " MB more wanted); ask for less (select columns, aggregate) or raise memory-limit in muster.config"));
   }
+}
+
+void Budget::set_limit(int64_t bytes) {
+  limit_ = bytes;
+  data::keep_memory(std::min<int64_t>(int64_t{1} << 30, bytes / 8));
 }
 
 int64_t default_memory_limit() {

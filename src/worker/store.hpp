@@ -16,7 +16,8 @@ class Budget {
   void give_back(int64_t bytes) { used_ -= bytes; }
   int64_t used() const { return used_; }
   int64_t limit() const { return limit_; }
-  void set_limit(int64_t bytes) { limit_ = bytes; }
+  /// Column memory that is free and stays resident is an eighth of the limit, at most 1 GiB.
+  void set_limit(int64_t bytes);
 
  private:
   std::atomic<int64_t> limit_, used_{0};
