@@ -54,7 +54,7 @@ GROUPS = {
 LATER = set("merge join sort_values shuffle pivot_table merge_asof values to_dask_array to_bag to_sql read_orc to_orc read_sql_table from_dask_array read_hdf read_fwf".split())
 # Explicit methods whose work is a Python function on partitions or on all rows.
 PYTHON = set(
-    """align apply applymap map map_overlap map_partitions mode shift sample unique nunique_approx memory_usage_per_partition reduction to_csv to_json to_parquet transform
+    """align apply applymap map map_overlap map_partitions mode sample unique nunique_approx memory_usage_per_partition reduction to_csv to_json to_parquet transform
     categorize idxmax idxmin to_datetime to_numeric to_timedelta get_dummies from_map read_json melt rename_axis""".split()
 )
 CPP = {
@@ -74,6 +74,8 @@ def state(owner, name):
         return "missing"
     if name in PYTHON:
         return "pandas"
+    if getattr(getattr(owner, name), "__module__", "").startswith("muster._generated"):
+        return "native"
     text = inspect.getdoc(inspect.getattr_static(owner, name)) or ""
     return "pandas" if "through pandas" in text else "native"
 

@@ -23,7 +23,14 @@ void start() {
 
 Expr call(const std::string& op, base::Value args, std::vector<Expr> inputs) {
   start();
-  return expr::make(expr::op(op), std::move(args), std::move(inputs));
+  const auto& o = expr::op(op);
+  if (o.beside) {
+    const expr::Call given(o, args, inputs);
+    o.schema(given);  // what is wrong with the call itself is said first
+    auto more = o.beside(given, inputs.at(0));
+    inputs.insert(inputs.end(), more.begin(), more.end());
+  }
+  return expr::make(o, std::move(args), std::move(inputs));
 }
 
 Expr read_csv(const base::Value& arguments) {

@@ -68,7 +68,7 @@ class Fold {
   virtual void encode(base::Encoder& out) const = 0;
   virtual void decode(base::Decoder& in) = 0;
   virtual bool full() const { return false; }  // more rows change nothing
-  /// The state is whole: what prepares it for being merged in parts is done, and from then on it is read only.
+  /// The state is whole: what prepares it for being merged in parts is done, and from then on it is read only. Safe to call from several tasks at once.
   virtual void seal(Task&) {}
   /// Of a fold whose arguments have "parts": the results of part `part` of sealed states, in order. Parts are independent of each other, and are
   /// made side by side on a fold that is new.

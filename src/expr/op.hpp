@@ -98,6 +98,8 @@ struct Op {
   std::vector<Param> params = {};
   /// The schema of the result. Throws for arguments that make no sense.
   std::function<Schema(const Call&)> schema = {};
+  /// One-row results of its first input that the operator needs beside it: they become inputs behind those given when the operator is called.
+  std::function<std::vector<Expr>(const Call&, const Expr& input)> beside = {};
   std::function<Rows(Lowering&, const Call&)> lower = {};
   /// True: the result has the input's rows in the input's order.
   bool same_rows = false;

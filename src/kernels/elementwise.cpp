@@ -349,31 +349,6 @@ Map is_in(const Args& args) {
     return rows;
   };
 }
-
-Map calendar(const Args& args) {
-  const std::string field = args["field"].string();
-  const int64_t second = per_second(dtype_of(args["type"].integer()).unit);
-  return [=](Task&, Columns in, int64_t rows, std::span<Column> out) {
-    const Column a = spread(in[0], rows);
-    Writable to(Storage::int32, rows);
-    const int64_t* x = a.as<int64_t>();
-    auto* y = to.as<int32_t>();
-    int64_t day = INT64_MIN;
-    Civil c{};
-    for (int64_t i = 0; i < rows; ++i) {
-      const int64_t days = floor_divide<int64_t>(x[i], 86400 * second);
-      if (field == "hour") y[i] = static_cast<int32_t>((x[i] - days * 86400 * second) / (3600 * second));
-      else if (field == "dayofweek") y[i] = static_cast<int32_t>(modulo<int64_t>(days + 3, 7));
-      else {
-        if (days != day) c = civil_from_days(days), day = days;
-        y[i] = static_cast<int32_t>(field == "year" ? c.year : field == "month" ? c.month : c.day);
-      }
-    }
-    if (a.valid) std::memcpy(to.valid(), a.valid, static_cast<size_t>(rows));
-    out[0] = std::move(to).finish();
-    return rows;
-  };
-}
 }  // namespace
 
 const uint8_t* both_present(const Column& a, const Column& b, int64_t rows, Keep& keep) {
@@ -387,7 +362,7 @@ const uint8_t* both_present(const Column& a, const Column& b, int64_t rows, Keep
 }
 
 std::vector<Kernel> elementwise_kernels() {
-  return {{.name = "binary", .map = binary}, {.name = "unary", .map = unary}, {.name = "cast", .map = cast}, {.name = "fill", .map = fill}, {.name = "is_in", .map = is_in}, {.name = "calendar", .map = calendar},
+  return {{.name = "binary", .map = binary}, {.name = "unary", .map = unary}, {.name = "cast", .map = cast}, {.name = "fill", .map = fill}, {.name = "is_in", .map = is_in},
           // A constant as a column as long as the second input.
           {.name = "spread", .map = [](const Args&) -> Map { return [](Task&, Columns in, int64_t rows, std::span<Column> out) { return out[0] = spread(in[0], rows), rows; }; }},
           {.name = "constant", .map = [](const Args& a) -> Map {

@@ -1,4 +1,4 @@
-// Row by row kernels: arithmetic, comparison, logic, casts, missing values, membership, calendar fields.
+// Row by row kernels: arithmetic, comparison, logic, casts, missing values, membership.
 #pragma once
 #include "data/kernel.hpp"
 
@@ -6,7 +6,7 @@ namespace muster::kernels {
 
 /// "binary" {op, type}: both inputs already of `type`. Ops: add sub mul truediv floordiv mod pow; eq ne lt le gt ge; and or xor.
 /// "unary" {op, type}: neg abs invert isna notna.   "cast" {from, to}.   "fill" {type, value}.   "is_in" {type, values}.
-/// "calendar" {field, unit}: year month day hour dayofweek.   "select" (a mask, then columns): the rows where the mask holds.
+/// "select" (a mask, then columns): the rows where the mask holds.
 std::vector<data::Kernel> elementwise_kernels();
 std::vector<data::Kernel> selection_kernels();
 

@@ -3,6 +3,7 @@
 // Without keys all rows are one group, there even when there is no row.
 #include <algorithm>
 #include <limits>
+#include <mutex>
 #include <numeric>
 
 #include "base/error.hpp"
@@ -78,7 +79,8 @@ class GroupBy : public Fold {
 
   // For each part the groups of the table in it.
   void seal(Task& task) override {
-    if (std::exchange(sealed_, true)) return;  // read by many from now on
+    std::lock_guard lock(sealing_);  // several tasks that read the state may ask for it at once
+    if (std::exchange(sealed_, true)) return;
     if (too_much(task)) task.hold(-kept_.shed());
     if (!keys_) return;
     of_part_.assign(kRowParts, {});
@@ -354,6 +356,7 @@ class GroupBy : public Fold {
   Args args_;
   size_t key_count_;
   int64_t parts_;
+  std::mutex sealing_;
   bool sort_, keep_missing_, keeps_values_ = false, tabled_ = true, sealed_ = false;
   std::vector<Storage> storages_;
   RowHasher hasher_;

@@ -60,6 +60,49 @@ class DatetimeProperties(_Accessor, _DatetimeMethods):
         """The frequency, or None."""
         return self._series._meta.dt.freq
 
+    def floor(self, freq, ambiguous="raise", nonexistent="raise"):
+        """Return the times rounded down to a multiple of `freq`, such as "h" or "15min"; natively for fixed spans of times without zone."""
+        return self._rounded("floor", freq, ambiguous, nonexistent)
+
+    def ceil(self, freq, ambiguous="raise", nonexistent="raise"):
+        """Return the times rounded up to a multiple of `freq`; see `floor`."""
+        return self._rounded("ceil", freq, ambiguous, nonexistent)
+
+    def round(self, freq, ambiguous="raise", nonexistent="raise"):
+        """Return the times rounded to the nearest multiple of `freq`, halves to the even one; see `floor`."""
+        return self._rounded("round", freq, ambiguous, nonexistent)
+
+    def _rounded(self, how, freq, ambiguous, nonexistent):
+        step = _nanoseconds(freq)
+        if step > 0:
+            try:
+                return new_collection(_core.call("round_time", [self._expr], {"how": how, "step": step}))
+            except NotImplementedError:
+                pass
+        return self._through(how, (freq,), {"ambiguous": ambiguous, "nonexistent": nonexistent})
+
+    def normalize(self):
+        """Return the times at midnight of their days."""
+        return self.floor("D") if self._is_native("datetime64") else self._through("normalize")
+
+    def day_name(self, locale=None):
+        """Return the names of the days of the week; in English natively."""
+        return self._native("day_name") if locale is None and self._is_native("datetime64") else self._through("day_name", (locale,))
+
+    def month_name(self, locale=None):
+        """Return the names of the months; in English natively."""
+        return self._native("month_name") if locale is None and self._is_native("datetime64") else self._through("month_name", (locale,))
+
+    def total_seconds(self):
+        """Return the durations in seconds, float64."""
+        return self._native("total_seconds") if self._is_native("timedelta64") else self._through("total_seconds")
+
+    def _is_native(self, kind):
+        return self._expr.columns[0][1].startswith(kind) and "," not in self._expr.columns[0][1]
+
+    def _native(self, op):
+        return new_collection(_core.call(op, [self._expr], {}))
+
     def isocalendar(self):
         """Return year, week and day of the ISO calendar, a DataFrame."""
         return self._through("isocalendar")
@@ -69,13 +112,20 @@ class DatetimeProperties(_Accessor, _DatetimeMethods):
         raise AttributeError(f"'DatetimeProperties' object has no attribute {name!r}")
 
 
-_members(DatetimeProperties, "ceil floor round normalize day_name month_name strftime to_period to_pydatetime to_pytimedelta to_timestamp total_seconds tz_convert tz_localize as_unit")
-_members(
-    DatetimeProperties,
-    "components date day_of_year dayofyear days days_in_month daysinmonth end_time is_leap_year is_month_end is_month_start is_quarter_end is_quarter_start is_year_end is_year_start "
-    "microsecond microseconds minute nanosecond nanoseconds quarter qyear second seconds start_time time timetz week weekofyear",
-    attribute=True,
-)
+_members(DatetimeProperties, "strftime to_period to_pydatetime to_pytimedelta to_timestamp tz_convert tz_localize as_unit")
+_members(DatetimeProperties, "components date end_time qyear start_time time timetz week weekofyear", attribute=True)
+
+
+def _nanoseconds(freq):
+    """The length of a fixed frequency; 0 for others, which pandas judges."""
+    from pandas.tseries.frequencies import to_offset
+    from pandas.tseries.offsets import Day, Tick
+
+    try:
+        offset = to_offset(freq)
+    except ValueError:
+        return 0
+    return offset.n * 86_400_000_000_000 if isinstance(offset, Day) else offset.nanos if isinstance(offset, Tick) else 0
 
 
 class StringMethods(_Accessor):

@@ -203,14 +203,6 @@ class Frame(Collection):
             kwargs["subset"] = subset
         return call(self, "drop_duplicates", (), kwargs, shape="whole", kept=not ignore_index)
 
-    def shift(self, periods=1, freq=None, axis=0):
-        """Return the values moved by `periods` rows; with `freq` the index is moved instead."""
-        if freq is not None:
-            return call(self, "shift", (periods,), {"freq": freq}, shape="partitions")
-        if axis in (1, "columns"):
-            return call(self, "shift", (periods,), {"axis": 1})
-        return call(self, "shift", (periods,), shape="beside")
-
     def sample(self, n=None, frac=None, replace=False, random_state=None):
         """Return a random share of the rows, of each partition `frac`.
 
@@ -775,11 +767,9 @@ def _along_axis(name, shape, kept=False):
     return run
 
 
-for _name in "cumsum cumprod cummin cummax diff ffill bfill".split():
-    setattr(Frame, _name, _along_axis(_name, "beside"))
 for _name in "sem mode skew kurt kurtosis".split():
     setattr(Frame, _name, _along_axis(_name, "whole"))
-add_methods(Frame, "clip round where mask replace infer_objects convert_dtypes", "rows")
+add_methods(Frame, "infer_objects convert_dtypes", "rows")
 add_methods(Frame, "corr cov memory_usage combine combine_first dot value_counts", "whole")
 add_methods(Frame, "explode", "partitions", kept=True)
 add_methods(Frame, "rename_axis to_timestamp to_period", "partitions")

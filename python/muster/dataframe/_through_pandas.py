@@ -298,8 +298,9 @@ def add_methods(cls, names, shape, **options):
 # Operators with a native kernel, by the shape in which pandas' method of that name stands in where the kernel refuses.
 _SPECIAL = {"neg": "__neg__", "invert": "__invert__", **{n: f"__{n}__" for n in ("and", "or", "xor", "rand", "ror", "rxor")}}
 _SHAPES = {
-    **dict.fromkeys("add sub mul truediv floordiv mod pow radd rsub rmul rtruediv rfloordiv rmod rpow eq ne lt le gt ge and or xor rand ror rxor neg invert abs isna notna isin fillna astype".split(), "rows"),
+    **dict.fromkeys("add sub mul truediv floordiv mod pow radd rsub rmul rtruediv rfloordiv rmod rpow eq ne lt le gt ge and or xor rand ror rxor neg invert abs isna notna isin fillna astype where mask clip round replace".split(), "rows"),
     **dict.fromkeys("sum prod mean std var min max count nunique any all nlargest nsmallest".split(), "whole"),
+    **dict.fromkeys("cumsum cumprod cummin cummax shift diff ffill bfill".split(), "beside"),
     "dropna": "partitions",
 }
 
@@ -316,7 +317,8 @@ def instead(op, self, args, refusal):
         raise refusal
     if op == "astype":
         return _astype(self, kwargs["dtype"])
-    positional = [kwargs.pop("other")] if "other" in kwargs else []
+    first = "cond" if op in ("where", "mask") else "other"
+    positional = [kwargs.pop(first)] if first in kwargs else []
     if positional and isinstance(positional[0], (list, tuple, dict, set)):
         raise TypeError(f"{op}: an operand of type {type(positional[0]).__name__} is not supported; use a scalar, an array or a collection")
     meta = no_default
@@ -324,11 +326,13 @@ def instead(op, self, args, refusal):
         kwargs = {}
     if self._expr.kind == "row":
         shape = "whole"
-    elif kwargs.get("axis") in (1, "columns") and shape == "whole":
+    elif kwargs.get("axis") in (1, "columns") and shape in ("whole", "beside"):
         shape = "rows"
+    elif kwargs.get("freq") is not None:
+        shape = "partitions"
     elif positional and _in_memory(positional[0]):
         shape, meta = "whole", _meta_beside(self, _SPECIAL.get(op, op), positional[0], kwargs)
-    elif any(_other_rows(self, value) for value in positional) or kwargs.get("axis") in (0, "index") and positional and self.ndim == 2:
+    elif any(_other_rows(self, value) for value in (*positional, kwargs.get("other"))) or kwargs.get("axis") in (0, "index") and positional and self.ndim == 2:
         shape = "whole"
     return call(self, _SPECIAL.get(op, op), positional, kwargs, shape=shape, kept=op in ("nlargest", "nsmallest", "dropna"), meta=meta)
 

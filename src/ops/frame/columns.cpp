@@ -1,5 +1,7 @@
 #include "ops/frame/columns.hpp"
 
+#include <cmath>
+
 namespace muster::ops::frame {
 
 int cast(Lowering& l, int stage, int reg, DType from, DType to, const std::string& operation) {
@@ -47,6 +49,39 @@ DType type_of(const Value& v) {
   if (v.is_string()) return {Storage::text};
   if (v.is_moment()) return {Storage::timestamp, v.moment().ns % 1000 ? Unit::ns : Unit::us};
   return {Storage::float64};
+}
+
+bool is_missing(const Value& v) { return v.is_none() || (v.is_float() && std::isnan(v.number())); }
+
+bool holds(DType t, const Value& v) {
+  if (is_missing(v) || v.is_input() || t.is_object()) return false;
+  if (t.is_boolean()) return v.is_bool();
+  if (t.is_text()) return v.is_string();
+  if (t.storage == Storage::timestamp) return v.is_moment() && v.moment().ns % (1'000'000'000 / per_second(t.unit)) == 0;
+  if (!t.is_number() || !v.is_number() || v.is_bool()) return false;
+  if (t.storage == Storage::float64) return true;
+  if (t.storage == Storage::float32) return static_cast<double>(static_cast<float>(v.number())) == v.number();
+  if (v.is_float() && (std::floor(v.number()) != v.number() || std::fabs(v.number()) > 9e15)) return false;
+  const int64_t n = v.is_float() ? static_cast<int64_t>(v.number()) : v.integer();
+  const int bits = 8 * width(t.storage);
+  if (t.is_signed()) return bits == 64 || (n >= -(int64_t{1} << (bits - 1)) && n < int64_t{1} << (bits - 1));
+  return n >= 0 && (bits == 64 || n < int64_t{1} << bits);
+}
+
+Op of_each_column(std::string name, std::vector<Method> on, std::function<void(const Call&, DType)> check, std::string kernel, std::function<Dict(const Call&, DType)> args) {
+  Op op{.name = std::move(name), .on = std::move(on)};
+  op.schema = [check](const Call& c) {
+    for (const auto& f : c.input().columns) check(c, f.type);
+    return c.input();
+  };
+  op.lower = [=](Lowering& l, const Call& c) {
+    Rows rows = l.input();
+    for (size_t i = 0; i < rows.columns.size(); ++i)
+      if (Dict given = args(c, c.input().columns[i].type); !given.empty()) rows.columns[i] = l.one(rows.stage, kernel, std::move(given), {rows.columns[i]});
+    return rows;
+  };
+  op.same_rows = true;
+  return op;
 }
 
 std::string python_value(const Value& v) { return v.is_input() ? "..." : v.repr(); }

@@ -22,6 +22,11 @@ std::vector<Label> labels(const Value& given);
 std::vector<int64_t> positions(const Schema& schema, const Value& given, const std::string& operation);
 /// Boolean column of the same rows: True where all (or any) of the registers hold. `regs` not empty.
 int combine(Lowering& l, int stage, const char* op, const std::vector<int>& regs);
+/// Whether a column of this dtype holds the value exactly, so that pandas keeps the dtype; false for missing values and lazy ones.
+bool holds(DType type, const Value& value);
+bool is_missing(const Value& value);
+/// A step of one register per column, where a dtype is native; the operator keeps the input's dtypes.
+Op of_each_column(std::string name, std::vector<Method> on, std::function<void(const Call&, DType)> check, std::string kernel, std::function<Dict(const Call&, DType)> args);
 /// The dtype pandas gives a Python scalar.
 DType type_of(const Value& scalar);
 std::string python_value(const Value& v);

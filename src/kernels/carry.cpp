@@ -1,0 +1,323 @@
+#include "kernels/carry.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/error.hpp"
+#include "data/dispatch.hpp"
+#include "kernels/wire.hpp"
+
+namespace muster::kernels {
+using namespace base;
+using namespace data;
+namespace {
+
+Column flags_of(bool value) {
+  Writable w(Storage::boolean, 1);
+  *w.as<uint8_t>() = value;
+  return std::move(w).finish();
+}
+Column number_of(int64_t value) {
+  Writable w(Storage::int64, 1);
+  *w.as<int64_t>() = value;
+  return std::move(w).finish();
+}
+
+template <class T>
+T joined(char op, T a, T b) {
+  if constexpr (std::is_same_v<T, Text>) throw internal("carry: text");
+  else if constexpr (std::is_integral_v<T>) {  // integers wrap around, as NumPy's do
+    if (op == '+') return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+    if (op == '*') return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+    return op == '<' ? std::min(a, b) : std::max(a, b);
+  } else {
+    if (op == '+') return a + b;
+    if (op == '*') return a * b;
+    return op == '<' ? std::min(a, b) : std::max(a, b);
+  }
+}
+char symbol_of(const std::string& op) { return op == "sum" ? '+' : op == "prod" ? '*' : op == "min" ? '<' : '>'; }
+
+// How a partition's part is made of its batches and put together with others.
+class Rule {
+ public:
+  virtual ~Rule() = default;
+  virtual Batch part(Columns in, int64_t rows) const = 0;
+  virtual Batch join(const Batch& front, const Batch& back) const = 0;
+};
+
+class RowsRule : public Rule {
+ public:
+  RowsRule(int64_t n, bool back) : n_(n), back_(back) {}
+  Batch part(Columns in, int64_t rows) const override {
+    Batch b{rows, {in.begin(), in.end()}};
+    b = cut(std::move(b));
+    for (auto& c : b.columns) c = own_text(spread(c, b.rows));
+    return b;
+  }
+  Batch join(const Batch& front, const Batch& back) const override {
+    const Batch& wanted = back_ ? front : back;
+    return wanted.rows == n_ ? wanted : cut(concatenate(Batches{front, back}));
+  }
+
+ private:
+  Batch cut(Batch b) const {
+    const int64_t kept = std::min(n_, b.rows), begin = back_ ? 0 : b.rows - kept;
+    for (auto& c : b.columns)
+      if (!c.constant) c = slice(c, begin, kept);
+    b.rows = kept;
+    return b;
+  }
+  int64_t n_;
+  bool back_;
+};
+
+class RunningRule : public Rule {
+ public:
+  explicit RunningRule(char op) : op_(op) {}
+  Batch part(Columns in, int64_t rows) const override {
+    Batch out{1, {}};
+    for (const auto& given : in) {
+      const Column c = spread(given, rows);
+      Writable w(c.storage, 1);
+      bool any = false;
+      visit_fixed(c.storage, [&](auto tag) {
+        using T = typename decltype(tag)::type;
+        const T* x = c.as<T>();
+        T value{};
+        for (int64_t i = 0; i < rows; ++i)
+          if (!c.is_missing(i)) value = any ? joined(op_, value, x[i]) : x[i], any = true;
+        *w.as<T>() = value;
+      });
+      out.columns.push_back(std::move(w).finish()), out.columns.push_back(flags_of(any));
+    }
+    return out;
+  }
+  Batch join(const Batch& front, const Batch& back) const override {
+    Batch out{1, {}};
+    for (size_t c = 0; c + 1 < front.columns.size(); c += 2) {
+      const bool a = *front.columns[c + 1].as<uint8_t>(), b = *back.columns[c + 1].as<uint8_t>();
+      Writable w(front.columns[c].storage, 1);
+      visit_fixed(front.columns[c].storage, [&](auto tag) {
+        using T = typename decltype(tag)::type;
+        const T x = *front.columns[c].as<T>(), y = *back.columns[c].as<T>();
+        *w.as<T>() = a && b ? joined(op_, x, y) : a ? x : y;
+      });
+      out.columns.push_back(std::move(w).finish()), out.columns.push_back(flags_of(a || b));
+    }
+    return out;
+  }
+
+ private:
+  char op_;
+};
+
+class LastRule : public Rule {
+ public:
+  explicit LastRule(bool back) : back_(back) {}
+  Batch part(Columns in, int64_t rows) const override {
+    Batch out{1, {}};
+    for (const auto& given : in) {
+      const Column c = spread(given, rows);
+      int64_t since = 0;
+      while (since < rows && c.is_missing(back_ ? since : rows - 1 - since)) ++since;
+      const bool any = since < rows;
+      const int64_t at[] = {any ? (back_ ? since : rows - 1 - since) : -1};
+      out.columns.push_back(own_text(take(c, at))), out.columns.push_back(flags_of(any)), out.columns.push_back(number_of(since));
+    }
+    return out;
+  }
+  Batch join(const Batch& front, const Batch& back) const override {
+    const Batch &near = back_ ? front : back, &far = back_ ? back : front;
+    Batch out{1, {}};
+    for (size_t c = 0; c + 2 < near.columns.size(); c += 3) {
+      const bool here = *near.columns[c + 1].as<uint8_t>();
+      const Batch& from = here ? near : far;
+      const int64_t since = *near.columns[c + 2].as<int64_t>() + (here ? 0 : *far.columns[c + 2].as<int64_t>());
+      out.columns.push_back(from.columns[c]), out.columns.push_back(from.columns[c + 1]), out.columns.push_back(number_of(since));
+    }
+    return out;
+  }
+
+ private:
+  bool back_;
+};
+
+std::unique_ptr<Rule> rule_of(const Args& a) {
+  const std::string& of = a["of"].string();
+  if (of == "rows") return std::make_unique<RowsRule>(a["n"].integer(), a["back"].boolean());
+  if (of == "running") return std::make_unique<RunningRule>(symbol_of(a["op"].string()));
+  return std::make_unique<LastRule>(a["back"].boolean());
+}
+
+class Carry : public Fold {
+ public:
+  explicit Carry(const Args& a) : rule_(rule_of(a)), back_(a.has("back") && a["back"].boolean()) {}
+  void add(Task& t, Columns in, int64_t rows) override {
+    if (rows == 0) return;
+    Batch made = rule_->part(in, rows);
+    if (parts_.empty() || parts_.back().first != t.partition()) parts_.emplace_back(t.partition(), std::move(made));
+    else parts_.back().second = rule_->join(parts_.back().second, made);
+  }
+  void merge(Task&, Fold& later) override {
+    auto& more = static_cast<Carry&>(later).parts_;
+    parts_.insert(parts_.end(), more.begin(), more.end());
+  }
+  // One text: the partitions' numbers, where each one's rows begin, and the rows.
+  Batches finish(Task&) override {
+    std::vector<Batch> before(parts_.size());
+    const auto n = static_cast<int64_t>(parts_.size());
+    Batch so_far;
+    for (int64_t i = back_ ? n - 1 : 0; i >= 0 && i < n; i += back_ ? -1 : 1) {
+      const Batch& own = parts_[static_cast<size_t>(i)].second;
+      before[static_cast<size_t>(i)] = so_far;
+      so_far = so_far.columns.empty() ? own : back_ ? rule_->join(own, so_far) : rule_->join(so_far, own);
+    }
+    std::vector<int64_t> numbers, begins;
+    std::string rows;
+    for (size_t i = 0; i < parts_.size(); ++i) {
+      numbers.push_back(parts_[i].first), begins.push_back(static_cast<int64_t>(rows.size()));
+      Encoder one;
+      kernels::encode(one, Batches{before[i]});
+      rows += one.take();
+    }
+    Encoder all;
+    all << numbers << begins << rows;
+    auto bytes = std::make_shared<const std::string>(all.take());
+    Writable w(Storage::text, 1);
+    *w.as<Text>() = {bytes->data(), static_cast<int64_t>(bytes->size())};
+    Column made = std::move(w).finish(bytes);
+    made.text_kept = true;
+    return {{1, {std::move(made)}}};
+  }
+  int64_t bytes() const override {
+    int64_t total = 0;
+    for (const auto& [p, b] : parts_) total += size_of(b);
+    return total;
+  }
+  void encode(Encoder& out) const override {
+    Batches rows;
+    std::vector<int64_t> numbers;
+    for (const auto& [p, b] : parts_) numbers.push_back(p), rows.push_back(b);
+    out << numbers;
+    kernels::encode(out, rows);
+  }
+  void decode(base::Decoder& in) override {
+    const auto numbers = in.list<int64_t>();
+    Batches rows = decode_batches(in);
+    if (rows.size() != numbers.size()) throw Error(ErrorKind::io, "carry: a state whose parts do not fit");
+    parts_.clear();
+    for (size_t i = 0; i < rows.size(); ++i) parts_.emplace_back(numbers[i], std::move(rows[i]));
+  }
+
+ private:
+  std::unique_ptr<Rule> rule_;
+  bool back_;
+  std::vector<std::pair<int64_t, Batch>> parts_;  // by partition, ascending
+};
+
+// running {op}: the sum (product, ...) up to each row; missing rows stay missing and are passed over.
+Map running(const Args& a) {
+  const char op = symbol_of(a["op"].string());
+  return [=](Task& t, Columns in, int64_t rows, std::span<Column> out) {
+    const Batch before = carried(in.back(), t.partition());
+    for (size_t c = 0; c < out.size(); ++c) {
+      const Column x = spread(in[c], rows);
+      Writable w(x.storage, rows);
+      visit_fixed(x.storage, [&](auto tag) {
+        using T = typename decltype(tag)::type;
+        bool any = !before.columns.empty() && *before.columns[2 * c + 1].template as<uint8_t>();
+        T value = any ? *before.columns[2 * c].template as<T>() : T{};
+        const T* from = x.template as<T>();
+        T* to = w.template as<T>();
+        for (int64_t i = 0; i < rows; ++i) {
+          if (x.is_missing(i)) {
+            to[i] = from[i];
+            continue;
+          }
+          value = any ? joined(op, value, from[i]) : from[i], any = true;
+          to[i] = value;
+        }
+      });
+      if (x.valid) std::memcpy(w.valid(), x.valid, static_cast<size_t>(rows));
+      out[c] = std::move(w).finish();
+    }
+    return rows;
+  };
+}
+
+// shift {n, fill, types}: row i - n; rows from before the first are the value in `fill`.
+Map shift(const Args& a) {
+  const int64_t n = a["n"].integer();
+  std::vector<Column> fill;
+  for (size_t c = 0; c < a["types"].list().size(); ++c) fill.push_back(constant_of(a["fill"].list().at(c), dtype_of(a["types"].list()[c].integer())));
+  return [=](Task& t, Columns in, int64_t rows, std::span<Column> out) {
+    const Batch beside = carried(in.back(), t.partition());
+    const int64_t moved = std::min(std::abs(n), rows), kept = rows - moved, have = beside.columns.empty() ? 0 : beside.rows;
+    // Of the rows carried: those that become this partition's first (last) `moved`.
+    const int64_t begin = n > 0 ? std::max<int64_t>(0, have - n) : std::min(have, std::max<int64_t>(0, -n - rows));
+    const int64_t from_beside = n > 0 ? std::max<int64_t>(0, moved - std::max<int64_t>(0, n - have)) : std::min(moved, have - begin);
+    for (size_t c = 0; c < out.size(); ++c) {
+      const Column x = spread(in[c], rows), none = spread(fill[c], moved - from_beside);
+      std::vector<Column> pieces{n > 0 ? none : slice(x, moved, kept)};
+      if (from_beside > 0) pieces.push_back(slice(beside.columns[c], begin, from_beside));
+      pieces.push_back(n > 0 ? slice(x, 0, kept) : none);
+      out[c] = concatenate(pieces);
+    }
+    return rows;
+  };
+}
+
+// fill_gaps {limit: rows or none, back}: a missing value becomes the last one in front that is there (back: the first behind), at most `limit` rows away.
+Map fill_gaps(const Args& a) {
+  const bool back = a["back"].boolean();
+  const int64_t limit = a.has("limit") ? a["limit"].integer() : std::numeric_limits<int64_t>::max();
+  return [=](Task& t, Columns in, int64_t rows, std::span<Column> out) {
+    const Batch beside = carried(in.back(), t.partition());
+    for (size_t c = 0; c < out.size(); ++c) {
+      const Column x = spread(in[c], rows);
+      const bool known = !beside.columns.empty() && *beside.columns[3 * c + 1].as<uint8_t>();
+      Writable w(x.storage, rows);
+      visit(x.storage, [&](auto tag) {
+        using T = typename decltype(tag)::type;
+        bool any = known;
+        int64_t since = known ? *beside.columns[3 * c + 2].template as<int64_t>() : 0;
+        T value = known ? *beside.columns[3 * c].template as<T>() : T{};
+        uint8_t* valid = x.valid ? w.valid() : nullptr;
+        for (int64_t k = 0; k < rows; ++k) {
+          const int64_t i = back ? rows - 1 - k : k;
+          const bool missing = x.is_missing(i);
+          if (!missing) value = x.template as<T>()[i], any = true, since = 0;
+          else ++since;
+          const bool filled = !missing || (any && since <= limit);
+          w.template as<T>()[i] = filled ? value : x.template as<T>()[i];
+          if (valid) valid[i] = filled;
+        }
+      });
+      out[c] = std::move(w).finish(x.storage == Storage::text ? keep_both(x.keep, known ? beside.columns[3 * c].keep : nullptr) : nullptr);
+    }
+    return rows;
+  };
+}
+}  // namespace
+
+Batch carried(const Column& all, int64_t partition) {
+  base::Decoder in(all.as<Text>()->view());
+  const auto numbers = in.list<int64_t>(), begins = in.list<int64_t>();
+  const auto rows = in.get<std::string_view>();
+  const auto found = std::lower_bound(numbers.begin(), numbers.end(), partition);
+  if (found == numbers.end() || *found != partition) return {};
+  base::Decoder one(rows.substr(static_cast<size_t>(begins[static_cast<size_t>(found - numbers.begin())])));
+  return decode_batches(one).at(0);
+}
+
+Kernel carry_kernel() {
+  return {.name = "carry", .fold = [](const Args& a) { return std::make_unique<Carry>(a); }};
+}
+
+std::vector<Kernel> carried_kernels() {
+  return {{.name = "running", .map = running, .partition_at_once = true}, {.name = "shift", .map = shift, .partition_at_once = true}, {.name = "fill_gaps", .map = fill_gaps, .partition_at_once = true}};
+}
+
+}  // namespace muster::kernels

@@ -1,0 +1,94 @@
+// where and mask: values kept by a condition, others replaced by a scalar, another column, or nothing.
+#include "data/dispatch.hpp"
+#include "ops/frame/columns.hpp"
+
+namespace muster::ops::frame {
+namespace {
+
+// choose(condition, a, b): a where the condition holds, else b.
+Map choose(const Args&) {
+  return [](Task&, Columns in, int64_t rows, std::span<Column> out) {
+    const Column condition = spread(in[0], rows), a = spread(in[1], rows);
+    const Column& b = in[2];
+    const uint8_t* holds = condition.as<uint8_t>();
+    Writable w(a.storage, rows);
+    visit(a.storage, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      const T *x = a.as<T>(), *y = b.as<T>();
+      T* to = w.as<T>();
+      if (b.constant) for (int64_t i = 0; i < rows; ++i) to[i] = holds[i] ? x[i] : y[0];
+      else for (int64_t i = 0; i < rows; ++i) to[i] = holds[i] ? x[i] : y[i];
+    });
+    if (a.valid || b.valid) {
+      uint8_t *valid = w.valid(), all = 1;
+      for (int64_t i = 0; i < rows; ++i) all &= valid[i] = holds[i] ? !a.valid || a.valid[i] : !b.valid || b.valid[b.constant ? 0 : i];
+      if (all && b.constant) w.forget_valid();  // nothing was replaced by a missing value
+    }
+    out[0] = std::move(w).finish(a.storage == Storage::text ? keep_both(a.keep, b.keep) : nullptr);
+    return rows;
+  };
+}
+
+DType replaced(DType t, const Value& other, const Schema* others, size_t i) {
+  if (t.is_object()) throw unsupported("where: of ", t.name());
+  if (others) {
+    const DType b = others->columns.at(others->columns.size() == 1 ? 0 : i).type;
+    if (b.storage != t.storage || b.unit != t.unit) throw unsupported("where: a column of ", t.name(), " and one of ", b.name());
+    return {t.storage, t.unit, t.open || b.open};
+  }
+  if (is_missing(other)) return {t.storage, t.unit, t.open || t.is_integer() || t.is_boolean()};
+  if (!holds(t, other)) throw unsupported("where: ", other.repr(), " in a column of ", t.name());
+  return t;
+}
+
+Op make_op(const std::string& name, bool keep_where_true) {
+  Op op{.name = name, .on = {{frame, "cond, other=no_default, inplace=False, axis=None, level=None"}, {series, "cond, other=no_default, inplace=False, axis=None, level=None"}}};
+  op.doc = {.summary = keep_where_true ? "The values where the condition holds, others replaced." : "The values where the condition does not hold, others replaced.",
+            .returns = "As the input; integers become float64 where a value is replaced by a missing one. Lazy.",
+            .notes = "What has no kernel (a function as condition, a value that the dtype does not hold) runs through pandas.",
+            .example = concat("\n>>> s = dd.from_pandas(pd.Series([1, 2, 3], name=\"x\"), npartitions=2)\n>>> s.", name, "(s ", keep_where_true ? "<" : ">=", " 3, 0).compute()\n0    1\n1    2\n2    0\nName: x, dtype: int64\n")};
+  op.params = {{"cond", "bool Series with the same rows; of a DataFrame a DataFrame with the same columns."},
+               {"other", "Scalar, or collection with the same rows; default: missing."},
+               {"inplace", "Must be False."}, {"axis", "pandas'."}, {"level", "pandas'."}};
+  op.schema = [name](const Call& c) {
+    if (!c["cond"].is_input() || c["inplace"] == Value(true) || c.has("axis") || c.has("level")) throw unsupported(name, ": these arguments");
+    const auto condition = static_cast<size_t>(c["cond"].input());
+    Schema s = c.input();
+    const Schema& given = c.input(condition);
+    if (c.inputs[condition]->is_one_row() || c.inputs[condition]->rows != c.inputs[0]->rows || given.kind != s.kind || given.columns.size() != s.columns.size()) throw unsupported(name, ": a condition of other rows");
+    const Schema* others = c["other"].is_input() ? &c.input(static_cast<size_t>(c["other"].input())) : nullptr;
+    if (others && (c.inputs[static_cast<size_t>(c["other"].input())]->is_one_row() || c.inputs[static_cast<size_t>(c["other"].input())]->rows != c.inputs[0]->rows || (others->kind != s.kind && others->kind != Kind::series)))
+      throw unsupported(name, ": values of other rows");
+    for (size_t i = 0; i < s.columns.size(); ++i) {
+      if (!given.columns[i].type.is_boolean() || given.columns[i].type.open || (s.kind == Kind::frame && !(given.columns[i].label == s.columns[i].label))) throw unsupported(name, ": this condition");
+      if (others && others->kind == Kind::frame && (others->columns.size() != s.columns.size() || !(others->columns[i].label == s.columns[i].label))) throw unsupported(name, ": values with other columns");
+      if (others && others->kind == Kind::series && s.kind == Kind::frame) throw unsupported(name, ": a Series beside a DataFrame");
+      s.columns[i].type = replaced(s.columns[i].type, c["other"], others, i);
+    }
+    return s;
+  };
+  op.lower = [keep_where_true](Lowering& l, const Call& c) {
+    Rows rows = l.input();
+    const Rows condition = l.input(static_cast<size_t>(c["cond"].input()));
+    for (size_t i = 0; i < rows.columns.size(); ++i) {
+      const DType type = c.input().columns[i].type;
+      int holds = condition.columns[i];
+      if (!keep_where_true) holds = l.one(rows.stage, "unary", Dict{{"op", "invert"}, {"type", code(DType{Storage::boolean})}}, {holds});
+      const int other = c["other"].is_input() ? l.input(static_cast<size_t>(c["other"].input())).columns[i] : constant(l, rows.stage, is_missing(c["other"]) ? Value() : c["other"], type);
+      rows.columns[i] = l.one(rows.stage, "choose", Dict{{"type", code(type)}}, {holds, rows.columns[i], other});
+    }
+    return rows;
+  };
+  op.same_rows = true;
+  op.show = [](const Call& c) { return c["other"].is_input() ? std::string() : c["other"].repr(); };
+  return op;
+}
+}  // namespace
+
+Ops where_ops() {
+  Ops ops{make_op("where", true), make_op("mask", false)};
+  ops[0].kernels = {{.name = "choose", .map = choose}};
+  return ops;
+}
+
+}  // namespace muster::ops::frame
