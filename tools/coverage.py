@@ -2,6 +2,7 @@
 
 import inspect
 import pathlib
+import re
 import sys
 
 import muster.dataframe as dd
@@ -54,28 +55,41 @@ GROUPS = {
 LATER = set("merge join sort_values shuffle pivot_table merge_asof values to_dask_array to_bag to_sql read_orc to_orc read_sql_table from_dask_array read_hdf read_fwf".split())
 # Explicit methods whose work is a Python function on partitions or on all rows.
 PYTHON = set(
-    """align apply applymap map map_overlap map_partitions mode sample unique nunique_approx memory_usage_per_partition reduction to_csv to_json to_parquet transform
+    """align apply applymap map map_overlap map_partitions mode shift sample unique nunique_approx memory_usage_per_partition reduction to_csv to_json to_parquet transform
     categorize idxmax idxmin to_datetime to_numeric to_timedelta get_dummies from_map read_json melt rename_axis""".split()
 )
-CPP = {
-    "DataFrame": set("assign astype columns compute count drop dropna dtypes fillna groupby head isin isna max mean min nlargest npartitions nsmallest nunique persist rename repartition std sum tail any all var explain".split()),
-    "Series": set("abs astype compute count dropna dtype fillna head isin isna max mean median min name nlargest notnull npartitions nsmallest nunique persist quantile rename repartition size std sum tail value_counts var any all add sub mul truediv mod eq ne lt le gt ge dt".split()),
-    "Series.str": {"len", "contains", "startswith", "endswith"},
-    "Series.dt": {"year", "month", "day", "hour", "dayofweek"},
-    "DataFrame.groupby": {"agg", "size"},
-    "Series.groupby": set("agg count max mean median min nunique size std sum var".split()),
-    "muster.dataframe": {"read_csv", "read_parquet", "concat", "compute", "DataFrame", "Series", "Scalar"},
-}
+OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "truediv", "%": "mod", "==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
+SYNONYMS = {"notna": "notnull", "isna": "isnull", "prod": "product", "agg": "aggregate", "len": "shape"}
+CLASSES = {"DataFrame": "DataFrame", "Series": "Series", "DataFrameGroupBy": "DataFrame.groupby", "SeriesGroupBy": "Series.groupby", "Collection": None, "Scalar": None}
+
+
+def typed():
+    """Return {group: names} of the typed methods in the C++ header; a second name of the same thing counts."""
+    header = (ROOT / "include/muster/dataframe.hpp").read_text()
+    names = {group: set() for group in GROUPS}
+    for name, body in re.findall(r"class MUSTER_API (\w+)[^;{]*\{(.*?)^\};", header, re.DOTALL | re.MULTILINE):
+        methods = set(re.findall(r"^  (?!explicit)[\w:<>&, ]+? (\w+)\(.*\) const;", body, re.MULTILINE))
+        methods |= {SYNONYMS[m] for m in methods if m in SYNONYMS}
+        for group in ["DataFrame", "Series"] if name == "Collection" else [CLASSES.get(name)]:
+            if group:
+                names[group] |= methods
+    for kind, symbols in (("Series", OPERATORS), ("DataFrame", OPERATORS)):
+        names[kind] |= set(symbols.values()) | {"div", "divide", "radd", "rsub", "rmul", "rtruediv", "rdiv", "rmod"}
+    for prefix in ("str", "dt"):
+        names[f"Series.{prefix}"] = {m.removeprefix(f"{prefix}_") for m in names["Series"] if m.startswith(f"{prefix}_")}
+    names["Series.dt"] |= {n for n in TIME if getattr(getattr(getattr(_accessors.DatetimeProperties, n), "fget", None), "__module__", "").startswith("muster._generated")}
+    names["muster.dataframe"] = set(re.findall(r"^MUSTER_API .*?(\w+)\(", header, re.MULTILINE)) | {"DataFrame", "Series", "Scalar"}
+    return names
 
 
 def state(owner, name):
     """Return "native", "pandas" or "missing" for a name."""
     if (name in LATER and owner in (dd, dd.DataFrame, dd.Series)) or not hasattr(owner, name):
         return "missing"
-    if name in PYTHON:
-        return "pandas"
     if getattr(getattr(owner, name), "__module__", "").startswith("muster._generated"):
         return "native"
+    if name in PYTHON:
+        return "pandas"
     text = inspect.getdoc(inspect.getattr_static(owner, name)) or ""
     return "pandas" if "through pandas" in text else "native"
 
@@ -97,8 +111,9 @@ def text():
         "| | native | pandas | not there |",
         "|---|---|---|---|",
     ]
+    cpp = typed()
     for group, names in table().items():
-        cells = [", ".join(f"**{n}**" if n in CPP.get(group, ()) else n for n, s in names.items() if s == wanted) for wanted in ("native", "pandas", "missing")]
+        cells = [", ".join(f"**{n}**" if n in cpp[group] else n for n, s in names.items() if s == wanted) for wanted in ("native", "pandas", "missing")]
         lines.append(f"| `{group}` | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

@@ -1,5 +1,6 @@
 // Lazy collections: DataFrame, Series, Scalar. The same operators as in Python; nothing is computed before compute().
 #pragma once
+#include <chrono>
 #include <functional>
 #include <initializer_list>
 #include <map>
@@ -58,11 +59,13 @@ class MUSTER_API Operand {
   Operand(double d);
   Operand(const char* s);
   Operand(std::string s);
+  Operand(Literal l);
   Operand(const Collection& c);
   Literal literal;
   std::shared_ptr<const expr::Node> expr;  ///< null: the literal
 };
 
+class DataFrame;
 class SeriesGroupBy;
 
 /// One column of rows. Methods are those of pandas' Series; arguments not given here go through call().
@@ -83,8 +86,42 @@ class MUSTER_API Series : public Collection {
   Series astype(const std::string& dtype) const;
   Series abs() const;
   Series rename(const std::string& name) const;
-  /// Calendar fields of a datetime column: year, month, day, hour, dayofweek.
+  DataFrame to_frame(const std::string& name) const;
+  Series floordiv(const Operand& other) const;
+  Series pow(const Operand& other) const;
+  /// low <= value <= high.
+  Series between(const Operand& low, const Operand& high) const;
+  /// The values where the condition holds, else `other`: a literal, a Series, or nothing (missing).
+  Series where(const Series& condition, const Operand& other = Literal()) const;
+  Series mask(const Series& condition, const Operand& other = Literal()) const;
+  /// Values outside the bounds become the bounds; nothing = no bound.
+  Series clip(const Literal& lower, const Literal& upper = {}) const;
+  Series round(int decimals = 0) const;
+  /// Old value by new. Throws Error{unsupported} where a value is not of the column's dtype.
+  Series replace(const Literal::List& from, const Literal::List& to) const;
+  Series cumsum() const;
+  Series cumprod() const;
+  Series cummin() const;
+  Series cummax() const;
+  /// Rows moved down (up if negative); `fill` stands where no row is, default missing.
+  Series shift(int64_t periods = 1, const Literal& fill = {}) const;
+  Series diff(int64_t periods = 1) const;
+  /// Missing values replaced by the last one in front (first behind); at most `limit` in a row, 0 = all.
+  Series ffill(int64_t limit = 0) const;
+  Series bfill(int64_t limit = 0) const;
+  Series drop_duplicates() const;
+  Series get_partition(int64_t n) const;
+  /// Fields of times and durations, as pandas' .dt names them: year, minute, quarter, is_month_end, days, ...
   Series dt(const std::string& field) const;
+  /// Times rounded to multiples of `step`.
+  Series dt_floor(std::chrono::nanoseconds step) const;
+  Series dt_ceil(std::chrono::nanoseconds step) const;
+  Series dt_round(std::chrono::nanoseconds step) const;
+  Series dt_normalize() const;
+  /// English names; seconds of a duration.
+  Series dt_day_name() const;
+  Series dt_month_name() const;
+  Series dt_total_seconds() const;
   Table head(int64_t n = 5) const;
   Table tail(int64_t n = 5) const;
   Series nlargest(int64_t n = 5, const std::string& keep = "first") const;
@@ -92,6 +129,7 @@ class MUSTER_API Series : public Collection {
   Series value_counts(bool sort = true, bool ascending = false, bool dropna = true) const;
   int64_t len() const;
   Scalar sum() const;
+  Scalar prod() const;
   Scalar mean() const;
   Scalar std(int ddof = 1) const;
   Scalar var(int ddof = 1) const;
@@ -107,6 +145,9 @@ class MUSTER_API Series : public Collection {
   Scalar quantile(double q) const;
   /// Text: characters; whether a plain text is in it, at its start or end. Missing text is false, of str_len missing.
   Series str_len() const;
+  /// ASCII letters in the other case. Throws Error{unsupported} at compute where the text has other characters.
+  Series str_lower() const;
+  Series str_upper() const;
   Series str_contains(const std::string& text) const;
   Series str_startswith(const std::string& text) const;
   Series str_endswith(const std::string& text) const;
@@ -143,7 +184,34 @@ class MUSTER_API DataFrame : public Collection {
   DataFrame fillna(const Literal& value) const;
   DataFrame dropna(const std::vector<std::string>& subset = {}, const std::string& how = "any") const;
   DataFrame isna() const;
+  DataFrame notna() const;
   DataFrame isin(const Literal::List& values) const;
+  DataFrame floordiv(const Operand& other) const;
+  DataFrame pow(const Operand& other) const;
+  DataFrame abs() const;
+  /// Of frames with the same columns; see the methods of Series.
+  DataFrame where(const DataFrame& condition, const Operand& other = Literal()) const;
+  DataFrame mask(const DataFrame& condition, const Operand& other = Literal()) const;
+  DataFrame clip(const Literal& lower, const Literal& upper = {}) const;
+  DataFrame round(int decimals = 0) const;
+  DataFrame replace(const Literal::List& from, const Literal::List& to) const;
+  DataFrame cumsum() const;
+  DataFrame cumprod() const;
+  DataFrame cummin() const;
+  DataFrame cummax() const;
+  DataFrame shift(int64_t periods = 1, const Literal& fill = {}) const;
+  DataFrame diff(int64_t periods = 1) const;
+  DataFrame ffill(int64_t limit = 0) const;
+  DataFrame bfill(int64_t limit = 0) const;
+  /// Rows equal to an earlier one in these columns (empty = all) left out.
+  DataFrame drop_duplicates(const std::vector<std::string>& subset = {}) const;
+  DataFrame add_prefix(const std::string& prefix) const;
+  DataFrame add_suffix(const std::string& suffix) const;
+  /// A column as index; rows stay where they are.
+  DataFrame set_index(const std::string& column) const;
+  /// The index as columns, of a frame in one partition.
+  DataFrame reset_index() const;
+  DataFrame get_partition(int64_t n) const;
   Table head(int64_t n = 5) const;
   Table tail(int64_t n = 5) const;
   DataFrame nlargest(int64_t n, const std::string& column, const std::string& keep = "first") const;
@@ -156,6 +224,7 @@ class MUSTER_API DataFrame : public Collection {
   int64_t len() const;
   /// One row with a value per column.
   DataFrame sum(bool numeric_only = false) const;
+  DataFrame prod(bool numeric_only = false) const;
   DataFrame mean(bool numeric_only = false) const;
   DataFrame std(bool numeric_only = false) const;
   DataFrame var(bool numeric_only = false) const;
@@ -165,6 +234,9 @@ class MUSTER_API DataFrame : public Collection {
   DataFrame nunique() const;
   DataFrame any() const;
   DataFrame all() const;
+  /// Writes part.0.parquet, part.1.parquet, ... into a folder, each whole or not there, and returns the number of rows. Index columns with a name are
+  /// written in front. `compression`: snappy, zstd or none. Throws Error{unsupported} for a dtype that Parquet lacks, Error{io} naming the file.
+  int64_t to_parquet(const std::string& folder, const std::string& compression = "snappy") const;
   DataFrame call(const std::string& op, const Arguments& arguments = {}) const;
 };
 
@@ -176,6 +248,18 @@ class MUSTER_API DataFrameGroupBy {
   Series size() const;
   /// One function of every column that is no key.
   DataFrame agg(const std::string& function) const;
+  DataFrame sum() const;
+  DataFrame mean() const;
+  DataFrame min() const;
+  DataFrame max() const;
+  DataFrame count() const;
+  DataFrame std() const;
+  DataFrame var() const;
+  DataFrame median() const;
+  DataFrame nunique() const;
+  DataFrame first() const;
+  DataFrame last() const;
+  DataFrame prod() const;
   /// Functions by column; results are named "column function" where a column has several.
   DataFrame agg(const std::vector<std::pair<std::string, std::vector<std::string>>>& functions) const;
 
@@ -199,6 +283,9 @@ class MUSTER_API SeriesGroupBy {
   Series size() const;
   Series nunique() const;
   Series median() const;
+  Series first() const;
+  Series last() const;
+  Series prod() const;
   DataFrame agg(const std::vector<std::string>& functions) const;
 
  private:
@@ -226,6 +313,31 @@ MUSTER_OPERATOR(>=)
 MUSTER_OPERATOR(&)
 MUSTER_OPERATOR(|)
 #undef MUSTER_OPERATOR
+/// Element by element, of a frame with a literal, a lazy value or a frame with the same columns.
+#define MUSTER_OPERATOR(symbol) MUSTER_API DataFrame operator symbol(const DataFrame& a, const Operand& b);
+MUSTER_OPERATOR(+)
+MUSTER_OPERATOR(-)
+MUSTER_OPERATOR(*)
+MUSTER_OPERATOR(/)
+MUSTER_OPERATOR(%)
+MUSTER_OPERATOR(==)
+MUSTER_OPERATOR(!=)
+MUSTER_OPERATOR(<)
+MUSTER_OPERATOR(<=)
+MUSTER_OPERATOR(>)
+MUSTER_OPERATOR(>=)
+#undef MUSTER_OPERATOR
+/// The literal on the left: 2 - s.
+#define MUSTER_OPERATOR(symbol)                                          \
+  MUSTER_API Series operator symbol(const Literal& a, const Series& b);  \
+  MUSTER_API DataFrame operator symbol(const Literal& a, const DataFrame& b);
+MUSTER_OPERATOR(+)
+MUSTER_OPERATOR(-)
+MUSTER_OPERATOR(*)
+MUSTER_OPERATOR(/)
+MUSTER_OPERATOR(%)
+#undef MUSTER_OPERATOR
+MUSTER_API Series operator^(const Series& a, const Operand& b);
 MUSTER_API Series operator~(const Series& a);
 MUSTER_API Series operator-(const Series& a);
 

@@ -1,5 +1,6 @@
 // Everything a first program needs.
 #pragma once
+#include "muster/arrow.hpp"
 #include "muster/cluster.hpp"
 #include "muster/dataframe.hpp"
 #include "muster/delayed.hpp"

@@ -28,8 +28,9 @@ class MUSTER_API Table {
   /// A column as text; missing is "".
   std::vector<std::string> texts(const std::string& column) const;
 
-  struct Contents;
+  struct Contents;  // the library's own
   explicit Table(std::shared_ptr<const Contents> contents);
+  const Contents& contents() const { return *contents_; }
 
  private:
   std::shared_ptr<const Contents> contents_;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 
 #include "api/session.hpp"
 #include "api/table.hpp"
@@ -60,6 +61,16 @@ Expr binary(const char* op, const Expr& a, const Operand& b) {
   return call(op, Dict{{"other", value_of(b.literal)}}, {a});
 }
 
+Expr chosen(const char* op, const Expr& rows, const Expr& condition, const Operand& other) {
+  if (other.expr) return call(op, Dict{{"cond", InputRef{1}}, {"other", InputRef{2}}}, {rows, condition, other.expr});
+  return call(op, Dict{{"cond", InputRef{1}}, {"other", value_of(other.literal)}}, {rows, condition});
+}
+Expr rounded(const char* how, const Expr& e, std::chrono::nanoseconds step) { return call("round_time", Dict{{"how", how}, {"step", static_cast<int64_t>(step.count())}}, {e}); }
+Arguments at_most(int64_t limit) { return limit > 0 ? Arguments{{"limit", limit}} : Arguments{}; }
+Expr partition(const Expr& e, int64_t n) {
+  if (n < 0 || n >= e->npartitions) throw base::invalid("get_partition: ", n, " is not one of ", e->npartitions, " partitions");
+  return call("partitions", Dict{{"partitions", List{n}}}, {e});
+}
 Expr head(const Expr& e, int64_t n) { return call("head", Dict{{"n", n}, {"npartitions", 1}}, {e}); }
 Value reduction_args(bool numeric_only) { return Dict{{"numeric_only", numeric_only}}; }
 int64_t row_count(const Expr& e) { return value_at(api::compute({call("row_count", Dict{}, {e})}, run_options({}))[0].rows.columns[0], 0, {data::Storage::int64}).integer(); }
@@ -94,6 +105,7 @@ Operand::Operand(int64_t i) : literal(i) {}
 Operand::Operand(double d) : literal(d) {}
 Operand::Operand(const char* s) : literal(s) {}
 Operand::Operand(std::string s) : literal(std::move(s)) {}
+Operand::Operand(Literal l) : literal(std::move(l)) {}
 Operand::Operand(const Collection& c) : expr(c.expr) {}
 
 Series::Series(Expr e) : Collection(std::move(e)) {}
@@ -109,8 +121,34 @@ Series Series::isna() const { return call("isna"); }
 Series Series::notna() const { return call("notna"); }
 Series Series::astype(const std::string& t) const { return call("astype", {{"dtype", t}}); }
 Series Series::abs() const { return call("abs"); }
+Series Series::where(const Series& condition, const Operand& other) const { return Series(chosen("where", expr, condition.expr, other)); }
+Series Series::mask(const Series& condition, const Operand& other) const { return Series(chosen("mask", expr, condition.expr, other)); }
+Series Series::clip(const Literal& lower, const Literal& upper) const { return call("clip", {{"lower", lower}, {"upper", upper}}); }
+Series Series::round(int decimals) const { return call("round", {{"decimals", decimals}}); }
+Series Series::replace(const Literal::List& from, const Literal::List& to) const { return call("replace", {{"to_replace", from}, {"value", to}}); }
+Series Series::cumsum() const { return call("cumsum"); }
+Series Series::cumprod() const { return call("cumprod"); }
+Series Series::cummin() const { return call("cummin"); }
+Series Series::cummax() const { return call("cummax"); }
+Series Series::shift(int64_t periods, const Literal& fill) const { return call("shift", {{"periods", periods}, {"fill_value", fill}}); }
+Series Series::diff(int64_t periods) const { return call("diff", {{"periods", periods}}); }
+Series Series::ffill(int64_t limit) const { return call("ffill", at_most(limit)); }
+Series Series::bfill(int64_t limit) const { return call("bfill", at_most(limit)); }
+Series Series::get_partition(int64_t n) const { return Series(partition(expr, n)); }
+Series Series::floordiv(const Operand& other) const { return Series(binary("floordiv", expr, other)); }
+Series Series::pow(const Operand& other) const { return Series(binary("pow", expr, other)); }
+Series Series::between(const Operand& low, const Operand& high) const { return (*this >= low) & (*this <= high); }
+Series Series::drop_duplicates() const { return call("drop_duplicates"); }
+DataFrame Series::to_frame(const std::string& n) const { return DataFrame(api::call("to_frame", Dict{{"name", n}}, {expr})); }
 Series Series::rename(const std::string& n) const { return call("rename", {{"name", n}}); }
 Series Series::dt(const std::string& field) const { return call("dt." + field); }
+Series Series::dt_floor(std::chrono::nanoseconds step) const { return Series(rounded("floor", expr, step)); }
+Series Series::dt_ceil(std::chrono::nanoseconds step) const { return Series(rounded("ceil", expr, step)); }
+Series Series::dt_round(std::chrono::nanoseconds step) const { return Series(rounded("round", expr, step)); }
+Series Series::dt_normalize() const { return dt_floor(std::chrono::hours(24)); }
+Series Series::dt_day_name() const { return call("day_name"); }
+Series Series::dt_month_name() const { return call("month_name"); }
+Series Series::dt_total_seconds() const { return call("total_seconds"); }
 Table Series::head(int64_t n) const { return computed(muster::head(expr, n), {}); }
 Table Series::tail(int64_t n) const { return computed(api::call("tail", Dict{{"n", n}}, {expr}), {}); }
 Series Series::nlargest(int64_t n, const std::string& keep) const { return call("nlargest", {{"n", n}, {"keep", keep}}); }
@@ -124,6 +162,8 @@ Scalar Series::size() const { return Scalar(api::call("row_count", Dict{}, {expr
 Scalar Series::median() const { return Scalar(api::call("getitem", Dict{{"key", 0.5}}, {api::call("quantiles", Dict{{"q", List{0.5}}, {"middle", true}}, {expr})})); }
 Scalar Series::quantile(double q) const { return Scalar(api::call("getitem", Dict{{"key", q}}, {api::call("quantiles", Dict{{"q", List{q}}}, {expr})})); }
 Series Series::str_len() const { return call("text", {{"op", "len"}}); }
+Series Series::str_lower() const { return call("text", {{"op", "lower"}}); }
+Series Series::str_upper() const { return call("text", {{"op", "upper"}}); }
 Series Series::str_contains(const std::string& text) const { return call("text", {{"op", "contains"}, {"text", text}}); }
 Series Series::str_startswith(const std::string& text) const { return call("text", {{"op", "startswith"}, {"text", text}}); }
 Series Series::str_endswith(const std::string& text) const { return call("text", {{"op", "endswith"}, {"text", text}}); }
@@ -132,6 +172,7 @@ Series Series::call(const std::string& op, const Arguments& a) const { return Se
 #define MUSTER_REDUCTION(name) \
   Scalar Series::name() const { return Scalar(api::call(#name, Dict{}, {expr})); }
 MUSTER_REDUCTION(sum)
+MUSTER_REDUCTION(prod)
 MUSTER_REDUCTION(mean)
 MUSTER_REDUCTION(min)
 MUSTER_REDUCTION(max)
@@ -169,6 +210,44 @@ DataFrame DataFrame::dropna(const std::vector<std::string>& subset, const std::s
   return call("dropna", a);
 }
 DataFrame DataFrame::isna() const { return call("isna"); }
+DataFrame DataFrame::notna() const { return call("notna"); }
+DataFrame DataFrame::abs() const { return call("abs"); }
+DataFrame DataFrame::where(const DataFrame& condition, const Operand& other) const { return DataFrame(chosen("where", expr, condition.expr, other)); }
+DataFrame DataFrame::mask(const DataFrame& condition, const Operand& other) const { return DataFrame(chosen("mask", expr, condition.expr, other)); }
+DataFrame DataFrame::clip(const Literal& lower, const Literal& upper) const { return call("clip", {{"lower", lower}, {"upper", upper}}); }
+DataFrame DataFrame::round(int decimals) const { return call("round", {{"decimals", decimals}}); }
+DataFrame DataFrame::replace(const Literal::List& from, const Literal::List& to) const { return call("replace", {{"to_replace", from}, {"value", to}}); }
+DataFrame DataFrame::cumsum() const { return call("cumsum"); }
+DataFrame DataFrame::cumprod() const { return call("cumprod"); }
+DataFrame DataFrame::cummin() const { return call("cummin"); }
+DataFrame DataFrame::cummax() const { return call("cummax"); }
+DataFrame DataFrame::shift(int64_t periods, const Literal& fill) const { return call("shift", {{"periods", periods}, {"fill_value", fill}}); }
+DataFrame DataFrame::diff(int64_t periods) const { return call("diff", {{"periods", periods}}); }
+DataFrame DataFrame::ffill(int64_t limit) const { return call("ffill", at_most(limit)); }
+DataFrame DataFrame::bfill(int64_t limit) const { return call("bfill", at_most(limit)); }
+DataFrame DataFrame::get_partition(int64_t n) const { return DataFrame(partition(expr, n)); }
+DataFrame DataFrame::floordiv(const Operand& other) const { return DataFrame(binary("floordiv", expr, other)); }
+DataFrame DataFrame::pow(const Operand& other) const { return DataFrame(binary("pow", expr, other)); }
+DataFrame DataFrame::drop_duplicates(const std::vector<std::string>& subset) const { return subset.empty() ? call("drop_duplicates") : call("drop_duplicates", {{"subset", Literal::List(subset.begin(), subset.end())}}); }
+DataFrame DataFrame::add_prefix(const std::string& prefix) const {
+  std::map<std::string, std::string> names;
+  for (const auto& c : columns()) names[c] = prefix + c;
+  return rename(names);
+}
+DataFrame DataFrame::add_suffix(const std::string& suffix) const {
+  std::map<std::string, std::string> names;
+  for (const auto& c : columns()) names[c] = c + suffix;
+  return rename(names);
+}
+DataFrame DataFrame::set_index(const std::string& column) const { return DataFrame(api::call("with_index", Dict{}, {drop({column}).expr, (*this)[column].expr})); }
+DataFrame DataFrame::reset_index() const { return call("reset_index", {{"drop", false}}); }
+int64_t DataFrame::to_parquet(const std::string& folder, const std::string& compression) const {
+  const Expr written = api::call("write_parquet", Dict{{"folder", folder}, {"compression", compression}}, {expr});
+  std::error_code failed;
+  std::filesystem::create_directories(folder, failed);
+  if (failed) throw base::io_error("to_parquet: '", folder, "' cannot be made: ", failed.message());
+  return static_cast<int64_t>(Series(written).sum().number());
+}
 DataFrame DataFrame::isin(const Literal::List& values) const { return call("isin", {{"values", values}}); }
 Table DataFrame::head(int64_t n) const { return computed(muster::head(expr, n), {}); }
 Table DataFrame::tail(int64_t n) const { return computed(api::call("tail", Dict{{"n", n}}, {expr}), {}); }
@@ -182,6 +261,7 @@ int64_t DataFrame::len() const { return row_count(expr); }
 #define MUSTER_REDUCTION(name) \
   DataFrame DataFrame::name(bool numeric_only) const { return DataFrame(api::call(#name, reduction_args(numeric_only), {expr})); }
 MUSTER_REDUCTION(sum)
+MUSTER_REDUCTION(prod)
 MUSTER_REDUCTION(mean)
 MUSTER_REDUCTION(std)
 MUSTER_REDUCTION(var)
@@ -203,6 +283,22 @@ DataFrame DataFrameGroupBy::agg(const std::string& function) const {
     if (std::find(keys_.begin(), keys_.end(), name) == keys_.end()) all.push_back(aggregate(name, name, function));
   return DataFrame(grouped(frame_.expr, keys_, how_, all, Kind::frame));
 }
+#define MUSTER_AGGREGATION(name) \
+  DataFrame DataFrameGroupBy::name() const { return agg(#name); } \
+  Series SeriesGroupBy::name() const { return one(#name); }
+MUSTER_AGGREGATION(sum)
+MUSTER_AGGREGATION(mean)
+MUSTER_AGGREGATION(min)
+MUSTER_AGGREGATION(max)
+MUSTER_AGGREGATION(count)
+MUSTER_AGGREGATION(std)
+MUSTER_AGGREGATION(var)
+MUSTER_AGGREGATION(median)
+MUSTER_AGGREGATION(nunique)
+MUSTER_AGGREGATION(first)
+MUSTER_AGGREGATION(last)
+MUSTER_AGGREGATION(prod)
+#undef MUSTER_AGGREGATION
 DataFrame DataFrameGroupBy::agg(const std::vector<std::pair<std::string, std::vector<std::string>>>& functions) const {
   List all;
   for (const auto& [column, names] : functions)
@@ -211,17 +307,8 @@ DataFrame DataFrameGroupBy::agg(const std::vector<std::pair<std::string, std::ve
 }
 
 SeriesGroupBy::SeriesGroupBy(DataFrame frame, std::vector<std::string> keys, std::string column, GroupBy how) : frame_(std::move(frame)), keys_(std::move(keys)), column_(std::move(column)), how_(how) {}
-Series SeriesGroupBy::median() const { return one("median"); }
 Series SeriesGroupBy::one(const std::string& f) const { return Series(grouped(frame_.expr, keys_, how_, {aggregate(column_, column_, f)}, Kind::series)); }
-Series SeriesGroupBy::sum() const { return one("sum"); }
-Series SeriesGroupBy::mean() const { return one("mean"); }
-Series SeriesGroupBy::std() const { return one("std"); }
-Series SeriesGroupBy::var() const { return one("var"); }
-Series SeriesGroupBy::min() const { return one("min"); }
-Series SeriesGroupBy::max() const { return one("max"); }
-Series SeriesGroupBy::count() const { return one("count"); }
 Series SeriesGroupBy::size() const { return one("size"); }
-Series SeriesGroupBy::nunique() const { return one("nunique"); }
 DataFrame SeriesGroupBy::agg(const std::vector<std::string>& functions) const {
   List all;
   for (const auto& f : functions) all.push_back(aggregate(f, column_, f));
@@ -245,6 +332,30 @@ MUSTER_OPERATOR(>=, "ge")
 MUSTER_OPERATOR(&, "and")
 MUSTER_OPERATOR(|, "or")
 #undef MUSTER_OPERATOR
+#define MUSTER_OPERATOR(symbol, op) \
+  DataFrame operator symbol(const DataFrame& a, const Operand& b) { return DataFrame(binary(op, a.expr, b)); }
+MUSTER_OPERATOR(+, "add")
+MUSTER_OPERATOR(-, "sub")
+MUSTER_OPERATOR(*, "mul")
+MUSTER_OPERATOR(/, "truediv")
+MUSTER_OPERATOR(%, "mod")
+MUSTER_OPERATOR(==, "eq")
+MUSTER_OPERATOR(!=, "ne")
+MUSTER_OPERATOR(<, "lt")
+MUSTER_OPERATOR(<=, "le")
+MUSTER_OPERATOR(>, "gt")
+MUSTER_OPERATOR(>=, "ge")
+#undef MUSTER_OPERATOR
+#define MUSTER_OPERATOR(symbol, op)                                                                                                              \
+  Series operator symbol(const Literal& a, const Series& b) { return Series(api::call(op, Dict{{"other", value_of(a)}}, {b.expr})); }             \
+  DataFrame operator symbol(const Literal& a, const DataFrame& b) { return DataFrame(api::call(op, Dict{{"other", value_of(a)}}, {b.expr})); }
+MUSTER_OPERATOR(+, "radd")
+MUSTER_OPERATOR(-, "rsub")
+MUSTER_OPERATOR(*, "rmul")
+MUSTER_OPERATOR(/, "rtruediv")
+MUSTER_OPERATOR(%, "rmod")
+#undef MUSTER_OPERATOR
+Series operator^(const Series& a, const Operand& b) { return Series(binary("xor", a.expr, b)); }
 Series operator~(const Series& a) { return a.call("invert"); }
 Series operator-(const Series& a) { return a.call("neg"); }
 

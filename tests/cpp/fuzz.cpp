@@ -1,12 +1,14 @@
-// Random and damaged input for the CSV reader and the wire form of expressions: fuzz SECONDS [SEED]. Any error but muster::Error is a finding,
+// Random and damaged input for the CSV reader, the Parquet reader and the wire form of expressions: fuzz SECONDS [SEED]. Any error but muster::Error is a finding,
 // as is a result that depends on where the file is cut.
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <random>
 #include <sstream>
 
@@ -37,6 +39,29 @@ std::string answer(const std::string& path, int64_t blocksize, std::mt19937& opt
     return std::getenv("MUSTER_FUZZ_ERRORS") ? e.what() : "error";
   }
 }
+
+// A Parquet file as muster writes it, some of its bytes changed or its end cut off: rows or an error.
+void damaged_parquet(const std::string& csv, const std::string& folder, std::mt19937& random) {
+  std::ofstream(csv, std::ios::binary) << "a,b,c\n1,x,2.5\n,yy,\n3,,1e9\n" << (random() % 2 ? "7,x,0\n8,x,0\n9,x,0\n10,y,1\n" : "");
+  const char* const codecs[] = {"snappy", "zstd", "none"};
+  read_csv(csv).to_parquet(folder, codecs[random() % 3]);
+  const std::string path = folder + "/part.0.parquet";
+  std::ifstream file(path, std::ios::binary);
+  const std::string whole{std::istreambuf_iterator<char>(file), {}};
+  for (int damage = 0; damage < 40; ++damage) {
+    std::string bytes = whole;
+    for (unsigned k = random() % 4; k < 4; ++k) bytes[random() % bytes.size()] = static_cast<char>(random());
+    if (random() % 8 == 0) bytes.resize(random() % bytes.size());
+    std::ofstream(path, std::ios::binary) << bytes;
+    try {
+      const DataFrame df = read_parquet(path);
+      df.compute({.threads = 2});
+      df.groupby(df.columns().at(0)).size().compute({.threads = 2});
+    } catch (const Error&) {
+    } catch (const std::out_of_range&) {  // no column is left
+    }
+  }
+}
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -55,6 +80,7 @@ int main(int argc, char** argv) {
       std::cerr << "seed " << seed << ": the answer depends on the block size\n--- whole\n" << whole << "--- cut\n" << cut;
       return 1;
     }
+    damaged_parquet(path, path + ".folder", random);
     std::ofstream(path, std::ios::binary) << "a,b\n1,x\n";
     auto df = read_csv(path);
     const std::string wire = expr::encode({df[df["a"] > 0].groupby("b")["a"].mean().expr});
@@ -69,5 +95,6 @@ int main(int argc, char** argv) {
     }
   }
   unlink(path.c_str());
+  std::filesystem::remove_all(path + ".folder");
   std::cout << "fuzz: " << rounds << " rounds, nothing found\n";
 }

@@ -1,6 +1,7 @@
 """The C++ door gives what the Python door gives."""
 
 import pathlib
+import re
 import subprocess
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 
 import muster.dataframe as dd
+from conftest import example_frame
 
 H2O = pathlib.Path(__file__).resolve().parents[2] / "build/python/h2o"
 
@@ -43,3 +45,172 @@ def test_h2o(tmp_path):
         pd.testing.assert_series_equal(mine, theirs, check_index_type="equiv")
         assert int(answers[name][0]) == len(theirs)
         assert float(answers[name][1]) == pytest.approx(float(theirs.sum()), rel=1e-5)
+
+
+DOORS = pathlib.Path(__file__).resolve().parents[2] / "build/python/tests/cpp/doors"
+NUMBERS = ["i", "f"]
+
+# The same in Python as in tests/cpp/doors.cpp.
+METHODS = {
+    "getitems": lambda d: d[["i", "s"]],
+    "filter": lambda d: d[d.i > 0],
+    "assign": lambda d: d.assign(k=d.i * 2, one=1),
+    "rename": lambda d: d.rename(columns={"i": "number"}),
+    "drop": lambda d: d.drop(columns=["s", "t"]),
+    "astype": lambda d: d.astype({"i": "float64", "j": "int64"}),
+    "fillna": lambda d: d[NUMBERS].fillna(0),
+    "dropna": lambda d: d.dropna(),
+    "dropna_subset": lambda d: d.dropna(subset=["t"]),
+    "isna": lambda d: d.isna(),
+    "notna": lambda d: d.notnull(),
+    "isin": lambda d: d[["i", "j"]].isin([1, 2]),
+    "abs": lambda d: d[NUMBERS].abs(),
+    "frame_where": lambda d: d[NUMBERS].where(d[NUMBERS] > 0, 0),
+    "frame_mask": lambda d: d[NUMBERS].mask(d[NUMBERS] > 0, 0),
+    "frame_clip": lambda d: d[NUMBERS].clip(-5, 5),
+    "frame_round": lambda d: d[NUMBERS].round(1),
+    "frame_replace": lambda d: d[["i", "j"]].replace({1: 2, 2: 1}),
+    "frame_cumsum": lambda d: d[NUMBERS].cumsum(),
+    "frame_cumprod": lambda d: (d[["f", "j"]] / 50).cumprod(),
+    "frame_cummin": lambda d: d[NUMBERS].cummin(),
+    "frame_cummax": lambda d: d[NUMBERS].cummax(),
+    "frame_shift": lambda d: d[["i", "s"]].shift(2),
+    "frame_diff": lambda d: d[NUMBERS].diff(),
+    "frame_ffill": lambda d: d.ffill(),
+    "frame_bfill": lambda d: d.bfill(limit=1),
+    "drop_duplicates": lambda d: d.drop_duplicates(subset=["s", "j"]),
+    "add_prefix": lambda d: d.add_prefix("p_"),
+    "add_suffix": lambda d: d.add_suffix("_s"),
+    "get_partition": lambda d: d.get_partition(1),
+    "repartition": lambda d: d.repartition(npartitions=3),
+    "concat": lambda d: dd.concat([d, d]),
+    "arithmetic": lambda d: ((d[NUMBERS] + d[NUMBERS]) * 2 - 1) / 4 % 3,
+    "reversed": lambda d: 7 % (2 / (3 * (1 - (5 + d[NUMBERS])))),
+    "frame_pow": lambda d: d[NUMBERS] ** 2 // 3,
+    "comparison": lambda d: d[NUMBERS] <= 1,
+    "to_frame": lambda d: d.i.to_frame("x"),
+    **{f"group_{n}": (lambda n: lambda d: getattr(d[["s", "i", "f"]].groupby("s"), n)())(n) for n in "sum mean min max count std var median nunique first last".split()},
+    "group_prod": lambda d: d[["s", "j", "f"]].groupby("s").prod(),
+    "group_two": lambda d: d[["s", "j", "f"]].groupby(["s", "j"]).sum(),
+    "group_agg": lambda d: d.groupby("j").f.agg(["min", "max", "mean"]),
+    "floordiv": lambda d: d.f // 3,
+    "pow": lambda d: d.i**2,
+    "series_arithmetic": lambda d: (d.i + d.f) * 2 - d.j / 2.0,
+    "logic": lambda d: ~((d.i > 0) & (d.f < 1)) | (d.b ^ (d.j == 1)) | (d.j != 2) | (d.i >= 5) | (d.f <= -1),
+    "series_reversed": lambda d: 7 % (2 / (3 * (1 - (5 + d.f)))),
+    "neg": lambda d: -d.f,
+    "between": lambda d: d.i.between(-5, 5),
+    "where": lambda d: d.f.where(d.i > 0, d.f * 2),
+    "where_missing": lambda d: d.s.where(d.i > 0),
+    "mask": lambda d: d.s.mask(d.b, "masked"),
+    "clip": lambda d: d.f.clip(upper=1.5),
+    "round": lambda d: d.f.round(1),
+    "replace": lambda d: d.s.replace("fig", "date"),
+    "cumsum": lambda d: d.f.cumsum(),
+    "cumprod": lambda d: (d.f / 50).cumprod(),
+    "cummin": lambda d: d.e.cummin(),
+    "cummax": lambda d: d.i.cummax(),
+    "shift": lambda d: d.t.shift(-3),
+    "shift_filled": lambda d: d.i.shift(3, fill_value=7),
+    "diff": lambda d: d.i.diff(-2),
+    "ffill": lambda d: d.f.ffill(limit=1),
+    "bfill": lambda d: d.t.bfill(),
+    "series_fillna": lambda d: d.t.fillna("none"),
+    "series_dropna": lambda d: d.t.dropna(),
+    "series_isna": lambda d: d.t.isna(),
+    "series_notna": lambda d: d.t.notnull(),
+    "series_isin": lambda d: d.s.isin(["fig", "apple"]),
+    "series_abs": lambda d: abs(d.f),
+    "series_astype": lambda d: d.i.astype("float32"),
+    "series_filter": lambda d: d.s[d.i > 0],
+    "series_rename": lambda d: d.s.rename("text"),
+    "series_drop_duplicates": lambda d: d.s.drop_duplicates(),
+    "value_counts": lambda d: d.s.value_counts(),
+    "len": lambda d: d.s.str.len(),
+    "contains": lambda d: d.s.str.contains("pp"),
+    "startswith": lambda d: d.s.str.startswith("a"),
+    "endswith": lambda d: d.s.str.endswith("e"),
+    "lower": lambda d: d.t.str.lower(),
+    "upper": lambda d: d.t.str.upper(),
+    "dt_floor": lambda d: d.d.dt.floor("15min"),
+    "dt_ceil": lambda d: d.d.dt.ceil("h"),
+    "dt_round": lambda d: d.d.dt.round("7s"),
+    "dt_normalize": lambda d: d.e.dt.normalize(),
+    "dt_day_name": lambda d: d.e.dt.day_name(),
+    "dt_month_name": lambda d: d.d.dt.month_name(),
+    "dt_total_seconds": lambda d: (d.d - d.e).dt.total_seconds(),
+    "dt_days": lambda d: (d.d - d.d.shift(1)).dt.days,
+    "group_size": lambda d: d.groupby("s").size().rename("size"),
+    "series_group_sum": lambda d: d.groupby("s").i.sum(),
+    "series_group_unsorted": lambda d: d.groupby("t", sort=False, dropna=False).f.max(),
+    **{n: (lambda n: lambda d: getattr(d.d.dt, n))(n) for n in "year month day hour minute second microsecond nanosecond dayofweek dayofyear quarter days_in_month is_month_start is_month_end is_leap_year".split()},
+    "to_parquet": lambda d: d,
+    "set_index": lambda d: d.set_index("s", sort=False),
+    "reset_index": lambda d: d.groupby("s").i.agg(["sum"]),
+}
+VALUES = {
+    "sum": lambda d: d.i.sum(),
+    "prod": lambda d: (d.j + 1.0).prod(),
+    "mean": lambda d: d.f.mean(),
+    "std": lambda d: d.f.std(),
+    "var": lambda d: d.f.var(),
+    "min": lambda d: d.i.min(),
+    "max": lambda d: d.f.max(),
+    "count": lambda d: d.f.count(),
+    "size": lambda d: d.f.size,
+    "nunique": lambda d: d.s.nunique(),
+    "median": lambda d: d.f.median(),
+    "quantile": lambda d: d.f.quantile(0.3),
+    "any": lambda d: (d.i > 49).any(),
+    "all": lambda d: (d.i > -51).all(),
+}
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    """(the lazy frame, the folder of the C++ results, the values it printed)."""
+    if not DOORS.exists():
+        pytest.skip("the C++ tests are not built")
+    folder = tmp_path_factory.mktemp("doors")
+    example_frame().to_parquet(folder / "in.parquet", row_group_size=70)
+    done = subprocess.run([DOORS, folder / "in.parquet", folder / "out"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return dd.read_parquet(folder / "in.parquet", split_row_groups=True), folder / "out", dict(line.split() for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_method(answers, name):
+    df, folder, _ = answers
+    parts = sorted((folder / name).iterdir(), key=lambda p: int(p.name.split(".")[1]))
+    theirs = pd.concat([pd.read_parquet(p) for p in parts], ignore_index=True)
+    ours = METHODS[name](df).compute()
+    if isinstance(ours, pd.Series):
+        ours = ours.to_frame(ours.name if ours.name is not None else "")
+    ours = ours.reset_index(drop=ours.index.names == [None])
+    for column in theirs:  # a file has no object columns
+        if ours[column].dtype == object:
+            ours[column] = ours[column].astype(theirs[column].dtype)
+    pd.testing.assert_frame_equal(theirs, ours, check_dtype=True)
+    # What was written is read by everybody.
+    pd.testing.assert_frame_equal(dd.read_parquet(folder / name).compute().reset_index(drop=True), theirs)
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_value(answers, name):
+    df, _, values = answers
+    assert float.fromhex(values[name]) == float(VALUES[name](df).compute())
+
+
+def test_largest(answers):
+    df, _, values = answers
+    assert float.fromhex(values["nlargest"]) == df.nlargest(3, "i").compute().f.iloc[0]
+    assert float.fromhex(values["nsmallest"]) == df.i.nsmallest(3).compute().iloc[2]
+    assert int(values["len"]) == len(df)
+
+
+def test_every_typed_method_is_compared():
+    header = (pathlib.Path(__file__).resolve().parents[2] / "include/muster/dataframe.hpp").read_text()
+    program = (pathlib.Path(__file__).resolve().parents[2] / "tests/cpp/doors.cpp").read_text()
+    methods = set(re.findall(r"^  (?:Series|DataFrame|Scalar) (\w+)\(", header, re.MULTILINE)) - {"Series", "DataFrame", "call", "persist", "one"}
+    missing = {m for m in methods if f".{m}(" not in program}
+    assert not missing

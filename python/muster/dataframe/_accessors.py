@@ -104,7 +104,7 @@ class DatetimeProperties(_Accessor, _DatetimeMethods):
         return new_collection(_core.call(op, [self._expr], {}))
 
     def isocalendar(self):
-        """Return year, week and day of the ISO calendar, a DataFrame."""
+        """Return year, week and day of the ISO calendar, a DataFrame. Runs through pandas."""
         return self._through("isocalendar")
 
     def __getattr__(self, name):
@@ -137,11 +137,11 @@ class StringMethods(_Accessor):
         return through("str[]", _item, (self._series, key))
 
     def split(self, pat=None, n=-1, expand=False, **kwargs):
-        """Return the parts of each text, lists; with expand=True a DataFrame of n + 1 columns."""
+        """Return the parts of each text, lists; with expand=True a DataFrame of n + 1 columns. Runs through pandas."""
         return self._split("split", pat, n, expand, kwargs)
 
     def rsplit(self, pat=None, n=-1, expand=False, **kwargs):
-        """Return the parts of each text, split from the right; see `split`."""
+        """Return the parts of each text, split from the right; see `split`. Runs through pandas."""
         return self._split("rsplit", pat, n, expand, kwargs)
 
     def _split(self, name, pat, n, expand, kwargs):
@@ -210,11 +210,11 @@ class StringMethods(_Accessor):
         return self._native("len") if self._is_text() else self._through("len")
 
     def partition(self, sep=" ", expand=True):
-        """Return the text in front of the first `sep`, `sep`, and the text behind, a DataFrame; with expand=False tuples."""
+        """Return the text in front of the first `sep`, `sep`, and the text behind, a DataFrame; with expand=False tuples. Runs through pandas."""
         return self._parted("partition", sep, expand)
 
     def rpartition(self, sep=" ", expand=True):
-        """Return the text in front of the last `sep`, `sep`, and the text behind; see `partition`."""
+        """Return the text in front of the last `sep`, `sep`, and the text behind; see `partition`. Runs through pandas."""
         return self._parted("rpartition", sep, expand)
 
     def _parted(self, name, sep, expand):
@@ -226,13 +226,13 @@ class StringMethods(_Accessor):
         return through(f"str.{name}", _parts, (self._series, name, sep), meta=meta)
 
     def cat(self, others=None, sep=None, na_rep=None, join="left"):
-        """Return the texts joined with `others` row by row; without `others` one text of all rows."""
+        """Return the texts joined with `others` row by row; without `others` one text of all rows. Runs through pandas."""
         if others is None:
             return self._through("cat", (), {"sep": sep, "na_rep": na_rep}, shape="whole")
         return self._through("cat", (others,), {"sep": sep, "na_rep": na_rep, "join": join})
 
     def extractall(self, pat, flags=0):
-        """Return all matches of a pattern, a row each, with the match's number in the index."""
+        """Return all matches of a pattern, a row each, with the match's number in the index. Runs through pandas."""
         return self._through("extractall", (pat,), {"flags": flags}, shape="partitions")
 
 

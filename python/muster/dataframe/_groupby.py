@@ -245,7 +245,7 @@ class GroupBy(GroupByMethods):
         return self._method("transform", (func, *args), kwargs, shape="beside", real=not isinstance(func, str), meta=meta_object(meta))
 
     def rolling(self, window, **kwargs):
-        """Return moving windows within each group; aggregate with ``mean`` and the like."""
+        """Return moving windows within each group; aggregate with ``mean`` and the like. Runs through pandas."""
         return _GroupWindow(self, {"window": window, **kwargs})
 
     def shift(self, periods=1, freq=None, axis=no_default, fill_value=no_default, meta=no_default, **kwargs):
@@ -253,15 +253,15 @@ class GroupBy(GroupByMethods):
         return self._method("shift", (periods,), {"freq": freq, "fill_value": fill_value}, shape="whole" if freq is not None else "beside")
 
     def head(self, n=5, **kwargs):
-        """Return the first rows of each group, in the order of the rows."""
+        """Return the first rows of each group, in the order of the rows. Runs through pandas."""
         return self._method("head", (n,), kept=True, needs=None if self._select is not None else self._frame._labels())
 
     def tail(self, n=5, **kwargs):
-        """Return the last rows of each group, in the order of the rows."""
+        """Return the last rows of each group, in the order of the rows. Runs through pandas."""
         return self._method("tail", (n,), kept=True, needs=None if self._select is not None else self._frame._labels())
 
     def get_group(self, key):
-        """Return the rows of one group."""
+        """Return the rows of one group. Runs through pandas."""
         return self._method("get_group", (key,), kept=True, needs=None if self._select is not None else self._frame._labels())
 
     def compute(self, **kwargs):

@@ -169,15 +169,15 @@ class Series(SeriesMethods, Frame):
         return through("unique", _unique, (self.drop_duplicates(),), shape="partitions")
 
     def to_timestamp(self, freq=None, how="start"):
-        """Return the Series with its period index as times."""
+        """Return the Series with its period index as times. Runs through pandas."""
         return call(self, "to_timestamp", (), {"freq": freq, "how": how}, shape="partitions")
 
     def add_prefix(self, prefix):
-        """Return the Series with a text in front of each index value."""
+        """Return the Series with a text in front of each index value. Runs through pandas."""
         return call(self, "add_prefix", (prefix,), shape="partitions")
 
     def add_suffix(self, suffix):
-        """Return the Series with a text behind each index value."""
+        """Return the Series with a text behind each index value. Runs through pandas."""
         return call(self, "add_suffix", (suffix,), shape="partitions")
 
     def items(self):
@@ -195,22 +195,22 @@ class Series(SeriesMethods, Frame):
 
     @property
     def nbytes(self):
-        """Bytes of the values, lazy."""
+        """Bytes of the values, lazy. Runs through pandas."""
         return call(self, "nbytes", attribute=True, shape="whole")
 
     @property
     def is_monotonic_increasing(self):
-        """Whether no value is smaller than the one before, lazy."""
+        """Whether no value is smaller than the one before, lazy. Runs through pandas."""
         return call(self, "is_monotonic_increasing", attribute=True, shape="whole")
 
     @property
     def is_monotonic_decreasing(self):
-        """Whether no value is larger than the one before, lazy."""
+        """Whether no value is larger than the one before, lazy. Runs through pandas."""
         return call(self, "is_monotonic_decreasing", attribute=True, shape="whole")
 
     @property
     def is_unique(self):
-        """Whether no value comes twice, lazy."""
+        """Whether no value comes twice, lazy. Runs through pandas."""
         return call(self, "is_unique", attribute=True, shape="whole")
 
     def __repr__(self):

@@ -25,7 +25,7 @@ class _Grouped:
         return through(f"{self._maker}.{function}", _applied, (self._frame,), options, shape=self._shape, real=real)
 
     def agg(self, func=None, *args, **kwargs):
-        """Return several aggregates."""
+        """Return several aggregates. Runs through pandas."""
         return self._aggregate("agg", (func, *args) if func is not None else args, kwargs, real=callable(func))
 
     aggregate = agg

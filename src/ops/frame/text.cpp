@@ -63,6 +63,7 @@ bool is_ascii(const Text* texts, int64_t rows) {
 Column changed_case(Task& t, const Column& c, int64_t rows, bool lower, const Value& function) {
   const Text* texts = c.as<Text>();
   if (!is_ascii(texts, rows)) {
+    if (!function.is_opaque()) throw unsupported("str.", lower ? "lower" : "upper", ": of characters beyond ASCII");
     Writable index(Storage::int64, rows);
     for (int64_t i = 0; i < rows; ++i) index.as<int64_t>()[i] = i;
     const Schema in{Kind::frame, {{0, {Storage::text}}}, {{Label(), {Storage::int64}}}, false}, out{Kind::series, {{Label(), {Storage::text}}}, {}, false};

@@ -1,0 +1,88 @@
+// Files, groups beyond the memory limit, Arrow and rows that look at other rows, through the C++ door: what the sanitizers are to see.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "api/session.hpp"
+#include "muster/muster.hpp"
+
+namespace muster {
+namespace {
+
+class Files : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directories(folder);
+    std::ofstream csv(folder + "/a.csv");
+    csv << "k,text,x\n";
+    for (int i = 0; i < kRows; ++i) csv << (i * 7919LL) % 20011 << ",text number " << i % 1000 << "," << (i % 11 ? std::to_string(i) : "") << "\n";
+    csv.close();
+    read_csv(folder + "/a.csv", {.blocksize = 200'000}).to_parquet(folder + "/pq");
+  }
+  void TearDown() override {
+    api::set_memory_limit(api::memory_limit());
+    std::filesystem::remove_all(folder);
+  }
+  static constexpr int kRows = 60'000;
+  const std::string folder = "/tmp/muster-dataframe-test-" + std::to_string(getpid());
+};
+
+TEST_F(Files, ParquetHoldsWhatWasWritten) {
+  const DataFrame csv = read_csv(folder + "/a.csv"), parquet = read_parquet(folder + "/pq");
+  EXPECT_GT(std::distance(std::filesystem::directory_iterator(folder + "/pq"), {}), 3);
+  EXPECT_EQ(parquet.len(), kRows);
+  EXPECT_EQ(csv["x"].sum().number(), parquet["x"].sum().number());
+  EXPECT_EQ(csv[csv["text"] == "text number 7"]["x"].sum().number(), parquet[parquet["text"] == "text number 7"]["x"].sum().number());
+  EXPECT_EQ(parquet[parquet["x"] > 59'990]["k"].count().number(), 8);
+}
+
+TEST_F(Files, GroupsBeyondTheLimitAreSpilled) {
+  const auto sums = [&] { return read_parquet(folder + "/pq", {.blocksize = 0}).groupby({"k", "text"}, {.sort = false})["x"].sum(); };
+  const Table before = sums().compute();
+  const auto total = sums().sum().number();
+  api::set_memory_limit(4 << 20);
+  const Table after = sums().compute({.threads = 3});
+  EXPECT_EQ(before.rows(), after.rows());
+  EXPECT_EQ(before.numbers("x"), after.numbers("x"));
+  EXPECT_EQ(sums().sum().number(), total);
+}
+
+TEST_F(Files, RowsLookAtOtherPartitions) {
+  const DataFrame df = read_parquet(folder + "/pq", {.blocksize = 0});
+  const auto total = df["x"].cumsum().compute().numbers("x");
+  EXPECT_EQ(total.back(), df["x"].sum().number());
+  EXPECT_EQ(df["text"].shift(1).compute().texts("text")[30'000], "text number 999");
+  EXPECT_EQ(df["x"].ffill().isna().sum().number(), 1);
+  EXPECT_EQ(df["k"].diff(-1).compute().rows(), kRows);
+}
+
+TEST_F(Files, ArrowKeepsItsMemoryAlive) {
+  ArrowSchema schema;
+  ArrowArray array;
+  to_arrow(read_parquet(folder + "/pq").compute(), &schema, &array);
+  const DataFrame df = from_arrow(&schema, &array, 5);
+  EXPECT_EQ(schema.release, nullptr);
+  EXPECT_EQ(df.npartitions(), 5);
+  EXPECT_EQ(df["text"].nunique().number(), 1000);
+  EXPECT_EQ(df["x"].isna().sum().number(), (kRows + 10) / 11);
+  to_arrow(df.compute(), &schema, &array);
+  ArrowArray moved = *array.children[1];  // a child may be moved out of its parent
+  array.children[1]->release = nullptr;
+  array.release(&array), schema.release(&schema);
+  moved.release(&moved);
+  EXPECT_THROW(from_arrow(&schema, &array), Error);
+}
+
+TEST_F(Files, WhatCannotBeWrittenLeavesNothing) {
+  const DataFrame df = read_parquet(folder + "/pq");
+  EXPECT_THROW(df.to_parquet("/proc/nowhere"), Error);
+  EXPECT_THROW(df.to_parquet(folder + "/out", "lzo"), Error);
+  EXPECT_FALSE(std::filesystem::exists(folder + "/out"));
+  EXPECT_THROW(df.assign("d", df["k"].astype("datetime64[us]").diff()).to_parquet(folder + "/out"), Error);
+  EXPECT_FALSE(std::filesystem::exists(folder + "/out"));
+}
+
+}  // namespace
+}  // namespace muster
