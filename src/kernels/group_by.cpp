@@ -83,11 +83,11 @@ class GroupBy : public Fold {
     if (std::exchange(sealed_, true)) return;
     if (too_much(task)) task.hold(-kept_.shed());
     if (!keys_) return;
-    of_part_.assign(kRowParts, {});
+    of_part_.assign(kRowParts, {}), part_of_.assign(keys_->size() + 1, 0);
     const auto all = numbers(keys_->size());
     const auto values = keys_->values(all);
     hasher_.hash(values, static_cast<int64_t>(all.size()), hashes_, gone_);
-    for (size_t i = 0; i < all.size(); ++i) of_part_[hashes_[i] >> 56].push_back(all[i]);
+    for (size_t i = 0; i < all.size(); ++i) of_part_[part_of_[all[i]] = static_cast<uint8_t>(hashes_[i] >> 56)].push_back(all[i]);
   }
 
   Batches merge_part(Task& task, const std::vector<Fold*>& states, int64_t part) override {
@@ -199,9 +199,10 @@ class GroupBy : public Fold {
   Batch merge_tables(const std::vector<Fold*>& states, int64_t begin, int64_t end) {
     for (auto* s : states) {
       auto& state = *static_cast<GroupBy*>(s);
-      std::vector<uint32_t> theirs;
-      for (int64_t p = begin; p < end; ++p) theirs.insert(theirs.end(), state.of_part_[static_cast<size_t>(p)].begin(), state.of_part_[static_cast<size_t>(p)].end());
-      std::sort(theirs.begin(), theirs.end());
+      std::vector<uint32_t> theirs(state.part_of_.size());
+      size_t n = 0;
+      for (uint32_t g = 1; g < state.part_of_.size(); ++g) theirs[n] = g, n += state.part_of_[g] >= begin && state.part_of_[g] < end;
+      theirs.resize(n);
       if (!theirs.empty()) merge_groups(state, theirs);
     }
     auto keys = keys_->values(numbers(keys_->size()));
@@ -367,7 +368,8 @@ class GroupBy : public Fold {
   int64_t partition_ = 0, rows_seen_ = 0, checked_groups_ = 0, checked_rows_ = 0;
   RowTable table_;
   RowParts kept_;                               // rows behind those in the table
-  std::vector<std::vector<uint32_t>> of_part_;  // once sealed
+  std::vector<std::vector<uint32_t>> of_part_;  // once sealed: the groups of each part
+  std::vector<uint8_t> part_of_;                // and the part of each group
   std::vector<uint32_t> groups_;
   std::vector<uint64_t> hashes_;
   std::vector<uint8_t> gone_;

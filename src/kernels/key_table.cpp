@@ -164,7 +164,15 @@ void KeyColumn::encode(const Column& c, int64_t rows, uint32_t* numbers) {
     using T = typename decltype(tag)::type;
     const T* v = c.as<T>();
     if constexpr (std::is_floating_point_v<T>) {
+      if (whole_.empty()) whole_.resize(kWhole);
       for (int64_t i = 0; i < rows; ++i) {
+        const uint32_t* known = whole_.data();  // of whole numbers seen already, in a loop without calls
+        for (; i < rows && v[i] > -1 && v[i] < kWhole; ++i) {
+          const auto whole = static_cast<int32_t>(v[i]);
+          if (static_cast<T>(whole) != v[i] || !known[whole]) break;
+          numbers[i] = known[whole];
+        }
+        if (i == rows) break;
         if (std::isnan(v[i])) {
           numbers[i] = missing();
           continue;
@@ -173,7 +181,6 @@ void KeyColumn::encode(const Column& c, int64_t rows, uint32_t* numbers) {
         uint64_t word;
         std::memcpy(&word, &d, 8);
         if (d >= 0 && d < kWhole && d == static_cast<double>(static_cast<int32_t>(d))) {
-          if (whole_.empty()) whole_.resize(kWhole);
           uint32_t& n = whole_[static_cast<size_t>(d)];
           if (!n) n = number_of(word);
           numbers[i] = n;
@@ -187,7 +194,13 @@ void KeyColumn::encode(const Column& c, int64_t rows, uint32_t* numbers) {
         if (next_ > 4096)
           for (int64_t i = begin; i < end; ++i)
             if (const auto word = static_cast<uint64_t>(v[i]); word >= direct_.size()) table_.prefetch(word);
-        for (int64_t i = begin; i < end; ++i) {
+        int64_t i = begin;
+        if (!c.valid) {  // numbers known already, in a loop without calls
+          const uint32_t* known = direct_.data();
+          const uint64_t size = direct_.size();
+          for (; i < end && static_cast<uint64_t>(v[i]) < size && known[static_cast<uint64_t>(v[i])]; ++i) numbers[i] = known[static_cast<uint64_t>(v[i])];
+        }
+        for (; i < end; ++i) {
           if ((c.valid && !c.valid[i]) || (storage_ == Storage::object && v[i] < 0)) {
             numbers[i] = missing();
             continue;

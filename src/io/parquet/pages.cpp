@@ -2,11 +2,11 @@
 
 #include <brotli/decode.h>
 #include <lz4.h>
-#include <snappy.h>
 #include <zlib.h>
 #include <zstd.h>
 
 #include "base/error.hpp"
+#include "io/parquet/snappy.hpp"
 #include "io/parquet/thrift.hpp"
 #include "io/source.hpp"
 
@@ -67,11 +67,7 @@ void decompress(Codec codec, const char* from, int64_t size, char* to, int64_t w
     case Codec::none:
       if ((good = size == wanted)) std::memcpy(to, from, in_size);
       break;
-    case Codec::snappy: {
-      size_t says = 0;
-      good = snappy::GetUncompressedLength(from, in_size, &says) && says == out_size && snappy::RawUncompress(from, in_size, to);
-      break;
-    }
+    case Codec::snappy: good = unsnappy(from, size, to, wanted); break;
     case Codec::gzip: {
       z_stream z{};
       if (inflateInit2(&z, 15 + 32) != Z_OK) break;
@@ -124,7 +120,7 @@ bool PageReader::next(Page& page) {
     page.dictionary = h.kind == 2, page.encoding = static_cast<Encoding>(h.encoding), page.values = h.values;
     const int64_t levels = h.kind == 3 ? h.definition_bytes + h.repetition_bytes : 0;
     if (levels < 0 || h.definition_bytes < 0 || h.repetition_bytes < 0 || levels > h.compressed || levels > h.uncompressed) corrupt("a page's levels reach beyond it");
-    auto whole = codec_ == Codec::none ? std::shared_ptr<char>(bytes_, const_cast<char*>(from)) : data::allocate(h.uncompressed);
+    auto whole = codec_ == Codec::none ? std::shared_ptr<char>(bytes_, const_cast<char*>(from)) : data::allocate(h.uncompressed + kSnappySlack);
     if (codec_ != Codec::none) {
       std::memcpy(whole.get(), from, static_cast<size_t>(levels));
       if (h.kind == 3 && !h.compressed_values) std::memcpy(whole.get() + levels, from + levels, static_cast<size_t>(std::min(h.compressed, h.uncompressed) - levels));
