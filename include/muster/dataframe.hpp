@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -148,6 +149,17 @@ class MUSTER_API Series : public Collection {
   /// ASCII letters in the other case. Throws Error{unsupported} at compute where the text has other characters.
   Series str_lower() const;
   Series str_upper() const;
+  /// Without the characters in `drop` (empty: ASCII white space) at both ends, in front, at the end.
+  Series str_strip(const std::string& drop = "") const;
+  Series str_lstrip(const std::string& drop = "") const;
+  Series str_rstrip(const std::string& drop = "") const;
+  /// Characters [start, stop); negative places are counted from the end. One character: missing where there is none.
+  Series str_slice(std::optional<int64_t> start, std::optional<int64_t> stop = {}) const;
+  Series str_get(int64_t place) const;
+  Series str_removeprefix(const std::string& prefix) const;
+  Series str_removesuffix(const std::string& suffix) const;
+  /// All of a plain text replaced.
+  Series str_replace(const std::string& text, const std::string& by) const;
   Series str_contains(const std::string& text) const;
   Series str_startswith(const std::string& text) const;
   Series str_endswith(const std::string& text) const;

@@ -164,6 +164,16 @@ Scalar Series::quantile(double q) const { return Scalar(api::call("getitem", Dic
 Series Series::str_len() const { return call("text", {{"op", "len"}}); }
 Series Series::str_lower() const { return call("text", {{"op", "lower"}}); }
 Series Series::str_upper() const { return call("text", {{"op", "upper"}}); }
+Series Series::str_strip(const std::string& drop) const { return call("text_part", {{"op", "strip"}, {"text", drop}}); }
+Series Series::str_lstrip(const std::string& drop) const { return call("text_part", {{"op", "lstrip"}, {"text", drop}}); }
+Series Series::str_rstrip(const std::string& drop) const { return call("text_part", {{"op", "rstrip"}, {"text", drop}}); }
+Series Series::str_slice(std::optional<int64_t> start, std::optional<int64_t> stop) const {
+  return call("text_part", {{"op", "slice"}, {"start", start ? Literal(*start) : Literal()}, {"stop", stop ? Literal(*stop) : Literal()}});
+}
+Series Series::str_get(int64_t place) const { return call("text_part", {{"op", "get"}, {"start", place}}); }
+Series Series::str_removeprefix(const std::string& prefix) const { return call("text_part", {{"op", "removeprefix"}, {"text", prefix}}); }
+Series Series::str_removesuffix(const std::string& suffix) const { return call("text_part", {{"op", "removesuffix"}, {"text", suffix}}); }
+Series Series::str_replace(const std::string& text, const std::string& by) const { return call("text_replace", {{"text", text}, {"by", by}}); }
 Series Series::str_contains(const std::string& text) const { return call("text", {{"op", "contains"}, {"text", text}}); }
 Series Series::str_startswith(const std::string& text) const { return call("text", {{"op", "startswith"}, {"text", text}}); }
 Series Series::str_endswith(const std::string& text) const { return call("text", {{"op", "endswith"}, {"text", text}}); }

@@ -20,6 +20,14 @@ const PythonApply& python_apply() {
   if (!hooks().apply) throw base::internal("there is no Python in this program");
   return hooks().apply;
 }
+data::Column python_text(data::Task& task, const base::Opaque& function, const data::Column& text, int64_t rows) {
+  using namespace data;
+  Writable index(Storage::int64, rows);
+  for (int64_t i = 0; i < rows; ++i) index.as<int64_t>()[i] = i;
+  const Schema in{Kind::frame, {{0, {Storage::text}}}, {{Label(), {Storage::int64}}}, false}, out{Kind::series, {{Label(), {Storage::text}}}, {}, false};
+  return python_apply()(task, function, {{rows, {std::move(index).finish(), text}}}, in, out, false).rows.columns.at(0);
+}
+
 void set_python_border(PythonPickle pickle, PythonError error) { hooks().pickle = std::move(pickle), hooks().error = std::move(error); }
 const PythonPickle& python_pickle() {
   if (!hooks().pickle) throw base::internal("there is no Python in this program");

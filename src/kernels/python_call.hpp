@@ -18,6 +18,9 @@ struct PythonRows {
 /// `ids`: row ids are the index as they are, else the rows are numbered from 0.
 using PythonApply = std::function<PythonRows(data::Task&, const base::Opaque& function, const data::Batches& rows, const data::Schema& in, const data::Schema& out, bool ids)>;
 
+/// A column of text as a function of a Series of text has it.
+data::Column python_text(data::Task& task, const base::Opaque& function, const data::Column& text, int64_t rows);
+
 void set_python_apply(PythonApply apply);
 const PythonApply& python_apply();
 

@@ -79,7 +79,7 @@ def test_grouped(name, made):
     compared(GROUPED[name], pdf, dd.from_pandas(pdf, npartitions=n))
 
 
-@pytest.mark.parametrize("name", ["lower", "upper", "len", "contains", "contains_plain", "startswith", "endswith", "strip", "slice", "replace", "title", "find"])
+@pytest.mark.parametrize("name", ["lower", "upper", "len", "contains", "contains_plain", "startswith", "endswith", "strip", "slice", "replace", "title", "find", "get", "item", "removeprefix", "lstrip"])
 @hypothesis.given(generated())
 def test_text(name, made):
     pdf, n = made

@@ -134,6 +134,11 @@ class StringMethods(_Accessor):
     _path = ("str",)
 
     def __getitem__(self, key):
+        if self._is_text():
+            if isinstance(key, int) and not isinstance(key, bool):
+                return self.get(key)
+            if isinstance(key, slice):
+                return self.slice(key.start, key.stop, key.step)
         return through("str[]", _item, (self._series, key))
 
     def split(self, pat=None, n=-1, expand=False, **kwargs):
@@ -201,9 +206,63 @@ class StringMethods(_Accessor):
     def _case(self, op):
         if not self._is_text():
             return self._through(op)
-        named = Named("str", op)
-        function = Function(named, f"str.{op}", [("series", [None])], (Slot(0),), {})
-        return new_collection(_core.call("text", [self._expr], {"op": op, "func": _core.object(function, f"case-{op}")}))
+        return new_collection(_core.call("text", [self._expr], {"op": op, "func": _in_python(op)}))
+
+    def strip(self, to_strip=None):
+        """Return the texts without white space, or the characters in `to_strip`, at both ends; natively for ASCII."""
+        return self._stripped("strip", to_strip)
+
+    def lstrip(self, to_strip=None):
+        """Return the texts without white space, or the characters in `to_strip`, in front; natively for ASCII."""
+        return self._stripped("lstrip", to_strip)
+
+    def rstrip(self, to_strip=None):
+        """Return the texts without white space, or the characters in `to_strip`, at the end; natively for ASCII."""
+        return self._stripped("rstrip", to_strip)
+
+    def _stripped(self, op, drop):
+        if self._is_text() and (drop is None or isinstance(drop, str) and drop and drop.isascii()):
+            return self._part(op, text=drop, func=None if drop else _in_python(op))
+        return self._through(op, (drop,))
+
+    def slice(self, start=None, stop=None, step=None):
+        """Return the characters from `start` up to `stop` of each text; counted from the end where negative; natively for step 1."""
+        if self._is_text() and step in (None, 1) and all(x is None or isinstance(x, int) for x in (start, stop)):
+            return self._part("slice", start=start, stop=stop)
+        return self._through("slice", (start, stop, step))
+
+    def get(self, i):
+        """Return character `i` of each text, missing where there is none; of lists and the like their element."""
+        return self._part("get", start=i) if self._is_text() and isinstance(i, int) else self._through("get", (i,))
+
+    def removeprefix(self, prefix):
+        """Return the texts without `prefix` in front."""
+        return self._part("removeprefix", text=prefix) if self._is_text() and isinstance(prefix, str) else self._through("removeprefix", (prefix,))
+
+    def removesuffix(self, suffix):
+        """Return the texts without `suffix` at the end."""
+        return self._part("removesuffix", text=suffix) if self._is_text() and isinstance(suffix, str) else self._through("removesuffix", (suffix,))
+
+    def _part(self, op, **kwargs):
+        return new_collection(_core.call("text_part", [self._expr], {"op": op, **kwargs}))
+
+    def replace(self, pat, repl=None, n=-1, case=None, flags=0, regex=False):
+        """Return the texts with `pat` replaced; natively all of a plain text.
+
+        Parameters
+        ----------
+        pat : str, compiled pattern or dict
+        repl : str or callable
+        n : int, default -1
+            At most so many in each text; -1: all.
+        case, flags
+            Of a regular expression.
+        regex : bool, default False
+            Whether `pat` is a regular expression.
+        """
+        if self._is_text() and isinstance(pat, str) and pat and isinstance(repl, str) and n == -1 and case in (None, True) and not flags and not regex:
+            return new_collection(_core.call("text_replace", [self._expr], {"text": pat, "by": repl}))
+        return self._through("replace", (pat, repl), {"n": n, "case": case, "flags": flags, "regex": regex})
 
     def len(self):
         """Return the number of characters of each text; of lists and the like of their elements."""
@@ -234,6 +293,11 @@ class StringMethods(_Accessor):
     def extractall(self, pat, flags=0):
         """Return all matches of a pattern, a row each, with the match's number in the index. Runs through pandas."""
         return self._through("extractall", (pat,), {"flags": flags}, shape="partitions")
+
+
+def _in_python(op):
+    """The method as a function of the engine's, for texts that only Python knows."""
+    return _core.object(Function(Named("str", op), f"str.{op}", [("series", [None])], (Slot(0),), {}), f"text-{op}")
 
 
 def _item(series, key):

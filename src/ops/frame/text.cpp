@@ -64,10 +64,7 @@ Column changed_case(Task& t, const Column& c, int64_t rows, bool lower, const Va
   const Text* texts = c.as<Text>();
   if (!is_ascii(texts, rows)) {
     if (!function.is_opaque()) throw unsupported("str.", lower ? "lower" : "upper", ": of characters beyond ASCII");
-    Writable index(Storage::int64, rows);
-    for (int64_t i = 0; i < rows; ++i) index.as<int64_t>()[i] = i;
-    const Schema in{Kind::frame, {{0, {Storage::text}}}, {{Label(), {Storage::int64}}}, false}, out{Kind::series, {{Label(), {Storage::text}}}, {}, false};
-    return kernels::python_apply()(t, *function.opaque(), {{rows, {std::move(index).finish(), c}}}, in, out, false).rows.columns.at(0);
+    return kernels::python_text(t, *function.opaque(), c, rows);
   }
   int64_t bytes = 0;
   for (int64_t i = 0; i < rows; ++i) bytes += texts[i].size;
