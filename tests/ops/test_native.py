@@ -52,7 +52,7 @@ OPERATIONS = {
     **{f"dt_{how}_{step}": (lambda h, s: lambda d: getattr(d.d.dt, h)(s))(how, step) for how in ("floor", "ceil", "round") for step in ("h", "15min", "D", "7s")},
     **{f"str_{how}": (lambda h: lambda d: getattr(d.s.str, h)("ae"))(how) for how in ("strip", "lstrip", "rstrip", "removeprefix", "removesuffix")},
     **{f"str_{how}_space": (lambda h: lambda d: getattr((" \t" + d.t + "\n ").str, h)())(how) for how in ("strip", "lstrip", "rstrip")},
-    **{f"str_slice_{a}_{b}": (lambda a, b: lambda d: d.s.str.slice(a, b))(a, b) for a, b in ((0, 3), (1, None), (-3, None), (None, -2), (-100, 2), (3, 1), (2, 100), (-4, -2), (None, None))},
+    **{f"str_slice_{a}_{b}": (lambda start, stop: lambda d: d.s.str.slice(start, stop))(a, b) for a, b in ((0, 3), (1, None), (-3, None), (None, -2), (-100, 2), (3, 1), (2, 100), (-4, -2), (None, None))},
     "str_item": lambda d: d.s.str[1],
     "str_item_back": lambda d: d.s.str[-2],
     "str_item_slice": lambda d: d.t.str[:1],

@@ -174,6 +174,7 @@ class Values {
 
   void begin_plain(std::string_view bytes) { plain_ = bytes, bit_ = 0; }
   void take_plain(P* to, int64_t n) {
+    if (n == 0) return;
     if constexpr (std::is_same_v<P, Text>) {
       const char *at = plain_.data(), *end = at + plain_.size();
       for (int64_t i = 0; i < n; ++i) {
