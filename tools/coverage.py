@@ -6,7 +6,7 @@ import re
 import sys
 
 import muster.dataframe as dd
-from muster.dataframe import _accessors, _groupby, _window
+from muster.dataframe import _accessors, _groupby, _window, demo
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -50,13 +50,14 @@ GROUPS = {
     "rolling": (_window.Rolling, ROLLING),
     "resample": (_window.Resampler, RESAMPLE),
     "muster.dataframe": (dd, FUNCTIONS),
+    "muster.dataframe.demo": (demo, demo.__all__),
 }
 # Rows would move between partitions, or another part of muster is needed: not there yet.
 LATER = set("merge join sort_values shuffle pivot_table merge_asof values to_dask_array to_bag to_sql read_orc to_orc read_sql_table from_dask_array read_hdf read_fwf".split())
 # Explicit methods whose work is a Python function on partitions or on all rows.
 PYTHON = set(
     """align apply applymap map map_overlap map_partitions mode shift sample unique nunique_approx memory_usage_per_partition reduction to_csv to_json to_parquet transform
-    categorize idxmax idxmin to_datetime to_numeric to_timedelta get_dummies from_map read_json melt rename_axis""".split()
+    categorize idxmax idxmin to_datetime to_numeric to_timedelta get_dummies from_map make_timeseries with_spec read_json melt rename_axis""".split()
 )
 OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "truediv", "%": "mod", "==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 SYNONYMS = {"notna": "notnull", "isna": "isnull", "prod": "product", "agg": "aggregate", "len": "shape"}

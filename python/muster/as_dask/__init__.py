@@ -47,6 +47,7 @@ _REAL = {
     "dask.config": ("muster.config",),
     "dask.core": ("muster._graphs", "muster.local"),
     "dask.dataframe": ("muster.dataframe",),
+    "dask.dataframe.io.demo": ("muster.dataframe.demo",),
     "dask.delayed": ("muster.delayed",),
     "dask.diagnostics": ("muster.diagnostics",),
     "dask.distributed": _CLUSTER,
