@@ -7,7 +7,6 @@
 #include <numeric>
 
 #include "base/error.hpp"
-#include "base/side_by_side.hpp"
 #include "data/dispatch.hpp"
 #include "kernels/aggregate.hpp"
 #include "kernels/key_table.hpp"
@@ -23,7 +22,6 @@ namespace {
 constexpr int64_t kManyGroups = 128 << 10;    // from here on it is asked whether a table gains anything; earlier where memory is short
 constexpr int64_t kFewGroups = 4 << 10;
 constexpr int64_t kChecked = 32 << 10;        // rows
-constexpr int64_t kSideBySide = 1 << 20;      // rows of a result whose columns are put together on several threads
 constexpr int64_t kHeldBytes = 256 << 10;      // rows that are kept in memory in any case
 
 class GroupBy : public Fold {
@@ -34,6 +32,8 @@ class GroupBy : public Fold {
       inputs_.push_back(g["input"].integer());
       keeps_values_ |= keeps_values(g["function"].string());
     }
+    for (size_t k = 0; k < key_count_; ++k) order_.push_back(k);
+    if (!sort_) order_ = {key_count_ + inputs_.size()};
     reset();
   }
 
@@ -111,16 +111,7 @@ class GroupBy : public Fold {
       for (const auto& b : *p)
         if (b.rows || all.empty()) all.push_back(&b);
     if (all.size() > 1 && all[0]->rows == 0) all.erase(all.begin());
-    std::vector<int64_t> begins{0};
-    for (const auto* b : all) begins.push_back(begins.back() + b->rows);
-    const int64_t rows = begins.back();
-    const size_t columns = all.at(0)->columns.size() - 1;
-    const auto place = sort_ ? by_key(all, rows) : by_appearance(all, rows);
-    Batch out{rows, std::vector<Column>(columns)};
-    side_by_side(static_cast<int64_t>(columns), rows < kSideBySide ? static_cast<int64_t>(columns) : 1, [&](int64_t from, int64_t to) {
-      for (int64_t c = from; c < to; ++c) out.columns[static_cast<size_t>(c)] = scattered(all, static_cast<size_t>(c), place, rows);
-    });
-    return {std::move(out)};
+    return {merge_sorted(all, order_, all.at(0)->columns.size() - (sort_ ? 0 : 1))};
   }
 
   Batches finish(Task& task) override {
@@ -186,14 +177,17 @@ class GroupBy : public Fold {
     static const Column none;
     for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->add(groups, inputs_[i] < 0 ? none : in[keys + static_cast<size_t>(inputs_[i])], rows);
   }
+  // In the order that was asked for; where that is the groups' first rows, these are the last column.
   Batch results(std::vector<Column> keys, uint32_t groups, const std::vector<int64_t>& first_rows) {
     const auto all = numbers(groups);
     Batch b{static_cast<int64_t>(groups), std::move(keys)};
     for (auto& a : aggregates_) b.columns.push_back(a->finish(all));
-    Writable first(Storage::int64, b.rows);
-    std::copy(first_rows.begin() + 1, first_rows.end(), first.as<int64_t>());
-    b.columns.push_back(std::move(first).finish());
-    return b;
+    if (!sort_) {
+      Writable first(Storage::int64, b.rows);
+      std::copy(first_rows.begin() + 1, first_rows.end(), first.as<int64_t>());
+      b.columns.push_back(std::move(first).finish());
+    }
+    return sorted(b, order_);
   }
   // The groups of tables in these parts: such tables are small, all parts are done at once.
   Batch merge_tables(const std::vector<Fold*>& states, int64_t begin, int64_t end) {
@@ -288,78 +282,13 @@ class GroupBy : public Fold {
     for (auto& a : aggregates_) a->grow(keys_->size());
     for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->merge(*later.aggregates_[i], theirs, mine);
   }
-  // A column of all batches, row i of them at place[i].
-  static Column scattered(const std::vector<const Batch*>& all, size_t column, const std::vector<uint32_t>& place, int64_t rows) {
-    const Storage storage = all[0]->columns[column].storage;
-    Writable out(storage, rows);
-    auto keeps = std::make_shared<std::vector<Keep>>();
-    visit(storage, [&](auto tag) {
-      using T = typename decltype(tag)::type;
-      T* to = out.as<T>();
-      const uint32_t* at = place.data();
-      for (const auto* b : all) {
-        const Column& c = b->columns[column];
-        const T* from = c.as<T>();
-        for (int64_t i = 0; i < b->rows; ++i) to[at[i]] = from[i];
-        if (c.valid)
-          for (int64_t i = 0; i < b->rows; ++i) out.valid()[at[i]] = c.valid[i];
-        if (storage == Storage::text) keeps->push_back(c.keep);
-        at += b->rows;
-      }
-    });
-    Column made = std::move(out).finish(keeps->empty() ? nullptr : Keep(keeps));
-    made.text_kept = storage == Storage::text;
-    return made;
-  }
-  // Where each row goes when groups stand in order of their first rows: where groups are many among the rows, found with an array over the rows.
-  static std::vector<uint32_t> by_appearance(const std::vector<const Batch*>& all, int64_t n) {
-    std::vector<int64_t> first(static_cast<size_t>(n)), most;  // most: largest row number by partition
-    int64_t k = 0;
-    for (const auto* b : all) std::copy_n(b->columns.back().as<int64_t>(), b->rows, first.begin() + k), k += b->rows;
-    bool few = true;
-    for (int64_t at : first) {
-      const auto p = static_cast<size_t>(at >> 32);
-      if (!(few = p < (1 << 20))) break;
-      if (most.size() <= p) most.resize(p + 1, -1);
-      most[p] = std::max(most[p], at & 0xFFFFFFFF);
-    }
-    int64_t rows = 0;
-    for (auto& m : most) rows += std::exchange(m, rows) + 1;
-    std::vector<uint32_t> place(static_cast<size_t>(n));
-    if (few && rows < 16 * n && rows < (int64_t{1} << 31)) {
-      std::vector<uint32_t> row(static_cast<size_t>(rows), UINT32_MAX);
-      for (int64_t i = 0; i < n; ++i) row[static_cast<size_t>(most[static_cast<size_t>(first[static_cast<size_t>(i)] >> 32)] + (first[static_cast<size_t>(i)] & 0xFFFFFFFF))] = static_cast<uint32_t>(i);
-      uint32_t next = 0;
-      for (uint32_t i : row)
-        if (i != UINT32_MAX) place[i] = next++;
-      return place;
-    }
-    std::vector<int64_t> order(static_cast<size_t>(n));
-    std::iota(order.begin(), order.end(), 0);
-    std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return first[static_cast<size_t>(a)] < first[static_cast<size_t>(b)]; });
-    for (int64_t i = 0; i < n; ++i) place[static_cast<size_t>(order[static_cast<size_t>(i)])] = static_cast<uint32_t>(i);
-    return place;
-  }
-  std::vector<uint32_t> by_key(const std::vector<const Batch*>& all, int64_t n) const {
-    std::vector<Column> keys;
-    for (size_t k = 0; k < key_count_; ++k) {
-      std::vector<Column> parts;
-      for (const auto* b : all) parts.push_back(b->columns[k]);
-      keys.push_back(concatenate(parts));
-    }
-    std::vector<uint32_t> order(static_cast<size_t>(n)), place(order.size());
-    std::iota(order.begin(), order.end(), 0);
-    for (size_t k = keys.size(); k-- > 0;) stable_order(keys[k], order);  // the first key foremost
-    for (size_t i = 0; i < order.size(); ++i) place[order[i]] = static_cast<uint32_t>(i);
-    return place;
-  }
-
   Args args_;
   size_t key_count_;
   int64_t parts_;
   std::mutex sealing_;
   bool sort_, keep_missing_, keeps_values_ = false, tabled_ = true, sealed_ = false;
   std::vector<Storage> storages_;
+  SortColumns order_;                           // of the results' columns
   RowHasher hasher_;
   std::unique_ptr<KeyTable> keys_;
   std::vector<int64_t> inputs_;

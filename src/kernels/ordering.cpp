@@ -4,16 +4,20 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <cstring>
+#include <numeric>
 
+#include "base/side_by_side.hpp"
 #include "data/dispatch.hpp"
 
 namespace muster::kernels {
+using namespace base;
 using namespace data;
 namespace {
 
 struct Entry {
   uint64_t key;
-  uint32_t row;
+  int64_t row;
 };
 
 // A number whose order as an unsigned one is that of the values; missing ones are the largest.
@@ -44,16 +48,22 @@ void radix_sort(std::vector<Entry>& entries) {
     entries.swap(other);
   }
 }
-}  // namespace
 
-void stable_order(const Column& c, std::vector<uint32_t>& order) {
+std::vector<int64_t> identity(int64_t rows) {
+  std::vector<int64_t> out(static_cast<size_t>(rows));
+  std::iota(out.begin(), out.end(), 0);
+  return out;
+}
+
+// Puts the rows in `order` into the order of the column's values.
+void stable_order(const Column& c, std::vector<int64_t>& order) {
   std::vector<Entry> entries;
-  std::vector<uint32_t> missing;
+  std::vector<int64_t> missing;
   entries.reserve(order.size());
   visit(c.storage, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T* v = c.as<T>();
-    for (uint32_t row : order) {
+    for (int64_t row : order) {
       if (c.is_missing(row)) {
         missing.push_back(row);
         continue;
@@ -79,7 +89,134 @@ void stable_order(const Column& c, std::vector<uint32_t>& order) {
   });
   size_t at = 0;
   for (const auto& e : entries) order[at++] = e.row;
-  for (uint32_t row : missing) order[at++] = row;
+  for (int64_t row : missing) order[at++] = row;
+}
+
+// A row of one of several batches.
+struct Place {
+  const Batch* batch;
+  int64_t row;
+};
+
+// Whether `a` stands before `b`.
+bool before(const Place& a, const Place& b, const SortColumns& by) {
+  for (size_t c : by) {
+    const Column &x = a.batch->columns[c], &y = b.batch->columns[c];
+    const bool gone = x.is_missing(a.row), other = y.is_missing(b.row);
+    if (gone != other) return other;
+    if (gone) continue;
+    const int order = visit(x.storage, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      const T &left = x.as<T>()[a.row], &right = y.as<T>()[b.row];
+      if constexpr (std::is_same_v<T, Text>) return left.view().compare(right.view());
+      else return left < right ? -1 : right < left ? 1 : 0;
+    });
+    if (order) return order < 0;
+  }
+  return false;
+}
+
+// Rows that cut the runs into about `ranges` ranges of equal size: chosen from some of each run.
+std::vector<Place> splitters(const std::vector<const Batch*>& runs, const SortColumns& by, int64_t rows, int64_t ranges) {
+  constexpr int64_t kSamples = 16;  // for a range
+  const int64_t step = std::max<int64_t>(1, rows / (ranges * kSamples));
+  std::vector<Place> samples;
+  int64_t at = step / 2;  // counted through all runs
+  for (const auto* run : runs) {
+    for (; at < run->rows; at += step) samples.push_back({run, at});
+    at -= run->rows;
+  }
+  std::sort(samples.begin(), samples.end(), [&](const Place& a, const Place& b) { return before(a, b, by); });
+  std::vector<Place> out;
+  for (size_t i = kSamples; i < samples.size(); i += kSamples) out.push_back(samples[i]);
+  return out;
+}
+}  // namespace
+
+Batch sorted(const Batch& batch, const SortColumns& by) {
+  if (batch.rows < 2) return batch;
+  auto order = identity(batch.rows);
+  for (size_t k = by.size(); k-- > 0;) stable_order(batch.columns[by[k]], order);
+  Batch out{batch.rows, {}};
+  for (const auto& c : batch.columns) {
+    out.columns.push_back(take(c, order));
+    out.columns.back().text_kept = c.text_kept;
+  }
+  return out;
+}
+
+Batch merge_sorted(const std::vector<const Batch*>& runs, const SortColumns& by, size_t columns) {
+  constexpr int64_t kRange = 32 << 10;  // rows
+  int64_t rows = 0;
+  bool cut = true;  // objects are not numbered alike in all runs
+  for (const auto* run : runs) {
+    rows += run->rows;
+    for (const auto& c : run->columns) cut &= c.storage != Storage::object;
+  }
+  if (runs.size() == 1 || rows <= kRange || !cut) {
+    Batches all;
+    for (const auto* run : runs) all.push_back(*run);
+    Batch out = runs.size() == 1 ? std::move(all[0]) : sorted(concatenate(all), by);
+    out.columns.resize(columns);
+    return out;
+  }
+  const auto cuts = splitters(runs, by, rows, rows / kRange + 1);
+  const auto ranges = static_cast<int64_t>(cuts.size()) + 1;
+  // begins[r][k]: where range r begins in run k.
+  std::vector<std::vector<int64_t>> begins(static_cast<size_t>(ranges) + 1, std::vector<int64_t>(runs.size(), 0));
+  for (size_t k = 0; k < runs.size(); ++k) begins.back()[k] = runs[k]->rows;
+  side_by_side(ranges - 1, 1, [&](int64_t from, int64_t to) {
+    for (int64_t r = from; r < to; ++r)
+      for (size_t k = 0; k < runs.size(); ++k) {
+        int64_t low = 0, high = runs[k]->rows;
+        while (low < high) {
+          const int64_t middle = (low + high) / 2;
+          if (before({runs[k], middle}, cuts[static_cast<size_t>(r)], by)) low = middle + 1;
+          else high = middle;
+        }
+        begins[static_cast<size_t>(r) + 1][k] = low;
+      }
+  });
+  std::vector<Writable> made;
+  std::vector<bool> flagged(columns);
+  for (size_t c = 0; c < columns; ++c) {
+    made.emplace_back(runs[0]->columns[c].storage, rows);
+    for (const auto* run : runs) flagged[c] = flagged[c] || run->columns[c].valid;
+    if (flagged[c]) made[c].valid();
+  }
+  side_by_side(ranges, 1, [&](int64_t from, int64_t to) {
+    Batches slices;
+    for (int64_t r = from; r < to; ++r) {
+      slices.clear();
+      const auto &first = begins[static_cast<size_t>(r)], &last = begins[static_cast<size_t>(r) + 1];
+      const int64_t at = std::reduce(first.begin(), first.end());
+      for (size_t k = 0; k < runs.size(); ++k) {
+        if (first[k] == last[k]) continue;
+        Batch& b = slices.emplace_back(Batch{last[k] - first[k], {}});
+        for (const auto& c : runs[k]->columns) b.columns.push_back(slice(c, first[k], b.rows));
+      }
+      if (slices.empty()) continue;
+      const Batch range = sorted(concatenate(slices), by);
+      for (size_t c = 0; c < columns; ++c) {
+        const Column& column = range.columns[c];
+        const int64_t size = width(column.storage);
+        std::memcpy(made[c].as<char>() + at * size, column.values, static_cast<size_t>(range.rows * size));
+        if (column.valid) std::memcpy(made[c].valid() + at, column.valid, static_cast<size_t>(range.rows));
+      }
+    }
+  });
+  Batch out{rows, {}};
+  for (size_t c = 0; c < columns; ++c) {
+    Keep texts;
+    if (runs[0]->columns[c].storage == Storage::text) {
+      auto keeps = std::make_shared<std::vector<Keep>>();
+      for (const auto* run : runs) keeps->push_back(run->columns[c].keep);
+      texts = std::move(keeps);
+    }
+    out.columns.push_back(std::move(made[c]).finish(texts));
+    out.columns.back().text_kept = std::all_of(runs.begin(), runs.end(), [c](const Batch* run) { return run->columns[c].text_kept; });
+  }
+  return out;
 }
 
 }  // namespace muster::kernels
