@@ -690,6 +690,7 @@ bool keeps_values(const std::string& function) { return function == "median" || 
 
 DType aggregate_type(const std::string& f, DType t) {
   auto refuse = [&]() -> DType { throw type_error("dtype '", t.name(), "' does not support operation '", f, "'"); };
+  if (f == "nunique" && t.is_object()) throw unsupported("nunique of objects");
   if (f == "count" || f == "size" || f == "nunique") return {Storage::int64};
   if (f == "first_row") return t;
   if (f == "min" || f == "max" || f == "first" || f == "last") return t.is_object() ? refuse() : t;

@@ -36,7 +36,7 @@ bool keeps_values(const std::string& function);
 /// The dtype of the result. Throws as make_aggregate.
 data::DType aggregate_type(const std::string& function, data::DType type);
 
-/// The fold "group_by" {keys, aggregates, dropna, sort}: key columns, then one column per aggregate.
+/// The fold "group_by" {keys, aggregates, dropna, sort}: key columns, then one column per aggregate. sort: true by key, false in order of the groups' first rows, none in any order.
 data::Kernel group_by_kernel();
 
 }  // namespace muster::kernels

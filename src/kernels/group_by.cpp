@@ -26,14 +26,15 @@ constexpr int64_t kHeldBytes = 256 << 10;      // rows that are kept in memory i
 
 class GroupBy : public Fold {
  public:
-  explicit GroupBy(const Args& a) : args_(a), key_count_(a["keys"].list().size()), parts_(a["parts"].is_integer() ? a["parts"].integer() : 1), sort_(a["sort"].boolean()), keep_missing_(!a["dropna"].boolean()), hasher_(key_count_) {
+  explicit GroupBy(const Args& a) : args_(a), key_count_(a["keys"].list().size()), parts_(a["parts"].is_integer() ? a["parts"].integer() : 1), in_appearance_(a["sort"].is_bool() && !a["sort"].boolean()), keep_missing_(!a["dropna"].boolean()), hasher_(key_count_) {
     for (const auto& k : a["keys"].list()) storages_.push_back(dtype_of(k.integer()).storage);
     for (const auto& g : a["aggregates"].list()) {
       inputs_.push_back(g["input"].integer());
       keeps_values_ |= keeps_values(g["function"].string());
     }
-    for (size_t k = 0; k < key_count_; ++k) order_.push_back(k);
-    if (!sort_) order_ = {key_count_ + inputs_.size()};
+    if (in_appearance_) order_ = {key_count_ + inputs_.size()};
+    else if (a["sort"].is_bool())
+      for (size_t k = 0; k < key_count_; ++k) order_.push_back(k);
     reset();
   }
 
@@ -111,7 +112,7 @@ class GroupBy : public Fold {
       for (const auto& b : *p)
         if (b.rows || all.empty()) all.push_back(&b);
     if (all.size() > 1 && all[0]->rows == 0) all.erase(all.begin());
-    return {merge_sorted(all, order_, all.at(0)->columns.size() - (sort_ ? 0 : 1))};
+    return {merge_sorted(all, order_, all.at(0)->columns.size() - (in_appearance_ ? 1 : 0))};
   }
 
   Batches finish(Task& task) override {
@@ -182,7 +183,7 @@ class GroupBy : public Fold {
     const auto all = numbers(groups);
     Batch b{static_cast<int64_t>(groups), std::move(keys)};
     for (auto& a : aggregates_) b.columns.push_back(a->finish(all));
-    if (!sort_) {
+    if (in_appearance_) {
       Writable first(Storage::int64, b.rows);
       std::copy(first_rows.begin() + 1, first_rows.end(), first.as<int64_t>());
       b.columns.push_back(std::move(first).finish());
@@ -286,7 +287,7 @@ class GroupBy : public Fold {
   size_t key_count_;
   int64_t parts_;
   std::mutex sealing_;
-  bool sort_, keep_missing_, keeps_values_ = false, tabled_ = true, sealed_ = false;
+  bool in_appearance_, keep_missing_, keeps_values_ = false, tabled_ = true, sealed_ = false;
   std::vector<Storage> storages_;
   SortColumns order_;                           // of the results' columns
   RowHasher hasher_;

@@ -134,7 +134,7 @@ std::vector<Place> splitters(const std::vector<const Batch*>& runs, const SortCo
 }  // namespace
 
 Batch sorted(const Batch& batch, const SortColumns& by) {
-  if (batch.rows < 2) return batch;
+  if (batch.rows < 2 || by.empty()) return batch;
   auto order = identity(batch.rows);
   for (size_t k = by.size(); k-- > 0;) stable_order(batch.columns[by[k]], order);
   Batch out{batch.rows, {}};

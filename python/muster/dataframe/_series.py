@@ -151,19 +151,6 @@ class Series(SeriesMethods, Frame):
 
         return call(self, "apply", (func,), {"args": tuple(args), **kwargs}, real=True, meta=meta_object(meta))
 
-    def nunique(self, dropna=True, **kwargs):
-        """Return the number of distinct values, lazy.
-
-        Parameters
-        ----------
-        dropna : bool, default True
-            Missing values do not count as a value.
-        """
-        if self._expr.columns[0][1].startswith("object") or self._expr.kind == "row":
-            return super().nunique(dropna=dropna)
-        groups = {"by": [self._expr], "aggregates": [{"label": "count", "function": "size", "whole_rows": True}], "sort": False, "dropna": bool(dropna), "kind": 1}
-        return new_collection(_core.call("row_count", [_core.call("groupby", [self._expr], groups)], {}))
-
     def unique(self, split_every=None, split_out=None):
         """Return the distinct values in order of first appearance, a Series."""
         return through("unique", _unique, (self.drop_duplicates(),), shape="partitions")

@@ -8,6 +8,8 @@ using namespace expr;
 using Ops = std::vector<Op>;
 using enum Owner;
 
+constexpr int64_t kMergedParts = 16;  // in which the states of a group-by are merged, side by side
+
 /// A register as another dtype; the register itself where nothing changes.
 int cast(Lowering& l, int stage, int reg, DType from, DType to, const std::string& operation);
 /// A constant in a register.

@@ -5,8 +5,6 @@
 
 namespace muster::ops::frame {
 namespace {
-constexpr int64_t kParts = 16;  // in which states are merged, side by side
-
 Rows lower(Lowering& l, const Call& c) {
   const Rows rows = l.input();
   std::vector<int64_t> at;
@@ -36,7 +34,7 @@ Rows lower(Lowering& l, const Call& c) {
   }
   std::vector<size_t> index;
   for (size_t i = 0; i < rows.index.size(); ++i) index.push_back(first_of(rows.index[i], c.input().index.empty() ? DType{Storage::row_id} : c.input().index[i].type));
-  const Rows all = l.fold(rows.stage, "group_by", Dict{{"keys", keys}, {"aggregates", aggregates}, {"dropna", false}, {"sort", false}, {"parts", kParts}}, in, from);
+  const Rows all = l.fold(rows.stage, "group_by", Dict{{"keys", keys}, {"aggregates", aggregates}, {"dropna", false}, {"sort", false}, {"parts", kMergedParts}}, in, from);
   Rows out{all.stage, {}, {}};
   for (size_t p : place) out.columns.push_back(all.columns[p]);
   for (size_t p : index) out.index.push_back(all.columns[p]);

@@ -30,8 +30,6 @@ std::vector<Key> keys_of(const Call& c) {
   return out;
 }
 
-constexpr int64_t kParts = 16;  // in which states are merged, side by side
-
 struct Wanted {
   Label label;
   int64_t column;  // -1: of no column (size)
@@ -97,7 +95,7 @@ Rows lower(Lowering& l, const Call& c) {
     aggregates.push_back(Dict{{"function", w.function}, {"input", static_cast<int64_t>(at - key_count)}, {"type", code(c.input().columns[static_cast<size_t>(w.column)].type)}, {"options", w.options}});
     from.push_back({static_cast<int>(at)});
   }
-  Rows all = l.fold(rows.stage, "group_by", Dict{{"keys", keys}, {"aggregates", aggregates}, {"dropna", c["dropna"]}, {"sort", c["sort"]}, {"parts", kParts}}, in, from);
+  Rows all = l.fold(rows.stage, "group_by", Dict{{"keys", keys}, {"aggregates", aggregates}, {"dropna", c["dropna"]}, {"sort", c["sort"]}, {"parts", kMergedParts}}, in, from);
   const auto split = all.columns.begin() + static_cast<std::ptrdiff_t>(key_count);
   return {all.stage, {split, all.columns.end()}, {all.columns.begin(), split}};
 }

@@ -1,5 +1,6 @@
 // Reductions of frames and series to one row: one table of functions over the group-by fold without keys.
 #include "kernels/aggregate.hpp"
+#include "kernels/distinct_counts.hpp"
 #include "ops/frame/columns.hpp"
 
 namespace muster::ops::frame {
@@ -66,16 +67,20 @@ Op reduction(const Reduction& r) {
     List aggregates;
     std::vector<int> in;
     std::vector<std::vector<int>> from;
+    List types;
     for (auto i : chosen(c)) {
+      types.push_back(code(c.input().columns[i].type));
       aggregates.push_back(aggregate(name, static_cast<int64_t>(in.size()), c.input().columns[i].type, c.args));
       from.push_back({static_cast<int>(in.size())});
       in.push_back(rows.columns[i]);
     }
-    Rows out = l.fold(rows.stage, "group_by", Dict{{"keys", List{}}, {"aggregates", aggregates}, {"dropna", true}, {"sort", false}}, in, from);
+    Rows out = name == "nunique" ? l.fold(rows.stage, "distinct_counts", Dict{{"types", types}, {"dropna", c["dropna"]}, {"parts", kMergedParts}}, in, from)
+                                 : l.fold(rows.stage, "group_by", Dict{{"keys", List{}}, {"aggregates", aggregates}, {"dropna", true}, {"sort", false}}, in, from);
     out.index.clear();
     return out;
   };
   op.folds = true;
+  if (name == "nunique") op.kernels = {kernels::distinct_counts_kernel()};
   return op;
 }
 }  // namespace
