@@ -319,9 +319,13 @@ def sample_of(expr):
         index = pd.RangeIndex(2)
     if len(index) != 2:
         index = pd.RangeIndex(2)
+
+    def column(of):  # objects that are texts would become a text column
+        return pd.Series(_sample_values(of), dtype=object if of.dtype == object else None)
+
     if isinstance(meta, pd.Series):
-        return pd.Series(_sample_values(meta), name=meta.name, index=index)
-    frame = pd.DataFrame({i: _sample_values(meta.iloc[:, i]) for i in range(meta.shape[1])})
+        return column(meta).set_axis(index).rename(meta.name)
+    frame = pd.DataFrame({i: column(meta.iloc[:, i]) for i in range(meta.shape[1])})
     frame.index, frame.columns = index, meta.columns
     return frame
 

@@ -194,6 +194,7 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
     token = f"{label}-{token or function_token(func)}-{tokenize(_tokens(args), _tokens(kwargs), [d[0] for d in function.inputs])}"
     arguments = {"label": label, "kind": _KINDS[kind], "fields": _coded(columns), "index": _coded(index), "kept": kept}
     if shape == "beside":
+        columns = [c if dtype != object else (c[0], "object", False) for c, dtype in zip(columns, [meta.dtype] if meta.ndim == 1 else meta.dtypes, strict=True)]  # made-up texts say nothing of real objects
         number = _core.call("partition_number", [first._expr], {})
         beside = Function(func, label, [*function.inputs, ("series", [None])], args, kwargs, partition=True)
         everything = [*([i, c[1]] for i, c in enumerate(columns)), [len(columns), "int64"]]
@@ -295,10 +296,12 @@ def add_methods(cls, names, shape, **options):
             setattr(cls, name, method(cls.__name__, name, shape, **options))
 
 
+# Python's operators with a native kernel; pandas' methods of the same names treat None in object columns otherwise.
+_OPERATORS = frozenset("add sub mul truediv floordiv mod pow radd rsub rmul rtruediv rfloordiv rmod rpow eq ne lt le gt ge and or xor rand ror rxor neg invert".split())
 # Operators with a native kernel, by the shape in which pandas' method of that name stands in where the kernel refuses.
-_SPECIAL = {"neg": "__neg__", "invert": "__invert__", **{n: f"__{n}__" for n in ("and", "or", "xor", "rand", "ror", "rxor")}}
 _SHAPES = {
-    **dict.fromkeys("add sub mul truediv floordiv mod pow radd rsub rmul rtruediv rfloordiv rmod rpow eq ne lt le gt ge and or xor rand ror rxor neg invert abs isna notna isin fillna astype where mask clip round replace".split(), "rows"),
+    **dict.fromkeys([*_OPERATORS], "rows"),
+    **dict.fromkeys("abs isna notna isin fillna astype where mask clip round replace".split(), "rows"),
     **dict.fromkeys("sum prod mean std var min max count nunique any all nlargest nsmallest".split(), "whole"),
     **dict.fromkeys("cumsum cumprod cummin cummax shift diff ffill bfill".split(), "beside"),
     "dropna": "partitions",
@@ -307,13 +310,15 @@ _SHAPES = {
 
 def instead(op, self, args, refusal):
     """Return what pandas makes of an operator's arguments that the native kernel refused; raise the refusal where there is no pandas method."""
+    import pandas as pd
+
     if op.startswith("dt."):
         return call(new_collection(self._expr), ("dt", op[3:]), attribute=True)
     shape = _SHAPES.get(op)
     if shape is None or self._expr.kind == "scalar" or not isinstance(self, Collection):
         raise refusal
     kwargs = {k: v for k, v in args.items() if v is not no_default}
-    if op in ("fillna", "isin") and isinstance(refusal, TypeError):
+    if isinstance(refusal, TypeError) and (op == "fillna" or op == "isin" and not pd.api.types.is_list_like(kwargs["values"])):
         raise refusal
     if op == "astype":
         return _astype(self, kwargs["dtype"])
@@ -322,7 +327,8 @@ def instead(op, self, args, refusal):
     if positional and isinstance(positional[0], (list, tuple, dict, set)):
         raise TypeError(f"{op}: an operand of type {type(positional[0]).__name__} is not supported; use a scalar, an array or a collection")
     meta = no_default
-    if op in ("and", "or", "xor", "rand", "ror", "rxor") or op in ("eq", "ne", "lt", "le", "gt", "ge") and set(kwargs) <= {"axis"}:
+    name = f"__{op}__" if op in _OPERATORS and set(args) <= {"other"} else op
+    if op in ("eq", "ne", "lt", "le", "gt", "ge") and set(kwargs) <= {"axis"}:
         kwargs = {}
     if self._expr.kind == "row":
         shape = "whole"
@@ -331,10 +337,10 @@ def instead(op, self, args, refusal):
     elif kwargs.get("freq") is not None:
         shape = "partitions"
     elif positional and _in_memory(positional[0]):
-        shape, meta = "whole", _meta_beside(self, _SPECIAL.get(op, op), positional[0], kwargs)
+        shape, meta = "whole", _meta_beside(self, name, positional[0], kwargs)
     elif any(_other_rows(self, value) for value in (*positional, kwargs.get("other"))) or kwargs.get("axis") in (0, "index") and positional and self.ndim == 2:
         shape = "whole"
-    return call(self, _SPECIAL.get(op, op), positional, kwargs, shape=shape, kept=op in ("nlargest", "nsmallest", "dropna"), meta=meta)
+    return call(self, name, positional, kwargs, shape=shape, kept=op in ("nlargest", "nsmallest", "dropna"), meta=meta)
 
 
 def _astype(self, dtype):

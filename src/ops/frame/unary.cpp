@@ -46,7 +46,10 @@ Name: x, dtype: bool
   op.schema = [](const Call& c) {
     if (!c["values"].is_list() && !(c["values"].is_dict() && c.input().kind == Kind::frame)) throw type_error("only list-like objects are allowed to be passed to isin(), you passed a `", c["values"].repr(), "`");
     Schema s = c.input();
-    for (auto& f : s.columns) f.type = {Storage::boolean};
+    for (auto& f : s.columns) {
+      if (f.type.is_object()) throw unsupported("isin: of ", f.type.name());
+      f.type = {Storage::boolean};
+    }
     return s;
   };
   op.lower = [](Lowering& l, const Call& c) {
