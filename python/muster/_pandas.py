@@ -131,7 +131,7 @@ def index_of(columns, rows):
         if len(array) == 0 or (array[-1] - array[0] == len(array) - 1 and (np.diff(array) == 1).all()):
             start = int(array[0]) if len(array) else 0
             return pd.RangeIndex(start, start + len(array))
-    return pd.Index(array, name=names[0])
+    return pd.Index(array, name=names[0], dtype=object if columns[0][1] == "object" else None)
 
 
 def to_pandas(result):

@@ -239,7 +239,7 @@ def _tried(function, inputs, real):
         except Exception:
             if not any(name == "object" for i in inputs for _, name, _ in i._expr.columns):
                 raise  # of other columns the made-up values are good
-    first = [i.compute() if i._expr.kind in ("scalar", "row") else new_collection(i._expr).head(_TRIED_ROWS) for i in inputs]
+    first = [i.compute() if i._expr.kind in ("scalar", "row") else new_collection(i._expr).head(_TRIED_ROWS, compute=False).compute() for i in inputs]
     if not all(len(f) for f, i in zip(first, inputs, strict=True) if i._expr.kind not in ("scalar", "row")):
         return call(samples)
     try:

@@ -1,0 +1,89 @@
+"""Columns of Python objects: every operation as pandas does it, whatever the engine does with other dtypes."""
+
+import datetime
+import decimal
+
+import pandas as pd
+import pytest
+
+import muster.dataframe as dd
+
+COLUMNS = {
+    "mixed": [1, "a", None, 1, 2.5, (1, 2)],
+    "decimals": [decimal.Decimal("1.5"), decimal.Decimal(2), None, decimal.Decimal("1.5"), decimal.Decimal(0), decimal.Decimal(9)],
+    "dates": [datetime.date(2020, 1, 1), datetime.date(2021, 1, 1), None, datetime.date(2020, 1, 1), datetime.date(2019, 1, 1), datetime.date(2020, 1, 2)],
+    "bools": [True, False, None, True, True, False],
+    "integers": [1, 2, 3, 1, 2, 9],
+}
+
+
+def grouped(s):
+    return s.to_frame("x").assign(k=1).groupby("k").x
+
+
+OPERATIONS = {
+    "isin": lambda s: s.isin([1, "a"]),
+    "isin_objects": lambda s: s.isin([decimal.Decimal(2), datetime.date(2020, 1, 1), True]),
+    "isin_frame": lambda s: s.to_frame("x").isin([1]),
+    "equal": lambda s: s == 1,
+    "equal_method": lambda s: s.eq(1),
+    "equal_itself": lambda s: s == s,
+    "not_equal": lambda s: s != "a",
+    "less": lambda s: s < 2,
+    "add": lambda s: s + s,
+    "times": lambda s: s * 2,
+    "negative": lambda s: -s,
+    "isna": lambda s: s.isna(),
+    "fillna": lambda s: s.fillna(0),
+    "dropna": lambda s: s.dropna(),
+    "count": lambda s: s.count(),
+    "nunique": lambda s: s.nunique(),
+    "nunique_missing": lambda s: s.nunique(dropna=False),
+    "drop_duplicates": lambda s: s.drop_duplicates(),
+    "sum": lambda s: s.sum(),
+    "min": lambda s: s.min(),
+    "max": lambda s: s.max(),
+    "any": lambda s: s.any(),
+    "cumsum": lambda s: s.cumsum(),
+    "cummax": lambda s: s.cummax(),
+    "shift": lambda s: s.shift(),
+    "shift_back": lambda s: s.shift(-2),
+    "diff": lambda s: s.diff(),
+    "ffill": lambda s: s.ffill(),
+    "bfill": lambda s: s.bfill(),
+    "where": lambda s: s.where(s.notna(), 7),
+    "mask": lambda s: s.mask(s.isna()),
+    "replace": lambda s: s.replace(1, 5),
+    "round": lambda s: s.round(),
+    "as_text": lambda s: s.astype(str),
+    "as_float": lambda s: s.astype(float),
+    "nlargest": lambda s: s.nlargest(2),
+    "mode": lambda s: s.mode(),
+    "explode": lambda s: s.explode(),
+    "group_first": lambda s: grouped(s).first(),
+    "group_max": lambda s: grouped(s).max(),
+    "group_nunique": lambda s: grouped(s).nunique(),
+    "group_count": lambda s: grouped(s).count(),
+    "group_list": lambda s: grouped(s).agg(list),
+}
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_objects_are_treated_as_pandas_does(column, operation):
+    data = pd.Series(COLUMNS[column], dtype=object, name="v")
+    run = OPERATIONS[operation]
+    try:
+        expected = run(data)
+    except Exception as error:
+        with pytest.raises(type(error)):
+            run(dd.from_pandas(data, npartitions=3)).compute()
+        return
+    for partitions in (1, 3):
+        got = run(dd.from_pandas(data, npartitions=partitions)).compute()
+        if isinstance(expected, pd.DataFrame):
+            pd.testing.assert_frame_equal(got, expected)
+        elif isinstance(expected, pd.Series):
+            pd.testing.assert_series_equal(got, expected)
+        else:
+            assert got == expected
