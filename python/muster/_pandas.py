@@ -122,15 +122,13 @@ def index_of(columns, rows):
     """Return the index that these index columns are."""
     if not columns:
         return pd.RangeIndex(rows)
+    if isinstance(columns[0][2], int):
+        return pd.RangeIndex(columns[0][2], columns[0][2] + rows)
     arrays = [array_of(dtype, payload) for _, dtype, payload in columns]
     names = [_label(c[0]) for c in columns]
     if len(arrays) > 1:
         return pd.MultiIndex.from_arrays(arrays, names=names)
     array = arrays[0]
-    if names[0] is None and columns[0][1] == "int64" and isinstance(array, np.ndarray) and array.dtype == np.int64:
-        if len(array) == 0 or (array[-1] - array[0] == len(array) - 1 and (np.diff(array) == 1).all()):
-            start = int(array[0]) if len(array) else 0
-            return pd.RangeIndex(start, start + len(array))
     return pd.Index(array, name=names[0], dtype=object if columns[0][1] == "object" else None)
 
 

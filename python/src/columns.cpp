@@ -115,6 +115,18 @@ nb::tuple column_to_python(const Column& c, const Field& field) {
   return nb::make_tuple(from_value(field.label), python_name(field.type), payload);
 }
 
+nb::tuple index_to_python(const Column& c, const Field& field) {
+  const auto* v = c.as<int64_t>();
+  bool numbered = field.label.is_none() && field.type == DType{Storage::int64} && !c.valid;
+  for (int64_t begin = 0; begin < c.length && numbered; begin += 4096) {  // a loop the compiler makes vectors of
+    bool steps = true;
+    for (int64_t i = begin; i < std::min(begin + 4096, c.length); ++i) steps &= v[i] == v[0] + i;
+    numbered = steps;
+  }
+  if (!numbered) return column_to_python(c, field);
+  return nb::make_tuple(from_value(field.label), python_name(field.type), c.length ? v[0] : 0);
+}
+
 Column column_from_python(DType type, nb::handle payload) {
   auto parts = nb::cast<nb::tuple>(payload);
   Column out;

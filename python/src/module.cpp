@@ -44,7 +44,7 @@ Kind kind_named(const std::string& name) {
 nb::dict to_python(const api::Computed& c) {
   nb::list index, columns;
   size_t at = 0;
-  for (const auto& f : c.schema.index) index.append(column_to_python(c.rows.columns.at(at++), f));
+  for (const auto& f : c.schema.index) index.append(c.schema.index.size() == 1 ? index_to_python(c.rows.columns.at(at), f) : column_to_python(c.rows.columns.at(at), f)), ++at;
   for (const auto& f : c.schema.columns) columns.append(column_to_python(c.rows.columns.at(at++), f));
   nb::dict out;
   out["kind"] = kind_name(c.schema.kind), out["index"] = index, out["columns"] = columns, out["rows"] = c.rows.rows;
@@ -107,6 +107,7 @@ kernels::PythonRows apply(Task& task, const Opaque& function, const Batches& row
   for (const std::vector<Field>* list : {static_cast<const std::vector<Field>*>(&index_fields), &in.columns})
     for (const auto& f : *list) {
       Column c = spread(all.columns.at(at++), all.rows);
+      const bool alone = list == &index_fields && list->size() == 1;
       if (c.storage == Storage::row_id && ids) {
         c.storage = Storage::int64;
       } else if (c.storage == Storage::row_id) {
@@ -114,7 +115,7 @@ kernels::PythonRows apply(Task& task, const Opaque& function, const Batches& row
         for (int64_t i = 0; i < c.length; ++i) local.as<int64_t>()[i] = c.as<int64_t>()[i] & 0xFFFFFFFF;
         c = std::move(local).finish();
       }
-      (list == &in.columns ? columns : index).append(column_to_python(c, f));
+      (list == &in.columns ? columns : index).append(alone ? index_to_python(c, f) : column_to_python(c, f));
     }
   nb::object payloads = nb::module_::import_("muster._pandas").attr("apply")(object_of(function), kind_name(in.kind), index, columns, all.rows, kind_name(out.kind), fields_to_python(out.index), fields_to_python(out.columns), task.partition());
   kernels::PythonRows result{{nb::cast<int64_t>(payloads[0]), {}}, {}};

@@ -266,6 +266,7 @@ struct Partitioned {
 
 std::vector<Partitioned> finish(Run& run, const RunOptions& options) {
   RowNumbers numbers(run, options);
+  run.job->let_go();
   std::vector<Partitioned> out;
   for (size_t e = 0; e < run.expressions.size(); ++e) {
     const auto& result = run.plan.results[e];
@@ -282,8 +283,11 @@ std::vector<Partitioned> finish(Run& run, const RunOptions& options) {
       finals.push_back(final_of(run, p.schema.columns[i].type, result.columns[i]));
       p.schema.columns[i].type = finals.back().to;
     }
+    const bool wanted_again = std::any_of(run.expanded.results.begin() + static_cast<std::ptrdiff_t>(e) + 1, run.expanded.results.end(), [&](const auto& w) { return w.range == where.range && w.output == where.output; });
     for (auto& task : run.job->results()[static_cast<size_t>(where.range)]) {
-      auto& batches = p.partitions.emplace_back(*task.outputs.at(static_cast<size_t>(where.output)).batches);
+      auto& result_rows = task.outputs.at(static_cast<size_t>(where.output)).batches;
+      auto& batches = p.partitions.emplace_back(*result_rows);
+      if (!wanted_again) result_rows.reset();  // what follows replaces these columns one by one
       for (auto& b : batches)
         for (size_t c = 0; c < b.columns.size(); ++c) {
           auto& column = b.columns[c];
@@ -298,6 +302,21 @@ std::vector<Partitioned> finish(Run& run, const RunOptions& options) {
 }
 
 Column empty_column(DType type) { return Writable(type.storage, 0).finish(); }
+
+// As concatenate(); the parts' memory is given back column by column.
+Batch gathered(Batches parts, const Schema& schema) {
+  Batch out;
+  for (const auto& p : parts) out.rows += p.rows;
+  size_t at = 0;
+  for (const auto* fields : {&schema.index, &schema.columns})
+    for (const auto& f : *fields) {
+      std::vector<Column> column;
+      for (auto& p : parts) column.push_back(std::move(p.columns.at(at)));
+      out.columns.push_back(parts.empty() ? empty_column(f.type) : concatenate(column));
+      ++at;
+    }
+  return out;
+}
 
 std::atomic<int64_t> tables{0};
 }  // namespace
@@ -314,11 +333,8 @@ std::vector<Computed> compute(const std::vector<Expr>& expressions, const RunOpt
       for (auto& b : partition) rows += b.rows, all.push_back(std::move(b));
       c.partition_rows.push_back(rows);
     }
-    c.rows = concatenate(all);
-    if (all.empty()) {
-      for (const auto& f : p.schema.index) c.rows.columns.push_back(empty_column(f.type));
-      for (const auto& f : p.schema.columns) c.rows.columns.push_back(empty_column(f.type));
-    }
+    c.rows = gathered(std::move(all), p.schema);
+    worker::budget().make_room(size_of(c.rows));  // and the parts are gone
     out.push_back(std::move(c));
   }
   return out;

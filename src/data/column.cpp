@@ -4,10 +4,14 @@
 #include <cmath>
 
 #include "base/error.hpp"
+#include "base/side_by_side.hpp"
 #include "data/dispatch.hpp"
 
 namespace muster::data {
 using namespace base;
+namespace {
+constexpr int64_t kSideBySide = 4 << 20;  // rows that are copied on several threads
+}
 
 bool Column::is_missing(int64_t row) const {
   if (constant) row = 0;
@@ -123,14 +127,22 @@ Column concatenate(std::span<const Column> parts) {
   Storage storage = parts[0].storage;
   Writable out(storage, rows);
   auto keeps = std::make_shared<std::vector<Keep>>();
-  int64_t at = 0, size = width(storage);
+  std::vector<int64_t> begins;
+  int64_t at = 0;
+  const int64_t size = width(storage);
   for (const auto& p : parts) {
     if (p.storage != storage) throw internal("concatenate: columns of different storage");
-    std::memcpy(out.as<char>() + at * size, p.values, static_cast<size_t>(p.length * size));
-    if (flags && p.valid) std::memcpy(out.valid() + at, p.valid, static_cast<size_t>(p.length));
     if (storage == Storage::text) keeps->push_back(p.keep);
-    at += p.length;
+    begins.push_back(std::exchange(at, at + p.length));
   }
+  if (flags) out.valid();
+  const auto count = static_cast<int64_t>(parts.size());
+  side_by_side(count, rows < kSideBySide ? count : 1, [&](int64_t from, int64_t to) {
+    for (auto k = static_cast<size_t>(from); k < static_cast<size_t>(to); ++k) {
+      std::memcpy(out.as<char>() + begins[k] * size, parts[k].values, static_cast<size_t>(parts[k].length * size));
+      if (parts[k].valid) std::memcpy(out.valid() + begins[k], parts[k].valid, static_cast<size_t>(parts[k].length));
+    }
+  });
   if (storage == Storage::object) return join_foreign(std::move(out), parts);
   Column column = std::move(out).finish(keeps->empty() ? nullptr : Keep(keeps));
   column.text_kept = std::all_of(parts.begin(), parts.end(), [](const Column& p) { return p.text_kept; });

@@ -1,5 +1,6 @@
 #include "data/memory.hpp"
 
+#include <malloc.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -18,14 +19,16 @@ namespace {
 constexpr size_t kSmallest = 32 << 10, kLargest = 32 << 20;  // bytes of a block that is recycled
 constexpr size_t kHuge = 2 << 20, kSlab = 64 << 20;
 
-// Four classes to a power of two: at most a fifth of a block is wasted.
+// Four classes to a power of two, and a page for what stands in front of the values: at most a fifth of a block is wasted.
+constexpr size_t kPage = 4 << 10;
 size_t class_of(size_t size) {
+  size -= kPage;
   const size_t power = static_cast<size_t>(std::bit_width(size - 1)) - 1;
   return power * 4 + ((size - 1) >> (power - 2)) - 3;
 }
 size_t size_of_class(size_t c) {
   const size_t power = (c - 1) / 4, quarter = (c - 1) % 4;
-  return (size_t{1} << power) + (quarter + 1) * (size_t{1} << (power - 2));
+  return (size_t{1} << power) + (quarter + 1) * (size_t{1} << (power - 2)) + kPage;
 }
 
 void* map_pages(size_t size) {
@@ -42,12 +45,12 @@ class Slabs {
  public:
   void* take(size_t c) {
     std::lock_guard lock(mutex_);
-    auto& list = free_[c];
     const size_t size = size_of_class(c);
-    if (!list.empty()) {
-      void* block = list.back();
-      list.pop_back();
-      kept_ -= static_cast<int64_t>(size);
+    for (auto* free : {&warm_[c], &cold_[c]}) {
+      if (free->empty()) continue;
+      void* block = free->back();
+      free->pop_back();
+      if (free == &warm_[c]) kept_ -= static_cast<int64_t>(size);
       return block;
     }
     if (left_ < size) {
@@ -63,18 +66,30 @@ class Slabs {
     return block;
   }
   void give_back(void* block, size_t c) {
-    const auto size = size_of_class(c);
-    if (kept_ + static_cast<int64_t>(size) > most_kept_) ::madvise(block, size, MADV_DONTNEED);  // blocks are of whole pages
+    const auto size = static_cast<int64_t>(size_of_class(c));
+    const bool warm = kept_ + size <= most_kept_;
+    if (!warm) chill(block, c);
     std::lock_guard lock(mutex_);
-    free_[c].push_back(block);
-    kept_ += static_cast<int64_t>(size);
+    (warm ? warm_ : cold_)[c].push_back(block);
+    if (warm) kept_ += size;
   }
   void keep(int64_t bytes) { most_kept_ = bytes; }
+  void chill_all() {
+    std::lock_guard lock(mutex_);
+    for (size_t c = 0; c < warm_.size(); ++c) {
+      for (void* block : warm_[c]) chill(block, c);
+      cold_[c].insert(cold_[c].end(), warm_[c].begin(), warm_[c].end());
+      warm_[c].clear();
+    }
+    kept_ = 0;
+  }
 
  private:
+  static void chill(void* block, size_t c) { ::madvise(block, size_of_class(c), MADV_DONTNEED); }  // blocks are of whole pages
+
   std::mutex mutex_;
-  std::array<std::vector<void*>, 128> free_;
-  std::atomic<int64_t> kept_{0}, most_kept_{1 << 30};
+  std::array<std::vector<void*>, 128> warm_, cold_;  // free blocks: resident, or returned to the system
+  std::atomic<int64_t> kept_{0}, most_kept_{1 << 30};  // bytes of the resident ones
   char* next_ = nullptr;
   size_t left_ = 0;
 };
@@ -106,5 +121,10 @@ std::shared_ptr<char> allocate(int64_t bytes) {
 }
 
 void keep_memory(int64_t bytes) { slabs().keep(bytes); }
+
+void return_unused_memory() {
+  slabs().chill_all();
+  ::malloc_trim(0);
+}
 
 }  // namespace muster::data

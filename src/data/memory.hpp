@@ -11,5 +11,7 @@ std::shared_ptr<char> allocate(int64_t bytes);
 
 /// Bytes that may be free and stay resident for the next allocation; 1 GiB at first.
 void keep_memory(int64_t bytes);
+/// Gives what is free back to the system, the C library's blocks too.
+void return_unused_memory();
 
 }  // namespace muster::data

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "kernels/registry.hpp"
 #include "worker/native.hpp"
+#include "worker/store.hpp"
 
 namespace muster::worker {
 using namespace base;
@@ -88,7 +89,9 @@ class JoinPartsFunction : public Function {
   explicit JoinPartsFunction(const Value& args) : kernel_(args["kernel"].string()), args_(args["args"]) {}
   std::vector<Output> run(data::Task& task, const Inputs& inputs, std::string_view) const override {
     std::vector<std::shared_ptr<const data::Batches>> parts;
-    for (const auto& i : inputs.at(0)) parts.push_back(i.batches);
+    int64_t bytes = 0;
+    for (const auto& i : inputs.at(0)) parts.push_back(i.batches), bytes += i.bytes;
+    budget().make_room(bytes);
     return {CombinePartFunction::rows_of(kernels::kernel(kernel_).fold(args_)->join_parts(task, parts))};
   }
 

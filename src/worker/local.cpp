@@ -124,10 +124,7 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
       results_.emplace_back(guest ? 0 : static_cast<size_t>(r.count));
     }
   }
-  ~LocalJob() override {
-    for (auto& outputs : store_)
-      for (auto& o : outputs) budget().give_back(o.bytes);
-  }
+  ~LocalJob() override { LocalJob::let_go(); }
 
   std::vector<Assignment> begin(int64_t threads) {
     std::lock_guard lock(mutex_);
@@ -157,6 +154,14 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
   }
   Progress progress() const override { return {finished_, tasks_, bytes_}; }
   std::vector<std::vector<TaskResult>>& results() override { return results_; }
+  void let_go() override {
+    std::vector<std::vector<Output>> dead;  // destroyed without the lock
+    std::lock_guard lock(mutex_);
+    for (auto& outputs : store_) {
+      for (const auto& o : outputs) budget().give_back(o.bytes);
+      dead.push_back(std::exchange(outputs, {}));
+    }
+  }
   std::exception_ptr error() override {
     std::lock_guard lock(mutex_);
     return error_;

@@ -36,6 +36,8 @@ class Job {
   virtual Progress progress() const = 0;
   /// Per range and task. Only after wait() said true.
   virtual std::vector<std::vector<TaskResult>>& results() = 0;
+  /// Once the run has ended: what tasks made is kept by results() alone.
+  virtual void let_go() {}
   /// What the first task that failed threw; null if none did.
   virtual std::exception_ptr error() = 0;
 };

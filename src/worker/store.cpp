@@ -27,6 +27,10 @@ void Budget::set_limit(int64_t bytes) {
   data::keep_memory(std::min<int64_t>(int64_t{1} << 30, bytes / 8));
 }
 
+void Budget::make_room(int64_t bytes) const {
+  if (bytes > limit_ / 8) data::return_unused_memory();
+}
+
 int64_t default_memory_limit() {
   int64_t memory = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
   for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {

@@ -14,6 +14,8 @@ class Budget {
   /// As take(), but never refused: what can be spilled, or must be there.
   void hold(int64_t bytes) { used_ += bytes; }
   void give_back(int64_t bytes) { used_ -= bytes; }
+  /// Before `bytes` more are used: where that is much of the limit, memory that is free goes back to the system first.
+  void make_room(int64_t bytes) const;
   int64_t used() const { return used_; }
   int64_t limit() const { return limit_; }
   /// Column memory that is free and stays resident is an eighth of the limit, at most 1 GiB.

@@ -258,6 +258,35 @@ print(_core.spilled_bytes())
     assert failed.returncode and "MUSTER_TEMPORARY_DIRECTORY" in failed.stderr
 
 
+@pytest.fixture(scope="module")
+def many_groups(tmp_path_factory):
+    path = tmp_path_factory.mktemp("groups") / "many.parquet"
+    rng = np.random.default_rng(0)
+    pd.DataFrame({"k": rng.permutation(4_000_000) * 7, "v": rng.random(4_000_000)}).to_parquet(path, row_group_size=250_000)
+    return path
+
+
+@pytest.mark.parametrize("query", ["df.groupby('k').v.sum()", "df.groupby('k', sort=False).v.sum()", "df.groupby('k').v.median()", "df.drop_duplicates('k')", "df.nunique()", "df.k.value_counts()", "df"])
+def test_the_limit_holds_while_groups_are_many(many_groups, python, query):
+    program = f"""
+import muster.dataframe as dd, pandas as pd
+
+def high_water():
+    return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) << 10
+
+small = dd.from_pandas(pd.DataFrame({{"k": [1, 2], "v": [0.5, 1]}}), npartitions=2)
+for warm in (small.groupby("k").v.sum(), small.drop_duplicates("k"), small.nunique(), small.k.value_counts()):
+    warm.compute()
+before = high_water()
+df = dd.read_parquet({str(many_groups)!r})
+result = {query}.compute()
+assert len(result) in (2, 4_000_000)
+print(high_water() - before)
+"""
+    limit, result = 200_000_000, 4_000_000 * 3 * 8  # rows of two columns and an index
+    assert int(python(program, MUSTER_MEMORY_LIMIT=str(limit)).stdout) < limit + result, "more than the limit and the result"
+
+
 def test_damaged_footers_and_pages(tmp_path, frame):
     import random
 

@@ -8,7 +8,7 @@ from muster._generated.series import SeriesMethods
 from muster.dataframe import _repr
 from muster.dataframe._collection import Scalar, new_collection, raise_own
 from muster.dataframe._frame import Frame, add_synonyms
-from muster.dataframe._through_pandas import add_methods, call, through
+from muster.dataframe._through_pandas import add_methods, call
 
 
 class Series(SeriesMethods, Frame):
@@ -153,7 +153,7 @@ class Series(SeriesMethods, Frame):
 
     def unique(self, split_every=None, split_out=None):
         """Return the distinct values in order of first appearance, a Series."""
-        return through("unique", _unique, (self.drop_duplicates(),), shape="partitions")
+        return self.drop_duplicates().reset_index(drop=True)
 
     def to_timestamp(self, freq=None, how="start"):
         """Return the Series with its period index as times. Runs through pandas."""
@@ -209,12 +209,6 @@ class Series(SeriesMethods, Frame):
     def to_string(self, max_rows=5):
         """Return the structure as text."""
         return _repr.series_table(self).to_string(max_rows=max_rows)
-
-
-def _unique(series):
-    import pandas as pd
-
-    return pd.Series(series.unique(), name=series.name)
 
 
 add_methods(Series, "divmod rdivmod case_when", "rows")

@@ -194,7 +194,8 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
     token = f"{label}-{token or function_token(func)}-{tokenize(_tokens(args), _tokens(kwargs), [d[0] for d in function.inputs])}"
     arguments = {"label": label, "kind": _KINDS[kind], "fields": _coded(columns), "index": _coded(index), "kept": kept}
     if shape == "beside":
-        columns = [c if dtype != object else (c[0], "object", False) for c, dtype in zip(columns, [meta.dtype] if meta.ndim == 1 else meta.dtypes, strict=True)]  # made-up texts say nothing of real objects
+        objects = [str(dtype) == "object" for dtype in ([meta.dtype] if meta.ndim == 1 else meta.dtypes)]  # made-up texts say nothing of real ones
+        columns = [(c[0], "object", False) if is_object else c for c, is_object in zip(columns, objects, strict=True)]
         number = _core.call("partition_number", [first._expr], {})
         beside = Function(func, label, [*function.inputs, ("series", [None])], args, kwargs, partition=True)
         everything = [*([i, c[1]] for i, c in enumerate(columns)), [len(columns), "int64"]]

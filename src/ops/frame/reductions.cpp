@@ -74,7 +74,7 @@ Op reduction(const Reduction& r) {
       from.push_back({static_cast<int>(in.size())});
       in.push_back(rows.columns[i]);
     }
-    Rows out = name == "nunique" ? l.fold(rows.stage, "distinct_counts", Dict{{"types", types}, {"dropna", c["dropna"]}, {"parts", kMergedParts}}, in, from)
+    Rows out = name == "nunique" ? l.fold(rows.stage, "distinct_counts", Dict{{"types", types}, {"dropna", !(c["dropna"] == Value(false))}, {"parts", kMergedParts}}, in, from)
                                  : l.fold(rows.stage, "group_by", Dict{{"keys", List{}}, {"aggregates", aggregates}, {"dropna", true}, {"sort", false}}, in, from);
     out.index.clear();
     return out;
