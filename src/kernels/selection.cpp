@@ -55,15 +55,11 @@ Batch rows_of(const Batch& b, std::span<const int64_t> rows) {
 class FirstRows : public Fold {
  public:
   explicit FirstRows(const Args& a) : wanted_(a["n"].integer()) {}
-  void add(Task&, Columns in, int64_t rows) override {
-    const int64_t more = std::min(rows, wanted_ - have_);
-    if (more <= 0 && !rows_.empty()) return;
-    Batch part{std::max<int64_t>(more, 0), {}};
-    for (const auto& c : in) part.columns.push_back(own_text(spread(slice(c, 0, part.rows), part.rows)));
-    have_ += part.rows, rows_.push_back(std::move(part));
+  void add(Task& task, Columns in, int64_t rows) override {
+    if (const int64_t bytes = keep(in, rows)) task.reserve(bytes);
   }
-  void merge(Task& t, Fold& later) override {
-    for (auto& b : static_cast<FirstRows&>(later).rows_) add(t, b.columns, b.rows);
+  void merge(Task&, Fold& later) override {  // which were reserved when they were added
+    for (auto& b : static_cast<FirstRows&>(later).rows_) keep(b.columns, b.rows);
   }
   Batches finish(Task&) override { return rows_; }
   int64_t bytes() const override { return bytes_of(rows_); }
@@ -75,6 +71,16 @@ class FirstRows : public Fold {
   bool full() const override { return have_ >= wanted_ && !rows_.empty(); }
 
  private:
+  // Returns the bytes that are held more.
+  int64_t keep(Columns in, int64_t rows) {
+    const int64_t more = std::min(rows, wanted_ - have_);
+    if (more <= 0 && !rows_.empty()) return 0;
+    Batch part{std::max<int64_t>(more, 0), {}};
+    for (const auto& c : in) part.columns.push_back(own_text(spread(slice(c, 0, part.rows), part.rows)));
+    have_ += part.rows, rows_.push_back(std::move(part));
+    return size_of(rows_.back());
+  }
+
   int64_t wanted_, have_ = 0;
   Batches rows_;
 };
