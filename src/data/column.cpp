@@ -38,7 +38,8 @@ Column Writable::finish(Keep also) && {
   Column out;
   out.storage = storage_, out.length = rows_, out.values = values_.get();
   if (valid_) out.valid = reinterpret_cast<const uint8_t*>(valid_.get());
-  out.keep = keep_both(keep_both(values_, valid_), std::move(also));
+  out.keep = keep_both(keep_both(values_, valid_), also);
+  if (storage_ == Storage::text) out.texts = std::move(also);
   return out;
 }
 
@@ -95,17 +96,17 @@ Column spread(const Column& c, int64_t rows) {
 }
 
 // Positions of several columns, over the sources of all.
-static Column join_foreign(Writable out, std::span<const Column> parts) {
+static Column join_foreign(Writable out, std::span<const ColumnRows> parts) {
   auto all = std::make_shared<Foreign>();
   int64_t at = 0;
   for (const auto& p : parts) {
     std::vector<int64_t> place;
-    for (const auto& source : p.foreign ? p.foreign->sources : std::vector<std::shared_ptr<const Opaque>>()) {
+    for (const auto& source : p.column->foreign ? p.column->foreign->sources : std::vector<std::shared_ptr<const Opaque>>()) {
       auto known = std::find(all->sources.begin(), all->sources.end(), source);
       place.push_back((known - all->sources.begin()) << kForeignBits);
       if (known == all->sources.end()) all->sources.push_back(source);
     }
-    for (int64_t i = 0; i < p.length; ++i, ++at)
+    for (int64_t i = 0; i < p.rows; ++i, ++at)
       if (int64_t& position = out.as<int64_t>()[at]; position != -1) {
         const bool missing = position < 0;
         const int64_t real = missing ? -2 - position : position;
@@ -118,35 +119,41 @@ static Column join_foreign(Writable out, std::span<const Column> parts) {
   return column;
 }
 
-Column concatenate(std::span<const Column> parts) {
+Column concatenate(std::span<const ColumnRows> parts) {
   if (parts.empty()) return {};
-  if (parts.size() == 1) return parts[0];
+  if (parts.size() == 1) return slice(*parts[0].column, parts[0].begin, parts[0].rows);
   int64_t rows = 0;
-  bool flags = false;
-  for (const auto& p : parts) rows += p.length, flags |= p.valid != nullptr;
-  Storage storage = parts[0].storage;
-  Writable out(storage, rows);
-  auto keeps = std::make_shared<std::vector<Keep>>();
+  bool flags = false, kept = true;
+  const Storage storage = parts[0].column->storage;
   std::vector<int64_t> begins;
-  int64_t at = 0;
-  const int64_t size = width(storage);
+  auto keeps = std::make_shared<std::vector<Keep>>();
   for (const auto& p : parts) {
-    if (p.storage != storage) throw internal("concatenate: columns of different storage");
-    if (storage == Storage::text) keeps->push_back(p.keep);
-    begins.push_back(std::exchange(at, at + p.length));
+    if (p.column->storage != storage) throw internal("concatenate: columns of different storage");
+    if (storage == Storage::text && (keeps->empty() || keeps->back() != p.column->text_keep())) keeps->push_back(p.column->text_keep());
+    flags |= p.column->valid != nullptr, kept &= p.column->text_kept;
+    begins.push_back(std::exchange(rows, rows + p.rows));
   }
+  Writable out(storage, rows);
   if (flags) out.valid();
-  const auto count = static_cast<int64_t>(parts.size());
+  const int64_t count = static_cast<int64_t>(parts.size()), size = width(storage);
   side_by_side(count, rows < kSideBySide ? count : 1, [&](int64_t from, int64_t to) {
     for (auto k = static_cast<size_t>(from); k < static_cast<size_t>(to); ++k) {
-      std::memcpy(out.as<char>() + begins[k] * size, parts[k].values, static_cast<size_t>(parts[k].length * size));
-      if (parts[k].valid) std::memcpy(out.valid() + begins[k], parts[k].valid, static_cast<size_t>(parts[k].length));
+      const auto& [column, begin, n] = parts[k];
+      std::memcpy(out.as<char>() + begins[k] * size, column->as<char>() + begin * size, static_cast<size_t>(n * size));
+      if (column->valid) std::memcpy(out.valid() + begins[k], column->valid + begin, static_cast<size_t>(n));
     }
   });
   if (storage == Storage::object) return join_foreign(std::move(out), parts);
   Column column = std::move(out).finish(keeps->empty() ? nullptr : Keep(keeps));
-  column.text_kept = std::all_of(parts.begin(), parts.end(), [](const Column& p) { return p.text_kept; });
+  column.text_kept = kept;
   return column;
+}
+
+Column concatenate(std::span<const Column> parts) {
+  if (parts.size() == 1) return parts[0];
+  std::vector<ColumnRows> rows;
+  for (const auto& p : parts) rows.push_back({&p, 0, p.length});
+  return concatenate(rows);
 }
 
 Batch concatenate(const Batches& parts) {
@@ -188,7 +195,7 @@ Column take(const Column& c, std::span<const int64_t> rows) {
     for (int64_t i = 0; i < n; ++i)
       if (rows[static_cast<size_t>(i)] >= 0) flags[i] = c.valid[rows[static_cast<size_t>(i)]];
   }
-  Column column = std::move(out).finish(c.storage == Storage::text ? c.keep : nullptr);
+  Column column = std::move(out).finish(c.storage == Storage::text ? c.text_keep() : nullptr);
   column.foreign = c.foreign;
   return column;
 }

@@ -42,6 +42,7 @@ struct Column {
   const void* values = nullptr;
   const uint8_t* valid = nullptr;  // a byte a row, 1 = present; nullptr = all present; never set for float and text
   Keep keep;                       // values, valid and the bytes text points into
+  Keep texts;                      // of text: these bytes alone, where they are kept apart
   std::shared_ptr<const Foreign> foreign;  // of an object column
   bool constant = false;           // length 1, stands for every row
   bool text_kept = false;          // of text: `keep` owns the bytes, nobody writes over them
@@ -50,6 +51,13 @@ struct Column {
 
   template <class T> const T* as() const { return static_cast<const T*>(values); }
   bool is_missing(int64_t row) const;
+  const Keep& text_keep() const { return texts ? texts : keep; }
+};
+
+/// Some rows of a column that is not constant.
+struct ColumnRows {
+  const Column* column;
+  int64_t begin, rows;
 };
 
 /// A column being written: memory for `rows` values, and for flags once asked for.
@@ -83,7 +91,8 @@ Value value_at(const Column& column, int64_t row, DType type);
 Column constant_of(const Value& value, DType type);
 /// The same values, one for each of `rows` rows.
 Column spread(const Column& column, int64_t rows);
-/// The columns' rows one after the other; text is not copied.
+/// The rows one after the other; text is not copied.
+Column concatenate(std::span<const ColumnRows> parts);
 Column concatenate(std::span<const Column> parts);
 Batch concatenate(const Batches& parts);
 /// The rows at `rows`; -1 gives a missing value.

@@ -287,7 +287,7 @@ class FirstRow : public States<FirstValue<T>> {
     each_row<T>(groups, c, rows, [this](uint32_t g, T v) { offer(g, v, 0); }, [this](uint32_t g) { offer(g, T{}, 1); });
     if constexpr (std::is_same_v<T, Text>)
       if (!c.text_kept) own();
-      else if (keeps_.empty() || keeps_.back() != c.keep) keeps_.push_back(c.keep);
+      else if (keeps_.empty() || keeps_.back() != c.text_keep()) keeps_.push_back(c.text_keep());
   }
   void merge(Aggregate& later, Groups from, Groups to) override {
     auto& other = static_cast<FirstRow&>(later);

@@ -295,7 +295,7 @@ Map fill_gaps(const Args& a) {
           if (valid) valid[i] = filled;
         }
       });
-      out[c] = std::move(w).finish(x.storage == Storage::text ? keep_both(x.keep, known ? beside.columns[3 * c].keep : nullptr) : nullptr);
+      out[c] = std::move(w).finish(x.storage == Storage::text ? keep_both(x.text_keep(), known ? beside.columns[3 * c].text_keep() : nullptr) : nullptr);
     }
     return rows;
   };

@@ -319,7 +319,7 @@ Map fill(const Args&) {
       for (int64_t i = 0; i < rows; ++i) to.as<T>()[i] = a.is_missing(i) ? value : a.as<T>()[i];
     });
     if (in[1].valid && !in[1].valid[0] && a.valid) std::memcpy(to.valid(), a.valid, static_cast<size_t>(rows));
-    out[0] = std::move(to).finish(a.storage == Storage::text ? keep_both(a.keep, in[1].keep) : nullptr);
+    out[0] = std::move(to).finish(a.storage == Storage::text ? keep_both(a.text_keep(), in[1].text_keep()) : nullptr);
     return rows;
   };
 }

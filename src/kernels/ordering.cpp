@@ -49,12 +49,6 @@ void radix_sort(std::vector<Entry>& entries) {
   }
 }
 
-std::vector<int64_t> identity(int64_t rows) {
-  std::vector<int64_t> out(static_cast<size_t>(rows));
-  std::iota(out.begin(), out.end(), 0);
-  return out;
-}
-
 // Puts the rows in `order` into the order of the column's values.
 void stable_order(const Column& c, std::vector<int64_t>& order) {
   std::vector<Entry> entries;
@@ -92,6 +86,13 @@ void stable_order(const Column& c, std::vector<int64_t>& order) {
   for (int64_t row : missing) order[at++] = row;
 }
 
+std::vector<int64_t> order_of(const Batch& batch, const SortColumns& by) {
+  std::vector<int64_t> order(static_cast<size_t>(batch.rows));
+  std::iota(order.begin(), order.end(), 0);
+  for (size_t k = by.size(); k-- > 0;) stable_order(batch.columns[by[k]], order);
+  return order;
+}
+
 // A row of one of several batches.
 struct Place {
   const Batch* batch;
@@ -116,6 +117,14 @@ bool before(const Place& a, const Place& b, const SortColumns& by) {
   return false;
 }
 
+bool is_sorted(const Batch& batch, const SortColumns& by) {
+  const Column& c = batch.columns[by[0]];
+  if (by.size() == 1 && c.storage == Storage::int64 && !c.valid) return std::is_sorted(c.as<int64_t>(), c.as<int64_t>() + batch.rows);
+  for (int64_t i = 1; i < batch.rows; ++i)
+    if (before({&batch, i}, {&batch, i - 1}, by)) return false;
+  return true;
+}
+
 // Rows that cut the runs into about `ranges` ranges of equal size: chosen from some of each run.
 std::vector<Place> splitters(const std::vector<const Batch*>& runs, const SortColumns& by, int64_t rows, int64_t ranges) {
   constexpr int64_t kSamples = 16;  // for a range
@@ -131,12 +140,29 @@ std::vector<Place> splitters(const std::vector<const Batch*>& runs, const SortCo
   for (size_t i = kSamples; i < samples.size(); i += kSamples) out.push_back(samples[i]);
   return out;
 }
+// A row of the runs that are merged.
+struct RunRow {
+  uint32_t run, row;
+};
+
+// Column `c` of these rows, from row `at` of `out` on.
+void gather(const std::vector<const Batch*>& runs, size_t c, const std::vector<RunRow>& rows, Writable& out, int64_t at, bool flagged) {
+  visit(runs[0]->columns[c].storage, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    std::vector<const T*> values;
+    for (const auto* run : runs) values.push_back(run->columns[c].as<T>());
+    T* to = out.as<T>() + at;
+    for (const auto& [run, row] : rows) *to++ = values[run][row];
+  });
+  if (!flagged) return;
+  uint8_t* to = out.valid() + at;
+  for (const auto& [run, row] : rows) *to++ = runs[run]->columns[c].valid ? runs[run]->columns[c].valid[row] : 1;
+}
 }  // namespace
 
 Batch sorted(const Batch& batch, const SortColumns& by) {
-  if (batch.rows < 2 || by.empty()) return batch;
-  auto order = identity(batch.rows);
-  for (size_t k = by.size(); k-- > 0;) stable_order(batch.columns[by[k]], order);
+  if (batch.rows < 2 || by.empty() || is_sorted(batch, by)) return batch;
+  const auto order = order_of(batch, by);
   Batch out{batch.rows, {}};
   for (const auto& c : batch.columns) {
     out.columns.push_back(take(c, order));
@@ -185,24 +211,25 @@ Batch merge_sorted(const std::vector<const Batch*>& runs, const SortColumns& by,
     if (flagged[c]) made[c].valid();
   }
   side_by_side(ranges, 1, [&](int64_t from, int64_t to) {
-    Batches slices;
+    std::vector<std::vector<ColumnRows>> keys(by.size());
+    std::vector<RunRow> places, ordered;
     for (int64_t r = from; r < to; ++r) {
-      slices.clear();
       const auto &first = begins[static_cast<size_t>(r)], &last = begins[static_cast<size_t>(r) + 1];
       const int64_t at = std::reduce(first.begin(), first.end());
+      places.clear();
+      for (auto& k : keys) k.clear();
       for (size_t k = 0; k < runs.size(); ++k) {
         if (first[k] == last[k]) continue;
-        Batch& b = slices.emplace_back(Batch{last[k] - first[k], {}});
-        for (const auto& c : runs[k]->columns) b.columns.push_back(slice(c, first[k], b.rows));
+        for (int64_t row = first[k]; row < last[k]; ++row) places.push_back({static_cast<uint32_t>(k), static_cast<uint32_t>(row)});
+        for (size_t i = 0; i < by.size(); ++i) keys[i].push_back({&runs[k]->columns[by[i]], first[k], last[k] - first[k]});
       }
-      if (slices.empty()) continue;
-      const Batch range = sorted(concatenate(slices), by);
-      for (size_t c = 0; c < columns; ++c) {
-        const Column& column = range.columns[c];
-        const int64_t size = width(column.storage);
-        std::memcpy(made[c].as<char>() + at * size, column.values, static_cast<size_t>(range.rows * size));
-        if (column.valid) std::memcpy(made[c].valid() + at, column.valid, static_cast<size_t>(range.rows));
-      }
+      Batch range{static_cast<int64_t>(places.size()), {}};
+      if (!range.rows) continue;
+      SortColumns all;
+      for (size_t i = 0; i < by.size(); ++i) range.columns.push_back(concatenate(keys[i])), all.push_back(i);
+      ordered.clear();
+      for (int64_t i : order_of(range, all)) ordered.push_back(places[static_cast<size_t>(i)]);
+      for (size_t c = 0; c < columns; ++c) gather(runs, c, ordered, made[c], at, flagged[c]);
     }
   });
   Batch out{rows, {}};
@@ -210,7 +237,7 @@ Batch merge_sorted(const std::vector<const Batch*>& runs, const SortColumns& by,
     Keep texts;
     if (runs[0]->columns[c].storage == Storage::text) {
       auto keeps = std::make_shared<std::vector<Keep>>();
-      for (const auto* run : runs) keeps->push_back(run->columns[c].keep);
+      for (const auto* run : runs) keeps->push_back(run->columns[c].text_keep());
       texts = std::move(keeps);
     }
     out.columns.push_back(std::move(made[c]).finish(texts));

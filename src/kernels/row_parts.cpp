@@ -131,15 +131,19 @@ void RowParts::append(RowParts& later) {
 }
 
 Batch RowParts::in_memory(int part) const {
-  Batches slices;
   const auto p = static_cast<size_t>(part);
-  for (const auto& chunk : chunks_) {
-    const int64_t begin = chunk.begins[p], count = chunk.begins[p + 1] - begin;
-    if (!count) continue;
-    Batch& b = slices.emplace_back(Batch{count, {}});
-    for (const auto& c : chunk.rows.columns) b.columns.push_back(slice(c, begin, count));
+  Batch out;
+  std::vector<const Chunk*> chunks;
+  for (const auto& chunk : chunks_)
+    if (const int64_t rows = chunk.begins[p + 1] - chunk.begins[p]) out.rows += rows, chunks.push_back(&chunk);
+  if (chunks.empty()) return out;
+  std::vector<ColumnRows> rows;
+  for (size_t c = 0; c < chunks[0]->rows.columns.size(); ++c) {
+    rows.clear();
+    for (const auto* chunk : chunks) rows.push_back({&chunk->rows.columns[c], chunk->begins[p], chunk->begins[p + 1] - chunk->begins[p]});
+    out.columns.push_back(concatenate(rows));
   }
-  return concatenate(slices);
+  return out;
 }
 
 Batch RowParts::part(int part) const {

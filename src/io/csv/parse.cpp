@@ -160,7 +160,7 @@ Map parse_texts(std::shared_ptr<const Spec> s) {
       const Text t = texts[i];
       to.as<Text>()[i] = t.data && !s->missing.contains(t) ? t : Text{};
     }
-    out[0] = std::move(to).finish(in[0].keep);
+    out[0] = std::move(to).finish(in[0].text_keep());
     return rows;
   };
 }

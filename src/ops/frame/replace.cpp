@@ -25,7 +25,7 @@ Map replace(const Args& a) {
   }
   for (const auto& v : a["values"].list()) to.push_back(constant_of(v, type));
   Keep kept;
-  for (const auto& c : to) kept = keep_both(kept, c.keep);
+  for (const auto& c : to) kept = keep_both(kept, c.text_keep());
   return [=](Task&, Columns in, int64_t rows, std::span<Column> out) {
     const Column c = spread(in[0], rows);
     Writable w(c.storage, rows);
@@ -46,7 +46,7 @@ Map replace(const Args& a) {
       }
     });
     if (c.valid && missing < 0) std::memcpy(w.valid(), c.valid, static_cast<size_t>(rows));
-    out[0] = std::move(w).finish(c.storage == Storage::text ? keep_both(c.keep, kept) : nullptr);
+    out[0] = std::move(w).finish(c.storage == Storage::text ? keep_both(c.text_keep(), kept) : nullptr);
     return rows;
   };
 }

@@ -87,7 +87,7 @@ Map part(const Args& a) {
       out[0] = kernels::python_text(t, *function.opaque(), c, rows);
       return rows;
     }
-    out[0] = std::move(w).finish(c.keep);
+    out[0] = std::move(w).finish(c.text_keep());
     out[0].text_kept = c.text_kept;
     return rows;
   };

@@ -24,7 +24,7 @@ Map choose(const Args&) {
       for (int64_t i = 0; i < rows; ++i) all &= valid[i] = holds[i] ? !a.valid || a.valid[i] : !b.valid || b.valid[b.constant ? 0 : i];
       if (all && b.constant) w.forget_valid();  // nothing was replaced by a missing value
     }
-    out[0] = std::move(w).finish(a.storage == Storage::text ? keep_both(a.keep, b.keep) : nullptr);
+    out[0] = std::move(w).finish(a.storage == Storage::text ? keep_both(a.text_keep(), b.text_keep()) : nullptr);
     return rows;
   };
 }
