@@ -88,6 +88,7 @@ def muster(file):
         "lower": lambda: series().str.lower().compute(),
         "contains": lambda: series().str.contains("99").compute(),
         "split": lambda: series().str.split(" ").compute(),
+        "part": lambda: series().str.split(" ").str[1].compute(),
     }
 
 
@@ -117,6 +118,7 @@ def polars(file):
         "lower": lambda: series().str.to_lowercase(),
         "contains": lambda: series().str.contains("99", literal=True),
         "split": lambda: series().str.split(" "),
+        "part": lambda: series().str.split(" ").list.get(1, null_on_oob=True),
     }
 
 
@@ -145,6 +147,6 @@ if __name__ == "__main__":
 
     _, system, question, file, repeat = sys.argv
     call = {"muster": muster, "polars": polars, "duckdb": duckdb}[system](file)[question]
-    if question in ("lower", "contains", "split"):
+    if question in ("lower", "contains", "split", "part"):
         call()  # the texts are made
     report(call, int(repeat))

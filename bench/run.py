@@ -77,7 +77,7 @@ PARQUET = {
     "h2o": (("q1", "q2", "q3", "q4", "q5", "q6", "q10"), ("muster", "polars", "duckdb")),
     "taxi_parquet": (("tip", "dates", "trips", "describe"), ("muster", "polars", "duckdb")),
     "groups": (("groups", "groups/512MB"), ("muster", "polars", "duckdb")),
-    "texts": (("lower", "contains", "split"), ("muster", "polars")),
+    "texts": (("lower", "contains", "split", "part"), ("muster", "polars")),
 }
 
 

@@ -18,6 +18,7 @@
 #include "kernels/spill.hpp"
 #include "muster/filesystem.hpp"
 #include "tasks.hpp"
+#include "texts.hpp"
 #include "values.hpp"
 #include "waiting.hpp"
 
@@ -231,6 +232,7 @@ NB_MODULE(_core, m) {
     return out;
   }, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("client").none() = nb::none());
   m.def("dtype_code", [](const std::string& name) { return code(python_dtype(name)); });
+  m.def("split_texts", &split_texts, nb::arg("payload"), nb::arg("mark"), nb::arg("most"), nb::arg("out"));
   m.def("spilled_bytes", &kernels::spilled_bytes);
   m.def("foreign_dtype", &data::foreign_dtype);
   m.def("explain", [](const Exprs& exprs) { return api::explain(as_exprs(exprs)); });

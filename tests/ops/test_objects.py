@@ -68,6 +68,19 @@ OPERATIONS = {
 }
 
 
+@pytest.mark.parametrize("arguments", [(" ",), (" ", 1), (" ", 0), ("x",), (None,), ("[a-z]+",)])
+@pytest.mark.parametrize("partitions", [1, 2, 7])
+def test_split_gives_lists(arguments, partitions):
+    texts = pd.Series(["a b", None, "", " x y  z ", "ä ö", "x" * 300], name="t")
+    keywords = dict(zip(("pat", "n"), arguments, strict=False))
+    lazy = dd.from_pandas(texts, npartitions=partitions).str.split(**keywords)
+    pd.testing.assert_series_equal(lazy.compute(), texts.str.split(**keywords))
+    for i in (0, 1, -1, 9):
+        expected = texts.str.split(**keywords).str[i]
+        pd.testing.assert_series_equal(lazy.str[i].compute(), expected.astype("str") if expected.notna().any() else expected, check_dtype=False)
+    pd.testing.assert_series_equal(lazy.str.len().compute(), texts.str.split(**keywords).str.len())
+
+
 @pytest.mark.parametrize("column", COLUMNS)
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_objects_are_treated_as_pandas_does(column, operation):

@@ -134,15 +134,22 @@ class StringMethods(_Accessor):
     _path = ("str",)
 
     def __getitem__(self, key):
-        if self._is_text():
-            if isinstance(key, int) and not isinstance(key, bool):
-                return self.get(key)
-            if isinstance(key, slice):
-                return self.slice(key.start, key.stop, key.step)
+        if isinstance(key, int) and not isinstance(key, bool):
+            return self.get(key)
+        if self._is_text() and isinstance(key, slice):
+            return self.slice(key.start, key.stop, key.step)
         return through("str[]", _item, (self._series, key))
 
     def split(self, pat=None, n=-1, expand=False, **kwargs):
-        """Return the parts of each text, lists; with expand=True a DataFrame of n + 1 columns. Runs through pandas."""
+        """Return the parts of each text, lists; with expand=True a DataFrame of n + 1 columns, natively where `pat` is a plain text."""
+        plain = self._is_text() and isinstance(pat, str) and pat and not kwargs.get("regex") and set(kwargs) <= {"regex"} and (len(pat) == 1 or "regex" in kwargs and kwargs["regex"] is not None)
+        if plain and expand and isinstance(n, int) and n > 0:
+            return new_collection(_core.call("text_split", [self._expr], {"text": pat, "n": n}))
+        if plain and not expand and (n is None or isinstance(n, int)):
+            most = n if n and n > 0 else None
+            lists = through("str.split", _pieces, (self._series, pat, most or -1))
+            lists._cut = self._expr, pat, most
+            return lists
         return self._split("split", pat, n, expand, kwargs)
 
     def rsplit(self, pat=None, n=-1, expand=False, **kwargs):
@@ -233,6 +240,9 @@ class StringMethods(_Accessor):
 
     def get(self, i):
         """Return character `i` of each text, missing where there is none; of lists and the like their element."""
+        if isinstance(i, int) and i >= 0 and (cut := getattr(self._series, "_cut", None)):  # no lists are made for one of their elements
+            expr, mark, most = cut
+            return new_collection(_core.call("text_part", [expr], {"op": "split", "text": mark, "start": i, "stop": most}))
         return self._part("get", start=i) if self._is_text() and isinstance(i, int) else self._through("get", (i,))
 
     def removeprefix(self, prefix):
@@ -306,6 +316,17 @@ def _item(series, key):
 
 def _parts(series, name, sep):
     return getattr(series.str, name)(sep).reindex(columns=range(3)).astype(series.dtype)
+
+
+def _pieces(series, mark, most):
+    import numpy as np
+    import pandas as pd
+
+    from muster._pandas import payload_of
+
+    lists = np.full(len(series), np.nan, dtype=object)
+    _core.split_texts(payload_of(series.array, "str"), mark, most, lists)
+    return pd.Series(lists, index=series.index, name=series.name, dtype=object)
 
 
 def _expanded(series, name, n, **kwargs):

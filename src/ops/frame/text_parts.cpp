@@ -1,4 +1,5 @@
 // Methods of text whose result is a part of it, so that no byte is copied (strip, slice, removeprefix, get, ...), and replace of a plain text.
+#include <limits>
 #include <optional>
 
 #include "kernels/python_call.hpp"
@@ -63,6 +64,17 @@ Text stripped(Text t, const std::string& drop, bool left, bool right, bool& beyo
   return t;
 }
 
+// Piece number `at` of a text cut at `mark`, at most `most` times from its front; missing where there are fewer.
+Text piece(Text t, const std::string& mark, int64_t at, int64_t most) {
+  for (int64_t i = 0;; ++i) {
+    const size_t end = i < most ? t.view().find(mark) : std::string_view::npos;
+    if (i == at) return {t.data, end == std::string_view::npos ? t.size : static_cast<int64_t>(end)};
+    if (end == std::string_view::npos) return {};
+    const auto taken = static_cast<int64_t>(end + mark.size());
+    t = {t.data + taken, t.size - taken};
+  }
+}
+
 // text_part {op, text, start, stop, func: the same in Python}
 Map part(const Args& a) {
   const std::string op = a["op"].string(), text = a["text"].is_string() ? a["text"].string() : "";
@@ -79,6 +91,7 @@ Map part(const Args& a) {
     };
     if (op == "slice") each([&](Text x) { return sliced(x, start, stop); });
     else if (op == "get") each([&](Text x) { return character(x, *start); });
+    else if (op == "split") each([&](Text x) { return piece(x, text, *start, stop.value_or(std::numeric_limits<int64_t>::max())); });
     else if (op == "removeprefix") each([&](Text x) { const auto n = x.view().starts_with(text) ? static_cast<int64_t>(text.size()) : 0; return Text{x.data + n, x.size - n}; });
     else if (op == "removesuffix") each([&](Text x) { return Text{x.data, x.size - (x.view().ends_with(text) ? static_cast<int64_t>(text.size()) : 0)}; });
     else each([&](Text x) { return stripped(x, text, op != "rstrip", op != "lstrip", beyond); });
@@ -158,8 +171,26 @@ Ops text_parts_ops() {
     return Dict{{"text", c["text"]}, {"by", c["by"]}};
   });
   replace.show = [](const Call& c) { return concat(c["text"].repr(), " by ", c["by"].repr()); };
+  // {text, n}: the n + 1 pieces of texts cut at `text`, as columns.
+  Op split{.name = "text_split", .on = {{internal, ""}}};
+  split.schema = [](const Call& c) {
+    if (!c.input().columns.at(0).type.is_text()) throw unsupported("str of ", c.input().columns[0].type.name());
+    if (c["text"].string().empty()) throw invalid("empty separator");
+    Schema s{Kind::frame, {}, c.input().index, true};
+    for (int64_t i = 0; i <= c["n"].integer(); ++i) s.columns.push_back({i, c.input().columns[0].type});
+    return s;
+  };
+  split.lower = [](Lowering& l, const Call& c) {
+    Rows rows = l.input();
+    const int text = rows.columns[0];
+    rows.columns.clear();
+    for (int64_t i = 0; i <= c["n"].integer(); ++i) rows.columns.push_back(l.one(rows.stage, "text_part", Dict{{"op", "split"}, {"text", c["text"]}, {"start", i}, {"stop", c["n"]}, {"func", Value()}}, {text}));
+    return rows;
+  };
+  split.same_rows = true;
+  split.show = [](const Call& c) { return c["text"].repr(); };
   parts.kernels = {{.name = "text_part", .map = part}, {.name = "text_replace", .map = replaced}};
-  return {parts, replace};
+  return {parts, replace, split};
 }
 
 }  // namespace muster::ops::frame
