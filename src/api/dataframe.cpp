@@ -174,6 +174,7 @@ Series Series::str_get(int64_t place) const { return call("text_part", {{"op", "
 Series Series::str_removeprefix(const std::string& prefix) const { return call("text_part", {{"op", "removeprefix"}, {"text", prefix}}); }
 Series Series::str_removesuffix(const std::string& suffix) const { return call("text_part", {{"op", "removesuffix"}, {"text", suffix}}); }
 Series Series::str_replace(const std::string& text, const std::string& by) const { return call("text_replace", {{"text", text}, {"by", by}}); }
+DataFrame Series::str_split(const std::string& mark, int64_t n) const { return DataFrame(api::call("text_split", Dict{{"text", mark}, {"n", n}}, {expr})); }
 Series Series::str_contains(const std::string& text) const { return call("text", {{"op", "contains"}, {"text", text}}); }
 Series Series::str_startswith(const std::string& text) const { return call("text", {{"op", "startswith"}, {"text", text}}); }
 Series Series::str_endswith(const std::string& text) const { return call("text", {{"op", "endswith"}, {"text", text}}); }

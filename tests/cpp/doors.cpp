@@ -63,6 +63,7 @@ const Frames kFrames = {
     {"group_first", [](auto& d) { return d[std::vector<std::string>{"s", "i", "f"}].groupby("s").first(); }},
     {"group_last", [](auto& d) { return d[std::vector<std::string>{"s", "i", "f"}].groupby("s").last(); }},
     {"group_prod", [](auto& d) { return d[std::vector<std::string>{"s", "j", "f"}].groupby("s").prod(); }},
+    {"split", [](auto& d) { return d["s"].str_split("p", 2); }},
     {"group_two", [](auto& d) { return d[std::vector<std::string>{"s", "j", "f"}].groupby({"s", "j"}).sum(); }},
     {"group_agg", [](auto& d) { return d.groupby("j")["f"].agg(std::vector<std::string>{"min", "max", "mean"}); }},
 };

@@ -176,6 +176,7 @@ Ops text_parts_ops() {
   split.schema = [](const Call& c) {
     if (!c.input().columns.at(0).type.is_text()) throw unsupported("str of ", c.input().columns[0].type.name());
     if (c["text"].string().empty()) throw invalid("empty separator");
+    if (c["n"].integer() < 1) throw invalid("str.split: n=", c["n"].integer(), "; a frame has at least two pieces");
     Schema s{Kind::frame, {}, c.input().index, true};
     for (int64_t i = 0; i <= c["n"].integer(); ++i) s.columns.push_back({i, c.input().columns[0].type});
     return s;
