@@ -58,8 +58,11 @@ base::Value parquet_metadata(const base::Value& paths, const std::string& option
   if (data == found.end()) return Dict{{"files", files}, {"columns", columns}, {"metadata", values}, {"rows", 0}};
   const auto metadata = io::parquet::metadata_of(*data, options);
   for (const auto& leaf : metadata->leaves) columns.push_back(List{leaf.name, leaf.type ? leaf.type->name() : leaf.about, leaf.type.has_value()});
-  for (const auto& [key, value] : metadata->key_values)
-    if (key != "ARROW:schema") values.emplace_back(key, value);
+  for (const auto& [key, value] : metadata->key_values) {
+    const bool ascii = std::all_of(value.begin(), value.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+    if (key == "ARROW:schema" && !ascii) throw io_error("'", data->path, "': the Arrow schema of the footer is damaged");
+    values.emplace_back(key, value);
+  }
   return Dict{{"files", files}, {"columns", columns}, {"metadata", values}, {"rows", metadata->rows}};
 }
 

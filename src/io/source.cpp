@@ -96,6 +96,21 @@ class Utf8Stream : public Stream {
   int64_t at_ = 0;
 };
 
+// Nothing was found: is it because a folder on the way must not be looked into?
+void refuse_hidden(const std::string& path) {
+  for (size_t slash = 0; slash != std::string::npos;) {
+    slash = path.find('/', slash + 1);
+    const std::string folder = path.substr(0, slash);
+    struct stat s;
+    if (::stat(folder.c_str(), &s) != 0 || !S_ISDIR(s.st_mode)) {
+      if (errno == EACCES) throw failed("cannot open", folder);
+      return;
+    }
+    const bool listed = slash == std::string::npos || path.find_first_of("*?[", slash) < path.find('/', slash + 1);
+    if (::faccessat(AT_FDCWD, folder.c_str(), listed ? R_OK | X_OK : X_OK, AT_EACCESS) != 0 && errno == EACCES) throw failed("cannot open", folder);
+  }
+}
+
 FileInfo info_of(const std::string& path, const struct stat& s) { return {path, s.st_size, s.st_mtim.tv_sec * 1'000'000'000L + s.st_mtim.tv_nsec}; }
 }  // namespace
 
@@ -135,6 +150,7 @@ std::vector<FileInfo> list_files(const std::string& pattern, const std::string& 
       std::sort(files.begin(), files.end(), [](auto& a, auto& b) { return a.path < b.path; });
     }
   }
+  if (files.empty() && !is_url(pattern)) refuse_hidden(local_path(pattern));
   if (files.empty()) throw Error(ErrorKind::io, concat("no file matches '", pattern, "'; check the path, it is looked up from the current directory"), "builtins.FileNotFoundError");
   return files;
 }

@@ -153,13 +153,117 @@ def test_write_options(tmp_path, frame):
     assert len(list((tmp_path / "c").glob("*.parquet"))) == 3
 
 
-def test_a_failed_write_leaves_nothing(tmp_path):
-    bad = dd.from_pandas(pd.DataFrame({"x": range(4)}), npartitions=2).map_partitions(lambda p: p if p.x.min() < 2 else 1 / 0, meta={"x": "int64"})
-    with pytest.raises(ZeroDivisionError):
-        bad.to_parquet(tmp_path / "a")
-    assert all(not f.name.startswith(".") for f in (tmp_path / "a").iterdir())
-    for f in (tmp_path / "a").iterdir():
-        pd.read_parquet(f)
+WRITES = {
+    "to_parquet": lambda df, folder: df.to_parquet(folder / "new" / "a"),
+    "folders": lambda df, folder: df.to_parquet(folder / "new", partition_on="k"),
+    "append": lambda df, folder: df.to_parquet(folder / "old", append=True),
+    "overwrite": lambda df, folder: df.to_parquet(folder / "old", overwrite=True),
+    "to_csv": lambda df, folder: df.to_csv(folder / "new" / "deep" / "*.csv"),
+    "single file": lambda df, folder: df.to_csv(folder / "new" / "one.csv", single_file=True),
+    "to_json": lambda df, folder: df.to_json(folder / "new" / "j"),
+}
+
+
+def listed(folder):
+    return sorted((str(p.relative_to(folder)), p.read_bytes() if p.is_file() else None) for p in folder.rglob("*"))
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt, "write", "argument"], ids=str)
+@pytest.mark.parametrize("name", WRITES)
+def test_a_failed_write_leaves_nothing(tmp_path, name, error, monkeypatch):
+    good = dd.from_pandas(pd.DataFrame({"x": range(12), "k": list("aabb") * 3}), npartitions=7)
+    good.to_parquet(tmp_path / "old")
+    before = listed(tmp_path)
+
+    def part(p, info=None):
+        if p.x.max() > 8:
+            raise error()
+        return p
+
+    bad = good if isinstance(error, str) else good.map_partitions(part, meta=good._meta)
+    if error == "write":
+        monkeypatch.setattr(os, "replace", lambda a, b: (_ for _ in ()).throw(OSError(28, "No space left on device", b)))
+    if error == "argument":
+        with pytest.raises((TypeError, ValueError)):
+            good.to_csv(tmp_path / "new" / "*.csv", nope=1)
+    else:
+        with pytest.raises(OSError if error == "write" else error):
+            WRITES[name](bad, tmp_path)
+    assert listed(tmp_path) == before
+
+
+def test_a_full_disk_is_named(tmp_path):
+    if os.system(f"mount -t tmpfs -o size=200k tmpfs {tmp_path} 2>/dev/null"):
+        pytest.skip("no file system of its own can be mounted")
+    try:
+        df = dd.from_pandas(pd.DataFrame({"x": np.random.default_rng(0).random(100_000)}), npartitions=3)
+        for write in (lambda: df.to_parquet(tmp_path / "new"), lambda: df.to_csv(tmp_path / "new" / "*.csv")):
+            with pytest.raises(OSError, match="No space left.*new"):
+                write()
+            assert listed(tmp_path) == []
+    finally:
+        os.system(f"umount {tmp_path}")
+
+
+INDEXES = {
+    "zone": pd.date_range("2020", periods=4, tz="Europe/Berlin"),
+    "date": pd.Index([__import__("datetime").date(2020, 1, i) for i in range(1, 5)]),
+    "decimal": pd.Index([__import__("decimal").Decimal(i) for i in range(4)]),
+    "period": pd.period_range("2020", periods=4, freq="M"),
+    "duration": pd.to_timedelta([1, 2, 3, 4], unit="D"),
+    "category": pd.CategoricalIndex(list("abab")),
+    "category of integers": pd.CategoricalIndex([1, 2, 1, 2]),
+    "interval": pd.interval_range(0, 4),
+    "Int64": pd.Index([1, 2, 3, 4], dtype="Int64"),
+    "two levels": pd.MultiIndex.from_product([[1, 2], pd.date_range("2020", periods=2, tz="UTC")]),
+}
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("kind", INDEXES)
+def test_an_index_that_only_the_arrow_schema_tells(tmp_path, kind, named):
+    index = INDEXES[kind]
+    index = index.set_names(["p", "q"][: index.nlevels] if named else [None] * index.nlevels)
+    frame = pd.DataFrame({"x": range(4)}, index=index)
+    frame.to_parquet(tmp_path / "a.parquet")
+    pd.testing.assert_frame_equal(dd.read_parquet(tmp_path / "a.parquet").compute(), pd.read_parquet(tmp_path / "a.parquet"), check_freq=False)
+    assert dd.read_parquet(tmp_path / "a.parquet").x.sum().compute() == 6
+
+
+COLUMNS = {
+    "duration": pa.array([1, 2, None], pa.duration("us")),
+    "seconds": pa.array([1, 2, None], pa.timestamp("s")),
+    "category": pa.array(["1", "2", None]).dictionary_encode(),
+    "category of integers": pa.array([1, 2, None]).dictionary_encode(),
+    "nothing": pa.nulls(3),
+    "uint64": pa.array([1, 2**64 - 1, None], pa.uint64()),
+    "uint32": pa.array([1, 2**32 - 1, None], pa.uint32()),
+    "zone": pa.array([1, 2, None], pa.timestamp("us", "+02:00")),
+}
+
+
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_a_column_that_only_the_arrow_schema_tells(tmp_path, kind):
+    pq.write_table(pa.table({"y": COLUMNS[kind], "x": [1, 2, 3]}), tmp_path / "a.parquet", row_group_size=2)
+    ours = dd.read_parquet(tmp_path / "a.parquet", split_row_groups=True)
+    pd.testing.assert_frame_equal(ours.compute(), pd.read_parquet(tmp_path / "a.parquet"))
+    assert ours.x.sum().compute() == 6
+
+
+@pytest.mark.parametrize("dtype", ["int64[pyarrow]", "double[pyarrow]", "bool[pyarrow]", "timestamp[us][pyarrow]", "Int8", "boolean", "string"])
+def test_dtypes_that_pandas_wrote_down(tmp_path, dtype):
+    values = {"b": [True, None, False], "t": [pd.Timestamp("2020"), None, pd.Timestamp("2021")], "s": ["a", None, "b"]}.get(dtype[0], [1, None, 3])
+    frame = pd.DataFrame({"y": pd.array([2**53 + 1, None, 3] if dtype == "int64[pyarrow]" else values, dtype=dtype), "x": range(3)})
+    dd.from_pandas(frame, npartitions=2).to_parquet(tmp_path / "a")
+    pd.testing.assert_frame_equal(dd.read_parquet(tmp_path / "a").compute(), frame)
+
+
+def test_folders_of_any_text(tmp_path):
+    texts = ["a/b", "c%d", "e=f", " x", "\u00e4", "a+b", "%2F", "*?[x]", ".", "a:b", "x\ny", "\\", "#"]
+    frame = pd.DataFrame({"k=/%": texts, "x": range(len(texts))})
+    dd.from_pandas(frame, npartitions=2).to_parquet(tmp_path / "a", partition_on="k=/%", write_index=False)
+    out = dd.read_parquet(tmp_path / "a").compute().sort_values("x")
+    assert out["k=/%"].tolist() == texts and out.x.tolist() == frame.x.tolist()
 
 
 def test_bad_files(tmp_path, frame):

@@ -1,10 +1,12 @@
 """Collections from files and from memory."""
 
+import functools
 import os
 
 from muster import _core
 from muster._call import plain
 from muster._run import parse_bytes
+from muster.dataframe import _read_csv
 from muster.dataframe._collection import new_collection
 
 _REFUSED = {
@@ -18,7 +20,7 @@ _KNOWN = frozenset(
     "sep delimiter index_col header names usecols dtype true_values false_values skiprows na_values keep_default_na na_filter parse_dates date_format dayfirst "
     "compression thousands decimal quotechar quoting doublequote escapechar comment encoding on_bad_lines delim_whitespace skipinitialspace skip_blank_lines".split()
 )
-_IGNORED = frozenset("engine low_memory memory_map float_precision cache_dates encoding_errors dialect verbose infer_datetime_format keep_date_col lineterminator".split())
+_IGNORED = frozenset("engine low_memory memory_map float_precision cache_dates dialect verbose infer_datetime_format keep_date_col lineterminator".split())
 
 
 def read_csv(
@@ -59,6 +61,8 @@ def read_csv(
         As pandas.read_csv: sep, delimiter, header, names, usecols, dtype, true_values, false_values, skiprows (an integer, or lines around the header),
         na_values, keep_default_na, na_filter, parse_dates (True, list, list of lists, dict of lists), date_format, dayfirst, thousands, decimal, quotechar, quoting,
         doublequote, escapechar, comment, encoding, on_bad_lines ("error", "warn", "skip"), skipinitialspace, skip_blank_lines.
+        pandas itself reads, a partition a file, where the engine has no way: a separator of several characters, a header of several rows, converters, skipfooter,
+        encoding_errors, dtype_backend, nullable, Arrow and categorical dtypes, times with zones, functions as usecols, skiprows or on_bad_lines.
 
     Returns
     -------
@@ -92,16 +96,19 @@ def read_csv(
             kwargs.pop(name, None)
     if "sep" in kwargs and kwargs["sep"] is None and kwargs.get("delimiter") is None:
         raise NotImplementedError("read_csv: sep=None (finding the separator); name it")
-    for name in ("skipfooter", "converters", "dtype_backend"):
-        if kwargs.get(name):
-            raise NotImplementedError(f"read_csv: {name} is not there yet; use map_partitions")
-        kwargs.pop(name, None)
-    unknown = [k for k in kwargs if k not in _KNOWN and k not in _IGNORED]
+    unknown = [k for k in kwargs if k not in _KNOWN and k not in _IGNORED and k not in _read_csv.OPTIONS]
     if unknown:
         raise TypeError(f"read_csv() got an unexpected keyword argument {unknown[0]!r}")
     if lineterminator not in (None, "\n", "\r\n"):
         raise NotImplementedError(f"read_csv: lineterminator={lineterminator!r}; lines end with \\n, \\r\\n or \\r")
     paths = [os.fspath(p) for p in (urlpath if isinstance(urlpath, (list, tuple, set)) else [urlpath])]
+    if isinstance(blocksize, str) and blocksize != "default":
+        blocksize = parse_bytes(blocksize)
+    if isinstance(blocksize, int) and blocksize < 1:
+        raise ValueError(f"read_csv: blocksize must be at least 1 byte, got {blocksize!r}")
+    through_pandas = functools.partial(_read_csv.read_csv, paths, kwargs, compression, assume_missing, storage_options, include_path_column)
+    if _read_csv.is_needed(kwargs):
+        return through_pandas()
     token = ""
     if any("://" in p for p in paths) or kwargs.get("encoding"):
         from muster import _files
@@ -109,12 +116,6 @@ def read_csv(
         token = _files.options_token(storage_options)
     args = {k: v for k, v in kwargs.items() if k in _KNOWN}
     args.setdefault("header", "infer")
-    if callable(args.get("usecols")):
-        raise NotImplementedError("read_csv: usecols as a function; give a list")
-    if callable(args.get("skiprows")):
-        raise NotImplementedError("read_csv: skiprows as a function; give a number or a list of lines")
-    if callable(args.get("on_bad_lines")):
-        raise NotImplementedError("read_csv: on_bad_lines as a function; give 'error', 'warn' or 'skip'")
     if args.get("usecols") is not None:
         args["usecols"] = list(args["usecols"])
     if isinstance(args.get("dtype"), dict):
@@ -125,15 +126,16 @@ def read_csv(
         args["na_values"] = list(args["na_values"]) if isinstance(args["na_values"], (set, tuple)) else [args["na_values"]]
     args.update(
         urlpath=paths,
-        blocksize=blocksize if blocksize in ("default", None) else parse_bytes(blocksize),
+        blocksize=blocksize,
         compression=compression,
         assume_missing=bool(assume_missing),
         storage_options=token,
         include_path_column=include_path_column,
     )
-    if isinstance(args["blocksize"], int) and args["blocksize"] < 1:
-        raise ValueError(f"read_csv: blocksize must be at least 1 byte, got {blocksize!r}")
-    return new_collection(_core.read_csv({k: plain(v) for k, v in args.items()}))
+    try:
+        return new_collection(_core.read_csv({k: plain(v) for k, v in args.items()}))
+    except NotImplementedError:  # times with zones, separators of several characters, a header of several rows: pandas knows more
+        return through_pandas()
 
 
 def read_table(urlpath, sep="\t", **kwargs):

@@ -1,5 +1,6 @@
 """read_parquet: natively, and through pyarrow for columns that the engine has no dtype for."""
 
+import base64
 import json
 import os
 import re
@@ -106,7 +107,7 @@ def read_parquet(
     filters = _checked(filters)
     native = {c[0] for c in found["columns"] if c[2]}
     kinds = {c[0]: c[1] for c in found["columns"]}
-    special = {c["name"]: c for c in pandas.get("columns", []) if c.get("name") is not None and _is_special(c, kinds)}
+    special = _special(found, kinds)
     asked = wanted if wanted is not None else [c[0] for c in found["columns"] if c[0] not in index_names] + list(hive)
     through = [n for n in [*asked, *index_names] if n in kinds and (n not in native or n in special)]
     if dtype_backend is not None or _wide(pandas) or (through and any(n in index_names for n in through)):
@@ -156,7 +157,7 @@ def _expanded(paths):
     out = []
     for p in paths:
         if "://" not in p and os.path.isdir(p):
-            for folder, folders, names in os.walk(p):
+            for folder, folders, names in os.walk(p, onerror=_raise):
                 folders.sort()
                 folders[:] = [f for f in folders if not f.startswith((".", "_"))]
                 out += [os.path.join(folder, n) for n in sorted(names) if not n.startswith((".", "_")) and not n.endswith((".crc", ".tmp"))]
@@ -167,6 +168,10 @@ def _expanded(paths):
     return out
 
 
+def _raise(error):
+    raise error
+
+
 def _index_names(pandas, index, columns):
     if index is False:
         return []
@@ -175,10 +180,37 @@ def _index_names(pandas, index, columns):
     return [n for n in pandas.get("index_columns", []) if isinstance(n, str) and n in columns]
 
 
-def _is_special(column, kinds):
-    """Columns that pandas wrote with a dtype that the engine only carries: categories and nullable ones."""
-    name = column.get("numpy_type", "")
-    return column.get("pandas_type") == "categorical" or name in ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Float32", "Float64", "boolean") or name.startswith(("string", "period", "interval", "timedelta"))
+def _special(found, kinds):
+    """Columns whose dtype in pandas only the Arrow schema or pandas' description in the footer tells: categories, durations, nullable and Arrow dtypes."""
+    dtypes = _dtypes(found)
+    return {name for name, dtype in dtypes.items() if name in kinds and not _is_native(dtype, kinds[name])}
+
+
+def _is_native(dtype, kind):
+    import numpy as np
+
+    if isinstance(dtype, np.dtype):
+        return str(dtype) == kind if dtype.kind in "Mm" else dtype.kind in "iufb" and dtype.itemsize > (dtype.kind == "f") * 2
+    return str(dtype) == "str"
+
+
+def _dtypes(found):
+    """The dtypes of a file's columns by their names in the file, as pandas reads an empty one; {} where the footer has no Arrow schema."""
+    encoded = found["metadata"].get("ARROW:schema")
+    if encoded is None:
+        return {}
+    import pyarrow as pa
+
+    try:
+        schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(encoded)))
+        frame = schema.empty_table().to_pandas()
+    except (OSError, pa.ArrowException, ValueError, TypeError, KeyError, UnicodeError) as error:
+        raise OSError(f"'{found['files'][0][0]}': the Arrow schema of the footer is damaged: {error}") from error
+    columns = [n for n in schema.names if n not in set(frame.index.names) and not n.startswith("__index_level_")]
+    out = dict(zip(columns, frame.dtypes, strict=True)) if len(columns) == frame.shape[1] else {}
+    levels = [frame.index.get_level_values(i).dtype for i in range(frame.index.nlevels)]
+    names = [n for n in _index_names(_pandas_metadata(found), None, schema.names)]
+    return out | (dict(zip(names, levels, strict=True)) if len(names) == len(levels) else {})
 
 
 def _wide(pandas):
@@ -242,7 +274,7 @@ def _hive_values(files, root):
         for folder in inner.split("/")[:-1]:
             key, equal, value = folder.partition("=")
             if equal and key:
-                keys.setdefault(key, set()).add(unquote(value))
+                keys.setdefault(unquote(key), set()).add(unquote(value))
     return keys
 
 
@@ -274,7 +306,7 @@ class _Read:
             options["dtype_backend"] = self.dtype_backend
         columns = None if self.columns is None else list(dict.fromkeys([*self.columns, *self.index]))
         frame = pd.read_parquet(self.files[number], columns=columns, storage_options=self.storage_options, **options)
-        if self.index and frame.index.names != self.index:
+        if self.index and frame.index.names != [None if n.startswith("__index_level_") else n for n in self.index]:
             frame = frame.set_index([n for n in self.index if n in frame.columns] or self.index)
         return frame if self.columns is None else frame[self.columns]
 

@@ -1,50 +1,123 @@
 """Files from collections: a file per partition, whole under its final name or not there at all."""
 
+import contextlib
 import os
 import uuid
+from urllib.parse import quote
 
 from muster.dataframe._through_pandas import through
 
 
 class _Target:
-    """A folder or pattern of files, local or of fsspec, in which a file appears under its name once it is whole."""
+    """Files, local or of fsspec, that appear under their names together, once all of them are whole.
 
-    def __init__(self, url, storage_options):
-        self.url, self.storage_options = os.fspath(url), storage_options or {}
+    Local files are written into hidden folders beside their places. Whoever gives up removes these folders: what still writes then writes into files that
+    nobody sees, and what comes later finds no folder.
+    """
+
+    def __init__(self, url, storage_options, root=None):
+        self.url, self.storage_options, self.root = os.fspath(url), storage_options or {}, root
         self.remote = "://" in self.url and not self.url.startswith("file://")
-        self.path = self.url.removeprefix("file://")
+        self.path = self.url.removeprefix("file://").rstrip("/")
+        self.stage = f".{uuid.uuid4().hex[:12]}.tmp"
+        self.lasting = True  # someone waits for the whole and cleans up
 
     def system(self):
         from muster import _files
 
         return _files.system_of(self.url, self.storage_options)
 
-    def make_folder(self, path):
-        if self.remote:
-            self.system().makedirs(self.system()._strip_protocol(path), exist_ok=True)
-        elif path:
-            os.makedirs(path, exist_ok=True)
-
     def exists(self, path):
         return self.system().exists(path) if self.remote else os.path.exists(path)
 
+    def read(self, path):
+        with self.system().open(path, "rb") if self.remote else open(path, "rb") as file:
+            return file.read()
+
+    def root_of(self, path):
+        """The folder in which the hidden one of a file lies."""
+        return self.root or os.path.dirname(path) or "."
+
+    def staged(self, path):
+        return os.path.join(self.root_of(path), self.stage, os.path.relpath(path, self.root_of(path)))
+
     def write(self, path, write):
-        """Call `write` with a binary file; put what it wrote under `path`."""
-        if self.remote:  # object stores show a file when it is closed
-            system = self.system()
-            with system.open(system._strip_protocol(path), "wb") as file:
-                write(file)
-            return path
-        hidden = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{uuid.uuid4().hex[:8]}.tmp")
+        """Call `write` with a binary file for `path`; return that."""
+        place, hidden = path, os.path.join(self.root_of(path), self.stage)
         try:
-            with open(hidden, "wb") as file:
+            if self.remote:  # object stores show a file when it is closed
+                system = self.system()
+                place = system._strip_protocol(path)
+                system.makedirs(os.path.dirname(place), exist_ok=True)
+                with system.open(place, "wb") as file:
+                    write(file)
+                return path
+            place = self.staged(path)
+            if not self.lasting:
+                os.makedirs(hidden, exist_ok=True)
+            _make_below(hidden, os.path.dirname(place))
+            with open(place, "wb") as file:
                 write(file)
-            os.replace(hidden, path)
-        except BaseException:
-            if os.path.exists(hidden):
-                os.unlink(hidden)
+        except BaseException as error:
+            if not self.lasting and not self.remote:
+                _remove_folder(hidden)
+            if isinstance(error, OSError) and error.errno is not None and error.filename in (None, place):
+                raise OSError(error.errno, os.strerror(error.errno), path) from error
             raise
         return path
+
+    def publish(self, files):
+        """Put what was written in its place; if that fails, remove what was not there before."""
+        new = []
+        try:
+            for path in [] if self.remote else files:
+                os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+                if not os.path.exists(path):
+                    new.append(path)
+                os.replace(self.staged(path), path)
+        except BaseException:
+            for path in new:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+            raise
+
+
+def _make_below(root, folder):
+    """Make folders below one that must be there."""
+    if folder != root and not os.path.isdir(folder):
+        _make_below(root, os.path.dirname(folder))
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder)
+
+
+def _remove_folder(folder):
+    import shutil
+
+    while os.path.isdir(folder):  # a file that is made meanwhile keeps its folder
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Folders:
+    """Makes folders, and takes back those that are new and empty."""
+
+    def __init__(self):
+        self.made = []
+
+    def make(self, folder):
+        missing = []
+        while folder and not os.path.isdir(folder):
+            missing.append(folder)
+            folder = os.path.dirname(folder)
+        for path in reversed(missing):
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(path)
+                self.made.append(path)
+
+    def take_back(self):
+        for folder in reversed(self.made):
+            for inner, _, _ in list(os.walk(folder, topdown=False)):
+                with contextlib.suppress(OSError):
+                    os.rmdir(inner)
 
 
 def _names(target, count, ending, name_function):
@@ -62,20 +135,43 @@ def _names(target, count, ending, name_function):
     return [f"{pattern.rstrip('/')}/{name_function(i)}{ending}" for i in range(count)]
 
 
-def _written(frame, label, write, compute, finish=None):
+def _written(frame, label, write, compute, names, finish=None):
+    """Compute what `write` makes of each partition, and publish the files: all or none; `names` are of the folders they go to."""
     import pandas as pd
 
     from muster.delayed import delayed
 
+    target = write.target
     lazy = through(label, write, (frame,), shape="partitions", meta=pd.Series([], dtype="str", name="file"))
+    roots = [] if target.remote else sorted({target.root_of(name) for name in names})
 
     def result(files):
-        files = list(files)
-        return finish(files) if finish else files
+        try:
+            return finish(list(files))
+        finally:
+            clear()
 
-    if compute:
+    def clear():
+        for root in roots:
+            _remove_folder(os.path.join(root, target.stage))
+
+    def published(files):
+        target.publish(files)
+        return files
+
+    finish = finish or published
+    if not compute:
+        target.lasting = False
+        return delayed(result)(lazy)
+    folders = _Folders()
+    try:
+        for root in roots:
+            folders.make(os.path.join(root, target.stage))
         return result(lazy.compute())
-    return delayed(result)(lazy)
+    except BaseException:
+        clear()
+        folders.take_back()
+        raise
 
 
 class _WriteText:
@@ -95,8 +191,7 @@ class _WriteText:
         data = _compressed(text, self.compression)
         path = self.names[number]
         if "a" in self.mode and self.target.exists(path):
-            with open(path, "rb") as before:
-                data = before.read() + data
+            data = self.target.read(path) + data
         return pd.Series([self.target.write(path, lambda file: file.write(data))], name="file")
 
 
@@ -167,39 +262,26 @@ def to_csv(frame, filename, single_file=False, encoding="utf-8", mode="wt", name
     if single_file:
         if not first_only:
             raise ValueError("Writing to a single file requires header to be written just once")
-        folder, base = os.path.split(target.path)
-        pieces = [os.path.join(folder, f".{base}.{uuid.uuid4().hex[:8]}.{i}.tmp") for i in range(count)]
-        target.make_folder(folder)
+        pieces = [f"{target.path}.{i}" for i in range(count)]
 
         def join(files):
             def copy(out):
-                if "a" in mode and os.path.exists(target.path):
-                    with open(target.path, "rb") as before:
-                        out.write(before.read())
+                if "a" in mode and target.exists(target.path):
+                    out.write(target.read(target.path))
                 for piece in files:
-                    with open(piece, "rb") as data:
-                        out.write(data.read())
+                    out.write(target.read(piece if target.remote else target.staged(piece)))
 
             try:
-                return [target.write(target.path, copy)]
+                target.write(target.path, copy)
+                target.publish([target.path])
             finally:
-                _remove(pieces)
+                if target.remote:
+                    target.system().rm(pieces)
+            return [target.path]
 
-        try:
-            return _written(frame, "to_csv", _WriteText(_Target(pieces[0], None), pieces, "to_csv", "wt", compression, encoding, kwargs, True), compute, join)
-        except BaseException:
-            _remove(pieces)
-            raise
+        return _written(frame, "to_csv", _WriteText(target, pieces, "to_csv", "wt", compression, encoding, kwargs, True), compute, pieces, join)
     names = _names(filename, count, ".part", name_function)
-    for folder in {os.path.dirname(n) for n in names}:
-        target.make_folder(folder)
-    return _written(frame, "to_csv", _WriteText(target, names, "to_csv", mode, compression, encoding, kwargs, first_only), compute)
-
-
-def _remove(paths):
-    for path in paths:
-        if os.path.exists(path):
-            os.unlink(path)
+    return _written(frame, "to_csv", _WriteText(target, names, "to_csv", mode, compression, encoding, kwargs, first_only), compute, names)
 
 
 def to_json(frame, filename, orient="records", lines=None, storage_options=None, compute=True, encoding="utf-8", errors="strict", compression=None, compute_kwargs=None, name_function=None, **kwargs):
@@ -218,9 +300,11 @@ def to_json(frame, filename, orient="records", lines=None, storage_options=None,
     target = _Target(filename, storage_options)
     lines = orient == "records" if lines is None else lines
     names = _names(filename, frame.npartitions, ".part", name_function)
-    for folder in {os.path.dirname(n) for n in names}:
-        target.make_folder(folder)
-    return _written(frame, "to_json", _WriteText(target, names, "to_json", "wt", _compression_of(filename, compression), encoding, {"orient": orient, "lines": lines, **kwargs}, False), compute)
+    return _written(frame, "to_json", _WriteText(target, names, "to_json", "wt", _compression_of(filename, compression), encoding, {"orient": orient, "lines": lines, **kwargs}, False), compute, names)
+
+
+_PLAIN = " !$&'()+,;@[]^`{|}~"  # of a folder's name: what is neither a separator of paths, keys and values nor a sign of a pattern
+_NO_KEY = "__HIVE_DEFAULT_PARTITION__"
 
 
 class _WriteParquet:
@@ -238,10 +322,8 @@ class _WriteParquet:
         files = []
         for keys, rows in part.groupby(self.partition_on if len(self.partition_on) > 1 else self.partition_on[0], dropna=False, observed=True):
             keys = keys if isinstance(keys, tuple) else (keys,)
-            folders = "/".join(f"{k}={'__HIVE_DEFAULT_PARTITION__' if pd.isna(v) else v}" for k, v in zip(self.partition_on, keys, strict=True))
-            folder = f"{self.target.path}/{folders}"
-            self.target.make_folder(folder)
-            files.append(self.write(rows.drop(columns=self.partition_on), f"{folder}/{name}"))
+            folders = "/".join(f"{quote(k, safe=_PLAIN)}={_NO_KEY if pd.isna(v) else quote(str(v), safe=_PLAIN)}" for k, v in zip(self.partition_on, keys, strict=True))
+            files.append(self.write(rows.drop(columns=self.partition_on), f"{self.target.path}/{folders}/{name}"))
         return pd.Series(files, name="file", dtype="str")
 
     def write(self, rows, path):
@@ -318,8 +400,7 @@ def to_parquet(
     if set(partition_on) == set(labels) and labels:
         raise ValueError("No data left to save outside partition columns")
     target = _Target(path, storage_options)
-    target.path = target.path.rstrip("/")
-    target.make_folder(target.path)
+    target.root = target.path
     before = _files_of(target)
     if before and not append and not overwrite:
         before = []
@@ -329,6 +410,7 @@ def to_parquet(
     write = _WriteParquet(target, names, first, {"compression": compression or "none", **kwargs}, write_index, partition_on, custom_metadata)
 
     def finish(files):
+        target.publish(files)
         if overwrite:
             kept = {os.path.normpath(f) for f in files}
             for old in before:
@@ -336,10 +418,10 @@ def to_parquet(
                     target.system().rm(old) if target.remote else os.unlink(old)
         return None
 
-    return _written(frame, "to_parquet", write, compute, finish)
+    return _written(frame, "to_parquet", write, compute, [f"{target.path}/part"], finish)
 
 
 def _files_of(target):
     if target.remote:
         return [f for f in target.system().find(target.path) if f.endswith((".parquet", ".parq", ".pq"))]
-    return [os.path.join(folder, n) for folder, _, names in os.walk(target.path) for n in names if n.endswith((".parquet", ".parq", ".pq"))]
+    return [os.path.join(folder, n) for folder, _, names in os.walk(target.path) for n in names if not os.path.basename(folder).startswith(".") and n.endswith((".parquet", ".parq", ".pq"))]

@@ -87,6 +87,12 @@ struct Sample {
   std::vector<std::unique_ptr<Tokenizer>> tokenizers;
 };
 
+// An error of the tokenizer with the file and line at which the row starts.
+Error in_line(const Error& e, const std::string& path, std::string_view before) {
+  if (e.message != "EOF inside string") return e;
+  return Error(e.kind, concat("read_csv: file '", path, "', line ", std::count(before.begin(), before.end(), '\n') + 1, ": EOF inside string starting in this row; a quote is not closed"), "pandas.errors.ParserError");
+}
+
 void add_sample(const Scan& scan, size_t file, int64_t size, bool no_index, Sample& sample) {
   auto stream = open_stream(scan.files[file].path, scan.options, scan.compression_of_file(file), scan.dialect.encoding, 0);
   for (;; size *= 4) {
@@ -101,14 +107,22 @@ void add_sample(const Scan& scan, size_t file, int64_t size, bool no_index, Samp
     }
     std::vector<std::string> names;
     int64_t begin = 0;
-    if (!read_head(scan.dialect, scan.head, block.get(), have, ended, names, begin)) continue;
+    try {
+      if (!read_head(scan.dialect, scan.head, block.get(), have, ended, names, begin)) continue;
+    } catch (const Error& e) {
+      throw in_line(e, scan.files[file].path, {block.get(), static_cast<size_t>(begin)});
+    }
     if (sample.blocks.empty()) {
       sample.header = names;
       std::vector<Text> first;
       Tokenizer probe(scan.dialect, 1, {});
       int64_t at = begin;
       bool complete = true;
-      while (at < have && first.empty() && complete) complete = probe.row(block.get(), have, ended, at, first);
+      try {
+        while (at < have && first.empty() && complete) complete = probe.row(block.get(), have, ended, at, first);
+      } catch (const Error& e) {
+        throw in_line(e, scan.files[file].path, {block.get(), static_cast<size_t>(at)});
+      }
       if (!complete && !ended) continue;
       if (names.empty() && first.empty()) {
         Error e = invalid("read_csv: file '", scan.files[file].path, "': No columns to parse from file");

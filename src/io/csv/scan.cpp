@@ -90,7 +90,7 @@ class CsvReader : public Reader {
   void fill(Task& task) {
     const int64_t left = have_ - used_;
     const int64_t past = at_ + have_ - range_.end;  // beyond the range only the row at the border is wanted
-    int64_t size = past >= 0 ? std::min<int64_t>(piece_, 4096 << std::min<int64_t>(extra_++, 8)) : std::min(piece_, range_.end - at_ - have_ + 4096);
+    int64_t size = past >= 0 ? std::min<int64_t>(piece_, int64_t{4096} << std::min<int64_t>(extra_++, 18)) : std::min(piece_, range_.end - at_ - have_ + 4096);
     if (!buffer_ || capacity_ < left + size || buffer_.use_count() > 1) {
       capacity_ = std::max(capacity_, left + size);
       auto fresh = allocate(capacity_);
@@ -272,6 +272,7 @@ bool read_head(const Dialect& dialect, const Head& head, const char* data, int64
   std::vector<Text> fields;
   if (!skip_lines()) return false;
   for (int64_t rows = 0; rows <= head.header && at < size;) {
+    data_begin = at;  // where it stands, should the row be refused
     if (!tokenizer.row(data, size, last, at, fields)) return false;
     ++line;
     if (!fields.empty() && rows++ == head.header)

@@ -290,7 +290,7 @@ class Values {
 template <class P>
 class NumberDecoder : public Decoder {
  public:
-  NumberDecoder(const std::string& path, const std::string& options, const Leaf& leaf, const Chunk& chunk, DType type) : values_(path, options, leaf, chunk), type_(type) {}
+  NumberDecoder(const std::string& path, const std::string& options, const Leaf& leaf, const Chunk& chunk, DType type) : values_(path, options, leaf, chunk), type_(type), unsigned_(leaf.type && leaf.type->is_integer() && !leaf.type->is_signed()) {}
   Column read(int64_t rows) override {
     valid_.resize(static_cast<size_t>(rows));
     keeps_.clear();
@@ -309,6 +309,8 @@ class NumberDecoder : public Decoder {
             const Int96& v = raw_[static_cast<size_t>(i)];
             const uint64_t of_day = static_cast<uint64_t>(v.middle) << 32 | v.low;
             to[i] = static_cast<T>(static_cast<uint64_t>((static_cast<int64_t>(v.day) - kJulianEpoch)) * static_cast<uint64_t>(kDay) + of_day);
+          } else if constexpr (std::is_integral_v<P>) {
+            to[i] = unsigned_ ? static_cast<T>(static_cast<std::make_unsigned_t<P>>(raw_[static_cast<size_t>(i)])) : static_cast<T>(raw_[static_cast<size_t>(i)]);
           } else {
             to[i] = static_cast<T>(raw_[static_cast<size_t>(i)]);
           }
@@ -329,6 +331,7 @@ class NumberDecoder : public Decoder {
  private:
   Values<P> values_;
   DType type_;
+  bool unsigned_;
   std::vector<P> raw_;
   std::vector<uint8_t> valid_;
   std::vector<Keep> keeps_;

@@ -39,7 +39,7 @@ std::vector<std::pair<std::string, std::string>> hive_of(const std::string& path
   std::string_view rest = std::string_view(path).substr(root.size());
   for (size_t slash; (slash = rest.find('/')) != std::string_view::npos; rest.remove_prefix(slash + 1)) {
     const auto folder = rest.substr(0, slash);
-    if (const auto equal = folder.find('='); equal != std::string_view::npos && equal) out.emplace_back(folder.substr(0, equal), unquoted(folder.substr(equal + 1)));
+    if (const auto equal = folder.find('='); equal != std::string_view::npos && equal) out.emplace_back(unquoted(folder.substr(0, equal)), unquoted(folder.substr(equal + 1)));
   }
   return out;
 }

@@ -1,0 +1,93 @@
+"""read_csv with options that only pandas' reader knows: a partition a file, inside the graph."""
+
+import os
+
+_SAMPLE_ROWS = 1000  # of the first file, for labels and dtypes
+
+# What the engine has no way for, and what of it pandas' C parser has none for either.
+OPTIONS = frozenset("converters dtype_backend skipfooter encoding_errors".split())
+
+
+def is_needed(kwargs):
+    """Whether pandas' reader has to read the files: an option or a dtype that the engine does not have."""
+    import pandas as pd
+
+    if any(kwargs.get(name) not in (None, 0, {}, "strict") for name in OPTIONS):
+        return True
+    if any(callable(kwargs.get(name)) for name in ("usecols", "skiprows", "on_bad_lines")):
+        return True
+    dtype = kwargs.get("dtype")
+    for d in dtype.values() if isinstance(dtype, dict) else [dtype]:
+        if d is None or isinstance(d, (str, type)) and str(getattr(d, "__name__", d)) in ("str", "object"):
+            continue
+        if isinstance(pd.api.types.pandas_dtype(d), pd.api.extensions.ExtensionDtype):
+            return True
+    return False
+
+
+class _ReadFile:
+    """Reads one file."""
+
+    def __init__(self, kwargs, storage_options, assume_missing, path_column):
+        self.kwargs, self.storage_options, self.assume_missing, self.path_column = kwargs, storage_options, assume_missing, path_column
+
+    def __call__(self, path, rows=None):
+        import pandas as pd
+
+        options = dict(self.kwargs)
+        if rows is not None and not options.get("skipfooter"):
+            options["nrows"] = rows
+        if "://" in path and not path.startswith("file://"):
+            options["storage_options"] = self.storage_options
+        try:
+            frame = pd.read_csv(path.removeprefix("file://"), **options)
+        except Exception as error:
+            error.add_note(f"read_csv: file '{path}'")
+            raise
+        if self.assume_missing:
+            dtype = options.get("dtype") or {}
+            named = set(dtype) if isinstance(dtype, dict) else set(frame.columns)
+            frame = frame.astype({label: "float64" for label, d in frame.dtypes.items() if label not in named and d == "int64"})
+        if self.path_column:
+            if self.path_column in frame.columns:
+                raise ValueError(f"Files already contain the column name: {self.path_column}, so the path column cannot use this name; set include_path_column to a unique name")
+            frame[self.path_column] = pd.Series([path] * len(frame), index=frame.index, dtype="str")
+        return frame
+
+
+def read_csv(paths, kwargs, compression, assume_missing, storage_options, include_path_column):
+    """Return the rows of CSV files as pandas reads them, a partition a file."""
+    import pandas as pd
+
+    from muster._pandas import UNKNOWN_CATEGORIES
+    from muster.dataframe._make import from_map
+
+    files = [file for path in paths for file in _files(path, storage_options)]
+    kwargs = {k: v for k, v in kwargs.items() if k not in ("low_memory", "memory_map") or v is not None}
+    label = "path" if include_path_column is True else include_path_column
+    read = _ReadFile({**kwargs, "compression": compression}, storage_options, bool(assume_missing), label)
+    meta = read(files[0], rows=_SAMPLE_ROWS).iloc[:0]
+    categories = kwargs.get("dtype") or {}
+    for column, dtype in meta.dtypes.items():
+        asked = categories.get(column) if isinstance(categories, dict) else categories
+        if isinstance(dtype, pd.CategoricalDtype) and not (isinstance(asked, pd.CategoricalDtype) and asked.categories is not None):
+            meta[column] = meta[column].astype(pd.CategoricalDtype(UNKNOWN_CATEGORIES, dtype.ordered))
+    return from_map(read, files, meta=meta, label="read_csv")
+
+
+def _files(path, storage_options):
+    import glob
+
+    if "://" in path and not path.startswith("file://"):
+        import fsspec
+
+        found = [f.full_name for f in fsspec.open_files(path, **(storage_options or {}))]
+    else:
+        inner = path.removeprefix("file://")
+        if os.path.isdir(inner):
+            found = sorted(os.path.join(inner, n) for n in os.listdir(inner) if not n.startswith(".") and os.path.isfile(os.path.join(inner, n)))
+        else:
+            found = [inner] if os.path.exists(inner) else sorted(f for f in glob.glob(inner) if os.path.isfile(f))
+    if not found:
+        raise FileNotFoundError(f"no file matches '{path}'; check the path, it is looked up from the current directory")
+    return found
