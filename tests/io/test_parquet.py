@@ -301,6 +301,49 @@ def test_different_schemas(tmp_path):
         dd.read_parquet(tmp_path)
 
 
+FOLDERS = {
+    "wider": (pa.array([1, 2], pa.int32()), pa.array([2**40], pa.int64()), "int64"),
+    "narrower": (pa.array([2**40], pa.int64()), pa.array([1, 2], pa.int32()), "int64"),
+    "sign": (pa.array([200], pa.uint8()), pa.array([-1], pa.int8()), "int16"),
+    "no common integer": (pa.array([2**63], pa.uint64()), pa.array([-1], pa.int64()), "float64"),
+    "fraction": (pa.array([1, None]), pa.array([1.5]), "float64"),
+    "floats": (pa.array([1.5], pa.float32()), pa.array([0.1]), "float64"),
+    "text then nothing": (pa.array(["a", "b"]), pa.nulls(2), "str"),
+    "numbers then nothing": (pa.array([1, 2]), pa.nulls(2), "float64"),
+    "times then nothing": (pa.array([1, 2], pa.timestamp("us")), pa.nulls(2), "datetime64[us]"),
+}
+
+
+@pytest.mark.parametrize("kind", FOLDERS)
+def test_dtypes_that_differ_between_files(tmp_path, kind):
+    *arrays, dtype = FOLDERS[kind]
+    for i, array in enumerate(arrays):
+        pq.write_table(pa.table({"y": array, "x": list(range(len(array)))}), tmp_path / f"{i}.parquet")
+    ours = dd.read_parquet(tmp_path)
+    theirs = pd.concat([a.to_pandas() for a in arrays]).astype(dtype)
+    out = ours.compute()
+    assert str(out.y.dtype) == dtype and str(ours.dtypes["y"]) == dtype
+    pd.testing.assert_series_equal(out.y.reset_index(drop=True), theirs.reset_index(drop=True), check_names=False)
+
+
+def test_nothing_then_text(tmp_path):
+    for i, array in enumerate([pa.nulls(2), pa.array(["a"])]):
+        pq.write_table(pa.table({"y": array, "x": list(range(len(array)))}), tmp_path / f"{i}.parquet")
+    out = dd.read_parquet(tmp_path).compute()
+    assert out.y.isna().tolist() == [True, True, False] and out.y.iloc[2] == "a"
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_times_beyond_nanoseconds(tmp_path, alone):
+    times = pa.array([253402214400000000, 0, None], pa.timestamp("us"))
+    table = pa.table({"y": times} if alone else {"y": times, "x": [1, 2, 3]})
+    pq.write_table(table, tmp_path / "a.parquet", use_deprecated_int96_timestamps=True)
+    pd.testing.assert_series_equal(dd.read_parquet(tmp_path / "a.parquet").y.compute(), times.to_pandas().rename("y"))
+    pq.write_table(table, tmp_path / "a.parquet", use_deprecated_int96_timestamps=True, store_schema=False)
+    with pytest.raises(NotImplementedError, match="a.parquet.*'y'.*int96"):
+        dd.read_parquet(tmp_path / "a.parquet").compute()
+
+
 def test_nested_decimal_and_dates(tmp_path):
     import datetime
     import decimal

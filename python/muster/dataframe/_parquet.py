@@ -113,7 +113,8 @@ def read_parquet(
     if dtype_backend is not None or _wide(pandas) or (through and any(n in index_names for n in through)):
         through = list(kinds)
     if through and (set(through) >= set(asked) or any(t in index_names for t in through) or len(through) == len(kinds)):
-        out = _through_pyarrow(found["files"], wanted, index_names, storage_options, filters, dtype_backend)
+        coarse = any(kinds.get(n) == "datetime64[ns]" and "ns" not in str(dtype) for n, dtype in _dtypes(found).items())
+        out = _through_pyarrow(found["files"], wanted, index_names, storage_options, filters, dtype_backend, coarse)
     else:
         block = _DEFAULT_BLOCK if blocksize in ("default", None) else parse_bytes(blocksize)
         if split_row_groups is True:
@@ -295,13 +296,15 @@ class _Read:
 
     label = "read_parquet"
 
-    def __init__(self, files, columns, index, storage_options, filters, dtype_backend):
-        self.files, self.columns, self.index, self.storage_options, self.filters, self.dtype_backend = files, columns, index, storage_options, filters, dtype_backend
+    def __init__(self, files, columns, index, storage_options, filters, dtype_backend, coarse):
+        self.files, self.columns, self.index, self.storage_options, self.filters, self.dtype_backend, self.coarse = files, columns, index, storage_options, filters, dtype_backend, coarse
 
     def read(self, number):
         import pandas as pd
 
         options = {"filters": self.filters} if self.filters else {}
+        if self.coarse:  # int96 of a column of another unit: not by way of nanoseconds, which end in 2262
+            options["coerce_int96_timestamp_unit"] = "us"
         if self.dtype_backend:
             options["dtype_backend"] = self.dtype_backend
         columns = None if self.columns is None else list(dict.fromkeys([*self.columns, *self.index]))
@@ -314,13 +317,13 @@ class _Read:
         return self.read(int(part.iloc[0, 0]))
 
 
-def _through_pyarrow(files, columns, index, storage_options, filters, dtype_backend):
+def _through_pyarrow(files, columns, index, storage_options, filters, dtype_backend, coarse):
     import pandas as pd
 
     from muster.dataframe._io import from_pandas
 
     files = [f[0] for f in files]
-    read = _Read(files, columns, index, storage_options, filters, dtype_backend)
+    read = _Read(files, columns, index, storage_options, filters, dtype_backend, coarse)
     meta = read.read(0).iloc[:0]
     numbers = from_pandas(pd.DataFrame({"file": range(len(files))}), npartitions=len(files))
     return numbers.map_partitions(read, meta=meta)
@@ -345,7 +348,7 @@ class _Groups:
         file, first, last = self.parts[number]
         system = _files.system_of(file, self.storage_options)
         with system.open(system._strip_protocol(file), "rb") as handle:
-            source = pq.ParquetFile(handle)
+            source = pq.ParquetFile(handle, coerce_int96_timestamp_unit="us")
             table = source.read_row_groups([] if empty else list(range(first, last)), columns=self.columns)
         frame = table.to_pandas(ignore_metadata=False)
         return frame.reset_index(drop=True)[self.columns]

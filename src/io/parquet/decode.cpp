@@ -307,6 +307,9 @@ class NumberDecoder : public Decoder {
         for (int64_t i = 0; i < rows; ++i) {
           if constexpr (std::is_same_v<P, Int96>) {
             const Int96& v = raw_[static_cast<size_t>(i)];
+            constexpr int64_t kDays = std::numeric_limits<int64_t>::max() / kDay;
+            if (valid_[static_cast<size_t>(i)] && std::abs(static_cast<int64_t>(v.day) - kJulianEpoch) >= kDays)
+              throw unsupported("a time (int96) that nanoseconds cannot hold, before 1677-09-22 or after 2262-04-10; write it as microseconds");
             const uint64_t of_day = static_cast<uint64_t>(v.middle) << 32 | v.low;
             to[i] = static_cast<T>(static_cast<uint64_t>((static_cast<int64_t>(v.day) - kJulianEpoch)) * static_cast<uint64_t>(kDay) + of_day);
           } else if constexpr (std::is_integral_v<P>) {
@@ -362,9 +365,19 @@ class TextDecoder : public Decoder {
   std::vector<uint8_t> valid_;
   std::shared_ptr<const Dictionary> dictionary_;
 };
+// A column of which no file knows more than that its values are missing.
+class NullDecoder : public Decoder {
+ public:
+  explicit NullDecoder(DType type) : type_(type) {}
+  Column read(int64_t rows) override { return spread(constant_of({}, type_), rows); }
+
+ private:
+  DType type_;
+};
 }  // namespace
 
 std::unique_ptr<Decoder> make_decoder(const std::string& path, const std::string& options, const Leaf& leaf, const Chunk& chunk, DType type) {
+  if (leaf.about == "null") return std::make_unique<NullDecoder>(type);
   switch (leaf.physical) {
     case Physical::boolean: return std::make_unique<NumberDecoder<uint8_t>>(path, options, leaf, chunk, type);
     case Physical::int32: return std::make_unique<NumberDecoder<int32_t>>(path, options, leaf, chunk, type);

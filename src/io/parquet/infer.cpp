@@ -16,6 +16,26 @@ using namespace data;
 namespace {
 constexpr size_t kReaders = 16;  // footers read at a time
 
+// The dtype that holds the values of both columns, as pandas.concat finds it; none where there is none.
+std::optional<DType> common(const Leaf& a, const Leaf& b) {
+  if (a.type == b.type) return a.type;
+  if (!a.type || !b.type) return {};
+  if (a.about == "null") return b.type;
+  if (b.about == "null") return a.type;
+  auto number = [](const DType& t) { return t.is_integer() || t.storage == Storage::float32 || t.storage == Storage::float64; };
+  if (!number(*a.type) || !number(*b.type)) return {};
+  auto bits = [](const DType& t) { return 8 << ((static_cast<int>(t.storage) - static_cast<int>(t.is_signed() ? Storage::int8 : Storage::uint8)) % 4); };
+  if (!a.type->is_integer() || !b.type->is_integer()) {
+    for (const auto& t : {*a.type, *b.type})
+      if (t.storage == Storage::float64 || (t.is_integer() && bits(t) > 16)) return DType{Storage::float64};
+    return DType{Storage::float32};
+  }
+  if (a.type->is_signed() == b.type->is_signed()) return bits(*a.type) > bits(*b.type) ? a.type : b.type;
+  const int with_sign = bits(a.type->is_signed() ? *a.type : *b.type), without = bits(a.type->is_signed() ? *b.type : *a.type);
+  const int both = std::max(with_sign, 2 * without);
+  return both > 64 ? DType{Storage::float64} : DType{both == 16 ? Storage::int16 : both == 32 ? Storage::int32 : Storage::int64};
+}
+
 bool is_data(const std::string& path) {
   const auto name = path.substr(path.rfind('/') + 1);
   return !name.starts_with(".") && !name.starts_with("_");
@@ -144,20 +164,24 @@ Scan infer(const Value& a) {
   for (size_t i = 0; i < first.leaves.size(); ++i) {
     const Leaf& leaf = first.leaves[i];
     bool any_missing = false, unknown = false;
+    Leaf whole = leaf;
     for (size_t f = 0; f < all.size(); ++f) {
       const auto& leaves = all[f]->leaves;
       const auto at = std::find_if(leaves.begin(), leaves.end(), [&](const Leaf& l) { return l.name == leaf.name; });
       if (at == leaves.end()) throw Error(ErrorKind::io, concat("'", scan.files[f].path, "' has no column '", leaf.name, "', which '", scan.files[0].path, "' has"), "builtins.ValueError");
-      if (!(at->type == leaf.type) || (at->type && at->physical != leaf.physical && at->physical != Physical::int96 && leaf.physical != Physical::int96))
+      const auto both = common(whole, *at);
+      if (both.has_value() != leaf.type.has_value() || (!leaf.type && at->type))
         throw Error(ErrorKind::io, concat("column '", leaf.name, "' is ", at->type ? at->type->name() : at->about, " in '", scan.files[f].path, "' and ", leaf.type ? leaf.type->name() : leaf.about, " in '", scan.files[0].path, "'; read them one by one, or write them anew with one type"), "builtins.ValueError");
+      whole.type = both;
+      if (at->about != "null") whole.about = at->about;
       const auto column = static_cast<size_t>(at - leaves.begin());
       for (const auto& group : all[f]->row_groups) {
-        const int64_t nulls = at->optional ? group.chunks[column].statistics.nulls : 0;
+        const int64_t nulls = at->about == "null" ? group.rows : at->optional ? group.chunks[column].statistics.nulls : 0;
         any_missing |= nulls > 0, unknown |= nulls < 0;
       }
     }
     if (!leaf.type) continue;
-    DType type = *leaf.type;
+    DType type = *whole.type;
     if (type.is_integer() && any_missing) type = {Storage::float64};
     else if (type.is_integer() || type.is_boolean()) type.open = any_missing || unknown;
     scan.columns.push_back({leaf.name, leaf.name, type, {}});

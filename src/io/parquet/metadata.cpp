@@ -59,6 +59,7 @@ std::pair<std::optional<DType>, std::string> type_of(const Element& e) {
   if (e.logical == 5 || e.converted == decimal) return {{}, "decimal"};
   if (e.logical == 6 || e.converted == date) return {{}, "date"};
   if (e.logical == 7 || e.converted == time_ms || e.converted == time_us) return {{}, "time of day"};
+  if (e.logical == 11) return {DType{Storage::float64}, "null"};
   switch (physical) {
     case Physical::boolean: return {DType{Storage::boolean}, "bool"};
     case Physical::float32: return {DType{Storage::float32}, "float32"};
