@@ -182,3 +182,35 @@ def test_on_a_cluster(client, tmp_path):
     df = dd.from_delayed([delayed(pd.DataFrame)({"x": [i]}) for i in range(3)], meta={"x": "int64"})
     assert df.x.sum().compute() == 3
     assert dd.from_delayed(client.map(lambda i: pd.DataFrame({"x": [i]}), range(3))).x.max().compute() == 2
+
+
+def test_many_failures_in_graphs_of_levels(python):
+    program = """
+import json
+import muster
+import muster.bag as mb
+lines = ['{"a": %d}' % i for i in range(3000)]
+lines[1700] = "broken"
+for _ in range(20):
+    try:
+        mb.from_sequence(lines, npartitions=60).map(json.loads).pluck("a").map(lambda x: [x]).fold(lambda a, b: a + b, initial=[]).compute(scheduler="threads")
+    except json.JSONDecodeError:
+        pass
+    else:
+        raise SystemExit("nothing was raised")
+    @muster.delayed
+    def level(*inputs, n=0):
+        if n % 7 == 3:
+            raise KeyError(n)
+        return [n, inputs]
+    first = [level(n=n) for n in range(40)]
+    second = [level(*first[i : i + 5], n=i) for i in range(0, 40)]
+    try:
+        muster.compute(*[level(*second[i : i + 5], n=0) for i in range(40)], scheduler="threads")
+    except KeyError:
+        pass
+    else:
+        raise SystemExit("nothing was raised")
+print("alive")
+"""
+    assert python(program).stdout == "alive\n"

@@ -24,7 +24,9 @@ bool Scheduler::end_attempt(Slot s, TaskId id, uint16_t attempt) {
     auto old = std::find_if(w.stale.begin(), w.stale.end(), [&](const Worker::Stale& o) { return o.task == id && o.attempt == attempt; });
     if (old == w.stale.end()) return false;  // said twice
     seceded = old->seceded;
+    j.left -= old->left;
     w.stale.erase(old);
+    unpin_inputs(id);
   }
   --j.running;
   if (!seceded) --w.running;
@@ -32,6 +34,7 @@ bool Scheduler::end_attempt(Slot s, TaskId id, uint16_t attempt) {
   for (const auto& [name, amount] : j.ranges[t.range].spec->options.resources) w.used[name] -= amount;
   reindex(s);
   ends_.push_back(id.job);
+  settle_unneeded();
   return valid;
 }
 
@@ -224,7 +227,10 @@ void Scheduler::lose(TaskId id) {
   Job& j = job_of(id);
   Task& t = j.tasks[id.index];
   set_state(j, t, State::released);
-  if (!needed(j, t)) return;
+  if (!needed(j, t)) {
+    unneeded_.push_back(id);  // it was only pinned
+    return;
+  }
   // Readers that have not finished count it as missing; those that are assigned report it themselves.
   each_dependent(id, [&](TaskId d) {
     Task& x = at(d);
@@ -282,7 +288,9 @@ void Scheduler::worker_gone(Slot s) {
     ends_.push_back(id.job);
   }
   for (const auto& old : w.stale) {  // will never be answered
-    --job_of(old.task).running;
+    Job& j = job_of(old.task);
+    --j.running, j.left -= old.left;
+    unpin_inputs(old.task);
     ends_.push_back(old.task.job);
   }
   w.stale.clear();

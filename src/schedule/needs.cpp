@@ -75,7 +75,7 @@ void Scheduler::settle_unneeded() {
     unneeded_.pop_back();
     Job& j = job_of(id);
     Task& t = j.tasks[id.index];
-    if (needed(j, t) || !t.counted) continue;
+    if (needed(j, t) || pinned(t) || !t.counted) continue;
     t.counted = false, --j.needed;
     if (t.state == State::done) free_copies(id);
     if (t.state == State::assigned) cut_off(id);
@@ -92,8 +92,15 @@ void Scheduler::cut_off(TaskId id) {
   actions_.push_back({Kind::cancel, t.worker, id, t.attempt});
   w.backlog -= t.estimate;
   w.stale.push_back({id, t.attempt, t.seceded});
+  each_input(id, [&](TaskId in) { ++at(in).pins; });
   reindex(t.worker);
   ++t.attempt, t.worker = kNone, t.seceded = false;
+}
+
+void Scheduler::unpin_inputs(TaskId id) {
+  each_input(id, [&](TaskId in) {
+    if (--at(in).pins == 0) unneeded_.push_back(in);
+  });
 }
 
 void Scheduler::free_copies(TaskId id) {

@@ -299,7 +299,9 @@ std::string Scheduler::unrunnable(TaskId id) const {
 
 void Scheduler::validate() const {
   std::vector<int64_t> running(workers_.size()), backlog(workers_.size()), held(workers_.size());
-  std::unordered_map<TaskId, uint32_t, TaskHash> refs;
+  std::unordered_map<TaskId, uint32_t, TaskHash> refs, pins;
+  for (const auto& w : workers_)
+    for (const auto& old : w.stale) each_input(old.task, [&](TaskId in) { ++pins[in]; });
   for (const auto& [client, wants] : wants_)
     for (const auto& [id, w] : wants) ++refs[id];
   for (const auto& [id, job] : jobs_)
@@ -309,7 +311,7 @@ void Scheduler::validate() const {
       if (unfinished(t.state)) each_own_input({id, i}, [&](TaskId in) { ++refs[in]; });
     }
   for (const auto& [id, job] : jobs_) {
-    int64_t needs = 0, left = 0, out = 0;
+    int64_t needs = 0, left = 0, out = 0, left_behind = 0;
     for (size_t n = 0; n < job->ranges.size(); ++n) {
       const RangeState& r = job->ranges[n];
       int64_t done = 0, open = 0, gate = 0, alls = 0;
@@ -330,7 +332,8 @@ void Scheduler::validate() const {
       const Task& t = job->tasks[i];
       auto counted = refs.find({id, i});
       if (t.refs != (counted == refs.end() ? 0 : counted->second)) throw internal("scheduler: task ", i, " of job ", id, " (", name_of(t.state), ") has ", t.refs, " references, not ", counted == refs.end() ? 0 : counted->second);
-      if (t.counted != needed(*job, t)) throw internal("scheduler: task ", i, " of job ", id, " (", name_of(t.state), ") is counted as needed wrongly");
+      if (auto held_by = pins.find({id, i}); t.pins != (held_by == pins.end() ? 0 : held_by->second)) throw internal("scheduler: task ", i, " of job ", id, " (", name_of(t.state), ") is pinned ", t.pins, " times wrongly");
+      if (t.counted != (needed(*job, t) || pinned(t))) throw internal("scheduler: task ", i, " of job ", id, " (", name_of(t.state), ") is counted as needed wrongly");
       if (unfinished(t.state) && !t.counted) throw internal("scheduler: task ", i, " runs for nobody");
       needs += t.counted, left += unfinished(t.state);
       if (t.state == State::assigned) {
@@ -354,8 +357,8 @@ void Scheduler::validate() const {
     }
     for (Slot s = 0; s < workers_.size(); ++s)
       for (const auto& old : workers_[s].stale)
-        if (old.task.job == id) ++out, running[s] += !old.seceded;
-    if (needs != job->needed || left != job->unfinished || out != job->running)
+        if (old.task.job == id) ++out, left_behind += old.left, running[s] += !old.seceded;
+    if (needs != job->needed || left != job->unfinished || out != job->running || left_behind != job->left)
       throw internal("scheduler: job ", id, " counts ", job->needed, " needed, ", job->unfinished, " unfinished, ", job->running, " running; has ", needs, ", ", left, ", ", out);
   }
   for (Slot s = 0; s < workers_.size(); ++s) {

@@ -287,12 +287,12 @@ void Scheduler::abandon(JobId id) {
   if (found == jobs_.end()) return;
   for (Slot s = 0; s < workers_.size(); ++s) {
     Worker& w = workers_[s];
-    std::erase_if(w.stale, [&](const Worker::Stale& old) {
-      if (old.task.job != id) return false;
+    for (auto& old : w.stale) {
+      if (old.task.job != id || old.left) continue;
       if (!old.seceded) --w.running;
-      --found->second->running;
-      return true;
-    });
+      old.seceded = old.left = true;
+      ++found->second->left;
+    }
     reindex(s);
   }
   ends_.push_back(id);
@@ -351,7 +351,7 @@ void Scheduler::check_end(JobId id) {
   auto found = jobs_.find(id);
   if (found == jobs_.end()) return;
   Job& j = *found->second;
-  if (j.unfinished == 0 && j.running == 0 && !j.ended) {
+  if (j.unfinished == 0 && j.running == j.left && !j.ended) {
     j.ended = true;
     actions_.push_back({Kind::ended, j.client, {id, 0}});
   }

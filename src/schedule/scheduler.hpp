@@ -118,7 +118,7 @@ class Scheduler {
   const std::vector<Action>& act();
 
   // ---- what others look at
-  struct Task {  // 56 bytes; a job is an array of them
+  struct Task {  // 64 bytes; a job is an array of them
     State state = State::waiting;
     uint8_t deaths = 0, retries = 0;
     bool wanted : 1 = false;   // by the client of its job
@@ -131,6 +131,7 @@ class Scheduler {
     uint32_t range = 0;
     uint32_t missing = 0;      // inputs that are not done, by rule map and block and explicit ones
     uint32_t refs = 0;         // unfinished tasks that read it, one by one, and clients that want it
+    uint32_t pins = 0;         // unanswered attempts that read it and no longer count: they may still run, it stays where it is
     Slot worker = kNone;       // runs it, or holds it
     uint32_t edges = kNone;    // explicit dependents: a list in the job
     uint32_t estimate = 0;     // µs added to the worker's load
@@ -154,7 +155,7 @@ class Scheduler {
     int64_t backlog = 0;       // µs, estimated
     int64_t held = 0;          // bytes of first copies
     std::map<std::string, double> used;
-    struct Stale { TaskId task; uint16_t attempt; bool seceded; };
+    struct Stale { TaskId task; uint16_t attempt; bool seceded, left = false; };  // left: its job does not wait for it
     std::vector<Stale> stale;  // attempts that no longer count and are not yet answered
     std::vector<uint32_t> classes;
     uint32_t open_at = kNone, deep_at = kNone, queued_at = kNone;  // places in the indexes below
@@ -200,7 +201,7 @@ class Scheduler {
     std::vector<Task> tasks;
     std::vector<Edge> edges;
     std::vector<JobId> imports;
-    int64_t importers = 0, needed = 0, unfinished = 0, running = 0;
+    int64_t importers = 0, needed = 0, unfinished = 0, running = 0, left = 0;  // left: of those that run, abandoned ones
     bool ended = false, open = false;
   };
   // A task, or (cursor) the next root of its range. Smaller priority first.
@@ -225,6 +226,7 @@ class Scheduler {
   template <class F> void each_own_input(TaskId t, F f) const { visit_inputs(t, false, f); }  // counted in `missing` and `refs`
   template <class F> void each_dependent(TaskId t, F f);
   bool needed(const Job& j, const Task& t) const { return t.refs || j.ranges[t.range].open_alls; }
+  static bool pinned(const Task& t) { return t.pins && t.state == State::done; }
   static bool unfinished(State s) { return s == State::waiting || s == State::ready || s == State::assigned; }
   uint64_t priority_of(const Job& j, TaskId t) const;
   uint32_t function_number(const std::string& label);
@@ -245,7 +247,8 @@ class Scheduler {
   void remove_copy(TaskId t, Slot worker);
   void fail(TaskId t, TaskId cause);
   bool end_attempt(Slot worker, TaskId t, uint16_t attempt);  // true if it is the attempt that counts
-  void cut_off(TaskId t);           // its attempt no longer counts
+  void cut_off(TaskId t);           // its attempt no longer counts; until it is answered its inputs are pinned
+  void unpin_inputs(TaskId t);      // it is answered, or never will be
   void open_alls(Job& j, RangeState& r);
   void close_alls(Job& j, RangeState& r);
   void again(TaskId t);             // its attempt ended without result: waiting or ready

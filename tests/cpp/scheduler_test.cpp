@@ -124,7 +124,7 @@ class Simulation {
   int cancels = 0, kills = 0;                                                       // that may happen at any moment, as one of these things
   std::set<TaskId> wanted_;
   Scheduler& scheduler() { return scheduler_; }
-  bool failures_allowed = false;
+  bool failures_allowed = false, kills_begun = false;
 
  private:
   struct Input { TaskId id; uint16_t attempt; std::vector<Slot> holders; };
@@ -234,7 +234,7 @@ class Simulation {
       return true;
     }
     if (what == 5) {
-      --kills;
+      --kills, kills_begun = true;
       w.alive = false;
       scheduler_.worker_gone(w.slot);
       obey();
@@ -275,6 +275,7 @@ class Simulation {
     } else if (a.kind == Kind::cancel) {
       for (size_t n = 0; n < w.attempts.size(); ++n)
         if (w.attempts[n].id == a.task && w.attempts[n].attempt == a.attempt) {
+          if (w.attempts[n].running && random_() % 2) break;  // it does not listen, and runs to its end
           w.attempts.erase(w.attempts.begin() + static_cast<std::ptrdiff_t>(n));
           w.outbox.push_back([this, s, a] { scheduler_.failed(s, a.task, a.attempt, Failure::stopped); });
           break;
@@ -321,6 +322,7 @@ class Simulation {
       if (whole) h = (h ^ w.store[in].second) * 0xBF58476D1CE4E5B9ull + 7;
     }
     if (!whole) {
+      EXPECT_TRUE(faults_.kill || faults_.lose || kills_begun) << "an input of task " << a.id.index << " was freed before it had run";
       w.outbox.push_back([this, s, a, lost] { scheduler_.failed(s, a.id, a.attempt, Failure::inputs, lost); });
     } else if (chance(faults_.raise)) {
       w.outbox.push_back([this, s, a] { scheduler_.failed(s, a.id, a.attempt, random_() % 2 ? Failure::raised : Failure::died); });
@@ -419,6 +421,16 @@ TEST(Scheduler, WorkersThatDieLoseNothing) {
   seeds(1500, [](unsigned seed) {
     Simulation s(seed, 2 + static_cast<int>(seed % 4), {.kill = 15, .lose = 20, .pause = 5});
     s.fault_steps = 600;
+    random_jobs(s, seed);
+    s.run();
+  });
+}
+
+TEST(Scheduler, WhatRunsKeepsItsInputs) {
+  seeds(1500, [](unsigned seed) {
+    Simulation s(seed, 1 + static_cast<int>(seed % 4), {.raise = 100, .cancel = 30, .secede = 10});
+    s.fault_steps = 500;
+    s.failures_allowed = true;
     random_jobs(s, seed);
     s.run();
   });
@@ -588,12 +600,17 @@ TEST(Scheduler, AnAbandonedJobGivesItsPlacesBack) {
   s.act();
   EXPECT_EQ(s.workers()[0].running, 2);
   s.abandon(1);
+  bool ended = false;
+  for (const auto& a : s.act()) ended |= a.kind == Kind::ended;
+  EXPECT_TRUE(ended);
+  EXPECT_EQ(s.workers()[0].running, 0);
+  s.validate();
+  for (uint32_t i = 0; i < 2; ++i) s.finished(0, {1, i}, 0, 1, 1);  // late news of it change nothing
+  EXPECT_EQ(s.workers()[0].running, 0);
+  s.validate();
   bool gone = false;
   for (const auto& a : s.act()) gone |= a.kind == Kind::gone;
   EXPECT_TRUE(gone);
-  EXPECT_EQ(s.workers()[0].running, 0);
-  s.finished(0, {1, 0}, 0, 1, 1);  // late news of it are ignored
-  s.validate();
 }
 
 TEST(Scheduler, RetryStartsAtTheCause) {
