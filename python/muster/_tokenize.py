@@ -1,93 +1,326 @@
-"""Names for content: equal tokens mean equal objects."""
+"""Names for content: equal tokens mean equal objects.
 
+An object is taken apart into a tag and parts, each object once, without recursion: nested, shared and cyclic objects take time by their size. Functions
+and classes of local modules count by what they say, with all they name; those of installed modules by name.
+"""
+
+import collections
+import copyreg
+import dis
+import enum
+import functools
 import hashlib
 import itertools
-import pickle
-import threading
+import sys
 import types
 
+from muster._modules import found_by_name, is_local
+
 _unique = itertools.count()
-_local = threading.local()
+_HEAP_TYPE = 1 << 9
+_NO_CONTENT = frozenset(["__dict__", "__weakref__", "__module__", "__qualname__", "__doc__", "__annotations__", "__abstractmethods__", "_abc_impl", "__firstlineno__", "__static_attributes__", "__annotate_func__", "__annotations_cache__"])
+_ENUM_MACHINERY = frozenset(vars(enum.Enum)) | {"_member_names_", "_member_map_", "_value2member_map_", "_unhashable_values_", "_hashable_values_", "_member_type_", "_value_repr_", "_use_args_", "_new_member_", "__new__"}
+
+_ATOMS = {
+    int: lambda v: f"i{v:x}",
+    str: repr,
+    float: repr,
+    bool: repr,
+    type(None): repr,
+    bytes: lambda v: repr(v) if len(v) < 64 else "b#" + hashlib.sha1(v, usedforsecurity=False).hexdigest(),
+    complex: lambda v: f"c{v.real!r},{v.imag!r}",
+    type(...): repr,
+    type(NotImplemented): repr,
+}
 
 
-def _normal(value):
-    if value is None or isinstance(value, (str, bytes, bool, int, float, complex)):
-        return repr(value)
-    expr = getattr(value, "_expr", None)
-    if expr is not None and hasattr(expr, "id"):
-        return expr.id
-    if isinstance(value, dict):
-        return repr(sorted((_normal(k), _normal(v)) for k, v in value.items()))
-    if isinstance(value, (list, tuple)):
-        return type(value).__name__ + repr([_normal(v) for v in value])
-    if isinstance(value, (set, frozenset)):
-        return "set" + repr(sorted(_normal(v) for v in value))
-    if isinstance(value, types.FunctionType):
-        return function_token(value)
-    token = getattr(value, "__dask_tokenize__", None)
-    if token is not None and not isinstance(value, type):
-        return _normal(token())
-    try:
-        return hashlib.sha1(pickle.dumps(value, protocol=5)).hexdigest()
-    except Exception:
-        return f"unique-{next(_unique)}"
+class _Parts:
+    """What an object consists of: a tag, and parts whose order counts or not."""
+
+    __slots__ = ("tag", "parts", "ordered")
+
+    def __init__(self, tag, parts=(), ordered=True):
+        self.tag, self.parts, self.ordered = tag, parts, ordered
 
 
-def _code(code):
-    constants = [_code(c) if isinstance(c, types.CodeType) else repr(c) for c in code.co_consts]
-    return repr((code.co_code, constants, code.co_names, code.co_varnames, code.co_freevars))
+class _Pair(tuple):
+    """An item of a mapping."""
 
 
-def function_token(function):
-    """Return the token of a function: its module, name, code, defaults, closure and the globals it names; a fresh one where these are no plain data."""
-    if not isinstance(function, types.FunctionType):
-        return _normal(function) if not callable(function) or isinstance(function, type) else f"callable-{next(_unique)}"
-    if function in (open_functions := _open_functions()):
-        return "recursive"
-    open_functions.append(function)
-    try:
-        return _token_of_parts(function)
-    finally:
-        open_functions.pop()
+def _hashed(text):
+    return "#" + hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def _open_functions():
-    if not hasattr(_local, "functions"):
-        _local.functions = []
-    return _local.functions
-
-
-def _token_of_parts(function):
-    named = {name: function.__globals__[name] for name in _names(function.__code__) if name in function.__globals__}
-    parts = [function.__module__, function.__qualname__, _code(function.__code__), _normal(function.__defaults__), _normal(function.__kwdefaults__)]
-    try:
-        parts.append(_normal([cell.cell_contents for cell in function.__closure__ or ()]))
-    except ValueError:
-        return f"unique-{next(_unique)}"
-    for name, value in sorted(named.items()):
-        if isinstance(value, types.ModuleType):
-            parts.append(f"{name}=module {value.__name__}")
-        elif value is function:
-            parts.append(f"{name}=self")
-        elif isinstance(value, (types.FunctionType, type, types.BuiltinFunctionType)):
-            parts.append(f"{name}={value.__module__}.{value.__qualname__}")
-            if isinstance(value, types.FunctionType):
-                parts.append(_code(value.__code__))
+def _digest(root):
+    """Return the text that stands for an object: it of small atoms, else a hash."""
+    atom = _ATOMS.get(type(root))
+    if atom is not None:
+        return atom(root)
+    known, numbers, keep, done = {}, {}, [], []
+    result = []
+    stack = [(None, iter((root,)), result)]
+    while True:
+        frame, parts, texts = stack[-1]
+        for part in parts:
+            atom = _ATOMS.get(type(part))
+            if atom is not None:
+                texts.append(atom(part))
+                continue
+            me = id(part)
+            text = known.get(me)
+            if text is not None:
+                texts.append(text)
+                continue
+            if me in numbers:  # it is open: a cycle, named by the number of the object it goes back to
+                texts.append(f"^{numbers[me]}")
+                continue
+            numbers[me] = len(numbers)
+            keep.append(part)
+            taken = _taken_apart(part)
+            stack.append(((me, taken), iter(taken.parts), []))
+            break
         else:
-            parts.append(f"{name}={_normal(value)}")
-    return hashlib.sha1(repr(parts).encode()).hexdigest()
+            stack.pop()
+            if frame is None:
+                return result[0]
+            me, taken = frame
+            if not taken.ordered:
+                texts.sort()
+            done.append(taken)
+            known[me] = text = _hashed(f"{taken.tag}({','.join(texts)})")
+            stack[-1][2].append(text)
 
 
+def _taken_apart(value):
+    kind = type(value)
+    take = _TAKERS.get(kind)
+    if take is not None:
+        return take(value)
+    if isinstance(value, type):
+        return _of_class(value)
+    token = getattr(kind, "__dask_tokenize__", None)
+    if token is not None:
+        return _Parts("token", (kind, token(value)))
+    expr = getattr(value, "_expr", None) if "_expr" in getattr(value, "__dict__", ()) or hasattr(kind, "_expr") else None
+    if expr is not None and hasattr(expr, "id"):
+        return _Parts("expr", (expr.id,))
+    if isinstance(value, enum.Enum):
+        return _Parts("member", (kind, value._name_, value._value_))
+    library = _LIBRARIES.get(kind.__module__.partition(".")[0])
+    if library is None:
+        library = next((_LIBRARIES[name] for name in (base.__module__.partition(".")[0] for base in kind.__mro__) if name in _LIBRARIES), None)
+    if library is not None:
+        parts = library(value)
+        if parts is not None:
+            return parts
+    return _reduced(value, kind)
+
+
+def _nameless():
+    return _Parts(f"unique-{next(_unique)}")
+
+
+def _reduced(value, kind):
+    """Take an object apart as pickle does."""
+    if kind is object:
+        return _nameless()
+    try:
+        reduce = copyreg.dispatch_table.get(kind)
+        parts = reduce(value) if reduce is not None else value.__reduce_ex__(4)
+    except Exception:
+        return _nameless()
+    if isinstance(parts, str):
+        return _Parts("global", (getattr(value, "__module__", None) or kind.__module__, parts))
+    function, arguments, state, items, pairs = (*parts, None, None, None)[:5]
+    pairs = None if pairs is None else _Parts("items" if isinstance(value, collections.OrderedDict) else "mapping", tuple(_Pair(p) for p in pairs), isinstance(value, collections.OrderedDict))
+    return _Parts("object", (function, arguments, state, None if items is None else list(items), pairs))
+
+
+def _of_dict(value):
+    return _Parts("dict", tuple(_Pair(item) for item in value.items()), ordered=False)
+
+
+def _of_class(cls):
+    if not cls.__flags__ & _HEAP_TYPE or found_by_name(cls):
+        return _Parts("class", (cls.__module__, cls.__qualname__))
+    named = [cls.__module__, cls.__qualname__, cls.__bases__, type(cls)]
+    own = vars(cls)
+    if isinstance(cls, enum.EnumType):
+        named.append([(name, member._value_) for name, member in cls.__members__.items()])
+        own = {k: v for k, v in own.items() if k not in _ENUM_MACHINERY and k not in cls.__members__}
+    return _Parts("class", (*named, {k: v for k, v in own.items() if k not in _NO_CONTENT}))
+
+
+@functools.lru_cache(4096)
+def _code(code):
+    return _digest(
+        (
+            code.co_code, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars, code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags,
+            getattr(code, "co_exceptiontable", b""), [_code(c) if isinstance(c, types.CodeType) else c for c in code.co_consts],
+        )
+    )  # fmt: skip
+
+
+@functools.lru_cache(4096)
 def _names(code):
-    names = set(code.co_names)
+    """Return (names of globals, names of attributes, names of modules imported inside) that code and what is defined in it use."""
+    used, attributes, imported = set(), set(), set()
+    for step in dis.get_instructions(code):
+        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"):
+            used.add(step.argval)
+        elif step.opname == "IMPORT_NAME":
+            imported.add(step.argval)
+        elif "ATTR" in step.opname or "METHOD" in step.opname or step.opname == "IMPORT_FROM":
+            attributes.add(step.argval)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            names |= _names(constant)
-    return names
+            for mine, inner in zip((used, attributes, imported), _names(constant), strict=True):
+                mine |= inner
+    return frozenset(used), frozenset(attributes), frozenset(imported)
+
+
+class _Used:
+    """A local module as code uses it: the attributes that it names."""
+
+    def __init__(self, module, names):
+        self.module, self.names = module, names
+
+
+def _of_used(value):
+    found = vars(value.module)
+    return _Parts("module", (value.module.__name__, {n: _Used(v, value.names) if _is_local_module(v := found[n]) else v for n in value.names if n in found}))
+
+
+def _is_local_module(value):
+    return isinstance(value, types.ModuleType) and is_local(value.__name__)
+
+
+def _of_function(function):
+    if found_by_name(function):
+        return _Parts("function", (function.__module__, function.__qualname__))
+    used, attributes, imported = _names(function.__code__)
+    named = {name: _Used(v, attributes) if _is_local_module(v := function.__globals__[name]) else v for name in used if name in function.__globals__}
+    for name in imported:
+        module = sys.modules.get(name)
+        if module is not None and is_local(name):
+            named[f"import {name}"] = _Used(module, attributes)
+    cells = list(function.__closure__ or ())
+    return _Parts("function", (function.__module__, function.__qualname__, _code(function.__code__), function.__defaults__, function.__kwdefaults__, cells, named, vars(function)))
+
+
+def _of_cell(cell):
+    try:
+        return _Parts("cell", (cell.cell_contents,))
+    except ValueError:
+        return _Parts("empty cell")
+
+
+def _of_module(module):
+    if not is_local(module.__name__):
+        return _Parts("module", (module.__name__,))
+    return _Parts("module", (module.__name__, {k: v for k, v in vars(module).items() if not k.startswith("__")}))
+
+
+def _of_memory(view):
+    try:
+        return _Parts("memory", (type(view), view.format, view.shape, hashlib.sha1(view.tobytes()).hexdigest()))
+    except ValueError:  # released
+        return _nameless()
+
+
+_TAKERS = {
+    list: lambda v: _Parts("list", v),
+    tuple: lambda v: _Parts("tuple", v),
+    _Pair: lambda v: _Parts("pair", v),
+    _Parts: lambda v: v,
+    dict: _of_dict,
+    types.MappingProxyType: _of_dict,
+    set: lambda v: _Parts("set", v, ordered=False),
+    frozenset: lambda v: _Parts("frozenset", v, ordered=False),
+    range: lambda v: _Parts("range", (v.start, v.stop, v.step)),
+    slice: lambda v: _Parts("slice", (v.start, v.stop, v.step)),
+    bytearray: lambda v: _Parts("bytearray", (bytes(v),)),
+    memoryview: _of_memory,
+    types.FunctionType: _of_function,
+    types.MethodType: lambda v: _Parts("method", (v.__func__, v.__self__)),
+    types.CodeType: lambda v: _Parts("code", (_code(v),)),
+    types.CellType: _of_cell,
+    types.ModuleType: _of_module,
+    types.GetSetDescriptorType: lambda v: _Parts("descriptor", (v.__objclass__.__qualname__, v.__name__)),
+    types.MemberDescriptorType: lambda v: _Parts("descriptor", (v.__objclass__.__qualname__, v.__name__)),
+    property: lambda v: _Parts("property", (v.fget, v.fset, v.fdel)),
+    staticmethod: lambda v: _Parts("staticmethod", (v.__func__,)),
+    classmethod: lambda v: _Parts("classmethod", (v.__func__,)),
+    functools.cached_property: lambda v: _Parts("cached_property", (v.func, v.attrname)),
+    type(functools.lru_cache(abs)): lambda v: _Parts("cached", (v.__wrapped__, v.cache_parameters())),
+    _Used: _of_used,
+}
+
+
+def _numpy(value):
+    import numpy as np
+
+    if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
+        return None
+    if value.dtype.hasobject or value.dtype.kind == "T":
+        content = value.tolist()
+    else:
+        content = hashlib.sha1(np.ascontiguousarray(value).reshape(-1).view("u1"), usedforsecurity=False).hexdigest() if value.nbytes else ""
+    return _Parts("array", (type(value), value.dtype.str if value.dtype.isbuiltin == 1 else value.dtype.__reduce__(), value.shape, content))
+
+
+def _pandas(value):
+    import pandas as pd
+
+    kind = type(value)
+    if isinstance(value, pd.DataFrame):
+        more = {name: getattr(value, name, None) for name in value._metadata}
+        return _Parts("frame", (kind, value.columns, value.index, [s.array for _, s in value.items()], value.attrs, value.flags.allows_duplicate_labels, more))
+    if isinstance(value, pd.Series):
+        more = {name: getattr(value, name, None) for name in value._metadata}
+        return _Parts("series", (kind, value.name, value.index, value.array, value.attrs, value.flags.allows_duplicate_labels, more))
+    if isinstance(value, pd.MultiIndex):
+        return _Parts("multiindex", (kind, list(value.names), list(value.levels), list(value.codes)))
+    if isinstance(value, pd.RangeIndex):
+        return _Parts("rangeindex", (kind, value.name, value.start, value.stop, value.step))
+    if isinstance(value, pd.Index):
+        return _Parts("index", (kind, value.name, value.array, getattr(value, "freqstr", None)))
+    if isinstance(value, pd.arrays.NumpyExtensionArray):
+        return _Parts("values", (value.to_numpy(),))
+    if isinstance(value, pd.Categorical):
+        return _Parts("categorical", (value.codes, value.categories, value.ordered))
+    if isinstance(value, (pd.arrays.DatetimeArray, pd.arrays.TimedeltaArray)):
+        return _Parts("times", (kind, str(value.dtype), value.asi8, value.freqstr if value.freq is not None else None))
+    if isinstance(value, pd.arrays.PeriodArray):
+        return _Parts("periods", (str(value.dtype), value.asi8))
+    if isinstance(value, (pd.arrays.ArrowExtensionArray, pd.arrays.ArrowStringArray)):
+        import pyarrow as pa
+
+        return _Parts("arrow", (kind, str(value.dtype), pa.array(value)))
+    return None
+
+
+def _arrow(value):
+    import pyarrow as pa
+
+    if isinstance(value, pa.ChunkedArray):
+        value = value.combine_chunks()
+        if isinstance(value, pa.ChunkedArray):
+            return _Parts("chunks", (str(value.type), value.chunks))
+    if isinstance(value, pa.Array):
+        batch = pa.record_batch([value], names=["values"])
+        return _Parts("arrow", (bytes(batch.schema.serialize()), bytes(batch.serialize())))
+    return None
+
+
+_LIBRARIES = {"numpy": _numpy, "pandas": _pandas, "pyarrow": _arrow}
 
 
 def tokenize(*args, **kwargs):
     """Return a deterministic token of the arguments, a hexadecimal string; a fresh one for what cannot be named by content.
+
+    Functions count with their code, defaults, closure, attributes and the globals they use, and so do the functions and classes among these; objects by their class
+    and what pickle would keep of them, or by what their method ``__dask_tokenize__`` returns. The order of a dict or a set does not count.
 
     Examples
     --------
@@ -95,4 +328,4 @@ def tokenize(*args, **kwargs):
     >>> muster.tokenize(1, "a") == muster.tokenize(1, "a")
     True
     """
-    return hashlib.md5(_normal([args, kwargs]).encode(), usedforsecurity=False).hexdigest()
+    return hashlib.md5(_digest((args, kwargs) if kwargs else (args,)).encode(), usedforsecurity=False).hexdigest()

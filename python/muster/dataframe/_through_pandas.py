@@ -176,7 +176,7 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
     NotImplementedError
         If a collection among the arguments has other rows than the first, and the shape is not "whole".
     """
-    from muster._tokenize import function_token, tokenize
+    from muster._tokenize import tokenize
 
     first = args[0]
     inputs = [first]
@@ -191,7 +191,7 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
     if meta is no_default:
         meta = _tried(function, inputs, real)
     kind, index, columns = fields(meta)
-    token = f"{label}-{token or function_token(func)}-{tokenize(_tokens(args), _tokens(kwargs), [d[0] for d in function.inputs])}"
+    token = f"{label}-{token or tokenize(func)}-{tokenize(_tokens(args), _tokens(kwargs), [d[0] for d in function.inputs])}"
     arguments = {"label": label, "kind": _KINDS[kind], "fields": _coded(columns), "index": _coded(index), "kept": kept}
     if shape == "beside":
         objects = [str(dtype) == "object" for dtype in ([meta.dtype] if meta.ndim == 1 else meta.dtypes)]  # made-up texts say nothing of real ones

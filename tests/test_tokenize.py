@@ -1,0 +1,118 @@
+"""Tokens: equal ones mean equal calls, whatever a call reaches through its arguments."""
+
+import collections
+import enum
+import functools
+import time
+
+import pytest
+
+from muster import tokenize
+
+SCALE = 1
+
+
+def helper(x):
+    return x * SCALE
+
+
+def outer(x):
+    return helper(x)
+
+
+class Plain:
+    factor = 1
+
+    def apply(self, x):
+        return x * self.factor
+
+
+class Text(str):
+    pass
+
+
+class Color(enum.Enum):
+    RED = 1
+
+
+class Other(enum.Enum):
+    RED = 1
+
+
+def test_nested_containers_take_linear_time():
+    shared, deep = [], []
+    for _ in range(60):
+        shared = [shared, shared]
+    for _ in range(20_000):
+        deep = [deep]
+    begun = time.process_time()
+    assert tokenize(shared) != tokenize(deep)
+    assert time.process_time() - begun < 2
+
+
+def test_cycles_end():
+    loop = [1]
+    loop.append(loop)
+    again = [1]
+    again.append(again)
+    assert tokenize(loop) == tokenize(again)
+
+
+def test_what_a_helper_names_counts(monkeypatch):
+    before = tokenize(outer)
+    assert tokenize(outer) == before
+    monkeypatch.setitem(globals(), "SCALE", 2)
+    assert tokenize(outer) != before
+
+
+def test_defaults_closures_and_attributes_count():
+    def made(n):
+        def inner(x, y=n):
+            return x + n
+
+        return inner
+
+    assert tokenize(made(1)) == tokenize(made(1))
+    assert tokenize(made(1)) != tokenize(made(2))
+    function = made(1)
+    function.note = "a"
+    assert tokenize(function) != tokenize(made(1))
+    assert tokenize(functools.partial(made(1), 1)) != tokenize(functools.partial(made(1), 2))
+
+
+def test_a_changed_class_attribute_counts(monkeypatch):
+    before = tokenize(Plain())
+    assert tokenize(Plain()) == before
+    monkeypatch.setattr(Plain, "factor", 2)
+    assert tokenize(Plain()) != before
+
+
+A = collections.namedtuple("Point", "x y")
+B = collections.namedtuple("Point", "y x")
+
+
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        (Text("a"), "a"),
+        (collections.OrderedDict(a=1, b=2), collections.OrderedDict(b=2, a=1)),
+        ({1, 2}, frozenset({1, 2})),
+        (A(1, 2), B(1, 2)),
+        ((1, 2), [1, 2]),
+        (1, True),
+        (1, 1.0),
+        (0.0, -0.0),
+        (b"a", bytearray(b"a")),
+        (Color.RED, Other.RED),
+        (range(3), [0, 1, 2]),
+        ({"a": 1}, [("a", 1)]),
+    ],
+    ids=repr,
+)
+def test_alike_is_not_equal(one, other):
+    assert tokenize(one) == tokenize(one)
+    assert tokenize(one) != tokenize(other)
+
+
+def test_the_order_of_a_dict_does_not_count():
+    assert tokenize({"a": 1, "b": [2]}) == tokenize({"b": [2], "a": 1})
