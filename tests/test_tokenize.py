@@ -5,6 +5,7 @@ import enum
 import functools
 import time
 
+import pandas as pd
 import pytest
 
 from muster import tokenize
@@ -116,3 +117,26 @@ def test_alike_is_not_equal(one, other):
 
 def test_the_order_of_a_dict_does_not_count():
     assert tokenize({"a": 1, "b": [2]}) == tokenize({"b": [2], "a": 1})
+
+
+TIMES = {
+    "index": lambda unit: pd.DatetimeIndex(["2020-01-01", "2020-01-03", None]).as_unit(unit),
+    "zone": lambda unit: pd.DatetimeIndex(["2020-01-01", "2020-01-03"], tz="Europe/Paris").as_unit(unit),
+    "timedelta": lambda unit: pd.to_timedelta([1, None, 3], unit="s").as_unit(unit),
+    "series": lambda unit: pd.Series(pd.to_datetime(["2020-01-01", None])).dt.as_unit(unit),
+    "frame": lambda unit: pd.DataFrame({"t": pd.to_datetime(["2020-01-01", "2020-01-02"]).as_unit(unit)}, index=pd.date_range("2021", periods=2)),
+}
+
+
+@pytest.mark.parametrize("kind", TIMES)
+def test_times_have_tokens_by_content(kind):
+    make = TIMES[kind]
+    assert tokenize(make("us")) == tokenize(make("us"))
+    assert tokenize(make("us")) != tokenize(make("ns"))
+
+
+def test_the_frequency_of_an_index_counts():
+    days = pd.date_range("2020", periods=4)
+    assert tokenize(days) == tokenize(pd.date_range("2020", periods=4))
+    assert tokenize(days) != tokenize(pd.DatetimeIndex(list(days)))
+    assert tokenize(pd.period_range("2020", periods=4, freq="D")) != tokenize(pd.period_range("2020", periods=4, freq="h"))

@@ -290,7 +290,7 @@ def _pandas(value):
     if isinstance(value, pd.Categorical):
         return _Parts("categorical", (value.codes, value.categories, value.ordered))
     if isinstance(value, (pd.arrays.DatetimeArray, pd.arrays.TimedeltaArray)):
-        return _Parts("times", (kind, str(value.dtype), value.asi8, value.freqstr if value.freq is not None else None))
+        return _Parts("times", (kind, str(value.dtype), value.asi8))
     if isinstance(value, pd.arrays.PeriodArray):
         return _Parts("periods", (str(value.dtype), value.asi8))
     if isinstance(value, (pd.arrays.ArrowExtensionArray, pd.arrays.ArrowStringArray)):
