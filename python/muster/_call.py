@@ -33,7 +33,7 @@ def plain(value):
         return None if value is no_default else value
     expr = getattr(value, "_expr", None)
     if isinstance(expr, _core.Expr):
-        return expr
+        return value.to_series()._expr if hasattr(value, "to_series") else expr
     if isinstance(value, dict):
         return {plain(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, set, frozenset, range)):
@@ -117,6 +117,22 @@ def ufunc(self, function, method, inputs, kwargs):
     if len(inputs) == 1 and function.nout == 1:
         return self.map_partitions(function)
     return NotImplemented
+
+
+
+_REDUCTIONS = frozenset("sum prod mean std var min max amin amax any all median cumsum cumprod".split())
+
+
+def array_function(function, args, kwargs):
+    """Return what a NumPy function makes of collections: the method of that name where there is one, else NumPy's own of the values."""
+    name = {"amin": "min", "amax": "max"}.get(function.__name__, function.__name__)
+    given = {k: v for k, v in kwargs.items() if v is not None and v is not False and type(v).__name__ != "_NoValueType"}
+    if name not in _REDUCTIONS or len(args) != 1 or not hasattr(args[0], "_expr") or not set(given) <= {"axis", "ddof"}:
+        return function._implementation(*args, **kwargs)
+    if name in ("std", "var"):
+        given.setdefault("ddof", 0)
+    method = getattr(args[0], name)
+    return method(**given)
 
 
 def _aggregate(op, self, args):

@@ -88,6 +88,9 @@ class Lowering {
   virtual int64_t next_result() const = 0;
   /// Says that a register's dtype depends on what another's depends on.
   virtual void depend(int stage, int reg, int on_stage, int on_reg) = 0;
+  /// A register's row ids as the numbers that a result shows: labels to look at. Where the source does not know how many rows its partitions have, those in
+  /// front are counted in a pass of their own.
+  virtual int labels(int stage, int reg) = 0;
   int one(int stage, const std::string& kernel, Value args, std::vector<int> in) { return step(stage, kernel, std::move(args), std::move(in), 1)[0]; }
 };
 
@@ -122,6 +125,8 @@ struct Op {
   std::function<Value(const Call&, const std::vector<std::pair<int64_t, DType>>& wider, const std::vector<std::pair<int64_t, int64_t>>& begins)> revise = {};
   /// Of a source: the first partition of each file and the total behind; row numbers begin anew at each.
   std::function<std::vector<int64_t>(const Call&)> files = {};
+  /// Of a source that knows it without reading rows: how many rows each partition has.
+  std::function<std::vector<int64_t>(const Call&)> partition_rows = {};
   /// What explain() shows besides the name.
   std::function<std::string(const Call&)> show = {};
   std::vector<Kernel> kernels = {};

@@ -21,6 +21,14 @@ class Builder {
 
   Rows lower(const Expr& e, int generation, const Subset& subset);
   int generation(const Expr& e);
+  // Of an input of a fold: inputs of the same rows are read in the same pass.
+  int folded_generation(const Node& fold, const Expr& in) {
+    int g = generation(in);
+    if (!in->is_one_row())
+      for (const auto& other : fold.inputs)
+        if (!other->is_one_row()) g = std::max(g, generation(other));
+    return g;
+  }
   Exit collect(const Rows& rows);
 
   Stage& stage(int s) { return plan_.stages[static_cast<size_t>(s)]; }
@@ -37,6 +45,29 @@ class Builder {
       if (sinks[i].kernel == sink.kernel && sinks[i].in == sink.in && sinks[i].args == sink.args) return {at, static_cast<int>(i)};
     sinks.push_back(std::move(sink));
     return {at, static_cast<int>(sinks.size()) - 1};
+  }
+
+  // A source, and which of its partitions the rows of a stage can come from.
+  std::pair<Expr, Subset> read_of(int at, const Hash128& source) {
+    std::pair<Expr, Subset> out;
+    bool all = false;
+    std::set<int> seen;
+    std::vector<int> waiting{at};
+    while (!waiting.empty()) {
+      const int n = waiting.back();
+      waiting.pop_back();
+      if (!seen.insert(n).second) continue;
+      const Stage& s = stage(n);
+      if (s.source && s.source->id == source) {
+        out.first = s.source;
+        all |= s.partitions.empty();
+        out.second.insert(out.second.end(), s.partitions.begin(), s.partitions.end());
+      }
+      if (!s.source && s.alternatives.empty()) waiting.push_back(s.input.stage);
+      for (const auto& [exit, first] : s.alternatives) waiting.push_back(exit.stage);
+    }
+    if (all) out.second.clear();
+    return out;
   }
 
   Plan& plan_;
@@ -60,6 +91,34 @@ size_t anchor_of(const Node& node) {
   return 0;
 }
 
+constexpr int kCounting = -1;  // the generation of passes that count rows: apart from those that need the counts
+
+// The partitions of the same files in front of the wanted ones (empty = all); `files` as Op::files.
+Subset partitions_in_front(const std::vector<int64_t>& files, Subset wanted) {
+  std::vector<int64_t> until(files.size(), 0);  // of each file, the last that is wanted
+  if (wanted.empty())
+    for (size_t f = 0; f + 1 < files.size(); ++f) until[f] = files[f + 1] - 1;
+  for (auto p : wanted) {
+    auto& last = until[static_cast<size_t>(std::upper_bound(files.begin(), files.end(), p) - files.begin()) - 1];
+    last = std::max(last, p);
+  }
+  Subset out;
+  for (size_t f = 0; f + 1 < files.size(); ++f)
+    for (int64_t p = files[f]; p < until[f]; ++p) out.push_back(p);
+  return out;
+}
+
+List first_numbers(const std::vector<int64_t>& files, const std::vector<int64_t>& rows) {
+  List out;
+  int64_t number = 0;
+  for (size_t p = 0; p < rows.size(); ++p) {
+    if (std::binary_search(files.begin(), files.end(), static_cast<int64_t>(p))) number = 0;
+    out.push_back(number);
+    number += rows[p];
+  }
+  return out;
+}
+
 class NodeLowering : public Lowering {
  public:
   NodeLowering(Builder& b, const Expr& e, int generation, const Subset& subset) : b_(b), e_(e), generation_(generation), subset_(subset) {
@@ -68,7 +127,7 @@ class NodeLowering : public Lowering {
 
   Rows input(size_t i) override {
     const Expr& in = e_->inputs.at(i);
-    if (e_->op->folds) return b_.lower(in, b_.generation(in), {});
+    if (e_->op->folds) return b_.lower(in, b_.folded_generation(*e_, in), {});
     if (i == anchor_) return b_.lower(in, std::max(generation_, b_.generation(in)), subset_);
     const int at = input(anchor_).stage;
     if (!in->is_one_row()) {
@@ -80,19 +139,8 @@ class NodeLowering : public Lowering {
     if (one.stage == at) return one;
     const Exit exit = b_.collect(one);
     Rows out{at, {}, {}};
-    Stage& s = b_.stage(at);
-    for (size_t c = 0; c < one.columns.size(); ++c) {
-      const int column = static_cast<int>(one.index.size() + c);
-      int reg = -1;
-      for (const auto& known : s.broadcasts)
-        if (known.from == exit && known.column == column) reg = known.reg;
-      if (reg < 0) {
-        reg = s.registers++;
-        s.roots.push_back(b_.stage(one.stage).roots[static_cast<size_t>(one.columns[c])]);
-        s.broadcasts.push_back({exit, column, reg});
-      }
-      out.columns.push_back(reg);
-    }
+    for (size_t c = 0; c < one.columns.size(); ++c)
+      out.columns.push_back(broadcast(at, exit, static_cast<int>(one.index.size() + c), b_.stage(one.stage).roots[static_cast<size_t>(one.columns[c])]));
     return out;
   }
 
@@ -210,9 +258,46 @@ class NodeLowering : public Lowering {
     const auto more = b_.stage(on_stage).roots[static_cast<size_t>(on_reg)];
     b_.stage(at).roots[static_cast<size_t>(reg)].insert(more.begin(), more.end());
   }
+  int labels(int at, int reg) override {
+    std::map<int64_t, Hash128> sources;  // by their first partition
+    for (const auto& root : b_.stage(at).roots[static_cast<size_t>(reg)])
+      if (root.column <= kRowIds) sources.emplace(kRowIds - root.column, root.source);
+    List tables;
+    std::vector<int> in{reg};
+    for (const auto& [first, source] : sources) {
+      const auto& [node, wanted] = b_.read_of(at, source);
+      const Call call(*node->op, node->args, node->inputs);
+      const auto files = node->op->files(call);
+      const Subset in_front = partitions_in_front(files, wanted);
+      if (in_front.empty()) {
+        tables.push_back(List{first, List{}});
+      } else if (node->op->partition_rows) {
+        tables.push_back(List{first, first_numbers(files, node->op->partition_rows(call))});
+      } else {
+        const Rows rows = b_.lower(node, kCounting, in_front);
+        const Exit counted = b_.add_sink(rows.stage, {"row_counts", Dict{{"files", List(files.begin(), files.end())}}, {rows.index.empty() ? rows.columns.at(0) : rows.index[0]}});
+        tables.push_back(List{first, in.size()});
+        in.push_back(broadcast(at, counted, 0, {}));
+      }
+    }
+    const int made = one(at, "row_labels", Dict{{"sources", tables}}, in);
+    auto& roots = b_.stage(at).roots[static_cast<size_t>(made)];  // numbers, no ids any more
+    std::erase_if(roots, [](const Root& root) { return root.column <= kRowIds; });
+    return made;
+  }
   void open_column(int at, int reg, int64_t id) override { b_.stage(at).roots[static_cast<size_t>(reg)].insert({b_.stage(at).source->id, id}); }
 
  private:
+  // The register in which every row sees a column of a one-row exit.
+  int broadcast(int at, Exit exit, int column, const std::set<Root>& roots) {
+    Stage& s = b_.stage(at);
+    for (const auto& known : s.broadcasts)
+      if (known.from == exit && known.column == column) return known.reg;
+    s.roots.push_back(roots);
+    s.broadcasts.push_back({exit, column, s.registers});
+    return s.registers++;
+  }
+
   Rows read(Exit exit, const std::string& kernel, Value args, int registers, int64_t count, std::vector<int64_t> partitions, const std::vector<std::set<Root>>& roots) {
     auto [known, fresh] = b_.readers_.try_emplace({exit, generation_, step_key(kernel, args, {})}, -1);
     if (fresh) {
@@ -262,7 +347,7 @@ Rows Builder::lower(const Expr& e, int generation, const Subset& subset) {
     if (top.next < top.node->inputs.size() && !top.node->op->picks_partitions) {
       const Expr in = top.node->inputs[top.next];
       const bool natural = top.node->op->folds || (in->is_one_row() && top.next != anchor_of(*top.node));
-      Waiting below{in, natural ? this->generation(in) : std::max(top.generation, this->generation(in)), natural ? Subset{} : top.subset};
+      Waiting below{in, top.node->op->folds ? folded_generation(*top.node, in) : natural ? this->generation(in) : std::max(top.generation, this->generation(in)), natural ? Subset{} : top.subset};
       ++top.next;
       stack.push_back(std::move(below));
       continue;

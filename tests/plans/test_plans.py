@@ -128,3 +128,21 @@ def test_hostile_names_are_quoted(tmp_path):
     assert '\\"' in _core.to_dot([df._expr], False) or "evil" not in _core.to_dot([df._expr], False)
     df = dd.from_dict({"<script>alert(1)</script>": [1]}, npartitions=1)
     assert "<script>" not in df._repr_html_()
+
+
+def test_rows_are_counted_only_for_labels(tmp_path):
+    """Queries that look at no label read a CSV file once and count nothing."""
+    path = tmp_path / "rows.csv"
+    path.write_text("k,x\n" + "".join(f"{i % 3},{i}\n" for i in range(200)))
+    df = dd.read_csv(str(path), blocksize=300)
+    assert df.npartitions > 2
+
+    def counts(collection):
+        return "row_counts" in explained(collection).split("== physical")[1]
+
+    for query in (df, df[df.x > 3], df.nlargest(3, "x"), df.groupby("k").x.sum(), df.x.map(abs), df.drop_duplicates("k"), df.sample(frac=0.5), df.assign(i=df.index)[["x"]]):
+        assert not counts(query), query
+    for query in (df.index.to_series(), df.assign(i=df.index), df.map_partitions(lambda part: part), df.reset_index()):
+        assert counts(query), query
+    first = df.assign(i=df.index).head(3, compute=False)  # nothing is in front of the first partition
+    assert not counts(first)

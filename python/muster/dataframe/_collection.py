@@ -3,7 +3,7 @@
 import operator
 
 from muster import _core, _run
-from muster._call import ufunc
+from muster._call import array_function, ufunc
 from muster._generated.scalar import ScalarMethods
 
 
@@ -134,6 +134,9 @@ class Collection:
 
     def __array_ufunc__(self, function, method, *inputs, **kwargs):
         return ufunc(self, function, method, inputs, kwargs)
+
+    def __array_function__(self, function, types, args, kwargs):
+        return array_function(function, args, kwargs)
 
     def __reduce__(self):
         stack = [self._expr]

@@ -4,6 +4,7 @@ from muster import _core
 from muster._call import no_default, plain
 from muster._generated.frame import FrameMethods
 from muster.dataframe import _repr
+from muster.dataframe._beside import beside, in_memory, is_mask
 from muster.dataframe._collection import Collection, Scalar, new_collection
 from muster.dataframe._through_pandas import add_methods, call, through
 
@@ -91,13 +92,30 @@ class Frame(Collection):
         drop : bool, default False
             Leave the index out.
         **kwargs
-            Of one partition, pandas': level, names, col_level, col_fill, allow_duplicates, name.
+            As pandas: level, names, col_level, col_fill, allow_duplicates, name. With them all rows go through pandas in one task.
         """
-        if kwargs or self.npartitions == 1 and not self._expr.index:
+        if kwargs:
             return call(self, "reset_index", (), {"drop": drop, **kwargs}, shape="whole")
-        if self.npartitions == 1:
-            return new_collection(_core.call("reset_index", [self._expr], {"drop": bool(drop)}))
-        return through("reset_index", _reset_index, (self, self.index), {"drop": bool(drop)}, shape="whole")
+        return new_collection(_core.call("reset_index", [self._expr], {"drop": bool(drop)}))
+
+    def sort_index(self, ascending=True, na_position="last", ignore_index=False, **kwargs):
+        """Return the rows of one partition in the order of the index.
+
+        Parameters
+        ----------
+        ascending : bool, default True
+        na_position : {"last", "first"}
+        ignore_index : bool, default False
+            Number the rows from 0.
+
+        Raises
+        ------
+        NotImplementedError
+            With several partitions.
+        """
+        if self.npartitions != 1:
+            raise NotImplementedError(f"sort_index over {self.npartitions} partitions is not there yet; repartition(npartitions=1) puts the rows into one")
+        return call(self, "sort_index", (), {"ascending": ascending, "na_position": na_position, "ignore_index": ignore_index, **kwargs}, shape="whole", kept=not ignore_index)
 
     @property
     def loc(self):
@@ -201,7 +219,7 @@ class Frame(Collection):
         kwargs = {"keep": keep, "ignore_index": ignore_index}
         if self.ndim == 2:
             kwargs["subset"] = subset
-        return call(self, "drop_duplicates", (), kwargs, shape="whole", kept=not ignore_index)
+        return call(self, "drop_duplicates", (), kwargs, shape="whole", kept=not ignore_index, labels=False)
 
     def sample(self, n=None, frac=None, replace=False, random_state=None):
         """Return a random share of the rows, of each partition `frac`.
@@ -222,7 +240,7 @@ class Frame(Collection):
         """
         if n is not None or frac is None:
             raise ValueError("sample does not support the number of sampled items parameter, 'n'. Please use the 'frac' parameter instead.")
-        return through("sample", _sampled, (self, self._partition_numbers()), {"frac": frac, "replace": replace, "seed": _seed(random_state)}, shape="partitions", kept=True, meta=self._meta)
+        return through("sample", _sampled, (self, self._partition_numbers()), {"frac": frac, "replace": replace, "seed": _seed(random_state)}, shape="partitions", kept=True, meta=self._meta, labels=False)
 
     def random_split(self, frac, random_state=None, shuffle=False):
         """Return collections that share the rows at random in these proportions.
@@ -239,7 +257,7 @@ class Frame(Collection):
 
         if abs(sum(frac) - 1) > 1e-9:
             raise ValueError("frac should sum to 1")
-        draw = through("random_split", _drawn, (self.index, self._partition_numbers()), {"seed": _seed(random_state)}, meta=_float_series())
+        draw = through("random_split", _drawn, (self.index, self._partition_numbers()), {"seed": _seed(random_state)}, meta=_float_series(), labels=False)
         ends = [float(x) for x in np.cumsum([0, *frac])]
         ends[-1] = 2.0
         return [self[(draw >= low) & (draw < high)] for low, high in zip(ends[:-1], ends[1:], strict=True)]
@@ -372,7 +390,7 @@ class Frame(Collection):
         from muster.dataframe._series import Series
 
         if not isinstance(mask, Series):
-            raise TypeError(f"a mask must be a lazy boolean Series of the same rows, got {type(mask).__name__}")
+            mask = beside(self, mask, "mask")
         if mask._expr.columns[0][1].startswith("object"):
             mask = through("mask", _as_bool, (mask,))
         return new_collection(_core.call("filter", [self._expr, mask._expr], {}))
@@ -434,6 +452,8 @@ class DataFrame(FrameMethods, Frame):
             return self._where(key)
         if isinstance(key, DataFrame):
             return self.where(key)
+        if is_mask(key):
+            return self._where(key)
         if isinstance(key, slice):
             raise NotImplementedError("rows by slice; use head, partitions or a mask")
         key = plain(key)
@@ -491,6 +511,7 @@ class DataFrame(FrameMethods, Frame):
         return ((label, self[label]) for label in self._labels())
 
     def _assign(self, values):
+        values = {k: beside(self, v, k) if in_memory(v) else v for k, v in values.items()}
         return new_collection(_core.call("assign", [self._expr], {"columns": {plain(k): plain(v) for k, v in values.items()}}))
 
     def assign(self, **kwargs):
@@ -499,7 +520,7 @@ class DataFrame(FrameMethods, Frame):
         Parameters
         ----------
         **kwargs
-            Series of the same rows, scalars, or functions of the frame, by column label.
+            Series of the same rows, scalars, pandas Series (by index value), arrays with a value for each row, or functions of the frame, by column label.
         """
         out = self
         for name, value in kwargs.items():
@@ -585,7 +606,7 @@ class DataFrame(FrameMethods, Frame):
         """Return what a Python function makes of each value."""
         from muster.dataframe._map_partitions import meta_object
 
-        return call(self, "map", (func,), {"na_action": na_action, **kwargs}, real=True, meta=meta_object(meta))
+        return call(self, "map", (func,), {"na_action": na_action, **kwargs}, real=True, labels=False, meta=meta_object(meta))
 
     applymap = map
 
@@ -646,7 +667,9 @@ class DataFrame(FrameMethods, Frame):
         return self.rename(columns={label: f"{label}{suffix}" for label in self._labels()})
 
     def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=None, sort=True, **kwargs):
-        """Return the frame with a column as index, where that moves no rows: sorted=True or sort=False.
+        """Return the frame with a column as index, where that moves no rows between partitions.
+
+        Over several partitions the column is read once, to see that it ascends, unless sorted=True or sort=False says what to do.
 
         Parameters
         ----------
@@ -662,10 +685,14 @@ class DataFrame(FrameMethods, Frame):
             if len(other) > 1:
                 raise NotImplementedError("set_index with several columns")
             other = other[0]
-        if not sorted and sort and self.npartitions > 1 or divisions is not None and not sorted:
-            raise NotImplementedError("set_index of unsorted data over several partitions is not there yet; sorted=True if the rows are in order")
+        if divisions is not None and not sorted:
+            raise NotImplementedError("set_index of unsorted data by divisions is not there yet; sorted=True if the rows are in order")
         key = other if hasattr(other, "_expr") else self[other]
         frame = self.drop(columns=[other]) if drop and not hasattr(other, "_expr") else self
+        if sort and not sorted and self.npartitions > 1:
+            from muster.dataframe._partitioning import divisions_of_ascending
+
+            return new_collection(_core.call("with_index", [frame._expr, key._expr], {"divisions": plain(divisions_of_ascending(key))}))
         out = new_collection(_core.call("with_index", [frame._expr, key._expr], {}))
         return call(out, "sort_index", (), {"kind": "stable"}, shape="whole") if sort and not sorted else out
 
@@ -703,10 +730,6 @@ def _as_bool(mask):
     if mask.dtype not in ("bool", "boolean", "bool[pyarrow]") and not mask.isin([True, False]).all():
         raise TypeError(f"a mask must be boolean, got dtype {mask.dtype}")
     return mask.astype("boolean").fillna(False).astype("bool")
-
-
-def _reset_index(frame, index, drop):
-    return frame.reset_index(drop=drop)
 
 
 def _distinct_rows(frame):

@@ -3,8 +3,10 @@
 from muster import _core
 from muster._call import no_default, plain
 from muster._generated.groupby import GroupByMethods
+from muster.dataframe._beside import beside, in_memory
 from muster.dataframe._collection import new_collection
 from muster.dataframe._frame import Frame
+from muster.dataframe._index import Index
 from muster.dataframe._series import Series
 from muster.dataframe._through_pandas import through
 
@@ -136,8 +138,12 @@ class GroupBy(GroupByMethods):
             if not isinstance(key, Series):
                 raise NotImplementedError("groupby: a key must be a label, a Series or a function of the index")
             return key
+        if in_memory(key):
+            return beside(self._frame, key, "groupby")
+        if isinstance(key, Index):
+            return key.to_series()
         if callable(key):
-            return self._frame.index.to_series().map(key).rename(None)
+            return self._frame.index.to_series().map(key).rename(self._frame.index.name)
         if key not in self._frame._labels():
             if key is not None and key == self._frame.index.name:
                 return self._frame.index.to_series()
@@ -174,17 +180,17 @@ class GroupBy(GroupByMethods):
         """The collection of a native aggregation; where the kernel refuses, pandas'."""
         return self._finished(new_collection(_core.call(op, [self._frame._expr], {**self._arguments(op), **arguments})))
 
-    def _through(self, call=_call, shape="whole", needs=None, kept=False, real=False, meta=no_default, label=None, **arguments):
+    def _through(self, call=_call, shape="whole", needs=None, kept=False, real=False, meta=no_default, labels=None, label=None, **arguments):
         """The collection of a group-by through pandas; only the columns it needs are handed over."""
         keys = [k for k in self._by if isinstance(k, Frame)]
-        labels = [_BESIDE if isinstance(k, Frame) else k for k in self._by]
+        by = [_BESIDE if isinstance(k, Frame) else k for k in self._by]
         wanted = self._values() if needs is None else needs
         needed = [*(k for k in self._by if not isinstance(k, Frame)), *wanted]
         columns = [label for label in self._frame._labels() if label in needed]
         frame = self._frame[columns] if columns != self._frame._labels() else self._frame
         options = {**self._options, "as_index": self._as_index}
         select = list(self._select) if isinstance(self._select, list) else self._select
-        return through(f"groupby.{label or arguments.get('function', 'agg')}", call, (frame, *keys), {"labels": labels, "select": select, "options": options, **arguments}, shape=shape, kept=kept, real=real, meta=meta)
+        return through(f"groupby.{label or arguments.get('function', 'agg')}", call, (frame, *keys), {"labels": by, "select": select, "options": options, **arguments}, shape=shape, kept=kept, real=real, meta=meta, labels=labels)
 
     def _method(self, function, args=(), kwargs=None, **how):
         kwargs = {k: v for k, v in (kwargs or {}).items() if not k.startswith(("split_", "shuffle_")) and v is not no_default}
@@ -254,15 +260,16 @@ class GroupBy(GroupByMethods):
 
     def head(self, n=5, **kwargs):
         """Return the first rows of each group, in the order of the rows. Runs through pandas."""
-        return self._method("head", (n,), kept=True, needs=None if self._select is not None else self._frame._labels())
+        return self._method("head", (n,), kept=True, labels=False, needs=None if self._select is not None else self._frame._labels())
 
     def tail(self, n=5, **kwargs):
         """Return the last rows of each group, in the order of the rows. Runs through pandas."""
-        return self._method("tail", (n,), kept=True, needs=None if self._select is not None else self._frame._labels())
+        return self._method("tail", (n,), kept=True, labels=False, needs=None if self._select is not None else self._frame._labels())
 
     def get_group(self, key):
-        """Return the rows of one group. Runs through pandas."""
-        return self._method("get_group", (key,), kept=True, needs=None if self._select is not None else self._frame._labels())
+        """Return the rows of one group; KeyError at compute where there is none. Runs through pandas."""
+        meta = (self._frame if self._select is None else self._frame[self._select])._meta
+        return self._method("get_group", (key,), kept=True, labels=False, meta=meta, needs=None if self._select is not None else self._frame._labels())
 
     def compute(self, **kwargs):
         """Return the pandas group-by of the rows in memory."""

@@ -1,5 +1,7 @@
 """The Index."""
 
+from muster import _core
+from muster._call import plain
 from muster.dataframe import _repr
 from muster.dataframe._collection import Collection, new_collection
 from muster.dataframe._through_pandas import through
@@ -55,7 +57,10 @@ class Index(Collection):
 
     def to_series(self, index=None, name=None):
         """Return the values as a Series beside the rows."""
-        return through("to_series", _to_series, (self,), {"name": self.name if name is None else name})
+        name = self.name if name is None else name
+        if self.nlevels > 1:
+            return through("to_series", _to_series, (self,), {"name": name})
+        return new_collection(_core.call("index_values", [self._expr], {"name": plain(name)}))
 
     def to_frame(self, index=True, name=None):
         """Return the values as a DataFrame of one column."""

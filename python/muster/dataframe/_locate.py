@@ -27,15 +27,13 @@ class ByLabel:
 
     def _rows(self, rows):
         frame = self._frame
-        if not frame._expr.index and frame.npartitions > 1:
-            raise NotImplementedError("loc by row number over several partitions: numbers are known only when the rows are read; use head, partitions or a mask")
         if isinstance(rows, slice):
             if rows.step not in (None, 1):
                 raise ValueError("loc: a slice with a step")
             return through("loc", _slice, (_between(frame, rows.start, rows.stop),), {"start": rows.start, "stop": rows.stop}, shape="partitions", kept=True, meta=frame._meta)
         if isinstance(rows, list) or hasattr(rows, "tolist") and getattr(rows, "ndim", 0) == 1:
-            return through("loc", _labels, (frame,), {"labels": list(rows)}, shape="whole", kept=False, meta=frame._meta)
-        return through("loc", _labels, (_between(frame, rows, rows),), {"labels": rows}, shape="whole", kept=False, meta=frame._meta)
+            return through("loc", _labels, (frame,), {"labels": list(rows)}, shape="whole", kept=True, meta=frame._meta)
+        return through("loc", _labels, (_between(frame, rows, rows),), {"labels": rows}, shape="whole", kept=True, meta=frame._meta)
 
     def __call__(self, axis=None):
         return self

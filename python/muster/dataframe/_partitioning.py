@@ -105,3 +105,30 @@ def _fixed(freq):
         return True
     except ValueError:
         return False
+
+
+def divisions_of_ascending(key):
+    """Return the divisions of a Series over several partitions that ascends; none where a value lies on both sides of a border. Computes its ends.
+
+    Raises
+    ------
+    NotImplementedError
+        If it does not ascend.
+    """
+    import pandas as pd
+
+    one = key._meta.reset_index(drop=True)
+    spans = key.map_partitions(_span, meta=pd.DataFrame({"low": one, "high": one, "ascends": pd.Series([], dtype="bool")})).compute()
+    low, high = list(spans.low), list(spans.high)
+    if not spans.ascends.all() or any(a > b for a, b in zip(high, low[1:], strict=False)):
+        raise NotImplementedError(f"set_index({key.name!r}): the rows are not in the order of this column, and moving them between partitions is not there yet; sort=False leaves them where they are")
+    if len(spans) < key.npartitions or any(a == b for a, b in zip(high, low[1:], strict=False)):
+        return []
+    return [*low, high[-1]]
+
+
+def _span(part):
+    import pandas as pd
+
+    ends = part.iloc[:1].reset_index(drop=True), part.iloc[-1:].reset_index(drop=True)
+    return pd.DataFrame({"low": ends[0], "high": ends[1], "ascends": pd.Series([part.is_monotonic_increasing] * len(ends[0]), dtype="bool")})

@@ -6,6 +6,7 @@ from muster import _core
 from muster._call import no_default, plain
 from muster._generated.series import SeriesMethods
 from muster.dataframe import _repr
+from muster.dataframe._beside import is_mask
 from muster.dataframe._collection import Scalar, new_collection, raise_own
 from muster.dataframe._frame import Frame, add_synonyms
 from muster.dataframe._through_pandas import add_methods, call
@@ -60,7 +61,7 @@ class Series(SeriesMethods, Frame):
         return CategoricalMethods(self)
 
     def __getitem__(self, key):
-        if isinstance(key, Series):
+        if isinstance(key, Series) or is_mask(key):
             return self._where(key)
         if self._expr.kind == "row":
             return new_collection(_core.call("getitem", [self._expr], {"key": plain(key)}))
@@ -143,13 +144,13 @@ class Series(SeriesMethods, Frame):
         """
         from muster.dataframe._map_partitions import meta_object
 
-        return call(self, "map", (arg,), {"na_action": na_action, **kwargs}, real=True, meta=meta_object(meta))
+        return call(self, "map", (arg,), {"na_action": na_action, **kwargs}, real=True, labels=False, meta=meta_object(meta))
 
     def apply(self, func, convert_dtype=no_default, meta=no_default, args=(), **kwargs):
         """Return what a function makes of each value; see `map`."""
         from muster.dataframe._map_partitions import meta_object
 
-        return call(self, "apply", (func,), {"args": tuple(args), **kwargs}, real=True, meta=meta_object(meta))
+        return call(self, "apply", (func,), {"args": tuple(args), **kwargs}, real=True, labels=False, meta=meta_object(meta))
 
     def unique(self, split_every=None, split_out=None):
         """Return the distinct values in order of first appearance, a Series."""

@@ -152,7 +152,7 @@ def _coded(of):
     return [[f[0], _code(f[1])] for f in of]
 
 
-def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=False, token=None, real=False):
+def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=False, token=None, real=False, labels=None):
     """Return the collection that a function of pandas objects makes.
 
     Parameters
@@ -170,6 +170,9 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
         Try the function on the first real rows instead: it is a user's, and what it returns depends on them.
     kept : bool, default False
         Of "partitions" and "whole": the result's index values are some of the input's.
+    labels : bool, optional
+        Whether the function looks at index values, which for numbered rows of files may cost a pass that counts rows. Default: not where pandas'
+        own functions work row by row.
 
     Raises
     ------
@@ -177,6 +180,7 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
         If a collection among the arguments has other rows than the first, and the shape is not "whole".
     """
     from muster._tokenize import tokenize
+    from muster.dataframe._index import Index
 
     first = args[0]
     inputs = [first]
@@ -192,7 +196,9 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
         meta = _tried(function, inputs, real)
     kind, index, columns = fields(meta)
     token = f"{label}-{token or tokenize(func)}-{tokenize(_tokens(args), _tokens(kwargs), [d[0] for d in function.inputs])}"
-    arguments = {"label": label, "kind": _KINDS[kind], "fields": _coded(columns), "index": _coded(index), "kept": kept}
+    if labels is None:
+        labels = shape != "rows" or real or any(isinstance(i, Index) for i in inputs)
+    arguments = {"label": label, "kind": _KINDS[kind], "fields": _coded(columns), "index": _coded(index), "kept": kept, "labels": labels}
     if shape == "beside":
         objects = [str(dtype) == "object" for dtype in ([meta.dtype] if meta.ndim == 1 else meta.dtypes)]  # made-up texts say nothing of real ones
         columns = [(c[0], "object", False) if is_object else c for c, is_object in zip(columns, objects, strict=True)]
@@ -319,6 +325,10 @@ def instead(op, self, args, refusal):
     if shape is None or self._expr.kind == "scalar" or not isinstance(self, Collection):
         raise refusal
     kwargs = {k: v for k, v in args.items() if v is not no_default}
+    if op == "fillna" and isinstance(kwargs.get("value"), pd.Series):
+        if self.ndim == 2:  # a value for each column
+            return self.fillna(kwargs["value"].to_dict())
+        return call(self, op, (), kwargs, shape="rows" if kwargs["value"].index.is_unique else "beside", meta=self._meta, labels=True)
     if isinstance(refusal, TypeError) and (op == "fillna" or op == "isin" and not pd.api.types.is_list_like(kwargs["values"])):
         raise refusal
     if op == "astype":
@@ -341,7 +351,8 @@ def instead(op, self, args, refusal):
         shape, meta = "whole", _meta_beside(self, name, positional[0], kwargs)
     elif any(_other_rows(self, value) for value in (*positional, kwargs.get("other"))) or kwargs.get("axis") in (0, "index") and positional and self.ndim == 2:
         shape = "whole"
-    return call(self, name, positional, kwargs, shape=shape, kept=op in ("nlargest", "nsmallest", "dropna"), meta=meta)
+    kept = op in ("nlargest", "nsmallest", "dropna")
+    return call(self, name, positional, kwargs, shape=shape, kept=kept, labels=False if kept else None, meta=meta)
 
 
 def _astype(self, dtype):

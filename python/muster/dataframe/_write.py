@@ -135,14 +135,14 @@ def _names(target, count, ending, name_function):
     return [f"{pattern.rstrip('/')}/{name_function(i)}{ending}" for i in range(count)]
 
 
-def _written(frame, label, write, compute, names, finish=None):
-    """Compute what `write` makes of each partition, and publish the files: all or none; `names` are of the folders they go to."""
+def _written(frame, label, write, compute, names, finish=None, index=True):
+    """Compute what `write` makes of each partition, and publish the files: all or none; `names` are of the folders they go to, `index` says whether index values are written."""
     import pandas as pd
 
     from muster.delayed import delayed
 
     target = write.target
-    lazy = through(label, write, (frame,), shape="partitions", meta=pd.Series([], dtype="str", name="file"))
+    lazy = through(label, write, (frame,), shape="partitions", meta=pd.Series([], dtype="str", name="file"), labels=bool(index))
     roots = [] if target.remote else sorted({target.root_of(name) for name in names})
 
     def result(files):
@@ -279,9 +279,9 @@ def to_csv(frame, filename, single_file=False, encoding="utf-8", mode="wt", name
                     target.system().rm(pieces)
             return [target.path]
 
-        return _written(frame, "to_csv", _WriteText(target, pieces, "to_csv", "wt", compression, encoding, kwargs, True), compute, pieces, join)
+        return _written(frame, "to_csv", _WriteText(target, pieces, "to_csv", "wt", compression, encoding, kwargs, True), compute, pieces, join, index=kwargs.get("index", True))
     names = _names(filename, count, ".part", name_function)
-    return _written(frame, "to_csv", _WriteText(target, names, "to_csv", mode, compression, encoding, kwargs, first_only), compute, names)
+    return _written(frame, "to_csv", _WriteText(target, names, "to_csv", mode, compression, encoding, kwargs, first_only), compute, names, index=kwargs.get("index", True))
 
 
 def to_json(frame, filename, orient="records", lines=None, storage_options=None, compute=True, encoding="utf-8", errors="strict", compression=None, compute_kwargs=None, name_function=None, **kwargs):
@@ -300,7 +300,7 @@ def to_json(frame, filename, orient="records", lines=None, storage_options=None,
     target = _Target(filename, storage_options)
     lines = orient == "records" if lines is None else lines
     names = _names(filename, frame.npartitions, ".part", name_function)
-    return _written(frame, "to_json", _WriteText(target, names, "to_json", "wt", _compression_of(filename, compression), encoding, {"orient": orient, "lines": lines, **kwargs}, False), compute, names)
+    return _written(frame, "to_json", _WriteText(target, names, "to_json", "wt", _compression_of(filename, compression), encoding, {"orient": orient, "lines": lines, **kwargs}, False), compute, names, index=orient in ("split", "index", "columns", "table"))
 
 
 _PLAIN = " !$&'()+,;@[]^`{|}~"  # of a folder's name: what is neither a separator of paths, keys and values nor a sign of a pattern
@@ -418,7 +418,7 @@ def to_parquet(
                     target.system().rm(old) if target.remote else os.unlink(old)
         return None
 
-    return _written(frame, "to_parquet", write, compute, [f"{target.path}/part"], finish)
+    return _written(frame, "to_parquet", write, compute, [f"{target.path}/part"], finish, write_index is not False)
 
 
 def _files_of(target):

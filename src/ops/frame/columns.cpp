@@ -20,6 +20,13 @@ Rows select(Lowering& l, const Rows& rows, int mask) {
   return {rows.stage, {split, out.end()}, {out.begin(), split}};
 }
 
+std::vector<Field> index_fields(const Schema& schema) { return schema.index.empty() ? std::vector<Field>{{Label(), {Storage::int64}}} : schema.index; }
+
+Rows labelled(Lowering& l, const Schema& schema, Rows rows) {
+  if (schema.index.empty() && !rows.index.empty()) rows.index[0] = l.labels(rows.stage, rows.index[0]);
+  return rows;
+}
+
 int any_register(const Rows& rows) { return rows.index.empty() ? rows.columns.at(0) : rows.index[0]; }
 
 std::vector<Label> labels(const Value& given) {

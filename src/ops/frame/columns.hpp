@@ -16,6 +16,10 @@ int cast(Lowering& l, int stage, int reg, DType from, DType to, const std::strin
 int constant(Lowering& l, int stage, const Value& value, DType type);
 /// The rows where `mask` (a boolean register) holds, index included.
 Rows select(Lowering& l, const Rows& rows, int mask);
+/// The index columns that a result has: one of numbers where rows have row ids.
+std::vector<Field> index_fields(const Schema& schema);
+/// The rows with an index to look at: row ids as numbers.
+Rows labelled(Lowering& l, const Schema& schema, Rows rows);
 /// A register with one value per row, to count rows by.
 int any_register(const Rows& rows);
 /// Labels given as one label or a list of labels.

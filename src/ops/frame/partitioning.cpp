@@ -23,15 +23,17 @@ DType joined(const std::vector<DType>& types, bool everywhere, const Label& labe
 
 Schema concat_schema(const Call& c) {
   const Schema& first = c.input();
-  Schema s{first.kind, {}, first.index, first.labels_integer};
+  const bool numbered = std::all_of(c.inputs.begin(), c.inputs.end(), [](const auto& in) { return in->schema.index.empty(); });
+  Schema s{first.kind, {}, numbered ? std::vector<Field>{} : index_fields(first), first.labels_integer};
   const bool inner = c["join"].string() == "inner";
   for (const auto& in : c.inputs) {
     if (in->schema.kind != first.kind || (first.kind != Kind::frame && first.kind != Kind::series)) throw unsupported("concat: frames and series together");
-    if (in->schema.index.size() != first.index.size()) throw unsupported("concat: indexes of different form");
-    for (size_t i = 0; i < first.index.size(); ++i) {
-      if (in->schema.index[i].type.is_object() && !(in->schema.index[i].type == first.index[i].type)) throw unsupported("concat: object indexes");
-      s.index[i].type = joined({s.index[i].type, in->schema.index[i].type}, true, s.index[i].label);
-      if (!(s.index[i].label == in->schema.index[i].label)) s.index[i].label = {};
+    const auto index = numbered ? std::vector<Field>{} : index_fields(in->schema);
+    if (index.size() != s.index.size()) throw unsupported("concat: indexes of different form");
+    for (size_t i = 0; i < index.size(); ++i) {
+      if (index[i].type.is_object() && !(index[i].type == s.index[i].type)) throw unsupported("concat: object indexes");
+      s.index[i].type = joined({s.index[i].type, index[i].type}, true, s.index[i].label);
+      if (!(s.index[i].label == index[i].label)) s.index[i].label = {};
     }
     s.labels_integer &= in->schema.labels_integer;
   }
@@ -74,9 +76,10 @@ Rows concat_lower(Lowering& l, const Call& c) {
       if (in) break;
     }
     Rows made{rows.stage, {}, {}};
+    if (!out.index.empty()) rows = labelled(l, *in, rows);
     for (size_t i = 0; i < rows.index.size(); ++i) {
       if (out.index.empty()) made.index.push_back(first ? l.one(rows.stage, "move_row_ids", Dict{{"first", first}}, {rows.index[i]}) : rows.index[i]);
-      else made.index.push_back(cast(l, rows.stage, rows.index[i], in->index[i].type, out.index[i].type, "concat"));
+      else made.index.push_back(cast(l, rows.stage, rows.index[i], index_fields(*in)[i].type, out.index[i].type, "concat"));
     }
     for (size_t i = 0; i < out.columns.size(); ++i) {
       const int64_t at = out.kind == Kind::series ? 0 : in->find(out.columns[i].label);

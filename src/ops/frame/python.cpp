@@ -106,12 +106,16 @@ Schema beside(const Call& c) {
     for (const auto& f : in->schema.columns) s.columns.push_back({n++, f.type});
   return s;
 }
+// The inputs' registers behind those of the index, which are row ids where the function looks at no labels.
 std::vector<int> registers_beside(Lowering& l, const Call& c, Rows& rows) {
   rows = l.input();
+  const std::vector<int> ids = rows.index;
+  if (c["labels"].boolean()) rows = labelled(l, c.input(), rows);
   if (rows.index.empty()) rows.index.push_back(l.one(rows.stage, "row_numbers", Dict{}, {rows.columns.at(0)}));  // a row that has none: a scalar
   std::vector<int> in = rows.index;
   for (size_t i = 0; i < c.inputs.size(); ++i)
     for (int r : l.input(i).columns) in.push_back(r);
+  if (c.op.same_rows && !ids.empty()) rows.index = ids;
   return in;
 }
 void check_rows(const Call& c) {
@@ -148,7 +152,7 @@ Schema partitions_schema(const Call& c) {
   check_rows(c);
   Schema s = schema_of_fields(c);
   s.columns = opened(s.columns);
-  if (c["kept"].boolean()) s.index = c.input().index;
+  if (c["kept"].boolean()) s.index = c["labels"].boolean() ? index_fields(c.input()) : c.input().index;
   return s;
 }
 
@@ -166,9 +170,9 @@ Rows apply_lower(Lowering& l, const Call& c) {
     stage = one.stage, in = one.columns;
   }
   Schema out = schema_of_fields(c);
-  if (kept) out.index = given.index.empty() ? std::vector<Field>{{Label(), {Storage::int64}}} : given.index;
+  if (kept) out.index = index_fields(given);
   const size_t index = out.index.size();
-  const Rows made = l.whole(stage, "python.apply", Dict{{"func", c["func"]}, {"in", encode(given)}, {"out", encode(out)}, {"ids", all || kept}, {"kept", kept}, {"first", l.next_result()}}, in, static_cast<int>(index + out.columns.size()));
+  const Rows made = l.whole(stage, "python.apply", Dict{{"func", c["func"]}, {"in", encode(given)}, {"out", encode(out)}, {"ids", kept}, {"kept", kept}, {"first", l.next_result()}}, in, static_cast<int>(index + out.columns.size()));
   for (size_t i = 0; i < made.columns.size(); ++i) l.name_result(made.stage, made.columns[i], static_cast<int64_t>(i), i >= index && opens(out.columns[i - index].type));
   for (size_t i = 0; kept && i < index; ++i) l.depend(made.stage, made.columns[i], stage, in[i]);
   const auto split = made.columns.begin() + static_cast<std::ptrdiff_t>(index);
@@ -194,10 +198,10 @@ std::string shown(const Call& c) { return concat("python:", c.op.python, " ", c[
 
 Ops python_ops() {
   Ops ops;
-  // {func, label, kind, fields}: the result has the rows of the inputs.
+  // {func, label, kind, fields, labels}: the result has the rows of the inputs.
   ops.push_back({.name = "python_rows", .on = {{internal, ""}}, .schema = rows_schema, .lower = rows_lower, .same_rows = true, .revise = revise, .show = shown,
                  .kernels = {{.name = "python.map", .map = map, .partition_at_once = true}}, .python = "rows"});
-  // {func, label, kind, fields, index, kept}: of each partition.
+  // {func, label, kind, fields, index, kept, labels}: of each partition. labels: the function looks at index values; without it row ids stay such.
   ops.push_back({.name = "map_partitions", .on = {{internal, ""}}, .schema = partitions_schema, .lower = apply_lower, .revise = revise, .show = shown, .kernels = {{.name = "python.apply", .whole = apply}}, .python = "rows"});
   // The same of all rows.
   ops.push_back({.name = "python_whole", .on = {{internal, ""}}, .schema = partitions_schema, .lower = apply_lower, .folds = true, .revise = revise, .show = shown, .python = "whole"});

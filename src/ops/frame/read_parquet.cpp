@@ -92,6 +92,17 @@ Ops read_parquet_ops() {
       .takes_filters = true,
       .refresh = refresh,
       .files = [](const Call& c) { return std::vector<int64_t>{0, static_cast<int64_t>(c["scan"]["parts"].list().size())}; },
+      .partition_rows = [](const Call& c) {
+        const Scan scan = Scan::decode(c["scan"]);
+        const auto footers = io::parquet::metadata_of(scan.files, scan.options);
+        std::vector<int64_t> rows;
+        for (const auto& part : scan.parts) {
+          int64_t n = 0;
+          for (int64_t g = part.first; g < part.last; ++g) n += footers.at(static_cast<size_t>(part.file))->row_groups.at(static_cast<size_t>(g)).rows;
+          rows.push_back(n);
+        }
+        return rows;
+      },
       .show = [](const Call& c) { return c["shown"].label(); },
       .kernels = {io::parquet::scan_kernel()},
   }};

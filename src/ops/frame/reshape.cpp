@@ -1,4 +1,4 @@
-// Columns come, go and change their names or dtypes; rows stay: astype, assign, rename, drop, reset_index.
+// Columns come, go and change their names or dtypes; rows stay: astype, assign, rename, drop, reset_index, the index as a series.
 #include <set>
 
 #include "ops/frame/columns.hpp"
@@ -156,44 +156,78 @@ Op drop() {
           .show = [](const Call& c) { return c["columns"].repr().substr(0, 60); }};
 }
 
-// The index as the first columns. What stays behind is a row number, as Dask has it: from 0 in each partition.
+// What pandas calls the columns that index columns become. Throws Error{invalid} where one is there already.
+std::vector<Label> labels_of_index(const Schema& s) {
+  const auto index = index_fields(s);
+  std::vector<Label> out;
+  for (size_t i = 0; i < index.size(); ++i) {
+    Label label = index[i].label;
+    if (label.is_none() && index.size() > 1) label = concat("level_", i);
+    else if (label.is_none()) label = std::string(s.kind == Kind::frame && s.find(Label(std::string("index"))) >= 0 ? "level_0" : "index");
+    if (s.find(label) >= 0 && (s.kind == Kind::frame || !s.columns[0].label.is_none())) throw invalid("cannot insert ", label.label(), ", already exists");
+    out.push_back(label);
+  }
+  return out;
+}
+
+// The index as the first columns, and the rows numbered from 0. {drop}
 Op reset_index() {
   return {.name = "reset_index",
           .on = {{internal, ""}},
           .schema = [](const Call& c) {
             Schema s = c.input();
-            if (s.index.empty()) throw unsupported("reset_index of row numbers; assign a column instead");
-            if (c.inputs[0]->npartitions != 1) throw unsupported("reset_index over several partitions");
-            std::vector<Field> columns;
-            if (!c["drop"].boolean())
-              for (size_t i = 0; i < s.index.size(); ++i) columns.push_back({s.index[i].label.is_none() ? Value(s.index.size() == 1 ? std::string("index") : concat("level_", i)) : s.index[i].label, s.index[i].type});
-            columns.insert(columns.end(), s.columns.begin(), s.columns.end());
-            s.columns = columns;
-            if (s.kind == Kind::series && !c["drop"].boolean()) {
-              s.kind = Kind::frame;
-              if (s.columns.back().label.is_none()) s.columns.back().label = 0;
+            if (!c["drop"].boolean()) {
+              const auto labels = labels_of_index(s);
+              if (s.kind == Kind::series && s.columns[0].label.is_none()) s.columns[0].label = 0;
+              const auto index = index_fields(s);
+              for (size_t i = 0; i < index.size(); ++i) s.columns.insert(s.columns.begin() + static_cast<std::ptrdiff_t>(i), {labels[i], index[i].type});
+              s.kind = Kind::frame, s.labels_integer = false;
             }
             s.index = {{Value(), {Storage::int64}}};
             return s;
           },
+          .beside = [](const Call&, const Expr& input) { return input->npartitions > 1 ? std::vector{make(expr::op("row_counts"), Dict{}, {input})} : std::vector<Expr>{}; },
           .lower = [](Lowering& l, const Call& c) {
-            const Rows rows = l.input();
-            Rows out{rows.stage, {}, {l.one(rows.stage, "row_numbers", Dict{}, {any_register(rows)})}};
+            const Rows rows = labelled(l, c.input(), l.input());
+            std::vector<int> in{any_register(rows)};
+            if (c.inputs.size() > 1) in.push_back(l.input(1).columns.at(0));
+            Rows out{rows.stage, {}, {l.one(rows.stage, "row_numbers", Dict{}, in)}};
             if (!c["drop"].boolean()) out.columns = rows.index;
             out.columns.insert(out.columns.end(), rows.columns.begin(), rows.columns.end());
             return out;
+          }};
+}
+
+// The number of each partition's first row, all in one.
+Op row_counts() {
+  return {.name = "row_counts",
+          .on = {{internal, ""}},
+          .schema = [](const Call&) { return Schema{Kind::scalar, {{Value(), {Storage::text}}}, {}, false}; },
+          .lower = [](Lowering& l, const Call&) {
+            const Rows rows = l.input();
+            return l.fold(rows.stage, "row_counts", Dict{{"files", List{}}}, {any_register(rows)}, {{}});
           },
-          .kernels = {{.name = "row_numbers", .map = [](const Args&) -> Map {
-                         return [](Task&, Columns, int64_t rows, std::span<Column> out) {
-                           Writable numbers(Storage::int64, rows);
-                           for (int64_t i = 0; i < rows; ++i) numbers.as<int64_t>()[i] = i;
-                           out[0] = std::move(numbers).finish();
-                           return rows;
-                         };
-                       }}}};
+          .folds = true};
+}
+
+// The values of a frame's or series' only index column, beside the rows. {name}
+Op index_values() {
+  return {.name = "index_values",
+          .on = {{internal, ""}},
+          .schema = [](const Call& c) {
+            const auto index = index_fields(c.input());
+            if (index.size() > 1) throw unsupported("index: a Series of an index of several levels");
+            return Schema{Kind::series, {{c["name"], index[0].type}}, c.input().index, false};
+          },
+          .lower = [](Lowering& l, const Call& c) {
+            const Rows rows = l.input();
+            return Rows{rows.stage, labelled(l, c.input(), rows).index, rows.index};
+          },
+          .same_rows = true,
+          .show = [](const Call&) { return std::string(); }};
 }
 }  // namespace
 
-Ops reshape_ops() { return {astype(), assign(), rename(), drop(), reset_index()}; }
+Ops reshape_ops() { return {astype(), assign(), rename(), drop(), reset_index(), row_counts(), index_values()}; }
 
 }  // namespace muster::ops::frame

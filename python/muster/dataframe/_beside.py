@@ -1,0 +1,59 @@
+"""Objects in memory beside lazy rows: a pandas Series is matched by index value, an array by position."""
+
+from muster.dataframe._through_pandas import through
+
+
+def in_memory(value):
+    """Whether a value is a pandas Series, an index or an array of one dimension."""
+    return getattr(value, "_expr", None) is None and type(value).__module__.split(".")[0] in ("pandas", "numpy") and getattr(value, "ndim", 0) == 1
+
+
+def is_mask(key):
+    """Whether a key in memory chooses rows: bools."""
+    if isinstance(key, list):
+        return bool(key) and all(type(k).__name__ in ("bool", "bool_") for k in key)
+    return in_memory(key) and str(key.dtype) in ("bool", "boolean", "bool[pyarrow]") or in_memory(key) and key.dtype == object and len(key) and all(isinstance(k, bool) for k in key)
+
+
+def beside(frame, values, what):
+    """Return values in memory as a lazy Series beside the rows of a collection.
+
+    Parameters
+    ----------
+    frame : DataFrame or Series
+    values : pandas.Series, pandas.Index, numpy.ndarray, extension array or list of bool
+        A Series is matched by index value, others have a value for each row.
+    what : label
+        What the values are for, "mask" or "groupby" or the label of a column: messages say it.
+
+    Raises
+    ------
+    ValueError
+        At compute: as many values as rows are needed, or a Series with an index value twice is not in the order of the rows.
+    pandas.errors.IndexingError
+        At compute: a mask has no value for a row.
+    """
+    import pandas as pd
+
+    index = (frame[[]] if frame.ndim == 2 else frame.to_frame(name="values")[[]]).index
+    if not isinstance(values, pd.Series):
+        values = pd.Series(values)
+        return through("beside", _by_position, (index,), {"values": values}, shape="beside", meta=values.iloc[:0].reset_index(drop=True), labels=False)
+    one_by_one = values.index.is_unique
+    return through("beside", _by_label, (index,), {"values": values, "mask": what == "mask"}, shape="rows" if one_by_one else "beside", meta=values.iloc[:0].reset_index(drop=True), labels=True)
+
+
+def _by_position(index, values):
+    if len(values) != len(index):
+        raise ValueError(f"Length of values ({len(values)}) does not match length of index ({len(index)})")
+    return values.set_axis(index)
+
+
+def _by_label(index, values, mask):
+    import pandas as pd
+
+    if values.index.equals(index):
+        return values
+    if mask and not index.isin(values.index).all():
+        raise pd.errors.IndexingError("Unalignable boolean Series provided as indexer (index of the boolean Series and of the indexed object do not match).")
+    return values.reindex(index)
