@@ -6,6 +6,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "base/error.hpp"
+#include "calling.hpp"
 #include "cluster/client.hpp"
 #include "cluster/launch/local.hpp"
 #include "cluster/pages.hpp"
@@ -145,14 +146,14 @@ nb::object object_view(std::shared_ptr<const worker::Object> o) {
 void register_cluster(nb::module_& m) {
   kernels::set_python_border(
       [](const Opaque& object) {
-        nb::gil_scoped_acquire gil;
-        auto bytes = nb::cast<nb::bytes>(nb::module_::import_("muster._serialize").attr("dumps_by_value")(object_of(object)));
+        const Gil gil;
+        auto bytes = nb::cast<nb::bytes>(call(nb::module_::import_("muster._serialize").attr("dumps_by_value"), object_of(object)));
         return std::string(bytes.c_str(), bytes.size());
       },
       [](const std::string& bytes) {
-        nb::gil_scoped_acquire gil;
+        const Gil gil;
         try {
-          nb::module_::import_("muster._serialize").attr("raise_error")(nb::bytes(bytes.data(), bytes.size()));
+          call(nb::module_::import_("muster._serialize").attr("raise_error"), nb::bytes(bytes.data(), bytes.size()));
         } catch (...) {
           return std::current_exception();
         }

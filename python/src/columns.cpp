@@ -82,9 +82,7 @@ Input<T> input(nb::handle object) {
   auto array = nb::cast<nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>>(object);
   auto* held = new nb::object(nb::borrow(object));
   Keep keep(held, [](const void* p) {
-    if (interpreter_is_ending()) return;
-    nb::gil_scoped_acquire gil;
-    delete static_cast<const nb::object*>(p);
+    with_gil_unless_ending([&] { delete static_cast<const nb::object*>(p); });
   });
   return {array.data(), static_cast<int64_t>(array.shape(0)), std::move(keep)};
 }

@@ -1,8 +1,12 @@
 #include "gil.hpp"
 
+#include <cxxabi.h>
+
 #include <atomic>
 #include <chrono>
 #include <thread>
+
+#include "base/error.hpp"
 
 namespace muster::python {
 namespace {
@@ -11,11 +15,16 @@ std::atomic<int> asking{0}, inside{0};
 constexpr int kPatience = 500;  // milliseconds the end waits for threads that are inside
 std::atomic<std::thread::id> ending_thread;
 
+[[noreturn]] void sleep_till_the_end() {
+  for (;;) std::this_thread::sleep_for(std::chrono::seconds(1));  // the process takes this thread along
+}
+
+// In a thread of the user's, which is Inside.
 void ask() {
   ++asking;
   if (!ending || std::this_thread::get_id() == ending_thread) return;
   --asking, --inside;
-  for (;;) std::this_thread::sleep_for(std::chrono::seconds(1));  // the process takes this thread along
+  sleep_till_the_end();
 }
 }  // namespace
 
@@ -38,6 +47,36 @@ GilBack::GilBack() {
   --asking;
 }
 GilBack::~GilBack() { PyGILState_Release(state_); }
+
+Asking::Asking() {
+  if (!Py_IsInitialized()) {
+    granted_ = false;
+    return;
+  }
+  if (PyGILState_Check()) return;  // it asks for nothing
+  ++asking, counted_ = true;
+  granted_ = !ending || std::this_thread::get_id() == ending_thread;
+}
+Asking::~Asking() {
+  if (counted_) --asking;
+}
+void Asking::must() const {
+  if (!granted_) throw Error(ErrorKind::cancelled, "the interpreter is ending");
+}
+
+Gil::Gil() {
+  const Asking asking;
+  asking.must();
+  state_ = PyGILState_Ensure();
+}
+
+PyObject* call_python(PyObject* function, PyObject* const* arguments, size_t count, PyObject* keywords) {
+  try {
+    return PyObject_VectorcallDict(function, arguments, count, keywords);
+  } catch (abi::__forced_unwind&) {  // Python throws this thread out. No frame further out may be unwound: it would touch objects without the GIL
+    sleep_till_the_end();
+  }
+}
 
 bool interpreter_is_ending() { return ending || !Py_IsInitialized(); }
 

@@ -8,6 +8,7 @@
 
 #include "api/session.hpp"
 #include "base/error.hpp"
+#include "calling.hpp"
 #include "cluster.hpp"
 #include "cluster/client.hpp"
 #include "columns.hpp"
@@ -99,7 +100,7 @@ Expr from_columns(const std::string& kind, nb::list index_fields, nb::list field
 
 // A user's function of a partition: muster._pandas.apply does the pandas part.
 kernels::PythonRows apply(Task& task, const Opaque& function, const Batches& rows, const Schema& in, const Schema& out, bool ids) {
-  nb::gil_scoped_acquire gil;
+  const Gil gil;
   Batch all = concatenate(rows);
   nb::list index, columns;
   size_t at = 0;
@@ -118,7 +119,7 @@ kernels::PythonRows apply(Task& task, const Opaque& function, const Batches& row
       }
       (list == &in.columns ? columns : index).append(alone ? index_to_python(c, f) : column_to_python(c, f));
     }
-  nb::object payloads = nb::module_::import_("muster._pandas").attr("apply")(object_of(function), kind_name(in.kind), index, columns, all.rows, kind_name(out.kind), fields_to_python(out.index), fields_to_python(out.columns), task.partition());
+  nb::object payloads = call(nb::module_::import_("muster._pandas").attr("apply"), object_of(function), kind_name(in.kind), index, columns, all.rows, kind_name(out.kind), fields_to_python(out.index), fields_to_python(out.columns), task.partition());
   kernels::PythonRows result{{nb::cast<int64_t>(payloads[0]), {}}, {}};
   at = 0;
   for (const auto* list : {&out.index, &out.columns})
@@ -138,21 +139,22 @@ void set_filesystem_hooks(nb::object list, nb::object read, nb::object to_utf8) 
   auto held = [](nb::object o) { return opaque_of(std::move(o), ""); };
   FileSystem f;
   f.list = [list = held(list)](const std::string& url, const std::string& options) {
-    nb::gil_scoped_acquire gil;
+    const Gil gil;
     std::vector<FileInfo> out;
-    for (nb::handle item : object_of(*list)(url, options)) out.push_back({nb::cast<std::string>(item[0]), nb::cast<int64_t>(item[1]), nb::cast<int64_t>(item[2])});
+    const nb::object found = call(object_of(*list), url, options);
+    for (nb::handle item : found) out.push_back({nb::cast<std::string>(item[0]), nb::cast<int64_t>(item[1]), nb::cast<int64_t>(item[2])});
     return out;
   };
   f.read = [read = held(read)](const std::string& url, const std::string& options, int64_t offset, char* to, int64_t size) -> int64_t {
-    nb::gil_scoped_acquire gil;
-    auto bytes = nb::cast<nb::bytes>(object_of(*read)(url, options, offset, size));
+    const Gil gil;
+    auto bytes = nb::cast<nb::bytes>(call(object_of(*read), url, options, offset, size));
     const auto n = std::min<int64_t>(size, static_cast<int64_t>(bytes.size()));
     std::memcpy(to, bytes.c_str(), static_cast<size_t>(n));
     return n;
   };
   f.to_utf8 = [turn = held(to_utf8)](const std::string& text, const std::string& encoding) {
-    nb::gil_scoped_acquire gil;
-    auto bytes = nb::cast<nb::bytes>(object_of(*turn)(nb::bytes(text.data(), text.size()), encoding));
+    const Gil gil;
+    auto bytes = nb::cast<nb::bytes>(call(object_of(*turn), nb::bytes(text.data(), text.size()), encoding));
     return std::string(bytes.c_str(), bytes.size());
   };
   set_filesystem(std::move(f));
@@ -195,29 +197,32 @@ NB_MODULE(_core, m) {
     return mutable_node(api::call(op, value, all));
   });
   m.def("read_csv", [mutable_node](nb::dict args) {
+    Inside inside;
     auto value = to_value(args);
     expr::Expr e;
     {
-      nb::gil_scoped_release release;
+      GilReleased release;
       e = api::read_csv(value);
     }
     return mutable_node(e);
   });
   m.def("read_parquet", [mutable_node](nb::dict args) {
+    Inside inside;
     auto value = to_value(args);
     expr::Expr e;
     {
-      nb::gil_scoped_release release;
+      GilReleased release;
       e = api::read_parquet(value);
     }
     return mutable_node(e);
   });
   m.def("parquet_parts", [](nb::dict args) { return from_value(api::read_parquet(to_value(args))->args["scan"]["parts"]); });
   m.def("parquet_metadata", [](nb::list paths, const std::string& options) {
+    Inside inside;
     auto value = to_value(paths);
     base::Value found;
     {
-      nb::gil_scoped_release release;
+      GilReleased release;
       found = api::parquet_metadata(value, options);
     }
     return from_value(found);

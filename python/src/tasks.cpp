@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "base/error.hpp"
+#include "calling.hpp"
 #include "gil.hpp"
 #include "graph/graph.hpp"
 #include "waiting.hpp"
@@ -103,21 +104,19 @@ class PythonTasks : public worker::GuestTasks {
 
   ~PythonTasks() override {
     // A pool thread that was late may be the last owner.
-    if (interpreter_is_ending()) {
-      for (auto* o : {&roots_, &fill_, &before_, &after_}) o->release();
-      for (auto& r : results_) r.release();
-      return;
-    }
-    nb::gil_scoped_acquire gil;
-    results_.clear();
-    for (auto* o : {&roots_, &fill_, &before_, &after_}) o->reset();
+    with_gil_unless_ending([&] {
+      results_.clear();
+      for (auto* o : {&roots_, &fill_, &before_, &after_}) o->reset();
+    });
+    for (auto* o : {&roots_, &fill_, &before_, &after_}) o->release();
+    for (auto& r : results_) r.release();
   }
 
   void run(int64_t index) override {
     drain();
     const auto i = static_cast<size_t>(index);
     const TaskNode& n = *nb::inst_ptr<TaskNode>(c_.nodes[i]);
-    if (!before_.is_none()) before_(index);
+    if (!before_.is_none()) call(before_, index);
     const uint32_t* needs = c_.needs.data() + c_.begins[i];
     PyObject* args = n.arguments.ptr();
     const Py_ssize_t size = PyTuple_GET_SIZE(args);
@@ -128,7 +127,7 @@ class PythonTasks : public worker::GuestTasks {
       const size_t count = c_.begins[i + 1] - c_.begins[i], deep = nb::len(n.nested);
       nb::list inputs;
       for (size_t k = count - deep; k < count; ++k) inputs.append(results_[needs[k]]);
-      nb::object both = fill_(n.arguments, n.keywords, inputs);
+      nb::object both = call(fill_, n.arguments, n.keywords, inputs);
       filled = both[0], keywords = both[1];
       args = filled.ptr();
     }
@@ -138,10 +137,10 @@ class PythonTasks : public worker::GuestTasks {
       PyObject* a = PyTuple_GET_ITEM(args, k);
       values[static_cast<size_t>(k) + 1] = is_node(a) ? results_[needs[next++]].ptr() : a;
     }
-    PyObject* result = PyObject_VectorcallDict(n.function.ptr(), values.data() + 1, static_cast<size_t>(size) | PY_VECTORCALL_ARGUMENTS_OFFSET, keywords.is_valid() && !keywords.is_none() ? keywords.ptr() : nullptr);
+    PyObject* result = call_python(n.function.ptr(), values.data() + 1, static_cast<size_t>(size) | PY_VECTORCALL_ARGUMENTS_OFFSET, keywords.is_valid() && !keywords.is_none() ? keywords.ptr() : nullptr);
     if (!result) throw nb::python_error();
     results_[i] = nb::steal(result);
-    if (!after_.is_none()) after_(index, results_[i]);
+    if (!after_.is_none()) call(after_, index, results_[i]);
   }
   void free(int64_t index) override {
     std::lock_guard lock(mutex_);
@@ -196,13 +195,21 @@ nb::list run_nodes(nb::list roots, int64_t threads, nb::object tick, nb::object 
 thread_local PyThreadState* own_state = nullptr;
 
 void enter() {
+  const Asking asking;
+  asking.must();
   PyThreadState* state = PyGILState_GetThisThreadState();
   if (!state) state = own_state = PyThreadState_New(PyInterpreterState_Main());
   PyEval_RestoreThread(state);
 }
 void leave() { PyEval_SaveThread(); }
+// Sent as the thread's next step of Python: a call that blocks in C ends first.
+void interrupt(pthread_t thread) {
+  const Gil gil;
+  PyThreadState_SetAsyncExc(reinterpret_cast<unsigned long>(thread), PyExc_KeyboardInterrupt);
+}
 void thread_ends() {
-  if (!own_state) return;
+  const Asking asking;
+  if (!own_state || !asking) return;
   PyEval_RestoreThread(own_state);
   PyThreadState_Clear(own_state);
   PyThreadState_DeleteCurrent();
@@ -229,7 +236,7 @@ void register_tasks(nb::module_& m) {
     for (PyObject* n : c.nodes) nodes.append(nb::handle(n));
     return nb::make_tuple(nodes, c.begins, c.needs, c.roots);
   });
-  worker::set_guest_door({enter, leave, thread_ends});
+  worker::set_guest_door({enter, leave, thread_ends, interrupt});
 }
 
 }  // namespace muster::python

@@ -13,9 +13,7 @@ std::shared_ptr<const Opaque> opaque_of(nb::object object, std::string token) {
   PyObject* raw = object.release().ptr();
   // The last owner may be any thread, also after the interpreter is gone.
   std::shared_ptr<void> held(raw, [](void* p) {
-    if (interpreter_is_ending()) return;
-    nb::gil_scoped_acquire gil;
-    Py_DECREF(static_cast<PyObject*>(p));
+    with_gil_unless_ending([&] { Py_DECREF(static_cast<PyObject*>(p)); });
   });
   return std::make_shared<const Opaque>(Opaque{std::move(token), std::move(held)});
 }

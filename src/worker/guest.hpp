@@ -1,5 +1,7 @@
 // Tasks of a guest language that run in this process: functions, arguments and results stay on its side (Python: objects, under the GIL).
 #pragma once
+#include <pthread.h>
+
 #include <cstdint>
 
 namespace muster::worker {
@@ -17,9 +19,10 @@ class GuestTasks {
 
 /// What a thread does before and after it runs guest tasks (Python: takes the GIL, gives it back). A thread stays inside for a run of tasks.
 struct GuestDoor {
-  void (*enter)() = nullptr;
+  void (*enter)() = nullptr;             // throws when the guest is ending
   void (*leave)() = nullptr;
   void (*thread_ends)() = nullptr;
+  void (*interrupt)(pthread_t) = nullptr;  // makes what the thread runs inside raise; only when the guest is ending
 };
 void set_guest_door(GuestDoor door);
 const GuestDoor& guest_door();

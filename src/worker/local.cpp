@@ -27,6 +27,7 @@ namespace {
 
 GuestDoor door;
 constexpr auto kStayInside = std::chrono::milliseconds(1);
+constexpr auto kPatience = std::chrono::milliseconds(300);  // how long the end waits for a thread to come back by itself, and once more when interrupted
 constexpr JobId kJob = kLocalJob;
 constexpr ClientId kClient = 0;
 
@@ -57,8 +58,11 @@ struct Assignment {
 
 struct PoolThread {
   std::thread handle;
+  pthread_t thread{};        // as the guest's door knows it
   LocalJob* job = nullptr;   // whose task it runs
-  bool left_behind = false;  // nobody joins it: it frees its record itself
+  bool left_behind = false;  // replaced, and joined by nobody
+  bool ended = false;
+  bool given_up = false;     // it was interrupted and still did not come back
 };
 
 struct Pool {
@@ -66,7 +70,8 @@ struct Pool {
   std::condition_variable work;
   std::deque<Assignment> queue;
   std::atomic<size_t> queued{0};
-  std::vector<std::unique_ptr<PoolThread>> threads;
+  std::condition_variable thread_ended;
+  std::vector<std::shared_ptr<PoolThread>> threads, left_behind;
   std::vector<std::weak_ptr<LocalJob>> jobs;
   int64_t wanted_threads = 0;
   bool stopping = false;
@@ -76,8 +81,10 @@ struct Pool {
   void start_threads(int64_t n);           // with the mutex held
   void start_thread();                     // with the mutex held
   void abandon(LocalJob& job);
+  template <class F>
+  void leave_behind(F which);              // with the mutex held
   bool pop(Assignment& out);
-  void loop(PoolThread* self);
+  void loop(PoolThread& self);
 };
 
 // A forked child has no threads and perhaps a locked mutex: it begins anew, and leaves the old pool alone.
@@ -191,9 +198,9 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
     std::vector<Output> outputs;
     const auto begun = steady_clock::now();
     if (guests_[r]) {
-      if (guests_[r]->inside()) inside.stay();
-      else inside.leave();
       try {
+        if (guests_[r]->inside()) inside.stay();
+        else inside.leave();
         if (stop_) throw Error(ErrorKind::cancelled, "stopped");
         guests_[r]->run(static_cast<int64_t>(i));
       } catch (...) {
@@ -349,49 +356,56 @@ void Pool::start_threads(int64_t n) {
 }
 
 void Pool::start_thread() {
-  auto* self = threads.emplace_back(std::make_unique<PoolThread>()).get();
-  self->handle = std::thread([this, self] { loop(self); });
+  auto self = threads.emplace_back(std::make_shared<PoolThread>());
+  self->handle = std::thread([this, self] { loop(*self); });
 }
 
-// A thread that may never come back is let go and replaced.
+// A thread that may never come back is replaced.
 void Pool::abandon(LocalJob& job) {
   std::lock_guard lock(mutex);
   std::erase_if(queue, [&](const auto& waiting) { return waiting.job.get() == &job; });
   queued = queue.size();
-  for (size_t i = 0; i < threads.size(); ++i) {
-    if (threads[i]->job != &job) continue;
-    threads[i]->handle.detach();
-    threads[i].release()->left_behind = true;
-    threads.erase(threads.begin() + static_cast<std::ptrdiff_t>(i--));
-  }
+  leave_behind([&](const PoolThread& t) { return t.job == &job; });
   while (static_cast<int64_t>(threads.size()) < wanted_threads) start_thread();
+}
+
+template <class F>
+void Pool::leave_behind(F which) {
+  for (auto& t : threads) {
+    if (!which(*t)) continue;
+    t->left_behind = true;
+    t->handle.detach();
+    left_behind.push_back(t);
+  }
+  std::erase_if(threads, [](const auto& t) { return t->left_behind; });
 }
 
 // A task that computes something itself runs that in its own thread: waiting for the pool in the pool could wait for ever.
 thread_local bool in_pool = false;
 
-void Pool::loop(PoolThread* self) {
+void Pool::loop(PoolThread& self) {
   in_pool = true;
   std::unique_lock lock(mutex);
-  for (;;) {
+  self.thread = pthread_self();
+  while (!self.left_behind) {
     work.wait(lock, [&] { return stopping || !queue.empty(); });
     Assignment assignment;
     if (!pop(assignment)) break;
-    self->job = assignment.job.get();
+    self.job = assignment.job.get();
     lock.unlock();
     {
       auto job = assignment.job;
       job->run(std::move(assignment));
     }  // may be the last owner: never with the mutex held
     lock.lock();
-    self->job = nullptr;
-    if (self->left_behind) {
-      delete self;
-      break;
-    }
+    self.job = nullptr;
   }
   lock.unlock();
   if (door.thread_ends) door.thread_ends();
+  lock.lock();
+  self.ended = true;
+  std::erase_if(left_behind, [&](const auto& t) { return t.get() == &self; });
+  thread_ended.notify_all();
 }
 }  // namespace
 
@@ -440,7 +454,6 @@ void wait_for(Job& job, const std::function<bool(const Progress&)>& tick) {
 
 void stop_pool() {
   Pool& p = pool();
-  std::vector<std::unique_ptr<PoolThread>> threads;
   std::vector<std::weak_ptr<LocalJob>> jobs;
   {
     std::lock_guard lock(p.mutex);
@@ -448,16 +461,31 @@ void stop_pool() {
   }
   for (auto& j : jobs)
     if (auto job = j.lock()) job->cancel();
-  {
-    std::lock_guard lock(p.mutex);
-    p.stopping = true;
-    threads.swap(p.threads);
-    p.wanted_threads = 0;
-    p.work.notify_all();
+  std::unique_lock lock(p.mutex);
+  p.stopping = true;
+  p.wanted_threads = 0;
+  p.work.notify_all();
+  auto late = [&] {
+    std::vector<std::shared_ptr<PoolThread>> out;
+    for (const auto* list : {&p.threads, &p.left_behind})
+      for (const auto& t : *list)
+        if (!t->ended && !t->given_up) out.push_back(t);
+    return out;
+  };
+  auto all_ended = [&] { return late().empty(); };
+  if (!p.thread_ended.wait_for(lock, kPatience, all_ended) && door.interrupt) {
+    const auto interrupted = late();
+    lock.unlock();
+    for (const auto& t : interrupted) door.interrupt(t->thread);
+    lock.lock();
+    p.thread_ended.wait_for(lock, kPatience, all_ended);
+    for (const auto& t : interrupted) t->given_up = !t->ended;
   }
-  for (auto& t : threads) t->handle.join();
-  std::lock_guard lock(p.mutex);
+  p.leave_behind([](const PoolThread& t) { return !t.ended; });
+  auto ended = std::exchange(p.threads, {});
   p.stopping = false;
+  lock.unlock();
+  for (auto& t : ended) t->handle.join();
 }
 
 }  // namespace muster::worker
