@@ -39,7 +39,7 @@ def public_functions():
                 yield f"{cls.__name__}.{name}", member
     for cls in (db.Bag, db.Item, Client, LocalCluster, Future, as_completed, Delayed):
         for name, member in inspect.getmembers(cls):
-            if not name.startswith("_") and (inspect.isfunction(member) or isinstance(member, property)) and name not in ("get_logs", "adapt", "to_avro", "restart"):
+            if not name.startswith("_") and (inspect.isfunction(member) or isinstance(member, property)):
                 yield f"{cls.__name__}.{name}", member
     for module in (muster, dd):
         for name in ("compute", "persist", "visualize", "explain", "optimize", "tokenize", "show_versions", "read_csv", "read_table", "from_pandas", "from_dict", "map_partitions"):

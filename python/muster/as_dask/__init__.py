@@ -10,6 +10,8 @@ import importlib.machinery
 import sys
 import types
 
+from muster._later import Later
+
 # Public names of Dask's collections (Dask's API reference); those that muster has not yet raise NotImplementedError.
 FRAME_NAMES = frozenset(
     "abs add align all any apply applymap append assign astype axes bfill clear_divisions clip columns combine combine_first copy corr count cov cummax cummin cumprod "
@@ -79,30 +81,6 @@ _OBJECTS = {
 }
 
 
-class _Later:
-    """Stands for a public name of Dask that muster does not have yet: it can be imported and passed around; using it raises."""
-
-    def __init__(self, name):
-        self.__name__ = self.__qualname__ = name.rsplit(".", 1)[-1]
-        self._full = name
-
-    def _raise(self, *args, **kwargs):
-        raise NotImplementedError(f"{self._full} is not there yet in muster")
-
-    __call__ = __enter__ = __iter__ = __getitem__ = _raise
-
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        self._raise()
-
-    def __mro_entries__(self, bases):
-        self._raise()
-
-    def __repr__(self):
-        return f"<{self._full}: not there yet in muster>"
-
-
 class _Module(types.ModuleType):
     """A module of Dask: muster's names where it has them, stand-ins for the others."""
 
@@ -125,7 +103,7 @@ class _Module(types.ModuleType):
         for module in real:
             try:
                 value = getattr(module, name)
-            except (AttributeError, NotImplementedError):
+            except AttributeError:
                 continue
             if not (isinstance(value, types.ModuleType) and full in _REAL):  # dask.config is its own module
                 return value
@@ -133,7 +111,7 @@ class _Module(types.ModuleType):
             return importlib.import_module(full)
         if full in sys.modules and name not in _OBJECTS.get(self.__name__, ()):
             return sys.modules[full]
-        value = _Later(full)
+        value = Later(full)
         self.__dict__[name] = value
         return value
 

@@ -16,5 +16,7 @@ __all__ = ["Bag", "Item", "compute", "concat", "from_delayed", "from_sequence", 
 
 def __getattr__(name):
     if name in ("read_avro", "random"):
-        raise NotImplementedError(f"muster.bag.{name} is not there yet")
+        from muster._later import NotThereYet
+
+        raise NotThereYet(f"muster.bag.{name} is not there yet")
     raise AttributeError(f"module 'muster.bag' has no attribute {name!r}")

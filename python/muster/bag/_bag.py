@@ -633,8 +633,12 @@ class Bag:
         frames = [_node(_frame, list(meta.columns), dict(meta.dtypes), p, name="to-dataframe") for p in self._parts]
         return dd.from_delayed(frames, meta=meta, verify_meta=False)
 
-    def to_avro(self, *args, **kwargs):
-        raise NotImplementedError("Bag.to_avro is not there yet")
+    def __getattr__(self, name):
+        if name == "to_avro":
+            from muster._later import NotThereYet
+
+            raise NotThereYet("Bag.to_avro is not there yet")
+        raise AttributeError(f"'Bag' object has no attribute {name!r}")
 
 
 class StringAccessor:
@@ -645,7 +649,7 @@ class StringAccessor:
 
     def __getattr__(self, name):
         if name.startswith("_") or not hasattr(builtins.str, name):
-            raise AttributeError(name)
+            raise AttributeError(f"'StringAccessor' object has no attribute {name!r}")
 
         def method(*args, **kwargs):
             return self._bag.map(operator.methodcaller(name, *args, **kwargs))

@@ -35,8 +35,9 @@ __all__ = [
 
 
 def __getattr__(name):
+    from muster._later import NotThereYet
     from muster.as_dask import DATAFRAME_NAMES
 
     if name in DATAFRAME_NAMES:
-        raise NotImplementedError(f"muster.dataframe.{name} is not there yet")
+        raise NotThereYet(f"muster.dataframe.{name} is not there yet")
     raise AttributeError(f"module 'muster.dataframe' has no attribute {name!r}")

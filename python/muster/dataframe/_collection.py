@@ -122,7 +122,13 @@ class Collection:
 
     def copy(self, deep=False):
         """Return another handle on the same expression."""
-        return new_collection(self._expr)
+        return type(self)(self._expr)
+
+    def __copy__(self):
+        return self.copy()
+
+    def __deepcopy__(self, memo):
+        return self.copy()
 
     def __bool__(self):
         raise ValueError(f"The truth value of a {type(self).__name__} is ambiguous. Use a.any() or a.all().")
@@ -145,11 +151,11 @@ class Collection:
             if node.op in ("from_memory", "map_partitions"):
                 raise TypeError(f"cannot pickle a collection made by {node.op} yet; pickle what it is made from")
             stack += node.inputs
-        return _restore, (_core.encode([self._expr]),)
+        return _restore, (type(self), _core.encode([self._expr]))
 
 
-def _restore(data):
-    return new_collection(_core.decode(data)[0])
+def _restore(kind, data):
+    return kind(_core.decode(data)[0])
 
 
 class Scalar(ScalarMethods, Collection):

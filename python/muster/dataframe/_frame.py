@@ -3,9 +3,10 @@
 from muster import _core
 from muster._call import no_default, plain
 from muster._generated.frame import FrameMethods
+from muster._later import NotThereYet
 from muster.dataframe import _repr
 from muster.dataframe._beside import beside, in_memory, is_mask
-from muster.dataframe._collection import Collection, Scalar, new_collection
+from muster.dataframe._collection import Collection, Scalar, new_collection, raise_own
 from muster.dataframe._through_pandas import add_methods, call, through
 
 
@@ -314,7 +315,7 @@ class Frame(Collection):
     @property
     def values(self):
         """The values as an array; arrays are not there yet."""
-        raise NotImplementedError("values: arrays are not there yet; use compute().values")
+        raise NotThereYet("values: arrays are not there yet; use compute().values")
 
     def to_csv(self, filename, **kwargs):
         """Write a CSV file per partition; see `muster.dataframe.to_csv`."""
@@ -464,12 +465,11 @@ class DataFrame(FrameMethods, Frame):
     def __getattr__(self, name):
         if not name.startswith("_") and name in self._labels():
             return self[name]
-        if name in ("_repr_mimebundle_", "_ipython_display_", "_ipython_canary_method_should_not_exist_"):
-            raise AttributeError(name)
+        raise_own(self, name)
         from muster.as_dask import FRAME_NAMES
 
         if name in FRAME_NAMES:
-            raise NotImplementedError(f"DataFrame.{name} is not there yet")
+            raise NotThereYet(f"DataFrame.{name} is not there yet")
         raise AttributeError(f"'DataFrame' object has no attribute {name!r}")
 
     def __setattr__(self, name, value):

@@ -304,8 +304,10 @@ class _GroupWindow:
         self._grouped, self._window = grouped, window
 
     def __getattr__(self, name):
-        if name.startswith("_"):
-            raise AttributeError(name)
+        import pandas as pd
+
+        if name.startswith("_") or not hasattr(type(pd.Series([0]).groupby([0]).rolling(1)), name):
+            raise AttributeError(f"'RollingGroupby' object has no attribute {name!r}")
 
         def run(*args, **kwargs):
             return self._grouped._through(call=_windowed, function=name, args=args, kwargs=kwargs, window=self._window, label=f"rolling.{name}")

@@ -5,6 +5,7 @@ import operator
 from muster import _core
 from muster._call import no_default, plain
 from muster._generated.series import SeriesMethods
+from muster._later import NotThereYet
 from muster.dataframe import _repr
 from muster.dataframe._beside import is_mask
 from muster.dataframe._collection import Scalar, new_collection, raise_own
@@ -72,7 +73,7 @@ class Series(SeriesMethods, Frame):
         from muster.as_dask import SERIES_NAMES
 
         if name in SERIES_NAMES:
-            raise NotImplementedError(f"Series.{name} is not there yet")
+            raise NotThereYet(f"Series.{name} is not there yet")
         raise AttributeError(f"'Series' object has no attribute {name!r}")
 
     def __setattr__(self, name, value):

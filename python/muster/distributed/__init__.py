@@ -9,6 +9,7 @@ Examples
 """
 
 from muster import config
+from muster._later import Later
 from muster.distributed._as_completed import as_completed, wait
 from muster.distributed._client import Client
 from muster.distributed._cluster import LocalCluster
@@ -32,27 +33,12 @@ LATER = frozenset(
     "performance_report rpc print warn span "
     "amm benchmark_hardware call_stack datasets dump_cluster_state forward_logging get_dataset get_events get_metadata get_scheduler_logs get_worker_logs list_datasets log_event "
     "normalize_collection profile publish_dataset rebalance recreate_error_locally recreate_task_locally register_plugin register_scheduler_plugin register_worker_callbacks "
-    "register_worker_plugin replicate restart_workers retire_workers run run_on_scheduler set_metadata start story subscribe_topic unforward_logging unpublish_dataset "
+    "register_worker_plugin replicate restart restart_workers retire_workers run run_on_scheduler set_metadata start story subscribe_topic unforward_logging unpublish_dataset "
     "unregister_scheduler_plugin unregister_worker_plugin unsubscribe_topic upload_file write_scheduler_file".split()
 )
 
 
-class _Later:
-    """A name that is not there yet: it can be imported; using it raises."""
-
-    def __init__(self, name):
-        self.__name__ = name
-
-    def __call__(self, *args, **kwargs):
-        raise NotImplementedError(f"muster.distributed.{self.__name__} is not there yet")
-
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        self()
-
-
 def __getattr__(name):
     if name in LATER and name[0].isupper() or name in ("connect", "rpc", "get_task_metadata", "get_task_stream", "performance_report", "print", "warn", "span"):
-        return _Later(name)
+        return Later(f"muster.distributed.{name}")
     raise AttributeError(f"module 'muster.distributed' has no attribute {name!r}")

@@ -12,6 +12,7 @@ import warnings
 import weakref
 
 from muster import _active, _core, _run
+from muster._later import NotThereYet
 from muster._serialize import dumps_parts, loads, loads_error
 from muster._tasks import NOT_LAZY, unpack
 from muster._tokenize import tokenize
@@ -518,9 +519,6 @@ class Client(Collections, Queries):
             cluster.close()
         return done_if(self.asynchronous)
 
-    def restart(self, timeout=None, wait_for_workers=True):
-        raise NotImplementedError("Client.restart is not there yet; close the client and make another")
-
     def __enter__(self):
         return self
 
@@ -545,7 +543,7 @@ class Client(Collections, Queries):
         from muster.distributed import LATER
 
         if name in LATER:
-            raise NotImplementedError(f"Client.{name} is not there yet")
+            raise NotThereYet(f"Client.{name} is not there yet" + ("; close the client and make another" if name == "restart" else ""))
         raise AttributeError(f"'Client' object has no attribute {name!r}")
 
     def __repr__(self):

@@ -8,9 +8,11 @@ import warnings
 import weakref
 
 from muster import _core, config
+from muster._later import NotThereYet
 from muster._run import parse_bytes
 
 _all = weakref.WeakSet()
+_LATER = {"adapt": "use scale(n)", "get_logs": "workers write to standard error"}
 
 
 def split_cores(cores):
@@ -185,17 +187,11 @@ class LocalCluster:
         except OSError as error:
             raise TimeoutError(str(error)) from None
 
-    def adapt(self, *args, **kwargs):
-        raise NotImplementedError("LocalCluster.adapt is not there yet; use scale(n)")
-
     def get_client(self):
         """Return a client of this cluster."""
         from muster.distributed._client import Client
 
         return Client(self)
-
-    def get_logs(self, *args, **kwargs):
-        raise NotImplementedError("LocalCluster.get_logs is not there yet; workers write to standard error")
 
     def close(self, timeout=None):
         """End all workers; what they store is gone."""
@@ -222,6 +218,11 @@ class LocalCluster:
             return self
 
         return me().__await__()
+
+    def __getattr__(self, name):
+        if name in _LATER:
+            raise NotThereYet(f"LocalCluster.{name} is not there yet; {_LATER[name]}")
+        raise AttributeError(f"'LocalCluster' object has no attribute {name!r}")
 
     def __repr__(self):
         from muster.distributed._repr import cluster_text
