@@ -1,6 +1,7 @@
 """A child process of a worker that runs Python tasks: ``python -m muster._executor SCHEDULER WORKER NAME``.
 
-Descriptor 3 brings requests, datagrams the worker can take back as long as nobody read them; replies go to 4; 5 names tasks to be interrupted.
+Descriptor 3 brings requests, datagrams the worker can take back as long as nobody read them; replies go to 4; 5 names tasks to be interrupted. Until
+the executor is ready its errors go to the worker, which says why it did not start; descriptor 6 is the real standard error.
 """
 
 import array
@@ -13,8 +14,9 @@ import socket
 import struct
 import sys
 import time
+import weakref
 
-_REQUESTS, _REPLIES, _CANCELS = 3, 4, 5
+_REQUESTS, _REPLIES, _CANCELS, _ERRORS = 3, 4, 5, 6
 _ID = struct.Struct("<QH")
 _MAX_INLINE = 1 << 20  # results beyond lie in shared memory
 _FLUSH = 64 * 1024
@@ -42,6 +44,8 @@ class Executor:
         self.out_size = 0
         self.flushed = 0.0
         self.current = None   # (id, attempt)
+        self.calling = False  # inside a user's function: only there a task is interrupted
+        self.stop = None      # "asked" to end the current task, then "raised"
         self.label = None
         self.seceded = False
         signal.signal(signal.SIGUSR1, self.interrupted)
@@ -50,11 +54,16 @@ class Executor:
     def interrupted(self, number, frame):
         while True:
             try:
-                named = _ID.unpack(self.cancels.recv(16, socket.MSG_DONTWAIT))
+                named = self.cancels.recv(16, socket.MSG_DONTWAIT)
             except OSError:
-                return
-            if named == self.current:
-                raise TaskStopped
+                break
+            if len(named) < _ID.size:
+                break
+            if _ID.unpack(named) == self.current and self.stop is None:
+                self.stop = "asked"
+        if self.stop == "asked" and self.calling and not _half_done(frame):
+            self.stop = "raised"
+            raise TaskStopped
 
     def reply(self, kind, body, fds=()):
         self.out.append(struct.pack("<IBB", len(body), ord(kind), len(fds)) + body)
@@ -99,6 +108,9 @@ class Executor:
                 request += os.pread(fd, length, 0)
                 os.close(fd)
             self.task(request)
+            if self.stop:  # what was interrupted may have left locks, caches or modules half done: a new process takes over
+                self.flush()
+                return
             if self.out and time.monotonic() - self.flushed > 0.002:
                 self.flush()
                 self.flushed = time.monotonic()
@@ -169,7 +181,16 @@ class Executor:
                 args, kwargs = pickle.loads(arguments)
         except Exception as error:
             raise _Refused(error) from error
-        return function(*args, **kwargs)
+        return self.interruptibly(function, args, kwargs)
+
+    def interruptibly(self, function, args, kwargs):
+        self.calling = True
+        try:
+            if self.stop:
+                raise TaskStopped
+            return function(*args, **kwargs)
+        finally:
+            self.calling = False
 
     def pipeline(self, request, fds):
         from muster import _core
@@ -178,7 +199,7 @@ class Executor:
         number, size = struct.unpack_from("<IQ", request, 11)
         at = 23 + size
         index, self.label, _, groups, inputs = self.rest(request, at, fds)
-        outputs, report = _core.run_pipeline(number, request[23:at], index, groups, inputs, load_object)
+        outputs, report = self.interruptibly(_core.run_pipeline, (number, request[23:at], index, groups, inputs, load_object), {})
         return 1, "native", report, [outputs]
 
     def rest(self, request, at, fds):
@@ -232,6 +253,16 @@ class Executor:
         if self.current is not None and not self.seceded:
             self.reply("S", _ID.pack(*self.current))
             self.flush()
+
+
+def _half_done(frame):
+    """Whether an import or a finalizer is under way: an exception there breaks what it was about, or ends nothing."""
+    while frame is not None and frame.f_code.co_filename != __file__:
+        code = frame.f_code
+        if code.co_filename.startswith("<frozen importlib") or code.co_filename == weakref.__file__ or code.co_name == "__del__":
+            return True
+        frame = frame.f_back
+    return False
 
 
 class _Broken:
@@ -322,6 +353,8 @@ def main(args):
     import muster._executor as me  # the module, not this script: what tasks see
 
     executor = Executor(*args[:3])
+    os.dup2(_ERRORS, 2)
+    os.close(_ERRORS)
     me._running.append(executor)
     executor.run()
     os._exit(0)

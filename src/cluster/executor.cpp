@@ -1,14 +1,18 @@
 #include "cluster/executor.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -55,6 +59,12 @@ ssize_t receive(int fd, char* to, size_t size, std::vector<Fd>& fds) {
   return n;
 }
 
+// False where the socket is only full.
+bool refused() {
+  if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
+  throw Error(ErrorKind::io, concat("a task cannot be handed to its executor: ", std::strerror(errno)));
+}
+
 std::pair<Fd, Fd> pair(int type) {
   int fds[2];
   if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) != 0) throw Error(ErrorKind::io, concat("no socket for an executor: ", std::strerror(errno)));
@@ -70,14 +80,38 @@ Executor::Executor(const std::vector<std::string>& command) {
   auto [requests, child_requests] = pair(SOCK_SEQPACKET);
   auto [replies, child_replies] = pair(SOCK_STREAM);
   auto [cancels, child_cancels] = pair(SOCK_SEQPACKET);
-  pid_ = spawn(command, {child_requests.get(), child_replies.get(), child_cancels.get()});
+  errors_ = Fd(memfd_create("muster-errors", MFD_CLOEXEC));
+  if (!errors_) throw Error(ErrorKind::io, concat("no descriptor for an executor: ", std::strerror(errno)));
+  pid_ = spawn(command, {child_requests.get(), child_replies.get(), child_cancels.get(), fcntl(STDERR_FILENO, F_GETFD) < 0 ? errors_.get() : STDERR_FILENO}, errors_.get());
+  end_ = Fd(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
   requests_ = std::move(requests), requests_end_ = std::move(child_requests), replies_ = std::move(replies), cancels_ = std::move(cancels);
   fcntl(replies_.get(), F_SETFL, fcntl(replies_.get(), F_GETFL) | O_NONBLOCK);
 }
 
-Executor::~Executor() {
-  kill();
-  if (pid_ > 0) waitpid(pid_, nullptr, 0);
+Executor::~Executor() { death(); }
+
+bool Executor::over() const {
+  pollfd p{end_.get(), POLLIN, 0};
+  return end_ && poll(&p, 1, 0) == 1;
+}
+
+std::string Executor::words() const {
+  struct stat facts {};
+  if (!errors_ || fstat(errors_.get(), &facts) != 0) return {};
+  std::string out(static_cast<size_t>(std::min<off_t>(facts.st_size, 64 * 1024)), '\0');
+  out.resize(static_cast<size_t>(std::max<ssize_t>(0, pread(errors_.get(), out.data(), out.size(), facts.st_size - static_cast<off_t>(out.size())))));
+  return out;
+}
+
+void Executor::is_ready() {
+  if (std::exchange(ready, true)) return;
+  const std::string said = words();
+  errors_.reset();
+  for (size_t at = 0; at < said.size();) {
+    const ssize_t n = write(STDERR_FILENO, said.data() + at, said.size() - at);
+    if (n <= 0) break;
+    at += static_cast<size_t>(n);
+  }
 }
 
 void Executor::kill() {
@@ -94,23 +128,23 @@ bool Executor::send(const Request& r) {
   for (size_t at = 0; fds.size() > kFds - 1; at += kFds - 1) {
     head[0] = 'F';
     const std::vector<int> some(fds.begin(), fds.begin() + static_cast<std::ptrdiff_t>(kFds - 1));
-    if (!send_datagram(requests_.get(), head, some)) return false;
+    if (!send_datagram(requests_.get(), head, some)) return refused();
     fds.erase(fds.begin(), fds.begin() + static_cast<std::ptrdiff_t>(kFds - 1));
   }
   head[0] = 'T';
   if (r.body.size() < kDatagram) {
-    if (!send_datagram(requests_.get(), head + r.body, fds)) return false;
+    if (!send_datagram(requests_.get(), head + r.body, fds)) return refused();
   } else {
     Fd memory(memfd_create("muster-request", MFD_CLOEXEC));
-    if (!memory) return false;
+    if (!memory) return refused();
     for (size_t done = 0; done < r.body.size();) {
       const ssize_t n = write(memory.get(), r.body.data() + done, r.body.size() - done);
-      if (n <= 0) return false;
+      if (n <= 0) return refused();
       done += static_cast<size_t>(n);
     }
     head[0] = 'M';
     fds.insert(fds.begin(), memory.get());
-    if (!send_datagram(requests_.get(), head, fds)) return false;
+    if (!send_datagram(requests_.get(), head, fds)) return refused();
   }
   sent.push_back({r.task, r.attempt, std::chrono::steady_clock::now()});
   return true;
@@ -141,7 +175,7 @@ void Executor::interrupt(TaskId task, uint16_t attempt) {
   if (send_datagram(cancels_.get(), body, {})) ::kill(pid_, SIGUSR1);
 }
 
-bool Executor::read(const std::function<void(Reply&&)>& on_reply) {
+bool Executor::read(const std::function<void(Reply&&)>& on_reply, bool all) {
   static thread_local std::string chunk(256 * 1024, '\0');
   for (;;) {
     const ssize_t n = receive(replies_.get(), chunk.data(), chunk.size(), in_fds_);
@@ -161,15 +195,21 @@ bool Executor::read(const std::function<void(Reply&&)>& on_reply) {
       on_reply(std::move(r));
     }
     in_.erase(0, used);
-    if (static_cast<size_t>(n) < chunk.size()) return true;
+    if (!all && static_cast<size_t>(n) < chunk.size()) return true;
   }
 }
 
 std::string Executor::death() {
+  if (pid_ <= 0) return "ended";
+  ::kill(-pid_, SIGKILL), ::kill(pid_, SIGKILL);  // changes nothing about a process that is ending; one that only closed its sockets ends now
   int status = 0;
-  if (pid_ <= 0 || waitpid(std::exchange(pid_, -1), &status, 0) < 0) return "ended";
-  if (WIFSIGNALED(status)) return concat("was killed by signal ", WTERMSIG(status), " (", strsignal(WTERMSIG(status)), ")");
-  return concat("exited with status ", WEXITSTATUS(status));
+  if (waitpid(std::exchange(pid_, -1), &status, 0) < 0) return "ended";
+  std::string how = WIFSIGNALED(status) ? concat("was killed by signal ", WTERMSIG(status), " (", strsignal(WTERMSIG(status)), ")") : concat("exited with status ", WEXITSTATUS(status));
+  if (std::string said = words(); !ready && !said.empty()) {
+    while (said.ends_with('\n')) said.pop_back();
+    how += ":\n" + said.substr(said.size() - std::min<size_t>(said.size(), 2000));
+  }
+  return how;
 }
 
 }  // namespace muster::cluster

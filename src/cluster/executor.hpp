@@ -34,33 +34,41 @@ struct Reply {
 
 class Executor {
  public:
-  /// Starts the command with its sockets on descriptors 3 (requests), 4 (replies) and 5 (cancellations). It dies with the calling thread.
+  /// Starts the command with its sockets on descriptors 3 (requests), 4 (replies) and 5 (cancellations); 6 is this process' standard error, its own is
+  /// kept until it is ready. It dies with the calling thread. Throws Error{io} if it cannot be started.
   explicit Executor(const std::vector<std::string>& command);
   ~Executor();  // kills it
   int reply_fd() const { return replies_.get(); }
+  /// Can be read once the process has ended, whatever it started lives on; -1 where the kernel has no such thing.
+  int end_fd() const { return end_.get(); }
+  bool over() const;
   pid_t pid() const { return pid_; }
 
-  /// False: the socket is full.
+  /// False: the socket is full. Throws Error{io} where the request cannot be sent at all.
   bool send(const Request& request);
   /// Takes back all requests the child has not begun.
   std::vector<std::pair<TaskId, uint16_t>> take_back();
   /// Interrupts the task if it is the one that runs.
   void interrupt(TaskId task, uint16_t attempt);
   void kill();
-  /// Reads what the child said; false when it is dead.
-  bool read(const std::function<void(Reply&&)>& on_reply);
-  /// How it died, as a sentence.
+  /// Reads what the child said; false when it is dead. `all`: there will be no other call.
+  bool read(const std::function<void(Reply&&)>& on_reply, bool all = false);
+  /// Ends it, with what it started in its process group, and says how it died.
   std::string death();
+  /// It has said that it runs: what it wrote before goes where its errors go.
+  void is_ready();
 
   struct Sent { TaskId task; uint16_t attempt; std::chrono::steady_clock::time_point at; };
   std::deque<Sent> sent;         // requests without reply, in order
   bool seceded = false;          // its task runs without occupying a thread
-  bool ready = false;            // it has said that it runs
+  bool ready = false;
   std::vector<bool> functions;   // by number: what it was sent
-  std::chrono::steady_clock::time_point killed_at{};  // interrupted: from then on it may be killed
+  std::chrono::steady_clock::time_point killed_at{};  // interrupted: it ends by itself, from then on it may be killed
+  bool interrupted() const { return killed_at != std::chrono::steady_clock::time_point{}; }
 
  private:
-  Fd requests_, requests_end_, replies_, cancels_;
+  std::string words() const;     // what it wrote before it was ready
+  Fd requests_, requests_end_, replies_, cancels_, end_, errors_;
   pid_t pid_ = -1;
   std::string in_;
   std::vector<Fd> in_fds_;

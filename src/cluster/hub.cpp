@@ -190,7 +190,8 @@ void Hub::on_worker(Slot slot, uint32_t incarnation, Frame&& f) {
             if (workers_[s].connection && workers_[s].facts.info.address == holder) l.holder = s;
           lost.push_back(l);
         }
-        if (!error.empty()) errors_[task] = std::make_shared<const std::string>(error);
+        const auto* t = core_.find(task);
+        if (!error.empty() && t && t->state == State::assigned && t->attempt == attempt) errors_[task] = std::make_shared<const std::string>(error);
         if (why != Failure::inputs && why != Failure::stopped) record(slot, task, 0, 0, monitor::Kind::failed);
         core_.failed(slot, task, attempt, why, lost);
       }

@@ -37,6 +37,8 @@ constexpr int64_t kInline = 8 * 1024;          // results up to here travel with
 constexpr size_t kFlush = 64 * 1024;
 constexpr int64_t kFastUs = 500;               // tasks shorter than this are handed to an executor in advance
 constexpr auto kGrace = std::chrono::milliseconds(300);
+constexpr int kStarts = 5;                     // executors that do not come up, one after the other, before tasks hear of it
+constexpr auto kPause = std::chrono::milliseconds(100), kLongestPause = std::chrono::milliseconds(5000);  // between starts, doubled each time
 constexpr char kPython[] = "python", kGuestPipeline[] = "guest pipeline";
 
 // What put_range said.
@@ -95,7 +97,7 @@ class Node {
     char host[256] = "";
     gethostname(host, sizeof host - 1);
     Encoder out;
-    out << address_ << (options_.name.empty() ? address_ : options_.name) << host << options_.threads << worker::budget().limit() << static_cast<int64_t>(getpid()) << static_cast<uint64_t>(options_.resources.size());
+    out << address_ << name() << host << options_.threads << worker::budget().limit() << static_cast<int64_t>(getpid()) << static_cast<uint64_t>(options_.resources.size());
     for (const auto& [name, amount] : options_.resources) out << name << amount;
     for (int64_t i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { native_loop(); });
     loop_.start(scheduler_);
@@ -228,18 +230,21 @@ class Node {
     while (busy < options_.threads && state_.queued(true)) {
       Executor* idle = nullptr;
       for (auto& e : executors_)
-        if (e->sent.empty() && !e->seceded) idle = e.get();
+        if (e->sent.empty() && !e->seceded && !e->interrupted()) idle = e.get();
       if (!idle) {
         if (!start_executor()) break;
         continue;
       }
       state_.take(true, task, attempt);
-      if (!hand_over(*idle, task, attempt)) continue;
+      if (!hand_over(*idle, task, attempt)) {
+        if (state_.knows(task, attempt)) break;  // not now
+        continue;
+      }
       ++busy;
     }
     // Short tasks are handed over in advance: an executor then never waits for the next.
     for (auto& e : executors_) {
-      if (e->sent.empty() || e->seceded || state_.queued(true) == 0) continue;
+      if (e->sent.empty() || e->seceded || e->interrupted() || state_.queued(true) == 0) continue;
       const size_t depth = guest_us_ >= 0 && guest_us_ < kFastUs ? static_cast<size_t>(std::clamp<int64_t>(2000 / (guest_us_ + 20), 2, 64)) : 1;
       while (e->sent.size() < depth && state_.take(true, task, attempt))
         if (timeout_of(task, attempt) || !hand_over(*e, task, attempt)) {
@@ -303,7 +308,7 @@ class Node {
             return;
           }
           e->interrupt(task, attempt);
-          if (e->killed_at == steady_clock::time_point{}) e->killed_at = steady_clock::now() + kGrace;
+          if (!e->interrupted()) e->killed_at = steady_clock::now() + kGrace;
           return;
         }
   }
@@ -423,13 +428,7 @@ class Node {
 
   bool start_executor() {
     if (options_.executor.empty()) {
-      TaskId task;
-      uint16_t attempt;
-      while (state_.take(true, task, attempt)) {
-        report_failure(task, attempt, Failure::refused, encode_error(Error(ErrorKind::unsupported, "this worker runs no Python: it was started without --executor")));
-        state_.ended(task, attempt);
-        work_.erase({task, attempt});
-      }
+      refuse_guests(Error(ErrorKind::unsupported, "this worker runs no Python: it was started without --executor"));
       return false;
     }
     if (!loop_.here()) {
@@ -442,14 +441,42 @@ class Node {
     int64_t live = 0;
     for (const auto& e : executors_) live += !e->seceded;
     if (live >= options_.threads) return false;
+    if (steady_clock::now() < next_start_) {
+      if (failed_starts_ >= kStarts && live == 0) refuse_guests(Error(ErrorKind::io, start_failure_));
+      return false;
+    }
     auto command = options_.executor;
-    command.insert(command.end(), {options_.scheduler, address_, options_.name.empty() ? address_ : options_.name});
-    executors_.push_back(std::make_unique<Executor>(command));
-    const int fd = executors_.back()->reply_fd();
-    loop_.watch(fd, [this, fd] { on_replies(fd); });
+    command.insert(command.end(), {options_.scheduler, address_, name()});
+    try {
+      executors_.push_back(std::make_unique<Executor>(command));
+    } catch (const Error& e) {
+      start_failed(e.message);
+      return false;
+    }
+    Executor* e = executors_.back().get();
+    loop_.watch(e->reply_fd(), [this, fd = e->reply_fd()] { on_replies(fd); });
+    if (e->end_fd() >= 0) loop_.watch(e->end_fd(), [this, fd = e->reply_fd()] { on_replies(fd); });
     return true;
   }
 
+  void start_failed(const std::string& how) {
+    next_start_ = steady_clock::now() + std::min<steady_clock::duration>(kPause * (1 << std::min(failed_starts_++, 6)), kLongestPause);
+    start_failure_ = concat("worker ", name(), " cannot start Python executors, tried ", failed_starts_, " times in a row; the last one ", how);
+  }
+
+  // Tasks that are queued for executors that there are none of.
+  void refuse_guests(const Error& why) {
+    TaskId task;
+    uint16_t attempt;
+    while (state_.take(true, task, attempt)) refuse(task, attempt, why);
+  }
+  void refuse(TaskId task, uint16_t attempt, const Error& why) {
+    report_failure(task, attempt, Failure::refused, encode_error(why));
+    state_.ended(task, attempt);
+    work_.erase({task, attempt});
+  }
+
+  // False: it is queued again, or unknown and ended.
   bool hand_over(Executor& e, TaskId task, uint16_t attempt) {
     auto found = work_.find({task, attempt});
     if (found == work_.end()) {
@@ -488,8 +515,13 @@ class Node {
       }
     }
     r.body = out.take();
-    if (!e.send(r)) {
-      state_.give_back(task, attempt);
+    try {
+      if (!e.send(r)) {
+        state_.give_back(task, attempt);
+        return false;
+      }
+    } catch (const Error& why) {
+      refuse(task, attempt, why);
       return false;
     }
     if (range.function == kPython) e.functions[work.function] = true;
@@ -501,14 +533,15 @@ class Node {
     auto found = std::find_if(executors_.begin(), executors_.end(), [fd](const auto& e) { return e->reply_fd() == fd; });
     if (found == executors_.end()) return;
     Executor& e = **found;
-    bool alive = true;
+    bool alive = !e.over();
     try {
-      alive = e.read([&](Reply&& r) { on_reply(e, std::move(r)); });
+      alive = e.read([&](Reply&& r) { on_reply(e, std::move(r)); }, !alive) && alive;
     } catch (const Error&) {
       alive = false;  // what it said is no reply
     }
     if (!alive) {
       loop_.remove(fd);
+      if (e.end_fd() >= 0) loop_.remove(e.end_fd());
       bury(e);
       executors_.erase(found);
     }
@@ -517,7 +550,8 @@ class Node {
 
   void on_reply(Executor& e, Reply&& r) {
     Decoder in(r.body);
-    e.ready = true;
+    e.is_ready();
+    failed_starts_ = 0;
     if (r.kind == 'H') return;
     const TaskId task = TaskId::of(in.get<uint64_t>());
     const auto attempt = in.get<uint16_t>();
@@ -538,7 +572,9 @@ class Node {
     if (e.sent.empty()) e.seceded = false;
     int64_t live = 0;
     const auto us = in.get<int64_t>();
-    if (r.kind == 'D') {
+    const auto w = work_.find({task, attempt});
+    const bool timed_out = w != work_.end() && w->second.timed_out;  // then its answer, whatever it is, is what the interruption made of it
+    if (r.kind == 'D' && !timed_out) {
       Object o;
       o.bytes = in.get<int64_t>(), o.type = in.get<std::string>(), o.native = in.get<uint8_t>();
       const auto note = in.get<std::string>();
@@ -549,9 +585,7 @@ class Node {
       guest_us_ = guest_us_ < 0 ? us : std::max(us / 2, guest_us_ + (us - guest_us_) / 8);
       report_result(task, attempt, std::move(o), us, note);
     } else {
-      const auto why = static_cast<Failure>(in.get<uint8_t>());
-      auto w = work_.find({task, attempt});
-      const bool timed_out = w != work_.end() && w->second.timed_out;
+      const auto why = r.kind == 'E' ? static_cast<Failure>(in.get<uint8_t>()) : Failure::refused;
       report_failure(task, attempt, timed_out ? Failure::refused : why, timed_out ? timeout_error(task, attempt) : in.rest());
       state_.ended(task, attempt);
       work_.erase({task, attempt});
@@ -569,6 +603,7 @@ class Node {
   void bury(Executor& e) {
     for (auto [t, a] : e.take_back()) state_.give_back(t, a);
     const std::string how = e.death();
+    if (!e.ready) start_failed(how);
     for (size_t i = 0; i < e.sent.size(); ++i) {
       const auto [task, attempt, at] = e.sent[i];
       auto w = work_.find({task, attempt});
@@ -625,12 +660,15 @@ class Node {
     Lock lock(*this);
     const auto now = steady_clock::now();
     for (auto& e : executors_) {
-      if (e->killed_at != steady_clock::time_point{} && now > e->killed_at) e->kill();
+      if (e->interrupted()) {
+        if (now > e->killed_at) e->kill();
+        else if (!e->sent.empty()) e->interrupt(e->sent.front().task, e->sent.front().attempt);  // it may have been where nothing is to be broken off
+      }
       if (!e->sent.empty())
         if (const int64_t limit = timeout_of(e->sent.front().task, e->sent.front().attempt); limit && now - e->sent.front().at > std::chrono::microseconds(limit)) {
           work_.at({e->sent.front().task, e->sent.front().attempt}).timed_out = true;
           e->interrupt(e->sent.front().task, e->sent.front().attempt);
-          if (e->killed_at == steady_clock::time_point{}) e->killed_at = now + kGrace;
+          if (!e->interrupted()) e->killed_at = now + kGrace;
         }
     }
     if (++ticks_ % 5 == 0) {
@@ -642,6 +680,8 @@ class Node {
     }
     pump();
   }
+
+  std::string name() const { return options_.name.empty() ? address_ : options_.name; }
 
   void finish() {
     std::lock_guard lock(mutex_);
@@ -669,6 +709,9 @@ class Node {
   int64_t native_running_ = 0;
   int64_t guest_us_ = -1;              // how long guest tasks take lately, µs
   std::vector<std::unique_ptr<Executor>> executors_;
+  int failed_starts_ = 0;              // since one came up
+  steady_clock::time_point next_start_{};
+  std::string start_failure_;
   Encoder finished_, failed_, retracted_, added_;
   std::vector<std::thread> threads_;
   int64_t ticks_ = 0;

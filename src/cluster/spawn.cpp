@@ -16,7 +16,7 @@
 namespace muster::cluster {
 using namespace base;
 
-pid_t spawn(const std::vector<std::string>& command, const std::vector<int>& fds) {
+pid_t spawn(const std::vector<std::string>& command, const std::vector<int>& fds, int errors) {
   std::vector<char*> argv;
   for (const auto& part : command) argv.push_back(const_cast<char*>(part.c_str()));
   argv.push_back(nullptr);
@@ -34,13 +34,17 @@ pid_t spawn(const std::vector<std::string>& command, const std::vector<int>& fds
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
     signal(SIGINT, SIG_DFL), signal(SIGPIPE, SIG_DFL);
-    int moved[8];  // out of the way of 3, 4, ... first
-    const size_t count = fds.size() < 8 ? fds.size() : 8;
-    for (size_t i = 0; i < count; ++i) moved[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 64);
-    for (size_t i = 0; i < count; ++i) dup2(moved[i], 3 + static_cast<int>(i));
-    execvp(argv[0], argv.data());
+    constexpr int kFirst = 3, kMost = 8;
+    int moved[kMost];  // out of the way of 3, 4, ... first, and so is the report
+    const int count = static_cast<int>(fds.size()) < kMost ? static_cast<int>(fds.size()) : kMost;
+    const int out = fcntl(report[1], F_DUPFD_CLOEXEC, kFirst + count);
+    bool all = out >= 0;
+    for (int i = 0; i < count && all; ++i) all = (moved[i] = fcntl(fds[static_cast<size_t>(i)], F_DUPFD_CLOEXEC, kFirst + count)) >= 0;
+    for (int i = 0; i < count && all; ++i) all = dup2(moved[i], kFirst + i) >= 0;
+    if (all && errors >= 0) all = dup2(errors, 2) >= 0;
+    if (all) execvp(argv[0], argv.data());
     const int why = errno;
-    [[maybe_unused]] auto n = write(report[1], &why, sizeof why);
+    [[maybe_unused]] auto n = write(out >= 0 ? out : report[1], &why, sizeof why);
     _exit(127);
   }
   childs.reset();

@@ -1,0 +1,224 @@
+"""Executor processes that are interrupted, do not start, or die; what they hold and what is held for them."""
+
+import os
+import pathlib
+import signal
+import time
+
+import pytest
+
+from muster.distributed import Client, KilledWorker, LocalCluster
+
+_PATIENCE = 30
+
+
+def until(condition, seconds=15):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "did not come true"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def one():
+    """A client of one worker with one thread."""
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+        yield client
+
+
+# ---- interrupted
+
+
+def test_an_import_is_not_interrupted(one, tmp_path):
+    # A module that can be begun only once in a process, as those that register something do.
+    (tmp_path / "only_once.py").write_text("import builtins, time\nassert not hasattr(builtins, 'begun')\nbuiltins.begun = True\nend = time.time() + 1\nwhile time.time() < end: pass\nvalue = 42\n")
+
+    def load(folder):
+        import sys
+
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+        import only_once
+
+        return only_once.value
+
+    one.submit(int, 1).result(timeout=_PATIENCE)
+    first = one.submit(load, str(tmp_path), pure=False)
+    time.sleep(0.3)
+    first.cancel()
+    assert first.cancelled()
+    assert one.submit(load, str(tmp_path), pure=False).result(timeout=_PATIENCE) == 42
+
+
+def test_what_was_interrupted_is_replaced(one):
+    def pid():
+        return os.getpid()
+
+    before = one.submit(pid, pure=False).result(timeout=_PATIENCE)
+    for what in (lambda: time.sleep(60), _swallows, _cleans_up):
+        task = one.submit(what, pure=False)
+        time.sleep(0.2)
+        task.cancel()
+        after = one.submit(pid, pure=False).result(timeout=_PATIENCE)
+        assert after != before
+        before = after
+
+
+def _swallows():
+    try:
+        time.sleep(60)
+    except BaseException as error:
+        return repr(error)
+
+
+def _cleans_up():
+    while True:
+        try:
+            time.sleep(60)
+        finally:
+            time.sleep(0.05)
+
+
+def test_a_finalizer_is_not_interrupted(one, tmp_path):
+    log = tmp_path / "log"
+
+    def drops(log):
+        class Slow:
+            def __del__(self):
+                time.sleep(0.15)
+                with open(log, "a") as file:
+                    file.write("x")
+
+        while True:
+            Slow()
+
+    task = one.submit(drops, str(log))
+    until(log.exists)
+    task.cancel()
+    with pytest.raises(Exception, match="cancelled"):
+        task.result(timeout=_PATIENCE)
+    assert one.submit(int, 3).result(timeout=_PATIENCE) == 3
+
+
+def test_nobody_sees_how_a_task_is_ended(one):
+    def wraps():
+        try:
+            time.sleep(60)
+        except BaseException as error:
+            raise ValueError("mine") from error
+
+    for function in (wraps, _swallows, lambda: time.sleep(60)):
+        with pytest.raises(TimeoutError) as caught:
+            one.submit(function, timeout=0.2, pure=False).result(timeout=_PATIENCE)
+        assert "TaskStopped" not in repr(caught.value) and caught.value.__cause__ is None
+
+
+def test_a_cancelled_pipeline(tmp_path):
+    import pandas as pd
+
+    import muster.dataframe as dd
+
+    def one_raises(part):
+        if part.x.iloc[0] == 2:
+            (tmp_path / "begun").touch()
+            end = time.time() + 60
+            while time.time() < end:
+                pass
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.01)
+        raise ValueError("the other one")
+
+    with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as cluster, Client(cluster) as client:
+        df = dd.from_pandas(pd.DataFrame({"x": [1, 2]}), npartitions=2)
+        with pytest.raises(ValueError, match="the other one"):
+            df.map_partitions(one_raises, meta={"x": "int64"}).compute()
+        start = time.monotonic()
+        meet = [client.submit(_meets, str(tmp_path), me, other) for me, other in (("a", "b"), ("b", "a"))]
+        assert client.gather(meet) == ["b", "a"]
+        assert time.monotonic() - start < 10
+
+
+def _meets(folder, me, other):
+    pathlib.Path(folder, me).touch()
+    end = time.time() + 20
+    while not pathlib.Path(folder, other).exists() and time.time() < end:
+        time.sleep(0.01)
+    return other if pathlib.Path(folder, other).exists() else None
+
+
+# ---- that do not start
+
+
+BROKEN = """
+import sys, time
+from muster.distributed import Client
+open("socket.py", "w").write("raise RuntimeError('this is not the socket you are looking for')")
+client = Client(n_workers=1, threads_per_worker=2, dashboard_address=None)
+start = time.time()
+futures = client.map(int, range(20))
+for future in futures:
+    try:
+        future.result(timeout=40)
+    except OSError as error:
+        assert "not the socket" in str(error), error
+        assert "tried" in str(error), error
+    else:
+        raise SystemExit("it ran")
+print("told", time.time() - start < 25)
+"""
+
+
+def test_an_executor_that_cannot_start_is_named(python):
+    done = python(BROKEN)
+    assert done.stdout.split() == ["told", "True"]
+    assert done.stderr.count("Traceback") < 3
+
+
+FEW = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+from muster.distributed import Client
+with Client(n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
+    print(client.submit(sum, [1, 2], pure=False).result(timeout=30), len(client.gather(client.map(bytes, range(50)))))
+"""
+
+
+def test_few_descriptors(python):
+    assert python(FEW).stdout.split() == ["3", "50"]
+
+
+# ---- that die
+
+
+@pytest.mark.parametrize("how", ["exit", "kill", "close"])
+def test_a_death_is_noticed_though_a_child_lives(one, how):
+    def dies(how):
+        if how != "close" and os.fork() == 0:
+            time.sleep(60)
+            os._exit(0)
+        if how == "exit":
+            os._exit(3)
+        if how == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        os.closerange(3, 20)
+        time.sleep(60)
+
+    start = time.monotonic()
+    with pytest.raises(KilledWorker, match="status 3" if how == "exit" else "signal 9"):
+        one.submit(dies, how, pure=False).result(timeout=_PATIENCE)
+    assert time.monotonic() - start < 20
+    assert one.submit(int, 1).result(timeout=_PATIENCE) == 1
+
+
+def test_children_of_a_dead_executor_end(one, tmp_path):
+    def forks(path):
+        import subprocess
+
+        pathlib.Path(path).write_text(str(subprocess.Popen(["sleep", "60"]).pid))
+        time.sleep(60)
+
+    task = one.submit(forks, str(tmp_path / "pid"))
+    until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
+    task.cancel()
+    child = int((tmp_path / "pid").read_text())
+    until(lambda: not pathlib.Path(f"/proc/{child}").exists() or ") Z" in pathlib.Path(f"/proc/{child}/stat").read_text())
