@@ -75,6 +75,95 @@ def test_containers(scheduler):
     assert lazy.compute() == 3
 
 
+Point = collections.namedtuple("Point", "x y")
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    x: object
+    rest: list = dataclasses.field(default_factory=list)
+
+
+class Box(dict):
+    def __init__(self, owner):
+        self.owner = owner
+
+
+class Row(list):
+    pass
+
+
+def holders(v):
+    """One of each kind of container around a value that can be hashed."""
+    box, row = Box("me"), Row([1, v])
+    box["k"] = v
+    row.name = "r"
+    return {
+        "ordered": collections.OrderedDict([("b", v), ("a", 1)]),
+        "default": collections.defaultdict(list, {"k": [v]}),
+        "counter": collections.Counter({v: 2}),
+        "deque": collections.deque([0, v, 2], maxlen=3),
+        "point": Point(v, [v]),
+        "frozen": Frozen(v, [(v,)]),
+        "set": {v, 7},
+        "frozenset": frozenset([v]),
+        "slice": slice(v, None, 2),
+        "key": {v: "value", (v, 1): "pair"},
+        "box": box,
+        "row": row,
+    }
+
+
+def check_holders(found, v):
+    wanted = holders(v)
+    for name, value in wanted.items():
+        assert found[name] == value and type(found[name]) is type(value), name
+    assert list(found["ordered"]) == ["b", "a"]
+    assert found["default"].default_factory is list and found["default"]["new"] == []
+    assert found["deque"].maxlen == 3 and found["box"].owner == "me" and found["row"].name == "r"
+
+
+def test_kinds_of_containers(scheduler):
+    check_holders(delayed(_identical)(holders(delayed(inc)(1))).compute(), 2)
+    check_holders(muster.compute(holders(delayed(inc)(1)))[0], 2)
+    check_holders(delayed(holders(delayed(inc)(1))).compute(), 2)
+
+
+def _identical(x):
+    return x
+
+
+def test_shared_and_deep_containers(scheduler):
+    lazy, plain = delayed(inc)(1), 5
+    for leaf in (lazy, plain):
+        for wrap in (lambda x: [x, x], lambda x: (x, x), lambda x: {"a": x, "b": x}, lambda x: Point(x, x), lambda x: Frozen(x, [x])):
+            nested = leaf
+            for _ in range(60):
+                nested = wrap(nested)
+            found = delayed(_identical)(nested).compute()
+            for _ in range(60):
+                first, second = found.values() if type(found) is dict else (found.x, getattr(found, "y", None) or found.rest[0]) if type(found) in (Point, Frozen) else found
+                assert first is second
+                found = first
+            assert found == (2 if leaf is lazy else 5)
+    deep = lazy
+    for _ in range(20_000):
+        deep = [deep]
+    found = delayed(_identical)(deep).compute()
+    for _ in range(20_000):
+        (found,) = found
+    assert found == 2
+
+
+def test_containers_that_contain_themselves(scheduler):
+    loop = [1]
+    loop.append(loop)
+    assert delayed(_identical)(loop).compute() is loop
+    loop.append(delayed(inc)(1))
+    with pytest.raises(ValueError, match="list that contains itself"):
+        delayed(_identical)(loop)
+
+
 def test_operators(scheduler):
     x, y = delayed(7), delayed(2)
     for name in "add sub mul truediv floordiv mod pow lshift rshift and_ or_ xor eq ne lt le gt ge".split():
@@ -211,6 +300,14 @@ def test_raw_graphs():
     with pytest.raises(KeyError, match="nothing"):
         get({"a": 1}, "nothing")
     assert get({"a": (add, True, 1)}, "a") == 2
+
+
+def test_raw_graphs_of_shared_lists():
+    nested = "x"
+    for _ in range(60):
+        nested = [nested, nested]
+    found = get({"x": 5, "y": (len, nested), "z": nested}, ["y", "z"])[0]
+    assert found == 2
 
 
 def test_dataframes_inside_arguments():

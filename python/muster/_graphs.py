@@ -31,9 +31,13 @@ class _Builder:
 
     def references(self, value):
         """Return the keys that `value` names, at any depth."""
-        found, stack = [], [value]
+        found, stack, seen = [], [value], set()
         while stack:
             v = stack.pop()
+            if type(v) in _HOLDERS:
+                if id(v) in seen:
+                    continue
+                seen.add(id(v))
             if _is_spec(v):
                 stack.extend(v.dependencies)
             elif istask(v):
@@ -78,30 +82,36 @@ class _Builder:
         if type(value) is not bool and _hashable(value) and value in self.dsk and value != key:
             return _named(_identity, (self.nodes[value],), None, key)
         nested = []
-        args = (self.argument(value, nested, top=False),)
+        args = (self.argument(value, nested, {}, top=False),)
         return _named(_identity, args, nested or None, key)
 
     def call(self, task, key=None):
-        nested = []
-        args = tuple(self.argument(a, nested, top=True) for a in task[1:])
+        nested, known = [], {}
+        args = tuple(self.argument(a, nested, known, top=True) for a in task[1:])
         return _named(task[0], args, nested or None, key)
 
-    def argument(self, value, nested, top):
+    def argument(self, value, nested, known, top):
         node = None
         if istask(value):
             node = self.call(value)
         elif type(value) is not bool and _hashable(value) and value in self.nodes:
             node = self.nodes[value]
-        elif type(value) in (list, set):
-            return type(value)(self.argument(v, nested, top=False) for v in value)
-        elif type(value) is dict:
-            return {k: self.argument(v, nested, top=False) for k, v in value.items()}
+        elif type(value) in (list, set, dict):
+            if id(value) not in known:  # a list in several places is one
+                if type(value) is dict:
+                    known[id(value)] = {k: self.argument(v, nested, known, top=False) for k, v in value.items()}
+                else:
+                    known[id(value)] = type(value)(self.argument(v, nested, known, top=False) for v in value)
+            return known[id(value)]
         if node is None:
             return value
         if top:
             return node
         nested.append(node)
         return Input(len(nested) - 1)
+
+
+_HOLDERS = (list, set, dict, tuple)
 
 
 def _is_spec(value):

@@ -1,7 +1,10 @@
 """Graphs of Python tasks: nodes, placeholders for inputs deep inside arguments, and running them in this interpreter."""
 
+import collections
+import copy
 import dataclasses
 import itertools
+import operator
 import os
 import threading
 import uuid
@@ -13,6 +16,7 @@ _unique = itertools.count()
 _process = uuid.uuid4().hex[:20]
 _current = threading.local()
 NOT_LAZY = object()
+LEFT_OUT = object()
 
 os.register_at_fork(after_in_child=lambda: globals().__setitem__("_process", uuid.uuid4().hex[:20]))
 
@@ -53,61 +57,160 @@ class inputs_at_hand:
         _current.inputs = self.before
 
 
-def _is_namedtuple(kind):
-    return issubclass(kind, tuple) and kind is not tuple and hasattr(kind, "_fields")
-
-
 def unpack(value, lazy, traverse=True):
-    """Replace lazy values inside containers.
+    """Replace lazy values inside containers: lists, tuples, sets, dicts, deques and what derives from these, slices, named tuples and dataclasses.
+
+    Each container is looked at once, however often it is found and however deep it lies.
 
     Parameters
     ----------
     value : any
     lazy : callable
-        Called with every element; returns what stands in its place, or NOT_LAZY.
+        Called with every element; returns what stands in its place, LEFT_OUT if nothing shall (in a named tuple, a slice or a dataclass None), or NOT_LAZY.
 
     Returns
     -------
     any
         `value` itself if nothing in it is lazy, else a copy of the containers around what is.
+
+    Raises
+    ------
+    ValueError
+        If a container with lazy values contains itself.
     """
-    kind = type(value)
-    if kind in _ATOMS:
+    if type(value) in _ATOMS:
         return value
     new = lazy(value)
     if new is not NOT_LAZY:
-        return new
-    if not traverse:
+        return None if new is LEFT_OUT else new
+    opened = _open(value) if traverse else None
+    if opened is None:
         return value
-    if kind in (list, tuple, set, frozenset):
-        parts = [unpack(v, lazy) for v in value]
-        return kind(parts) if any(p is not v for p, v in zip(parts, value, strict=True)) else value
-    if kind is dict:
-        parts = {unpack(k, lazy): unpack(v, lazy) for k, v in value.items()}
-        return parts if any(p is not v or k is not j for (k, p), (j, v) in zip(parts.items(), value.items(), strict=True)) else value
-    if kind is slice:
-        parts = [unpack(v, lazy) for v in (value.start, value.stop, value.step)]
-        return slice(*parts) if any(p is not v for p, v in zip(parts, (value.start, value.stop, value.step), strict=True)) else value
-    if _is_namedtuple(kind):
-        parts = [unpack(v, lazy) for v in value]
-        return kind(*parts) if any(p is not v for p, v in zip(parts, value, strict=True)) else value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = [f for f in dataclasses.fields(value) if hasattr(value, f.name)]
-        parts = {f.name: unpack(getattr(value, f.name), lazy) for f in fields}
-        changed = {name: part for name, part in parts.items() if part is not getattr(value, name)}
-        if not changed:
-            return value
-        return _copy_dataclass(value, changed)
-    return value
+    done, cyclic = {}, set()  # by identity
+    stack = [opened]
+    inside = {id(value)}
+    while True:
+        container, parts, new, copied = stack[-1]
+        while len(new) < len(parts):
+            part = parts[len(new)]
+            if type(part) in _ATOMS:
+                new.append(part)
+                continue
+            known = done.get(id(part))
+            if known is not None:
+                new.append(known[1])
+                continue
+            if id(part) in inside:
+                cyclic.add(id(part))
+                new.append(part)
+                continue
+            stands = lazy(part)
+            if stands is NOT_LAZY:
+                opened = _open(part)
+                if opened is not None:
+                    stack.append(opened)
+                    inside.add(id(part))
+                    break
+                new.append(part)
+            else:
+                done[id(part)] = (part, stands)
+                new.append(stands)
+        else:
+            stack.pop()
+            inside.discard(id(container))
+            made = container
+            if not all(map(operator.is_, parts, new)):
+                if id(container) in cyclic:
+                    raise ValueError(f"a {type(container).__name__} that contains itself holds lazy values; compute them first")
+                made = copied(container, new)
+            if not stack:
+                return made
+            done[id(container)] = (container, made)
+            stack[-1][2].append(made)
 
 
-def _copy_dataclass(value, changed):
-    import copy
+def _open(value):
+    """Return (container, its parts, a list for what stands in their places, a function that copies it around these); None if it is no container or holds atoms only."""
+    kind = type(value)
+    found = _CONTAINERS.get(kind)
+    if found is None:
+        found = next((_CONTAINERS[base] for base in kind.__mro__ if base in _CONTAINERS), None)
+        if found is None:
+            if not hasattr(kind, "__dataclass_fields__"):
+                return None
+            found = _DATACLASS
+    take, copied = found
+    parts = take(value)
+    return None if _ATOMS.issuperset(map(type, parts)) else (value, parts, [], copied)
 
+
+def _fields(value):
+    return [f.name for f in dataclasses.fields(value) if hasattr(value, f.name)]
+
+
+def _pairs(value):
+    return list(itertools.chain.from_iterable(dict.items(value)))
+
+
+def _present(parts):
+    return [p for p in parts if p is not LEFT_OUT]
+
+
+def _as_none(parts):
+    return [None if p is LEFT_OUT else p for p in parts]
+
+
+def _copy_tuple(value, parts):
+    kind = type(value)
+    if kind is tuple:
+        return tuple(_present(parts))
+    if hasattr(kind, "_fields"):
+        return kind._make(_as_none(parts))
+    out = kind.__new__(kind, _present(parts))
+    out.__dict__.update(getattr(value, "__dict__", ()))
+    return out
+
+
+def _copy_filled(value, parts):
+    """Copy a list, a set or a deque; what it is besides, such as a largest length, stays."""
+    kind, parts = type(value), _present(parts)
+    if kind in (list, set, frozenset):
+        return kind(parts)
+    if isinstance(value, frozenset):
+        return kind.__new__(kind, parts)
     out = copy.copy(value)
-    for name, part in changed.items():
+    out.clear()
+    (out.update if isinstance(value, set) else out.extend)(parts)
+    return out
+
+
+def _copy_dict(value, parts):
+    out = {} if type(value) is dict else copy.copy(value)
+    out.clear()
+    for key, part in zip(parts[::2], parts[1::2], strict=True):
+        if key is not LEFT_OUT and part is not LEFT_OUT:
+            out[key] = part
+    return out
+
+
+def _copy_dataclass(value, parts):
+    out = copy.copy(value)
+    for name, part in zip(_fields(value), _as_none(parts), strict=True):
         object.__setattr__(out, name, part)
     return out
+
+
+_FILLED = (list, _copy_filled)
+_CONTAINERS = {
+    list: _FILLED,
+    set: _FILLED,
+    frozenset: _FILLED,
+    collections.deque: _FILLED,
+    tuple: (list, _copy_tuple),
+    dict: (_pairs, _copy_dict),
+    slice: (lambda s: [s.start, s.stop, s.step], lambda s, parts: slice(*_as_none(parts))),
+}
+_DATACLASS = (lambda value: [getattr(value, name) for name in _fields(value)], _copy_dataclass)
 
 
 def pack(arguments, keywords, traverse=True):
@@ -155,4 +258,4 @@ def fill(arguments, keywords, inputs):
             return inputs[value.index]
         return value if isinstance(value, TaskNode) else NOT_LAZY
 
-    return tuple(unpack(a, lazy) for a in arguments), {k: unpack(v, lazy) for k, v in (keywords or {}).items()}
+    return unpack(tuple(arguments), lazy), unpack(keywords or {}, lazy)

@@ -1,6 +1,8 @@
 """Futures on a local cluster."""
 
 import asyncio
+import collections
+import dataclasses
 import operator
 import os
 import threading
@@ -49,6 +51,49 @@ def test_containers_and_keywords(client):
     assert client.gather({"a": x, "b": [x, (x, 5)]}) == {"a": 2, "b": [2, (2, 5)]}
     assert client.map(operator.add, [1, 2], [x, x])[1].result() == 4
     assert [f.result() for f in client.map(lambda x, y: x * y, [1, 2, 3], y=10)] == [10, 20, 30]
+
+
+Point = collections.namedtuple("Point", "x y")
+
+
+@dataclasses.dataclass
+class Pair:
+    x: object
+    y: object = None
+
+
+def holders(v):
+    return [collections.OrderedDict(b=v, a=1), collections.defaultdict(list, k=[v]), collections.deque([0, v], maxlen=2), Point(v, [v]), Pair(v, (v,)), {v, 7}, slice(v, 3)]
+
+
+def test_kinds_of_containers(client):
+    for x in (client.submit(inc, 1), delayed(inc)(1)):
+        found = client.submit(lambda h, k: (h, k), holders(x), k={"h": holders(x)}).result()
+        assert found == (holders(2), {"h": holders(2)})
+        assert found[0][1].default_factory is list and found[0][2].maxlen == 2
+    assert delayed(lambda h: h)(holders(delayed(inc)(1))).compute() == holders(2)
+    assert client.gather(holders(client.submit(inc, 1))) == holders(2)
+    x, bad = client.submit(inc, 1), client.submit(div, 1, 0)
+    assert client.gather([holders(bad), x, bad, {"a": x, "b": bad}], errors="skip") == [
+        [{"a": 1}, {"k": []}, collections.deque([0]), Point(None, []), Pair(None, ()), {7}, slice(None, 3)], 2, {"a": 2},
+    ]  # fmt: skip
+    assert client.gather(bad, errors="skip") is None
+
+
+def test_shared_containers(client):
+    for leaf in (1, client.submit(inc, 1), delayed(inc)(1)):
+        nested = leaf
+        for _ in range(60):
+            nested = [nested, nested]
+        assert client.submit(lambda n: (len(n), n[0] is n[1]), nested).result() == (2, True)
+    found = client.gather(nested_futures(client.submit(inc, 1)))
+    assert found[0] is found[1]
+
+
+def nested_futures(x):
+    for _ in range(60):
+        x = (x, x)
+    return x
 
 
 def test_equal_calls_are_one_task(client):

@@ -14,12 +14,12 @@ import weakref
 from muster import _active, _core, _run
 from muster._later import NotThereYet
 from muster._serialize import dumps_parts, loads, loads_error
-from muster._tasks import NOT_LAZY, unpack
+from muster._tasks import LEFT_OUT, NOT_LAZY, unpack
 from muster._tokenize import tokenize
 from muster.distributed import _submit
 from muster.distributed._asynchronous import done_if, ready
 from muster.distributed._collections import Collections
-from muster.distributed._containers import inside, without
+from muster.distributed._containers import future_of, inside
 from muster.distributed._errors import FutureCancelledError
 from muster.distributed._future import Future, Watcher
 from muster.distributed._queries import Queries
@@ -344,9 +344,10 @@ class Client(Collections, Queries):
 
         Parameters
         ----------
-        futures : Future, or nested lists, tuples, sets and dicts of these
+        futures : Future, or nested containers of these
+            Lists, tuples, sets, dicts, deques and what derives from these, named tuples, dataclasses.
         errors : {"raise", "skip"}, default "raise"
-            Raise the first error, or leave futures that failed out of lists.
+            Raise the first error, or leave futures that failed out; in named tuples and dataclasses None stands for them.
 
         Raises
         ------
@@ -388,11 +389,12 @@ class Client(Collections, Queries):
                 bad.add(f._id)
             else:
                 values[f._id] = self._result(f)
-        if bad:
-            futures = without(futures, bad)
 
         def lazy(v):
-            return values[v._id] if type(v) is Future else NOT_LAZY
+            future = future_of(v)
+            if future is None:
+                return NOT_LAZY
+            return LEFT_OUT if future._id in bad else values[future._id]
 
         return unpack(futures, lazy)
 

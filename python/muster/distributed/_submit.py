@@ -74,9 +74,8 @@ class Arguments:
             needs.append(self.client._id_of(future))
             return Input(len(needs) - 1 - base)
 
-        args = tuple(unpack(a, lazy) for a in args)
-        kwargs = unpack(kwargs, lazy) if kwargs else {}
-        return self.large(dumps_simple((args, kwargs)), (args, kwargs), needs)
+        value = unpack((args, kwargs), lazy)
+        return self.large(dumps_simple(value), value, needs)
 
     def large(self, body, value, needs):
         """Return the bytes, or b"" if they are large: then they are stored on a worker and are the last input."""
