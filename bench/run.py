@@ -1,4 +1,4 @@
-"""Measure muster against its rivals and the machine's limit: run.py [all|flights|variants|taxi|typed|parquet|import|scheduler|tasks]. One run, one machine, one table.
+"""Measure muster against its rivals and the machine's limit: run.py [all|flights|variants|taxi|typed|parquet|questions|import|scheduler|tasks] [PART OF A NAME]. One run, one machine, one table.
 
 Each question is a file of this folder. Every measurement runs in a process of its own and is appended to bench/results/*.jsonl.
 """
@@ -14,7 +14,7 @@ import time
 here = pathlib.Path(__file__).resolve().parent
 RIVALS = here / ".venv/bin/python"
 DATA = pathlib.Path(os.environ.get("MUSTER_BENCH_DATA", here / "data"))
-COSTS = {"flights": "1 minute, 0.2 GB", "variants": "1 minute, 0.2 GB", "taxi": "10 minutes, 7.8 GB (the data take 8 minutes more to write, once)", "typed": "2 minutes, 0.65 GB of the taxi data", "parquet": "4 minutes, 0.6 GB, 6 GB of memory", "import": "10 seconds", "scheduler": "20 seconds", "tasks": "4 minutes, 1 GB of memory"}
+COSTS = {"flights": "1 minute, 0.2 GB", "variants": "1 minute, 0.2 GB", "taxi": "10 minutes, 7.8 GB (the data take 8 minutes more to write, once)", "typed": "2 minutes, 0.65 GB of the taxi data", "parquet": "4 minutes, 0.6 GB, 6 GB of memory", "questions": "12 minutes, 0.8 GB, 4 GB of memory", "import": "10 seconds", "scheduler": "20 seconds", "tasks": "4 minutes, 1 GB of memory"}
 TASKS = {
     "merge": ("muster", "muster-cluster", "dask", "dask-cluster", "ray"),
     "latency": ("muster-cluster", "dask-cluster", "ray"),
@@ -107,6 +107,83 @@ def parquet_row(system, question, file):
     return {"system": system, "question": question, **json.loads(done.stdout.strip().splitlines()[-1])}
 
 
+def rows_file():
+    """The file of the questions over one frame."""
+    import questions
+
+    if not (DATA / "rows.parquet").exists():
+        print("writing bench/data/rows.parquet", flush=True)
+        questions.rows_file(str(DATA / "rows.parquet"))
+    return str(DATA / "rows.parquet")
+
+
+def question_rows(name, file, folder, rounds=3):
+    """Ask each system in turn, `rounds` times; return their rows. A result that differs from the first system's is an error."""
+    import questions
+
+    rows = {}
+    for turn in range(rounds):
+        for system in ("muster", "polars", "duckdb"):
+            if system == "duckdb" and questions.QUESTIONS[name][2] is None:
+                continue
+            result = [f"{folder}/{system}.parquet"] if turn == 0 else []
+            python = sys.executable if system == "muster" else RIVALS
+            done = subprocess.run([python, here / "questions.py", system, name, file, "3", *result], capture_output=True, text=True)
+            if done.returncode:
+                rows[system] = {"system": system, "question": name, "error": (done.stderr.strip().splitlines() or ["failed"])[-1][:200]}
+                continue
+            made = json.loads(done.stdout.strip().splitlines()[-1])
+            before = rows.setdefault(system, {"system": system, "question": name, **made})
+            for key in ("first", "best", "cpu", "peak"):
+                if key in before:
+                    before[key] = (max if key == "peak" else min)(before[key], made[key])
+            if result and system != "muster":
+                difference = questions.difference(f"{folder}/muster.parquet", result[0], name.endswith("*"))
+                if difference:
+                    before["differs"] = difference
+    return list(rows.values())
+
+
+def ratios_to_better(part):
+    """muster's time and CPU time divided by the better rival's, of the rows of one question; None where one is missing."""
+    rows = {r["system"]: r for r in part if "best" in r}
+    if "muster" not in rows or len(rows) == 1:
+        return None
+    return {key: rows["muster"][key] / min(max(r[key], 0.001) for s, r in rows.items() if s != "muster") for key in ("best", "cpu")}
+
+
+def show_question(part):
+    """Print a line for the rows of one question, and one for each system that failed or differs."""
+    rows = {r["system"]: r for r in part if "best" in r}
+    if ratio := ratios_to_better(part):
+        seconds = [f"{rows[s]['best']:8.3f}" if s in rows else " " * 8 for s in ("muster", "polars", "duckdb")]
+        print(f"{part[0]['question']:22}  {' '.join(seconds)} {ratio['best']:9.2f} {ratio['cpu']:7.2f} {rows['muster']['peak'] / 1e6:8.0f}", flush=True)
+    for r in part:
+        if "error" in r or "differs" in r:
+            print(f"{r['question']:22}  {r['system']}: {r.get('error') or r['differs']}", flush=True)
+
+
+def ask_questions(table, file, only):
+    """Ask a table's questions whose names have `only` in them; print and return the rows."""
+    import math
+    import tempfile
+
+    print(f"\n{'question':22} {'muster s':>9} {'polars':>8} {'duckdb':>8} {'÷ better':>9} {'of CPU':>7} {'peak MB':>8}")
+    rows, ratios = [], []
+    for name in table:
+        if only not in name:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            part = question_rows(name, file, folder)
+        show_question(part)
+        rows += part
+        ratios += [r for r in [ratios_to_better(part)] if r]
+    for key, word in (("best", "time"), ("cpu", "CPU time")):
+        if ratios:
+            print(f"geometric mean, {word}: {math.exp(sum(math.log(r[key]) for r in ratios) / len(ratios)):.2f}; above 1: {sum(r[key] > 1 for r in ratios)}, above 1.5: {sum(r[key] > 1.5 for r in ratios)} of {len(ratios)}")
+    return rows
+
+
 def task_row(system, question, files):
     """Run one system's program of bench/tasks.py; return its row."""
     python = sys.executable if system.startswith("muster") else RIVALS
@@ -152,7 +229,7 @@ def show(rows, ours="muster"):
         print(f"{r['question']:28} {r['system']:20} {r['first']:9.3f} {r['best']:9.3f} {ratio} {r.get('peak', 0) / 1e6:8.0f}")
 
 
-def main(question):
+def main(question, only=""):
     chosen = list(COSTS) if question == "all" else [question]
     if any(c not in COSTS for c in chosen):
         sys.exit(f"unknown question {question!r}; known are all, {', '.join(COSTS)}")
@@ -182,6 +259,12 @@ def main(question):
         for name, (questions, systems) in PARQUET.items():
             for q in questions:
                 add([row for row in (parquet_row(s, q, files[name]) for s in systems) if row])
+    if "questions" in chosen:
+        import questions
+
+        file = rows_file()
+        for table in (questions.TABLE, questions.OWN):
+            rows += ask_questions(table, file, only)
     if "import" in chosen:
         add([measured("muster", "import", "-", 10)])
     if "scheduler" in chosen:
@@ -208,4 +291,4 @@ def main(question):
 
 if __name__ == "__main__":
     sys.path.insert(0, str(here))
-    main(sys.argv[1] if len(sys.argv) > 1 else "all")
+    main(*(sys.argv[1:] or ["all"]))

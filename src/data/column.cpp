@@ -197,6 +197,14 @@ Column take(const Column& c, std::span<const int64_t> rows) {
   }
   Column column = std::move(out).finish(c.storage == Storage::text ? c.text_keep() : nullptr);
   column.foreign = c.foreign;
+  if (c.codes && n) {
+    auto codes = allocate(n * 4);
+    auto* to = reinterpret_cast<uint32_t*>(codes.get());
+    const auto missing = static_cast<uint32_t>(c.dictionary->texts.size());
+    for (int64_t i = 0; i < n; ++i) to[i] = rows[static_cast<size_t>(i)] < 0 ? missing : c.codes[rows[static_cast<size_t>(i)]];
+    column.codes = to, column.dictionary = c.dictionary, column.text_kept = c.text_kept;
+    column.keep = keep_both(column.keep, codes);
+  }
   return column;
 }
 

@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "data/dispatch.hpp"
 #include "kernels/calendar.hpp"
+#include "kernels/texts.hpp"
 
 namespace muster::kernels {
 using namespace base;
@@ -109,6 +110,25 @@ void comparison(const std::string& op, const Column& a, const Column& b, int64_t
   else each<T>(a, b, rows, out, [](T x, T y) { return uint8_t(x >= y); });
 }
 
+template <class F>
+Map compared(F f, bool missing) {
+  return [of_text = OfText<uint8_t, F>(missing, std::move(f))](Task&, Columns in, int64_t rows, std::span<Column> out) {
+    Writable to(Storage::boolean, rows);
+    of_text(in[0], rows, to.as<uint8_t>());
+    out[0] = std::move(to).finish();
+    return rows;
+  };
+}
+
+Map compare_with(const std::string& op, const std::string& text) {
+  if (op == "eq") return compared(SameText(text), false);
+  if (op == "ne") return compared([same = SameText(text)](Text t) { return uint8_t(!same(t)); }, true);
+  if (op == "lt") return compared([=](Text t) { return uint8_t(t.view() < text); }, false);
+  if (op == "le") return compared([=](Text t) { return uint8_t(t.view() <= text); }, false);
+  if (op == "gt") return compared([=](Text t) { return uint8_t(t.view() > text); }, false);
+  return compared([=](Text t) { return uint8_t(t.view() >= text); }, false);
+}
+
 void compare_text(const std::string& op, const Column& a, const Column& b, int64_t rows, uint8_t* out) {
   const bool otherwise = op == "ne";
   each<Text>(a, b, rows, out, [&](Text x, Text y) -> uint8_t {
@@ -141,6 +161,7 @@ Map binary(const Args& args) {
   const std::string op = args["op"].string();
   const DType type = dtype_of(args["type"].integer());
   const Group group = group_of(op);
+  if (args.has("text")) return compare_with(op, args["text"].string());
   return [=](Task&, Columns in, int64_t rows, std::span<Column> out) {
     const Column &a = in[0], &b = in[1];
     if (type.is_text() && group == Group::arithmetic) {
@@ -324,31 +345,6 @@ Map fill(const Args&) {
   };
 }
 
-Map is_in(const Args& args) {
-  const DType type = dtype_of(args["type"].integer());
-  std::vector<Column> values;
-  bool missing = false;
-  for (const auto& v : args["values"].list()) v.is_none() || (v.is_float() && std::isnan(v.number())) ? void(missing = true) : values.push_back(constant_of(v, type));
-  return [=](Task&, Columns in, int64_t rows, std::span<Column> out) {
-    const Column a = spread(in[0], rows);
-    Writable to(Storage::boolean, rows);
-    auto* y = to.as<uint8_t>();
-    visit(type.storage, [&](auto tag) {
-      using T = typename decltype(tag)::type;
-      const T* x = a.as<T>();
-      std::memset(y, 0, static_cast<size_t>(rows));
-      for (const auto& v : values) {
-        const T wanted = v.as<T>()[0];
-        if constexpr (std::is_same_v<T, Text>) for (int64_t i = 0; i < rows; ++i) y[i] |= x[i].data && x[i].view() == wanted.view();
-        else for (int64_t i = 0; i < rows; ++i) y[i] |= x[i] == wanted;
-      }
-    });
-    for (int64_t i = 0; i < rows; ++i)
-      if (a.is_missing(i)) y[i] = missing;
-    out[0] = std::move(to).finish();
-    return rows;
-  };
-}
 }  // namespace
 
 const uint8_t* both_present(const Column& a, const Column& b, int64_t rows, Keep& keep) {

@@ -201,7 +201,9 @@ Op make_op(const Entry& e, std::vector<Method> on) {
         y = constant(l, out.stage, scalar, to(type_b));
       }
       if (e.reverse) std::swap(x, y);
-      out.columns.push_back(l.one(out.stage, "binary", Dict{{"op", k.op}, {"type", code(k.compute)}}, {x, y}));
+      Dict how{{"op", k.op}, {"type", code(k.compute)}};
+      if (pair.second < 0 && k.compute.is_text() && compares(k.op)) how.emplace_back("text", scalar);
+      out.columns.push_back(l.one(out.stage, "binary", std::move(how), {x, y}));
     }
     return out;
   };

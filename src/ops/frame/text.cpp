@@ -1,30 +1,11 @@
 // Methods of text that have a kernel: len, and whether a plain text is in it, at its start or its end.
 #include "data/dispatch.hpp"
 #include "kernels/python_call.hpp"
+#include "kernels/texts.hpp"
 #include "ops/frame/columns.hpp"
 
 namespace muster::ops::frame {
 namespace {
-
-// Calls f(text) for each row that is there; `missing` is what the others get.
-template <class T, class F>
-Column each_text(const Column& c, int64_t rows, Storage storage, T missing, bool mark, F f) {
-  Writable out(storage, rows);
-  const Text* texts = c.as<Text>();
-  // The distinct texts of a dictionary are looked at once each.
-  if (c.codes && c.dictionary->texts.size() < static_cast<size_t>(rows)) {
-    std::vector<T> of_code;
-    for (const auto& t : c.dictionary->texts) of_code.push_back(f(t));
-    of_code.push_back(missing);
-    for (int64_t i = 0; i < rows; ++i) out.as<T>()[i] = of_code[c.codes[i]];
-  } else {
-    for (int64_t i = 0; i < rows; ++i) out.as<T>()[i] = texts[i].data ? f(texts[i]) : missing;
-  }
-  if (mark)
-    for (int64_t i = 0; i < rows; ++i)
-      if (!texts[i].data) out.valid()[i] = 0;
-  return std::move(out).finish();
-}
 
 bool contains(Text t, std::string_view wanted) {
   if (wanted.empty()) return true;
@@ -83,16 +64,32 @@ Column changed_case(Task& t, const Column& c, int64_t rows, bool lower, const Va
   return made;
 }
 
+// f(text) for each row; `missing` is what the others get, marked as missing where that is asked for.
+template <class T, class F>
+Map each_text(Storage storage, T missing, bool mark, F f) {
+  return [=, of_text = kernels::OfText<T, F>(missing, f)](Task&, Columns in, int64_t rows, std::span<Column> out) {
+    const Column& c = in[0];
+    Writable to(storage, rows);
+    of_text(c, rows, to.as<T>());
+    if (mark)
+      for (int64_t i = 0; i < rows; ++i)
+        if (c.is_missing(i)) to.valid()[i] = 0;
+    out[0] = std::move(to).finish();
+    return rows;
+  };
+}
+
+template <class F>
+Map flags(F f) { return each_text<uint8_t>(Storage::boolean, uint8_t{0}, false, [=](Text t) { return static_cast<uint8_t>(f(t)); }); }
+
 Map text(const Args& a) {
   const std::string op = a["op"].string(), wanted = a["text"].is_string() ? a["text"].string() : "";
-  return [=](Task& t, Columns in, int64_t rows, std::span<Column> out) {
-    const Column c = spread(in[0], rows);
-    auto flags = [&](auto f) { return each_text<uint8_t>(c, rows, Storage::boolean, 0, false, [&](Text x) { return static_cast<uint8_t>(f(x)); }); };
-    if (op == "lower" || op == "upper") out[0] = changed_case(t, c, rows, op == "lower", a["func"]);
-    else if (op == "len") out[0] = each_text<int64_t>(c, rows, Storage::int64, 0, true, characters);
-    else if (op == "contains") out[0] = flags([&](Text x) { return contains(x, wanted); });
-    else if (op == "startswith") out[0] = flags([&](Text x) { return x.view().starts_with(wanted); });
-    else out[0] = flags([&](Text x) { return x.view().ends_with(wanted); });
+  if (op == "len") return each_text<int64_t>(Storage::int64, int64_t{0}, true, characters);
+  if (op == "contains") return flags([=](Text t) { return contains(t, wanted); });
+  if (op == "startswith") return flags([=](Text t) { return t.view().starts_with(wanted); });
+  if (op == "endswith") return flags([=](Text t) { return t.view().ends_with(wanted); });
+  return [lower = op == "lower", function = a["func"]](Task& t, Columns in, int64_t rows, std::span<Column> out) {
+    out[0] = changed_case(t, spread(in[0], rows), rows, lower, function);
     return rows;
   };
 }
