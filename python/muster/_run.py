@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import functools
 import logging
 import threading
 import time
@@ -122,10 +123,12 @@ def schedule(scheduler=None, num_workers=None):
     raise ValueError(f"scheduler={scheduler!r} is not known; use 'threads' (default), 'processes', 'synchronous', 'distributed', a Client, an Executor or a get function")
 
 
+_default_limit = functools.cache(_core.memory_limit)
+
+
 def _memory_limit():
     limit = config.get("memory-limit", None)
-    if limit is not None:
-        _core.set_memory_limit(parse_bytes(limit))
+    _core.set_memory_limit(_default_limit() if limit is None else parse_bytes(limit))
 
 
 def parse_bytes(value):

@@ -1,6 +1,7 @@
 #include "kernels/pipeline.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/error.hpp"
 #include "kernels/memory.hpp"
@@ -26,10 +27,28 @@ class BatchReader : public Reader {
   size_t at_ = 0;
 };
 
+// A task behind a call of a user's function, which must not be made again: it is refused nothing any more.
+class Committed : public Task {
+ public:
+  explicit Committed(Task& task) : task_(task) { swap(); }
+  ~Committed() override { swap(); }
+  Committed(const Committed&) = delete;
+  bool stopped() const override { return task_.stopped(); }
+  int64_t partition() const override { return task_.partition(); }
+  void reserve(int64_t bytes) override { task_.hold(bytes); }
+  void hold(int64_t bytes) override { task_.hold(bytes); }
+  int64_t headroom() const override { return task_.headroom(); }
+  void progress(int64_t bytes) override { task_.progress(bytes); }
+
+ private:
+  void swap() { std::swap(report, task_.report), std::swap(locate, task_.locate); }
+  Task& task_;
+};
+
 // One task: the registers, and what the sinks have so far.
 class Execution {
  public:
-  Execution(const Program& program, const std::vector<Map>& maps, Task& task) : program_(program), maps_(maps), task_(task), registers_(static_cast<size_t>(program.registers)), lengths_(registers_.size(), 0), collected_(program.sinks.size()) {
+  Execution(const Program& program, const std::vector<Map>& maps, Task& task) : program_(program), maps_(maps), task_(&task), registers_(static_cast<size_t>(program.registers)), lengths_(registers_.size(), 0), collected_(program.sinks.size()) {
     for (const auto& s : program.sinks) folds_.push_back(s.kernel.empty() ? nullptr : kernel(s.kernel).fold(s.args));
   }
 
@@ -44,12 +63,14 @@ class Execution {
     rows_ = batch.rows;
     for (size_t i = 0; i < program_.out.size(); ++i) set(program_.out[i], std::move(batch.columns[i]), batch.rows);
   }
+  /// What follows is a task of its own: of the same rows.
+  void go_on_as(Task& task) { task_ = &task; }
   void run_steps(size_t begin, size_t end) {
     for (size_t s = begin; s < end; ++s) {
       const Step& step = program_.steps[s];
       take_registers(step.in);
       out_.assign(step.out.size(), {});
-      const int64_t rows = maps_[s](task_, in_, rows_of(step.in), out_);
+      const int64_t rows = maps_[s](*task_, in_, rows_of(step.in), out_);
       if (!in_.empty() && std::all_of(in_.begin(), in_.end(), [](const Column& c) { return c.constant; }))
         for (auto& c : out_) c.constant = true;  // of constants a constant
       for (size_t i = 0; i < step.out.size(); ++i) set(step.out[i], std::move(out_[i]), rows);
@@ -78,7 +99,7 @@ class Execution {
       h.parts.push_back(own_text(spread(registers_[r], lengths_[r])));
       bytes += size_of({lengths_[r], {h.parts.back()}});
     }
-    task_.reserve(bytes);
+    task_->reserve(bytes);
   }
   /// Puts all rows held into the registers.
   void join() {
@@ -97,13 +118,13 @@ class Execution {
       take_registers(sink.in);
       const int64_t rows = rows_of(sink.in);
       if (folds_[s]) {
-        folds_[s]->add(task_, in_, rows);
+        folds_[s]->add(*task_, in_, rows);
         enough &= folds_[s]->full();
       } else {
         Batch kept{rows, {}};
         for (const auto& c : in_) kept.columns.push_back(own_text(spread(c, rows)));
         // What is made of other tasks' results was counted there; what a source brings is refused where there is no room.
-        program_.from == Program::From::batches ? task_.hold(size_of(kept)) : task_.reserve(size_of(kept));
+        program_.from == Program::From::batches ? task_->hold(size_of(kept)) : task_->reserve(size_of(kept));
         collected_[s].push_back(std::move(kept));
         enough = false;
       }
@@ -114,7 +135,7 @@ class Execution {
     std::vector<Output> all;
     for (size_t s = 0; s < program_.sinks.size(); ++s) {
       Output o;
-      if (folds_[s]) folds_[s]->seal(task_), o.bytes = folds_[s]->bytes(), o.fold = std::move(folds_[s]), o.recipe = recipes[s];
+      if (folds_[s]) folds_[s]->seal(*task_), o.bytes = folds_[s]->bytes(), o.fold = std::move(folds_[s]), o.recipe = recipes[s];
       else {
         for (const auto& b : collected_[s]) o.bytes += size_of(b);
         o.batches = std::make_shared<const Batches>(std::move(collected_[s]));
@@ -143,7 +164,7 @@ class Execution {
 
   const Program& program_;
   const std::vector<Map>& maps_;
-  Task& task_;
+  Task* task_;
   std::vector<Column> registers_, in_, out_;
   std::vector<int64_t> lengths_;
   std::vector<std::unique_ptr<Fold>> folds_;
@@ -177,6 +198,8 @@ std::vector<Output> Pipeline::run(Task& task, const std::vector<std::shared_ptr<
     reader = std::make_unique<BatchReader>(std::move(rows));
   }
   Execution execution(program_, maps_, task);
+  std::optional<Committed> committed;
+  if (program_.whole == "python.apply") execution.go_on_as(committed.emplace(task));
   for (const auto& b : program_.broadcasts) execution.broadcast(b, *inputs.at(static_cast<size_t>(b.input)));
   const bool streams = by_batch_ == program_.steps.size();
   Batch batch;
@@ -195,6 +218,7 @@ std::vector<Output> Pipeline::run(Task& task, const std::vector<std::shared_ptr<
   }
   if (!streams && any) {
     execution.join();
+    if (!committed) execution.go_on_as(committed.emplace(task));
     execution.run_steps(by_batch_, program_.steps.size());
     execution.feed_sinks();
   }

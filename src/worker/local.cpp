@@ -14,6 +14,7 @@
 #include "base/error.hpp"
 #include "kernels/registry.hpp"
 #include "schedule/scheduler.hpp"
+#include "worker/admission.hpp"
 #include "worker/functions.hpp"
 #include "worker/guest.hpp"
 #include "worker/store.hpp"
@@ -31,22 +32,37 @@ constexpr auto kPatience = std::chrono::milliseconds(300);  // how long the end 
 constexpr JobId kJob = kLocalJob;
 constexpr ClientId kClient = 0;
 
+// What was reserved for a task when it began counts, and what it holds beyond that.
 class LocalTask : public data::Task {
  public:
-  LocalTask(const std::atomic<bool>& stop, std::atomic<int64_t>& bytes, int64_t partition) : stop_(stop), bytes_(bytes), partition_(partition) {}
+  LocalTask(const std::atomic<bool>& stop, std::atomic<int64_t>& bytes, int64_t partition, int64_t reserved) : stop_(stop), bytes_(bytes), partition_(partition), reserved_(reserved), counted_(reserved) {}
   ~LocalTask() override { release(); }
-  void release() { budget().give_back(std::exchange(reserved_, 0)); }
-  void hold(int64_t bytes) override { budget().hold(bytes), reserved_ += bytes; }
-  int64_t headroom() const override { return budget().limit() - budget().used(); }
+  void release() { budget().give_back(std::exchange(counted_, 0)); }
+  void hold(int64_t bytes) override {
+    held_ += bytes, peak_ = std::max(peak_, held_);
+    const int64_t now = std::max(reserved_, held_);
+    budget().hold(now - std::exchange(counted_, now));
+  }
+  void reserve(int64_t bytes) override {
+    const int64_t more = held_ + bytes - counted_;  // what was reserved for one that runs alone may be more than there is
+    if (more > 0 ? !budget().try_take(more) : held_ + bytes > budget().limit()) {
+      short_of_ = held_ + bytes;
+      throw Error(ErrorKind::memory, "the memory budget is used up");
+    }
+    counted_ += std::max<int64_t>(0, more);
+    hold(bytes);
+  }
+  int64_t headroom() const override { return budget().limit() - budget().used() + counted_ - held_; }
   bool stopped() const override { return stop_; }
   int64_t partition() const override { return partition_; }
-  void reserve(int64_t bytes) override { budget().take(bytes), reserved_ += bytes; }
   void progress(int64_t bytes) override { bytes_ += bytes; }
+  int64_t peak() const { return peak_; }
+  int64_t short_of() const { return short_of_; }  // bytes it needed to go on, or more; 0 = it was refused nothing
 
  private:
   const std::atomic<bool>& stop_;
   std::atomic<int64_t>& bytes_;
-  int64_t partition_, reserved_ = 0;
+  int64_t partition_, reserved_, held_ = 0, peak_ = 0, counted_, short_of_ = 0;
 };
 
 class LocalJob;
@@ -54,6 +70,9 @@ struct Assignment {
   std::shared_ptr<LocalJob> job;
   uint32_t task = 0;
   uint16_t attempt = 0;
+  bool begun = false;    // it counts for the admission
+  bool waited = false;   // there, for memory
+  int64_t reserved = 0;  // bytes, for a task that has begun
 };
 
 struct PoolThread {
@@ -74,6 +93,7 @@ struct Pool {
   std::vector<std::shared_ptr<PoolThread>> threads, left_behind;
   std::vector<std::weak_ptr<LocalJob>> jobs;
   int64_t wanted_threads = 0;
+  Admission admission{budget()};
   bool stopping = false;
   bool has_threads = true;   // false: the caller's thread is all there is
 
@@ -130,6 +150,11 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
       functions_.push_back(guest ? nullptr : bind(r.function, r.args));
       results_.emplace_back(guest ? 0 : static_cast<size_t>(r.count));
     }
+    ranges_ = std::vector<RangeMemory>(graph_->ranges.size());
+    for (size_t r = 0; r < graph_->ranges.size(); ++r) {
+      ranges_[r].gathered |= graph_->ranges[r].wanted;
+      for (const auto& d : graph_->ranges[r].inputs) ranges_[static_cast<size_t>(d.range)].gathered |= d.rule == graph::Dependency::Rule::all;
+    }
   }
   ~LocalJob() override { LocalJob::let_go(); }
 
@@ -150,8 +175,11 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
     stop_ = true;
     scheduler_.cancel_job(kJob);
     obey(dead);
+    end_waiting();
   }
   void abandon() override {
+    ending_ = true;
+    pool_.admission.forget(this);
     pool_.abandon(*this);
     std::vector<std::vector<Output>> dead;
     std::lock_guard lock(mutex_);
@@ -178,7 +206,13 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
   void run(Assignment assignment) {
     Inside inside;
     for (;;) {
-      auto next = run_one(assignment, inside);
+      const size_t r = range_of(assignment.task);
+      const bool counts = !guests_[r];  // a guest's objects are not ours
+      if (counts && !assignment.begun && !begin(assignment, r)) return;
+      bool waits = false;
+      auto next = run_one(assignment, inside, waits);
+      if (waits) return;
+      if (counts) pool_.admission.end(this);
       if (next.empty()) return;
       pool_.push(std::move(next), 1);
       assignment = std::move(next[0]);
@@ -191,9 +225,56 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
   }
 
  private:
-  std::vector<Assignment> run_one(const Assignment& a, Inside& inside) {
-    const auto r = static_cast<size_t>(std::upper_bound(first_.begin(), first_.end(), a.task) - first_.begin()) - 1;
+  // The state of a fold that collects rows, of which all may be wanted.
+  static bool is_gathering(const Output& o) { return o.recipe && o.recipe->kernel == "first_rows"; }
+  static bool keeps_rows(const Output& o) { return o.batches || is_gathering(o); }
+
+  // What tasks of a range need and leave.
+  struct RangeMemory {
+    std::atomic<int64_t> need{0};  // the most that one needed, or was refused
+    bool gathered = false;         // its results are needed all at once
+    int64_t made = 0, kept = 0;    // tasks, and bytes of their rows that are there
+  };
+
+  size_t range_of(uint32_t task) const { return static_cast<size_t>(std::upper_bound(first_.begin(), first_.end(), task) - first_.begin()) - 1; }
+
+  Admission::Attempt attempt_of(const Assignment& a, size_t r, int64_t need) {
+    Assignment again = a;
+    again.begun = again.waited = true, again.reserved = need;
+    return {this, need, static_cast<int64_t>(r), [&pool = pool_, again = std::move(again)]() mutable {
+              std::vector<Assignment> one;
+              one.push_back(std::move(again));
+              pool.push(std::move(one), 0);
+            }};
+  }
+
+  // False: it waits for memory, and is in the pool's queue again when it may run.
+  bool begin(Assignment& a, size_t r) {
+    const int64_t need = ending_ ? 0 : need_of(a, r);
+    a.begun = pool_.admission.begin(this, need), a.reserved = need;
+    if (a.begun) return true;
+    pool_.admission.wait(attempt_of(a, r, need));
+    if (ending_) end_waiting();
+    return false;
+  }
+
+  int64_t need_of(const Assignment& a, size_t r) {
+    int64_t need = ranges_[r].need;
+    if (need == 0 && budget().used() > budget().limit() / 4) {  // nothing is known yet: as much as it reads
+      const auto& range = graph_->ranges[r];
+      for (const auto& group : take_inputs(range, a.task - first_[r]))
+        for (const auto& o : group)
+          if (o.batches) need += o.bytes;
+    }
+    return need;
+  }
+
+  void end_waiting() { pool_.admission.hurry(this); }
+
+  std::vector<Assignment> run_one(const Assignment& a, Inside& inside, bool& waits) {
+    const size_t r = range_of(a.task);
     const auto i = static_cast<size_t>(a.task - first_[r]);
+    const bool dropped = a.waited && ending_;  // it did not begin and is not wanted any more
     TaskResult result;
     std::vector<Output> outputs;
     const auto begun = steady_clock::now();
@@ -208,21 +289,32 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
       }
     } else {
       inside.leave();
-      run_native(r, i, result, outputs);
+      run_native(a, r, i, dropped, result, outputs, waits);
+      if (waits) return {};
     }
     const int64_t us = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begun).count();
     std::vector<std::vector<Output>> dead;  // destroyed without the lock
     std::exception_ptr old_error;         // may belong to the guest
     std::lock_guard lock(mutex_);
-    const bool failed = result.error != nullptr;
     int64_t bytes = 0;
-    for (const auto& o : outputs) bytes += o.bytes;
+    for (const auto& o : outputs) {
+      bytes += o.bytes;
+      if (keeps_rows(o)) ranges_[r].kept += o.bytes;
+      if (is_gathering(o)) gathering_ += o.bytes;
+    }
+    ++ranges_[r].made;
     store_[a.task] = outputs;
+    const bool gathers = graph_->ranges[r].function == "pipeline" && gathering_ > budget().limit();  // a combine task's inputs are not given back yet
+    if (!result.error && (gathers || (ranges_[r].gathered && ranges_[r].kept > budget().limit()))) {
+      result.error = too_much(r);
+      outputs.clear();
+    }
+    const bool failed = result.error != nullptr;
     if (failed) old_error = std::exchange(error_at_[a.task], result.error);
     bool hopeless = false;
     if (!guests_[r]) {
       if (graph_->ranges[r].wanted && !failed) result.outputs = std::move(outputs);
-      result.ran = true;
+      result.ran = !dropped;
       results_[r][i] = std::move(result);
       hopeless = on_result_ && on_result_(static_cast<int>(r), static_cast<int64_t>(i), results_[r][i]);
     }
@@ -230,27 +322,59 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
     const TaskId id{kJob, a.task};
     if (failed) scheduler_.failed(0, id, a.attempt, Failure::raised);
     else scheduler_.finished(0, id, a.attempt, bytes, us);
-    if (hopeless) scheduler_.cancel_job(kJob);
-    return obey(dead);
+    if (hopeless) ending_ = true, scheduler_.cancel_job(kJob);
+    auto assigned = obey(dead);
+    if (ending_) end_waiting();
+    return assigned;
   }
 
-  void run_native(size_t r, size_t i, TaskResult& result, std::vector<Output>& outputs) {
+  // With the mutex held: rows that are needed all at once are more than the limit.
+  std::exception_ptr too_much(size_t r) const {
+    const auto& memory = ranges_[r];
+    const int64_t count = graph_->ranges[r].count, kept = std::max(memory.kept, gathering_);
+    return std::make_exception_ptr(Error(ErrorKind::memory, concat("the memory budget of ", budget().limit() / 1'000'000, " MB is too small for ", graph_->ranges[r].wanted ? "the result of " : "the rows that are needed at once behind ", graph_->ranges[r].label, ": about ",
+                                                                   std::max(kept, memory.kept / memory.made * count) / 1'000'000, " MB (", kept / 1'000'000, " MB after ", memory.made, " of ", count, " tasks); ", kWaysOut)));
+  }
+  // A task was refused memory, alone.
+  Error too_little(size_t r, int64_t need) {
+    std::lock_guard lock(mutex_);
+    int64_t kept = 0;
+    for (const auto& memory : ranges_) kept += memory.kept;
+    const auto& [known, gathered, made, here] = ranges_[r];
+    std::string all;
+    if (made && (gathered || gathering_)) all = concat(", about ", std::max(gathering_, here / made * graph_->ranges[r].count) / 1'000'000, " MB for all of them");
+    return Error(ErrorKind::memory, concat("the memory budget of ", budget().limit() / 1'000'000, " MB is too small: a partition needs ", need / 1'000'000, " MB or more beside ", kept / 1'000'000, " MB that are kept", all, "; ", kWaysOut));
+  }
+
+  void run_native(const Assignment& a, size_t r, size_t i, bool dropped, TaskResult& result, std::vector<Output>& outputs, bool& waits) {
     const auto& range = graph_->ranges[r];
-    LocalTask task(stop_, bytes_, range.partition.empty() ? static_cast<int64_t>(i) : range.partition[i]);
+    LocalTask task(stop_, bytes_, range.partition.empty() ? static_cast<int64_t>(i) : range.partition[i], a.reserved);
+    auto learn = [&](int64_t need) {
+      for (int64_t known = ranges_[r].need; known < need && !ranges_[r].need.compare_exchange_weak(known, need);) {}
+    };
     try {
-      if (stop_) throw Error(ErrorKind::cancelled, "stopped");
+      if (stop_ || dropped) throw Error(ErrorKind::cancelled, "stopped");
       Inputs inputs = take_inputs(range, static_cast<int64_t>(i));
       outputs = functions_[r]->run(task, inputs, range.arguments.empty() ? std::string_view() : std::string_view(*range.arguments[i]));
-      int64_t held = 0;
+      int64_t made = 0;
+      for (const auto& o : outputs) made += o.bytes;
+      budget().hold(made);
+      learn(std::max(task.peak(), made));
       task.release();
-      try {
-        for (const auto& o : outputs) o.fold || !range.inputs.empty() ? budget().hold(o.bytes) : budget().take(o.bytes), held += o.bytes;
-      } catch (...) {
-        budget().give_back(held);
-        throw;
-      }
     } catch (const Error& e) {
       Error named = e;
+      outputs.clear();
+      if (task.short_of() && e.kind == ErrorKind::memory) {
+        const int64_t need = std::max<int64_t>(ranges_[r].need, task.short_of() + task.short_of() / 4);
+        learn(need);
+        task.release();
+        if (!ending_ && pool_.admission.postpone(attempt_of(a, r, need))) {
+          waits = true;
+          if (ending_) end_waiting();
+          return;
+        }
+        named = too_little(r, task.short_of());
+      }
       if (e.kind != ErrorKind::cancelled) named.through(concat(range.label, ", partition ", task.partition()));
       result.error = std::make_exception_ptr(named);
       outputs.clear();
@@ -289,6 +413,7 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
           case Action::Kind::failed:
             if (!error_) error_ = error_at_[a.cause.index];
             again = !std::exchange(cancelled, true);
+            ending_ = true;
             break;
           case Action::Kind::ended:
             ended_ = true;
@@ -303,12 +428,16 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
   }
 
   void drop(uint32_t task, std::vector<std::vector<Output>>& dead) {
-    const auto r = static_cast<size_t>(std::upper_bound(first_.begin(), first_.end(), task) - first_.begin()) - 1;
+    const size_t r = range_of(task);
     if (guests_[r]) {
       guests_[r]->free(task - first_[r]);
       return;
     }
-    for (const auto& o : store_[task]) budget().give_back(o.bytes);
+    for (const auto& o : store_[task]) {
+      budget().give_back(o.bytes);
+      if (keeps_rows(o)) ranges_[r].kept -= o.bytes;
+      if (is_gathering(o)) gathering_ -= o.bytes;
+    }
     dead.push_back(std::move(store_[task]));
     store_[task].clear();
   }
@@ -327,7 +456,9 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
   std::vector<GuestTasks*> guests_;
   std::vector<std::vector<TaskResult>> results_;
   std::vector<std::vector<Output>> store_;           // per task
-  std::atomic<bool> stop_{false};
+  std::vector<RangeMemory> ranges_;
+  int64_t gathering_ = 0;                            // bytes of folds that collect rows
+  std::atomic<bool> stop_{false}, ending_{false};    // ending_: no further task is wanted
   std::atomic<int64_t> finished_{0}, bytes_{0};
   int64_t tasks_ = 0;
 };
@@ -363,7 +494,11 @@ void Pool::start_thread() {
 // A thread that may never come back is replaced.
 void Pool::abandon(LocalJob& job) {
   std::lock_guard lock(mutex);
-  std::erase_if(queue, [&](const auto& waiting) { return waiting.job.get() == &job; });
+  std::erase_if(queue, [&](const auto& waiting) {
+    if (waiting.job.get() != &job) return false;
+    budget().give_back(waiting.reserved);
+    return true;
+  });
   queued = queue.size();
   leave_behind([&](const PoolThread& t) { return t.job == &job; });
   while (static_cast<int64_t>(threads.size()) < wanted_threads) start_thread();

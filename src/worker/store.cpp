@@ -13,13 +13,16 @@
 namespace muster::worker {
 using namespace base;
 
+const char* const kWaysOut = "ask for less (select columns, aggregate), write with to_parquet instead of computing, or raise memory-limit in muster.config";
+
+bool Budget::try_take(int64_t bytes) {
+  if ((used_ += bytes) <= limit_ || bytes <= 0) return true;
+  used_ -= bytes;
+  return false;
+}
+
 void Budget::take(int64_t bytes) {
-  const int64_t now = used_ += bytes;
-  if (now > limit_ && bytes > 0) {
-    used_ -= bytes;
-    throw Error(ErrorKind::memory, concat("the memory budget of ", limit_ / 1'000'000, " MB is used up (", (now - bytes) / 1'000'000, " MB held, ", bytes / 1'000'000,
-                                          " MB more wanted); ask for less (select columns, aggregate) or raise memory-limit in muster.config"));
-  }
+  if (!try_take(bytes)) throw Error(ErrorKind::memory, concat("the memory budget of ", limit_ / 1'000'000, " MB is used up (", used_ / 1'000'000, " MB held, ", bytes / 1'000'000, " MB more wanted); ", kWaysOut));
 }
 
 void Budget::set_limit(int64_t bytes) {

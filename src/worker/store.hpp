@@ -6,11 +6,16 @@
 
 namespace muster::worker {
 
+/// What a message about too little memory ends with.
+extern const char* const kWaysOut;
+
 class Budget {
  public:
   explicit Budget(int64_t limit) : limit_(limit) {}
   /// Throws Error{memory} when the limit would be passed.
   void take(int64_t bytes);
+  /// As take(); false when the limit would be passed.
+  bool try_take(int64_t bytes);
   /// As take(), but never refused: what can be spilled, or must be there.
   void hold(int64_t bytes) { used_ += bytes; }
   void give_back(int64_t bytes) { used_ -= bytes; }

@@ -64,6 +64,7 @@ class ScanReader : public Reader {
     const RowGroup& group = metadata_->row_groups[static_cast<size_t>(group_++)];
     left_ = group.rows;
     decoders_.clear();
+    task.hold(-std::exchange(held_, 0));
     if (!may_hold(*metadata_, group, scan_.filters)) {
       task.report.stopped_early = true;  // its rows are not counted
       left_ = 0, skipped_ = true;
@@ -76,7 +77,7 @@ class ScanReader : public Reader {
       for (size_t i = 0; i < metadata_->leaves.size(); ++i)
         if (metadata_->leaves[i].name == column.name && left_) {
           const Chunk& chunk = group.chunks[i];
-          task.hold(chunk.bytes);
+          task.hold(chunk.bytes), held_ += chunk.bytes;
           decoders_.push_back(make_decoder(file.path, scan_.options, metadata_->leaves[i], chunk, column.type));
           task.progress(chunk.bytes);
           break;
@@ -87,7 +88,7 @@ class ScanReader : public Reader {
   const Scan& scan_;
   int64_t partition_;
   Part part_;
-  int64_t group_, left_ = 0, local_ = 0;
+  int64_t group_, left_ = 0, local_ = 0, held_ = 0;  // held_: bytes of the row group's chunks
   bool given_ = false, skipped_ = false;
   std::shared_ptr<const Metadata> metadata_;
   std::vector<std::unique_ptr<Decoder>> decoders_;

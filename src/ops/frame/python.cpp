@@ -33,6 +33,21 @@ void report(Task& t, const kernels::PythonRows& made, size_t index, int64_t firs
     if (columns[c].valid && std::memchr(columns[c].valid, 0, static_cast<size_t>(columns[c].length))) t.report.missing.push_back(first + static_cast<int64_t>(c));
 }
 
+int64_t bytes_of(const Batches& rows) {
+  int64_t bytes = 0;
+  for (const auto& b : rows) bytes += size_of(b);
+  return bytes;
+}
+
+// Calls the function; pandas has its own copy of the rows meanwhile.
+kernels::PythonRows call(Task& t, const base::Opaque& function, const Batches& rows, const Schema& in, const Schema& out, bool ids) {
+  const int64_t copied = bytes_of(rows);
+  t.hold(copied);
+  auto made = kernels::python_apply()(t, function, rows, in, out, ids);
+  t.hold(-copied);
+  return made;
+}
+
 // python.apply {func, in, out, ids, kept, first}: all rows of a partition. ids: row ids are handed out as they are; kept: the result's index are such.
 Whole apply(const Args& a) {
   auto function = a["func"].opaque();
@@ -41,7 +56,7 @@ Whole apply(const Args& a) {
   const int64_t first = a["first"].integer();
   return [=](Task& t, Batches rows) {
     const bool row_ids = in.index.empty() && !rows.empty() && rows[0].columns.at(0).storage == Storage::row_id;
-    auto made = kernels::python_apply()(t, *function, rows, in, out, ids);
+    auto made = call(t, *function, rows, in, out, ids);
     report(t, made, out.index.size(), first);
     if (kept && row_ids) made.rows.columns.at(0).storage = Storage::row_id;
     return Batches{std::move(made.rows)};
@@ -54,7 +69,7 @@ Map map(const Args& a) {
   const Schema in = decode(a["in"]), out = decode(a["out"]);
   const int64_t first = a["first"].integer();
   return [=](Task& t, Columns columns, int64_t rows, std::span<Column> result) {
-    auto made = kernels::python_apply()(t, *function, {{rows, {columns.begin(), columns.end()}}}, in, out, false);
+    auto made = call(t, *function, {{rows, {columns.begin(), columns.end()}}}, in, out, false);
     if (made.rows.rows != rows) throw invalid("a function of rows returned ", made.rows.rows, " rows for ", rows);
     report(t, made, 0, first);
     std::move(made.rows.columns.begin(), made.rows.columns.end(), result.begin());
