@@ -345,6 +345,9 @@ def apply(function, kind, index, columns, rows, out_kind, out_index, out_fields,
     except Exception as error:
         error.add_note(f"in {function.label}, partition {partition}")
         raise
+    finally:
+        del data
+        index.clear(), columns.clear()
     if not isinstance(out, (pd.DataFrame, pd.Series)):
         out = pd.Series(out) if isinstance(out, (pd.Index, np.ndarray)) and out_kind != "scalar" else _one(out, out_fields[0][1])
     frame = out.to_frame() if isinstance(out, pd.Series) else out

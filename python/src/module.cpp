@@ -43,11 +43,13 @@ Kind kind_named(const std::string& name) {
   throw invalid("unknown kind ", name);
 }
 
-nb::dict to_python(const api::Computed& c) {
+// Columns are given up one by one: Python has its own copy of texts.
+nb::dict to_python(api::Computed&& c) {
   nb::list index, columns;
   size_t at = 0;
-  for (const auto& f : c.schema.index) index.append(c.schema.index.size() == 1 ? index_to_python(c.rows.columns.at(at), f) : column_to_python(c.rows.columns.at(at), f)), ++at;
-  for (const auto& f : c.schema.columns) columns.append(column_to_python(c.rows.columns.at(at++), f));
+  auto next = [&] { return std::move(c.rows.columns.at(at++)); };
+  for (const auto& f : c.schema.index) index.append(c.schema.index.size() == 1 ? index_to_python(next(), f) : column_to_python(next(), f));
+  for (const auto& f : c.schema.columns) columns.append(column_to_python(next(), f));
   nb::dict out;
   out["kind"] = kind_name(c.schema.kind), out["index"] = index, out["columns"] = columns, out["rows"] = c.rows.rows;
   out["labels_integer"] = c.schema.labels_integer;
@@ -65,7 +67,7 @@ nb::list compute(const Exprs& exprs, int64_t threads, nb::object tick, cluster::
   auto list = as_exprs(exprs);
   auto computed = without_gil(waiting, [&] { return api::compute(list, options); });
   nb::list out;
-  for (const auto& c : computed) out.append(to_python(c));
+  for (auto& c : computed) out.append(to_python(std::move(c)));
   return out;
 }
 
@@ -108,7 +110,7 @@ kernels::PythonRows apply(Task& task, const Opaque& function, const Batches& row
   if (index_fields.empty()) index_fields.push_back({Label(), {Storage::int64}});
   for (const std::vector<Field>* list : {static_cast<const std::vector<Field>*>(&index_fields), &in.columns})
     for (const auto& f : *list) {
-      Column c = spread(all.columns.at(at++), all.rows);
+      Column c = spread(std::move(all.columns.at(at++)), all.rows);
       const bool alone = list == &index_fields && list->size() == 1;
       if (c.storage == Storage::row_id && ids) {
         c.storage = Storage::int64;

@@ -20,7 +20,7 @@ using namespace base;
 using namespace data;
 namespace {
 constexpr int64_t kManyGroups = 128 << 10;    // from here on it is asked whether a table gains anything; earlier where memory is short
-constexpr int64_t kFewGroups = 4 << 10;
+constexpr int64_t kSmallTable = 256 << 10;     // bytes
 constexpr int64_t kChecked = 32 << 10;        // rows
 constexpr int64_t kHeldBytes = 256 << 10;      // rows that are kept in memory in any case
 
@@ -49,11 +49,12 @@ class GroupBy : public Fold {
       number_new_groups(rows, first);
       for (auto& a : aggregates_) a->grow(keys_->size());
       add_to(groups_.data(), in, rows, key_count_);
-      const int64_t groups = keys_->size(), room = task.headroom();
-      if (groups < std::min(kManyGroups, std::max(kFewGroups, room / 4096))) {
+      const int64_t groups = keys_->size(), before = std::exchange(table_bytes_, size_of_table()), room = task.headroom() + before;
+      task.hold(table_bytes_ - before);
+      if (groups < kManyGroups && table_bytes_ < std::max(kSmallTable, room / 64)) {
         checked_groups_ = groups, checked_rows_ = rows_seen_;
-      } else if (rows_seen_ - checked_rows_ >= kChecked) {  // how many of the last rows were groups of their own
-        tabled_ = (groups - checked_groups_) * 4 < (rows_seen_ - checked_rows_) * 3 && groups < room / 512;
+      } else if (rows_seen_ - checked_rows_ >= kChecked || table_bytes_ > room / 4) {  // how many of the last rows were groups of their own
+        tabled_ = (groups - checked_groups_) * 4 < (rows_seen_ - checked_rows_) * 3 && table_bytes_ < room / 4;
         checked_groups_ = groups, checked_rows_ = rows_seen_;
       }
       return;
@@ -82,7 +83,7 @@ class GroupBy : public Fold {
   void seal(Task& task) override {
     std::lock_guard lock(sealing_);  // several tasks that read the state may ask for it at once
     if (std::exchange(sealed_, true)) return;
-    if (too_much(task)) task.hold(-kept_.shed());
+    if (kept_.bytes() > task.headroom() / 32) task.hold(-kept_.shed());  // as long as others are made, it only lies there
     if (!keys_) return;
     of_part_.assign(kRowParts, {}), part_of_.assign(keys_->size() + 1, 0);
     const auto all = numbers(keys_->size());
@@ -155,13 +156,15 @@ class GroupBy : public Fold {
     kept_.decode(in);
   }
   int64_t bytes() const override {
-    int64_t total = (keys_ ? keys_->bytes() : 0) + kept_.bytes() + static_cast<int64_t>(first_rows_.capacity() * 8);
-    for (const auto& a : aggregates_) total += a->bytes();
-    return total;
+    return size_of_table() + kept_.bytes();
   }
 
  private:
-  // Half of the budget is left to what comes behind: the groups and their results.
+  int64_t size_of_table() const {
+    int64_t total = (keys_ ? keys_->bytes() : 0) + static_cast<int64_t>(first_rows_.capacity() * 8);
+    for (const auto& a : aggregates_) total += a->bytes();
+    return total;
+  }
   bool too_much(Task& task) const { return kept_.bytes() > kHeldBytes && kept_.bytes() > task.headroom() / 32; }
   void reset() {
     keys_ = key_count_ ? std::make_unique<KeyTable>(storages_, keep_missing_) : nullptr;
@@ -295,7 +298,7 @@ class GroupBy : public Fold {
   std::vector<int64_t> inputs_;
   std::vector<std::unique_ptr<Aggregate>> aggregates_;
   std::vector<int64_t> first_rows_;             // by group: partition << 32 | row of its first row
-  int64_t partition_ = 0, rows_seen_ = 0, checked_groups_ = 0, checked_rows_ = 0;
+  int64_t partition_ = 0, rows_seen_ = 0, checked_groups_ = 0, checked_rows_ = 0, table_bytes_ = 0;
   RowTable table_;
   RowParts kept_;                               // rows behind those in the table
   std::vector<std::vector<uint32_t>> of_part_;  // once sealed: the groups of each part

@@ -52,7 +52,7 @@ class LocalTask : public data::Task {
     counted_ += std::max<int64_t>(0, more);
     hold(bytes);
   }
-  int64_t headroom() const override { return budget().limit() - budget().used() + counted_ - held_; }
+  int64_t headroom() const override { return budget().limit() / 2 - budget().used() + counted_ - held_; }  // half is left to what comes behind: results
   bool stopped() const override { return stop_; }
   int64_t partition() const override { return partition_; }
   void progress(int64_t bytes) override { bytes_ += bytes; }
