@@ -1,5 +1,10 @@
 """The memory limit: what can wait waits, what cannot be done within it is refused with an estimate."""
 
+import os
+import pathlib
+import subprocess
+import sys
+
 import pytest
 
 _FRAME = """
@@ -69,3 +74,12 @@ for limit, query, size in (
             assert df.x.max().compute() == pdf.x.max()
 """
     python(program, timeout=120)
+
+
+def test_the_limit_holds_for_every_operation(tmp_path):
+    """Within the limit, one task's inputs and outputs and the result, or a MemoryError with an estimate; and right answers."""
+    long = os.environ.get("MUSTER_EXAMPLES") == "long"
+    program = pathlib.Path(__file__).with_name("memory.py")
+    done = subprocess.run([sys.executable, program, tmp_path / "frame", *(["10000000", "64", "256", "512"] if long else ["400000", "32"])], capture_output=True, text=True, timeout=36_000 if long else 300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "42 operations" in done.stdout

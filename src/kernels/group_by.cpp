@@ -22,6 +22,8 @@ namespace {
 constexpr int64_t kManyGroups = 128 << 10;    // from here on it is asked whether a table gains anything; earlier where memory is short
 constexpr int64_t kSmallTable = 256 << 10;     // bytes
 constexpr int64_t kChecked = 32 << 10;        // rows
+constexpr int64_t kCheckedShort = 4 << 10;    // where memory is short: less than so many bytes of it for a row of a batch
+constexpr int64_t kShort = 4 << 10;
 constexpr int64_t kHeldBytes = 256 << 10;      // rows that are kept in memory in any case
 
 class GroupBy : public Fold {
@@ -41,28 +43,16 @@ class GroupBy : public Fold {
   void add(Task& task, Columns in, int64_t rows) override {
     if (!keys_) return add_to(nullptr, in, rows, 0);
     if (rows_seen_ == 0) partition_ = task.partition();
-    const int64_t first = partition_ << 32 | rows_seen_;
-    rows_seen_ += rows;
     if (tabled_ && keeps_values_) tabled_ = false;
-    if (tabled_) {
-      keys_->encode(in.first(key_count_), rows, groups_);
-      number_new_groups(rows, first);
-      for (auto& a : aggregates_) a->grow(keys_->size());
-      add_to(groups_.data(), in, rows, key_count_);
-      const int64_t groups = keys_->size(), before = std::exchange(table_bytes_, size_of_table()), room = task.headroom() + before;
-      task.hold(table_bytes_ - before);
-      if (groups < kManyGroups && table_bytes_ < std::max(kSmallTable, room / 64)) {
-        checked_groups_ = groups, checked_rows_ = rows_seen_;
-      } else if (rows_seen_ - checked_rows_ >= kChecked || table_bytes_ > room / 4) {  // how many of the last rows were groups of their own
-        tabled_ = (groups - checked_groups_) * 4 < (rows_seen_ - checked_rows_) * 3 && table_bytes_ < room / 4;
-        checked_groups_ = groups, checked_rows_ = rows_seen_;
-      }
-      return;
+    int64_t done = 0;
+    while (tabled_ && done < rows) {
+      // Where memory is short, it is asked soon whether the table gains anything.
+      const bool is_short = task.headroom() < rows * kShort;
+      const int64_t more = is_short ? std::min(kCheckedShort, rows - done) : rows - done;
+      add_to_table(task, part_of(in, done, more, rows), more, is_short ? kCheckedShort : kChecked);
+      done += more;
     }
-    hasher_.hash(in.first(key_count_), rows, hashes_, gone_);
-    if (keep_missing_) gone_.clear();
-    task.hold(kept_.add(in, rows, hashes_, gone_, first));
-    if (too_much(task)) task.hold(-kept_.shed());
+    if (done < rows) keep(task, part_of(in, done, rows - done, rows), rows - done);
   }
 
   void merge(Task& task, Fold& fold) override {
@@ -83,6 +73,9 @@ class GroupBy : public Fold {
   void seal(Task& task) override {
     std::lock_guard lock(sealing_);  // several tasks that read the state may ask for it at once
     if (std::exchange(sealed_, true)) return;
+    hasher_ = RowHasher(key_count_);  // it holds dictionaries
+    slices_.clear();
+    if (keys_ && keys_->bytes() > task.headroom() / 64) keys_->compact();
     if (kept_.bytes() > task.headroom() / 32) task.hold(-kept_.shed());  // as long as others are made, it only lies there
     if (!keys_) return;
     of_part_.assign(kRowParts, {}), part_of_.assign(keys_->size() + 1, 0);
@@ -166,6 +159,35 @@ class GroupBy : public Fold {
     return total;
   }
   bool too_much(Task& task) const { return kept_.bytes() > kHeldBytes && kept_.bytes() > task.headroom() / 32; }
+  // Rows of a batch; all of them, or those in a scratch place.
+  Columns part_of(Columns in, int64_t begin, int64_t rows, int64_t all) {
+    if (rows == all) return in;
+    slices_.clear();
+    for (const auto& c : in) slices_.push_back(slice(c, begin, rows));
+    return slices_;
+  }
+  void add_to_table(Task& task, Columns in, int64_t rows, int64_t checked) {
+    keys_->encode(in.first(key_count_), rows, groups_);
+    number_new_groups(rows, partition_ << 32 | rows_seen_);
+    rows_seen_ += rows;
+    for (auto& a : aggregates_) a->grow(keys_->size());
+    add_to(groups_.data(), in, rows, key_count_);
+    const int64_t groups = keys_->size(), before = std::exchange(table_bytes_, size_of_table()), room = task.headroom() + before;
+    task.hold(table_bytes_ - before);
+    if (groups < kManyGroups && table_bytes_ < std::max(kSmallTable, room / 64)) {
+      checked_groups_ = groups, checked_rows_ = rows_seen_;
+    } else if (rows_seen_ - checked_rows_ >= checked) {  // how many of the last rows were groups of their own
+      tabled_ = (groups - checked_groups_) * 4 < (rows_seen_ - checked_rows_) * 3 && table_bytes_ < room / 4;
+      checked_groups_ = groups, checked_rows_ = rows_seen_;
+    }
+  }
+  void keep(Task& task, Columns in, int64_t rows) {
+    hasher_.hash(in.first(key_count_), rows, hashes_, gone_);
+    if (keep_missing_) gone_.clear();
+    task.hold(kept_.add(in, rows, hashes_, gone_, partition_ << 32 | rows_seen_));
+    rows_seen_ += rows;
+    if (too_much(task)) task.hold(-kept_.shed());
+  }
   void reset() {
     keys_ = key_count_ ? std::make_unique<KeyTable>(storages_, keep_missing_) : nullptr;
     first_rows_.assign(1, 0);
@@ -303,6 +325,7 @@ class GroupBy : public Fold {
   RowParts kept_;                               // rows behind those in the table
   std::vector<std::vector<uint32_t>> of_part_;  // once sealed: the groups of each part
   std::vector<uint8_t> part_of_;                // and the part of each group
+  std::vector<Column> slices_;
   std::vector<uint32_t> groups_;
   std::vector<uint64_t> hashes_;
   std::vector<uint8_t> gone_;

@@ -103,11 +103,27 @@ uint32_t KeyColumn::number_of(Text t, uint64_t hash, bool kept) {
   return next_++;
 }
 
+void KeyColumn::compact() {
+  int64_t bytes = 0;
+  for (const auto& t : texts_) bytes += t.size;
+  if (kept_bytes_ + text_bytes_ <= 2 * bytes) return;
+  auto memory = allocate(bytes);
+  char* at = memory.get();
+  for (auto& t : texts_) {
+    if (!t.size) continue;
+    std::memcpy(at, t.data, static_cast<size_t>(t.size));
+    t.data = at, at += t.size;
+  }
+  owned_ = {memory}, kept_.clear(), of_code_ = {}, dictionary_.reset();
+  text_bytes_ = bytes, kept_bytes_ = free_bytes_ = 0;
+}
+
 void KeyColumn::encode_codes(const Column& c, int64_t rows, uint32_t* numbers) {
   if (dictionary_ != c.dictionary) {
     dictionary_ = c.dictionary;
     of_code_.assign(dictionary_->texts.size() + 1, 0);
     kept_.push_back(dictionary_);
+    for (const auto& t : dictionary_->texts) kept_bytes_ += static_cast<int64_t>(sizeof t) + t.size;
   }
   const auto gone = static_cast<uint32_t>(dictionary_->texts.size());
   for (int64_t i = 0; i < rows; ++i) {
@@ -329,10 +345,15 @@ std::vector<Column> KeyTable::values(const std::vector<uint32_t>& groups) const 
   return out;
 }
 
+void KeyTable::compact() {
+  for (auto& c : columns_) c.compact();
+}
+
 int64_t KeyTable::bytes() const {
   int64_t total = 0;
   for (const auto& c : columns_) total += c.bytes();
   for (const auto& p : pairs_) total += p.bytes();
+  for (const auto& p : parts_) total += static_cast<int64_t>(p.capacity() * sizeof p[0]);
   for (const auto& g : grids_) total += static_cast<int64_t>(g.cells.size() * 4);
   return total;
 }

@@ -48,7 +48,7 @@ class TextTable {
   uint32_t find_or_add(data::Text text, uint64_t hash, uint32_t next, const std::vector<data::Text>& texts, bool& added);
   void prefetch(uint64_t hash) const { __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]); }
   static uint64_t hash(data::Text text);
-  int64_t bytes() const { return static_cast<int64_t>(slots_.size() * sizeof(Slot)); }
+  int64_t bytes() const { return static_cast<int64_t>(slots_.size() * sizeof(Slot) + hashes_.capacity() * 8); }
 
  private:
   struct Slot {
@@ -71,7 +71,11 @@ class KeyColumn {
   uint32_t size() const { return next_ - 1; }
   /// The values with these numbers.
   data::Column values(const std::vector<uint32_t>& numbers) const;
-  int64_t bytes() const { return table_.bytes() + text_table_.bytes() + static_cast<int64_t>(words_.size() * 8 + texts_.size() * 16 + direct_.size() * 4) + text_bytes_; }
+  int64_t bytes() const {
+    return table_.bytes() + text_table_.bytes() + static_cast<int64_t>(words_.capacity() * 8 + texts_.capacity() * 16 + (of_code_.capacity() + whole_.capacity() + direct_.capacity()) * 4) + text_bytes_ + kept_bytes_;
+  }
+  /// Lets go of texts' memory that holds much else: they are copied.
+  void compact();
 
  private:
   uint32_t missing() {
@@ -98,7 +102,7 @@ class KeyColumn {
   std::vector<data::Text> texts_ = {{}}; // by number
   std::vector<std::shared_ptr<char>> owned_;  // blocks of copied texts
   char* free_ = nullptr;
-  int64_t free_bytes_ = 0, text_bytes_ = 0;
+  int64_t free_bytes_ = 0, text_bytes_ = 0, kept_bytes_ = 0;
   std::vector<data::Keep> kept_;         // memory of texts that need no copy
   std::shared_ptr<const data::Dictionary> dictionary_;
   std::vector<uint32_t> of_code_;        // numbers of the dictionary's texts; 0 = not asked yet
@@ -117,6 +121,7 @@ class KeyTable {
   /// The key columns of the groups with these numbers.
   std::vector<data::Column> values(const std::vector<uint32_t>& groups) const;
   int64_t bytes() const;
+  void compact();
 
  private:
   std::vector<KeyColumn> columns_;

@@ -1,0 +1,179 @@
+"""Peak memory of forty operations, each in a process of its own: memory.py FOLDER ROWS LIMIT... (MB); prints a table, fails if a limit does not hold."""
+
+import json
+import os
+import pathlib
+import signal
+import sys
+
+import numpy as np
+import pandas as pd
+
+import muster
+import muster.bag as db
+import muster.dataframe as dd
+from muster import _core
+
+MB = 1_000_000
+SLACK = 20 * MB  # allocators, threads' stacks, what is imported late
+SECONDS = 600    # of one operation
+PARTITION = 25_000  # rows
+
+folder, rows = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+partitions = max(1, rows // PARTITION)
+SIX = ["id1", "id2", "id3", "id4", "id5", "id6"]
+
+
+def frame(n, seed):
+    draw = np.random.default_rng(seed)
+    few, many = pd.array([f"id{i:03}" for i in range(100)], "str"), pd.array([f"id{i:010}" for i in range(max(1, rows // 10))], "str")
+    texts = pd.array([f"{a} {b} some words {a * b}" for a in range(40) for b in range(25)], "str")
+    return pd.DataFrame(
+        {
+            "id1": few[draw.integers(0, 100, n)],
+            "id2": few[draw.integers(0, 100, n)],
+            "id3": many[draw.integers(0, len(many), n)],
+            "id4": draw.integers(1, 101, n),
+            "id5": draw.integers(1, 101, n),
+            "id6": draw.integers(1, max(2, rows // 10), n),
+            "v1": draw.integers(1, 6, n),
+            "v3": np.where(draw.random(n) < 0.1, np.nan, draw.integers(0, 100_000, n) / 8),
+            "k": draw.permutation(n) + seed * n,
+            "n": np.arange(n) + seed * n,
+            "t": texts[draw.integers(0, 1000, n)],
+        }
+    )
+
+
+def split(df):
+    return df.t.str.split(" ").str.len().sum()
+
+
+# Bytes of an engine's row of `frame`; of the operations marked WHOLE pandas works on all rows of some columns at once: bytes of a row of these.
+ROW = 8 * 8 + 3 * 30 + 40
+OPERATIONS = {
+    "groupby, 1 key": (lambda df: df.groupby("id1").v3.sum(), 0),
+    "groupby, 1 text key of many": (lambda df: df.groupby("id3").v3.sum(), 0),
+    "groupby, 2 keys": (lambda df: df.groupby(["id3", "id6"]).v3.mean(), 0),
+    "groupby, 6 keys": (lambda df: df.groupby(SIX).agg({"v1": "sum", "v3": "count"}), 0),
+    "groupby, 6 keys unordered": (lambda df: df.groupby(SIX, sort=False).v1.sum(), 0),
+    "groupby, 6 keys, head": (lambda df: df.groupby(SIX).v1.sum().head(compute=False), 0),
+    "groupby, every row": (lambda df: df.groupby("k").v3.sum(), 0),
+    "groupby, every row, sum": (lambda df: df.groupby("k").v3.sum().sum(), 0),
+    "groupby, median std nunique": (lambda df: df.groupby("id6").v3.agg(["median", "std", "nunique"]), 0),
+    "groupby, apply": (lambda df: df.groupby("id4")[["v1", "v3"]].apply(lambda group: group.v3.sum()), 40),
+    "groupby, transform": (lambda df: df.groupby("id4").v3.transform("mean").sum(), 40),
+    "nunique": (lambda df: df.nunique(), 0),
+    "median": (lambda df: df.v3.quantile(0.5), 16),
+    "quantiles": (lambda df: df[["v1", "v3", "k", "id6"]].quantile([0.1, 0.5, 0.9]), 64),
+    "describe": (lambda df: df[["v1", "v3", "k", "id6"]].describe(), 64),
+    "drop_duplicates": (lambda df: df[["k", "v1"]].drop_duplicates("k"), 0),
+    "drop_duplicates, all columns": (lambda df: df.drop_duplicates(), 0),
+    "value_counts": (lambda df: df.id3.value_counts(), 0),
+    "value_counts, every row": (lambda df: df.k.value_counts(), 0),
+    "nlargest": (lambda df: df.nlargest(100, "v3"), 0),
+    "cumsum": (lambda df: df[["v1", "k"]].cumsum(), 0),
+    "shift": (lambda df: df.v3.shift(1).sum(), 0),
+    "rolling": (lambda df: df.v3.rolling(5).mean().sum(), 40),
+    "fillna": (lambda df: df.fillna({"v3": 0}), 0),
+    "str": (lambda df: df.t.str.upper().str.len().sum(), 0),
+    "split": (split, 0),
+    "map_partitions": (lambda df: df.map_partitions(lambda part: pd.Series([len(part)]), meta=(None, "int64")).sum(), 0),
+    "map_partitions, whole rows": (lambda df: df.map_partitions(lambda part: part.assign(z=part.v1 * 2)).z.sum(), 0),
+    "apply": (lambda df: df[["v1", "k"]].partitions[:1].apply(lambda row: row.v1 + row.k, axis=1, meta=(None, "int64")).sum(), 0),
+    "to_parquet": (lambda df: df.to_parquet(str(folder / "out"), overwrite=True), 0),
+    "to_csv": (lambda df: df.partitions[: min(partitions, 40)].to_csv(str(folder / "out.csv")), 0),
+    "set_index": (lambda df: df[["n", "v1"]].set_index("n"), 0),
+    "repartition": (lambda df: df[["v1", "k"]].repartition(npartitions=3).v1.sum(), 0),
+    "concat": (lambda df: dd.concat([df, df]).v1.sum(), 0),
+    "head": (lambda df: df.head(compute=False), 0),
+    "mode": (lambda df: df[["id4", "v1"]].mode(), 40),
+    "corr": (lambda df: df[["v1", "v3", "k"]].corr(), 48),
+    "filter": (lambda df: df[df.v1 == 3].drop(columns="t"), 0),
+    "all rows": (lambda df: df, 0),
+    "persist": (lambda df: df.persist(), 0),
+    "bag, fold": (lambda df: db.range(rows, npartitions=partitions).map(lambda x: x % 7).fold(lambda a, b: a + b, initial=0), 0),
+    "bag, groupby": (lambda df: db.range(rows // 4, npartitions=partitions).groupby(lambda x: x % 97).map(lambda group: (group[0], len(group[1]))), 0),
+}
+
+
+def status(name):
+    return int(next(line for line in open("/proc/self/status") if line.startswith(name)).split()[1]) << 10
+
+
+def summary(result):
+    """What two equal results share, and the bytes of this one."""
+    if isinstance(result, pd.Series):
+        result = result.to_frame()
+    if not isinstance(result, pd.DataFrame):
+        return str(result)[:200], 0
+    numbers = [round(float(result.iloc[:, i].sum()), 3) for i in range(result.shape[1]) if result.dtypes.iloc[i].kind in "iuf"]
+    return f"{result.shape} {numbers}", int(result.memory_usage(deep=False).sum())
+
+
+def run(name, limit, write):
+    signal.alarm(SECONDS)
+    operation, whole = OPERATIONS[name]
+    df = dd.read_parquet(str(folder / "*.parquet"))
+    with muster.config.set({"memory-limit": limit * MB, "scheduler": "threads", "num-workers": 2}):
+        pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak is the present
+        before = status("VmRSS")
+        made, size, refused = None, 0, ""
+        try:
+            lazy = operation(df)
+            result = lazy.compute() if hasattr(lazy, "compute") and name != "persist" else lazy
+        except MemoryError as error:
+            refused = str(error)
+        peak = status("VmHWM") - before
+        if not refused and name != "persist":
+            made, size = summary(result)
+    os.write(write, json.dumps([peak, made, size, refused, whole * rows]).encode())
+
+
+def in_a_process(name, limit):
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            run(name, limit, write)
+        finally:
+            os._exit(0)
+    os.close(write)
+    with open(read, "rb") as answer:
+        data = answer.read()
+    os.waitpid(child, 0)
+    return json.loads(data) if data else None
+
+
+folder.mkdir(exist_ok=True)
+for i in range(partitions):
+    frame(PARTITION, i).to_parquet(folder / f"{i:05}.parquet", index=False, row_group_size=PARTITION // 2)
+with muster.config.set(scheduler="synchronous"):  # what is imported and begun late is there before any process is measured, and no thread
+    small = dd.from_pandas(frame(50, 0), npartitions=2)
+    for name, (operation, _) in OPERATIONS.items():
+        lazy = operation(small)
+        if hasattr(lazy, "compute") and not name.startswith("bag"):
+            lazy.compute()
+failed = 0
+for name in OPERATIONS:
+    free = None
+    for limit in (100_000, *map(int, sys.argv[3:])):
+        answer = in_a_process(name, limit)
+        if answer is None:
+            failed += 1
+            print(f"{name}: {limit} MB: died, or took more than {SECONDS} s")
+            continue
+        peak, made, size, refused, whole = answer
+        if limit == 100_000:
+            free = made
+            continue
+        bound = limit * MB + SLACK + 5 * ROW * PARTITION + 2 * size + 5 * whole
+        wrong = [] if refused or made == free else [f"{made} for {free}"]
+        if peak > bound:
+            wrong.append(f"{peak // MB} MB are more than {bound // MB}")
+        if refused and ("the memory budget of" not in refused or "memory-limit" not in refused or not any(w in refused for w in ("about", "needs"))):
+            wrong.append(f"no estimate: {refused}")
+        failed += bool(wrong)
+        print(f"{name:30} {limit:6} MB: peak {peak // MB:6}, result {size // MB:6}, {'refused' if refused else 'made':8} {'; '.join(wrong) and 'WRONG: ' + '; '.join(wrong)}", flush=True)
+print(f"{len(OPERATIONS)} operations, {_core.spilled_bytes()} bytes spilled here, {failed} wrong")
+sys.exit(failed > 0)
