@@ -71,6 +71,8 @@ class NodeTask : public data::Task {
   bool stopped() const override { return stop_; }
   int64_t partition() const override { return partition_; }
   void reserve(int64_t bytes) override { worker::budget().take(bytes), reserved_ += bytes; }
+  void hold(int64_t bytes) override { worker::budget().hold(bytes), reserved_ += bytes; }
+  int64_t headroom() const override { return worker::budget().limit() / 2 - worker::budget().used(); }
   void progress(int64_t) override {}
 
  private:

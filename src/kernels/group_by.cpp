@@ -24,6 +24,7 @@ constexpr int64_t kSmallTable = 256 << 10;     // bytes
 constexpr int64_t kChecked = 32 << 10;        // rows
 constexpr int64_t kCheckedShort = 4 << 10;    // where memory is short: less than so many bytes of it for a row of a batch
 constexpr int64_t kShort = 4 << 10;
+constexpr int64_t kUnlimited = int64_t{1} << 60;
 constexpr int64_t kHeldBytes = 256 << 10;      // rows that are kept in memory in any case
 
 class GroupBy : public Fold {
@@ -172,7 +173,7 @@ class GroupBy : public Fold {
     rows_seen_ += rows;
     for (auto& a : aggregates_) a->grow(keys_->size());
     add_to(groups_.data(), in, rows, key_count_);
-    const int64_t groups = keys_->size(), before = std::exchange(table_bytes_, size_of_table()), room = task.headroom() + before;
+    const int64_t groups = keys_->size(), before = std::exchange(table_bytes_, size_of_table()), room = std::min(task.headroom(), kUnlimited) + before;
     task.hold(table_bytes_ - before);
     if (groups < kManyGroups && table_bytes_ < std::max(kSmallTable, room / 64)) {
       checked_groups_ = groups, checked_rows_ = rows_seen_;

@@ -172,7 +172,7 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
   void cancel() override {
     std::vector<std::vector<Output>> dead;
     std::lock_guard lock(mutex_);
-    stop_ = true;
+    stop_ = ending_ = true;
     scheduler_.cancel_job(kJob);
     obey(dead);
     end_waiting();
