@@ -726,7 +726,7 @@ std::unique_ptr<Aggregate> make_aggregate(const std::string& f, DType type, cons
     if constexpr (std::is_same_v<T, Text>) throw internal("aggregate ", f, " of text");
     else {
       if constexpr (std::is_integral_v<T>)
-        if (f == "sum" && type.is_integer() && !type.open && o.min_count == 0) return std::make_unique<Sum<T, WrappingSum>>(Wanted::sum, type, result, o);
+        if (f == "sum" && (type.is_integer() || type.is_boolean()) && !type.open && o.min_count == 0) return std::make_unique<Sum<T, WrappingSum>>(Wanted::sum, type, result, o);
       if (f == "sum") return std::make_unique<Sum<T>>(Wanted::sum, type, result, o);
       if (f == "mean") return std::make_unique<Sum<T>>(Wanted::mean, type, result, o);
       if (f == "median" || f == "quantile") return std::make_unique<Ranked<T>>(f == "median" ? 0.5 : options["q"].number(), type, result, o);

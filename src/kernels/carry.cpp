@@ -37,6 +37,32 @@ T joined(char op, T a, T b) {
     return op == '<' ? std::min(a, b) : std::max(a, b);
   }
 }
+// What leaves every value as it is.
+template <class T>
+T identity(char op) {
+  if constexpr (std::is_floating_point_v<T>) return op == '+' ? T(-0.0) : op == '*' ? T(1) : op == '<' ? std::numeric_limits<T>::infinity() : -std::numeric_limits<T>::infinity();
+  else return op == '+' ? T(0) : op == '*' ? T(1) : op == '<' ? std::numeric_limits<T>::max() : std::numeric_limits<T>::lowest();
+}
+
+// Calls f(value so far, row) for each row; the value after the last. Rows that are missing change nothing.
+template <class T, class Join, class F>
+T run(const Column& c, int64_t rows, T value, Join join, F f) {
+  const T* x = c.as<T>();
+  if (std::is_floating_point_v<T>)
+    for (int64_t i = 0; i < rows; ++i) value = x[i] == x[i] ? join(value, x[i]) : value, f(value, i);
+  else if (c.valid)
+    for (int64_t i = 0; i < rows; ++i) value = c.valid[i] ? join(value, x[i]) : value, f(value, i);
+  else
+    for (int64_t i = 0; i < rows; ++i) value = join(value, x[i]), f(value, i);
+  return value;
+}
+template <class T, class F>
+T run(char op, const Column& c, int64_t rows, T value, F f) {
+  if (op == '+') return run(c, rows, value, [](T a, T b) { return joined('+', a, b); }, f);
+  if (op == '*') return run(c, rows, value, [](T a, T b) { return joined('*', a, b); }, f);
+  if (op == '<') return run(c, rows, value, [](T a, T b) { return joined('<', a, b); }, f);
+  return run(c, rows, value, [](T a, T b) { return joined('>', a, b); }, f);
+}
 char symbol_of(const std::string& op) { return op == "sum" ? '+' : op == "prod" ? '*' : op == "min" ? '<' : '>'; }
 
 // How a partition's part is made of its batches and put together with others.
@@ -84,11 +110,9 @@ class RunningRule : public Rule {
       bool any = false;
       visit_fixed(c.storage, [&](auto tag) {
         using T = typename decltype(tag)::type;
-        const T* x = c.as<T>();
-        T value{};
-        for (int64_t i = 0; i < rows; ++i)
-          if (!c.is_missing(i)) value = any ? joined(op_, value, x[i]) : x[i], any = true;
-        *w.as<T>() = value;
+        any = false;
+        for (int64_t i = 0; i < rows && !any; ++i) any = !c.is_missing(i);
+        *w.as<T>() = any ? run(op_, c, rows, identity<T>(op_), [](T, int64_t) {}) : T{};
       });
       out.columns.push_back(std::move(w).finish()), out.columns.push_back(flags_of(any));
     }
@@ -227,18 +251,13 @@ Map running(const Args& a) {
       Writable w(x.storage, rows);
       visit_fixed(x.storage, [&](auto tag) {
         using T = typename decltype(tag)::type;
-        bool any = !before.columns.empty() && *before.columns[2 * c + 1].template as<uint8_t>();
-        T value = any ? *before.columns[2 * c].template as<T>() : T{};
+        const bool any = !before.columns.empty() && *before.columns[2 * c + 1].template as<uint8_t>();
+        const T start = any ? *before.columns[2 * c].template as<T>() : identity<T>(op);
         const T* from = x.template as<T>();
         T* to = w.template as<T>();
-        for (int64_t i = 0; i < rows; ++i) {
-          if (x.is_missing(i)) {
-            to[i] = from[i];
-            continue;
-          }
-          value = any ? joined(op, value, from[i]) : from[i], any = true;
-          to[i] = value;
-        }
+        if (std::is_floating_point_v<T>) run(op, x, rows, start, [=](T value, int64_t i) { to[i] = from[i] == from[i] ? value : from[i]; });
+        else if (x.valid) run(op, x, rows, start, [=](T value, int64_t i) { to[i] = x.valid[i] ? value : from[i]; });
+        else run(op, x, rows, start, [=](T value, int64_t i) { to[i] = value; });
       });
       if (x.valid) std::memcpy(w.valid(), x.valid, static_cast<size_t>(rows));
       out[c] = std::move(w).finish();

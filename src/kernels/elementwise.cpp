@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "data/dispatch.hpp"
 #include "kernels/calendar.hpp"
+#include "kernels/text_numbers.hpp"
 #include "kernels/texts.hpp"
 
 namespace muster::kernels {
@@ -262,25 +263,11 @@ Map cast(const Args& args) {
       out[0] = text_of(a, from, rows);
       return rows;
     }
-    Writable w(to.storage, rows);
     if (from.is_text()) {
-      for (int64_t i = 0; i < rows; ++i) {
-        const Text t = a.as<Text>()[i];
-        char* end = nullptr;
-        std::string copy(t.view());
-        double d = t.data ? std::strtod(copy.c_str(), &end) : NAN;
-        if (t.data && (end == copy.c_str() || *end)) throw invalid(what, ": could not convert string to ", to.name(), ": '", copy, "'");
-        visit_fixed(to.storage, [&](auto tag) {
-          using T = typename decltype(tag)::type;
-          if constexpr (std::is_floating_point_v<T>) w.as<T>()[i] = static_cast<T>(d);
-          else if (to.is_boolean()) w.as<T>()[i] = t.size > 0;
-          else if (std::isnan(d)) throw invalid(what, ": cannot convert float NaN to integer");
-          else w.as<T>()[i] = d == std::floor(d) && std::fabs(d) < 9e15 ? static_cast<T>(d) : static_cast<T>(std::strtoll(copy.c_str(), nullptr, 10));
-        });
-      }
-      out[0] = std::move(w).finish();
+      out[0] = numbers_of(a, rows, to, what);
       return rows;
     }
+    Writable w(to.storage, rows);
     const int64_t scale_from = from.is_time() ? per_second(from.unit) : 1, scale_to = to.is_time() ? per_second(to.unit) : 1;
     visit_fixed(from.storage, [&](auto from_tag) {
       visit_fixed(to.storage, [&](auto to_tag) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "base/error.hpp"
 #include "data/dispatch.hpp"
@@ -15,8 +16,55 @@ using namespace data;
 namespace {
 constexpr size_t kCounted = 32 << 10;  // different values that are counted
 
+// Values of given ranks: how many share their first 16 bits, in an order in which integers compare as the values do, says where to look.
+template <class T>
+class RankedValues {
+ public:
+  explicit RankedValues(const std::vector<std::vector<T>>& parts) : parts_(parts) {
+    if (parts.empty()) return;
+    std::vector<int64_t> sizes(kBins + 1, 0);
+    for (const auto& part : parts)
+      for (T x : part) ++sizes[bin(x) + 1];
+    for (size_t b = 0; b < kBins; ++b) sizes[b + 1] += sizes[b];
+    begins_ = std::move(sizes);
+  }
+  int64_t count() const { return begins_.empty() ? 0 : begins_.back(); }
+  T at(int64_t rank) const {
+    const auto b = static_cast<size_t>(std::upper_bound(begins_.begin(), begins_.end(), rank) - begins_.begin()) - 1;
+    auto [found, fresh] = bins_.try_emplace(b);
+    auto& values = found->second;
+    if (fresh) {
+      values.reserve(static_cast<size_t>(begins_[b + 1] - begins_[b]));
+      for (const auto& part : parts_)
+        for (T x : part)
+          if (bin(x) == b) values.push_back(x);
+    }
+    const auto nth = values.begin() + (rank - begins_[b]);
+    std::nth_element(values.begin(), nth, values.end());
+    return *nth;
+  }
+
+ private:
+  static constexpr size_t kBins = 1 << 16;
+  static size_t bin(T x) {
+    constexpr int kBits = 8 * sizeof(T);
+    using Word = std::conditional_t<sizeof(T) == 8, uint64_t, std::conditional_t<sizeof(T) == 4, uint32_t, std::conditional_t<sizeof(T) == 2, uint16_t, uint8_t>>>;
+    constexpr auto kSign = static_cast<Word>(Word{1} << (kBits - 1));
+    Word word;
+    std::memcpy(&word, &x, sizeof x);
+    if constexpr (std::is_floating_point_v<T>) word = word & kSign ? static_cast<Word>(~word) : static_cast<Word>(word | kSign);
+    else if constexpr (std::is_signed_v<T>) word = static_cast<Word>(word ^ kSign);
+    return static_cast<size_t>(kBits > 16 ? word >> (kBits - 16) : word);
+  }
+  const std::vector<std::vector<T>>& parts_;
+  std::vector<int64_t> begins_;  // of each bin, and their end
+  mutable std::map<size_t, std::vector<T>> bins_;
+};
+
 template <class T>
 class Quantiles : public Fold {
+  using Ranks = RankedValues<T>;
+
  public:
   explicit Quantiles(const Args& a) : type_(dtype_of(a["type"].integer())), middle_(a["middle"].is_bool() && a["middle"].boolean()) {
     for (const auto& q : a["q"].list()) q_.push_back(q.number());
@@ -27,39 +75,40 @@ class Quantiles : public Fold {
     const int64_t step = c.constant ? 0 : 1;
     const T* v = c.as<T>();
     const auto before = static_cast<int64_t>(values_.capacity());
-    for (int64_t i = 0; i < rows; ++i) {
+    int64_t i = 0;
+    for (; i < rows && counting_; ++i) {
       const T x = v[i * step];
       if constexpr (std::is_floating_point_v<T>) { if (std::isnan(x)) continue; }
       else { if (c.valid && !c.valid[i * step]) continue; }
       put(x, 1);
     }
+    if (i < rows) keep(c, i, rows);
     task.hold((static_cast<int64_t>(values_.capacity()) - before) * static_cast<int64_t>(sizeof(T)));
   }
 
   void merge(Task&, Fold& fold) override {
     auto& later = static_cast<Quantiles&>(fold);
     for (size_t i = 1; i < later.counts_.size(); ++i) put(later.distinct_[i], later.counts_[i]);
-    values_.insert(values_.end(), later.values_.begin(), later.values_.end());
-    later.values_ = {};
+    if (!later.values_.empty()) merged_.push_back(std::move(later.values_));
+    for (auto& values : later.merged_) merged_.push_back(std::move(values));
+    later.values_ = {}, later.merged_ = {};
   }
 
   Batches finish(Task&) override {
-    if (!values_.empty()) spread_counts();
+    if (!values_.empty() || !merged_.empty()) spread_counts();
+    if (!values_.empty()) merged_.push_back(std::move(values_));
+    values_ = {};
     std::vector<std::pair<T, int64_t>> counted;
-    int64_t n = static_cast<int64_t>(values_.size());
+    const Ranks ranks(merged_);
+    int64_t n = ranks.count();
     for (size_t i = 1; i < counts_.size(); ++i) counted.emplace_back(distinct_[i], counts_[i]), n += counts_[i];
     std::sort(counted.begin(), counted.end());
     Batch out{1, {}};
-    int64_t sorted_to = 0;
     auto value_at = [&](int64_t rank) -> T {
-      if (values_.empty()) {
-        int64_t at = 0;
-        for (const auto& [value, count] : counted)
-          if ((at += count) > rank) return value;
-      }
-      if (rank > sorted_to || rank == 0) std::nth_element(values_.begin() + sorted_to, values_.begin() + rank, values_.end()), sorted_to = rank;
-      else if (rank < sorted_to) std::nth_element(values_.begin(), values_.begin() + rank, values_.begin() + sorted_to);
-      return values_[static_cast<size_t>(rank)];
+      int64_t at = 0;
+      for (const auto& [value, count] : counted)
+        if ((at += count) > rank) return value;
+      return ranks.at(rank);
     };
     for (double q : q_) {
       const DType result = type_.is_time() ? type_ : type_.storage == Storage::float32 ? DType{Storage::float32} : DType{Storage::float64};
@@ -90,9 +139,16 @@ class Quantiles : public Fold {
     return {std::move(out)};
   }
 
-  int64_t bytes() const override { return static_cast<int64_t>(values_.capacity() * sizeof(T) + counts_.capacity() * 16) + table_.bytes(); }
+  int64_t bytes() const override {
+    size_t kept = values_.capacity();
+    for (const auto& values : merged_) kept += values.capacity();
+    return static_cast<int64_t>(kept * sizeof(T) + counts_.capacity() * 16) + table_.bytes();
+  }
   void encode(Encoder& out) const override {
-    out << std::string_view(reinterpret_cast<const char*>(values_.data()), values_.size() * sizeof(T)) << std::string_view(reinterpret_cast<const char*>(distinct_.data()), distinct_.size() * sizeof(T)) << counts_;
+    std::string values;
+    for (const auto& part : merged_) values.append(reinterpret_cast<const char*>(part.data()), part.size() * sizeof(T));
+    values.append(reinterpret_cast<const char*>(values_.data()), values_.size() * sizeof(T));
+    out << values << std::string_view(reinterpret_cast<const char*>(distinct_.data()), distinct_.size() * sizeof(T)) << counts_;
   }
   void decode(base::Decoder& in) override {
     auto list = [&](std::vector<T>& to) {
@@ -124,6 +180,20 @@ class Quantiles : public Fold {
     }
     values_.insert(values_.end(), static_cast<size_t>(times), x);
   }
+  // Rows from `begin` on, those that are there.
+  void keep(const Column& c, int64_t begin, int64_t rows) {
+    const int64_t step = c.constant ? 0 : 1;
+    const T* v = c.as<T>();
+    size_t n = values_.size();
+    values_.resize(n + static_cast<size_t>(rows - begin));
+    T* to = values_.data();
+    if constexpr (std::is_floating_point_v<T>) {
+      for (int64_t i = begin; i < rows; ++i) to[n] = v[i * step], n += v[i * step] == v[i * step];
+    } else {
+      for (int64_t i = begin; i < rows; ++i) to[n] = v[i * step], n += !c.valid || c.valid[i * step] != 0;
+    }
+    values_.resize(n);
+  }
   void spread_counts() {
     for (size_t i = 1; i < counts_.size(); ++i) values_.insert(values_.end(), static_cast<size_t>(counts_[i]), distinct_[i]);
     counts_.assign(1, 0), distinct_.assign(1, T{}), counting_ = false;
@@ -135,6 +205,7 @@ class Quantiles : public Fold {
   bool counting_ = true;
   WordTable table_;
   std::vector<T> distinct_ = std::vector<T>(1), values_;
+  std::vector<std::vector<T>> merged_;  // values of states merged into this one
   std::vector<int64_t> counts_ = {0};
   T last_{};
   uint32_t last_number_ = 0;

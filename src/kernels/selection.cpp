@@ -164,9 +164,18 @@ std::vector<SortKey> sort_keys(const Args& a, const Batch& b) {
 // The n largest (or smallest) rows; one more is kept, which tells `finish` that rows were dropped: with n >= rows pandas ignores `keep`.
 class TopRows : public Fold {
  public:
-  explicit TopRows(const Args& a) : args_(a), wanted_(a["n"].integer()), last_(a["keep"].string() == "last"), all_(a["keep"].string() == "all") {}
+  explicit TopRows(const Args& a) : args_(a), wanted_(a["n"].integer()), last_(a["keep"].string() == "last"), all_(a["keep"].string() == "all"), first_(a["by"].list().at(0).integer()), ascending_(a["ascending"].list().at(0).boolean()), strict_(!last_ && !all_ && a["by"].list().size() == 1) {}
   void add(Task&, Columns in, int64_t rows) override {
-    rows_.push_back(own(in, rows)), waiting_ += rows;
+    if (worst_.length == 0) {
+      rows_.push_back(own(in, rows)), waiting_ += rows;
+    } else {
+      const auto at = candidates(in[static_cast<size_t>(first_)], rows);
+      dropped_ |= static_cast<int64_t>(at.size()) < rows;
+      if (at.empty()) return;
+      Batch some{static_cast<int64_t>(at.size()), {}};
+      for (const auto& c : in) some.columns.push_back(own_text(take(c, at)));
+      waiting_ += some.rows, rows_.push_back(std::move(some));
+    }
     if (waiting_ > std::max<int64_t>(4 * wanted_, 16384)) shrink(wanted_ + 1, false);
   }
   void merge(Task& t, Fold& later) override {
@@ -214,14 +223,49 @@ class TopRows : public Fold {
     }
     if (kept < at.size()) dropped_ = true;
     at.resize(kept);
+    if (static_cast<int64_t>(kept) >= n && kept && !by_value) {
+      const int64_t last[] = {at.back()};
+      worst_ = own_text(take(all.columns[static_cast<size_t>(first_)], last));
+    }
     if (!by_value) std::sort(at.begin(), at.end());
     Batch best = rows_of(all, at);
     waiting_ = best.rows;
     rows_ = {own(best.columns, best.rows)};
   }
+  // The rows whose first key is not worse than the worst one kept: no other can be among the best.
+  std::vector<int64_t> candidates(const Column& key, int64_t rows) const {
+    std::vector<int64_t> at(static_cast<size_t>(rows));
+    size_t n = 0;
+    const int64_t step = key.constant ? 0 : 1;
+    visit(key.storage, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      const T *v = key.as<T>(), worst = *worst_.as<T>();
+      if (worst_.is_missing(0)) {
+        n = at.size();
+        return std::iota(at.begin(), at.end(), 0);
+      }
+      if constexpr (std::is_same_v<T, Text>) {
+        for (int64_t i = 0; i < rows; ++i)
+          if (!key.is_missing(i) && (ascending_ ? order(v[i * step], worst) <= 0 : order(v[i * step], worst) >= 0)) at[n++] = i;
+      } else {  // a comparison with NaN is false
+        // Of equal keys the first rows are kept: a later one only comes in by a better key.
+        if (strict_ && ascending_) for (int64_t i = 0; i < rows; ++i) at[n] = i, n += v[i * step] < worst;
+        else if (strict_) for (int64_t i = 0; i < rows; ++i) at[n] = i, n += v[i * step] > worst;
+        else if (ascending_) for (int64_t i = 0; i < rows; ++i) at[n] = i, n += v[i * step] <= worst;
+        else for (int64_t i = 0; i < rows; ++i) at[n] = i, n += v[i * step] >= worst;
+        if (key.valid) n = static_cast<size_t>(std::remove_if(at.begin(), at.begin() + static_cast<std::ptrdiff_t>(n), [&](int64_t i) { return key.is_missing(i); }) - at.begin());
+      }
+    });
+    at.resize(n);
+    return at;
+  }
+
   Args args_;
   int64_t wanted_, waiting_ = 0;
   bool last_, all_, dropped_ = false;
+  int64_t first_;       // the most significant key
+  bool ascending_, strict_;
+  Column worst_;        // its value in the last of wanted_ + 1 rows that are better than all dropped; empty before there are so many
   Batches rows_;
 };
 

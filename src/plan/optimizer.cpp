@@ -8,6 +8,7 @@ void optimize(Plan& plan) {
   drop_unused(plan);   // columns nobody needs are neither parsed nor carried
   prune_exits(plan);   // nor do they leave a stage
   push_statistics(plan);  // what a source's statistics exclude is not read
+  count_masks(plan);   // rows that are only counted are not gathered
   push_filters(plan);  // rows that a filter drops are not parsed further
   drop_unused(plan);
 }

@@ -146,3 +146,23 @@ def test_rows_are_counted_only_for_labels(tmp_path):
         assert counts(query), query
     first = df.assign(i=df.index).head(3, compute=False)  # nothing is in front of the first partition
     assert not counts(first)
+
+
+def test_rows_behind_a_filter_are_counted_by_its_mask(csv):
+    df = dd.read_csv(csv, blocksize=200)
+    pdf = pd.read_csv(csv)
+    for mask in (lambda d: d.x > 30, lambda d: d.x > 1000, lambda d: (d.k == 1) & (d.z != "t4"), lambda d: d.k.isin([0, 2])):
+        assert len(df[mask(df)]) == len(pdf[mask(pdf)])
+        assert len(df[mask(df)][["y"]].dropna()) == len(pdf[mask(pdf)])
+    twice = df[df.x > 10]
+    assert len(twice[twice.k == 1]) == len(pdf[(pdf.x > 10) & (pdf.k == 1)])
+    count = _core.explain([_core.call("row_count", [df[df.x > 30]._expr], {})])
+    assert "select" not in count.split("== optimized")[1].split("== physical")[0], count
+
+
+def test_a_mask_with_missing_values_counts_what_is_true(tmp_path):
+    path = tmp_path / "flags.csv"
+    path.write_text("b,x\nTrue,1\n,2\nFalse,3\nTrue,4\n")
+    df = dd.read_csv(str(path))
+    assert len(df[df.b == True]) == 2  # noqa: E712
+    assert len(df[df.b.fillna(False).astype(bool)]) == 2

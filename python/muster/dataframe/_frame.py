@@ -419,6 +419,41 @@ class _Partitions:
 class DataFrame(FrameMethods, Frame):
     """Rows and labelled columns, in partitions that are pandas DataFrames when computed."""
 
+    def corr(self, method="pearson", min_periods=None, numeric_only=False, split_every=False):
+        """Return the correlation of each pair of columns, over the rows where both are there, a DataFrame; one pass.
+
+        Parameters
+        ----------
+        method : str
+            Other methods than "pearson" run through pandas.
+        min_periods : int, optional
+            Of fewer rows the correlation is NaN.
+        numeric_only : bool, default False
+            Leave out columns that are not numeric or bool.
+        split_every
+            Accepted.
+        """
+        from muster.dataframe._correlation import of_columns
+
+        return of_columns(self, "corr", numeric_only, method=method, min_periods=min_periods)
+
+    def cov(self, min_periods=None, ddof=1, numeric_only=False, split_every=False):
+        """Return the covariance of each pair of columns, a DataFrame; one pass. As in pandas `ddof` counts only where no value is missing.
+
+        Parameters
+        ----------
+        min_periods : int, optional
+            Of fewer rows the covariance is NaN.
+        ddof : int, default 1
+        numeric_only : bool, default False
+            Leave out columns that are not numeric or bool.
+        split_every
+            Accepted.
+        """
+        from muster.dataframe._correlation import of_columns
+
+        return of_columns(self, "cov", numeric_only, min_periods=min_periods, ddof=ddof)
+
     @property
     def columns(self):
         """The labels, a pandas Index; assign to rename all."""
@@ -793,7 +828,7 @@ def _along_axis(name, shape, kept=False):
 for _name in "sem mode skew kurt kurtosis".split():
     setattr(Frame, _name, _along_axis(_name, "whole"))
 add_methods(Frame, "infer_objects convert_dtypes", "rows")
-add_methods(Frame, "corr cov memory_usage combine combine_first dot value_counts", "whole")
+add_methods(Frame, "memory_usage combine combine_first dot value_counts", "whole")
 add_methods(Frame, "explode", "partitions", kept=True)
 add_methods(Frame, "rename_axis to_timestamp to_period", "partitions")
 add_methods(DataFrame, "melt", "whole")

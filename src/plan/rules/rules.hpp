@@ -10,6 +10,8 @@ void drop_unused(Plan& plan);
 void prune_exits(Plan& plan);
 /// Tells sources which rows a filter drops, so that they need not be read.
 void push_statistics(Plan& plan);
+/// Counts the rows behind a filter by its mask.
+void count_masks(Plan& plan);
 /// Moves a filter in front of the parsing of columns that only rows behind it need.
 void push_filters(Plan& plan);
 

@@ -1,0 +1,99 @@
+"""corr and cov: one native pass over the columns, put together in NumPy."""
+
+from muster import _core
+from muster.dataframe._collection import new_collection
+from muster.dataframe._through_pandas import call, through
+
+
+def _is_native(frame):
+    return frame._expr.kind in ("frame", "series") and all(name in ("bool", "float32", "float64") or name.startswith(("int", "uint")) for _, name, _ in frame._expr.columns)
+
+
+def of_columns(frame, function, numeric_only, **kwargs):
+    """Return pandas' table of `function`, "corr" or "cov", of each pair of columns, lazy."""
+    chosen = frame.select_dtypes(include=["number", "bool"]) if numeric_only else frame
+    if kwargs.get("method", "pearson") != "pearson" or not len(chosen._expr.columns) or not _is_native(chosen):
+        return call(frame, function, (), {"numeric_only": numeric_only, **kwargs}, shape="whole")
+    sums = new_collection(_core.call("comoments", [chosen._expr], {}))
+    kwargs.pop("method", None)
+    import numpy as np
+
+    labels = chosen._labels()
+    meta = _framed(np.empty((len(labels), len(labels))), labels).iloc[:0]
+    return through(function, _as_table, (sums,), {"function": function, "labels": labels, **kwargs}, shape="whole", meta=meta, labels=False)
+
+
+def of_series(series, other, function, **kwargs):
+    """Return pandas' `function` of two Series, lazy; natively if they have the same rows."""
+    if kwargs.get("method", "pearson") != "pearson" or getattr(other, "ndim", None) != 1 or not hasattr(other, "_expr") or other._expr.rows != series._expr.rows or not _is_native(series) or not _is_native(other):
+        return call(series, function, (other,), kwargs, shape="whole")
+    pair = series.to_frame("x").assign(y=other)
+    sums = new_collection(_core.call("comoments", [pair._expr], {}))
+    kwargs.pop("method", None)
+    return through(function, _as_scalar, (sums,), {"function": function, **kwargs}, shape="whole", meta=0.0, labels=False)
+
+
+def _tables(sums):
+    """Counts, sums of squares of the one and the other, and of products of each pair of columns; missing and infinite values of each column."""
+    import math
+
+    import numpy as np
+
+    values = sums.to_numpy(dtype="float64")
+    n = math.isqrt(4 + 2 * len(values)) // 2 - 1  # 2 n (n + 1) + 2 n values
+    lower = np.tril_indices(n)
+    pairs = values[: 2 * n * (n + 1)].reshape(-1, 4)
+    count, xx, yy, xy = (np.empty((n, n)) for _ in range(4))
+    for table, own, other in ((count, 0, 0), (xx, 1, 2), (yy, 2, 1), (xy, 3, 3)):
+        table[lower[1], lower[0]] = pairs[:, other]
+        table[lower] = pairs[:, own]
+    missing, infinite = values[2 * n * (n + 1) :].reshape(n, 2).T
+    return count, xx, yy, xy, missing, infinite
+
+
+def _correlation(count, xx, yy, xy):
+    import numpy as np
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.clip(np.where((xx == 0) | (yy == 0), np.nan, xy / (np.sqrt(xx) * np.sqrt(yy))), -1, 1)
+
+
+def _covariance(count, xy, ddof):
+    import numpy as np
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(count == 0, np.nan, xy / np.maximum(count - ddof, 0))
+
+
+def _framed(values, labels):
+    import pandas as pd
+
+    return pd.DataFrame(values, columns=labels).set_axis(pd.DataFrame(columns=labels).columns)
+
+
+def _as_table(sums, function, labels, min_periods=None, ddof=1):
+    import numpy as np
+
+    count, xx, yy, xy, missing, infinite = _tables(sums)
+    if function == "corr":
+        made = _correlation(count, xx, yy, xy)
+    elif missing.any():  # pandas leaves infinite values out, and takes ddof as 1
+        made = _covariance(count, xy, 1)
+        made[count < 2] = np.nan
+    else:
+        made = _covariance(count, xy, ddof)
+        made[(infinite > 0)[:, None] | (infinite > 0)[None, :]] = np.nan
+        count = np.full_like(count, count[0, 0] + infinite[0])
+    made[count < (1 if min_periods is None else min_periods)] = np.nan
+    return _framed(made, labels)
+
+
+def _as_scalar(sums, function, min_periods=None, ddof=1):
+    import numpy as np
+
+    count, xx, yy, xy, _, infinite = _tables(sums)
+    if infinite.any() or count[1, 0] < (1 if min_periods is None else min_periods):
+        return np.nan
+    at = (1, 0)
+    made = _correlation(count, xx, yy, xy) if function == "corr" else _covariance(count, xy, ddof)
+    return float(made[at])
