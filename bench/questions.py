@@ -70,8 +70,8 @@ def pl():
     return polars
 
 
-def c(name):
-    return pl().col(name)
+def c(*names):
+    return pl().col(*names)
 
 
 def by(df, keys):

@@ -557,8 +557,11 @@ class Distinct : public Aggregate {
   void add(const uint32_t* groups, const Column& c, int64_t rows) override {
     numbers_.resize(static_cast<size_t>(rows));
     values_.encode(c, rows, numbers_.data());
-    for (size_t i = 0; i < static_cast<size_t>(rows); ++i)
+    const auto n = static_cast<size_t>(rows);
+    for (size_t i = 0; i < n; ++i) {
+      if (i + kAhead < n) pairs_.prefetch(pair(groups ? groups[i + kAhead] : 1, numbers_[i + kAhead]));
       if (numbers_[i]) see(groups ? groups[i] : 1, numbers_[i]);
+    }
   }
   void merge(Aggregate& later, Groups from, Groups to) override {
     auto& other = static_cast<Distinct&>(later);
@@ -568,8 +571,11 @@ class Distinct : public Aggregate {
     values_.encode(values, values.length, mine.data() + 1);
     std::vector<uint32_t> place(other.counts_.size());
     for (size_t i = 0; i < from.size(); ++i) place[from[i]] = to[i];
-    for (auto [group, number] : other.seen_)
+    for (size_t i = 0; i < other.seen_.size(); ++i) {
+      if (i + kAhead < other.seen_.size()) pairs_.prefetch(pair(place[other.seen_[i + kAhead].first], mine[other.seen_[i + kAhead].second]));
+      const auto [group, number] = other.seen_[i];
       if (place[group]) see(place[group], mine[number]);
+    }
   }
   Column finish(const std::vector<uint32_t>& groups) override {
     Writable out(Storage::int64, static_cast<int64_t>(groups.size()));
@@ -595,9 +601,11 @@ class Distinct : public Aggregate {
   int64_t bytes() const override { return values_.bytes() + pairs_.bytes() + static_cast<int64_t>(seen_.capacity() * 8 + counts_.capacity() * 8); }
 
  private:
+  static constexpr size_t kAhead = 24;  // rows whose slots are fetched before they are looked at
+  static uint64_t pair(uint32_t group, uint32_t number) { return static_cast<uint64_t>(group) << 32 | number; }
   void see(uint32_t group, uint32_t number) {
     const auto next = static_cast<uint32_t>(seen_.size() + 1);
-    if (pairs_.find_or_add(static_cast<uint64_t>(group) << 32 | number, next) != next) return;
+    if (pairs_.find_or_add(pair(group, number), next) != next) return;
     seen_.emplace_back(group, number), ++counts_[group];
   }
   KeyColumn values_;
