@@ -3,6 +3,7 @@
 #include <map>
 
 #include "api/on_cluster.hpp"
+#include "api/review.hpp"
 #include "api/session.hpp"
 #include "base/error.hpp"
 #include "data/dispatch.hpp"
@@ -20,7 +21,7 @@ using worker::TaskResult;
 namespace {
 
 // What the sources of a run said: reports by source and partition.
-using Reports = std::map<Hash128, std::map<int64_t, Report>>;
+using Reports = std::map<Hash128, PartitionReports>;
 
 struct Run {
   std::vector<Expr> expressions;  // as they were planned in the end
@@ -39,51 +40,11 @@ Expr refreshed(Expr e) {
   return e;
 }
 
-// What has to change in a source before the run can be trusted.
-struct Revision {
-  std::map<int64_t, DType> wider;
-  std::vector<std::pair<int64_t, int64_t>> begins;
-  bool empty() const { return wider.empty() && begins.empty(); }
-};
-
-DType wider_of(DType a, DType b) {
-  if (a.is_text() || b.is_text()) return {Storage::text};
-  return b;
-}
-
 // Of results: what holds both.
 DType wider_result(DType a, DType b) {
   if (a == b) return a;
   if (a.is_numeric() && b.is_numeric() && a.is_boolean() == b.is_boolean()) return promote(a, b);
   return {Storage::object};
-}
-
-// Goes through a source's partitions in order: each must begin where the one before ended. Reports behind a wrong guess are not believed.
-void review(const std::vector<TaskResult>& results, const graph::Range& range, const std::vector<int64_t>& files, Revision& revision, std::exception_ptr& error) {
-  int64_t before_end = -1, before = -2;
-  bool trusted = true;
-  for (size_t i = 0; i < results.size(); ++i) {
-    const TaskResult& r = results[i];
-    const int64_t partition = range.partition.empty() ? static_cast<int64_t>(i) : range.partition[i];
-    const bool first = std::binary_search(files.begin(), files.end(), partition);
-    if (first) trusted = true;
-    if (!r.ran) {
-      before = -2;
-      continue;
-    }
-    if (!first && before == partition - 1 && before_end >= 0 && r.report.begin >= 0 && r.report.begin != before_end) {
-      revision.begins.emplace_back(partition, before_end);
-      trusted = false;
-    }
-    if (trusted && r.error && !error) error = r.error;
-    if (trusted)
-      for (auto [column, type] : r.report.wider) {
-        if (column >= expr::kResults) continue;
-        auto [known, fresh] = revision.wider.try_emplace(column, type);
-        if (!fresh) known->second = wider_of(known->second, type);
-      }
-    before = partition, before_end = r.report.end;
-  }
 }
 
 bool is_cancelled(const std::exception_ptr& e) {
@@ -94,6 +55,19 @@ bool is_cancelled(const std::exception_ptr& e) {
   } catch (...) {
     return false;
   }
+}
+
+Run run(std::vector<Expr> expressions, const RunOptions& options);
+
+// Reads partitions of a source for their reports alone.
+PartitionReports count(const Expr& source, List partitions, RunOptions options) {
+  options.warn = nullptr;  // whoever asks for these rows is told about them
+  PartitionReports out;
+  const Run counted = run({call("row_count", Dict{}, {call("partitions", Dict{{"partitions", std::move(partitions)}}, {source})})}, options);
+  for (const auto& [id, reports] : counted.reports)
+    if (id != Hash128{})  // that is of results
+      for (const auto& [partition, report] : reports) out[partition] = report;
+  return out;
 }
 
 // Runs until sources and plan agree.
@@ -119,11 +93,14 @@ Run run(std::vector<Expr> expressions, const RunOptions& options) {
       if (!stage.source || at < 0) continue;
       is_source[static_cast<size_t>(at)] = true;
       const auto& range = graph->ranges[static_cast<size_t>(at)];
-      const auto& op = *stage.source->op;
-      auto files = op.files ? op.files(expr::Call(op, stage.source->args, stage.source->inputs)) : std::vector<int64_t>{};
       auto& revision = revisions[stage.source->id];
       revision.first = stage.source;
-      review(results[static_cast<size_t>(at)], range, files, revision.second, error);
+      const auto recount = [&](int64_t first, int64_t last) {
+        List wanted;
+        for (int64_t p = first; p <= last; ++p) wanted.push_back(p);
+        return count(stage.source, wanted, options);
+      };
+      review(stage.source, results[static_cast<size_t>(at)], range, recount, revision.second, error);
       for (size_t i = 0; i < results[static_cast<size_t>(at)].size(); ++i) {
         const auto& report = results[static_cast<size_t>(at)][i].report;
         if (!results[static_cast<size_t>(at)][i].ran) continue;
@@ -214,11 +191,8 @@ class RowNumbers {
     List uncounted;
     for (int64_t p = first; p < partition; ++p)
       if (auto r = reports.find(p); r == reports.end() || r->second.stopped_early) uncounted.push_back(p);
-    if (!uncounted.empty()) {
-      Run counted = run({call("row_count", Dict{}, {call("partitions", Dict{{"partitions", uncounted}}, {node})})}, options_);
-      for (auto& [id, more] : counted.reports)
-        for (auto& [p, report] : more) reports[p] = report;
-    }
+    if (!uncounted.empty())
+      for (auto& [p, report] : count(node, uncounted, options_)) reports[p] = report;
     int64_t base = 0;
     for (int64_t p = first; p < partition; ++p) base += reports[p].rows;
     return bases[partition] = base;

@@ -17,6 +17,7 @@ namespace muster::data {
 struct Report {
   int64_t rows = 0;                 // rows of the partition, before any filter
   int64_t begin = -1, end = -1;     // byte offsets of the partition's first row and of the row after its last; -1 = does not apply
+  bool guessed = false;             // begin is right only if the partition does not start inside quotes
   std::vector<int64_t> missing;     // open columns (by source id) in which a missing value was seen
   std::vector<std::pair<int64_t, DType>> wider;  // source columns whose promised storage cannot hold a value, and one that can
   std::vector<std::string> warnings;

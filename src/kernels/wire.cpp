@@ -128,7 +128,7 @@ std::string encode(const Report& r) {
   for (const auto& [column, type] : r.wider) out << column << code(type);
   out << static_cast<uint64_t>(r.warnings.size());
   for (const auto& w : r.warnings) out << w;
-  out << static_cast<uint8_t>(r.stopped_early);
+  out << static_cast<uint8_t>(r.stopped_early) << static_cast<uint8_t>(r.guessed);
   return out.take();
 }
 
@@ -143,7 +143,7 @@ Report decode_report(std::string_view bytes) {
   }
   r.warnings.resize(in.count());
   for (auto& w : r.warnings) w = in.get<std::string>();
-  r.stopped_early = in.get<uint8_t>();
+  r.stopped_early = in.get<uint8_t>(), r.guessed = in.get<uint8_t>();
   return r;
 }
 

@@ -408,3 +408,42 @@ def test_long_rows_and_fields(tmp_path):
     path.write_text(f'a,b\n{long},1\n"{long}\n{long}",2\nshort,3\n')
     for blocksize in (None, 100_000):
         same(dd.read_csv(str(path), blocksize=blocksize), pd.read_csv(path))
+
+
+def _cells_of_many_lines(path, rows=200):
+    texts = ["a\n1,2\n" * (i % 5) + ",\n" * (i % 7 == 0) + "x" * (i % 11) for i in range(rows)]
+    pd.DataFrame({"a": np.arange(rows), "t": texts, "b": np.arange(rows) * 2}).to_csv(path, index=False)
+    return pd.read_csv(path)
+
+
+@pytest.mark.parametrize("blocksize", [60, 97, 400])
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_partition_read_alone_begins_where_the_whole_says(tmp_path, blocksize, order):
+    """A range that begins inside quotes: nothing in the partition itself tells so."""
+    path = tmp_path / "x.csv"
+    expected = _cells_of_many_lines(path)
+    df = dd.read_csv(path, blocksize=blocksize)
+    parts = {i: df.partitions[i].compute() for i in range(df.npartitions)[::order]}
+    same(pd.concat([parts[i] for i in sorted(parts)]), expected)
+    assert sum(df.partitions[i].b.sum().compute() for i in range(df.npartitions)) == expected.b.sum()
+
+
+def test_some_partitions_are_labelled_as_in_the_whole(tmp_path):
+    path = tmp_path / "x.csv"
+    expected = _cells_of_many_lines(path)
+    df = dd.read_csv(path, blocksize=200)
+    for chosen in ([0, 2], [2, 5], [0, 3, 4, 9], [df.npartitions - 1]):
+        got = df.partitions[chosen].compute()
+        same(got, expected.loc[got.index])
+        assert len(got) == len(df.partitions[chosen]) == sum(len(df.partitions[i]) for i in chosen)
+    same(dd.read_csv(path, blocksize=2000).tail(3), expected.tail(3))
+    same(dd.read_csv(path, blocksize=50).head(7, npartitions=-1), expected.head(7))
+
+
+def test_an_error_behind_a_wrong_guess_is_not_believed(tmp_path):
+    """A cell that looks like rows with too many fields, read alone."""
+    path = tmp_path / "x.csv"
+    cell = "\n".join(["1,2,3,4,5,6"] * 50)
+    pd.DataFrame({"a": [1, 2, 3], "t": ["", cell, ""]}).to_csv(path, index=False)
+    df = dd.read_csv(path, blocksize=100)
+    assert [len(df.partitions[i]) for i in range(df.npartitions)] == [2] + [0] * (df.npartitions - 2) + [1]

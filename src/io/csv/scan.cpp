@@ -38,6 +38,7 @@ class CsvReader : public Reader {
     // One byte early: a newline there means that a row starts exactly at `begin`.
     at_ = known_begin >= 0 ? known_begin : range.begin ? range.begin - 1 : 0;
     find_row_ = known_begin < 0 && range.begin > 0;
+    guesses_ = find_row_ && scan.dialect.quote != 0;
     head_ = at_ == 0 && range.begin == 0;
     stream_ = open_stream(file_.path, scan.options, scan.compression_of_file(range.file), scan.dialect.encoding, at_);
   }
@@ -68,7 +69,7 @@ class CsvReader : public Reader {
     if (task.report.begin < 0) {
       int64_t first = rows_.count ? int64_t{rows_.begins[0]} : -1;
       for (const auto& bad : rows_.bad) first = first < 0 ? bad.offset : std::min(first, bad.offset);
-      if (first >= 0) task.report.begin = base + first;
+      if (first >= 0) task.report.begin = base + first, task.report.guessed = guesses_;
     }
     for (const auto& bad : rows_.bad) {
       if (base + bad.offset < range_.end) refuse(task, bad, base + bad.offset);
@@ -78,7 +79,7 @@ class CsvReader : public Reader {
     done_ = border >= 0 || ended_;
     if (done_) {
       task.report.end = border >= 0 ? border : at_ + have_;
-      if (task.report.begin < 0) task.report.begin = task.report.end;
+      if (task.report.begin < 0) task.report.begin = task.report.end, task.report.guessed = guesses_;
     }
     make(owned, out);
     task.report.rows += owned;
@@ -208,7 +209,7 @@ class CsvReader : public Reader {
   int64_t used_ = 0, have_ = 0; // the buffer's bytes [used_, have_) wait to be read
   int64_t local_ = 0;           // rows handed out
   int64_t extra_ = 0;
-  bool ended_ = false, done_ = false, find_row_ = false, head_ = false;
+  bool ended_ = false, done_ = false, find_row_ = false, guesses_ = false, head_ = false;
   Rows rows_;
 };
 
