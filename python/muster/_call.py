@@ -85,7 +85,7 @@ def _call(op, self, args):
     try:
         if "other" in args and not _is_operand(args["other"]):
             raise TypeError(f"{op}: an operand of type {type(args['other']).__name__} is not supported")
-        return new_collection(_core.call(op, [self._expr], {k: plain(v) for k, v in args.items()}))
+        return new_collection(_core.call(op, [self._expr], {k: plain([v] if k in ("columns", "subset") and isinstance(v, tuple) and v in self else v) for k, v in args.items()}))
     except (NotImplementedError, TypeError) as refusal:
         from muster.dataframe._through_pandas import instead
 

@@ -78,9 +78,10 @@ int64_t row_count(const Expr& e) { return value_at(api::compute({call("row_count
 Expr grouped(const Expr& frame, const std::vector<std::string>& keys, GroupBy how, List aggregates, Kind kind) {
   return call("groupby", Dict{{"by", texts(keys)}, {"aggregates", std::move(aggregates)}, {"sort", how.sort}, {"dropna", how.dropna}, {"kind", static_cast<int>(kind)}}, {frame});
 }
-Value aggregate(const std::string& label, const std::string& column, const std::string& function) {
-  if (function == "size") return Dict{{"label", label}, {"function", function}, {"whole_rows", true}};
-  return Dict{{"label", label}, {"column", column}, {"function", function}};
+Value size_of_groups(const std::string& label) { return Dict{{"label", label}, {"function", "size"}, {"whole_rows", true}}; }
+Value aggregate(const Value& label, int64_t column, const std::string& function) { return Dict{{"label", label}, {"column", column}, {"function", function}}; }
+Value aggregate(const Expr& frame, const std::string& label, const std::string& column, const std::string& function) {
+  return function == "size" ? size_of_groups(label) : aggregate(label, frame->schema.only(column, "groupby"), function);
 }
 }  // namespace
 
@@ -154,7 +155,7 @@ Table Series::tail(int64_t n) const { return computed(api::call("tail", Dict{{"n
 Series Series::nlargest(int64_t n, const std::string& keep) const { return call("nlargest", {{"n", n}, {"keep", keep}}); }
 Series Series::nsmallest(int64_t n, const std::string& keep) const { return call("nsmallest", {{"n", n}, {"keep", keep}}); }
 Series Series::value_counts(bool sort, bool ascending, bool dropna) const {
-  Expr counts = api::call("groupby", Dict{{"by", List{InputRef{0}}}, {"aggregates", List{aggregate("count", "", "size")}}, {"sort", false}, {"dropna", dropna}, {"kind", static_cast<int>(Kind::series)}}, {expr});
+  Expr counts = api::call("groupby", Dict{{"by", List{InputRef{0}}}, {"aggregates", List{size_of_groups("count")}}, {"sort", false}, {"dropna", dropna}, {"kind", static_cast<int>(Kind::series)}}, {expr});
   return Series(sort ? api::call("sort_result", Dict{{"ascending", ascending}}, {counts}) : counts);
 }
 int64_t Series::len() const { return row_count(expr); }
@@ -204,7 +205,10 @@ std::vector<std::string> DataFrame::dtypes() const {
 }
 Table DataFrame::compute(const ComputeOptions& o) const { return computed(expr, o); }
 DataFrame DataFrame::persist(const ComputeOptions& o) const { return DataFrame(api::persist({expr}, run_options(o))[0]); }
-Series DataFrame::operator[](const std::string& column) const { return Series(api::call("getitem", Dict{{"key", column}}, {expr})); }
+Series DataFrame::operator[](const std::string& column) const {
+  expr->schema.only(column, "operator[]");
+  return Series(api::call("getitem", Dict{{"key", column}}, {expr}));
+}
 DataFrame DataFrame::operator[](const std::vector<std::string>& c) const { return DataFrame(api::call("getitems", Dict{{"key", texts(c)}}, {expr})); }
 DataFrame DataFrame::operator[](const Series& mask) const { return DataFrame(api::call("filter", Dict{}, {expr, mask.expr})); }
 DataFrame DataFrame::assign(const std::string& column, const Operand& value) const {
@@ -287,11 +291,12 @@ DataFrame DataFrame::call(const std::string& op, const Arguments& a) const { ret
 
 DataFrameGroupBy::DataFrameGroupBy(DataFrame frame, std::vector<std::string> keys, GroupBy how) : frame_(std::move(frame)), keys_(std::move(keys)), how_(how) {}
 SeriesGroupBy DataFrameGroupBy::operator[](const std::string& column) const { return {frame_, keys_, column, how_}; }
-Series DataFrameGroupBy::size() const { return Series(grouped(frame_.expr, keys_, how_, {aggregate("size", "", "size")}, Kind::series)); }
+Series DataFrameGroupBy::size() const { return Series(grouped(frame_.expr, keys_, how_, {size_of_groups("size")}, Kind::series)); }
 DataFrame DataFrameGroupBy::agg(const std::string& function) const {
   List all;
-  for (const auto& name : frame_.columns())
-    if (std::find(keys_.begin(), keys_.end(), name) == keys_.end()) all.push_back(aggregate(name, name, function));
+  const auto& columns = frame_.expr->schema.columns;
+  for (size_t i = 0; i < columns.size(); ++i)
+    if (std::find(keys_.begin(), keys_.end(), columns[i].label.label()) == keys_.end()) all.push_back(aggregate(columns[i].label, static_cast<int64_t>(i), function));
   return DataFrame(grouped(frame_.expr, keys_, how_, all, Kind::frame));
 }
 #define MUSTER_AGGREGATION(name) \
@@ -313,16 +318,16 @@ MUSTER_AGGREGATION(prod)
 DataFrame DataFrameGroupBy::agg(const std::vector<std::pair<std::string, std::vector<std::string>>>& functions) const {
   List all;
   for (const auto& [column, names] : functions)
-    for (const auto& f : names) all.push_back(aggregate(names.size() == 1 ? column : column + " " + f, column, f));
+    for (const auto& f : names) all.push_back(aggregate(frame_.expr, names.size() == 1 ? column : column + " " + f, column, f));
   return DataFrame(grouped(frame_.expr, keys_, how_, all, Kind::frame));
 }
 
 SeriesGroupBy::SeriesGroupBy(DataFrame frame, std::vector<std::string> keys, std::string column, GroupBy how) : frame_(std::move(frame)), keys_(std::move(keys)), column_(std::move(column)), how_(how) {}
-Series SeriesGroupBy::one(const std::string& f) const { return Series(grouped(frame_.expr, keys_, how_, {aggregate(column_, column_, f)}, Kind::series)); }
+Series SeriesGroupBy::one(const std::string& f) const { return Series(grouped(frame_.expr, keys_, how_, {aggregate(frame_.expr, column_, column_, f)}, Kind::series)); }
 Series SeriesGroupBy::size() const { return one("size"); }
 DataFrame SeriesGroupBy::agg(const std::vector<std::string>& functions) const {
   List all;
-  for (const auto& f : functions) all.push_back(aggregate(f, column_, f));
+  for (const auto& f : functions) all.push_back(aggregate(frame_.expr, f, column_, f));
   return DataFrame(grouped(frame_.expr, keys_, how_, all, Kind::frame));
 }
 

@@ -27,8 +27,14 @@ struct Schema {
   std::vector<std::string> names() const;
   /// Position of the first column with this label, or -1.
   int64_t find(const Label& label) const;
+  /// Positions of all columns with this label.
+  std::vector<int64_t> all(const Label& label) const;
+  /// Levels of the labels: n where each is a tuple of n, as those of a pandas MultiIndex; else 1.
+  size_t levels() const;
   /// As find; throws Error{missing} "op: column 'x' not found; columns are ..." with near matches.
   int64_t position(const Label& label, const std::string& operation) const;
+  /// As position; throws Error{invalid} where several columns have the label.
+  int64_t only(const Label& label, const std::string& operation) const;
 };
 
 }  // namespace muster::data

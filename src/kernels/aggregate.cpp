@@ -537,7 +537,10 @@ class Prod : public States<Product> {
       const bool gone = (!o_.skipna && s.missing) || s.count < o_.min_count;
       if (result_.storage == Storage::float64) out.as<double>()[i] = gone ? NAN : s.real;
       else if (result_.storage == Storage::float32) out.as<float>()[i] = gone ? NAN : static_cast<float>(s.real);
-      else out.as<uint64_t>()[i] = s.whole;
+      else {
+        out.as<uint64_t>()[i] = s.whole;
+        if (gone) out.valid()[i] = 0;
+      }
     }
     return std::move(out).finish();
   }

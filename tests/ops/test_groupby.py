@@ -125,3 +125,30 @@ def test_threads_do_not_change_a_bit(frames):
     for threads in (2, 5):
         pd.testing.assert_frame_equal(question.compute(num_workers=threads), one, check_exact=True)
     pd.testing.assert_frame_equal(question.compute(scheduler="synchronous"), one, check_exact=True)
+
+
+KEYED = pd.DataFrame({"k": ["a", "b", None, "a", None], "x": [1.0, np.nan, 3.0, np.nan, np.nan], "y": [1, 2, 3, 4, 5]})
+
+
+@pytest.mark.parametrize("of_group", [{}, {"dropna": True}, {"dropna": False}, {"dropna": False, "sort": False}, {"as_index": False}])
+@pytest.mark.parametrize("name, arguments", [
+    ("nunique", {"dropna": False}), ("nunique", {"dropna": True}), ("nunique", {}), ("sum", {"min_count": 1}), ("sum", {"numeric_only": True}), ("prod", {"min_count": 2}), ("mean", {"numeric_only": True}),
+    ("std", {"ddof": 0}), ("var", {"ddof": 0, "numeric_only": True}), ("first", {"skipna": False}), ("last", {"min_count": 2}), ("min", {"min_count": 1}), ("max", {"numeric_only": True}), ("any", {"skipna": False}),
+    ("all", {"skipna": True}), ("median", {"numeric_only": True}), ("value_counts", {"dropna": False, "sort": False}), ("agg", {"func": "std", "ddof": 0}), ("agg", {"func": ["std", "var"], "ddof": 0}),
+])  # fmt: skip
+def test_arguments_of_the_method_and_of_the_group_by(name, arguments, of_group):
+    """Each has its own: `dropna` of nunique is not that of its group-by."""
+    arguments = dict(arguments)
+    args = [arguments.pop("func")] if "func" in arguments else []
+    for n in (1, 2, 7):
+        for select in ["x", ["x", "y"]]:
+            if isinstance(select, list) and name == "value_counts":
+                continue
+            theirs = getattr(KEYED.groupby("k", **of_group)[select], name)(*args, **arguments)
+            ours = getattr(dd.from_pandas(KEYED, npartitions=n).groupby("k", **of_group)[select], name)(*args, **arguments)
+            same(ours, theirs)
+
+
+def test_unknown_arguments_of_a_group_by():
+    with pytest.raises(TypeError, match="'drop_na'"):
+        dd.from_pandas(KEYED, npartitions=1).groupby("k", drop_na=False)

@@ -10,9 +10,10 @@ from muster._generated.scalar import ScalarMethods
 def new_collection(expr):
     """Return the collection of an expression: DataFrame, Series, Index or Scalar by its kind."""
     from muster.dataframe._frame import DataFrame
+    from muster.dataframe._row import Row
     from muster.dataframe._series import Series
 
-    return {"frame": DataFrame, "series": Series, "row": Series, "scalar": Scalar}[expr.kind](expr)
+    return {"frame": DataFrame, "series": Series, "row": Row, "scalar": Scalar}[expr.kind](expr)
 
 
 def raise_own(self, name):

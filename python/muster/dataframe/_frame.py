@@ -214,7 +214,7 @@ class Frame(Collection):
         """
         if keep == "first" and not ignore_index:
             try:
-                return new_collection(_core.call("drop_duplicates", [self._expr], {"subset": plain([subset] if isinstance(subset, str) else subset)}))
+                return new_collection(_core.call("drop_duplicates", [self._expr], {"subset": plain([subset] if isinstance(subset, str) or isinstance(subset, tuple) and self.ndim == 2 and subset in self else subset)}))
             except NotImplementedError:
                 pass
         kwargs = {"keep": keep, "ignore_index": ignore_index}
@@ -309,7 +309,7 @@ class Frame(Collection):
     def squeeze(self, axis=None):
         """Return the only column of a DataFrame as Series; else the same."""
         if self.ndim == 2 and len(self._expr.columns) == 1 and axis in (None, 1, "columns"):
-            return self[self._labels()[0]]
+            return self._column(0)
         return self
 
     @property
@@ -365,13 +365,16 @@ class Frame(Collection):
 
     def categorize(self, columns=None, index=None, **kwargs):
         """Return the frame with text columns as categoricals whose categories are known; they are learnt by reading the data once."""
-        labels = [label for label, name, _ in self._expr.columns if name in ("str", "object")] if columns is None else [columns] if isinstance(columns, str) else list(columns)
-        out = self
-        for label in labels:
-            series = self[label]
-            known = series if series._expr.columns[0][1].startswith("object:") else series.astype("category")
-            out = out.assign(**{label: known.cat.as_known()})
-        return out
+        wanted = [label for label, name, _ in self._expr.columns if name in ("str", "object")] if columns is None else [columns] if isinstance(columns, str) else list(columns)
+        labels = self._labels()
+        out = self._relabelled(range(len(labels)))
+        for label in wanted:
+            self[label]  # says which columns there are
+            for position in (i for i, known in enumerate(labels) if known == label):
+                series = self._column(position)
+                known = series if series._expr.columns[0][1].startswith("object:") else series.astype("category")
+                out = out._assign({position: known.cat.as_known()})
+        return out._relabelled(labels)
 
     def clear_divisions(self):
         """Return the same rows without known divisions."""
@@ -461,7 +464,7 @@ class DataFrame(FrameMethods, Frame):
 
     @columns.setter
     def columns(self, labels):
-        self.__dict__["_expr"] = _core.call("rename", [self._expr], {"labels": [plain(x) for x in labels]})
+        self.__dict__["_expr"] = self._relabelled(labels)._expr
 
     @property
     def dtypes(self):
@@ -481,6 +484,31 @@ class DataFrame(FrameMethods, Frame):
     def _labels(self):
         return [f[0] for f in self._expr.columns]
 
+    def _has_levels(self):
+        return self._expr.kind == "frame" and bool(self._expr.columns) and isinstance(self._expr.columns[0][0], tuple) and self._meta.columns.nlevels > 1
+
+    def _relabelled(self, labels):
+        return new_collection(_core.call("rename", [self._expr], {"labels": [plain(x) for x in labels]}))
+
+    def _take(self, positions):
+        """The frame of the columns at these positions."""
+        return new_collection(_core.call("take_columns", [self._expr], {"at": list(positions), "series": False}))
+
+    def _column(self, position):
+        """The column at a position, a Series."""
+        return new_collection(_core.call("take_columns", [self._expr], {"at": [position], "series": True}))
+
+    def _positions(self, key):
+        """Positions of the columns that a label means: all that have it, and of labels in levels all that begin with it. KeyError if there is none."""
+        labels = self._labels()
+        found = [i for i, label in enumerate(labels) if label == key]
+        if not found and self._has_levels():
+            start = key if isinstance(key, tuple) else (key,)
+            found = [i for i, label in enumerate(labels) if label[: len(start)] == start]
+        if not found:
+            self[key]  # says which columns there are
+        return found
+
     def __getitem__(self, key):
         from muster.dataframe._series import Series
 
@@ -498,7 +526,7 @@ class DataFrame(FrameMethods, Frame):
         return new_collection(_core.call("getitem", [self._expr], {"key": key}))
 
     def __getattr__(self, name):
-        if not name.startswith("_") and name in self._labels():
+        if not name.startswith("_") and name in self:
             return self[name]
         raise_own(self, name)
         from muster.as_dask import FRAME_NAMES
@@ -514,10 +542,13 @@ class DataFrame(FrameMethods, Frame):
             self[name] = value
 
     def __setitem__(self, key, value):
-        if isinstance(key, (tuple, list)) and isinstance(value, DataFrame):
+        if isinstance(key, list) and not is_mask(key) or isinstance(key, tuple) and isinstance(value, DataFrame) and key not in self:
+            columns = [value._column(i) for i in range(len(value._expr.columns))] if isinstance(value, DataFrame) else [value] * len(key)
+            if len(columns) != len(key):
+                raise ValueError("Columns must be same length as key")
             changed = self
-            for name, column in zip(key, value.columns, strict=True):
-                changed = changed.assign(**{name: value[column]})
+            for label, column in zip(key, columns, strict=True):
+                changed = changed._assign({label: column})
         elif isinstance(key, DataFrame):
             changed = self.mask(key, value)
         elif hasattr(key, "_expr"):
@@ -533,17 +564,17 @@ class DataFrame(FrameMethods, Frame):
         return iter(self._labels())
 
     def __contains__(self, key):
-        return key in self._labels()
+        return key in self._labels() or self._has_levels() and key in self.columns
 
     def __dir__(self):
-        return sorted({*super().__dir__(), *(x for x in self._labels() if isinstance(x, str) and x.isidentifier())})
+        return sorted({*super().__dir__(), *(x for x in self._ipython_key_completions_() if isinstance(x, str) and x.isidentifier())})
 
     def _ipython_key_completions_(self):
-        return self._labels()
+        return list(self.columns.unique(0)) if self._has_levels() else self._labels()
 
     def items(self):
         """Return pairs of label and Series."""
-        return ((label, self[label]) for label in self._labels())
+        return ((label, self._column(i)) for i, label in enumerate(self._labels()))
 
     def _assign(self, values):
         values = {k: beside(self, v, k) if in_memory(v) else v for k, v in values.items()}
@@ -574,6 +605,9 @@ class DataFrame(FrameMethods, Frame):
         """
         if index is not None:
             raise ValueError("Cannot rename index.")
+        if self._has_levels():
+            new = columns if callable(columns) else lambda part: (columns or {}).get(part, part)
+            return self._relabelled([tuple(new(part) for part in label) for label in self._labels()])
         if callable(columns):
             columns = {label: columns(label) for label in self._labels()}
         return new_collection(_core.call("rename", [self._expr], {"columns": plain(columns or {})}))
@@ -592,11 +626,13 @@ class DataFrame(FrameMethods, Frame):
             columns = labels
         if columns is None:
             raise NotImplementedError("Drop currently only works for axis=1 or when columns is not None")
-        return new_collection(_core.call("drop", [self._expr], {"columns": plain(columns), "errors": errors}))
+        return new_collection(_core.call("drop", [self._expr], {"columns": plain([columns] if isinstance(columns, tuple) else columns), "errors": errors}))
 
     def select_dtypes(self, include=None, exclude=None):
         """Return the columns whose dtypes are included and not excluded, as pandas decides."""
-        return self[list(self._meta.select_dtypes(include=include, exclude=exclude).columns)]
+        meta = self._meta
+        meta.columns = range(meta.shape[1])
+        return self._take(meta.select_dtypes(include=include, exclude=exclude).columns)
 
     def groupby(self, by, group_keys=True, sort=None, observed=None, dropna=None, **kwargs):
         """Group rows by one or several keys.
@@ -614,6 +650,11 @@ class DataFrame(FrameMethods, Frame):
             Leave out rows whose key is missing.
         **kwargs
             as_index : bool, default True; False gives the keys as columns.
+
+        Raises
+        ------
+        ValueError
+            If several columns have the label of a key.
         """
         from muster.dataframe._groupby import DataFrameGroupBy
 
@@ -695,11 +736,11 @@ class DataFrame(FrameMethods, Frame):
 
     def add_prefix(self, prefix):
         """Return the frame with a text in front of each label."""
-        return self.rename(columns={label: f"{prefix}{label}" for label in self._labels()})
+        return self.rename(columns=lambda label: f"{prefix}{label}")
 
     def add_suffix(self, suffix):
         """Return the frame with a text behind each label."""
-        return self.rename(columns={label: f"{label}{suffix}" for label in self._labels()})
+        return self.rename(columns=lambda label: f"{label}{suffix}")
 
     def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=None, sort=True, **kwargs):
         """Return the frame with a column as index, where that moves no rows between partitions.
@@ -723,6 +764,8 @@ class DataFrame(FrameMethods, Frame):
         if divisions is not None and not sorted:
             raise NotImplementedError("set_index of unsorted data by divisions is not there yet; sorted=True if the rows are in order")
         key = other if hasattr(other, "_expr") else self[other]
+        if key.ndim == 2:
+            raise ValueError(f"set_index: {len(key._expr.columns)} columns are labelled {other!r}; give them labels of their own")
         frame = self.drop(columns=[other]) if drop and not hasattr(other, "_expr") else self
         if sort and not sorted and self.npartitions > 1:
             from muster.dataframe._partitioning import divisions_of_ascending

@@ -96,13 +96,16 @@ def _listed(grouped):
     return grouped.apply(list)
 
 
-def _aggregated(data, *keys, labels, select, options, entries, kind):
-    """Aggregates one by one: `entries` are (label, column, function)."""
+def _aggregated(data, *keys, labels, select, options, entries, kind, kwargs):
+    """Aggregates one by one: `entries` are (label, position of a column, function)."""
     import pandas as pd
 
+    beside = iter(keys)
+    by = [next(beside) if label is _BESIDE else data[label] for label in labels]
+    options = {k: v for k, v in options.items() if k != "as_index"}
     out = []
     for label, column, function in entries:
-        grouped = _grouped(data, keys, labels, None if column is _WHOLE else column, options)
+        grouped = (data if column is _WHOLE else data.iloc[:, column]).groupby(by if len(by) != 1 else by[0], **options)
         if isinstance(function, Aggregation):
             one = function.of(grouped)
         elif column is _WHOLE:
@@ -110,7 +113,7 @@ def _aggregated(data, *keys, labels, select, options, entries, kind):
         elif function in ("list", list):
             one = _listed(grouped)
         else:
-            one = grouped.agg(function)
+            one = grouped.agg(function, **kwargs)
         out.append(one.rename(label) if not isinstance(label, tuple) else one)
     if kind == "series":
         return out[0]
@@ -126,45 +129,61 @@ class GroupBy(GroupByMethods):
     """Rows grouped by keys; aggregations are lazy and give one partition."""
 
     def __init__(self, frame, by, select=None, name=no_default, as_index=True, **options):
+        unknown = options.keys() - {"sort", "dropna", "observed", "group_keys"}
+        if unknown:
+            raise TypeError(f"groupby() got an unexpected keyword argument {min(unknown)!r}")
         self._frame, self._select, self._name, self._as_index = frame, select, name, as_index
         self._options = {k: v for k, v in options.items() if v is not None}
-        by = list(by) if isinstance(by, (list, tuple)) and not (isinstance(by, tuple) and by in frame._labels()) else [by]
+        by = list(by) if isinstance(by, (list, tuple)) and not (isinstance(by, tuple) and by in frame) else [by]
         if not by:
             raise ValueError("No group keys passed!")
+        self._key_positions = set()  # of the columns that are keys: no values
         self._by = [self._key(key) for key in by]
 
     def _key(self, key):
         if isinstance(key, Frame):
             if not isinstance(key, Series):
-                raise NotImplementedError("groupby: a key must be a label, a Series or a function of the index")
-            return key
+                raise ValueError(f"Grouper for {type(key)} not 1-dimensional; a key is a label, a Series or a function of the index")
+            if key.name is None or key.name not in self._frame or self._frame[key.name]._expr.id != key._expr.id:
+                return key
+            key = key.name
         if in_memory(key):
             return beside(self._frame, key, "groupby")
         if isinstance(key, Index):
             return key.to_series()
         if callable(key):
             return self._frame.index.to_series().map(key).rename(self._frame.index.name)
-        if key not in self._frame._labels():
+        if key not in self._frame:
             if key is not None and key == self._frame.index.name:
                 return self._frame.index.to_series()
             self._frame[key]  # says which columns there are
-        return key
+        positions = self._frame._positions(key)
+        column = self._frame[key]
+        if column.ndim == 2:
+            raise ValueError(f"Grouper for {key!r} not 1-dimensional")
+        self._key_positions.update(positions)
+        return key if key in self._frame._labels() else column
 
     def _keys(self):
         return [k._expr if isinstance(k, Frame) else plain(k) for k in self._by]
 
     def _values(self):
-        if self._select is not None:
-            return self._select if isinstance(self._select, list) else [self._select]
-        keys = [k for k in self._by if not isinstance(k, Frame)]
-        return [label for label in self._frame._labels() if label not in keys]
+        """Positions of the columns that are aggregated."""
+        if self._select is None:
+            return [i for i in range(len(self._frame._expr.columns)) if i not in self._key_positions]
+        return [i for label in (self._select if isinstance(self._select, list) else [self._select]) for i in self._frame._positions(label)]
+
+    def _handed(self, wanted):
+        """Positions of the columns that pandas' group-by needs."""
+        keys = [i for k in self._by if not isinstance(k, Frame) for i in self._frame._positions(k)]
+        return sorted({*keys, *wanted})
 
     def _arguments(self, op):
         """The operator's arguments that say what is grouped and how."""
         arguments = {"by": self._keys(), "sort": bool(self._options.get("sort", True)), "dropna": bool(self._options.get("dropna", True))}
         if op == "groupby.size":
             return {**arguments, "kind": _KINDS["series"], "label": plain(self._select) if isinstance(self, SeriesGroupBy) else None}
-        return {**arguments, "kind": _KINDS["series" if isinstance(self, SeriesGroupBy) else "frame"], "values": [plain(x) for x in self._values()]}
+        return {**arguments, "kind": _KINDS["series" if isinstance(self, SeriesGroupBy) else "frame"], "values": self._values()}
 
     def _finished(self, result):
         """The name and index that a native result has in pandas."""
@@ -178,16 +197,14 @@ class GroupBy(GroupByMethods):
 
     def _native(self, op, arguments):
         """The collection of a native aggregation; where the kernel refuses, pandas'."""
-        return self._finished(new_collection(_core.call(op, [self._frame._expr], {**self._arguments(op), **arguments})))
+        return self._finished(new_collection(_core.call(op, [self._frame._expr], {**self._arguments(op), "options": arguments})))
 
     def _through(self, call=_call, shape="whole", needs=None, kept=False, real=False, meta=no_default, labels=None, label=None, **arguments):
         """The collection of a group-by through pandas; only the columns it needs are handed over."""
         keys = [k for k in self._by if isinstance(k, Frame)]
         by = [_BESIDE if isinstance(k, Frame) else k for k in self._by]
-        wanted = self._values() if needs is None else needs
-        needed = [*(k for k in self._by if not isinstance(k, Frame)), *wanted]
-        columns = [label for label in self._frame._labels() if label in needed]
-        frame = self._frame[columns] if columns != self._frame._labels() else self._frame
+        handed = self._handed(self._values() if needs is None else needs)
+        frame = self._frame._take(handed) if len(handed) < len(self._frame._expr.columns) else self._frame
         options = {**self._options, "as_index": self._as_index}
         select = list(self._select) if isinstance(self._select, list) else self._select
         return through(f"groupby.{label or arguments.get('function', 'agg')}", call, (frame, *keys), {"labels": by, "select": select, "options": options, **arguments}, shape=shape, kept=kept, real=real, meta=meta, labels=labels)
@@ -208,27 +225,23 @@ class GroupBy(GroupByMethods):
         """
         return self.aggregate(arg, **kwargs)
 
-    def _aggregates(self, entries, kind):
-        """The collection of entries (label, column, function): native if all are."""
-        for _, column, function in entries:
-            if column is not _WHOLE:
-                self._frame[column]
+    def _aggregates(self, entries, kind, kwargs=None):
+        """The collection of entries (label, position of a column, function): native if all are and take no arguments."""
+        for _, _, function in entries:
             if isinstance(function, str) and not _known(function):
                 raise ValueError(f"unknown aggregate {function!r}")
         native = [(label, column, _function_name(function)) for label, column, function in entries]
-        if all(name for _, _, name in native):
-            aggregates = [{"label": plain(label), "function": "size", "whole_rows": True} if name == "size" else {"label": plain(label), "column": plain(column), "function": name} for label, column, name in native]
+        if not kwargs and all(name for _, _, name in native):
+            aggregates = [{"label": plain(label), "function": "size", "whole_rows": True} if name == "size" else {"label": plain(label), "column": column, "function": name} for label, column, name in native]
             try:
                 return self._finished(new_collection(_core.call("groupby", [self._frame._expr], {**self._arguments("groupby"), "aggregates": aggregates, "kind": _KINDS[kind]})))
             except (NotImplementedError, TypeError):
                 pass
         entries = [(label, _WHOLE if function == "size" else column, function) for label, column, function in entries]
-        as_index, self._as_index = self._as_index, True
-        try:
-            out = self._through(call=_aggregated, needs=[c for _, c, _ in entries if c is not _WHOLE], entries=entries, kind=kind, label="agg", real=any(not isinstance(f, str) for _, _, f in entries))
-        finally:
-            self._as_index = as_index
-        return self._finished(out)
+        needs = [column for _, column, _ in entries if column is not _WHOLE]
+        handed = self._handed(needs)
+        entries = [(label, column if column is _WHOLE else handed.index(column), function) for label, column, function in entries]
+        return self._finished(self._through(call=_aggregated, needs=needs, entries=entries, kind=kind, kwargs=kwargs or {}, label="agg", real=any(not isinstance(f, str) for _, _, f in entries)))
 
     def apply(self, func, *args, meta=no_default, **kwargs):
         """Return what a Python function makes of the rows of each group.
@@ -260,16 +273,16 @@ class GroupBy(GroupByMethods):
 
     def head(self, n=5, **kwargs):
         """Return the first rows of each group, in the order of the rows. Runs through pandas."""
-        return self._method("head", (n,), kept=True, labels=False, needs=None if self._select is not None else self._frame._labels())
+        return self._method("head", (n,), kept=True, labels=False, needs=None if self._select is not None else range(len(self._frame._expr.columns)))
 
     def tail(self, n=5, **kwargs):
         """Return the last rows of each group, in the order of the rows. Runs through pandas."""
-        return self._method("tail", (n,), kept=True, labels=False, needs=None if self._select is not None else self._frame._labels())
+        return self._method("tail", (n,), kept=True, labels=False, needs=None if self._select is not None else range(len(self._frame._expr.columns)))
 
     def get_group(self, key):
         """Return the rows of one group; KeyError at compute where there is none. Runs through pandas."""
         meta = (self._frame if self._select is None else self._frame[self._select])._meta
-        return self._method("get_group", (key,), kept=True, labels=False, meta=meta, needs=None if self._select is not None else self._frame._labels())
+        return self._method("get_group", (key,), kept=True, labels=False, meta=meta, needs=None if self._select is not None else range(len(self._frame._expr.columns)))
 
     def compute(self, **kwargs):
         """Return the pandas group-by of the rows in memory."""
@@ -320,41 +333,62 @@ class DataFrameGroupBy(GroupBy):
 
     def __getitem__(self, key):
         options = {**self._options, "as_index": self._as_index}
-        if isinstance(key, (list, tuple)) and not (isinstance(key, tuple) and key in self._frame._labels()):
+        if isinstance(key, (list, tuple)) and not (isinstance(key, tuple) and key in self._frame):
             for label in key:
                 self._frame[label]
             return DataFrameGroupBy(self._frame, self._by, select=list(key), **options)
-        self._frame[key]
+        if self._frame[key].ndim == 2:
+            return DataFrameGroupBy(self._frame, self._by, select=[key], **options)
         return (SeriesGroupBy if self._as_index else _SelectedFrame)(self._frame, self._by, select=key if self._as_index else [key], **options)
 
     def __getattr__(self, name):
-        if not name.startswith("_") and name in self._frame._labels():
+        if not name.startswith("_") and name in self._frame:
             return self[name]
         raise AttributeError(f"'DataFrameGroupBy' object has no attribute {name!r}")
 
     def aggregate(self, arg=None, **kwargs):
         """Return several aggregates of each group; see `agg`."""
+        labels = self._frame._labels()
         if arg is None:
             if not kwargs:
                 raise TypeError("Must provide 'func' or tuples of 'column, aggfunc'.")
-            return self._aggregates([(out, *pair) for out, pair in kwargs.items()], "frame")
+            if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in kwargs.values()):
+                raise TypeError("Must provide 'func' or tuples of 'column, aggfunc'.")
+            return self._aggregates([(out, self._only(column), function) for out, (column, function) in kwargs.items()], "frame")
         if isinstance(arg, dict):
             nested = any(isinstance(f, (list, tuple, dict)) for f in arg.values())
             entries = []
             for column, functions in arg.items():
-                if isinstance(functions, dict):
-                    entries += [((column, out), column, f) for out, f in functions.items()]
-                elif nested:
-                    entries += [((column, _label_of(f)), column, f) for f in (functions if isinstance(functions, (list, tuple)) else [functions])]
-                else:
-                    entries.append((column, column, functions))
-            return self._aggregates(entries, "frame")
+                for i in self._named(column):
+                    if isinstance(functions, dict):
+                        entries += [(_beneath(labels[i], out), i, f) for out, f in functions.items()]
+                    elif nested:
+                        entries += [(_beneath(labels[i], _label_of(f)), i, f) for f in (functions if isinstance(functions, (list, tuple)) else [functions])]
+                    else:
+                        entries.append((labels[i], i, functions))
+            return self._aggregates(entries, "frame", kwargs)
         if isinstance(arg, (list, tuple)):
-            return self._aggregates([((x, _label_of(f)), x, f) for x in self._values() for f in arg], "frame")
+            return self._aggregates([(_beneath(labels[i], _label_of(f)), i, f) for i in self._values() for f in arg], "frame", kwargs)
         name = _function_name(arg)
         if name:
-            return self.size() if name == "size" else getattr(self, name)()
-        return self._aggregates([(x, x, arg) for x in self._values()], "frame")
+            return self.size() if name == "size" else getattr(self, name)(**kwargs)
+        return self._aggregates([(labels[i], i, arg) for i in self._values()], "frame", kwargs)
+
+    def _named(self, column):
+        """Positions of the columns that a label means, among those selected."""
+        positions = self._frame._positions(column)
+        if self._select is None:
+            return positions
+        chosen = self._values()
+        if not set(positions) & set(chosen):
+            raise KeyError(f"Label(s) {[column]} do not exist")
+        return [i for i in chosen if i in positions]
+
+    def _only(self, column):
+        positions = self._named(column)
+        if len(positions) > 1:
+            raise ValueError(f"agg: {len(positions)} columns are labelled {column!r}; give them labels of their own")
+        return positions[0]
 
     def __repr__(self):
         return f"<muster DataFrameGroupBy: by {[k.name if isinstance(k, Frame) else k for k in self._by]}>"
@@ -362,6 +396,18 @@ class DataFrameGroupBy(GroupBy):
 
 class _SelectedFrame(DataFrameGroupBy):
     """One column of rows grouped with as_index=False: results are DataFrames."""
+
+    def aggregate(self, arg=None, **kwargs):
+        """Return several aggregates of each group; see `agg`."""
+        if not isinstance(arg, (list, tuple)):
+            return super().aggregate(arg, **kwargs)
+        (position,) = self._values()
+        return self._aggregates([(_label_of(function), position, function) for function in arg], "frame", kwargs)
+
+
+def _beneath(label, name):
+    """A label with one more level."""
+    return (*label, name) if isinstance(label, tuple) else (label, name)
 
 
 def _label_of(function):
@@ -373,16 +419,17 @@ class SeriesGroupBy(GroupBy):
 
     def aggregate(self, arg=None, **kwargs):
         """Return several aggregates of each group; see `agg`."""
+        (position,) = self._values()
         if arg is None:
-            entries = list(kwargs.items())
+            entries, kwargs = list(kwargs.items()), {}
         elif isinstance(arg, dict):
             entries = list(arg.items())
         elif isinstance(arg, (list, tuple)):
             entries = [(_label_of(f), f) for f in arg]
         else:
             name = _function_name(arg)
-            return getattr(self, name)() if name else self._aggregates([(self._select, self._select, arg)], "series")
-        return self._aggregates([(label, self._select, function) for label, function in entries], "frame")
+            return getattr(self, name)(**kwargs) if name else self._aggregates([(self._select, position, arg)], "series", kwargs)
+        return self._aggregates([(label, position, function) for label, function in entries], "frame", kwargs)
 
     def __repr__(self):
         return f"<muster SeriesGroupBy: {self._select!r} by {[k.name if isinstance(k, Frame) else k for k in self._by]}>"

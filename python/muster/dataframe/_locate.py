@@ -2,7 +2,6 @@
 
 import bisect
 
-from muster.dataframe._collection import new_collection
 from muster.dataframe._through_pandas import through
 
 
@@ -89,13 +88,20 @@ def _labels(data, labels):
 
 def _columns(frame, columns):
     if isinstance(columns, slice):
-        labels = list(frame._meta.loc[:, columns].columns)
-        return frame[labels]
+        return frame._take(_at(frame, columns))
     if hasattr(columns, "tolist") or isinstance(columns, list):
         if len(columns) and all(isinstance(c, (bool,)) or type(c).__name__ == "bool_" for c in columns):
-            return frame[list(frame._meta.columns[list(columns)])]
+            return frame._take(_at(frame, list(columns)))
         return frame[list(columns)]
     return frame[columns]
+
+
+def _at(frame, columns):
+    """Positions of the columns that a slice of labels or a mask chooses."""
+    import pandas as pd
+
+    labels = frame.columns
+    return list(pd.DataFrame([range(len(labels))], columns=labels).loc[:, columns].iloc[0])
 
 
 class ByPosition:
@@ -107,11 +113,9 @@ class ByPosition:
     def __getitem__(self, key):
         if not isinstance(key, tuple) or len(key) != 2 or not (isinstance(key[0], slice) and key[0] == slice(None)) or self._frame.ndim != 2:
             raise NotImplementedError("'DataFrame.iloc' only supports selecting columns. It must be used like 'df.iloc[:, column_indexer]'.")
-        from muster import _core
-
         chosen = self._frame._meta.iloc[:, key[1]]
         positions = list(range(len(self._frame._expr.columns)))
         picked = positions[key[1]] if isinstance(key[1], (int, slice)) else [p for p, take in zip(positions, key[1], strict=True) if take] if key[1] and isinstance(key[1][0], bool) else [positions[i] for i in key[1]]
         if chosen.ndim == 1:
-            return new_collection(_core.call("take_columns", [self._frame._expr], {"at": [picked], "series": True}))
-        return new_collection(_core.call("take_columns", [self._frame._expr], {"at": picked, "series": False}))
+            return self._frame._column(picked)
+        return self._frame._take(picked)

@@ -12,9 +12,9 @@ class Located(Scalar):
         """Return the lazy index values at which `name`, "idxmax" or "idxmin", finds its values."""
         labels = None
         if frame.ndim == 2:
-            meta = frame._meta
-            labels = (meta.select_dtypes("number") if numeric_only else meta).columns
-            frame = frame[list(labels)]
+            if numeric_only:
+                frame = frame.select_dtypes("number")
+            labels = frame.columns
         rows = through(name, _extreme_rows, (frame,), {"name": name, "skipna": skipna}, shape="whole", kept=True)
         out = cls(rows._expr)
         out.__dict__["_labels_of"] = labels
@@ -25,7 +25,7 @@ class Located(Scalar):
 
         if self._labels_of is None:
             return result.index[0]
-        return pd.Series(result.index, index=self._labels_of)
+        return pd.Series(result.index.array, index=self._labels_of)
 
 
 def _extreme_rows(data, name, skipna):

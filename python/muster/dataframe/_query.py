@@ -42,7 +42,7 @@ class _Evaluation:
             return self.scope[name[len(_LOCAL) :]]
         if name.startswith(_QUOTED):
             return self.frame[self.quoted[int(name[len(_QUOTED) :])]]
-        if name in self.frame._labels():
+        if name in self.frame:
             return self.frame[name]
         if name == "index" or name == self.frame.index.name:
             return self.frame.index.to_series()

@@ -64,8 +64,6 @@ class Series(SeriesMethods, Frame):
     def __getitem__(self, key):
         if isinstance(key, Series) or is_mask(key):
             return self._where(key)
-        if self._expr.kind == "row":
-            return new_collection(_core.call("getitem", [self._expr], {"key": plain(key)}))
         raise NotImplementedError("Series getitem is only supported for other series objects with matching partition structure")
 
     def __getattr__(self, name):

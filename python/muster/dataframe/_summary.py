@@ -39,7 +39,7 @@ def quantile(frame, q, numeric_only):
     if not len(frame._expr.columns) or not all(_is_native(name) for _, name, _ in frame._expr.columns) or not values:
         return call(frame, "quantile", (q,), {"numeric_only": numeric_only}, shape="whole")
     rows = [quantiles(column, values) for _, column in frame.items()]
-    return through("quantile", _as_columns, tuple(rows), {"q": q if one else values, "labels": frame._labels()}, shape="partitions")
+    return through("quantile", _as_columns, tuple(rows), {"q": q if one else values, "labels": frame.columns}, shape="partitions")
 
 
 def median(frame, axis, skipna, numeric_only):
@@ -52,16 +52,16 @@ def median(frame, axis, skipna, numeric_only):
     if frame.ndim == 1:
         return quantiles(frame, [0.5], middle=True)[0.5]
     rows = [quantiles(column, [0.5], middle=True) for _, column in frame.items()]
-    return through("median", _as_medians, tuple(rows), {"labels": frame._labels()}, shape="partitions")
+    return through("median", _as_medians, tuple(rows), {"labels": frame.columns}, shape="partitions")
 
 
 def describe(frame, percentiles, include, exclude):
     """Return pandas' summary; natively of numbers and times."""
     chosen = frame
     if frame.ndim == 2 and include is None and exclude is None:
-        labels = list(frame._meta.select_dtypes(include=["number", "datetime"]).columns)
-        chosen = frame[labels] if labels else frame
-    if include is not None or exclude is not None or not all(_is_native(name) and not name.startswith("timedelta") for _, name, _ in chosen._expr.columns) or not len(set(chosen._labels() if chosen.ndim == 2 else [0])) == len(chosen._expr.columns):
+        numbers = frame.select_dtypes(include=["number", "datetime"])
+        chosen = numbers if numbers._expr.columns else frame
+    if include is not None or exclude is not None or not all(_is_native(name) and not name.startswith("timedelta") for _, name, _ in chosen._expr.columns):
         return call(frame, "describe", (), {"percentiles": percentiles, "include": include, "exclude": exclude} if frame.ndim == 2 else {"percentiles": percentiles}, shape="whole")
     wanted = sorted(set(_valid([0.25, 0.5, 0.75] if percentiles is None else list(percentiles))))
     columns = [chosen] if chosen.ndim == 1 else [column for _, column in chosen.items()]
@@ -71,7 +71,7 @@ def describe(frame, percentiles, include, exclude):
         times.append(time)
         parts += [column.count(), column.mean(), column.min(), column.max(), quantiles(column, wanted) if wanted else column.count()]
         parts.append(column.count() if time else column.std())
-    names = [chosen.name] if chosen.ndim == 1 else chosen._labels()
+    names = [chosen.name] if chosen.ndim == 1 else chosen.columns
     return through("describe", _as_summary, tuple(parts), {"names": names, "times": times, "percentiles": wanted, "series": chosen.ndim == 1}, shape="partitions")
 
 
@@ -109,7 +109,7 @@ def _as_summary(*parts, names, times, percentiles, series):
     if series:
         return columns[0]
     order = ["count", "mean", "min", *marks, "max", "std"] if any(times) else ["count", "mean", "std", "min", *marks, "max"]
-    return pd.concat([c.reindex(order) for c in columns], axis=1)
+    return pd.concat([c.reindex(order) for c in columns], axis=1).set_axis(names, axis=1)
 
 
 def _percent(p):

@@ -55,7 +55,7 @@ def _rebuilt(part, kind, labels):
     if kind == "scalar":
         return part.iloc[0, 0]
     if kind == "row":
-        row = part.iloc[0].infer_objects()
+        row = part.iloc[0].infer_objects().rename(None)
         row.index = labels
         return row
     if kind == "index":
@@ -121,7 +121,7 @@ def _described(collection):
     if collection._expr.kind == "scalar":
         return "scalar", [None]
     if collection._expr.kind == "row":
-        return "row", list(meta.columns)
+        return "row", meta.columns
     return collection._expr.kind, [meta.name] if meta.ndim == 1 else meta.columns
 
 
@@ -373,7 +373,7 @@ def _astype(self, dtype):
         meta = pd.Series([], dtype=open_dtype, name=self.name)
     else:
         columns = {i: pd.Series([], dtype=open_dtype if unnamed(wanted.get(label)) else meta.dtypes.iloc[i]) for i, label in enumerate(self._labels())}
-        meta = pd.DataFrame(columns).set_axis(self._labels(), axis=1)
+        meta = pd.DataFrame(columns).set_axis(meta.columns, axis=1)
     return call(self, "astype", (dtype,), shape="beside", meta=meta)
 
 

@@ -34,7 +34,7 @@ class _Grouped:
         return type(self)._of(self._frame, self._options, key)
 
     def __getattr__(self, name):
-        if not name.startswith("_") and self._frame.ndim == 2 and name in self._frame._labels():
+        if not name.startswith("_") and self._frame.ndim == 2 and name in self._frame:
             return self[name]
         raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}")
 

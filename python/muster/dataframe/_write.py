@@ -393,7 +393,9 @@ def to_parquet(
     frame = frame.to_frame() if frame.ndim == 1 else frame
     labels = frame._labels()
     if any(not isinstance(label, str) for label in labels):
-        raise ValueError("parquet must have string column names")
+        raise ValueError(f"parquet must have string column names, {next(x for x in labels if not isinstance(x, str))!r} is none; assign texts to df.columns")
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"Duplicate column names found: {labels}")
     for label in partition_on:
         if label not in labels:
             raise ValueError(f"Partitioning on non-existent column: {label!r}; columns are {labels}")

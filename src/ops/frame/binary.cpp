@@ -131,11 +131,15 @@ Operands operands(const Call& c, const std::string& op) {
   }
   if ((a.kind == Kind::frame || a.kind == Kind::row) && (b.kind == Kind::frame || b.kind == Kind::row)) {
     out.schema = a.kind == Kind::frame ? a : b;
+    if (same_labels(a, b)) {
+      for (int64_t i = 0; i < n; ++i) out.pairs.emplace_back(i, i);
+      return out;
+    }
     if (n != m) throw unsupported(op, ": the two frames have different columns");
     for (int64_t i = 0; i < n; ++i) {
       const auto at = a.kind == Kind::frame ? b.find(a.columns[static_cast<size_t>(i)].label) : i;
       const auto from = a.kind == Kind::frame ? i : a.find(b.columns[static_cast<size_t>(i)].label);
-      if (at < 0 || from < 0) throw unsupported(op, ": the two frames have different columns");
+      if (at < 0 || from < 0 || a.all(a.columns[static_cast<size_t>(from)].label).size() > 1 || b.all(b.columns[static_cast<size_t>(at)].label).size() > 1) throw unsupported(op, ": the two frames have different columns");
       out.pairs.emplace_back(from, at);
     }
     return out;

@@ -1,5 +1,6 @@
 #include "ops/frame/columns.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace muster::ops::frame {
@@ -38,9 +39,35 @@ std::vector<int64_t> positions(const Schema& schema, const Value& given, const s
   std::vector<int64_t> out;
   for (const auto& label : labels(given)) {
     schema.position(label, operation);
-    for (size_t i = 0; i < schema.columns.size(); ++i)  // a repeated label means all its columns
-      if (schema.columns[i].label == label) out.push_back(static_cast<int64_t>(i));
+    const auto all = schema.all(label);
+    out.insert(out.end(), all.begin(), all.end());
   }
+  return out;
+}
+
+std::vector<int64_t> meant(const Schema& schema, const Label& label) {
+  auto out = schema.all(label);
+  const size_t levels = schema.levels();
+  if (!out.empty() || levels == 1) return out;
+  const List start = label.is_list() ? label.list() : List{label};
+  if (start.size() >= levels) return out;
+  for (size_t i = 0; i < schema.columns.size(); ++i)
+    if (std::equal(start.begin(), start.end(), schema.columns[i].label.list().begin())) out.push_back(static_cast<int64_t>(i));
+  return out;
+}
+
+bool same_labels(const Schema& a, const Schema& b) {
+  return std::equal(a.columns.begin(), a.columns.end(), b.columns.begin(), b.columns.end(), [](const Field& x, const Field& y) { return x.label == y.label; });
+}
+
+Label in_levels(const Label& label, size_t levels) {
+  if (levels == 1) return label;
+  if (label.is_list()) {
+    if (label.list().size() != levels) throw invalid("Item must have length equal to number of levels.");
+    return label;
+  }
+  List out(levels, Value(""));
+  out[0] = label;
   return out;
 }
 

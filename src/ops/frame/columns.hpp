@@ -24,8 +24,14 @@ Rows labelled(Lowering& l, const Schema& schema, Rows rows);
 int any_register(const Rows& rows);
 /// Labels given as one label or a list of labels.
 std::vector<Label> labels(const Value& given);
-/// Their positions; throws Error{missing} for an unknown one.
+/// Their positions, all of a repeated label; throws Error{missing} for an unknown one.
 std::vector<int64_t> positions(const Schema& schema, const Value& given, const std::string& operation);
+/// Positions of what a label means: all columns that have it; where labels have levels and none has it, all that begin with it. May be empty.
+std::vector<int64_t> meant(const Schema& schema, const Label& label);
+/// Whether two schemas have the same labels in the same order.
+bool same_labels(const Schema& a, const Schema& b);
+/// A label for columns that have some levels: filled up with "". Throws Error{invalid} for a tuple of another length.
+Label in_levels(const Label& label, size_t levels);
 /// Boolean column of the same rows: True where all (or any) of the registers hold. `regs` not empty.
 int combine(Lowering& l, int stage, const char* op, const std::vector<int>& regs);
 /// Whether a column of this dtype holds the value exactly, so that pandas keeps the dtype; false for missing values and lazy ones.

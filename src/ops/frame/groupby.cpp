@@ -5,7 +5,7 @@
 namespace muster::ops::frame {
 namespace {
 
-// args: by = list of labels or inputs; aggregates = list of {label, column (label), function, options}; sort, dropna; kind.
+// args: by = list of labels or inputs; aggregates = list of {label, column (position), function, options}; sort, dropna; kind.
 struct Key {
   Field field;
   int64_t column = -1;  // of the frame, or
@@ -22,6 +22,7 @@ std::vector<Key> keys_of(const Call& c) {
       out.push_back({in->schema.columns.at(0), -1, static_cast<size_t>(by.input())});
     } else {
       const auto at = c.input().position(by, "groupby");
+      if (c.input().all(by).size() > 1) throw invalid("Grouper for ", by.repr(), " not 1-dimensional");
       out.push_back({c.input().columns[static_cast<size_t>(at)], at, 0});
     }
     if (out.back().field.type.is_object()) throw unsupported("groupby: the key ", out.back().field.label.repr(), " is an object column");
@@ -37,21 +38,23 @@ struct Wanted {
   Value options;
 };
 
-// "groupby" lists its aggregates; a named one ("groupby.mean") is one function of each column in `values`.
+// "groupby" lists its aggregates; a named one ("groupby.mean") is one function of each column at the positions `values`, with the method's own arguments in `options`.
 std::vector<Wanted> wanted_of(const Call& c) {
   std::vector<Wanted> out;
   if (const auto dot = c.op.name.find('.'); dot != std::string::npos) {
     const std::string function = c.op.name.substr(dot + 1);
     if (function == "size") return {{c["label"], -1, function, Value()}};
-    const bool numeric = c["numeric_only"].is_bool() && c["numeric_only"].boolean();
-    for (const auto& label : c["values"].list()) {
-      const auto at = c.input().position(label, "groupby");
-      if (!numeric || c.input().columns[static_cast<size_t>(at)].type.is_numeric()) out.push_back({label, at, function, c.args});
+    const Value& options = c["options"];
+    if ((function == "first" || function == "last") && options["skipna"] == Value(false)) throw unsupported("groupby.", function, " with skipna=False");
+    const bool numeric = options["numeric_only"].is_bool() && options["numeric_only"].boolean();
+    for (const auto& at : c["values"].list()) {
+      const auto& column = c.input().columns.at(static_cast<size_t>(at.integer()));
+      if (!numeric || column.type.is_numeric()) out.push_back({column.label, at.integer(), function, options});
     }
     return out;
   }
   for (const auto& a : c["aggregates"].list())
-    out.push_back({a["label"], a["whole_rows"].is_bool() ? -1 : c.input().position(a["column"], "groupby"), a["function"].string(), a["options"]});
+    out.push_back({a["label"], a["whole_rows"].is_bool() ? -1 : a["column"].integer(), a["function"].string(), a["options"]});
   return out;
 }
 

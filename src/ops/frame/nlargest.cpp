@@ -3,7 +3,12 @@
 
 namespace muster::ops::frame {
 namespace {
-std::vector<int64_t> keys(const Call& c) { return c.input().kind == Kind::series ? std::vector<int64_t>{0} : positions(c.input(), c["columns"], c.op.name); }
+std::vector<int64_t> keys(const Call& c) {
+  if (c.input().kind == Kind::series) return {0};
+  std::vector<int64_t> out;
+  for (const auto& label : labels(c["columns"])) out.push_back(c.input().only(label, c.op.name));
+  return out;
+}
 
 Op extreme(const char* name, bool ascending, const char* word) {
   Op op{.name = name, .on = {{frame, "n, columns, keep='first'"}, {series, "n=5, keep='first'"}}};

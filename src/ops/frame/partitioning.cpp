@@ -47,6 +47,14 @@ Schema concat_schema(const Call& c) {
     s.columns = {{name, joined(types, true, name)}};
     return s;
   }
+  if (std::all_of(c.inputs.begin(), c.inputs.end(), [&](const auto& in) { return same_labels(in->schema, first); })) {
+    for (size_t i = 0; i < first.columns.size(); ++i) {
+      std::vector<DType> types;
+      for (const auto& in : c.inputs) types.push_back(in->schema.columns[i].type);
+      s.columns.push_back({first.columns[i].label, joined(types, true, first.columns[i].label)});
+    }
+    return s;
+  }
   std::vector<Label> labels;
   for (const auto& in : c.inputs)
     for (size_t i = 0; i < in->schema.columns.size(); ++i) {
@@ -81,8 +89,9 @@ Rows concat_lower(Lowering& l, const Call& c) {
       if (out.index.empty()) made.index.push_back(first ? l.one(rows.stage, "move_row_ids", Dict{{"first", first}}, {rows.index[i]}) : rows.index[i]);
       else made.index.push_back(cast(l, rows.stage, rows.index[i], index_fields(*in)[i].type, out.index[i].type, "concat"));
     }
+    const bool positional = out.kind == Kind::series || same_labels(*in, out);
     for (size_t i = 0; i < out.columns.size(); ++i) {
-      const int64_t at = out.kind == Kind::series ? 0 : in->find(out.columns[i].label);
+      const int64_t at = positional ? static_cast<int64_t>(i) : in->find(out.columns[i].label);
       const DType to = out.columns[i].type;
       if (at >= 0) made.columns.push_back(cast(l, rows.stage, rows.columns[static_cast<size_t>(at)], in->columns[static_cast<size_t>(at)].type, to, "concat"));
       else made.columns.push_back(l.one(rows.stage, "spread", Dict{}, {constant(l, rows.stage, Value(), to), any_register(rows)}));

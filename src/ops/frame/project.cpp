@@ -19,16 +19,57 @@ Schema narrowed(const Schema& from, const std::vector<int64_t>& at, Kind kind) {
   for (auto i : at) s.columns.push_back(from.columns[static_cast<size_t>(i)]);
   return s;
 }
+
+// What a key means: one column, or all that have this label or begin with it.
+std::vector<int64_t> of_key(const Schema& s, const Label& key) {
+  auto at = meant(s, key);
+  if (at.empty()) s.position(key, "getitem");
+  return at;
+}
+
+List several(const Call& c) {
+  List out;
+  for (const auto& key : labels(c["key"]))
+    for (auto i : of_key(c.input(), key)) out.push_back(i);
+  return out;
+}
+
+// One column as a series. Several stay a frame: of labels in levels without those that the key names, and a single one whose other levels are all "" is a series again.
+Schema of_one_key(const Call& c) {
+  const Schema& in = c.input();
+  const Label& key = c["key"];
+  const auto at = of_key(in, key);
+  const Kind one = in.kind == Kind::row ? Kind::scalar : Kind::series;
+  const size_t levels = in.levels();
+  const auto& first = in.columns[static_cast<size_t>(at[0])].label;
+  if (at.size() == 1 && first == key) return narrowed(in, at, one);
+  Schema s = narrowed(in, at, in.kind);
+  if (levels == 1) return s;
+  size_t named = key.is_list() ? std::min(key.list().size(), levels - 1) : 1;
+  if (at.size() == 1 && in.kind == Kind::frame)
+    while (named < levels && first.list()[named] == Value("")) ++named;
+  if (named == levels) {
+    s.kind = Kind::series, s.columns[0].label = key;
+    return s;
+  }
+  for (auto& f : s.columns) {
+    const List all = f.label.list();
+    f.label = named == levels - 1 ? all.back() : Label(List(all.begin() + static_cast<std::ptrdiff_t>(named), all.end()));
+  }
+  return s;
+}
 }  // namespace
 
 Ops project_ops() {
-  auto one = [](const Call& c) { return List{c.input().position(c["key"], "getitem")}; };
-  auto several = [](const Call& c) {
-    auto at = positions(c.input(), c["key"], "getitem");
+  Op column = op("getitem", of_one_key, [](const Call& c) {
+    const auto at = of_key(c.input(), c["key"]);
     return List(at.begin(), at.end());
-  };
-  Op column = op("getitem", [](const Call& c) { return narrowed(c.input(), {c.input().position(c["key"], "getitem")}, c.input().kind == Kind::row ? Kind::scalar : Kind::series); }, one);
-  Op columns = op("getitems", [](const Call& c) { return narrowed(c.input(), positions(c.input(), c["key"], "getitem"), c.input().kind); }, several);
+  });
+  Op columns = op("getitems", [](const Call& c) {
+    std::vector<int64_t> at;
+    for (const auto& i : several(c)) at.push_back(i.integer());
+    return narrowed(c.input(), at, c.input().kind);
+  }, several);
   Op to_frame = op("to_frame", [](const Call& c) {
     Schema s = c.input();
     s.kind = Kind::frame;

@@ -64,15 +64,16 @@ Op assign() {
             Schema s = c.input();
             for (const auto& [label, v] : c["columns"].dict()) {
               if (v.is_list() || v.is_dict()) throw type_error("assign: column ", label.repr(), ": a ", v.is_list() ? "list" : "dict", " cannot be assigned; use a scalar, or a Series of the same rows");
-              Field f{label, type_of(v)};
+              DType type = type_of(v);
               if (v.is_input()) {
                 const auto& in = c.inputs.at(static_cast<size_t>(v.input()));
                 if (in->schema.kind == Kind::frame) throw invalid("assign: column ", label.repr(), " must be a Series or a scalar, got a DataFrame");
                 if (!in->is_one_row() && in->rows != c.inputs[0]->rows) throw unsupported("assign: column ", label.repr(), " has other rows than the frame; make it from the frame itself");
-                f.type = in->schema.columns.at(0).type;
+                type = in->schema.columns.at(0).type;
               }
-              if (auto at = s.find(label); at >= 0) s.columns[static_cast<size_t>(at)] = f;
-              else s.columns.push_back(f);
+              const auto at = meant(s, label);
+              for (auto i : at) s.columns[static_cast<size_t>(i)].type = type;
+              if (at.empty()) s.columns.push_back({in_levels(label, s.levels()), type});
             }
             return s;
           },
@@ -82,8 +83,9 @@ Op assign() {
             for (const auto& [label, v] : c["columns"].dict()) {
               int reg = v.is_input() ? l.input(static_cast<size_t>(v.input())).columns.at(0) : constant(l, rows.stage, v, type_of(v));
               if (!v.is_input() || c.inputs[static_cast<size_t>(v.input())]->is_one_row()) reg = l.one(rows.stage, "spread", Dict{}, {reg, any_register(rows)});
-              if (auto at = s.find(label); at >= 0) rows.columns[static_cast<size_t>(at)] = reg;
-              else s.columns.push_back({label, {}}), rows.columns.push_back(reg);
+              const auto at = meant(s, label);
+              for (auto i : at) rows.columns[static_cast<size_t>(i)] = reg;
+              if (at.empty()) s.columns.push_back({in_levels(label, s.levels()), {}}), rows.columns.push_back(reg);
             }
             return rows;
           },
@@ -126,10 +128,9 @@ Op rename() {
 std::vector<size_t> kept(const Call& c) {
   std::set<size_t> gone;
   for (const auto& label : labels(c["columns"])) {
-    bool found = false;
-    for (size_t i = 0; i < c.input().columns.size(); ++i)
-      if (c.input().columns[i].label == label) gone.insert(i), found = true;
-    if (!found && !(c["errors"].is_string() && c["errors"].string() == "ignore")) c.input().position(label, "drop");
+    const auto at = meant(c.input(), label);
+    gone.insert(at.begin(), at.end());
+    if (at.empty() && !(c["errors"].is_string() && c["errors"].string() == "ignore")) c.input().position(label, "drop");
   }
   std::vector<size_t> out;
   for (size_t i = 0; i < c.input().columns.size(); ++i)
@@ -163,7 +164,8 @@ std::vector<Label> labels_of_index(const Schema& s) {
   for (size_t i = 0; i < index.size(); ++i) {
     Label label = index[i].label;
     if (label.is_none() && index.size() > 1) label = concat("level_", i);
-    else if (label.is_none()) label = std::string(s.kind == Kind::frame && s.find(Label(std::string("index"))) >= 0 ? "level_0" : "index");
+    else if (label.is_none()) label = std::string(s.kind == Kind::frame && !meant(s, "index").empty() ? "level_0" : "index");
+    label = in_levels(label, s.levels());
     if (s.find(label) >= 0 && (s.kind == Kind::frame || !s.columns[0].label.is_none())) throw invalid("cannot insert ", label.label(), ", already exists");
     out.push_back(label);
   }
