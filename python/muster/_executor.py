@@ -6,6 +6,7 @@ the executor is ready its errors go to the worker, which says why it did not sta
 
 import array
 import collections
+import errno
 import mmap
 import os
 import pickle
@@ -15,6 +16,8 @@ import struct
 import sys
 import time
 import weakref
+
+from muster import _core
 
 _REQUESTS, _REPLIES, _CANCELS, _ERRORS = 3, 4, 5, 6
 _ID = struct.Struct("<QH")
@@ -87,26 +90,40 @@ class Executor:
         self.reply("H", b"")
         self.flush()
         space = socket.CMSG_SPACE(256 * 4)
+        cut = 0  # descriptors of the request to come were lost
         while True:
             try:
-                size, ancillary, _, _ = self.requests.recvmsg_into([self.buffer], space, socket.MSG_DONTWAIT)
+                size, ancillary, flags, _ = self.requests.recvmsg_into([self.buffer], space, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 if self.out:
                     self.flush()
-                size, ancillary, _, _ = self.requests.recvmsg_into([self.buffer], space)
+                size, ancillary, flags, _ = self.requests.recvmsg_into([self.buffer], space)
             if size == 0:
                 return
             for _, _, data in ancillary:
                 self.fds.extend(array.array("i", data[: len(data) - len(data) % 4]))
+            cut = cut or flags & socket.MSG_CTRUNC
             kind = self.buffer[0]
+            if kind == 85:  # U: what no task will need
+                for thing, number in struct.iter_unpack("<II", self.view[1:size]):
+                    if thing:
+                        _core.forget_pipeline(number)
+                    else:
+                        self.functions.pop(number, None)
+                continue
             if kind == 70:  # F: descriptors of the request to come
                 continue
             request = bytes(self.view[1:size])
+            if cut:
+                cut = 0
+                self.fail(request[:10], time.perf_counter_ns(), _REFUSED, _error_bytes(OSError(errno.EMFILE, "an executor has no descriptor left for the inputs of a task: tasks before it left files open, or the limit is too low (ulimit -n)")))
+                while self.fds:
+                    os.close(self.fds.pop())
+                continue
             if kind == 77:  # M: the request lies in the first descriptor
-                fd = self.fds.pop(0)
-                length = os.fstat(fd).st_size
-                request += os.pread(fd, length, 0)
-                os.close(fd)
+                with open(self.fds.pop(0), "rb") as file:
+                    file.seek(0)
+                    request += file.read()
             self.task(request)
             if self.stop:  # what was interrupted may have left locks, caches or modules half done: a new process takes over
                 self.flush()
@@ -193,7 +210,6 @@ class Executor:
             self.calling = False
 
     def pipeline(self, request, fds):
-        from muster import _core
         from muster._remote import load_object
 
         number, size = struct.unpack_from("<IQ", request, 11)

@@ -103,10 +103,11 @@ class ExecutorTask : public data::Task {
   int64_t partition_;
 };
 
+std::map<uint32_t, std::shared_ptr<kernels::Pipeline>> bound_pipelines;
+
 // Bytes of a program, of the inputs in groups: the sizes of the groups, then for all but the last which output. Returns (outputs, report).
 nb::tuple run_pipeline(uint32_t number, nb::bytes args, int64_t index, const std::vector<uint32_t>& groups, nb::list inputs, nb::object load) {
-  static std::map<uint32_t, std::shared_ptr<kernels::Pipeline>> bound;
-  auto& pipeline = bound[number];
+  auto& pipeline = bound_pipelines[number];
   if (!pipeline) {
     std::string_view bytes(args.c_str(), args.size());
     pipeline = std::make_shared<kernels::Pipeline>(data::Program::decode(with_objects(Value::decode(bytes), load)));
@@ -160,6 +161,7 @@ void register_cluster(nb::module_& m) {
         return std::exception_ptr();
       });
   m.def("run_pipeline", &run_pipeline);
+  m.def("forget_pipeline", [](uint32_t number) { bound_pipelines.erase(number); });
   nb::class_<LocalCluster>(m, "LocalCluster")
       .def("__init__", [](LocalCluster* self, int64_t workers, int64_t threads, int64_t memory_limit, std::vector<std::string> executor, std::vector<std::string> listen, std::string worker_listen, std::vector<std::pair<std::string, double>> resources, int allowed_failures) {
         LocalOptions o;

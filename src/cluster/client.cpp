@@ -11,6 +11,7 @@ using namespace net;
 namespace {
 
 constexpr uint32_t kOpenJob = 8 * 1024;    // tasks of the job that small submits share, before the next begins
+constexpr int64_t kOpenBytes = 1 << 20;    // bytes of functions and arguments in it: they stay as long as any of its tasks is needed
 constexpr size_t kReleases = 256;
 constexpr double kPatience = 60;
 
@@ -146,6 +147,11 @@ void Client::flush_releases() {
 TaskId Client::submit(graph::Graph graph, bool own_job, std::function<void(const News&)> heard) {
   std::lock_guard order(sending_);
   const int64_t count = graph.tasks();
+  int64_t bytes = 0;
+  for (const auto& r : graph.ranges) {
+    for (const auto& f : r.functions) bytes += static_cast<int64_t>(f->size());
+    for (const auto& a : r.arguments) bytes += static_cast<int64_t>(a->size());
+  }
   TaskId first;
   JobId full = 0;
   {
@@ -154,10 +160,10 @@ TaskId Client::submit(graph::Graph graph, bool own_job, std::function<void(const
     if (own_job || open_job_ == 0 || next_index_ + count > kOpenJob) {
       next_job_ = (next_job_ + 1) & ((1u << kJobBits) - 1);
       first = {id_ << kJobBits | next_job_, 0};
-      if (!own_job) full = std::exchange(open_job_, first.job), next_index_ = static_cast<uint32_t>(count);
+      if (!own_job) full = std::exchange(open_job_, first.job), next_index_ = static_cast<uint32_t>(count), open_bytes_ = bytes;
     } else {
       first = {open_job_, next_index_};
-      next_index_ += static_cast<uint32_t>(count);
+      next_index_ += static_cast<uint32_t>(count), open_bytes_ += bytes;
     }
     if (heard) reports_[first.job] = std::move(heard);
     uint32_t at = first.index;
@@ -178,6 +184,13 @@ TaskId Client::submit(graph::Graph graph, bool own_job, std::function<void(const
     out << first.job << static_cast<uint8_t>(!own_job);
     encode(out, graph);
     send(Type::submit, out.take());
+  }
+  if (!own_job && open_bytes_ > kOpenBytes) {
+    {
+      std::lock_guard lock(mutex_);
+      open_job_ = 0;
+    }
+    close_job(first.job);
   }
   return first;
 }
@@ -306,7 +319,9 @@ worker::Object Client::get(TaskId task) {
   }
   std::string why = "no worker has it";
   for (const auto& h : k.holders) try {
-      return peers_.get(h, task, 0xFFFF, kPatience);
+      worker::Object o = peers_.get(h, task, 0xFFFF, kPatience);
+      if (o.segment) o.segment->close_fd();
+      return o;
     } catch (const Error& e) {
       why = e.message;
     }

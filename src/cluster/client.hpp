@@ -94,6 +94,7 @@ class Client : public ClientPeer {
   uint64_t questions_ = 0;
   JobId open_job_ = 0, next_job_ = 0;
   uint32_t next_index_ = 0;
+  int64_t open_bytes_ = 0;  // with `sending_`
   std::atomic<bool> closed_{false}, lost_{false};
   Peers peers_;
 };

@@ -56,6 +56,7 @@ ssize_t receive(int fd, char* to, size_t size, std::vector<Fd>& fds) {
           std::memcpy(&got, CMSG_DATA(c) + i * sizeof(int), sizeof got);
           fds.emplace_back(got);
         }
+  if (n >= 0 && m.msg_flags & MSG_CTRUNC) fds.emplace_back();  // this process has no descriptor left: the others stay in order
   return n;
 }
 
@@ -119,7 +120,7 @@ void Executor::kill() {
 }
 
 bool Executor::send(const Request& r) {
-  // kind: 'T' a task, 'M' a task whose request lies in the first descriptor, 'F' descriptors ahead of one
+  // kind: 'T' a task, 'M' a task whose request lies in the first descriptor, 'F' descriptors ahead of one; 'U' what will not be used again
   std::string head("T");
   const uint64_t id = r.task.bits();
   auto append = [&](const auto& v) { head.append(reinterpret_cast<const char*>(&v), sizeof v); };
@@ -150,6 +151,16 @@ bool Executor::send(const Request& r) {
   return true;
 }
 
+void Executor::forget(Thing thing, uint32_t number) {
+  const uint32_t both[] = {static_cast<uint32_t>(thing), number};
+  forgets_.append(reinterpret_cast<const char*>(both), sizeof both);
+}
+
+void Executor::send_forgets() {
+  const size_t some = std::min(forgets_.size(), kDatagram / 16 * 8);
+  if (some && send_datagram(requests_.get(), "U" + forgets_.substr(0, some), {})) forgets_.erase(0, some);
+}
+
 std::vector<std::pair<TaskId, uint16_t>> Executor::take_back() {
   std::vector<std::pair<TaskId, uint16_t>> out;
   std::string buffer(kDatagram + 64, '\0');
@@ -157,7 +168,8 @@ std::vector<std::pair<TaskId, uint16_t>> Executor::take_back() {
     std::vector<Fd> fds;
     const ssize_t n = receive(requests_end_.get(), buffer.data(), buffer.size(), fds);
     if (n <= 0) break;
-    if (buffer[0] == 'F' || n < 11) continue;
+    if (buffer[0] == 'U') forgets_.append(buffer, 1, static_cast<size_t>(n) - 1);
+    if (buffer[0] == 'F' || buffer[0] == 'U' || n < 11) continue;
     uint64_t id;
     uint16_t attempt;
     std::memcpy(&id, buffer.data() + 1, 8), std::memcpy(&attempt, buffer.data() + 9, 2);

@@ -46,6 +46,10 @@ class Executor {
 
   /// False: the socket is full. Throws Error{io} where the request cannot be sent at all.
   bool send(const Request& request);
+  /// What it will not be asked for again: it hears of it with what is sent next.
+  enum class Thing : uint32_t { function, pipeline };
+  void forget(Thing thing, uint32_t number);
+  void send_forgets();
   /// Takes back all requests the child has not begun.
   std::vector<std::pair<TaskId, uint16_t>> take_back();
   /// Interrupts the task if it is the one that runs.
@@ -70,7 +74,7 @@ class Executor {
   std::string words() const;     // what it wrote before it was ready
   Fd requests_, requests_end_, replies_, cancels_, end_, errors_;
   pid_t pid_ = -1;
-  std::string in_;
+  std::string in_, forgets_;
   std::vector<Fd> in_fds_;
 };
 

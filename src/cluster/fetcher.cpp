@@ -58,10 +58,11 @@ Object Peers::get(const std::string& holder, TaskId id, uint16_t attempt, double
 
 void Peers::put(const std::string& holder, TaskId id, const Object& object, double seconds) {
   Fd fd = connection(holder);
-  const auto view = object.segment && Address::parse(holder).local ? std::string_view() : object.view();
+  const bool descriptor = object.segment && object.segment->fd() >= 0 && Address::parse(holder).local;
+  const auto view = descriptor ? std::string_view() : object.view();
   Encoder out;
-  out << id << static_cast<uint8_t>(object.native) << static_cast<uint64_t>(object.segment ? object.segment->size() : view.size()) << object.type;
-  if (object.segment && Address::parse(holder).local) send_frame(fd, Type::put_object, out.take(), {object.segment->fd()});
+  out << id << static_cast<uint8_t>(object.native) << static_cast<uint64_t>(descriptor ? object.segment->size() : view.size()) << object.type;
+  if (descriptor) send_frame(fd, Type::put_object, out.take(), {object.segment->fd()});
   else send_frame(fd, Type::put_object, out.take(), {}, {view.data(), view.size(), nullptr});
   Frame f = receive_frame(fd, seconds);
   Decoder in(f.body);

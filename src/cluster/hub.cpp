@@ -16,6 +16,7 @@ using std::chrono::steady_clock;
 namespace {
 
 constexpr int64_t kValueCap = 256 << 20;   // bytes of small values kept beside the machine
+constexpr int64_t kIdleFunctions = 4 << 20; // bytes of functions that no range names, kept for the next that does
 constexpr auto kDead = std::chrono::seconds(15);
 constexpr size_t kFlush = 64 * 1024;
 constexpr int64_t kInlineTasks = 4096;     // small results of larger ranges stay where they are made
@@ -435,6 +436,30 @@ void Hub::flush(std::vector<std::pair<ClientId, News>>& news) {
     if (auto c = clients_.find(client); c != clients_.end()) c->second->deliver(std::move(list));
 }
 
+uint32_t Hub::use_function(const Blob& bytes) {
+  auto [known, fresh] = function_numbers_.try_emplace(hash_bytes(*bytes).hex(), function_count_);
+  if (fresh) functions_[function_count_++] = {bytes, known->first, 0, 0};
+  Function& f = functions_.at(known->second);
+  if (f.ranges++ == 0 && idle_functions_.erase(f.idle)) idle_function_bytes_ -= static_cast<int64_t>(f.bytes->size());
+  return known->second;
+}
+
+// The oldest that nobody names give way.
+void Hub::leave_function(uint32_t number) {
+  Function& left = functions_.at(number);
+  if (--left.ranges) return;
+  left.idle = ++idles_;
+  idle_functions_[left.idle] = number;
+  idle_function_bytes_ += static_cast<int64_t>(left.bytes->size());
+  while (idle_function_bytes_ > kIdleFunctions) {
+    const auto oldest = functions_.extract(idle_functions_.extract(idle_functions_.begin()).mapped());
+    idle_function_bytes_ -= static_cast<int64_t>(oldest.mapped().bytes->size());
+    function_numbers_.erase(oldest.mapped().content);
+    for (auto& w : workers_)
+      if (w.connection && oldest.key() < w.functions.size() && w.functions[oldest.key()]) w.dropped_functions << oldest.key();
+  }
+}
+
 void Hub::send_assign(const Action& a) {
   WorkerPeer* w = peer(a.who);
   if (!w) return;
@@ -444,11 +469,7 @@ void Hub::send_assign(const Action& a) {
   auto [put, fresh] = ranges_.try_emplace({a.task.job, t->range});
   if (fresh) {
     put->second.number = range_numbers_++;
-    for (const auto& f : range.functions) {
-      auto [known, first] = function_numbers_.try_emplace(hash_bytes(*f).hex(), static_cast<uint32_t>(functions_.size()));
-      if (first) functions_.push_back(f);
-      put->second.functions.push_back(known->second);
-    }
+    for (const auto& f : range.functions) put->second.functions.push_back(use_function(f));
   }
   const RangePut& r = put->second;
   auto send_pending = [&] {
@@ -461,7 +482,7 @@ void Hub::send_assign(const Action& a) {
     if (!w->functions[function]) {
       w->functions[function] = true;
       send_pending();
-      w->connection->send(Type::put_function, Encoder().operator<<(function).operator<<(*functions_[function]).take());
+      w->connection->send(Type::put_function, Encoder().operator<<(function).operator<<(*functions_.at(function).bytes).take());
     }
   }
   if (w->ranges.size() <= r.number) w->ranges.resize(r.number + 1);
@@ -528,9 +549,11 @@ void Hub::act() {
           if (const auto* t = core_.find(a.task); !t || t->state != State::done) values_.erase(a.task), notes_.erase(a.task), types_.erase(a.task);
           break;
         case Action::Kind::gone:
-          for (auto r = ranges_.lower_bound({a.task.job, 0}); r != ranges_.end() && r->first.first == a.task.job; r = ranges_.erase(r))
+          for (auto r = ranges_.lower_bound({a.task.job, 0}); r != ranges_.end() && r->first.first == a.task.job; r = ranges_.erase(r)) {
             for (auto& w : workers_)
               if (w.connection && r->second.number < w.ranges.size() && w.ranges[r->second.number]) w.dropped << r->second.number;
+            for (uint32_t f : r->second.functions) leave_function(f);
+          }
           std::erase_if(errors_, [&](const auto& e) { return e.first.job == a.task.job; });
           break;
         case Action::Kind::done:
@@ -553,6 +576,7 @@ void Hub::act() {
     if (!w.free.empty()) w.connection->send(Type::free_objects, w.free.take()), w.free = Encoder();
     if (!w.assign.empty()) w.connection->send(Type::assign, w.assign.take()), w.assign = Encoder();
     if (!w.dropped.empty()) w.connection->send(Type::drop_ranges, w.dropped.take()), w.dropped = Encoder();
+    if (!w.dropped_functions.empty()) w.connection->send(Type::drop_functions, w.dropped_functions.take()), w.dropped_functions = Encoder();
   }
   flush(news);
 }

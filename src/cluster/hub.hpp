@@ -65,7 +65,7 @@ class Hub {
     WorkerFacts facts;
     bool stopping = false;
     std::vector<bool> ranges, functions;       // by number: what it was sent
-    net::Encoder assign, free, cancel, dropped;          // messages being collected
+    net::Encoder assign, free, cancel, dropped, dropped_functions;  // messages being collected
   };
   struct RangePut { uint32_t number; std::vector<uint32_t> functions; };
 
@@ -80,6 +80,8 @@ class Hub {
   News news_of(const schedule::Action& a);
   void tick();
   void cap_values();
+  uint32_t use_function(const graph::Blob& bytes);
+  void leave_function(uint32_t number);
   void record(schedule::Slot slot, TaskId task, int64_t us, int64_t bytes, monitor::Kind kind);
   ClientId new_client(ClientPeer& peer, const std::string& name);
   WorkerPeer* peer(schedule::Slot slot);
@@ -97,8 +99,13 @@ class Hub {
   std::deque<std::pair<TaskId, int64_t>> value_order_;
   int64_t value_bytes_ = 0;
   std::map<std::pair<JobId, uint32_t>, RangePut> ranges_;
+  struct Function { graph::Blob bytes; std::string content; int64_t ranges; uint64_t idle; };  // idle: since when no range names it
+  std::unordered_map<uint32_t, Function> functions_;            // by number
   std::unordered_map<std::string, uint32_t> function_numbers_;  // by content
-  std::vector<graph::Blob> functions_;
+  std::map<uint64_t, uint32_t> idle_functions_;                 // oldest first
+  int64_t idle_function_bytes_ = 0;
+  uint64_t idles_ = 0;
+  uint32_t function_count_ = 0;
   uint32_t range_numbers_ = 0;
   ClientId next_client_ = 1;
   monitor::Ring ring_;

@@ -80,6 +80,13 @@ class NodeTask : public data::Task {
   int64_t partition_, reserved_ = 0;
 };
 
+// Bytes of a process that it shares with nobody.
+int64_t private_memory(pid_t pid) {
+  int64_t size = 0, resident = 0, shared = 0;
+  std::ifstream(concat("/proc/", pid, "/statm")) >> size >> resident >> shared;
+  return (resident - shared) * sysconf(_SC_PAGESIZE);
+}
+
 class Node {
  public:
   explicit Node(NodeOptions o) : options_(std::move(o)), fetcher_([this](Fetched&& f) { fetched(std::move(f)); }) {}
@@ -144,7 +151,20 @@ class Node {
         break;
       }
       case Type::drop_ranges:
-        while (!in.empty()) ranges_.erase(in.get<uint32_t>());
+        while (!in.empty()) {
+          const auto number = in.get<uint32_t>();
+          const auto range = ranges_.extract(number);
+          if (range && range.mapped().function == kGuestPipeline)
+            for (auto& e : executors_) e->forget(Executor::Thing::pipeline, number);
+        }
+        break;
+      case Type::drop_functions:
+        while (!in.empty()) {
+          const auto number = in.get<uint32_t>();
+          functions_.erase(number);
+          for (auto& e : executors_)
+            if (number < e->functions.size() && e->functions[number]) e->forget(Executor::Thing::function, number);
+        }
         break;
       case Type::put_function: {
         const auto number = in.get<uint32_t>();
@@ -219,6 +239,7 @@ class Node {
 
   void pump() {
     report_actions();
+    for (auto& e : executors_) e->send_forgets();
     // Native tasks and guest tasks share the threads.
     int64_t busy = native_running_ + static_cast<int64_t>(native_queue_.size());
     for (const auto& e : executors_) busy += !e->sent.empty() && !e->seceded;
@@ -440,11 +461,9 @@ class Node {
       });
       return false;
     }
-    int64_t live = 0;
-    for (const auto& e : executors_) live += !e->seceded;
-    if (live >= options_.threads) return false;
+    if (live() >= options_.threads) return false;
     if (steady_clock::now() < next_start_) {
-      if (failed_starts_ >= kStarts && live == 0) refuse_guests(Error(ErrorKind::io, start_failure_));
+      if (failed_starts_ >= kStarts && live() == 0) refuse_guests(Error(ErrorKind::io, start_failure_));
       return false;
     }
     auto command = options_.executor;
@@ -459,6 +478,11 @@ class Node {
     loop_.watch(e->reply_fd(), [this, fd = e->reply_fd()] { on_replies(fd); });
     if (e->end_fd() >= 0) loop_.watch(e->end_fd(), [this, fd = e->reply_fd()] { on_replies(fd); });
     return true;
+  }
+
+  // Executors that count as threads.
+  int64_t live() const {
+    return std::count_if(executors_.begin(), executors_.end(), [](const auto& e) { return !e->seceded; });
   }
 
   void start_failed(const std::string& how) {
@@ -507,9 +531,11 @@ class Node {
       }
       const Object* o = objects_.find(in.object);
       if (!o) throw internal("an input of a task that may run is not here");
-      if (o->segment) {
+      if (o->segment && o->segment->fd() >= 0 && static_cast<int64_t>(r.fds.size()) < worker::most_descriptors() / 2) {
         out << uint8_t{1} << static_cast<uint64_t>(o->segment->size());
         r.fds.push_back(o->segment->fd());
+      } else if (o->segment) {
+        out << uint8_t{0} << o->segment->view();
       } else if (o->small) {
         out << uint8_t{0} << *o->small;
       } else {
@@ -552,8 +578,11 @@ class Node {
 
   void on_reply(Executor& e, Reply&& r) {
     Decoder in(r.body);
-    e.is_ready();
-    failed_starts_ = 0;
+    if (!e.ready) {
+      e.is_ready();
+      failed_starts_ = 0;
+      for (auto& s : e.sent) s.at = steady_clock::now();  // from now on it may run
+    }
     if (r.kind == 'H') return;
     const TaskId task = TaskId::of(in.get<uint64_t>());
     const auto attempt = in.get<uint16_t>();
@@ -572,7 +601,6 @@ class Node {
     std::erase_if(e.sent, [&](const auto& s) { return s.task == task && s.attempt == attempt; });
     e.killed_at = {};
     if (e.sent.empty()) e.seceded = false;
-    int64_t live = 0;
     const auto us = in.get<int64_t>();
     const auto w = work_.find({task, attempt});
     const bool timed_out = w != work_.end() && w->second.timed_out;  // then its answer, whatever it is, is what the interruption made of it
@@ -581,7 +609,11 @@ class Node {
       o.bytes = in.get<int64_t>(), o.type = in.get<std::string>(), o.native = in.get<uint8_t>();
       const auto note = in.get<std::string>();
       const auto size = in.get<uint64_t>();
-      if (!r.fds.empty()) o.segment = std::make_shared<worker::Segment>(std::move(r.fds[0]), size);
+      if (!r.fds.empty()) try {
+          o.segment = std::make_shared<worker::Segment>(std::move(r.fds[0]), size);
+        } catch (const Error& why) {
+          return refuse(task, attempt, why);
+        }
       else o.small = std::make_shared<const std::string>(in.take(size));
       o.bytes = std::max<int64_t>(o.bytes, static_cast<int64_t>(size));
       guest_us_ = guest_us_ < 0 ? us : std::max(us / 2, guest_us_ + (us - guest_us_) / 8);
@@ -592,8 +624,7 @@ class Node {
       state_.ended(task, attempt);
       work_.erase({task, attempt});
     }
-    for (const auto& x : executors_) live += !x->seceded;
-    if (live > options_.threads && e.sent.empty()) e.kill();  // it came back while another had taken its place
+    if (live() > options_.threads && e.sent.empty()) e.kill();  // it came back while another had taken its place
   }
 
   std::string timeout_error(TaskId task, uint16_t attempt) {
@@ -666,7 +697,7 @@ class Node {
         if (now > e->killed_at) e->kill();
         else if (!e->sent.empty()) e->interrupt(e->sent.front().task, e->sent.front().attempt);  // it may have been where nothing is to be broken off
       }
-      if (!e->sent.empty())
+      if (e->ready && !e->sent.empty())
         if (const int64_t limit = timeout_of(e->sent.front().task, e->sent.front().attempt); limit && now - e->sent.front().at > std::chrono::microseconds(limit)) {
           work_.at({e->sent.front().task, e->sent.front().attempt}).timed_out = true;
           e->interrupt(e->sent.front().task, e->sent.front().attempt);
@@ -674,10 +705,10 @@ class Node {
         }
     }
     if (++ticks_ % 5 == 0) {
-      int64_t pages = 0, ignored = 0;
-      std::ifstream("/proc/self/statm") >> ignored >> pages;
+      int64_t memory = private_memory(getpid()) + worker::segment_bytes();
+      for (const auto& e : executors_) memory += private_memory(e->pid());
       Encoder out;
-      out << pages * sysconf(_SC_PAGESIZE) << objects_.bytes() << static_cast<uint32_t>(state_.running()) << static_cast<uint32_t>(state_.waiting() + state_.queued(false) + state_.queued(true));
+      out << memory << objects_.bytes() << static_cast<uint32_t>(state_.running()) << static_cast<uint32_t>(state_.waiting() + state_.queued(false) + state_.queued(true));
       scheduler_->send(Type::heartbeat, out.take());
     }
     pump();

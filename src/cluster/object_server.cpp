@@ -14,7 +14,7 @@ namespace {
 void send_object(Connection& c, const Object& o, bool found, bool descriptor) {
   Encoder out;
   out << static_cast<uint8_t>(found) << static_cast<uint8_t>(o.native);
-  if (o.segment && descriptor) {
+  if (descriptor && o.segment && o.segment->fd() >= 0) {
     c.send(Type::object, out.operator<<(static_cast<uint64_t>(o.segment->size())).take(), {o.segment->fd()});
     return;
   }

@@ -22,9 +22,13 @@ static_assert(sizeof(Event) == 32);
 /// Not locked: its owner is.
 class Ring {
  public:
-  explicit Ring(size_t size = size_t{1} << 17) : events_(size) {}
-  void add(const Event& e) { events_[static_cast<size_t>(count_++) % events_.size()] = e; }
-  /// Events since the ring was made; the last events_.size() of them are there.
+  explicit Ring(size_t size = size_t{1} << 17) : size_(size) {}
+  void add(const Event& e) {
+    if (events_.size() < size_) events_.push_back(e);
+    else events_[static_cast<size_t>(count_) % size_] = e;
+    ++count_;
+  }
+  /// Events since the ring was made; the last of them are there.
   uint64_t count() const { return count_; }
   /// Calls f(event) for events from number `from` on, as far as they are still there.
   template <class F>
@@ -34,7 +38,8 @@ class Ring {
   }
 
  private:
-  std::vector<Event> events_;
+  size_t size_;
+  std::vector<Event> events_;  // grows to that size
   uint64_t count_ = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "net/connection.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -82,6 +83,7 @@ ssize_t receive_some(int fd, char* to, size_t size, std::vector<Fd>& fds) {
           std::memcpy(&got, CMSG_DATA(c) + i * sizeof(int), sizeof got);
           fds.emplace_back(got);
         }
+  if (n > 0 && m.msg_flags & MSG_CTRUNC) throw Error(ErrorKind::io, "this process has no descriptor left for an object; close files, or raise the limit (ulimit -n)");
   return n;
 }
 
@@ -186,7 +188,10 @@ void Loop::stop() {
   }
   const uint64_t one = 1;
   [[maybe_unused]] auto n = ::write(wake_.get(), &one, sizeof one);
-  if (thread_.joinable() && !here()) thread_.join();
+  if (!thread_.joinable() || here()) return;
+  thread_.join();
+  std::lock_guard lock(mutex_);
+  epoll_.reset(), wake_.reset();
 }
 
 std::shared_ptr<Connection> Loop::add(Fd fd, size_t max_frame) {
@@ -229,8 +234,16 @@ void Loop::remove(int fd) {
 void Loop::add_listener(Fd fd, bool local, std::function<void(Fd)> on_accept) {
   const int number = fd.get();
   auto keep = std::make_shared<Fd>(std::move(fd));
-  watch(number, [keep, local, on_accept = std::move(on_accept)] {
-    if (Fd got = accept(*keep, local)) on_accept(std::move(got));
+  const auto spare = [] { return Fd(open("/dev/null", O_RDONLY | O_CLOEXEC)); };
+  watch(number, [keep, local, on_accept = std::move(on_accept), spare, kept = std::make_shared<Fd>(spare())] {
+    errno = 0;
+    if (Fd got = accept(*keep, local)) {
+      on_accept(std::move(got));
+    } else if (errno == EMFILE || errno == ENFILE) {  // who knocks is turned away at once, not left waiting
+      kept->reset();
+      accept(*keep, local);
+      *kept = spare();
+    }
   });
 }
 
@@ -240,10 +253,9 @@ void Loop::every(int milliseconds, std::function<void()> tick) {
 }
 
 void Loop::post(std::function<void()> job) {
-  {
-    std::lock_guard lock(mutex_);
-    posted_.push_back(std::move(job));
-  }
+  std::lock_guard lock(mutex_);
+  if (stopping_) return;
+  posted_.push_back(std::move(job));
   const uint64_t one = 1;
   [[maybe_unused]] auto n = ::write(wake_.get(), &one, sizeof one);
 }

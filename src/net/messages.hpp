@@ -26,6 +26,7 @@ enum Type : uint16_t {
   put_range,            // number u32, function, label, args Value, timeout us, results may be inlined u8, which output of each dependency [u32]
   drop_ranges,          // [number u32]: nothing of them will come any more
   put_function,         // number u32, bytes
+  drop_functions,       // [number u32]: no task needs them
   assign,               // [task, attempt, range u32, index i64, priority u64, function u32, arguments bytes, groups [u32], inputs [object, attempt, inlined u8, value bytes | holders [address]]]
   cancel,               // [task, attempt]
   retract,              // count u32

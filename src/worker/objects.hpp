@@ -1,6 +1,7 @@
 // Objects of a worker: results and copies, immutable, under their task's id. Large ones lie in sealed shared memory that other processes of this host
 // map privately: they may write into what they see, the object stays as it is.
 #pragma once
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,18 +16,28 @@
 namespace muster::worker {
 using base::Fd, base::TaskId;
 
-/// A memfd, mapped on first use.
+/// Descriptors that objects of this process may keep open: half of what it may open at all.
+int64_t most_descriptors();
+/// Bytes of all segments of this process.
+int64_t segment_bytes();
+
+/// A memfd, mapped on first use. Beyond most_descriptors() a new one is mapped at once and keeps none.
 class Segment {
  public:
-  Segment(Fd fd, size_t size) : fd_(std::move(fd)), size_(size) {}
+  /// Throws Error{memory} where there is no descriptor.
+  Segment(Fd fd, size_t size);
   ~Segment();
   Segment(const Segment&) = delete;
   /// A new sealed one of these parts, one after the other. Throws Error{memory}.
   static std::shared_ptr<Segment> of(const std::vector<std::string_view>& parts);
+  /// To hand it to another process; -1 where only its bytes can be.
   int fd() const { return fd_.get(); }
+  /// Keeps the mapping only: for who hands it to nobody.
+  void close_fd();
   size_t size() const { return size_; }
   /// Mapped privately: nobody else sees what is written there.
   char* data();
+  std::string_view view() { return {data(), size_}; }
 
  private:
   Fd fd_;
@@ -57,7 +68,7 @@ struct Object {
   std::shared_ptr<Segment> segment{};
   std::shared_ptr<const std::vector<kernels::Output>> outputs{};  // of a native task, not encoded yet
 
-  std::string_view view() const { return segment ? std::string_view(segment->data(), segment->size()) : small ? std::string_view(*small) : std::string_view(); }
+  std::string_view view() const { return segment ? segment->view() : small ? std::string_view(*small) : std::string_view(); }
 };
 
 /// Not locked: its owner is.

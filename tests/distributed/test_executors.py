@@ -222,3 +222,133 @@ def test_children_of_a_dead_executor_end(one, tmp_path):
     task.cancel()
     child = int((tmp_path / "pid").read_text())
     until(lambda: not pathlib.Path(f"/proc/{child}").exists() or ") Z" in pathlib.Path(f"/proc/{child}/stat").read_text())
+
+
+# ---- descriptors
+
+
+MANY = """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+from muster.distributed import Client, wait
+with Client(n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
+    made = client.map(lambda i: bytes([i % 251]) * 1_200_000, range(160))
+    wait(made, timeout=50)
+    print(client.submit(lambda all: sum(a[7] for a in all), made).result(timeout=40) == sum(i % 251 for i in range(160)))
+    print([a[-1] for a in client.gather(made)] == [i % 251 for i in range(160)])
+    print([a[0] for a in client.gather(client.map(lambda a, b: a[:2] + b[:2], made[:-1], made[1:]))] == [i % 251 for i in range(159)])
+"""
+
+
+def test_more_large_results_than_descriptors(python):
+    assert python(MANY).stdout.split() == ["True"] * 3
+
+
+def test_a_task_that_leaves_files_open(one):
+    def keeps_files():
+        import builtins
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+        builtins.kept = []
+        try:
+            while True:
+                builtins.kept.append(open("/dev/null"))
+        except OSError:
+            return len(builtins.kept)
+
+    assert one.submit(keeps_files).result(timeout=_PATIENCE) > 10
+    with pytest.raises(OSError, match="descriptor|open files"):
+        one.submit(len, one.scatter(bytes(2_000_000)), pure=False).result(timeout=_PATIENCE)
+
+
+# ---- what is never used again
+
+
+DROPPED = """
+import os, time
+from muster.distributed import Client
+
+def memory_of(pid):
+    size, resident, shared = map(int, open(f"/proc/{pid}/statm").read().split()[:3])
+    return (resident - shared) * 4096
+
+def big(n):
+    ballast = os.urandom(2_000_000)
+    return lambda: len(ballast) + n
+
+with Client(n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
+    executor = client.submit(os.getpid, pure=False).result()
+    (worker,) = [w["pid"] for w in client.scheduler_info()["workers"].values()]
+    everybody = (os.getpid(), worker, executor)
+    assert [client.submit(big(n)).result() for n in range(3)] == [2_000_000 + n for n in range(3)]
+    before = [memory_of(p) for p in everybody]
+    assert [client.submit(big(n)).result() for n in range(40)] == [2_000_000 + n for n in range(40)]
+    assert client.submit(os.getpid, pure=False).result() == executor
+    time.sleep(0.3)
+    print(*[memory_of(p) - b for p, b in zip(everybody, before)])
+"""
+
+
+def test_functions_are_dropped(python):
+    grown = [int(b) for b in python(DROPPED).stdout.split()]
+    assert len(grown) == 3 and max(grown) < 20_000_000, grown
+
+
+def test_a_function_is_there_while_a_task_may_need_it(one):
+    ballast = os.urandom(3_000_000)
+    first = one.submit(lambda: len(ballast), pure=False)
+    assert first.result(timeout=_PATIENCE) == 3_000_000
+    for _ in range(3):
+        more = os.urandom(3_000_000)
+        assert one.submit(lambda x, more=more: x + len(more), first).result(timeout=_PATIENCE) == 6_000_000
+    for worker in one.scheduler_info()["workers"].values():
+        os.kill(worker["pid"], signal.SIGKILL)
+    assert one.submit(lambda x: x + 1, first).result(timeout=_PATIENCE) == 3_000_001
+
+
+CLOSED = """
+import gc, os
+from muster.distributed import Client, LocalCluster
+gc.disable()
+fds = lambda: len(os.listdir("/proc/self/fd"))
+resident = lambda: int(open("/proc/self/statm").read().split()[1]) * 4096
+options = dict(n_workers=1, threads_per_worker=1, dashboard_address=None)
+Client(**options).close()
+before, memory = fds(), resident()
+kept = []
+for _ in range(10):
+    client = Client(**options)
+    client.submit(int, 1)
+    client.close()
+    cluster = LocalCluster(**options)
+    cluster.close()
+    kept.append((client, cluster))
+print(fds() - before, (resident() - memory) // 2**20)
+del kept, client, cluster
+from muster.distributed._client import Client
+print(sum(type(o) is Client for o in gc.get_objects()))
+"""
+
+
+def test_what_is_closed_is_given_back(python):
+    fds, megabytes, clients = map(int, python(CLOSED).stdout.split())
+    assert fds <= 0
+    assert megabytes <= 10
+    assert clients == 0
+
+
+def test_memory_of_executors_counts(one):
+    def holds():
+        ballast = bytearray(b"x") * 300_000_000
+        time.sleep(3)
+        return len(ballast)
+
+    future = one.submit(holds)
+    (address,) = one.scheduler_info()["workers"]
+    until(lambda: one.scheduler_info()["workers"][address]["metrics"]["memory"] > 300_000_000)
+    assert future.result(timeout=_PATIENCE) == 300_000_000
+    until(lambda: one.scheduler_info()["workers"][address]["metrics"]["memory"] < 300_000_000)
+    kept = one.submit(lambda: b"y" * 200_000_000)
+    kept.result(timeout=_PATIENCE)
+    until(lambda: one.scheduler_info()["workers"][address]["metrics"]["memory"] > 200_000_000)

@@ -509,6 +509,7 @@ class Client(Collections, Queries):
             _clients.discard(self)
             self._finalizer.detach()
             self._core.close()
+            self._watcher = None
             if self._owned is not None:
                 self._owned.close()
         return done_if(self.asynchronous)
@@ -576,7 +577,7 @@ class _Scheduler:
     """What programs ask of `client.scheduler`."""
 
     def __init__(self, client, address):
-        self._client, self.address = client, address
+        self._client, self.address = weakref.proxy(client), address  # a closed client is freed without the garbage collector
 
     async def identity(self, **kwargs):
         """The scheduler and its workers."""
