@@ -9,6 +9,8 @@ import statistics
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import muster
 import muster.bag as db
@@ -132,6 +134,48 @@ def test_text(tmp_path):
     assert db.read_text(bag.str.strip().to_textfiles(str(tmp_path / "plain"))).count().compute() == 5
     with pytest.raises(TypeError, match="texts"):
         db.from_sequence([1]).to_textfiles(str(tmp_path / "bad"))
+
+
+ENCODINGS = {"utf-8": "ünï", "utf-8-sig": "é", "utf-16": "ਊĀ\u0d00", "utf-16-be": "ਊ\u0a0a", "utf-32": "あ", "latin-1": "é", "shift_jis": "あ", "gb18030": "中"}
+
+
+@given(data=st.data())
+def test_blocks_are_the_file(data, tmp_path_factory):
+    encoding = data.draw(st.sampled_from(list(ENCODINGS)))
+    wide = encoding in ("shift_jis", "gb18030")
+    delimiter = data.draw(st.sampled_from([None, "\n", "\r\n"] + ([] if wide else ["--", "aa", "aba", "|||", "ab"] + ["é§"] * (encoding != "utf-16-be"))))
+    pieces = [*"ab-|\n\rx", *ENCODINGS[encoding], delimiter or "\n", (delimiter or "\n")[0]]
+    text = "".join(data.draw(st.lists(st.sampled_from(pieces), max_size=30)))
+    path = str(tmp_path_factory.mktemp("blocks") / "lines.txt")
+    with open(path, "wb") as file:
+        file.write(text.encode(encoding))
+    expected = db.read_text(path, linedelimiter=delimiter, encoding=encoding).compute(scheduler="synchronous")
+    for size in range(1, len(text.encode(encoding)) + 2):
+        found = db.read_text(path, blocksize=size, linedelimiter=delimiter, encoding=encoding).compute(scheduler="synchronous")
+        assert found == expected, size
+    packed = path + ".gz"
+    with gzip.open(packed, "wb") as file:
+        file.write(text.encode(encoding))
+    assert db.read_text(packed, linedelimiter=delimiter, encoding=encoding).compute(scheduler="synchronous") == expected
+
+
+def test_blocks_of_long_lines(tmp_path):
+    path = tmp_path / "long.txt"
+    lines = ["x" * 70_000 + "--", "-" * 65_535 + "y--", "z" * 131_071 + "--", "end"]
+    path.write_text("".join(lines))
+    expected = db.read_text(str(path), linedelimiter="--").compute()
+    for size in (65_536, 65_537, 131_072):
+        assert db.read_text(str(path), blocksize=size, linedelimiter="--").compute() == expected
+
+
+def test_blocks_that_cannot_be_cut(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("a\n")
+    for encoding, delimiter in (("utf-7", None), ("iso2022_jp", "\n"), ("shift_jis", "|"), ("big5", "a")):
+        with pytest.raises(ValueError, match=f"{encoding}.*blocksize=None"):
+            db.read_text(str(path), blocksize=5, encoding=encoding, linedelimiter=delimiter)
+    with pytest.raises(ValueError, match="at least one byte"):
+        db.read_text(str(path), blocksize=0)
 
 
 def test_dataframes():

@@ -4,11 +4,13 @@ import asyncio
 import io
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import pytest
 
 import muster
+import muster.bag as db
 import muster.dataframe as dd
 from conftest import same
 from muster.diagnostics import ProgressBar
@@ -336,6 +338,57 @@ def test_config(tmp_path, monkeypatch):
     finally:
         monkeypatch.undo()
         muster.config.refresh()
+
+
+def test_keywords_that_are_not_known(client, tmp_path):
+    lazy, df = muster.delayed(abs)(-1), dd.from_dict({"x": [1, 2]}, npartitions=2)
+    calls = [lazy.compute, lazy.persist, df.compute, df.persist, df.x.sum().compute, db.range(3, 2).compute, db.range(3, 2).persist]
+    calls += [lambda call=call, **keywords: call(lazy, **keywords) for call in (muster.compute, muster.persist, client.compute, client.persist)]
+    for call in calls:
+        with pytest.raises(TypeError, match="optimise_graph.*did you mean 'optimize_graph'"):
+            call(optimise_graph=True)
+    for call in calls[:7]:
+        with pytest.raises(TypeError, match="num_worker'; did you mean 'num_workers'"):
+            call(num_worker=2)
+        with pytest.raises(TypeError, match="unexpected keyword 'banana'$"):
+            call(banana=2)
+        with ThreadPoolExecutor(2) as pool:
+            call(num_workers=2, pool=pool, optimize_graph=False, rerun_exceptions_locally=True, priority=1, retries=2)
+    for collection in (lazy, df, db.range(3, 2)):
+        with pytest.raises(TypeError, match="file_name'; did you mean 'filename'"):
+            collection.visualize(file_name="x")
+        assert collection.visualize(filename=str(tmp_path / "graph.dot"), rankdir="LR").endswith("graph.dot")
+    assert lazy.compute(scheduler=client, workers=list(client.nthreads()), resources=None) == 1
+    with pytest.raises(TypeError, match="retries"):
+        lazy.compute(retries=-1)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"num_workers": 2}, {"temporary-directory": "/tmp"}, {"myproject.x": 1}, {"myproject": {"a": {"b": 1}}}, {"dataframe.shuffle.method": "tasks"}, {"dataframe": {"convert_string": False}}, {"array.chunk-size": "1MB"},
+        {"distributed.worker.memory.target": 0.5}, {"delayed_pure": False}, {"pool": None}, {"jobqueue.slurm.cores": 1}, {"optimization.fuse.active": False}, {"dataframe.parquet.minimum-partition-size": 1}, {"database.url": "x"},
+    ],
+)  # fmt: skip
+def test_config_keys_that_are_known(values):
+    with muster.config.set(values):
+        for key, value in values.items():
+            assert muster.config.get(key) == value or isinstance(value, dict)
+
+
+@pytest.mark.parametrize(
+    "values, hint",
+    [
+        ({"shceduler": "threads"}, "did you mean 'scheduler'"), ({"num-wokers": 2}, "did you mean 'num-workers'"), ({"memory_limt": 1}, "did you mean 'memory-limit'"), ({"foo": 1}, "myproject.foo"),
+        ({"dataframe.shufle.method": 1}, "did you mean 'shuffle'"), ({"dataframe": {"convert_strings": 1}}, "did you mean 'convert-string'"), ({"datafrme.convert-string": 1}, "did you mean 'dataframe'"),
+    ],
+)  # fmt: skip
+def test_config_keys_that_are_not_known(values, hint):
+    with pytest.raises(KeyError, match=hint):
+        muster.config.set(values)
+    mine = {}
+    muster.config.set(values, config=mine)
+    assert mine
 
 
 def test_structure_without_data(frames):

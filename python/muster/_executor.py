@@ -15,6 +15,7 @@ import socket
 import struct
 import sys
 import time
+import types
 import weakref
 
 from muster import _core
@@ -157,14 +158,9 @@ class Executor:
             self.fail(head, begun, _STOPPED, b"")
         except _Refused as refused:
             self.fail(head, begun, _REFUSED, _error_bytes(refused.error))
-        except Exception as error:
+        except BaseException as error:  # SystemExit and KeyboardInterrupt of a task are its own, too
             why = _RESCHEDULED if type(error).__name__ == "Reschedule" and type(error).__module__.startswith("muster") else _RAISED
             self.fail(head, begun, why, _error_bytes(error))
-        except SystemExit as error:
-            self.flush()
-            os._exit(error.code if isinstance(error.code, int) else 1)
-        except BaseException as error:
-            self.fail(head, begun, _RAISED, _error_bytes(RuntimeError(f"{type(error).__name__}: {error}")))
         else:
             self.succeed(head, begun, *value)
         finally:
@@ -178,13 +174,16 @@ class Executor:
             code = request[at : at + size]
             at += size
             try:
-                self.functions[number] = pickle.loads(code)
+                function = pickle.loads(code)
+                self.functions[number] = function if isinstance(function, _PLAIN) else _Stateful(code)
             except BaseException as error:
                 self.functions[number] = _Broken(error)
         _, self.label, arguments, _, inputs = self.rest(request, at, fds)
         function = self.functions[number]
         if type(function) is _Broken:
             raise _Refused(function.error)
+        if type(function) is _Stateful:
+            function = pickle.loads(function.code)
         from muster import _serialize
         from muster._tasks import inputs_at_hand
 
@@ -286,6 +285,16 @@ class _Broken:
 
     def __init__(self, error):
         self.error = error
+
+
+_PLAIN = (types.FunctionType, type)
+
+
+class _Stateful:
+    """A callable that a call may change: each call has its own."""
+
+    def __init__(self, code):
+        self.code = code
 
 
 class _Refused(Exception):

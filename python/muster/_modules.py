@@ -8,6 +8,7 @@ import types
 
 _STANDARD = tuple({os.path.join(sysconfig.get_paths()[k], "") for k in ("stdlib", "platstdlib", "purelib", "platlib")})
 _ours = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+_listed = (None, ())  # (how many modules there were and the last of them, names of the local ones)
 _known = {}  # name -> (file, whether it is local)
 
 
@@ -40,7 +41,12 @@ def is_local(name):
 
 def local_modules():
     """Return the names of the local modules that are imported."""
-    return [name for name, module in list(sys.modules.items()) if getattr(module, "__file__", None) and name.split(".")[0] not in ("__main__", "__mp_main__", "conftest") and is_local(name)]
+    global _listed
+    state = len(sys.modules), next(reversed(sys.modules))
+    if _listed[0] != state:
+        names = [name for name, module in list(sys.modules.items()) if getattr(module, "__file__", None) and name.split(".")[0] not in ("__main__", "__mp_main__", "conftest") and is_local(name)]
+        _listed = (state, tuple(names))
+    return _listed[1]
 
 
 def found_by_name(value):

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 
-from muster import _core, config
+from muster import _core, _keywords, config
 
 _callbacks = threading.local()
 _logger = logging.getLogger("muster")
@@ -256,11 +256,19 @@ def compute(*args, traverse=True, optimize_graph=True, scheduler=None, get=None,
         "threads" (default without a Client), "processes", "synchronous", "distributed"; or a Client, a concurrent.futures.Executor, or a function get(dsk, keys).
     num_workers : int, optional
         Threads; default: the CPUs this process may use.
+    **kwargs
+        ``workers``, ``allow_other_workers``, ``resources``, ``retries``, ``priority``: on a cluster, as of `annotate`. ``pool``: an Executor or a pool whose number of threads is used. Other keywords of the field's
+        schedulers are accepted and change nothing.
 
     Returns
     -------
     tuple
         As many values as arguments: pandas objects and scalars.
+
+    Raises
+    ------
+    TypeError
+        If a keyword is not known.
 
     Examples
     --------
@@ -271,10 +279,11 @@ def compute(*args, traverse=True, optimize_graph=True, scheduler=None, get=None,
     """
     if get is not None:
         raise TypeError("The get= keyword has been removed. Please use the scheduler= keyword instead")
+    _keywords.check("compute", kwargs, _keywords.COMPUTE, _OWN)
     found, rebuild = _split(args, traverse)
     if not found:
         return args
-    where = schedule(scheduler, num_workers)
+    where = schedule(scheduler, num_workers or _threads_of(kwargs.get("pool")))
 
     def exprs(collections):
         from muster._pandas import to_pandas
@@ -282,7 +291,22 @@ def compute(*args, traverse=True, optimize_graph=True, scheduler=None, get=None,
         results = where.compute_exprs([c._expr for c in collections])
         return [c._finish(to_pandas(r)) for c, r in zip(collections, results, strict=True)]
 
-    return rebuild(_by_kind(found, exprs, where.run_nodes))
+    with _placed(kwargs):
+        return rebuild(_by_kind(found, exprs, where.run_nodes))
+
+
+_OWN = ("traverse", "optimize_graph", "scheduler", "num_workers")
+
+
+def _threads_of(pool):
+    """Return how many threads an Executor or a multiprocessing pool has, None without one."""
+    return getattr(pool, "_max_workers", None) or getattr(pool, "_processes", None)
+
+
+def _placed(keywords):
+    """Return a context in which tasks are made with what keywords say of their place."""
+    said = {k: v for k, v in keywords.items() if k in _keywords.PLACING and v is not None}
+    return annotate(**said) if said else contextlib.nullcontext()
 
 
 def persist(*args, traverse=True, optimize_graph=True, scheduler=None, num_workers=None, **kwargs):
@@ -293,10 +317,11 @@ def persist(*args, traverse=True, optimize_graph=True, scheduler=None, num_worke
     tuple
         As many values as arguments; collections stay lazy collections, over data in memory.
     """
+    _keywords.check("persist", kwargs, _keywords.COMPUTE, _OWN)
     found, rebuild = _split(args, traverse, as_nodes=False)
     if not found:
         return args
-    where = schedule(scheduler, num_workers)
+    where = schedule(scheduler, num_workers or _threads_of(kwargs.get("pool")))
 
     def exprs(collections):
         from muster.dataframe._collection import new_collection
@@ -310,7 +335,8 @@ def persist(*args, traverse=True, optimize_graph=True, scheduler=None, num_worke
         made = [[next(kept) for _ in p] for p in parts]
         return [m[0] if isinstance(v, _core.TaskNode) else v.__muster_rebuild__(m) for v, m in zip(values, made, strict=True)]
 
-    return rebuild(_by_kind(found, exprs, others))
+    with _placed(kwargs):
+        return rebuild(_by_kind(found, exprs, others))
 
 
 def optimize(*args, traverse=True, **kwargs):
@@ -357,6 +383,7 @@ def visualize(*args, filename="mydask", format=None, optimize_graph=False, trave
     import shutil
     import subprocess
 
+    _keywords.check("visualize", kwargs, _keywords.VISUALIZE, ("filename", "format", "optimize_graph", "traverse"))
     found, _ = _split(args, traverse)
     if not found:
         raise ValueError("visualize: no lazy collection among the arguments")

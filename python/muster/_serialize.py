@@ -8,88 +8,69 @@ import functools
 import io
 import pickle
 import struct
-import sys
-import sysconfig
 import types
+
+from muster._modules import local_modules
 
 _HEAD = struct.Struct("<IQ")
 _ALIGN = 64
 _IN_BAND = 64 * 1024  # smaller buffers stay in the pickle
 _padding = bytes(_ALIGN)
-_installed = tuple({sysconfig.get_paths()[k] for k in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
-_local = (0, ())  # how many modules there were, and which of them are local
+def _pickled(obj, by, buffer_callback=None):
+    from muster import _by_value
 
-
-def _local_modules():
-    """Return modules that other machines do not have: those that come from a file outside the installed packages."""
-    global _local
-    if _local[0] != len(sys.modules):
-        found = []
-        for module in list(sys.modules.values()):
-            name, path = getattr(module, "__name__", None), getattr(module, "__file__", None)
-            if isinstance(module, types.ModuleType) and isinstance(name, str) and isinstance(path, str) and name != "__main__" and name.split(".")[0] not in ("muster", "conftest") and sys.modules.get(name) is module:
-                if not path.startswith(_installed):
-                    found.append(module)
-        _local = (len(sys.modules), tuple(found))
-    return _local[1]
-
-
-@functools.cache
-def _pickler():
-    """Return cloudpickle's pickler, but for one thing: code keeps the name of its file, so that tracebacks say where it is."""
-    import cloudpickle
-
-    theirs = cloudpickle.Pickler.dispatch_table[types.CodeType]
-
-    def reduce_code(code):
-        make, args = theirs(code)
-        return make, tuple(code.co_filename if a == "<dynamic-code>" else a for a in args)
-
-    class Pickler(cloudpickle.Pickler):
-        dispatch_table = cloudpickle.Pickler.dispatch_table.new_child({types.CodeType: reduce_code})
-
-    return Pickler
-
-
-def _cloudpickled(obj, buffer_callback=None):
     with io.BytesIO() as out:
-        _pickler()(out, protocol=5, buffer_callback=buffer_callback).dump(obj)
+        getattr(_by_value, by)(out, protocol=5, buffer_callback=buffer_callback).dump(obj)
         return out.getvalue()
 
 
-def dumps_by_value(obj):
+def dumps_by_value(obj, buffers=None):
     """Return the pickle of an object; functions and classes of ``__main__`` and of local modules go with their code.
+
+    Where that is impossible, because they use something that cannot be pickled, they go by name: the others may have the module after all.
+
+    Parameters
+    ----------
+    buffers : list, optional
+        Takes large buffers, which then are not in the pickle.
 
     Raises
     ------
     TypeError
         If it cannot be pickled; the message names the variable that is to blame.
     """
-    import cloudpickle
+    callback = None if buffers is None else lambda b: _apart(b, buffers)
+    try:
+        return _pickled(obj, "ByValue", callback)
+    except Exception as error:
+        first = error
+    if buffers is not None:
+        buffers.clear()
+    try:
+        return _pickled(obj, "ByReference", callback)
+    except Exception:
+        raise TypeError(_blame(obj, first)) from first
 
-    try:
-        out = _cloudpickled(obj)
-    except Exception as first:
-        out, error = None, first
-    named = [m for m in _local_modules() if out is None or m.__name__.encode() in out]
-    if not named:
-        if out is None:
-            raise TypeError(_blame(obj, error)) from error
-        return out
-    registered = [m for m in named if m.__name__ not in cloudpickle.list_registry_pickle_by_value()]
-    for module in registered:
-        cloudpickle.register_pickle_by_value(module)
-    try:
-        return _cloudpickled(obj)
-    except Exception as second:
-        if out is None:
-            raise TypeError(_blame(obj, second)) from second
-        return out  # by reference: the others may have the module after all
-    finally:
-        for module in registered:
-            cloudpickle.unregister_pickle_by_value(module)
+
+def _apart(buffer, buffers):
+    """Return whether a buffer stays in the pickle; else it is taken."""
+    raw = buffer.raw()
+    if raw.nbytes < _IN_BAND:
+        return True
+    buffers.append(raw)
+    return False
+
+
+def _names_local(body):
+    """Return whether a pickle refers by name to what the others do not have, or have in another form."""
+    return any(name in body for name in _marks(local_modules()))
+
+
+@functools.lru_cache(1)
+def _marks(names):
+    return [b"\x8c" + bytes([len(n)]) + n for n in (name.encode() for name in ("__main__", *names)) if len(n) < 256]
 
 
 def _blame(obj, error):
@@ -97,7 +78,7 @@ def _blame(obj, error):
 
     def fails(value):
         try:
-            _cloudpickled(value)
+            _pickled(value, "ByValue")
         except Exception:
             return True
         return False
@@ -138,35 +119,24 @@ def _parts(value):
 
 
 def dumps_simple(obj):
-    """Return the pickle of arguments; fast, and by value where ``__main__`` is named."""
+    """Return the pickle of arguments; fast, and by value where local modules are named."""
     try:
         out = pickle.dumps(obj, protocol=5)
     except Exception:
         return dumps_by_value(obj)
-    return dumps_by_value(obj) if b"__main__" in out else out
+    return dumps_by_value(obj) if _names_local(out) else out
 
 
 def dumps_parts(obj):
     """Return the parts of an object's layout, to be written one after the other."""
     buffers = []
-
-    def apart(buffer):
-        raw = buffer.raw()
-        if raw.nbytes < _IN_BAND:
-            return True
-        buffers.append(raw)
-        return False
-
     try:
-        head = pickle.dumps(obj, protocol=5, buffer_callback=apart)
-        if b"__main__" in head:
-            raise pickle.PicklingError("by value")
+        head = pickle.dumps(obj, protocol=5, buffer_callback=lambda b: _apart(b, buffers))
     except Exception:
+        head = None
+    if head is None or _names_local(head):
         buffers.clear()
-        try:
-            head = _cloudpickled(obj, apart)
-        except Exception as error:
-            raise TypeError(_blame(obj, error)) from error
+        head = dumps_by_value(obj, buffers)
     if not buffers:
         return [_HEAD.pack(0, len(head)), head]
     lengths = struct.pack(f"<{len(buffers)}Q", *(b.nbytes for b in buffers))
@@ -205,30 +175,96 @@ def loads(view):
 
 
 def dumps_error(error, skip=1):
-    """Return an exception with the places of its traceback as bytes."""
-    frames, tb = [], error.__traceback__
-    while tb is not None:
+    """Return an exception as bytes, with all causes and contexts and the places of their tracebacks."""
+    chain = _chain(error)
+    numbers = {id(e): i for i, e in enumerate(chain)}
+    links = [(numbers.get(id(e.__cause__)), numbers.get(id(e.__context__)), e.__suppress_context__, _places(e.__traceback__, skip if e is error else 0)) for e in chain]
+    try:
+        body = dumps_by_value((chain, links))
+        if [type(e) for e in pickle.loads(body)[0]] == [type(e) for e in chain]:
+            return b"python\n" + body
+    except Exception:
+        pass
+    sent = {}
+    for e in reversed(chain):  # members of groups stand behind these
+        sent[id(e)] = _sendable(e, sent)
+    return b"python\n" + dumps_by_value(([sent[id(e)] for e in chain], links))
+
+
+def _chain(error):
+    """Return an exception, its causes, contexts and members, each once."""
+    found, seen, stack = [], set(), [error]
+    while stack:
+        e = stack.pop()
+        if e is not None and id(e) not in seen:
+            seen.add(id(e))
+            found.append(e)
+            stack.extend((*getattr(e, "exceptions", ()), e.__context__, e.__cause__) if isinstance(e, BaseExceptionGroup) else (e.__context__, e.__cause__))
+    return found
+
+
+def _places(traceback, skip):
+    out = []
+    while traceback is not None:
         if skip:
             skip -= 1
         else:
-            frames.append((tb.tb_frame.f_code.co_filename, tb.tb_frame.f_code.co_name, tb.tb_lineno))
-        tb = tb.tb_next
-    cause = error.__cause__
+            out.append((traceback.tb_frame.f_code.co_filename, traceback.tb_frame.f_code.co_name, traceback.tb_lineno))
+        traceback = traceback.tb_next
+    return out
+
+
+def _sendable(error, sent):
+    """Return what becomes this exception when it is unpickled: it itself, else one of its class with what of it can be pickled, else a RuntimeError."""
+    if isinstance(error, BaseExceptionGroup):
+        parts = (error.message, [sent.get(id(e), e) for e in error.exceptions])
+    else:
+        parts = tuple(a if _survives(a) else repr(a) for a in error.args)
+    for candidate in (error, _Remade(type(error), parts, {k: v for k, v in vars(error).items() if _survives(v)})):
+        try:
+            if type(pickle.loads(dumps_by_value(candidate))) is type(error):
+                return candidate
+        except Exception:
+            continue
+    return RuntimeError(f"{type(error).__name__}: {error}")
+
+
+def _survives(value):
     try:
-        body = dumps_by_value((error.with_traceback(None), cause, frames))
-        pickle.loads(body)
+        pickle.loads(dumps_by_value(value))
     except Exception:
-        body = dumps_by_value((RuntimeError(f"{type(error).__name__}: {error}"), None, frames))
-    return b"python\n" + body
+        return False
+    return True
+
+
+class _Remade:
+    """An exception that is made without its own __init__."""
+
+    def __init__(self, kind, args, attributes):
+        self.parts = kind, args, attributes
+
+    def __reduce__(self):
+        return _remade, self.parts
+
+
+def _remade(kind, args, attributes):
+    error = kind.__new__(kind, *args)
+    error.args = args
+    vars(error).update(attributes)
+    return error
 
 
 def loads_error(body):
     """Return (exception, traceback) of bytes that dumps_error or the runtime made."""
     kind, _, rest = bytes(body).partition(b"\n")
     if kind == b"python":
-        error, cause, frames = pickle.loads(rest)
-        error.__cause__ = cause
-        return error, _traceback(frames)
+        chain, links = pickle.loads(rest)
+        for error, (cause, context, suppressed, places) in zip(chain, links, strict=True):
+            error.__cause__ = None if cause is None else chain[cause]
+            error.__context__ = None if context is None else chain[context]
+            error.__suppress_context__ = suppressed
+            error.__traceback__ = _traceback(places)
+        return chain[0], chain[0].__traceback__
     return _runtime_error(kind, rest.decode(errors="replace")), None
 
 

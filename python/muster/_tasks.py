@@ -21,6 +21,11 @@ LEFT_OUT = object()
 os.register_at_fork(after_in_child=lambda: globals().__setitem__("_process", uuid.uuid4().hex[:20]))
 
 
+def process():
+    """Return the name of this process, which no other has."""
+    return _process
+
+
 def unique():
     """Return a hexadecimal text of 32 digits that no other call returns."""
     return f"{_process}{next(_unique):012x}"

@@ -51,8 +51,9 @@ def _hashed(text):
     return "#" + hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def _digest(root):
+def _digest(root, taken_apart=None):
     """Return the text that stands for an object: it of small atoms, else a hash."""
+    taken_apart = taken_apart or _taken_apart
     atom = _ATOMS.get(type(root))
     if atom is not None:
         return atom(root)
@@ -76,7 +77,7 @@ def _digest(root):
                 continue
             numbers[me] = len(numbers)
             keep.append(part)
-            taken = _taken_apart(part)
+            taken = taken_apart(part)
             stack.append(((me, taken), iter(taken.parts), []))
             break
         else:
@@ -162,7 +163,7 @@ def _code(code):
 
 
 @functools.lru_cache(4096)
-def _names(code):
+def names_in(code):
     """Return (names of globals, names of attributes, names of modules imported inside) that code and what is defined in it use."""
     used, attributes, imported = set(), set(), set()
     for step in dis.get_instructions(code):
@@ -174,7 +175,7 @@ def _names(code):
             attributes.add(step.argval)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            for mine, inner in zip((used, attributes, imported), _names(constant), strict=True):
+            for mine, inner in zip((used, attributes, imported), names_in(constant), strict=True):
                 mine |= inner
     return frozenset(used), frozenset(attributes), frozenset(imported)
 
@@ -198,7 +199,7 @@ def _is_local_module(value):
 def _of_function(function):
     if found_by_name(function):
         return _Parts("function", (function.__module__, function.__qualname__))
-    used, attributes, imported = _names(function.__code__)
+    used, attributes, imported = names_in(function.__code__)
     named = {name: _Used(v, attributes) if _is_local_module(v := function.__globals__[name]) else v for name in used if name in function.__globals__}
     for name in imported:
         module = sys.modules.get(name)
@@ -206,6 +207,19 @@ def _of_function(function):
             named[f"import {name}"] = _Used(module, attributes)
     cells = list(function.__closure__ or ())
     return _Parts("function", (function.__module__, function.__qualname__, _code(function.__code__), function.__defaults__, function.__kwdefaults__, cells, named, vars(function)))
+
+
+def definition(obj):
+    """Return a token of what a function or class says itself: other definitions of modules, and what modules hold, count by name."""
+
+    def taken_apart(value):
+        if isinstance(value, types.ModuleType) or (isinstance(value, (type, types.FunctionType)) and value is not obj and "." not in value.__qualname__):
+            return _Parts("name", (getattr(value, "__module__", None), getattr(value, "__qualname__", value.__name__)))
+        if isinstance(value, types.FunctionType):
+            return _Parts("function", (value.__qualname__, _code(value.__code__), value.__defaults__, value.__kwdefaults__, list(value.__closure__ or ()), vars(value)))
+        return _taken_apart(value)
+
+    return _digest(obj, taken_apart)
 
 
 def _of_cell(cell):

@@ -152,8 +152,39 @@ def _assign(keys, value, config):
     config[canonical_name(keys[-1], config)] = value
 
 
+# What the field's programs set besides `defaults`; what stands below a name with a star is not looked at.
+_ACCEPTED = frozenset(
+    "admin* annotations array* bag* callbacks cloudprovider* dataframe.backend dataframe.parquet* dataframe.query-planning dataframe.query-planning-warning dataframe.shuffle* delayed-pure distributed* func-dumps "
+    "func-loads fuse* gateway* get jobqueue* kubernetes* labextension* multiprocessing* optimization* optimize pool shuffle tokenize* visualization* yarn*".split()
+)
+
+
+def _check_key(key, value):
+    """Refuse a key that is a known one misspelt, and single words that are not known: other programs' settings stand below a name of their own."""
+    from muster import _keywords
+
+    here, before = config, ""
+    for part in key.replace("_", "-").split("."):
+        if f"{before}{part}*" in _ACCEPTED:
+            return
+        names = {str(n).replace("_", "-") for n in here} if isinstance(here, dict) else frozenset()
+        names = names | {n[len(before) :].split(".")[0].rstrip("*") for n in _ACCEPTED if n.startswith(before)}
+        if part not in names:
+            own = not before and ("." in key or isinstance(value, dict))
+            if (own and not _keywords.nearest(part, names, 0.8)) or (before and not before.startswith("dataframe.")):
+                return
+            hint = _keywords.nearest(part, names) or ("" if before else f"; settings of your own go below a name of your own, such as 'myproject.{part}'")
+            raise KeyError(f"config has no {key!r}{hint}")
+        here = here.get(canonical_name(part, here)) if isinstance(here, dict) else None
+        before += f"{part}."
+    for k, v in value.items() if isinstance(value, dict) else ():
+        _check_key(f"{key}.{k}", v)
+
+
 class set:
     """Set values, for good or inside a `with` block.
+
+    Keys that are not known are refused, but for those below a name of somebody else's own, such as ``myproject.retries``.
 
     Parameters
     ----------
@@ -161,6 +192,11 @@ class set:
         Values by dotted key.
     **kwargs
         Values by key; ``__`` stands for a dot.
+
+    Raises
+    ------
+    KeyError
+        If a key is not known; the message names the nearest.
 
     Examples
     --------
@@ -175,6 +211,9 @@ class set:
         self.lock = lock
         values = dict(arg or {})
         values.update({key.replace("__", "."): value for key, value in kwargs.items()})
+        if config is None:
+            for key, value in values.items():
+                _check_key(str(key), value)
         with self.lock:
             self.before = copy.deepcopy({k: v for k, v in self.config.items() if isinstance(v, dict)}) | {k: v for k, v in self.config.items() if not isinstance(v, dict)}
             for key, value in values.items():

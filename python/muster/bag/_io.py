@@ -1,6 +1,8 @@
 """Bags from sequences, files and tasks, and back."""
 
 import builtins
+import codecs
+import io
 import os
 
 from muster.bag._bag import Bag, _node, _reified
@@ -78,7 +80,7 @@ def read_text(urlpath, blocksize=None, compression="infer", encoding="utf-8", er
     encoding, errors : str
         As of open().
     linedelimiter : str, optional
-        What ends a line; default: "\n", "\r" or "\r\n".
+        What ends a line; default: "\n", "\r" or "\r\n", each read as "\n".
     files_per_partition : int, optional
         So many files in one partition.
     include_path : bool, default False
@@ -88,15 +90,20 @@ def read_text(urlpath, blocksize=None, compression="infer", encoding="utf-8", er
     ------
     OSError
         If there is no such file.
+    ValueError
+        If blocksize is given for a compressed file, or for an encoding whose files cannot be cut at bytes.
     """
     if blocksize is not None and files_per_partition is not None:
         raise ValueError("Only one of blocksize or files_per_partition can be set")
     paths = _paths(urlpath, storage_options)
-    options = dict(encoding=encoding, errors=errors, delimiter=linedelimiter, include_path=include_path)
+    options = dict(encoding=encoding, errors=errors, delimiter=linedelimiter or None, include_path=include_path)
     if blocksize is not None:
         from muster._run import parse_bytes
 
         size, parts = parse_bytes(blocksize), []
+        if size < 1:
+            raise ValueError(f"blocksize must be at least one byte, got {blocksize!r}")
+        _units(encoding, linedelimiter or "\n")
         for path in paths:
             if _compression(path, compression):
                 raise ValueError("Cannot do chunked reads on compressed files. To read, set blocksize=None")
@@ -164,20 +171,16 @@ def _opened(path, mode, compression, storage_options=None):
     return fsspec.open(path, mode, compression=compression).open()
 
 
-def _lines(text, delimiter):
-    if delimiter is None or delimiter in ("\n", "\r", "\r\n"):
-        return text.splitlines(keepends=True) if delimiter is None else _split(text, delimiter)
-    return _split(text, delimiter)
-
-
 def _split(text, delimiter):
     parts = text.split(delimiter)
     return [p + delimiter for p in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
 
 
-def _read_files(paths, compression, storage_options, options):
-    import io
+def _lines(text, delimiter):
+    return list(io.StringIO(text, newline=None)) if delimiter is None else _split(text, delimiter)
 
+
+def _read_files(paths, compression, storage_options, options):
     out = []
     for path in paths:
         with _opened(path, "rb", _compression(path, compression), storage_options) as file:
@@ -189,27 +192,102 @@ def _read_files(paths, compression, storage_options, options):
     return out
 
 
+_MARKED = {"utf-8-sig": (1, {b"\xef\xbb\xbf": "utf-8"}, "utf-8"), "utf-16": (2, {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}, "utf-16-le"), "utf-32": (4, {b"\xff\xfe\0\0": "utf-32-le", b"\0\0\xfe\xff": "utf-32-be"}, "utf-32-le")}
+_STATEFUL = ("iso2022", "hz", "utf-7", "idna", "punycode", "unicode_escape", "raw_unicode_escape")
+_TRAILING = 0x30  # second bytes of the multi-byte encodings of East Asia begin here
+
+
+def _units(encoding, delimiter):
+    """Return (bytes of a code unit, {mark at the beginning of a file: encoding behind it}, encoding without a mark); refuse encodings that cannot be cut at a delimiter's bytes."""
+    name = codecs.lookup(encoding).name
+    if name in _MARKED:
+        return _MARKED[name]
+    unit = 2 if name.startswith("utf-16") else 4 if name.startswith("utf-32") else 1
+    multibyte = unit == 1 and name != "utf-8" and any(len(c.encode(name, "ignore")) > 1 for c in "あ中가é")
+    if name.startswith(_STATEFUL) or (multibyte and max(delimiter.encode(name)) >= _TRAILING):
+        raise ValueError(f"files in {encoding} cannot be cut at {delimiter!r}: these bytes may be parts of other characters; set blocksize=None")
+    return unit, {}, name
+
+
 def _read_block(path, start, size, storage_options, options):
-    # A line belongs to the block in which it starts.
-    delimiter = (options["delimiter"] or "\n").encode(options["encoding"])
+    """Return the lines that start in these bytes of a file."""
+    unit, marks, encoding = _units(options["encoding"], options["delimiter"] or "\n")
     with _opened(path, "rb", None, storage_options) as file:
-        file.seek(max(start - len(delimiter), 0))
-        data = file.read(size + (len(delimiter) if start else 0))
-        if start:
-            cut = data.find(delimiter)
-            if cut < 0:
-                return []
-            data = data[cut + len(delimiter) :]
-        if data and not data.endswith(delimiter):
-            while True:
-                more = file.read(64 * 1024)
-                cut = more.find(delimiter)
-                data += more if cut < 0 else more[: cut + len(delimiter)]
-                if cut >= 0 or not more:
-                    break
-    text = data.decode(options["encoding"], options["errors"])
-    lines = _lines(text, options["delimiter"]) if options["delimiter"] else _split(text, "\n")
+        head = file.read(4) if marks else b""
+        mark = max((m for m in marks if head.startswith(m)), key=len, default=b"")
+        encoding = marks.get(mark, encoding)
+        delimiter = (options["delimiter"] or "\n").encode(encoding)
+        begin = len(mark) if start <= len(mark) else _line_behind(file, start, delimiter, unit)
+        end = start + size
+        if begin is None or begin >= end:
+            return []
+        file.seek(begin)
+        data = file.read(end - begin)
+        at = look = 0  # where a line starts, and from where its end is looked for
+        while begin + at < end:
+            found = _find(data, delimiter, look, begin, unit)
+            if found >= 0:
+                at = look = found + len(delimiter)
+                continue
+            more = file.read(max(64 * 1024, len(data)))
+            if not more:
+                at = len(data)
+                break
+            look = max(len(data) - len(delimiter) + 1, look)
+            data += more
+    lines = _lines(data[:at].decode(encoding, options["errors"]), options["delimiter"])
     return [(line, path) for line in lines] if options["include_path"] else lines
+
+
+def _find(data, delimiter, at, offset, unit):
+    """Return where a delimiter begins on a whole code unit, -1 if nowhere; `offset` is the place of the data in their file."""
+    found = data.find(delimiter, at)
+    while found >= 0 and (offset + found) % unit:
+        found = data.find(delimiter, found + 1)
+    return found
+
+
+def _line_behind(file, start, delimiter, unit):
+    """Return where the first line begins that begins at `start` or behind, None if there is none.
+
+    A delimiter may overlap itself ("--" in "---"): which bytes are one is counted from the left, so from a place in front that none crosses.
+    """
+    size, back = len(delimiter), 4 * len(delimiter)
+    while True:
+        offset = max(start - back, 0)
+        file.seek(offset)
+        data = file.read(start - offset + size)
+        at = _uncrossed(data, delimiter, offset, unit) if offset else 0
+        if at is not None and offset + at <= start - size:
+            break
+        if not offset:
+            at = 0
+            break
+        back *= 4
+    while True:
+        found = _find(data, delimiter, at, offset, unit)
+        if found < 0:
+            more = file.read(max(64 * 1024, len(data)))
+            if not more:
+                return None
+            at = max(len(data) - size + 1, at)
+            data += more
+            continue
+        at = found + size
+        if offset + at >= start:
+            return offset + at
+
+
+def _uncrossed(data, delimiter, offset, unit):
+    """Return a place that no delimiter in front crosses: as many bytes as it has, less one, where none begins, lie in front of it."""
+    quiet = 0
+    while True:
+        found = _find(data, delimiter, quiet, offset, unit)
+        if found < 0 or found - quiet >= len(delimiter) - 1:
+            return quiet + len(delimiter) - 1
+        quiet = found + 1
+        if quiet >= len(data):
+            return None
 
 
 def to_textfiles(bag, path, name_function=None, compression="infer", encoding="utf-8", compute=True, storage_options=None, last_endline=False, **kwargs):

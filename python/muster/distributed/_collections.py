@@ -1,6 +1,6 @@
 """Lazy collections on a cluster: delayed calls, bags, DataFrames, raw graphs."""
 
-from muster import _core, _run
+from muster import _core, _keywords, _run
 from muster._tasks import node_of
 from muster.distributed import _submit
 from muster.distributed._future import FutureNode
@@ -21,6 +21,7 @@ class Collections:
         Future or list of Future
             One for a single collection; what is not lazy stays as it is. With sync=True the results.
         """
+        _keywords.check("Client.compute", kwargs, _keywords.COMPUTE, ("sync", "optimize_graph", "traverse"))
         single = not isinstance(collections, (list, tuple, set, frozenset))
         with _run.annotate(**{k: v for k, v in {"workers": workers, "resources": resources, "retries": retries or None, "priority": priority or None, "allow_other_workers": allow_other_workers or None}.items() if v is not None}):
             futures = self._futures([collections] if single else list(collections))
@@ -109,6 +110,7 @@ class Collections:
 
     def persist(self, collections, optimize_graph=True, workers=None, allow_other_workers=None, resources=None, retries=None, priority=0, fifo_timeout="60s", actors=None, **kwargs):
         """Compute collections in the background and return the same collections over the results, which stay on the workers."""
+        _keywords.check("Client.persist", kwargs, _keywords.COMPUTE, ("optimize_graph",))
         single = not isinstance(collections, (list, tuple, set, frozenset))
         with _run.annotate(**{k: v for k, v in {"workers": workers, "resources": resources, "retries": retries, "priority": priority or None, "allow_other_workers": allow_other_workers}.items() if v is not None}):
             out = _run.persist(*([collections] if single else collections), scheduler=self)

@@ -1,7 +1,9 @@
 """What a client can ask about its cluster."""
 
 import time
+import uuid
 
+from muster._versions import versions
 from muster.distributed._asynchronous import done_if
 from muster.distributed._future import Future, futures_of
 from muster.distributed._time import parse_timedelta
@@ -37,6 +39,45 @@ class Queries:
         return {a: w["nthreads"] for a, w in self.scheduler_info()["workers"].items() if workers is None or a in workers}
 
     ncores = nthreads
+
+    def get_versions(self, check=False, packages=()):
+        """Return what the client, the scheduler and the workers run on.
+
+        Parameters
+        ----------
+        check : bool, default False
+            Raise if they differ.
+        packages : list of str, optional
+            More packages to look at.
+
+        Returns
+        -------
+        dict
+            {"client": ..., "scheduler": ..., "workers": {address: ...}}, each {"host": dict, "packages": {name: version}}. The scheduler has no Python of its own: only its version is there. A worker that does
+            nothing but other work for 10 s is None.
+
+        Raises
+        ------
+        ValueError
+            If check is True and versions differ; it names package and versions.
+        """
+        asked = {w: self.submit(versions, tuple(packages), workers=[w], pure=False, priority=1 << 20, key=f"versions-{uuid.uuid4()}") for w in self.nthreads()}
+        end = time.monotonic() + 10
+        found = {}
+        for worker, future in asked.items():
+            try:
+                found[worker] = future.result(timeout=max(end - time.monotonic(), 0.0))
+            except TimeoutError:
+                found[worker] = None
+                future.cancel()
+        here = versions(tuple(packages))
+        out = {"client": here, "scheduler": {"host": here["host"], "packages": {"muster": here["packages"]["muster"]}}, "workers": found}
+        if check:
+            for name, wanted in here["packages"].items():
+                differ = {w: v["packages"].get(name) for w, v in found.items() if v is not None and v["packages"].get(name) != wanted}
+                if differ:
+                    raise ValueError(f"versions differ: the client has {name} {wanted}, {', '.join(f'worker {w} has {v}' for w, v in differ.items())}")
+        return out
 
     def who_has(self, futures=None, **kwargs):
         """Return {key: addresses of the workers that have it}."""
@@ -104,9 +145,3 @@ class Queries:
                 raise TimeoutError(f"Only {len(self.nthreads())}/{n_workers} workers arrived after {timeout}")
             time.sleep(0.01)
         return done_if(self.asynchronous)
-
-    def get_versions(self, check=False, packages=()):
-        """Return the versions of packages here."""
-        from muster._versions import versions
-
-        return {"client": versions()}
