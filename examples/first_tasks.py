@@ -9,13 +9,13 @@ from muster.distributed import Client
 
 
 @muster.delayed
-def inc(i):
+def inc(i: int) -> int:
     time.sleep(0.2)
     return i + 1
 
 
 @muster.delayed
-def add(a, b):
+def add(a: int, b: int) -> int:
     return a + b
 
 
@@ -26,9 +26,9 @@ client = Client()
 print(f"a local cluster, ready after {time.perf_counter() - start:.3f} s: {client}")
 start = time.perf_counter()
 print(f"submit(pow, 2, 10): {client.submit(pow, 2, 10).result()}")
-print(f"sum of 1,000 calls: {client.submit(sum, client.map(lambda i: i + 1, range(1000))).result()} in {time.perf_counter() - start:.3f} s")
+print(f"sum of 1,000 calls: {client.submit(sum, client.map(abs, range(1000))).result()} in {time.perf_counter() - start:.3f} s")
 files = sys.argv[1] if len(sys.argv) > 1 else "data/nycflights/*.csv"
 start = time.perf_counter()
 df = dd.read_csv(files, parse_dates={"Date": [0, 1, 2]}, dtype={"TailNum": str, "CRSElapsedTime": float, "Cancelled": bool})
-print(df.groupby("Origin").DepDelay.mean().compute().round(2).to_dict(), f"on the cluster in {time.perf_counter() - start:.3f} s")
+print(df.groupby("Origin").DepDelay.mean().round(2).compute(), f"on the cluster in {time.perf_counter() - start:.3f} s", sep="\n")
 client.close()

@@ -1,5 +1,8 @@
 """Functions called when tasks of this process start and end."""
 
+from collections.abc import Callable
+from typing import Any, Self
+
 from muster import _run
 
 
@@ -28,24 +31,24 @@ class Callback:
     1
     """
 
-    def __init__(self, start=None, start_state=None, pretask=None, posttask=None, finish=None):
+    def __init__(self, start: Callable[..., Any] | None = None, start_state: Callable[..., Any] | None = None, pretask: Callable[..., Any] | None = None, posttask: Callable[..., Any] | None = None, finish: Callable[..., Any] | None = None) -> None:
         for name, function in (("_start", start), ("_start_state", start_state), ("_pretask", pretask), ("_posttask", posttask), ("_finish", finish)):
             if function is not None:
                 setattr(self, name, function)
 
-    def register(self):
+    def register(self) -> None:
         """Call from now on, in this thread."""
         _run.active_callbacks().append(self)
 
-    def unregister(self):
+    def unregister(self) -> None:
         """Stop calling."""
         _run.active_callbacks().remove(self)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.register()
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: object) -> None:
         self.unregister()
 
     def _begin(self):

@@ -9,14 +9,16 @@ import contextlib
 import copy
 import os
 import threading
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 defaults = [{"scheduler": None, "num-workers": None, "memory-limit": None, "temporary-directory": None, "dataframe": {"convert-string": None, "shuffle": {"method": None}}}]
-config = {}
+config: dict[str, Any] = {}
 config_lock = threading.RLock()
 _missing = object()
 
 
-def canonical_name(key, config):
+def canonical_name(key: str, config: Mapping[str, Any]) -> str:
     """Return the name under which `key` stands in `config`: hyphen and underscore are the same."""
     for name in (key, str(key).replace("_", "-"), str(key).replace("-", "_")):
         if name in config:
@@ -24,7 +26,7 @@ def canonical_name(key, config):
     return key
 
 
-def update(old, new, priority="new"):
+def update(old: dict[str, Any], new: Mapping[str, Any], priority: str = "new") -> dict[str, Any]:
     """Merge the nested dict `new` into `old` and return `old`; with priority="old" what is there stays."""
     for key, value in new.items():
         name = canonical_name(key, old)
@@ -37,7 +39,7 @@ def update(old, new, priority="new"):
     return old
 
 
-def merge(*dicts):
+def merge(*dicts: Mapping[str, Any]) -> dict[str, Any]:
     """Return one nested dict of all; later ones win."""
     out = {}
     for d in dicts:
@@ -55,7 +57,7 @@ def _read_yaml(path):
     return data or {}
 
 
-def collect_yaml(paths):
+def collect_yaml(paths: Iterable[str]) -> list[dict[str, Any]]:
     """Return the contents of the YAML files in these files and folders, in order."""
     found = []
     for path in paths:
@@ -67,7 +69,7 @@ def collect_yaml(paths):
     return [_read_yaml(path) for path in found]
 
 
-def interpret_value(value):
+def interpret_value(value: str) -> Any:
     """Return the Python literal a text is, else the text."""
     try:
         return ast.literal_eval(value)
@@ -78,7 +80,7 @@ def interpret_value(value):
 _OWN_VARIABLES = ("MUSTER_CONFIG", "MUSTER_LOG", "MUSTER_NODE", "MUSTER_SYS_PATH", "MUSTER_AS_DASK")
 
 
-def collect_env(env=None, prefix="MUSTER_"):
+def collect_env(env: Mapping[str, str] | None = None, prefix: str = "MUSTER_") -> dict[str, Any]:
     """Return the nested dict that MUSTER_ variables stand for."""
     out = {}
     for name, value in (os.environ if env is None else env).items():
@@ -87,20 +89,20 @@ def collect_env(env=None, prefix="MUSTER_"):
     return out
 
 
-def read_dask():
+def read_dask() -> None:
     """Read Dask's files and variables too; what muster's say goes before."""
     paths = ["/etc/dask", os.path.expanduser("~/.config/dask"), *([os.environ["DASK_CONFIG"]] if "DASK_CONFIG" in os.environ else [])]
     update(config, merge(*collect_yaml(paths), collect_env(prefix="DASK_"), collect()))
 
 
-def collect(paths=None, env=None):
+def collect(paths: Iterable[str] | None = None, env: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return the configuration of files and environment."""
     if paths is None:
         paths = ["/etc/muster", os.path.expanduser("~/.config/muster"), *([os.environ["MUSTER_CONFIG"]] if "MUSTER_CONFIG" in os.environ else [])]
     return merge(*collect_yaml(paths), collect_env(env))
 
 
-def refresh(config=None, defaults=defaults, **kwargs):
+def refresh(config: dict[str, Any] | None = None, defaults: list[dict[str, Any]] = defaults, **kwargs: Any) -> None:
     """Read files and environment again; values set in the program are forgotten."""
     config = globals()["config"] if config is None else config
     config.clear()
@@ -109,13 +111,13 @@ def refresh(config=None, defaults=defaults, **kwargs):
     update(config, collect(**kwargs))
 
 
-def update_defaults(new, config=None, defaults=defaults):
+def update_defaults(new: Mapping[str, Any], config: dict[str, Any] | None = None, defaults: list[dict[str, Any]] = defaults) -> None:
     """Add defaults, for libraries built on muster."""
     defaults.append(new)
     update(globals()["config"] if config is None else config, new, "old")
 
 
-def get(key, default=_missing, config=None, override_with=None):
+def get(key: str, default: Any = _missing, config: dict[str, Any] | None = None, override_with: Any = None) -> Any:
     """Return the value under a dotted key.
 
     Raises
@@ -206,7 +208,7 @@ class set:
     'synchronous'
     """
 
-    def __init__(self, arg=None, config=None, lock=config_lock, **kwargs):
+    def __init__(self, arg: Mapping[str, Any] | None = None, config: dict[str, Any] | None = None, lock: Any = config_lock, **kwargs: Any) -> None:
         self.config = globals()["config"] if config is None else config
         self.lock = lock
         values = dict(arg or {})
@@ -219,10 +221,10 @@ class set:
             for key, value in values.items():
                 _assign(key.split("."), value, self.config)
 
-    def __enter__(self):
+    def __enter__(self) -> dict[str, Any]:
         return self.config
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: object) -> None:
         with self.lock:
             self.config.clear()
             self.config.update(self.before)

@@ -7,6 +7,12 @@
 import argparse
 import os
 import sys
+from collections.abc import Mapping
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from muster.dataframe import DataFrame
 
 
 def write_plain(table, path):
@@ -53,7 +59,7 @@ def flights_table(d, year, weekday):
     )
 
 
-def flights(folder="data/nycflights", small=False, files=10):
+def flights(folder: str | PathLike[str] = "data/nycflights", small: bool = False, files: int = 10) -> list[str]:
     """Write the flights from New York in 2013 as CSV files; return their paths.
 
     Parameters
@@ -88,7 +94,7 @@ def flights(folder="data/nycflights", small=False, files=10):
     return paths
 
 
-def taxi(folder="data/taxi", small=False, months=12, rows=7_000_000):
+def taxi(folder: str | PathLike[str] = "data/taxi", small: bool = False, months: int = 12, rows: int = 7_000_000) -> list[str]:
     """Write drawn taxi trips as a CSV file a month, 650 MB each; return their paths. With small=True one month of 100,000 rows."""
     import numpy as np
     import pyarrow as pa
@@ -139,7 +145,7 @@ def taxi(folder="data/taxi", small=False, months=12, rows=7_000_000):
     return paths
 
 
-def main(args=None):
+def main(args: list[str] | None = None) -> None:
     """Write a data set, as the command line says."""
     parser = argparse.ArgumentParser(prog="python -m muster.datasets", description="Write a data set as CSV files.")
     parser.add_argument("name", choices=["flights", "taxi"])
@@ -181,7 +187,7 @@ def _timeseries_part(start, end, freq, dtypes, seed):
     return pd.DataFrame(columns, index=index)
 
 
-def timeseries(start="2000-01-01", end="2000-01-31", freq="1s", partition_freq="1D", dtypes=None, seed=None, **kwargs):
+def timeseries(start: str = "2000-01-01", end: str = "2000-01-31", freq: str = "1s", partition_freq: str = "1D", dtypes: Mapping[str, Any] | None = None, seed: int | None = None, **kwargs: Any) -> "DataFrame":
     """Return random rows at regular times, a lazy DataFrame.
 
     Parameters

@@ -14,6 +14,7 @@ Examples
 import functools
 import operator
 import weakref
+from types import GenericAlias
 
 from muster import _run
 from muster._call import no_default
@@ -73,6 +74,7 @@ class Delayed(TaskNode):
     """
 
     __slots__ = ("_key", "_name", "_length", "_annotations", "__weakref__")
+    __class_getitem__ = classmethod(GenericAlias)
 
     def __init__(self, key, function=_identity, arguments=(), keywords=None, nested=None, length=None, name=None):
         TaskNode.__init__(self, function, arguments, keywords, nested)

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from typing import Self, TextIO
 
 from muster import _run
 
@@ -31,25 +32,25 @@ class ProgressBar:
     True
     """
 
-    def __init__(self, minimum=0, width=40, dt=0.1, out=None):
+    def __init__(self, minimum: float = 0, width: int = 40, dt: float = 0.1, out: TextIO | None = None) -> None:
         self._minimum, self._width, self._dt = minimum, width, dt
         self._out = out
         self._shown = False
         self.last_duration = 0.0
 
-    def register(self):
+    def register(self) -> None:
         """Show a bar for every computation of this thread from now on."""
         _run.active_callbacks().append(self)
 
-    def unregister(self):
+    def unregister(self) -> None:
         """Stop showing bars."""
         _run.active_callbacks().remove(self)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.register()
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: object) -> None:
         self.unregister()
 
     def _begin(self):

@@ -1,9 +1,11 @@
 """Raw graphs in the calling thread, for debugging."""
 
+from typing import Any
+
 from muster import _graphs
 
 
-def get_sync(dsk, keys, **kwargs):
+def get_sync(dsk: Any, keys: Any, **kwargs: Any) -> Any:
     """Compute keys of a graph in this thread; arguments and results as those of `muster.threaded.get`."""
     return _graphs.get(dsk, keys, "synchronous")
 

@@ -1,14 +1,16 @@
 """Raw graphs on processes of this machine."""
 
+from typing import Any
+
 from muster import _graphs
 
 
-def get(dsk, keys, num_workers=None, **kwargs):
+def get(dsk: Any, keys: Any, num_workers: int | None = None, **kwargs: Any) -> Any:
     """Compute keys of a graph in executor processes; arguments and results as those of `muster.threaded.get`."""
     return _graphs.get(dsk, keys, "processes", num_workers=num_workers)
 
 
-def get_context():
+def get_context() -> Any:
     """Return the multiprocessing context whose start method executors follow: spawn."""
     import multiprocessing
 

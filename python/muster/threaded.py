@@ -1,9 +1,11 @@
 """Raw graphs on the threads of this process."""
 
+from typing import Any
+
 from muster import _graphs
 
 
-def get(dsk, keys, num_workers=None, pool=None, **kwargs):
+def get(dsk: Any, keys: Any, num_workers: int | None = None, pool: Any = None, **kwargs: Any) -> Any:
     """Compute keys of a graph on threads.
 
     Parameters

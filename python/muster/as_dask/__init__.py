@@ -134,7 +134,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         """Nothing to run: a module's names are looked up when asked for."""
 
 
-def install():
+def install() -> None:
     """Make `dask` and its companions mean muster in this interpreter.
 
     Raises
@@ -162,17 +162,17 @@ def install():
     config.read_dask()
 
 
-def installed():
+def installed() -> bool:
     """Return whether `dask` means muster here."""
     return any(isinstance(f, _Finder) for f in sys.meta_path)
 
 
-def load_ipython_extension(ipython):
+def load_ipython_extension(ipython: object) -> None:
     """``%load_ext muster.as_dask``."""
     install()
 
 
-def install_kernel():
+def install_kernel() -> str:
     """Add a Jupyter kernel in which `dask` means muster from the start; return its folder."""
     import json
     import os

@@ -8,6 +8,7 @@ import itertools
 import math
 import operator
 import random as _random
+from types import GenericAlias
 
 from muster import _run
 from muster._call import no_default
@@ -26,6 +27,8 @@ def _node(function, *args, name=None, **kwargs):
 
 class Item:
     """A single lazy value, such as a bag's sum."""
+
+    __class_getitem__ = classmethod(GenericAlias)
 
     def __init__(self, node):
         self._node = node
@@ -349,6 +352,8 @@ class Bag:
 
     Operations are lazy: `compute()` returns a list.
     """
+
+    __class_getitem__ = classmethod(GenericAlias)
 
     def __init__(self, parts, name="bag"):
         self._parts = list(parts)

@@ -10,8 +10,12 @@ Examples
 
 import string
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from muster.datasets import timeseries as make_timeseries
+
+if TYPE_CHECKING:
+    from muster.dataframe import DataFrame
 
 __all__ = ["ColumnSpec", "DatasetSpec", "DatetimeIndexSpec", "RangeIndexSpec", "make_timeseries", "with_spec"]
 
@@ -83,7 +87,7 @@ class DatasetSpec:
     column_specs: list = field(default_factory=list)
 
 
-def with_spec(spec, seed=None):
+def with_spec(spec: DatasetSpec, seed: int | None = None) -> "DataFrame":
     """Return random rows as a specification describes them, a lazy DataFrame.
 
     Parameters

@@ -13,9 +13,14 @@ Examples
 np.int64(6)
 """
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from muster.dataframe._frame import DataFrame
 from muster.dataframe._index import Index
 from muster.dataframe._series import Series
+
+_Made = TypeVar("_Made")
 
 
 class _Accessor:
@@ -40,16 +45,16 @@ def _registers(cls, name):
     return register
 
 
-def register_dataframe_accessor(name):
+def register_dataframe_accessor(name: str) -> Callable[[type[_Made]], type[_Made]]:
     """Return a decorator that makes a class the accessor ``df.<name>``; it is called with the DataFrame."""
     return _registers(DataFrame, name)
 
 
-def register_series_accessor(name):
+def register_series_accessor(name: str) -> Callable[[type[_Made]], type[_Made]]:
     """Return a decorator that makes a class the accessor ``series.<name>``; it is called with the Series."""
     return _registers(Series, name)
 
 
-def register_index_accessor(name):
+def register_index_accessor(name: str) -> Callable[[type[_Made]], type[_Made]]:
     """Return a decorator that makes a class the accessor ``index.<name>``; it is called with the Index."""
     return _registers(Index, name)

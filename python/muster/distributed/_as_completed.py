@@ -4,6 +4,7 @@ import asyncio
 import collections
 import queue
 import threading
+from types import GenericAlias
 
 from muster.distributed._containers import inside
 from muster.distributed._time import parse_timedelta
@@ -72,6 +73,8 @@ class as_completed:
     timeout : float or str, optional
         Seconds after which the iteration raises TimeoutError.
     """
+
+    __class_getitem__ = classmethod(GenericAlias)
 
     def __init__(self, futures=None, loop=None, with_results=False, raise_errors=True, timeout=None):
         self.futures = collections.defaultdict(int)

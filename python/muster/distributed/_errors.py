@@ -1,12 +1,13 @@
 """What can happen to a task on a cluster."""
 
 import concurrent.futures
+from typing import Any
 
 
 class FutureCancelledError(concurrent.futures.CancelledError):
     """The result of a future that was cancelled, or whose data are lost, was asked for."""
 
-    def __init__(self, key, reason="unknown", msg=None):
+    def __init__(self, key: Any, reason: str = "unknown", msg: str | None = None) -> None:
         self.key, self.reason, self.msg = key, reason, msg or reason
         super().__init__(f"{key} cancelled for reason: {reason}.\n{msg}" if msg else f"{key} cancelled for reason: {reason}.")
 
@@ -17,7 +18,7 @@ class FutureCancelledError(concurrent.futures.CancelledError):
 class KilledWorker(Exception):
     """A task whose process died again and again: it counts as the cause."""
 
-    def __init__(self, task, last_worker="", allowed_failures=3):
+    def __init__(self, task: Any, last_worker: str = "", allowed_failures: int = 3) -> None:
         self.task, self.last_worker, self.allowed_failures = task, last_worker, allowed_failures
         super().__init__(f"the task {task!r} ended its process each time it was tried ({last_worker}); it is not tried again")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from types import GenericAlias
 
 from muster._core import TaskNode
 from muster.distributed._errors import FutureCancelledError
@@ -18,6 +19,7 @@ class Future:
     """
 
     __slots__ = ("_id", "key", "client", "_released", "__weakref__")
+    __class_getitem__ = classmethod(GenericAlias)
 
     def __init__(self, task, key, client):
         self._id, self.key, self.client, self._released = task, key, client, False
