@@ -32,6 +32,26 @@ def test_consumer_project(prefix, tmp_path):
     assert "all checks passed" in out.stdout
 
 
+def test_the_compiler_finds_misuse():
+    """What would do nothing does not compile, and dropped results warn."""
+    source = ROOT / "tests/consumer/misuse.cpp"
+    done = subprocess.run(["g++", "-std=c++20", "-fsyntax-only", f"-I{PREFIX}/include", source], capture_output=True, text=True)
+    found = set(re.findall(r"misuse\.cpp:(\d+):\d+: (error|warning):", done.stderr))
+    marked = {(str(number), match[1]) for number, line in enumerate(source.read_text().splitlines(), 1) if (match := re.search(r"// (error|warning)$", line))}
+    assert found == marked
+    assert 'df = df.assign("fare", ...)' in done.stderr
+
+
+def test_public_functions_say_that_their_results_count():
+    """What returns a plain value has the attribute itself; the classes have it as types."""
+    for header in (PREFIX / "include/muster").glob("*.hpp"):
+        text = header.read_text()
+        marked = set(re.findall(r"^class \[\[nodiscard\]\] (\w+)", text, re.M))
+        assert set(re.findall(r"^class (?:MUSTER_API )?(\w+)[^;]*\{", text, re.M)) - {"Error", "Operand", "ColumnName", "parse_dates", "Cluster", "Function"} <= marked, header
+        dropped = re.findall(r"^  (?:bool|int64_t|double|std::[\w:<>, ]+|const [\w:<>]+&) (\w+)\([^;{]*\) const(?: \{.*\}|;)", text, re.M)
+        assert set(dropped) <= {"to_parquet"}, (header, dropped)
+
+
 def test_no_public_header_includes_a_library():
     for header in (PREFIX / "include/muster").glob("*.hpp"):
         for included in re.findall(r"#include [<\"](.*?)[>\"]", header.read_text()):

@@ -29,9 +29,9 @@ namespace muster {
 
 /// What the program muster-node does, for programs that want to be started as workers themselves: {"worker", address, ...} or {"scheduler", ...}.
 /// Returns the exit status; throws Error{invalid} on arguments it does not know.
-MUSTER_API int node_main(const std::vector<std::string>& arguments);
+[[nodiscard]] MUSTER_API int node_main(const std::vector<std::string>& arguments);
 /// Runs as a worker if a Cluster of this program started it so, and gives the exit status then. Call it first in main().
-MUSTER_API std::optional<int> worker_if_asked(int argc, char** argv);
+[[nodiscard]] MUSTER_API std::optional<int> worker_if_asked(int argc, char** argv);
 
 /// How a value travels: numbers, bools, enums, text, and vectors and pairs of these. Specialize it for types of your own.
 template <class T, class = void>
@@ -100,7 +100,7 @@ MUSTER_API void cancel(const std::shared_ptr<FutureState>& future);
 
 /// The result of a task on a cluster, there or on its way; when the last copy goes, the result is freed.
 template <class R>
-class Future {
+class [[nodiscard]] Future {
  public:
   explicit Future(std::shared_ptr<detail::FutureState> state) : state_(std::move(state)) {}
   /// Waits for it. Throws Error: what the function threw, or that it was cancelled.
@@ -109,9 +109,9 @@ class Future {
     std::string_view in = bytes;
     return Wire<R>::read(in);
   }
-  bool done() const { return detail::done(state_); }
+  [[nodiscard]] bool done() const { return detail::done(state_); }
   void cancel() const { detail::cancel(state_); }
-  const std::shared_ptr<detail::FutureState>& state() const { return state_; }
+  [[nodiscard]] const std::shared_ptr<detail::FutureState>& state() const { return state_; }
 
  private:
   std::shared_ptr<detail::FutureState> state_;
@@ -139,7 +139,7 @@ class Function<R(A...)> {
       return out;
     });
   }
-  const std::string& name() const { return name_; }
+  [[nodiscard]] const std::string& name() const { return name_; }
 
  private:
   std::string name_;
@@ -169,14 +169,14 @@ class MUSTER_API Cluster {
   }
   /// Calls it once for each item; all calls are on their way before the first result is.
   template <class R, class P, class T>
-  std::vector<Future<std::decay_t<R>>> map(const Function<R(P)>& function, const std::vector<T>& items) const {
+  [[nodiscard]] std::vector<Future<std::decay_t<R>>> map(const Function<R(P)>& function, const std::vector<T>& items) const {
     std::vector<Future<std::decay_t<R>>> out;
     for (const auto& x : items) out.push_back(submit(function, x));
     return out;
   }
   /// The scheduler's address, for clients of other programs.
-  std::string address() const;
-  int64_t workers() const;
+  [[nodiscard]] std::string address() const;
+  [[nodiscard]] int64_t workers() const;
 
  private:
   template <class P, class T>

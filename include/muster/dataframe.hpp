@@ -20,6 +20,14 @@ namespace expr {
 class Node;
 }
 
+// A lazy collection that is dropped is a mistake: the compiler warns.
+class [[nodiscard]] Collection;
+class [[nodiscard]] Scalar;
+class [[nodiscard]] Series;
+class [[nodiscard]] DataFrame;
+class [[nodiscard]] DataFrameGroupBy;
+class [[nodiscard]] SeriesGroupBy;
+
 /// How something is computed.
 struct ComputeOptions {
   int threads = 0;          ///< 0 = the CPUs this process may use
@@ -30,11 +38,11 @@ struct ComputeOptions {
 class MUSTER_API Collection {
  public:
   /// Number of partitions.
-  int64_t npartitions() const;
+  [[nodiscard]] int64_t npartitions() const;
   /// Logical, optimized and physical plan as text.
-  std::string explain() const;
+  [[nodiscard]] std::string explain() const;
   /// The graph in Graphviz' language; `optimized`: the fused tasks.
-  std::string to_dot(bool optimized = false) const;
+  [[nodiscard]] std::string to_dot(bool optimized = false) const;
   std::shared_ptr<const expr::Node> expr;
 
  protected:
@@ -45,10 +53,13 @@ class MUSTER_API Collection {
 class MUSTER_API Scalar : public Collection {
  public:
   explicit Scalar(std::shared_ptr<const expr::Node> e);
+  Scalar(const Scalar&) = default;
+  Scalar& operator=(const Scalar&) & = default;
+  template <class T> void operator=(T&&) && = delete;  // a result is no place to assign to
   /// The value: nothing if missing.
   Literal compute(const ComputeOptions& options = {}) const;
   /// The value as a number; missing is NaN.
-  double number(const ComputeOptions& options = {}) const;
+  [[nodiscard]] double number(const ComputeOptions& options = {}) const;
 };
 
 /// The right side of an operator: a literal, or a lazy collection.
@@ -66,15 +77,15 @@ class MUSTER_API Operand {
   std::shared_ptr<const expr::Node> expr;  ///< null: the literal
 };
 
-class DataFrame;
-class SeriesGroupBy;
-
 /// One column of rows. Methods are those of pandas' Series; arguments not given here go through call().
 class MUSTER_API Series : public Collection {
  public:
   explicit Series(std::shared_ptr<const expr::Node> e);
-  std::string name() const;
-  std::string dtype() const;
+  Series(const Series&) = default;
+  Series& operator=(const Series&) & = default;
+  template <class T> void operator=(T&&) && = delete;  // a column is no place to assign to: df = df.assign("fare", ...)
+  [[nodiscard]] std::string name() const;
+  [[nodiscard]] std::string dtype() const;
   Table compute(const ComputeOptions& options = {}) const;
   Series persist(const ComputeOptions& options = {}) const;
 
@@ -128,7 +139,7 @@ class MUSTER_API Series : public Collection {
   Series nlargest(int64_t n = 5, const std::string& keep = "first") const;
   Series nsmallest(int64_t n = 5, const std::string& keep = "first") const;
   Series value_counts(bool sort = true, bool ascending = false, bool dropna = true) const;
-  int64_t len() const;
+  [[nodiscard]] int64_t len() const;
   Scalar sum() const;
   Scalar prod() const;
   Scalar mean() const;
@@ -172,8 +183,6 @@ class MUSTER_API Series : public Collection {
   Series call(const std::string& op, const Arguments& arguments = {}) const;
 };
 
-class DataFrameGroupBy;
-
 /// How rows are grouped.
 struct GroupBy {
   bool sort = true;    ///< order groups by key; false: by first appearance
@@ -184,8 +193,11 @@ struct GroupBy {
 class MUSTER_API DataFrame : public Collection {
  public:
   explicit DataFrame(std::shared_ptr<const expr::Node> e);
-  std::vector<std::string> columns() const;
-  std::vector<std::string> dtypes() const;
+  DataFrame(const DataFrame&) = default;
+  DataFrame& operator=(const DataFrame&) & = default;
+  template <class T> void operator=(T&&) && = delete;  // a selection is no place to assign to: df = df.assign("fare", ...)
+  [[nodiscard]] std::vector<std::string> columns() const;
+  [[nodiscard]] std::vector<std::string> dtypes() const;
   Table compute(const ComputeOptions& options = {}) const;
   DataFrame persist(const ComputeOptions& options = {}) const;
 
@@ -236,7 +248,7 @@ class MUSTER_API DataFrame : public Collection {
   DataFrameGroupBy groupby(std::initializer_list<std::string> keys, GroupBy how = {}) const;
   /// The same rows in `npartitions` partitions.
   DataFrame repartition(int64_t npartitions) const;
-  int64_t len() const;
+  [[nodiscard]] int64_t len() const;
   /// One row with a value per column.
   DataFrame sum(bool numeric_only = false) const;
   DataFrame prod(bool numeric_only = false) const;
@@ -249,8 +261,8 @@ class MUSTER_API DataFrame : public Collection {
   DataFrame nunique() const;
   DataFrame any() const;
   DataFrame all() const;
-  /// Writes part.0.parquet, part.1.parquet, ... into a folder, each whole or not there, and returns the number of rows. Index columns with a name are
-  /// written in front. `compression`: snappy, zstd or none. Throws Error{unsupported} for a dtype that Parquet lacks, Error{io} naming the file.
+  /// Writes part.0.parquet, part.1.parquet, ... into a folder, all or none, and returns the number of rows. Index columns with a name are written in
+  /// front. `compression`: snappy, zstd or none. Throws Error{unsupported} for a dtype that Parquet lacks, Error{io} naming the file.
   int64_t to_parquet(const std::string& folder, const std::string& compression = "snappy") const;
   DataFrame call(const std::string& op, const Arguments& arguments = {}) const;
 };
@@ -259,6 +271,9 @@ class MUSTER_API DataFrame : public Collection {
 class MUSTER_API DataFrameGroupBy {
  public:
   DataFrameGroupBy(DataFrame frame, std::vector<std::string> keys, GroupBy how = {});
+  DataFrameGroupBy(const DataFrameGroupBy&) = default;
+  DataFrameGroupBy& operator=(const DataFrameGroupBy&) & = default;
+  template <class T> void operator=(T&&) && = delete;  // groups are no place to assign to
   SeriesGroupBy operator[](const std::string& column) const;
   Series size() const;
   /// One function of every column that is no key.
@@ -288,6 +303,9 @@ class MUSTER_API DataFrameGroupBy {
 class MUSTER_API SeriesGroupBy {
  public:
   SeriesGroupBy(DataFrame frame, std::vector<std::string> keys, std::string column, GroupBy how = {});
+  SeriesGroupBy(const SeriesGroupBy&) = default;
+  SeriesGroupBy& operator=(const SeriesGroupBy&) & = default;
+  template <class T> void operator=(T&&) && = delete;  // groups are no place to assign to
   Series sum() const;
   Series mean() const;
   Series std() const;
@@ -412,6 +430,6 @@ MUSTER_API DataFrame read_parquet(const std::vector<std::string>& paths, const R
 MUSTER_API DataFrame concat(const std::vector<DataFrame>& frames);
 
 /// Computes several collections in one run; what they share is computed once.
-MUSTER_API std::vector<Table> compute(const std::vector<Collection>& collections, const ComputeOptions& options = {});
+[[nodiscard]] MUSTER_API std::vector<Table> compute(const std::vector<Collection>& collections, const ComputeOptions& options = {});
 
 }  // namespace muster

@@ -27,12 +27,12 @@ MUSTER_API std::any compute(const std::shared_ptr<const Call>& root, int64_t thr
 
 /// The result of a call that is not made yet. Copies share it.
 template <class R>
-class Delayed {
+class [[nodiscard]] Delayed {
  public:
   explicit Delayed(std::shared_ptr<const detail::Call> call) : call_(std::move(call)) {}
   /// Makes the call and all it needs. Throws what a function threw.
-  R compute(int64_t threads = 0) const { return std::any_cast<R>(detail::compute(call_, threads)); }
-  const std::shared_ptr<const detail::Call>& call() const { return call_; }
+  [[nodiscard]] R compute(int64_t threads = 0) const { return std::any_cast<R>(detail::compute(call_, threads)); }
+  [[nodiscard]] const std::shared_ptr<const detail::Call>& call() const { return call_; }
 
  private:
   std::shared_ptr<const detail::Call> call_;
@@ -55,7 +55,7 @@ template <class R> struct argument_type<Delayed<R>> { using type = const R&; };
 /// Makes a function lazy: calling what is returned gives a Delayed. Arguments that are Delayed stand for their results; the function is called with
 /// const references and must return a copyable value.
 template <class F>
-auto delayed(F function) {
+[[nodiscard]] auto delayed(F function) {
   return [function = std::move(function)]<class... A>(A... args) {
     using R = std::decay_t<std::invoke_result_t<const F&, typename detail::argument_type<A>::type...>>;
     auto call = std::make_shared<detail::Call>();

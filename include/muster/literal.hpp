@@ -10,7 +10,7 @@
 namespace muster {
 
 /// Nothing, a bool, an integer, a float, text, a list of these, or a dict from text to these.
-class Literal {
+class [[nodiscard]] Literal {
  public:
   using List = std::vector<Literal>;
   using Dict = std::vector<std::pair<std::string, Literal>>;
@@ -23,6 +23,11 @@ class Literal {
   Literal(std::string s) : value(std::move(s)) {}
   Literal(List l) : value(std::move(l)) {}
   Literal(Dict d) : value(std::move(d)) {}
+  Literal(const Literal&) = default;
+  Literal(Literal&&) = default;
+  Literal& operator=(const Literal&) & = default;
+  Literal& operator=(Literal&&) & = default;
+  template <class T> void operator=(T&&) && = delete;  // a value in a result is no place to assign to
 
   std::variant<std::monostate, bool, int64_t, double, std::string, List, Dict> value;
 };

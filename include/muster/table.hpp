@@ -10,27 +10,32 @@
 
 namespace muster {
 
+class [[nodiscard]] Table;
+
 /// A computed DataFrame or Series: index columns and columns of equal length. Cheap to copy; immutable.
 class MUSTER_API Table {
  public:
   /// Number of rows.
-  int64_t rows() const;
+  [[nodiscard]] int64_t rows() const;
   /// Labels of the columns, without the index.
-  std::vector<std::string> columns() const;
+  [[nodiscard]] std::vector<std::string> columns() const;
   /// Labels of the index columns; an unnamed one is "".
-  std::vector<std::string> index() const;
+  [[nodiscard]] std::vector<std::string> index() const;
   /// The dtype of a column, named as pandas names it. Throws Error{missing} for an unknown label; index columns are found too.
-  std::string dtype(const std::string& column) const;
+  [[nodiscard]] std::string dtype(const std::string& column) const;
   /// One value: nothing (missing), bool, integer, float or text; times are text in ISO form. Throws Error{missing} for an unknown label or row.
   Literal at(const std::string& column, int64_t row) const;
   /// A column as numbers; missing is NaN. Throws Error{type} for text.
-  std::vector<double> numbers(const std::string& column) const;
+  [[nodiscard]] std::vector<double> numbers(const std::string& column) const;
   /// A column as text; missing is "".
-  std::vector<std::string> texts(const std::string& column) const;
+  [[nodiscard]] std::vector<std::string> texts(const std::string& column) const;
 
   struct Contents;  // the library's own
   explicit Table(std::shared_ptr<const Contents> contents);
-  const Contents& contents() const { return *contents_; }
+  Table(const Table&) = default;
+  Table& operator=(const Table&) & = default;
+  template <class T> void operator=(T&&) && = delete;  // a result is no place to assign to
+  [[nodiscard]] const Contents& contents() const { return *contents_; }
 
  private:
   std::shared_ptr<const Contents> contents_;

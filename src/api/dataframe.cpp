@@ -5,11 +5,11 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 
 #include "api/session.hpp"
 #include "api/table.hpp"
 #include "base/error.hpp"
+#include "io/staged_folder.hpp"
 
 namespace muster {
 using namespace base;
@@ -257,11 +257,11 @@ DataFrame DataFrame::add_suffix(const std::string& suffix) const {
 DataFrame DataFrame::set_index(const std::string& column) const { return DataFrame(api::call("with_index", Dict{}, {drop({column}).expr, (*this)[column].expr})); }
 DataFrame DataFrame::reset_index() const { return call("reset_index", {{"drop", false}}); }
 int64_t DataFrame::to_parquet(const std::string& folder, const std::string& compression) const {
-  const Expr written = api::call("write_parquet", Dict{{"folder", folder}, {"compression", compression}}, {expr});
-  std::error_code failed;
-  std::filesystem::create_directories(folder, failed);
-  if (failed) throw base::io_error("to_parquet: '", folder, "' cannot be made: ", failed.message());
-  return static_cast<int64_t>(Series(written).sum().number());
+  io::StagedFolder staged(folder);
+  const Series written(api::call("write_parquet", Dict{{"folder", folder}, {"hidden", staged.hidden()}, {"compression", compression}}, {expr}));
+  const auto rows = static_cast<int64_t>(written.sum().number());
+  staged.publish();
+  return rows;
 }
 DataFrame DataFrame::isin(const Literal::List& values) const { return call("isin", {{"values", values}}); }
 Table DataFrame::head(int64_t n) const { return computed(muster::head(expr, n), {}); }

@@ -44,7 +44,7 @@ TEST(Delayed, CallsWaitAndRunOnce) {
   EXPECT_EQ(delayed([](const std::string& s, size_t n) { return s + std::to_string(n); })(std::string("a"), size_t{3}).compute(), "a3");
   auto bad = delayed([](int) -> int { throw Error(ErrorKind::invalid, "the reason"); })(1);
   try {
-    sum(bad, x).compute();
+    static_cast<void>(sum(bad, x).compute());
     FAIL();
   } catch (const Error& e) {
     EXPECT_NE(std::string(e.what()).find("the reason"), std::string::npos);

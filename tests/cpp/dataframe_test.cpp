@@ -84,5 +84,31 @@ TEST_F(Files, WhatCannotBeWrittenLeavesNothing) {
   EXPECT_FALSE(std::filesystem::exists(folder + "/out"));
 }
 
+TEST_F(Files, AWriteThatFailsLeavesWhatWasThere) {
+  std::ofstream csv(folder + "/bad.csv");
+  csv << "a,b\n";
+  for (int i = 0; i < 60'000; ++i) csv << i << ",some text\n";
+  csv << "1,2,3\n";
+  csv.close();
+  const DataFrame df = read_csv(folder + "/bad.csv", {.blocksize = 50'000});
+  ASSERT_GT(df.npartitions(), 5);
+  EXPECT_THROW(df.to_parquet(folder + "/made/for/it"), Error);
+  EXPECT_FALSE(std::filesystem::exists(folder + "/made"));
+  std::filesystem::create_directory(folder + "/kept");
+  EXPECT_EQ(df.head().rows(), 5);
+  EXPECT_EQ(df.get_partition(0).to_parquet(folder + "/kept"), df.get_partition(0).len());
+  const auto size = std::filesystem::file_size(folder + "/kept/part.0.parquet");
+  EXPECT_THROW(df.to_parquet(folder + "/kept"), Error);
+  EXPECT_EQ(std::filesystem::file_size(folder + "/kept/part.0.parquet"), size);
+  std::filesystem::create_directories(folder + "/taken/part.1.parquet/in it");  // a folder where a file is to be
+  try {
+    df.get_partition(0).repartition(2).to_parquet(folder + "/taken");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(error.message.find("taken/part.1.parquet"), std::string::npos) << error.message;
+  }
+  for (const auto& [name, entries] : {std::pair("/kept", 1), std::pair("/taken", 1)}) EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder + name), {}), entries) << name;
+}
+
 }  // namespace
 }  // namespace muster

@@ -3,9 +3,11 @@
 import doctest
 import importlib
 import inspect
+import os
 import pathlib
 import re
 import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -93,11 +95,12 @@ def test_readme_cpp(tmp_path, monkeypatch):
     from muster import datasets
 
     datasets.flights(str(tmp_path / "data/nycflights"), small=True)
-    (code,) = re.findall(r"```cpp\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
-    (tmp_path / "readme.cpp").write_text(code)
-    prefix = pathlib.Path(muster.__file__).parent
-    subprocess.run(["g++", "-std=c++20", "readme.cpp", "-o", "readme", f"-I{prefix}/include", f"-L{prefix}/lib", "-lmuster", f"-Wl,-rpath,{prefix}/lib"], cwd=tmp_path, check=True)
-    out = subprocess.run(["./readme"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    for language, file in (("cpp", "question.cpp"), ("cmake", "CMakeLists.txt"), ("sh", "build.sh")):
+        (code,) = re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+        (tmp_path / file).write_text(code)
+    environment = {**os.environ, "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"}
+    subprocess.run(["sh", "build.sh"], cwd=tmp_path, env=environment, check=True, stdout=subprocess.DEVNULL)
+    out = subprocess.run(["build/question"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
     assert "EWR" in out and "DepDelay" in out
 
 

@@ -161,16 +161,14 @@ bool usable(T v) {
 
 class FileWriter {
  public:
-  FileWriter(const std::string& path, const std::vector<Field>& fields, Compression compression) : path_(path), fields_(fields), compression_(compression) {
-    const auto slash = path.rfind('/') + 1;
-    hidden_ = path.substr(0, slash) + "." + path.substr(slash) + "." + std::to_string(getpid()) + ".tmp";
-    file_ = open(hidden_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  FileWriter(const std::string& path, const std::string& name, const std::vector<Field>& fields, Compression compression) : path_(path), name_(name), fields_(fields), compression_(compression) {
+    file_ = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (file_ < 0) fail("cannot be written");
   }
   ~FileWriter() {
     if (file_ < 0) return;
     close(file_);
-    unlink(hidden_.c_str());
+    unlink(path_.c_str());
   }
   FileWriter(const FileWriter&) = delete;
 
@@ -181,10 +179,6 @@ class FileWriter {
     footer();
     if (fsync(file_) && errno != EINVAL) fail("cannot be written");
     close(std::exchange(file_, -1));
-    if (rename(hidden_.c_str(), path_.c_str())) {
-      unlink(hidden_.c_str());
-      fail("cannot be written");
-    }
   }
 
  private:
@@ -197,7 +191,7 @@ class FileWriter {
     std::vector<Written> columns;
   };
 
-  [[noreturn]] void fail(const char* what) { throw io_error("file '", path_, "' ", what, ": ", std::strerror(errno)); }
+  [[noreturn]] void fail(const char* what) { throw io_error("file '", name_, "' ", what, ": ", std::strerror(errno)); }
   void put(std::string_view bytes) {
     at_ += static_cast<int64_t>(bytes.size());
     while (!bytes.empty()) {
@@ -384,7 +378,7 @@ class FileWriter {
     });
   }
 
-  std::string path_, hidden_;
+  std::string path_, name_;
   const std::vector<Field>& fields_;
   Compression compression_;
   int file_ = -1;
@@ -393,9 +387,9 @@ class FileWriter {
 };
 }  // namespace
 
-void write_file(const std::string& path, const std::vector<Field>& fields, const Batches& rows, Compression compression) {
+void write_file(const std::string& path, const std::string& name, const std::vector<Field>& fields, const Batches& rows, Compression compression) {
   for (const auto& f : fields) physical_of(f.type);
-  FileWriter(path, fields, compression).run(rows);
+  FileWriter(path, name, fields, compression).run(rows);
 }
 
 }  // namespace muster::io::parquet

@@ -9,8 +9,8 @@ namespace muster::io::parquet {
 
 enum class Compression { none, snappy, zstd };
 
-/// Writes the fields' columns as a file that is whole under `path` or not there. Throws Error{unsupported} for dtypes Parquet has no type for
-/// (durations, objects), Error{io} naming the file.
-void write_file(const std::string& path, const std::vector<data::Field>& fields, const data::Batches& rows, Compression compression);
+/// Writes the fields' columns into a file that is whole or not there. Throws Error{unsupported} for dtypes Parquet has no type for (durations,
+/// objects), Error{io} with the name the file is to have.
+void write_file(const std::string& path, const std::string& name, const std::vector<data::Field>& fields, const data::Batches& rows, Compression compression);
 
 }  // namespace muster::io::parquet

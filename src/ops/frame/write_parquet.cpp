@@ -1,4 +1,4 @@
-// write_parquet: each partition as a Parquet file in a folder; the numbers of rows.
+// write_parquet: each partition as a Parquet file, in a hidden folder until all are there; the numbers of rows.
 #include <algorithm>
 
 #include "io/parquet/write.hpp"
@@ -19,15 +19,16 @@ std::vector<Field> written_fields(const Schema& s) {
   return out;
 }
 
-// write_parquet {folder, compression, fields}
+// write_parquet {folder, hidden, compression, fields}
 Whole write(const Args& a) {
-  const std::string folder = a["folder"].string(), codec = a["compression"].string();
+  const std::string folder = a["folder"].string(), hidden = a["hidden"].string(), codec = a["compression"].string();
   const auto compression = codec == "none" ? Compression::none : codec == "zstd" ? Compression::zstd : Compression::snappy;
   std::vector<Field> fields;
   for (const auto& f : a["fields"].list()) fields.push_back({f.list().at(0), dtype_of(f.list().at(1).integer())});
   return [=](Task& t, Batches rows) -> Batches {
     Batch all = concatenate(rows);
-    io::parquet::write_file(concat(folder, "/part.", t.partition(), ".parquet"), fields, {all}, compression);
+    const std::string name = concat("/part.", t.partition(), ".parquet");
+    io::parquet::write_file(hidden + name, folder + name, fields, {all}, compression);
     Writable count(Storage::int64, 1);
     *count.as<int64_t>() = all.rows;
     return {{1, {std::move(count).finish()}}};
@@ -36,7 +37,7 @@ Whole write(const Args& a) {
 }  // namespace
 
 Ops write_parquet_ops() {
-  return {{.name = "write_parquet",  // {folder, compression: snappy, zstd or none}
+  return {{.name = "write_parquet",  // {folder, hidden, compression: snappy, zstd or none}
            .on = {{internal, ""}},
            .schema = [](const Call& c) {
              const std::string& codec = c["compression"].string();
@@ -54,7 +55,7 @@ Ops write_parquet_ops() {
              for (size_t i = 0; i < s.columns.size(); ++i) in.push_back(cast(l, rows.stage, rows.columns[i], s.columns[i].type, written(s.columns[i].type), "to_parquet"));
              List fields;
              for (const auto& f : written_fields(s)) fields.push_back(List{f.label, code(f.type)});
-             return l.whole(rows.stage, "write_parquet", Dict{{"folder", c["folder"]}, {"compression", c["compression"]}, {"fields", fields}}, in, 1);
+             return l.whole(rows.stage, "write_parquet", Dict{{"folder", c["folder"]}, {"hidden", c["hidden"]}, {"compression", c["compression"]}, {"fields", fields}}, in, 1);
            },
            .show = [](const Call& c) { return c["folder"].repr(); },
            .kernels = {{.name = "write_parquet", .whole = write}}}};
