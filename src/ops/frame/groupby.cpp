@@ -38,6 +38,11 @@ struct Wanted {
   Value options;
 };
 
+int64_t position_in(const Schema& schema, const Value& at) {
+  if (at.integer() < 0 || at.integer() >= static_cast<int64_t>(schema.columns.size())) throw invalid("groupby: there is no column number ", at.integer());
+  return at.integer();
+}
+
 // "groupby" lists its aggregates; a named one ("groupby.mean") is one function of each column at the positions `values`, with the method's own arguments in `options`.
 std::vector<Wanted> wanted_of(const Call& c) {
   std::vector<Wanted> out;
@@ -48,13 +53,13 @@ std::vector<Wanted> wanted_of(const Call& c) {
     if ((function == "first" || function == "last") && options["skipna"] == Value(false)) throw unsupported("groupby.", function, " with skipna=False");
     const bool numeric = options["numeric_only"].is_bool() && options["numeric_only"].boolean();
     for (const auto& at : c["values"].list()) {
-      const auto& column = c.input().columns.at(static_cast<size_t>(at.integer()));
+      const auto& column = c.input().columns[static_cast<size_t>(position_in(c.input(), at))];
       if (!numeric || column.type.is_numeric()) out.push_back({column.label, at.integer(), function, options});
     }
     return out;
   }
   for (const auto& a : c["aggregates"].list())
-    out.push_back({a["label"], a["whole_rows"].is_bool() ? -1 : a["column"].integer(), a["function"].string(), a["options"]});
+    out.push_back({a["label"], a["whole_rows"].is_bool() ? -1 : position_in(c.input(), a["column"]), a["function"].string(), a["options"]});
   return out;
 }
 
