@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import muster
 import muster.dataframe as dd
 from conftest import example_frame, same
 
@@ -161,6 +162,10 @@ WRITES = {
     "to_csv": lambda df, folder: df.to_csv(folder / "new" / "deep" / "*.csv"),
     "single file": lambda df, folder: df.to_csv(folder / "new" / "one.csv", single_file=True),
     "to_json": lambda df, folder: df.to_json(folder / "new" / "j"),
+    "to_parquet later": lambda df, folder: df.to_parquet(folder / "new" / "a", compute=False).compute(),
+    "folders later": lambda df, folder: muster.compute(df.to_parquet(folder / "new", partition_on="k", compute=False)),
+    "to_csv later": lambda df, folder: df.to_csv(folder / "new" / "*.csv", compute=False).compute(),
+    "single file later": lambda df, folder: df.to_csv(folder / "new" / "one.csv", single_file=True, compute=False).compute(),
 }
 
 
@@ -190,6 +195,35 @@ def test_a_failed_write_leaves_nothing(tmp_path, name, error, monkeypatch):
         with pytest.raises(OSError if error == "write" else error):
             WRITES[name](bad, tmp_path)
     assert listed(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_a_failed_write_leaves_nothing_behind_a_url(name):
+    import fsspec
+
+    system = fsspec.filesystem("memory")
+    good = dd.from_pandas(pd.DataFrame({"x": range(12), "k": list("aabb") * 3}), npartitions=7)
+
+    class Memory(str):
+        def __truediv__(self, name):
+            return Memory(f"{self}/{name}")
+
+    root = Memory(f"memory://{name.replace(' ', '-')}-of-a-test")
+    good.to_parquet(str(root / "old"))
+    before = {path: (system.cat_file(path) if system.isfile(path) else None) for path in system.find(root, withdirs=True)}
+
+    def part(p, info=None):
+        if p.x.max() > 8:
+            raise ZeroDivisionError
+        return p
+
+    bad = good.map_partitions(part, meta=good._meta)
+    with pytest.raises(ZeroDivisionError):
+        WRITES[name](bad, root)
+    assert {path: (system.cat_file(path) if system.isfile(path) else None) for path in system.find(root, withdirs=True)} == before
+    WRITES[name](good, root)
+    assert system.find(root) != [path for path, content in before.items() if content is not None]
+    system.rm(root, recursive=True)
 
 
 def test_a_full_disk_is_named(tmp_path):

@@ -48,3 +48,24 @@ def test_csv(s3, frame):
 def test_what_is_not_there(s3):
     with pytest.raises(FileNotFoundError):
         dd.read_parquet("s3://bucket/nothing.parquet", storage_options=s3)
+
+
+def test_a_failed_write_leaves_nothing(s3, frame):
+    from muster._files import system_of
+
+    def part(p):
+        return p if p.x.max() < 200 else 1 / 0
+
+    bad = dd.from_pandas(frame, npartitions=5).map_partitions(part, meta=frame.iloc[:0])
+    dd.from_pandas(frame, npartitions=2).to_parquet("s3://bucket/kept", storage_options=s3)
+    system = system_of("s3://bucket", s3)
+    before = sorted(system.find("bucket"))
+    for write in (
+        lambda: bad.to_parquet("s3://bucket/failed", storage_options=s3),
+        lambda: bad.to_parquet("s3://bucket/kept", append=True, storage_options=s3, compute=False).compute(),
+        lambda: bad.to_csv("s3://bucket/failed/*.csv", storage_options=s3),
+        lambda: bad.to_csv("s3://bucket/failed.csv", single_file=True, storage_options=s3),
+    ):
+        with pytest.raises(ZeroDivisionError):
+            write()
+        assert sorted(system.find("bucket")) == before

@@ -1,6 +1,7 @@
 """Files from collections: a file per partition, whole under its final name or not there at all."""
 
 import contextlib
+import io
 import os
 import uuid
 from urllib.parse import quote
@@ -45,12 +46,14 @@ class _Target:
         """Call `write` with a binary file for `path`; return that."""
         place, hidden = path, os.path.join(self.root_of(path), self.stage)
         try:
-            if self.remote:  # object stores show a file when it is closed
+            if self.remote:  # object stores show a file when it is closed, however far it was written
+                content = io.BytesIO()
+                write(content)
                 system = self.system()
                 place = system._strip_protocol(path)
                 system.makedirs(os.path.dirname(place), exist_ok=True)
                 with system.open(place, "wb") as file:
-                    write(file)
+                    file.write(content.getbuffer())
                 return path
             place = self.staged(path)
             if not self.lasting:
@@ -135,43 +138,100 @@ def _names(target, count, ending, name_function):
     return [f"{pattern.rstrip('/')}/{name_function(i)}{ending}" for i in range(count)]
 
 
-def _written(frame, label, write, compute, names, finish=None, index=True):
-    """Compute what `write` makes of each partition, and publish the files: all or none; `names` are of the folders they go to, `index` says whether index values are written."""
+class _Remote:
+    """Knows what was in folders of a remote file system, and takes back files of ours, and folders, that are new."""
+
+    def __init__(self, target, roots, names):
+        self.system, self.names = target.system(), frozenset(os.path.basename(n) for n in names)
+        self.deep = target.root is not None  # files go to folders below it
+        self.roots = sorted({self.system._strip_protocol(root) for root in roots})
+        self.before = self.files()
+        self.missing = set()
+        for folder in self.roots:
+            while os.path.dirname(folder) not in ("", folder) and not self.system.exists(folder):
+                self.missing.add(folder)
+                folder = os.path.dirname(folder)
+
+    def files(self):
+        found = set()
+        for root in self.roots:
+            with contextlib.suppress(FileNotFoundError):
+                found.update(self.system.find(root) if self.deep else self.system.ls(root, detail=False))
+        return found
+
+    def take_back(self):
+        for path in self.files() - self.before:
+            if os.path.basename(path) in self.names:
+                self.system.rm_file(path)
+                folder = os.path.dirname(path)
+                while folder not in self.roots and folder:
+                    self.missing.add(folder)
+                    folder = os.path.dirname(folder)
+        for folder in sorted(self.missing, key=len, reverse=True):
+            if not self.system.find(folder):
+                with contextlib.suppress(OSError):
+                    self.system.rmdir(folder)
+
+
+class _Whole:
+    """Computes what writes the files of the partitions and publishes them: all or none."""
+
+    of_collection = True  # a cluster computes the collection itself, and only publishes
+
+    def __init__(self, target, roots, names, finish):
+        self.target, self.roots, self.names, self.finish = target, roots, names, finish
+
+    def __call__(self, lazy):
+        made = _Remote(self.target, self.roots, self.names) if self.target.remote else _Folders()
+        self.target.lasting = True
+        try:
+            for root in [] if self.target.remote else self.roots:
+                made.make(os.path.join(root, self.target.stage))
+            return _Published(self.publish(lazy.compute()))
+        except BaseException:
+            self.clear()
+            made.take_back()
+            raise
+
+    def publish(self, files):
+        """Return what is returned of the files, once they are in their places."""
+        if isinstance(files, _Published):
+            return files.result
+        try:
+            return self.finish(list(files))
+        finally:
+            self.clear()
+
+    def clear(self):
+        for root in [] if self.target.remote else self.roots:
+            _remove_folder(os.path.join(root, self.target.stage))
+
+
+class _Published:
+    """What a write returns that is done."""
+
+    def __init__(self, result):
+        self.result = result
+
+
+def _written(frame, label, write, compute, paths, finish=None, index=True, names=None):
+    """Compute what `write` makes of each partition, and publish the files: all or none; `paths` are in the folders they go to, `names` all names of files, `index` says whether index values are written."""
     import pandas as pd
 
-    from muster.delayed import delayed
+    from muster.delayed import Delayed, delayed
 
     target = write.target
     lazy = through(label, write, (frame,), shape="partitions", meta=pd.Series([], dtype="str", name="file"), labels=bool(index))
-    roots = [] if target.remote else sorted({target.root_of(name) for name in names})
-
-    def result(files):
-        try:
-            return finish(list(files))
-        finally:
-            clear()
-
-    def clear():
-        for root in roots:
-            _remove_folder(os.path.join(root, target.stage))
 
     def published(files):
         target.publish(files)
         return files
 
-    finish = finish or published
-    if not compute:
-        target.lasting = False
-        return delayed(result)(lazy)
-    folders = _Folders()
-    try:
-        for root in roots:
-            folders.make(os.path.join(root, target.stage))
-        return result(lazy.compute())
-    except BaseException:
-        clear()
-        folders.take_back()
-        raise
+    whole = _Whole(target, sorted({target.root_of(path) for path in paths}), names or paths, finish or published)
+    if compute:
+        return whole(lazy).result
+    target.lasting = False
+    return delayed(whole.publish)(Delayed(f"{label}-{lazy._name}", whole, (lazy,)))
 
 
 class _WriteText:
@@ -279,7 +339,7 @@ def to_csv(frame, filename, single_file=False, encoding="utf-8", mode="wt", name
                     target.system().rm(pieces)
             return [target.path]
 
-        return _written(frame, "to_csv", _WriteText(target, pieces, "to_csv", "wt", compression, encoding, kwargs, True), compute, pieces, join, index=kwargs.get("index", True))
+        return _written(frame, "to_csv", _WriteText(target, pieces, "to_csv", "wt", compression, encoding, kwargs, True), compute, pieces, join, index=kwargs.get("index", True), names=[*pieces, target.path])
     names = _names(filename, count, ".part", name_function)
     return _written(frame, "to_csv", _WriteText(target, names, "to_csv", mode, compression, encoding, kwargs, first_only), compute, names, index=kwargs.get("index", True))
 
@@ -420,7 +480,7 @@ def to_parquet(
                     target.system().rm(old) if target.remote else os.unlink(old)
         return None
 
-    return _written(frame, "to_parquet", write, compute, [f"{target.path}/part"], finish, write_index is not False)
+    return _written(frame, "to_parquet", write, compute, [f"{target.path}/part"], finish, write_index is not False, [names(first + i) for i in range(frame.npartitions)])
 
 
 def _files_of(target):
