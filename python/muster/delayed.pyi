@@ -1,6 +1,6 @@
 """Types of calls that wait."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Protocol, TypeVar, overload, type_check_only
 
 import typing_extensions
@@ -105,6 +105,23 @@ class _Lazy(Protocol[_P, _T]):
     def __get__(self: _Lazy[Concatenate[_Owner, _Q], _T], instance: _Owner, owner: Any) -> Callable[_Q, Delayed[_T]]: ...
 
 @type_check_only
+class _Extreme(Protocol):
+    """`max` and `min`: of several values, or of those of one iterable."""
+
+    @overload
+    def __call__(self, first: Any, second: Any, /, *rest: Any) -> Any: ...
+    @overload
+    def __call__(self, iterable: Iterable[Any], /) -> Any: ...
+
+@type_check_only
+class _LazyClass(Protocol[_T]):
+    """A class whose making is a task; what makes many of the library's classes is overloaded, which no parameter list says."""
+
+    @property
+    def key(self) -> Any: ...
+    def __call__(self, *args: Any, pure: bool | None = None, dask_key_name: Any = None, **kwargs: Any) -> Delayed[_T]: ...
+
+@type_check_only
 class _Decorator(Protocol):
     """What `delayed` with options alone gives."""
 
@@ -114,6 +131,10 @@ class _Decorator(Protocol):
 def delayed(*, name: str | None = None, pure: bool | None = None, nout: int | None = None, traverse: bool = True) -> _Decorator: ...
 @overload
 def delayed(obj: Delayed[_T], name: str | None = None, pure: bool | None = None, nout: int | None = None, traverse: bool = True) -> Delayed[_T]: ...
+@overload
+def delayed(obj: _Extreme, name: str | None = None, pure: bool | None = None, nout: int | None = None, traverse: bool = True) -> _LazyClass[Any]: ...
+@overload
+def delayed(obj: type[_T], name: str | None = None, pure: bool | None = None, nout: int | None = None, traverse: bool = True) -> _LazyClass[_T]: ...
 @overload
 def delayed(obj: Callable[_P, _T], name: str | None = None, pure: bool | None = None, nout: int | None = None, traverse: bool = True) -> _Lazy[_P, _T]: ...
 @overload

@@ -49,6 +49,11 @@ def tasks() -> None:
     lazy.anything(1)[0]
     muster.compute(total, lazy, num_workers=2)
     muster.delayed("text").upper().compute()
+    assert_type(muster.delayed(Model)(), Delayed[Model])
+    muster.delayed(dict)(a=inc(1))
+    muster.delayed(list)([inc(1), 2])
+    muster.delayed(max)([inc(1), 2])
+    muster.delayed(min)(1, 2)
 
 
 def frames(df: dd.DataFrame) -> None:

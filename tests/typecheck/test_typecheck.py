@@ -14,7 +14,7 @@ WRONG = {("wrong.py", number) for number, line in enumerate((HERE / "wrong.py").
 
 
 def mypy(cache):
-    done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={cache}", *map(str, PROGRAMS)], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={cache}", *map(str, [*PROGRAMS, HERE / "untyped.py"])], capture_output=True, text=True)
     return re.findall(r"([^/\n]+\.py):(\d+): error: (.*)", done.stdout + done.stderr)
 
 
