@@ -69,7 +69,7 @@ def typed():
     header = (ROOT / "include/muster/dataframe.hpp").read_text()
     names = {group: set() for group in GROUPS}
     for name, body in re.findall(r"class MUSTER_API (\w+)[^;{]*\{(.*?)^\};", header, re.DOTALL | re.MULTILINE):
-        methods = set(re.findall(r"^  (?!explicit)[\w:<>&, ]+? (\w+)\(.*\) const;", body, re.MULTILINE))
+        methods = set(re.findall(r"^  (?:\[\[nodiscard\]\] )?(?!explicit)[\w:<>&, ]+? (\w+)\(.*\) const;", body, re.MULTILINE))
         methods |= {SYNONYMS[m] for m in methods if m in SYNONYMS}
         for group in ["DataFrame", "Series"] if name == "Collection" else [CLASSES.get(name)]:
             if group:
@@ -79,7 +79,7 @@ def typed():
     for prefix in ("str", "dt"):
         names[f"Series.{prefix}"] = {m.removeprefix(f"{prefix}_") for m in names["Series"] if m.startswith(f"{prefix}_")}
     names["Series.dt"] |= {n for n in TIME if getattr(getattr(getattr(_accessors.DatetimeProperties, n), "fget", None), "__module__", "").startswith("muster._generated")}
-    names["muster.dataframe"] = set(re.findall(r"^MUSTER_API .*?(\w+)\(", header, re.MULTILINE)) | {"DataFrame", "Series", "Scalar"}
+    names["muster.dataframe"] = set(re.findall(r"^(?:\[\[nodiscard\]\] )?MUSTER_API .*?(\w+)\(", header, re.MULTILINE)) | {"DataFrame", "Series", "Scalar"}
     return names
 
 
