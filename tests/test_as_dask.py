@@ -31,6 +31,11 @@ def test_install(python):
     assert "muster True" in python("import muster.as_dask; muster.as_dask.install(); muster.as_dask.install()\n" + PROGRAM).stdout
 
 
+def test_helpers_that_programs_import(python):
+    out = python("from dask.utils import M\nfrom dask.dataframe import demo\nimport pandas as pd, dask.dataframe as dd\ns = dd.from_pandas(pd.Series([1, 5]), npartitions=2)\nprint(M.max(s).compute(), M.split('a b'), 'timeseries' if callable(demo.make_timeseries) else '')", "-m", "muster.as_dask").stdout
+    assert out.split("\n")[0] == "5 ['a', 'b'] timeseries"
+
+
 @pytest.mark.parametrize(
     "lines",
     [

@@ -1,5 +1,7 @@
 """Group-by against pandas."""
 
+import functools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -152,3 +154,28 @@ def test_arguments_of_the_method_and_of_the_group_by(name, arguments, of_group):
 def test_unknown_arguments_of_a_group_by():
     with pytest.raises(TypeError, match="'drop_na'"):
         dd.from_pandas(KEYED, npartitions=1).groupby("k", drop_na=False)
+
+
+def test_first_partition_without_groups():
+    """What a function of groups returns is not judged by rows that have none."""
+    pdf = pd.DataFrame({"k": [None, None, None, "a", "b", "a"], "v": range(6)})
+    df = dd.from_pandas(pdf, npartitions=2)
+    same(df.groupby("k").v.apply(lambda g: g.max()), pdf.groupby("k").v.apply(lambda g: g.max()))
+    same(df.groupby("k").agg({"v": lambda g: len(g)}), pdf.groupby("k").agg({"v": lambda g: len(g)}))
+
+
+def test_named_aggregates_and_selections():
+    pdf = pd.DataFrame({"k": ["a", "b", "a"], "v": [1, 2, 5], "w": [1.5, 2.5, 3.5]})
+    df = dd.from_pandas(pdf, npartitions=2)
+    for operation in (
+        lambda d: d.groupby("k").agg(a=pd.NamedAgg("v", aggfunc="sum"), b=pd.NamedAgg("w", aggfunc=functools.partial(np.std, ddof=1))),
+        lambda d: d.groupby("k")[pd.Index(["v"])].count(),
+        lambda d: d.groupby("k")[pd.Series(["w", "v"])].sum(),
+        lambda d: d.groupby(d.k).max(),
+    ):
+        same(operation(df), operation(pdf))
+    filtered = df.groupby("k", group_keys=False)[["w", "v"]].apply(lambda g: g[g.v > 1], meta=df[["w", "v"]])
+    same(filtered, pdf.groupby("k", group_keys=False)[["w", "v"]].apply(lambda g: g[g.v > 1]))
+    assert {"v", "w"} <= set(dir(df.groupby("k")))
+    with pytest.raises(TypeError, match="tuples of"):
+        df.groupby("k").agg(a="sum")

@@ -82,6 +82,122 @@ def test_map_overlap(frames):
     same(df.map_overlap(lambda part: part[["i"]].rolling(3).sum(), 2, 0), pdf[["i"]].rolling(3).sum())
 
 
+def shifted_sum(frame, before, after, other=0):
+    return frame + frame.shift(before) + frame.shift(-after) + other
+
+
+@pytest.mark.parametrize("before, after", [(0, 3), (3, 0), (3, 3), (0, 0)])
+def test_map_overlap_of_several(frames, before, after):
+    pdf, df = frames[0][["i", "f"]], frames[1][["i", "f"]]
+    expected = shifted_sum(pdf, before, after, pdf * 2)
+    for other in (df * 2, dd.from_pandas(pdf * 2, npartitions=3), pdf * 2):
+        same(dd.map_overlap(shifted_sum, df, before, after, before, after, other, align_dataframes=True), expected)
+    same(dd.map_overlap(shifted_sum, pdf, before, after, before, after, pdf * 2), expected)
+
+
+def test_map_overlap_sees_a_partition_and_its_neighbours():
+    s = pd.Series(range(12), index=pd.date_range("2020", periods=12, freq="h"))
+    lazy = dd.from_pandas(s, npartitions=3)
+
+    def seen(part):
+        return part * 0 + len(part)
+
+    assert lazy.map_overlap(seen, 2, 0).compute().tolist() == [4] * 4 + [6] * 8
+    assert lazy.map_overlap(seen, 1, 3).compute().tolist() == [7] * 4 + [8] * 4 + [5] * 4
+    assert lazy.map_overlap(seen, "90min", pd.Timedelta("2h")).compute().tolist() == [5] * 4 + [6] * 4 + [5] * 4
+    same(lazy.map_overlap(lambda part: part.rolling("3h").sum(), "4h", 0), s.rolling("3h").sum(), check_freq=False)
+    for wrong in (-1, 0.5):
+        with pytest.raises(ValueError, match="positive"):
+            lazy.map_overlap(seen, wrong, 0)
+    with pytest.raises(TypeError, match="DatetimeIndex"):
+        dd.from_pandas(s.reset_index(drop=True), npartitions=2).map_overlap(seen, "1h", 0)
+
+
+@pytest.mark.parametrize("values, dtype", [([10, 20], "int16"), ([10.5, 20.5], "float32"), (["a", "b"], "str"), ([True, False], "bool"), ([10, 20], "Int16")])
+def test_map_by_a_lazy_series(values, dtype):
+    mapper = pd.Series(values, index=[2, 1], dtype=dtype)
+    for keys in ([1, 2, 1, 2], [1, 3, 2]):
+        s = pd.Series(keys)
+        same(dd.from_pandas(s, npartitions=2).map(dd.from_pandas(mapper, npartitions=2)), s.map(mapper))
+    table = pd.Series([1, 0, 3, 2])
+    same(dd.from_pandas(table, npartitions=2).map(dd.from_pandas(table, npartitions=2)), table.map(table))
+
+
+def test_index_maps_to_an_index():
+    index = dd.from_pandas(pd.Series(range(6), index=list("aabbcc")), npartitions=2).index
+    pd.testing.assert_index_equal(index.map(str.upper).compute(), pd.Index(list("AABBCC")))
+    pd.testing.assert_index_equal(index.unique().compute(), pd.Index(list("abc")))
+    ascending = dd.from_pandas(pd.Series(range(6), index=[0, 2, 4, 6, 8, 10]), npartitions=2).index
+    assert not ascending.map(lambda x: x * 10).known_divisions
+    assert ascending.map(lambda x: x * 10, is_monotonic=True).divisions == tuple(d * 10 for d in ascending.divisions)
+
+
+@pytest.mark.parametrize("options", [{}, {"closed": "right"}, {"label": "right"}, {"closed": "right", "label": "right"}])
+@pytest.mark.parametrize("rule", ["30min", "D", "W", "ME"])
+def test_resample_knows_its_divisions(rule, options):
+    s = pd.Series(range(200), index=pd.date_range("2000-01-01 05:00", periods=200, freq="7h"))
+    for n in (1, 3):
+        for ours, theirs in ((dd.from_pandas(s, npartitions=n), s), (dd.from_pandas(s.to_frame("x"), npartitions=n), s.to_frame("x"))):
+            result, expected = ours.resample(rule, **options).count(), theirs.resample(rule, **options).count()
+            same(result, expected, check_freq=False)
+            assert result.divisions == (expected.index[0], expected.index[-1])
+
+
+def test_divmod():
+    s = pd.Series([1.5, 7.0, -3.0])
+    for ours, theirs in zip(divmod(dd.from_pandas(s, npartitions=2), 2.0) + divmod(9.0, dd.from_pandas(s, npartitions=2)), divmod(s, 2.0) + divmod(9.0, s), strict=True):
+        same(ours, theirs)
+
+
+def test_series_beside_columns_is_refused():
+    pdf = pd.DataFrame({"x": [1, 2, 3], "y": [0.5, 1.5, 2.5]})
+    df = dd.from_pandas(pdf, npartitions=2)
+    for operation in (lambda: df.add(df.x), lambda: df.rmul(df.x, axis="columns"), lambda: df - df.x):
+        with pytest.raises(ValueError, match="with axis=1.*axis=0"):
+            operation()
+    same(df.add(df.x, axis=0), pdf.add(pdf.x, axis=0))
+    same(df - df.mean(), pdf - pdf.mean())
+    for operation in (lambda: df.add(df, level=0), lambda: df.x.rsub(1, level=0)):
+        with pytest.raises(NotImplementedError, match="level must be None"):
+            operation()
+    same(+df, +pdf)
+
+
+def test_index_as_values():
+    pdf = pd.DataFrame({"x": range(6)}, index=[3, 4, 5, 7, 8, 9])
+    index = dd.from_pandas(pdf, npartitions=2).index
+    pd.testing.assert_index_equal(index.astype("float64").compute(), pdf.index.astype("float64"))
+    pd.testing.assert_index_equal(index.head(2), pdf.index[:2], exact="equiv")
+    pd.testing.assert_index_equal(index.tail(2), pdf.index[-2:], exact="equiv")
+    assert index.quantile(0.5).compute() == 6
+
+
+def test_conversions_of_what_is_in_memory():
+    texts = pd.Series(["2018-10-26 12:00:00", "2018-10-26 13:00:15"])
+    same(dd.to_datetime(texts), pd.to_datetime(texts))
+    assert dd.to_numeric("5 ").compute() == 5
+    with pytest.raises(NotImplementedError, match="non-index-able"):
+        dd.to_datetime(1490195805)
+    with pytest.raises(TypeError, match="arg must be a Series"):
+        dd.to_timedelta("1.0")
+    with pytest.raises(TypeError, match="arg must be a list"):
+        dd.to_numeric(dd.from_pandas(texts.to_frame("a"), npartitions=1))
+
+
+def test_scalar_to_series():
+    total = dd.from_pandas(pd.Series([1, 2]), npartitions=2).sum()
+    same(total.to_series(), pd.Series([3]))
+    same(total.to_series("n"), pd.Series([3], index=["n"]))
+    assert isinstance(dd.concat([dd.from_pandas(pd.Series([1], name="x"), npartitions=1)], axis=1), dd.DataFrame)
+
+
+def test_pandas_objects_are_repartitioned():
+    s = pd.Series(range(6), index=[0, 2, 4, 6, 8, 10])
+    lazy = dd.repartition(s, divisions=[0, 4, 10])
+    assert lazy.divisions == (0, 4, 10)
+    same(lazy, s)
+
+
 def test_aggregation_and_reduction(frames):
     pdf, df = frames
     spread = dd.Aggregation("spread", lambda s: (s.max(), s.min()), lambda a, b: (a.max(), b.min()), lambda a, b: a - b)

@@ -215,3 +215,19 @@ def test_labels_on_other_ways(tmp_path, source):
     df.to_parquet(str(tmp_path / "parquet"))
     parts = sorted((tmp_path / "parquet").iterdir(), key=lambda p: int(p.name.split(".")[1]))
     assert pd.concat([pd.read_parquet(p) for p in parts]).index.tolist() == pdf.index.tolist()
+
+
+ON_A_CLUSTER = ["index_max", "index_isin", "query", "reset_index", "reset_index_series", "assign_index", "map_index", "group_idxmax", "idxmax", "nlargest_index", "sorted"]
+
+
+@pytest.mark.parametrize("source", ["csv", "csv_files", "parquet_files"])
+def test_labels_on_a_cluster(client, tmp_path, source):
+    pdf, df = _csv(tmp_path, 3 if "files" in source else 1, texts=False) if source.startswith("csv") else SOURCES[source](tmp_path)
+    for pdf, df in ((pdf, df), (pdf[pdf.x % 3 == 0], df[df.x % 3 == 0])):
+        same(df, pdf)
+        for name in ON_A_CLUSTER:
+            try:
+                same(OPERATIONS[name](df), OPERATIONS[name](pdf))
+            except Exception as error:
+                error.add_note(name)
+                raise

@@ -49,6 +49,7 @@ _REAL = {
     "dask.config": ("muster.config",),
     "dask.core": ("muster._graphs", "muster.local"),
     "dask.dataframe": ("muster.dataframe",),
+    "dask.dataframe.demo": ("muster.dataframe.demo",),
     "dask.dataframe.io.demo": ("muster.dataframe.demo",),
     "dask.delayed": ("muster.delayed",),
     "dask.diagnostics": ("muster.diagnostics",),

@@ -72,6 +72,28 @@ def tmpdir(dir=None):
         yield name
 
 
+class _Methods:
+    """``M.name`` is a function that calls the method `name` of its first argument."""
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return methodcaller(name)
+
+
+M = _Methods()
+
+
+def methodcaller(method):
+    """Return a function that calls a method of its first argument with the others."""
+
+    def call(obj, *args, **kwargs):
+        return getattr(obj, method)(*args, **kwargs)
+
+    call.__name__ = method
+    return call
+
+
 def ensure_dict(d, copy=False):
     """Return a mapping as a dict."""
     return dict(d) if copy or type(d) is not dict else d

@@ -159,6 +159,12 @@ def _restore(kind, data):
     return kind(_core.decode(data)[0])
 
 
+def _as_series(value, index):
+    import pandas as pd
+
+    return pd.Series([value], index=[index])
+
+
 class Scalar(ScalarMethods, Collection):
     """A lazy value, such as the sum of a column."""
 
@@ -169,6 +175,12 @@ class Scalar(ScalarMethods, Collection):
 
     def __repr__(self):
         return f"<muster Scalar: {self._expr.op}, dtype={self._expr.columns[0][1]}>"
+
+    def to_series(self, index=0):
+        """Return the value as a Series of one row with this index value."""
+        from muster.dataframe._through_pandas import through
+
+        return through("to_series", _as_series, (self,), {"index": index}, shape="partitions", labels=False)
 
     def __int__(self):
         return int(self.compute())

@@ -28,6 +28,9 @@ class Frame(Collection):
     def __len__(self):
         return int(new_collection(_core.call("row_count", [self._expr], {})).compute())
 
+    def __pos__(self):
+        return call(self, "__pos__", labels=False)
+
     @property
     def empty(self):
         """Whether there is no row. Computes the number of rows."""
@@ -350,18 +353,27 @@ class Frame(Collection):
         return repartition(self, divisions, npartitions, partition_size, freq, force)
 
     def map_overlap(self, func, before, after, *args, meta=no_default, **kwargs):
-        """Return what a Python function makes of the rows with those in front and behind; the result stays beside the rows.
+        """Return what a Python function makes of each partition with rows in front and behind; the result stays beside the rows.
+
+        All rows are in one task.
 
         Parameters
         ----------
         func : callable
-            Returns as many rows as it is given.
+            Returns as many rows as it is given. Collections and pandas objects among `args` that have as many rows are cut as these.
         before, after : int or timedelta
-            Accepted: the function sees all rows.
-        """
-        from muster.dataframe._map_partitions import meta_object
+            Rows, or a time span of a datetime index.
 
-        return through(getattr(func, "__name__", "map_overlap"), func, (self, *args), kwargs, shape="beside", real=True, meta=meta_object(meta))
+        Raises
+        ------
+        ValueError
+            If a number of rows is negative or no integer.
+        TypeError
+            If it is a time span and the index has no times.
+        """
+        from muster.dataframe._overlap import map_overlap
+
+        return map_overlap(self, func, before, after, args, meta, kwargs)
 
     def categorize(self, columns=None, index=None, **kwargs):
         """Return the frame with text columns as categoricals whose categories are known; they are learnt by reading the data once."""
@@ -519,7 +531,9 @@ class DataFrame(FrameMethods, Frame):
         if is_mask(key):
             return self._where(key)
         if isinstance(key, slice):
-            raise NotImplementedError("rows by slice; use head, partitions or a mask")
+            if any(isinstance(end, int) for end in (key.start, key.stop, key.step)):
+                raise NotImplementedError("rows by position; use head, partitions or a mask")
+            return self.loc[key]
         key = plain(key)
         if isinstance(key, list):
             return new_collection(_core.call("getitems", [self._expr], {"key": key}))

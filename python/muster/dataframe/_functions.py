@@ -14,16 +14,36 @@ def to_datetime(arg, meta=None, **kwargs):
     **kwargs
         As pandas: format, unit, errors, utc, dayfirst and others.
     """
+    import pandas as pd
+
+    if not hasattr(arg, "_expr") and not isinstance(arg, (pd.DataFrame, pd.Series)):
+        raise NotImplementedError(f"dask.dataframe.to_datetime does not support non-index-able arguments (like scalars), got {type(arg).__name__}; use pandas.to_datetime")
     return _converted("to_datetime", arg, kwargs)
 
 
 def to_timedelta(arg, unit=None, errors="raise"):
     """Return a Series of timedeltas, as pandas.to_timedelta makes them."""
+    import pandas as pd
+
+    if not hasattr(arg, "_expr") and not isinstance(arg, pd.Series):
+        raise TypeError(f"arg must be a Series, got {type(arg).__name__}")
     return _converted("to_timedelta", arg, {"unit": unit, "errors": errors})
 
 
 def to_numeric(arg, errors="raise", downcast=None, meta=None):
-    """Return a Series of numbers, as pandas.to_numeric makes them."""
+    """Return a Series of numbers, as pandas.to_numeric makes them; of a scalar a Delayed."""
+    import pandas as pd
+
+    if pd.api.types.is_scalar(arg):
+        from muster.delayed import delayed
+
+        if errors not in ("raise", "coerce"):
+            raise ValueError("invalid error value specified")
+        if meta is not None:
+            raise KeyError("``meta`` is not allowed when arg is a scalar")
+        return delayed(pd.to_numeric)(arg, errors=errors, downcast=downcast)
+    if getattr(arg, "ndim", 1) != 1:
+        raise TypeError("arg must be a list, tuple, dask.array.Array, or dask.dataframe.Series")
     return _converted("to_numeric", arg, {"errors": errors, "downcast": downcast})
 
 
@@ -74,6 +94,10 @@ def _dummies(data, **options):
 
 
 def _converted(name, arg, kwargs):
+    if not hasattr(arg, "_expr"):
+        from muster.dataframe import from_pandas
+
+        arg = from_pandas(arg, npartitions=1)
     return through(name, _convert, (arg,), {"name": name, **kwargs}, real=True)
 
 
@@ -86,7 +110,11 @@ def _convert(data, name, **kwargs):
 
 
 def map_overlap(func, df, before, after, *args, **kwargs):
-    """Return what a function makes of the rows with those in front and behind; see `DataFrame.map_overlap`."""
+    """Return what a function makes of each partition with rows in front and behind; see `DataFrame.map_overlap`. A pandas object is one partition."""
+    if not hasattr(df, "_expr"):
+        from muster.dataframe import from_pandas
+
+        df = from_pandas(df, npartitions=1)
     return df.map_overlap(func, before, after, *args, **kwargs)
 
 

@@ -333,6 +333,8 @@ class DataFrameGroupBy(GroupBy):
 
     def __getitem__(self, key):
         options = {**self._options, "as_index": self._as_index}
+        if in_memory(key):
+            key = list(key)
         if isinstance(key, (list, tuple)) and not (isinstance(key, tuple) and key in self._frame):
             for label in key:
                 self._frame[label]
@@ -346,15 +348,16 @@ class DataFrameGroupBy(GroupBy):
             return self[name]
         raise AttributeError(f"'DataFrameGroupBy' object has no attribute {name!r}")
 
+    def __dir__(self):
+        return sorted({*super().__dir__(), *(x for x in self._frame._labels() if isinstance(x, str) and x.isidentifier())})
+
     def aggregate(self, arg=None, **kwargs):
         """Return several aggregates of each group; see `agg`."""
         labels = self._frame._labels()
         if arg is None:
             if not kwargs:
                 raise TypeError("Must provide 'func' or tuples of 'column, aggfunc'.")
-            if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in kwargs.values()):
-                raise TypeError("Must provide 'func' or tuples of 'column, aggfunc'.")
-            return self._aggregates([(out, self._only(column), function) for out, (column, function) in kwargs.items()], "frame")
+            return self._aggregates([(out, self._only(column), function) for out, (column, function) in ((out, _pair(named)) for out, named in kwargs.items())], "frame")
         if isinstance(arg, dict):
             nested = any(isinstance(f, (list, tuple, dict)) for f in arg.values())
             entries = []
@@ -403,6 +406,22 @@ class _SelectedFrame(DataFrameGroupBy):
             return super().aggregate(arg, **kwargs)
         (position,) = self._values()
         return self._aggregates([(_label_of(function), position, function) for function in arg], "frame", kwargs)
+
+
+def _pair(named):
+    """The column and the function of a named aggregate, a tuple or a pandas.NamedAgg."""
+    import functools
+
+    if type(named).__name__ == "NamedAgg":
+        args, kwargs = getattr(named, "args", ()), getattr(named, "kwargs", {})
+        return named.column, functools.partial(_aggregate_with, function=named.aggfunc, args=args, kwargs=kwargs) if args or kwargs else named.aggfunc
+    if not isinstance(named, tuple) or len(named) != 2:
+        raise TypeError("Must provide 'func' or tuples of 'column, aggfunc'.")
+    return named
+
+
+def _aggregate_with(values, function, args, kwargs):
+    return values.agg(function, *args, **kwargs)
 
 
 def _beneath(label, name):

@@ -67,8 +67,54 @@ class Index(Collection):
         return self.to_series(name=name).to_frame(name=name if name is not None else self.name if self.name is not None else 0)
 
     def map(self, arg, na_action=None, meta=None, is_monotonic=False):
-        """Return the Series of what a function makes of each value."""
-        return self.to_series().map(arg, na_action=na_action)
+        """Return the Index of what a function, a dict or a Series makes of each value.
+
+        Parameters
+        ----------
+        meta : pandas.Index, optional
+            What the result looks like.
+        is_monotonic : bool, default False
+            The results ascend as the values do: divisions stay known.
+        """
+        import pandas as pd
+
+        meta = meta.to_series() if isinstance(meta, pd.Index) else meta
+        mapped = self.to_series().map(arg, na_action=na_action, **({} if meta is None else {"meta": meta}))
+        divisions = [plain(d) for d in pd.Index(self.divisions).map(arg)] if is_monotonic and self.known_divisions else []
+        return Index(_core.call("with_index", [mapped._expr, mapped._expr], {"divisions": divisions} if divisions else {}))
+
+    def unique(self, **kwargs):
+        """Return the distinct values in order of first appearance, an Index of one partition."""
+        distinct = self.to_series().drop_duplicates()
+        return Index(_core.call("with_index", [distinct._expr, distinct._expr], {}))
+
+    drop_duplicates = unique
+
+    def _with(self, values):
+        return Index(_core.call("with_index", [values._expr, values._expr], {}))
+
+    def astype(self, dtype):
+        """Return the Index with values of another dtype."""
+        return self._with(self.to_series().astype(dtype))
+
+    def head(self, n=5, npartitions=1, compute=True):
+        """Return the first `n` values; computed unless compute=False."""
+        first = Index(self.to_series().head(n, npartitions=npartitions, compute=False)._expr)
+        return first.compute() if compute else first
+
+    def tail(self, n=5, compute=True):
+        """Return the last `n` values; computed unless compute=False."""
+        last = Index(self.to_series().tail(n, compute=False)._expr)
+        return last.compute() if compute else last
+
+    def quantile(self, q=0.5):
+        """Return exact quantiles of the values, lazy."""
+        return self.to_series().quantile(q)
+
+    @property
+    def dt(self):
+        """Calendar fields of the values, Series beside the rows."""
+        return self.to_series().dt
 
     def min(self, **kwargs):
         """Return the smallest value, lazy."""

@@ -87,10 +87,12 @@ def _labels(data, labels):
 
 
 def _columns(frame, columns):
+    if callable(columns):
+        columns = columns(frame)
     if isinstance(columns, slice):
         return frame._take(_at(frame, columns))
     if hasattr(columns, "tolist") or isinstance(columns, list):
-        if len(columns) and all(isinstance(c, (bool,)) or type(c).__name__ == "bool_" for c in columns):
+        if len(columns) and all(type(c).__name__ in ("bool", "bool_") for c in columns):
             return frame._take(_at(frame, list(columns)))
         return frame[list(columns)]
     return frame[columns]
@@ -111,6 +113,8 @@ class ByPosition:
         self._frame = frame
 
     def __getitem__(self, key):
+        if isinstance(key, tuple) and len(key) > 2:
+            raise ValueError("Too many indexers")
         if not isinstance(key, tuple) or len(key) != 2 or not (isinstance(key[0], slice) and key[0] == slice(None)) or self._frame.ndim != 2:
             raise NotImplementedError("'DataFrame.iloc' only supports selecting columns. It must be used like 'df.iloc[:, column_indexer]'.")
         chosen = self._frame._meta.iloc[:, key[1]]

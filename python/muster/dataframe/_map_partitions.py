@@ -12,6 +12,8 @@ def meta_object(meta):
 
     if meta is None or meta is no_default:
         return no_default
+    if isinstance(meta, Collection):
+        return meta._meta
     if isinstance(meta, dict):
         meta = list(meta.items())
     if isinstance(meta, list):

@@ -43,7 +43,7 @@ def concat(dfs, axis=0, join="outer", ignore_unknown_divisions=False, ignore_ord
         raise ValueError("'join' must be 'inner' or 'outer'")
     dfs = [d if isinstance(d, Collection) else from_pandas(d, npartitions=1, sort=False) for d in dfs]
     if len(dfs) == 1:
-        return dfs[0]
+        return dfs[0].to_frame() if axis in (1, "columns") and dfs[0].ndim == 1 else dfs[0]
     if axis in (1, "columns"):
         same_rows = all(d._expr.rows == dfs[0]._expr.rows for d in dfs)
         return through("concat", _beside, (dfs[0], *dfs[1:]), {"join": join}, shape="rows" if same_rows else "whole")
@@ -68,7 +68,11 @@ def _behind(*parts, join):
 
 
 def repartition(frame, divisions=None, npartitions=None, partition_size=None, freq=None, force=False):
-    """Return the rows of a collection in other partitions; see `DataFrame.repartition`."""
+    """Return the rows of a collection, or of a pandas object, in other partitions; see `DataFrame.repartition`."""
+    if not hasattr(frame, "_expr"):
+        from muster.dataframe._io import from_pandas
+
+        frame = from_pandas(frame, npartitions=1)
     if sum(x is not None for x in (divisions, npartitions, partition_size, freq)) != 1:
         raise ValueError("Please provide exactly one of the ``npartitions``, ``freq``, ``divisions``, ``partition_size`` keyword arguments")
     if partition_size is not None:

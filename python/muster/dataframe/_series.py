@@ -10,7 +10,7 @@ from muster.dataframe import _repr
 from muster.dataframe._beside import is_mask
 from muster.dataframe._collection import Scalar, new_collection, raise_own
 from muster.dataframe._frame import Frame, add_synonyms
-from muster.dataframe._through_pandas import add_methods, call
+from muster.dataframe._through_pandas import add_methods, call, through, whole
 
 
 class Series(SeriesMethods, Frame):
@@ -136,13 +136,15 @@ class Series(SeriesMethods, Frame):
 
         Parameters
         ----------
-        arg : callable, dict or pandas.Series
+        arg : callable, dict, pandas.Series or lazy Series
         na_action : {None, "ignore"}
         meta : pandas object or pair (name, dtype), optional
             What the result looks like. Default: what it is for the first rows; the dtype is revised where other rows show it.
         """
         from muster.dataframe._map_partitions import meta_object
 
+        if hasattr(arg, "_expr"):
+            return through("map", _mapped, (self,), {"arg": whole(arg), "na_action": na_action}, shape="beside", real=True, labels=False, meta=meta_object(meta))
         return call(self, "map", (arg,), {"na_action": na_action, **kwargs}, real=True, labels=False, meta=meta_object(meta))
 
     def apply(self, func, convert_dtype=no_default, meta=no_default, args=(), **kwargs):
@@ -184,6 +186,12 @@ class Series(SeriesMethods, Frame):
         for part in self.partitions:
             yield from part.compute().items()
 
+    def __divmod__(self, other):
+        return self // other, self % other
+
+    def __rdivmod__(self, other):
+        return other // self, other % self
+
     def __contains__(self, key):
         raise TypeError("whether a lazy Series contains a value is not known before it is computed; use (s == value).any()")
 
@@ -221,6 +229,10 @@ class Series(SeriesMethods, Frame):
     def to_string(self, max_rows=5):
         """Return the structure as text."""
         return _repr.series_table(self).to_string(max_rows=max_rows)
+
+
+def _mapped(series, arg, na_action):
+    return series.map(arg, na_action=na_action)
 
 
 add_methods(Series, "divmod rdivmod case_when", "rows")

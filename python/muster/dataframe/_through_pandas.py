@@ -28,6 +28,11 @@ class _Later:
         self.collection = collection
 
 
+def whole(collection):
+    """Stand for all rows of a collection among the arguments of a function, whichever rows it is called with."""
+    return _Later(collection)
+
+
 class Function:
     """A function of pandas objects that the engine calls with the columns of all inputs in one frame."""
 
@@ -177,7 +182,7 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
     Raises
     ------
     NotImplementedError
-        If a collection among the arguments has other rows than the first, and the shape is not "whole".
+        If a collection among the arguments has other rows than the first, and the shape is neither "whole" nor "beside".
     """
     from muster._tokenize import tokenize
     from muster.dataframe._index import Index
@@ -188,7 +193,7 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
     args = tuple([Slot(0), *(_gather(a, inputs, rows) for a in args[1:])])
     kwargs = {k: _gather(v, inputs, rows) for k, v in (kwargs or {}).items()}
     later = _has_later(args) or _has_later(kwargs)
-    if later and shape != "whole":
+    if later and shape not in ("whole", "beside"):
         raise NotImplementedError(f"{label}: the collections have different rows; take them from one frame")
     exprs = [i._expr for i in inputs]
     function = Function(func, label, [_described(i) for i in inputs], args, kwargs)
@@ -230,6 +235,8 @@ def _tried(function, inputs, real):
     """What the function makes of made-up rows, or of the first real ones."""
     import warnings
 
+    import pandas as pd
+
     from muster._pandas import sample_of
     from muster.dataframe._index import Index
 
@@ -250,9 +257,15 @@ def _tried(function, inputs, real):
     if not all(len(f) for f, i in zip(first, inputs, strict=True) if i._expr.kind not in ("scalar", "row")):
         return call(samples)
     try:
-        return call(first)
+        out = call(first)
     except Exception:
         return call([new_collection(i._expr).partitions[0].compute() if i._expr.kind not in ("scalar", "row") else f for f, i in zip(first, inputs, strict=True)])
+    if isinstance(out, (pd.DataFrame, pd.Series)) and not len(out):  # no group, or no row that is kept: made-up rows say more
+        try:
+            return call(samples)
+        except Exception:
+            return out
+    return out
 
 
 class Named:
@@ -305,6 +318,7 @@ def add_methods(cls, names, shape, **options):
 
 # Python's operators with a native kernel; pandas' methods of the same names treat None in object columns otherwise.
 _OPERATORS = frozenset("add sub mul truediv floordiv mod pow radd rsub rmul rtruediv rfloordiv rmod rpow eq ne lt le gt ge and or xor rand ror rxor neg invert".split())
+_ARITHMETIC = frozenset("add sub mul truediv floordiv mod pow radd rsub rmul rtruediv rfloordiv rmod rpow".split())
 # Operators with a native kernel, by the shape in which pandas' method of that name stands in where the kernel refuses.
 _SHAPES = {
     **dict.fromkeys([*_OPERATORS], "rows"),
@@ -325,6 +339,10 @@ def instead(op, self, args, refusal):
     if shape is None or self._expr.kind == "scalar" or not isinstance(self, Collection):
         raise refusal
     kwargs = {k: v for k, v in args.items() if v is not no_default}
+    if op in _OPERATORS and kwargs.get("level") is not None:
+        raise NotImplementedError(f"{op}: level must be None")
+    if op in _ARITHMETIC and self.ndim == 2 and getattr(kwargs.get("other"), "ndim", 0) == 1 and getattr(getattr(kwargs["other"], "_expr", None), "kind", "") == "series" and kwargs.get("axis", 1) in (1, "columns"):
+        raise ValueError(f"Unable to {op} dd.Series with axis=1: its index would be matched with the columns; axis=0 matches rows, df.{op}(series, axis=0)")
     if op == "fillna" and isinstance(kwargs.get("value"), pd.Series):
         if self.ndim == 2:  # a value for each column
             return self.fillna(kwargs["value"].to_dict())

@@ -1,5 +1,8 @@
 """Moving windows and groups by time span; they run through pandas."""
 
+from muster import _core
+from muster._call import plain
+from muster.dataframe._collection import new_collection
 from muster.dataframe._through_pandas import through
 
 
@@ -22,7 +25,10 @@ class _Grouped:
     def _aggregate(self, function, args, kwargs, real=False):
         kwargs = {k: v for k, v in kwargs.items() if k not in ("split_every", "split_out")}
         options = {"maker": self._maker, "options": self._options, "function": function, "args": tuple(args), "kwargs": kwargs, "select": self._select}
-        return through(f"{self._maker}.{function}", _applied, (self._frame,), options, shape=self._shape, real=real)
+        return through(f"{self._maker}.{function}", _applied, (self._frame,), options, shape=self._shape_of(function), real=real)
+
+    def _shape_of(self, function):
+        return self._shape
 
     def agg(self, func=None, *args, **kwargs):
         """Return several aggregates. Runs through pandas."""
@@ -62,6 +68,13 @@ class Rolling(_Grouped):
 
     _maker, _shape = "rolling", "beside"
 
+    def __init__(self, frame, options, select=None):
+        super().__init__(frame, options, select)
+        self.window, self.min_periods, self.center, self.win_type = options["window"], options.get("min_periods"), options.get("center", False), options.get("win_type")
+
+    def _shape_of(self, function):
+        return "whole" if function in ("cov", "corr") and self._frame.ndim == 2 else self._shape  # a row for each pair of columns
+
     @classmethod
     def _of(cls, frame, options, key):
         return cls(frame, options, key)
@@ -74,6 +87,15 @@ class Resampler(_Grouped):
 
     def __init__(self, frame, rule, options, select=None):
         super().__init__(frame, {"rule": rule, **options}, select)
+
+    def _aggregate(self, function, args, kwargs, real=False):
+        out = super()._aggregate(function, args, kwargs, real)
+        if not self._frame.known_divisions or out._expr.kind not in ("frame", "series") or len(out._expr.index) != 1:
+            return out
+        import pandas as pd
+
+        ends = pd.Series(0, index=pd.DatetimeIndex([self._frame.divisions[0], self._frame.divisions[-1]])).resample(**self._options).count().index
+        return new_collection(_core.call("with_index", [out._expr, out.index.to_series()._expr], {"divisions": [plain(ends[0]), plain(ends[-1])]}))
 
     @classmethod
     def _of(cls, frame, options, key):
