@@ -68,6 +68,7 @@ class MUSTER_API Operand {
   Operand(bool b);
   Operand(int i);
   Operand(int64_t i);
+  Operand(uint64_t i);
   Operand(double d);
   Operand(const char* s);
   Operand(std::string s);

@@ -18,6 +18,7 @@ class [[nodiscard]] Literal {
   Literal(bool b) : value(b) {}
   Literal(int i) : value(int64_t{i}) {}
   Literal(int64_t i) : value(i) {}
+  Literal(uint64_t i) : value(i) {}
   Literal(double d) : value(d) {}
   Literal(const char* s) : value(std::string(s)) {}
   Literal(std::string s) : value(std::move(s)) {}
@@ -29,7 +30,7 @@ class [[nodiscard]] Literal {
   Literal& operator=(Literal&&) & = default;
   template <class T> void operator=(T&&) && = delete;  // a value in a result is no place to assign to
 
-  std::variant<std::monostate, bool, int64_t, double, std::string, List, Dict> value;
+  std::variant<std::monostate, bool, int64_t, uint64_t, double, std::string, List, Dict> value;
 };
 
 /// Named arguments: {{"n", 5}, {"columns", "x"}}.

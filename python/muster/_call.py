@@ -1,6 +1,7 @@
 """From a method call to an expression: what every generated method does."""
 
 import datetime
+import enum
 import sys
 
 from muster import _core
@@ -75,7 +76,10 @@ def _moment(value):
         return None
     if stamp.tz is not None:
         raise NotImplementedError(f"times with a zone ({stamp}) are not supported yet; convert to UTC without zone")
-    return _core.Moment(stamp.as_unit("ns").value)
+    try:
+        return _core.Moment(stamp.as_unit("ns").value)
+    except pd.errors.OutOfBoundsDatetime:
+        raise NotImplementedError(f"the time {stamp} is beyond what nanoseconds reach") from None
 
 
 def _call(op, self, args):
@@ -85,6 +89,10 @@ def _call(op, self, args):
     try:
         if "other" in args and not _is_operand(args["other"]):
             raise TypeError(f"{op}: an operand of type {type(args['other']).__name__} is not supported")
+        if args.get("numeric_only") is True and has_foreign_numbers(self._expr):
+            raise NotImplementedError(f"{op}: of nullable numbers")
+        if "other" in args and _keeps_its_dtype(op, self, args["other"]):
+            raise NotImplementedError(f"{op}: a float64 beside a float32 column")
         return new_collection(_core.call(op, [self._expr], {k: plain([v] if k in ("columns", "subset") and isinstance(v, tuple) and v in self else v) for k, v in args.items()}))
     except (NotImplementedError, TypeError) as refusal:
         from muster.dataframe._through_pandas import instead
@@ -92,12 +100,35 @@ def _call(op, self, args):
         return instead(op, self, args, refusal)
 
 
+def has_foreign_numbers(expr):
+    """Whether a column is of numbers or bools that the engine carries without opening."""
+    foreign = [name for _, name, _ in expr.columns if name.startswith("object:")]
+    if not foreign:
+        return False
+    from muster._pandas import is_foreign_number
+
+    return any(is_foreign_number(name) for name in foreign)
+
+
+_COMPARISONS = frozenset("eq ne lt le gt ge".split())
+
+
+def _keeps_its_dtype(op, self, value):
+    """Whether a number is compared as NumPy's float64 with float32 columns; a Python float, and any number in arithmetic, gives way to the column's dtype."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and op in _COMPARISONS and isinstance(value, numpy.float64) and any(name == "float32" for _, name, _ in self._expr.columns)
+
+
 def _operator(op, self, args):
     """As `_call`, for Python's operators: NotImplemented lets Python try the other side."""
-    if "other" in args and not _is_operand(args["other"]):
-        if type(args["other"]).__module__.split(".")[0] not in ("pandas", "numpy", "datetime"):
-            return NotImplemented
+    if "other" in args and not _is_scalar_of_pandas(args["other"]) and not _is_operand(args["other"]):
+        return NotImplemented
     return _call(op, self, args)
+
+
+def _is_scalar_of_pandas(value):
+    """Whether a value beside a column is pandas' to judge, not the value's own: a number, time or container of Python's library, pandas or NumPy."""
+    return type(value).__module__.split(".")[0] in ("pandas", "numpy", "datetime", "decimal", "fractions", "uuid", "builtins") or isinstance(value, enum.Enum)
 
 
 _UFUNCS = {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv", "true_divide": "truediv", "floor_divide": "floordiv", "remainder": "mod", "power": "pow"}

@@ -26,8 +26,13 @@ Value to_value(nb::handle o, std::vector<expr::Expr>& inputs) {
   if (PyLong_Check(o.ptr())) {
     int overflow = 0;
     long long i = PyLong_AsLongLongAndOverflow(o.ptr(), &overflow);
-    if (overflow) return PyLong_AsDouble(o.ptr());
-    return static_cast<int64_t>(i);
+    if (!overflow) return static_cast<int64_t>(i);
+    const auto u = overflow > 0 ? PyLong_AsUnsignedLongLong(o.ptr()) : 0;
+    if (overflow < 0 || PyErr_Occurred()) {
+      PyErr_Clear();
+      throw unsupported("an integer of more than 64 bits: ", nb::cast<std::string>(nb::repr(o)).substr(0, 100));
+    }
+    return static_cast<uint64_t>(u);
   }
   if (PyFloat_Check(o.ptr())) return PyFloat_AsDouble(o.ptr());
   if (PyUnicode_Check(o.ptr())) {
@@ -72,6 +77,7 @@ nb::object from_value(const Value& v) {
   if (v.is_none()) return nb::none();
   if (v.is_bool()) return nb::bool_(v.boolean());
   if (v.is_integer()) return nb::int_(v.integer());
+  if (v.is_unsigned()) return nb::int_(v.unsigned_integer());
   if (v.is_float()) return nb::float_(v.number());
   if (v.is_string()) return nb::str(v.string().c_str(), v.string().size());
   if (v.is_moment()) return nb::cast(v.moment());

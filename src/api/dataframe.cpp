@@ -103,6 +103,7 @@ double Scalar::number(const ComputeOptions& o) const {
 Operand::Operand(bool b) : literal(b) {}
 Operand::Operand(int i) : literal(i) {}
 Operand::Operand(int64_t i) : literal(i) {}
+Operand::Operand(uint64_t i) : literal(i) {}
 Operand::Operand(double d) : literal(d) {}
 Operand::Operand(const char* s) : literal(s) {}
 Operand::Operand(std::string s) : literal(std::move(s)) {}

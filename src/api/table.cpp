@@ -49,6 +49,7 @@ Literal literal_of(const Value& v) {
   if (v.is_none()) return {};
   if (v.is_bool()) return v.boolean();
   if (v.is_integer()) return v.integer();
+  if (v.is_unsigned()) return v.unsigned_integer();
   if (v.is_float()) return v.number();
   if (v.is_moment()) return iso(v.moment().ns);
   return v.label();

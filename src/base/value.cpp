@@ -1,6 +1,8 @@
 #include "base/value.hpp"
 
+#include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/error.hpp"
@@ -41,6 +43,7 @@ Value decode_at(std::string_view& in, std::shared_ptr<const Opaque> (*objects)(c
     case 'n': return {};
     case 'b': return take<char>(in) != 0;
     case 'i': return take<int64_t>(in);
+    case 'u': return take<uint64_t>(in);
     case 'd': return take<double>(in);
     case 's': return take_text(in);
     case 'm': return Moment{take<int64_t>(in)};
@@ -77,7 +80,8 @@ bool Value::boolean() const {
   return expect<bool>(is_, *this, "a bool");
 }
 int64_t Value::integer() const { return is_bool() ? std::get<bool>(is_) : expect<int64_t>(is_, *this, "an integer"); }
-double Value::number() const { return is_float() ? std::get<double>(is_) : static_cast<double>(integer()); }
+uint64_t Value::unsigned_integer() const { return expect<uint64_t>(is_, *this, "an integer from 2^63 on"); }
+double Value::number() const { return is_float() ? std::get<double>(is_) : is_unsigned() ? static_cast<double>(unsigned_integer()) : static_cast<double>(integer()); }
 const std::string& Value::string() const { return expect<std::string>(is_, *this, "a string"); }
 Moment Value::moment() const { return expect<Moment>(is_, *this, "a timestamp"); }
 int64_t Value::input() const { return expect<InputRef>(is_, *this, "an input").index; }
@@ -105,12 +109,18 @@ std::string Value::repr() const {
   if (is_none()) return "None";
   if (is_bool()) return std::get<bool>(is_) ? "True" : "False";
   if (is_integer()) return concat(integer());
+  if (is_unsigned()) return concat(unsigned_integer());
   if (is_float()) {
     double d = number();
     if (std::isnan(d)) return "nan";
     if (std::isinf(d)) return d < 0 ? "-inf" : "inf";
-    auto s = concat(d);
-    return s.find_first_of(".e") == std::string::npos ? s + ".0" : s;
+    char text[64];
+    const auto scientific = std::to_chars(text, text + sizeof text, d, std::chars_format::scientific);
+    const std::string_view all(text, static_cast<size_t>(scientific.ptr - text));
+    const int exponent = std::atoi(std::string(all.substr(all.find('e') + 1)).c_str());
+    if (exponent < -4 || exponent >= 16) return std::string(all);
+    std::string s(text, static_cast<size_t>(std::to_chars(text, text + sizeof text, d, std::chars_format::fixed).ptr - text));
+    return s.find('.') == std::string::npos ? s + ".0" : s;
   }
   if (is_string()) {
     std::string out = "'";
@@ -138,6 +148,7 @@ void Value::encode(std::string& out) const {
   if (is_none()) out += 'n';
   else if (is_bool()) out += 'b', out += char(std::get<bool>(is_));
   else if (is_integer()) { auto i = integer(); out += 'i', put(out, &i, sizeof i); }
+  else if (is_unsigned()) { auto u = unsigned_integer(); out += 'u', put(out, &u, sizeof u); }
   else if (is_float()) { auto d = number(); out += 'd', put(out, &d, sizeof d); }
   else if (is_string()) out += 's', put_text(out, string());
   else if (is_moment()) { auto m = moment().ns; out += 'm', put(out, &m, sizeof m); }

@@ -35,13 +35,13 @@ struct InputRef {
 
 class Value {
  public:
-  using Storage = std::variant<std::monostate, bool, int64_t, double, std::string, Moment, InputRef, std::shared_ptr<const Opaque>, std::shared_ptr<const List>, std::shared_ptr<const Dict>>;
+  using Storage = std::variant<std::monostate, bool, int64_t, uint64_t, double, std::string, Moment, InputRef, std::shared_ptr<const Opaque>, std::shared_ptr<const List>, std::shared_ptr<const Dict>>;
 
   Value() = default;
   Value(bool b) : is_(b) {}
   Value(int i) : is_(int64_t{i}) {}
   Value(int64_t i) : is_(i) {}
-  Value(size_t i) : is_(static_cast<int64_t>(i)) {}
+  Value(uint64_t i) { i >> 63 ? void(is_ = i) : void(is_ = static_cast<int64_t>(i)); }
   Value(double d) : is_(d) {}
   Value(const char* s) : is_(std::string(s)) {}
   Value(std::string s) : is_(std::move(s)) {}
@@ -54,8 +54,9 @@ class Value {
   bool is_none() const { return std::holds_alternative<std::monostate>(is_); }
   bool is_bool() const { return std::holds_alternative<bool>(is_); }
   bool is_integer() const { return std::holds_alternative<int64_t>(is_); }
+  bool is_unsigned() const { return std::holds_alternative<uint64_t>(is_); }  // an integer from 2^63 on; others are is_integer()
   bool is_float() const { return std::holds_alternative<double>(is_); }
-  bool is_number() const { return is_bool() || is_integer() || is_float(); }
+  bool is_number() const { return is_bool() || is_integer() || is_unsigned() || is_float(); }
   bool is_string() const { return std::holds_alternative<std::string>(is_); }
   bool is_moment() const { return std::holds_alternative<Moment>(is_); }
   bool is_input() const { return std::holds_alternative<InputRef>(is_); }
@@ -63,9 +64,10 @@ class Value {
   bool is_list() const { return std::holds_alternative<std::shared_ptr<const List>>(is_); }
   bool is_dict() const { return std::holds_alternative<std::shared_ptr<const Dict>>(is_); }
 
-  // Each throws Error{internal} on another kind; integer() takes a bool, number() an integer or bool.
+  // Each throws Error{internal} on another kind; integer() takes a bool, number() any number.
   bool boolean() const;
   int64_t integer() const;
+  uint64_t unsigned_integer() const;
   double number() const;
   const std::string& string() const;
   Moment moment() const;

@@ -104,6 +104,7 @@ std::string json(const Value& v) {
   if (v.is_none()) return "null";
   if (v.is_bool()) return v.boolean() ? "true" : "false";
   if (v.is_integer()) return std::to_string(v.integer());
+  if (v.is_unsigned()) return std::to_string(v.unsigned_integer());
   if (v.is_float()) return std::isfinite(v.number()) ? concat(v.number()) : "null";
   if (v.is_string()) return quoted(v.string());
   std::string out;

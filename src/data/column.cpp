@@ -58,6 +58,7 @@ Value value_at(const Column& c, int64_t row, DType type) {
   return visit_fixed(c.storage, [&](auto tag) -> Value {
     using T = typename decltype(tag)::type;
     if constexpr (std::is_floating_point_v<T>) return static_cast<double>(c.as<T>()[row]);
+    else if constexpr (std::is_same_v<T, uint64_t>) return c.as<T>()[row];
     else return static_cast<int64_t>(c.as<T>()[row]);
   });
 }
@@ -79,7 +80,7 @@ Column constant_of(const Value& value, DType type) {
       else if (value.is_none()) out.valid()[0] = 0;
       else if (value.is_moment()) slot = static_cast<T>(value.moment().ns / (1'000'000'000 / per_second(type.unit)));
       else if (value.is_float()) slot = static_cast<T>(value.number());
-      else slot = static_cast<T>(value.integer());
+      else slot = value.is_unsigned() ? static_cast<T>(value.unsigned_integer()) : static_cast<T>(value.integer());
     });
   }
   Column column = std::move(out).finish(bytes);

@@ -1,5 +1,7 @@
 #include "kernels/elementwise.hpp"
 
+#include <cctype>
+#include <charconv>
 #include <cmath>
 #include <map>
 
@@ -79,6 +81,13 @@ void refuse_zero(const std::string& op, const Column& b, int64_t rows) {
   const T* divisors = b.as<T>();
   for (int64_t i = 0; i < (b.constant ? 1 : rows); ++i)
     if (divisors[i] == 0 && (!b.valid || b.valid[i])) throw invalid(op, ": an integer is divided by zero; make one side float with astype('float64') to get inf and NaN");
+}
+
+template <class T>
+void refuse_negative(const Column& b, int64_t rows) {
+  const T* powers = b.as<T>();
+  for (int64_t i = 0; i < (b.constant ? 1 : rows); ++i)
+    if (powers[i] < 0 && (!b.valid || b.valid[i])) throw invalid("Integers to negative integer powers are not allowed.");
 }
 
 enum class Group { arithmetic, comparison, logic };
@@ -185,6 +194,8 @@ Map binary(const Args& args) {
         else {
           if constexpr (std::is_integral_v<T>)
             if (op == "floordiv" || op == "mod") refuse_zero<T>(op, b, rows);
+          if constexpr (std::is_integral_v<T> && std::is_signed_v<T>)
+            if (op == "pow") refuse_negative<T>(b, rows);
           arithmetic<T>(op, a, b, rows, to.as<T>());
         }
       });
@@ -236,18 +247,39 @@ Column text_of(const Column& a, DType from, int64_t rows) {
     Value v = value_at(a, i, from);
     auto& s = (*made)[static_cast<size_t>(i)];
     if (v.is_none()) { to.as<Text>()[i] = {}; continue; }
-    if (v.is_moment()) {
-      int64_t unit = v.moment().ns, days = unit >= 0 ? unit / 86'400'000'000'000 : -((-unit + 86'399'999'999'999) / 86'400'000'000'000), rest = unit - days * 86'400'000'000'000;
-      auto c = civil_from_days(days);
-      char buffer[64];
-      int n = std::snprintf(buffer, sizeof buffer, "%04d-%02d-%02d", int(c.year), int(c.month), int(c.day));
-      if (rest) n += std::snprintf(buffer + n, sizeof buffer - static_cast<size_t>(n), " %02d:%02d:%02d", int(rest / 3'600'000'000'000), int(rest / 60'000'000'000 % 60), int(rest / 1'000'000'000 % 60));
-      if (rest % 1'000'000'000) std::snprintf(buffer + n, sizeof buffer - static_cast<size_t>(n), ".%09d", int(rest % 1'000'000'000));
-      s = buffer;
-    } else s = v.label();
+    s = v.label();
     to.as<Text>()[i] = {s.data(), static_cast<int64_t>(s.size())};
   }
   return std::move(to).finish(made);
+}
+
+// As NumPy on x86: by way of 64 bits, the smallest integer for what is beyond them.
+template <class T, class F>
+T truncated(F x) {
+  if constexpr (std::is_same_v<T, uint64_t>)
+    if (x >= F(0x1p63)) return x < F(0x1p64) ? static_cast<uint64_t>(x) : 0;
+  return static_cast<T>(x >= F(-0x1p63) && x < F(0x1p63) ? static_cast<int64_t>(x) : std::numeric_limits<int64_t>::min());
+}
+
+// An integer as Python's int() reads it, in the range of T.
+template <class T>
+T integer_of(std::string_view text, const std::string& what, DType to) {
+  std::string_view digits = text;
+  while (!digits.empty() && std::isspace(static_cast<unsigned char>(digits.front()))) digits.remove_prefix(1);
+  while (!digits.empty() && std::isspace(static_cast<unsigned char>(digits.back()))) digits.remove_suffix(1);
+  std::string plain;  // 1_000
+  if (digits.find('_') != std::string_view::npos) {
+    for (size_t i = 0; i < digits.size(); ++i)
+      if (digits[i] != '_' || i == 0 || i + 1 == digits.size() || digits[i - 1] == '_' || digits[i - 1] < '0') plain += digits[i];
+    digits = plain;
+  }
+  if (digits.starts_with('+') && !digits.starts_with("+-")) digits.remove_prefix(1);
+  T value{};
+  const bool negative = std::is_unsigned_v<T> && digits.starts_with('-');
+  const auto [end, error] = std::from_chars(digits.data() + negative, digits.data() + digits.size(), value);
+  if (error == std::errc::invalid_argument || end != digits.data() + digits.size()) throw invalid(what, ": could not convert string to ", to.name(), ": '", text, "'");
+  if (error == std::errc::result_out_of_range || (negative && value)) throw Error(ErrorKind::invalid, concat(what, ": the integer ", text, " is out of bounds for ", to.name()), "builtins.OverflowError");
+  return value;
 }
 
 Map cast(const Args& args) {
@@ -264,7 +296,24 @@ Map cast(const Args& args) {
       return rows;
     }
     if (from.is_text()) {
-      out[0] = numbers_of(a, rows, to, what);
+      for (int64_t i = 0; i < rows; ++i) {
+        const Text t = a.as<Text>()[i];
+        visit_fixed(to.storage, [&](auto tag) {
+          using T = typename decltype(tag)::type;
+          if constexpr (std::is_floating_point_v<T>) {
+            char* end = nullptr;
+            const std::string copy(t.view());
+            const double d = t.data ? std::strtod(copy.c_str(), &end) : NAN;
+            const bool read = end != copy.c_str();
+            while (end && std::isspace(static_cast<unsigned char>(*end))) ++end;
+            if (t.data && (!read || *end || copy.find_first_of("xX") != std::string::npos)) throw invalid(what, ": could not convert string to ", to.name(), ": '", copy, "'");
+            w.as<T>()[i] = static_cast<T>(d);
+          } else if (to.is_boolean()) w.as<T>()[i] = t.size > 0 || !t.data;
+          else if (!t.data) throw invalid(what, ": cannot convert float NaN to integer");
+          else w.as<T>()[i] = integer_of<T>(t.view(), what, to);
+        });
+      }
+      out[0] = std::move(w).finish();
       return rows;
     }
     Writable w(to.storage, rows);
@@ -277,15 +326,20 @@ Map cast(const Args& args) {
         T* y = w.as<T>();
         if (from.is_time() && to.is_time()) {
           for (int64_t i = 0; i < rows; ++i) {
-            auto v = static_cast<int64_t>(x[i]);
-            y[i] = static_cast<T>(scale_to >= scale_from ? v * (scale_to / scale_from) : floor_divide<int64_t>(v, scale_from / scale_to));
+            const auto v = static_cast<int64_t>(x[i]);
+            int64_t moved = 0;
+            if (scale_to < scale_from) moved = floor_divide<int64_t>(v, scale_from / scale_to);
+            else if (__builtin_mul_overflow(v, scale_to / scale_from, &moved) && (!a.valid || a.valid[i]))
+              throw Error(ErrorKind::invalid, concat(what, ": Cannot convert ", v, " of ", from.name(), " to ", to.name(), ": out of its bounds"), to.storage == Storage::timestamp ? "pandas.errors.OutOfBoundsDatetime" : "pandas.errors.OutOfBoundsTimedelta");
+            y[i] = static_cast<T>(moved);
           }
         } else if (to.is_boolean()) {
           for (int64_t i = 0; i < rows; ++i) y[i] = static_cast<T>(x[i] != F{});
         } else if constexpr (std::is_floating_point_v<F> && std::is_integral_v<T>) {
           for (int64_t i = 0; i < rows; ++i) {
             if (!std::isfinite(x[i])) throw invalid(what, ": Cannot convert non-finite values (NA or inf) to integer");
-            y[i] = static_cast<T>(static_cast<int64_t>(x[i]));
+            if (std::is_unsigned_v<T> && !to.is_boolean() && x[i] < 0) throw invalid(what, ": Cannot losslessly cast from ", from.name(), " to ", to.name());
+            y[i] = truncated<T>(x[i]);
           }
         } else {
           for (int64_t i = 0; i < rows; ++i) y[i] = static_cast<T>(x[i]);

@@ -1,5 +1,7 @@
 """Objects in memory beside lazy rows: a pandas Series is matched by index value, an array by position."""
 
+import datetime
+
 from muster.dataframe._through_pandas import through
 
 
@@ -13,6 +15,32 @@ def is_mask(key):
     if isinstance(key, list):
         return bool(key) and all(type(k).__name__ in ("bool", "bool_") for k in key)
     return in_memory(key) and str(key.dtype) in ("bool", "boolean", "bool[pyarrow]") or in_memory(key) and key.dtype == object and len(key) and all(isinstance(k, bool) for k in key)
+
+
+def is_foreign_scalar(value):
+    """Whether a scalar makes a column of a dtype that the engine's own constants do not have: NumPy's narrow numbers, times with units or zones, integers beyond 64 bits, objects."""
+    if type(value) in (str, bool, float):
+        return False
+    if type(value) is int:
+        return not -(2**63) <= value < 2**64
+    if type(value) is datetime.datetime:
+        return value.tzinfo is not None
+    return not hasattr(value, "_expr") and not isinstance(value, (list, tuple, dict, set, frozenset, range)) and getattr(value, "ndim", 0) == 0
+
+
+def repeated(frame, value):
+    """Return a scalar as a lazy Series beside the rows of a collection, with the dtype that pandas gives it."""
+    return through("repeated", _repeated, (_row_index(frame),), {"value": value}, labels=False)
+
+
+def _repeated(index, value):
+    import pandas as pd
+
+    return pd.DataFrame(index=index).assign(value=value)["value"]
+
+
+def _row_index(frame):
+    return (frame[[]] if frame.ndim == 2 else frame.to_frame(name="values")[[]]).index
 
 
 def beside(frame, values, what):
@@ -35,7 +63,7 @@ def beside(frame, values, what):
     """
     import pandas as pd
 
-    index = (frame[[]] if frame.ndim == 2 else frame.to_frame(name="values")[[]]).index
+    index = _row_index(frame)
     if not isinstance(values, pd.Series):
         values = pd.Series(values)
         return through("beside", _by_position, (index,), {"values": values}, shape="beside", meta=values.iloc[:0].reset_index(drop=True), labels=False)

@@ -89,6 +89,7 @@ Value statistic(const Leaf& leaf, const std::string& bytes) {
 int order(const Value& a, const Value& b) {
   if (a.is_string() && b.is_string()) return (a.string() > b.string()) - (a.string() < b.string());
   if (a.is_integer() && b.is_integer()) return (a.integer() > b.integer()) - (a.integer() < b.integer());
+  if ((a.is_unsigned() && b.is_integer()) || (a.is_integer() && b.is_unsigned())) return a.is_unsigned() ? 1 : -1;
   if (!a.is_number() || !b.is_number()) return 2;
   const double x = a.number(), y = b.number();
   return std::isnan(x) || std::isnan(y) ? 2 : (x > y) - (x < y);

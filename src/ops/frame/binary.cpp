@@ -29,7 +29,11 @@ struct Kernel2 {
 DType common(const Side& a, const Side& b) {
   auto weak = [](DType column, const Value& v) -> DType {
     if (v.is_bool()) return column;
-    if (v.is_integer()) return column.is_boolean() ? DType{Storage::int64, Unit::us, column.open} : column;
+    if (v.is_integer() || v.is_unsigned()) {
+      const DType in = column.is_boolean() ? DType{Storage::int64, Unit::us, column.open} : column;
+      if (in.is_integer() && !holds(in, v)) throw unsupported("the integer ", v.repr(), " beside a column of ", column.name());  // pandas says that it is out of bounds
+      return in;
+    }
     return column.is_float() ? column : DType{Storage::float64};
   };
   if (a.scalar && !b.scalar) return weak(b.type, *a.scalar);
@@ -54,8 +58,13 @@ Kernel2 choose(const std::string& op, const Side& a, const Side& b) {
       if (op == "eq" || op == "ne") return {a.type, boolean, op, op == "ne"};
       refuse(op, a, b);
     }
-    DType type = promote(a.type, b.type);
-    if ((a.scalar && a.scalar->is_float()) || (b.scalar && b.scalar->is_float())) type = {Storage::float64};
+    if (b.scalar && a.type.is_number() && (a.type.is_float() || b.type.is_integer())) {  // NumPy: a Python number gives way
+      if (a.type.is_float() || holds(a.type, *b.scalar)) return {a.type, boolean, op};
+      const bool above = b.scalar->number() > 0;
+      return {a.type, boolean, op, op == "ne" || (above ? op == "lt" || op == "le" : op == "gt" || op == "ge")};
+    }
+    const DType type = promote(a.type, b.type);
+    if (a.type.is_integer() && b.type.is_integer() && type.is_float()) throw unsupported("operation '", op, "' between ", a.type.name(), " and ", b.type.name());  // floats would not tell all integers apart
     return {type, boolean, op};
   }
   if (is_logic(op)) {
@@ -75,6 +84,9 @@ Kernel2 choose(const std::string& op, const Side& a, const Side& b) {
     if ((op == "add" || op == "sub") && !(a.type.storage == Storage::timestamp && b.type.storage == Storage::timestamp)) return {duration, {moments ? Storage::timestamp : Storage::duration, unit}, op};
     refuse(op, a, b);
   }
+  if (none) refuse(op, a, b);
+  const bool boolean_scalar = (a.scalar && a.scalar->is_bool()) || (b.scalar && b.scalar->is_bool());
+  if (boolean_scalar && op != "add" && op != "sub" && op != "mul") throw unsupported("operation '", op, "' with a bool");  // pandas refuses some and reads others as integers
   DType type = common(a, b);
   if (type.is_boolean()) {  // NumPy: + is or, * is and; - is refused
     if (op == "add") return {boolean, type, "or"};
@@ -83,9 +95,9 @@ Kernel2 choose(const std::string& op, const Side& a, const Side& b) {
     type = op == "truediv" ? DType{Storage::float64} : DType{Storage::int8, Unit::us, type.open};
   }
   if (op == "truediv" && !type.is_float()) type = {Storage::float64};
-  if (op == "pow" && type.is_integer() && b.scalar && b.scalar->is_integer() && b.scalar->integer() < 0) throw invalid("Integers to negative integer powers are not allowed.");
-  // pandas: an integer division by zero gives inf or nan, so the result is float
-  if ((op == "floordiv" || op == "mod") && type.is_integer() && b.scalar && b.scalar->number() == 0) type = {Storage::float64};
+  if (op == "pow" && type.is_signed() && b.scalar && b.scalar->is_integer() && b.scalar->integer() < 0) throw invalid("Integers to negative integer powers are not allowed.");
+  // pandas: an integer division by zero gives inf or nan, so the result is float; that of float32 is a wider one
+  if (b.scalar && b.scalar->number() == 0 && ((op == "floordiv" && type.is_number()) || (op == "mod" && type.is_integer()))) type = {Storage::float64};
   return {type, type, op};
 }
 
@@ -188,8 +200,13 @@ Op make_op(const Entry& e, std::vector<Method> on) {
       const auto k = kernel_for(c, e, o, pair, scalar);
       const DType type_a = c.input().columns[static_cast<size_t>(pair.first)].type;
       if (k.constant >= 0) {
-        // Text never equals a number: the answer for every row.
-        int missing = l.one(out.stage, "unary", Dict{{"op", "isna"}, {"type", code(type_a)}}, {a.columns[static_cast<size_t>(pair.first)]});
+        // Text never equals a number, and no int8 is above 300: the answer for every row that is there.
+        const int reg = a.columns[static_cast<size_t>(pair.first)];
+        if (k.constant && k.op != "ne") {
+          out.columns.push_back(l.one(out.stage, "unary", Dict{{"op", "notna"}, {"type", code(type_a)}}, {reg}));
+          continue;
+        }
+        int missing = l.one(out.stage, "unary", Dict{{"op", "isna"}, {"type", code(type_a)}}, {reg});
         int never = l.one(out.stage, "binary", Dict{{"op", "and"}, {"type", code(DType{Storage::boolean})}}, {missing, constant(l, out.stage, false, {Storage::boolean})});
         out.columns.push_back(k.constant ? l.one(out.stage, "unary", Dict{{"op", "invert"}, {"type", code(DType{Storage::boolean})}}, {never}) : never);
         continue;

@@ -80,6 +80,7 @@ int combine(Lowering& l, int stage, const char* op, const std::vector<int>& regs
 DType type_of(const Value& v) {
   if (v.is_bool()) return {Storage::boolean};
   if (v.is_integer()) return {Storage::int64};
+  if (v.is_unsigned()) return {Storage::uint64};
   if (v.is_string()) return {Storage::text};
   if (v.is_moment()) return {Storage::timestamp, v.moment().ns % 1000 ? Unit::ns : Unit::us};
   return {Storage::float64};
@@ -95,9 +96,13 @@ bool holds(DType t, const Value& v) {
   if (!t.is_number() || !v.is_number() || v.is_bool()) return false;
   if (t.storage == Storage::float64) return true;
   if (t.storage == Storage::float32) return static_cast<double>(static_cast<float>(v.number())) == v.number();
-  if (v.is_float() && (std::floor(v.number()) != v.number() || std::fabs(v.number()) > 9e15)) return false;
-  const int64_t n = v.is_float() ? static_cast<int64_t>(v.number()) : v.integer();
   const int bits = 8 * width(t.storage);
+  if (v.is_float()) {  // both ends are powers of two
+    const double x = v.number(), end = std::ldexp(1.0, t.is_signed() ? bits - 1 : bits);
+    return std::floor(x) == x && x >= (t.is_signed() ? -end : 0) && x < end;
+  }
+  if (v.is_unsigned()) return t.storage == Storage::uint64;
+  const int64_t n = v.integer();
   if (t.is_signed()) return bits == 64 || (n >= -(int64_t{1} << (bits - 1)) && n < int64_t{1} << (bits - 1));
   return n >= 0 && (bits == 64 || n < int64_t{1} << bits);
 }

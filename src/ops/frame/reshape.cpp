@@ -16,6 +16,8 @@ const Value* dtype_for(const Call& c, size_t i) {
 DType cast_type(DType from, const Value& to) {
   DType t = dtype_named(to.string());
   if (from.is_object()) throw unsupported("astype of an object column; use map_partitions");
+  if (to == Value("object") && !from.is_text()) throw unsupported("astype: a column of objects");
+  if (t.is_text() && (from.is_time() || from.storage == Storage::float32)) throw unsupported("astype: ", from.name(), " as text");  // how many digits all values have depends on all of them
   if (t.storage == from.storage && (!t.is_time() || t.unit == from.unit)) return from;
   if (from.is_time() != t.is_time() && !t.is_text() && !(from.is_time() && t.storage == Storage::int64)) throw type_error("Cannot cast ", from.name(), " to ", t.name());
   if (from.is_text() && t.is_time()) throw type_error("Cannot cast str to ", t.name(), "; use parse_dates when reading");

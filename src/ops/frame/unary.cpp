@@ -1,4 +1,6 @@
 // -x, ~x, abs, isna and their synonyms; isin, fillna: one column in, one out.
+#include <cmath>
+
 #include "ops/frame/columns.hpp"
 
 namespace muster::ops::frame {
@@ -21,13 +23,12 @@ Op columnwise(std::string name, std::vector<Method> on, Doc doc, Typing typing, 
   return op;
 }
 
-bool fits(const Value& v, DType t) {
-  if (v.is_none() || (v.is_float() && v.number() != v.number())) return false;
-  if (t.is_text()) return v.is_string();
-  if (t.is_time()) return v.is_moment();
-  if (v.is_string() || v.is_moment()) return false;
-  if (t.is_integer() && v.is_float()) return v.number() == static_cast<double>(static_cast<int64_t>(v.number()));
-  return t.is_numeric();
+// Whether a value can be one of the column's; bools are 0 and 1.
+bool can_be(const Value& v, DType t) {
+  if (t.is_boolean()) return v.is_number() && (v.number() == 0 || v.number() == 1);
+  if (t.is_float() && v.is_integer() && (std::fabs(v.number()) >= 0x1p63 || static_cast<int64_t>(v.number()) != v.integer())) return false;  // no float is 2^53 + 1
+  if (t.is_float() && v.is_unsigned() && (v.number() >= 0x1p64 || static_cast<uint64_t>(v.number()) != v.unsigned_integer())) return false;
+  return holds(t, v.is_bool() ? Value(v.integer()) : v);
 }
 
 Op is_in() {
@@ -66,7 +67,7 @@ Name: x, dtype: bool
       }
       for (const auto& v : given->list())
         if (v.is_none() || (v.is_float() && v.number() != v.number())) values.push_back({});
-        else if (fits(v, type)) values.push_back(v);
+        else if (can_be(v, type)) values.push_back(v);
       rows.columns[i] = l.one(rows.stage, "is_in", Dict{{"type", code(type)}, {"values", values}}, {rows.columns[i]});
     }
     return rows;
@@ -88,14 +89,12 @@ const Value* fill_value(const Call& c, size_t i) {
 DType filled(DType t, const Value& v) {
   if (t.is_object()) throw unsupported("fillna of an object column");
   if (!t.open && (t.is_integer() || t.is_boolean())) return t;
-  if (t.is_integer() && v.is_float() && !fits(v, t)) return {Storage::float64};
-  if (t.is_integer() || t.is_boolean()) {
-    if (!v.is_number()) throw type_error("fillna: value ", v.repr(), " does not fit a column of dtype ", t.name());
-    return t;  // still open: pandas keeps float64 (object for bool) where values were missing
-  }
-  if (t.is_float() && !v.is_number()) throw type_error("fillna: value ", v.repr(), " does not fit a column of dtype ", t.name());
+  if ((t.is_numeric() && !v.is_number()) || (t.is_time() && !v.is_moment())) throw type_error("fillna: value ", v.repr(), " does not fit a column of dtype ", t.name());
   if (t.is_text() && !v.is_string()) throw type_error("Invalid value '", v.label(), "' for dtype 'str'. Value should be a string or missing value, got '", v.is_number() ? (v.is_float() ? "float" : v.is_bool() ? "bool" : "int") : "object", "' instead.");
-  if (t.is_time() && !v.is_moment()) throw type_error("fillna: value ", v.repr(), " does not fit a column of dtype ", t.name());
+  if (is_missing(v) || t.is_boolean()) return t;
+  if (v.is_bool()) throw unsupported("fillna: ", v.repr(), " in a column of ", t.name());
+  if (t.is_integer()) return holds(t, v) ? t : DType{Storage::float64};  // open: pandas keeps float64 where values were missing
+  if (!holds(t, v)) throw unsupported("fillna: ", v.repr(), " in a column of ", t.name());
   return t;
 }
 

@@ -33,7 +33,9 @@ class Terms {
       const int column = source_column(step->in[mirrored ? 1 : 0]);
       const Step* constant = step_of(step->in[mirrored ? 0 : 1]);
       if (column < 0 || !constant || constant->kernel != "constant") continue;
-      out.push_back(List{column, mirrored ? name->second.second : name->second.first, constant->args["value"]});
+      const Value& value = constant->args["value"];
+      const bool narrow = data::dtype_of(constant->args["type"].integer()).storage == data::Storage::float32;  // compared as what it is rounded to
+      out.push_back(List{column, mirrored ? name->second.second : name->second.first, narrow && value.is_number() ? Value(static_cast<double>(static_cast<float>(value.number()))) : value});
       return;
     }
   }
