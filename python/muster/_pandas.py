@@ -70,6 +70,16 @@ def dtype_of(name):
     return _foreign[int(name[7:])] if name.startswith("object:") else np.dtype(name)
 
 
+def is_nullable(name):
+    """Whether the dtype of an engine's name has pandas.NA for what is missing."""
+    return name.startswith("object:") and getattr(dtype_of(name), "na_value", None) is pd.NA
+
+
+def is_foreign_number(name):
+    """Whether an engine's name is of a dtype that it carries and that pandas counts as numeric: nullable and Arrow's numbers and bools."""
+    return name.startswith("object:") and bool(getattr(dtype_of(name), "_is_numeric", False))
+
+
 def _objects(name, positions, sources):
     """The values at these positions of the sources of an object column."""
     dtype = dtype_of(name)
@@ -153,12 +163,17 @@ def to_pandas(result):
         return joined
     index = index_of(result["index"], result["rows"])
     if kind == "series":
-        return pd.Series(arrays[0], index=index, name=_label(columns[0][0]), copy=False)
+        return pd.Series(as_is(arrays[0], index), index=index, name=_label(columns[0][0]), copy=False)
     if kind == "index":
         return pd.Index(arrays[0], name=_label(columns[0][0]))
-    frame = pd.DataFrame(dict(enumerate(arrays)), index=index, copy=False)
+    frame = pd.DataFrame({i: as_is(a, index) for i, a in enumerate(arrays)}, index=index, copy=False)
     frame.columns = _labels(columns, result["labels_integer"])
     return frame
+
+
+def as_is(array, index=None):
+    """Values, or a Series of them, that pandas takes without looking: objects that are all times or texts stay objects."""
+    return pd.Series(array, index=index, dtype=object, copy=False) if isinstance(array, np.ndarray) and array.dtype == object else array
 
 
 def dtype_name(dtype):
@@ -170,7 +185,7 @@ def dtype_name(dtype):
     return "object" if isinstance(dtype, np.dtype) else foreign_name(dtype)
 
 
-def _is_text(values):
+def is_text(values):
     return pd.api.types.infer_dtype(values, skipna=True) == "string"
 
 
@@ -209,7 +224,7 @@ def payload_of(array, name):
 def _text_or_object(series):
     """pandas 3 reads Python strings as str; an object column of strings becomes text, as Dask converts it."""
     name = dtype_name(series.dtype)
-    return "str" if name == "object" and series.dtype == object and _is_text(series) else name
+    return "str" if name == "object" and series.dtype == object and is_text(series) else name
 
 
 def fields_of(data):
@@ -281,7 +296,7 @@ def meta_of(expr):
 UNKNOWN_CATEGORIES = pd.Index(["__UNKNOWN_CATEGORIES__"], dtype=object)  # in a meta, as Dask's
 
 
-def _sample_values(series):
+def sample_values(series):
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         known = list(dtype.categories) if len(dtype.categories) else ["a"]
@@ -304,12 +319,12 @@ def sample_of(expr):
     """Return a pandas object of two made-up rows with an expression's labels and dtypes: what a user's function is tried on. A scalar gives one value."""
     meta = meta_of(expr)
     if expr.kind == "scalar":
-        return _sample_values(meta)[0]
+        return sample_values(meta)[0]
     index = meta.index
     if isinstance(index, pd.MultiIndex):
-        index = pd.MultiIndex.from_arrays([_sample_values(level.to_series()) for level in index.levels], names=index.names)
+        index = pd.MultiIndex.from_arrays([sample_values(level.to_series()) for level in index.levels], names=index.names)
     elif not isinstance(index, pd.RangeIndex):
-        values = _sample_values(index.to_series())
+        values = sample_values(index.to_series())
         if getattr(values, "dtype", None) is not None and isinstance(values.dtype, np.dtype) and values.dtype.kind in "iuf":
             values = np.arange(2, dtype=values.dtype)
         index = pd.Index(values, name=index.name)
@@ -319,7 +334,7 @@ def sample_of(expr):
         index = pd.RangeIndex(2)
 
     def column(of):  # objects that are texts would become a text column
-        return pd.Series(_sample_values(of), dtype=object if of.dtype == object else None)
+        return pd.Series(sample_values(of), dtype=object if of.dtype == object else None)
 
     if isinstance(meta, pd.Series):
         return column(meta).set_axis(index).rename(meta.name)
@@ -338,6 +353,8 @@ def current_partition():
 
 def apply(function, kind, index, columns, rows, out_kind, out_index, out_fields, partition):
     """Call a function with rows as a pandas object; return (rows, payloads) of its result. Called by the engine."""
+    from muster._promises import payload_as
+
     data = to_pandas({"kind": kind, "index": index, "columns": columns, "rows": rows, "labels_integer": False})
     _running.partition = partition
     try:
@@ -356,11 +373,11 @@ def apply(function, kind, index, columns, rows, out_kind, out_index, out_fields,
             f"{function.label}: partition {partition} returned the columns {list(frame.columns)}, expected {[f[0] for f in out_fields]}; "
             "give meta=, or make the function return the same columns for every partition"
         )
-    payloads = []
+    payloads, guesses = [], getattr(function, "guesses", {})
     for i, (_label_out, name, _open) in enumerate(out_index):
-        payloads.append(_payload_as(frame.index.get_level_values(i).to_series(), name, function, partition))
+        payloads.append(payload_as(frame.index.get_level_values(i).to_series(), name, function, partition, guess=guesses.get(("index", i)) == name))
     for i, (_label_out, name, _open) in enumerate(out_fields):
-        payloads.append(_payload_as(frame.iloc[:, i], name, function, partition))
+        payloads.append(payload_as(frame.iloc[:, i], name, function, partition, guess=guesses.get(i) == name))
     return len(frame), payloads
 
 
@@ -372,45 +389,8 @@ def _one(value, name):
     return pd.Series([value])
 
 
-def _payload_as(series, name, function, partition):
-    """The payload of a result's column; where the promised dtype cannot hold its values, the name of one that can."""
-    dtype = dtype_of(name)
-    if dtype == np.dtype(object):
-        return payload_of(np.asarray(series, dtype=object), "object")
-    if name.startswith("object:") and isinstance(dtype, pd.CategoricalDtype) and dtype.categories is None and isinstance(series.dtype, pd.CategoricalDtype):
-        return payload_of(series.array, name)
-    if series.dtype == object and name == "str" and not _is_text(series) and series.notna().any():
-        return "object"
-    if series.dtype != dtype:
-        missing = series.isna().to_numpy()
-        if isinstance(dtype, np.dtype) and dtype.kind in "iub" and missing.any():
-            given = series.to_numpy()[~missing]
-            values = np.zeros(len(series), dtype=dtype)
-            if dtype.kind == "b" and not all(isinstance(x, (bool, np.bool_)) for x in given):
-                return _wider(dtype, series.dtype)
-            try:
-                values[~missing] = given
-            except (TypeError, ValueError):
-                return _wider(dtype, series.dtype)
-            if (values[~missing] != given).any():
-                return _wider(dtype, series.dtype)
-            return values.view(np.uint8) if dtype.kind == "b" else values, (~missing).view(np.uint8)
-        if missing.all():
-            series = pd.Series(pd.array([None] * len(series), dtype=dtype)) if not isinstance(dtype, np.dtype) or dtype.kind in "mM" else series.astype("float64")
-        try:
-            changed = series.astype(dtype)
-        except (TypeError, ValueError):
-            return _wider(dtype, series.dtype)
-        if isinstance(dtype, np.dtype) and dtype.kind in "iubf" and not missing.all() and (series.dtype == object or not isinstance(series.dtype, np.dtype) or series.dtype.kind not in "iubf" or (changed.to_numpy()[~missing] != series.to_numpy()[~missing]).any() or (dtype.kind == "b") != (series.dtype.kind == "b")):
-            return _wider(dtype, series.dtype)
-        if name == "str" and series.dtype != object:
-            return _wider(dtype, series.dtype)
-        series = changed
-    array = series.array
-    return payload_of(array.to_numpy() if isinstance(array, pd.arrays.NumpyExtensionArray) else array, name)
+def common_name(one, other):
+    """Return the engine's name of the dtype of values of two, given by their names. Called by the engine."""
+    from muster._promises import common_dtype
 
-
-def _wider(promised, got):
-    """The name of the dtype of a Series with values of both."""
-    both = pd.concat([pd.Series(_sample_values(pd.Series([], dtype=d))) for d in (promised, got)]).dtype
-    return dtype_name(both if both != promised else np.dtype(object))
+    return dtype_name(common_dtype(dtype_of(one), dtype_of(other)))

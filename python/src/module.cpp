@@ -172,6 +172,10 @@ NB_MODULE(_core, m) {
   register_errors();
   api::start();
   kernels::set_python_apply(apply);
+  kernels::set_python_dtypes([](DType one, DType other) {
+    const Gil gil;
+    return python_dtype(nb::cast<std::string>(nb::module_::import_("muster._pandas").attr("common_name")(python_name(one), python_name(other))));
+  });
   register_tasks(m);
   register_cluster(m);  // before compute: it takes a client
 

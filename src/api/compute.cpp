@@ -9,6 +9,7 @@
 #include "data/dispatch.hpp"
 #include "expr/op.hpp"
 #include "kernels/memory.hpp"
+#include "kernels/python_call.hpp"
 #include "plan/plan.hpp"
 #include "worker/store.hpp"
 
@@ -38,13 +39,6 @@ Expr refreshed(Expr e) {
     if (!(args == node->args)) e = expr::substitute(e, node, expr::make(*node->op, args, node->inputs));
   }
   return e;
-}
-
-// Of results: what holds both.
-DType wider_result(DType a, DType b) {
-  if (a == b) return a;
-  if (a.is_numeric() && b.is_numeric() && a.is_boolean() == b.is_boolean()) return promote(a, b);
-  return {Storage::object};
 }
 
 bool is_cancelled(const std::exception_ptr& e) {
@@ -80,7 +74,9 @@ Run run(std::vector<Expr> expressions, const RunOptions& options) {
     plan::optimize(r.plan);
     r.expanded = plan::expand(r.plan);
     auto graph = std::make_shared<const graph::Graph>(r.expanded.graph);
-    const auto hopeless = [](int, int64_t, const TaskResult& result) { return result.error || !result.report.wider.empty(); };
+    // Categories differ in as many ways as there are partitions: all are heard before the plan is made again.
+    const auto tells_all = [](const auto& wider) { return !wider.second.is_object() || !wider.second.foreign; };
+    const auto hopeless = [=](int, int64_t, const TaskResult& result) { return result.error || std::any_of(result.report.wider.begin(), result.report.wider.end(), tells_all); };
     r.job = options.cluster ? run_on(*options.cluster, *graph, hopeless) : worker::run(graph, options.threads, hopeless);
     worker::wait_for(*r.job, options.tick);
     const auto& results = r.job->results();
@@ -121,7 +117,7 @@ Run run(std::vector<Expr> expressions, const RunOptions& options) {
           auto& [source, revision] = revisions[node->id];
           source = node;
           auto [known, fresh] = revision.wider.try_emplace(field, type);
-          if (!fresh) known->second = wider_result(known->second, type);
+          if (!fresh) known->second = kernels::common_dtype(known->second, type);
         }
       }
     bool revised = false;

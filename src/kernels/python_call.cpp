@@ -6,6 +6,7 @@ namespace muster::kernels {
 namespace {
 struct Hooks {
   PythonApply apply;
+  PythonDtypes common;
   PythonPickle pickle;
   PythonError error;
 };
@@ -26,6 +27,12 @@ data::Column python_text(data::Task& task, const base::Opaque& function, const d
   for (int64_t i = 0; i < rows; ++i) index.as<int64_t>()[i] = i;
   const Schema in{Kind::frame, {{0, {Storage::text}}}, {{Label(), {Storage::int64}}}, false}, out{Kind::series, {{Label(), {Storage::text}}}, {}, false};
   return python_apply()(task, function, {{rows, {std::move(index).finish(), text}}}, in, out, false).rows.columns.at(0);
+}
+
+void set_python_dtypes(PythonDtypes common) { hooks().common = std::move(common); }
+data::DType common_dtype(data::DType one, data::DType other) {
+  if (one == other) return one;
+  return hooks().common ? hooks().common(one, other) : data::DType{data::Storage::object};
 }
 
 void set_python_border(PythonPickle pickle, PythonError error) { hooks().pickle = std::move(pickle), hooks().error = std::move(error); }

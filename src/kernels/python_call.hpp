@@ -24,6 +24,11 @@ data::Column python_text(data::Task& task, const base::Opaque& function, const d
 void set_python_apply(PythonApply apply);
 const PythonApply& python_apply();
 
+/// The dtype of values of two dtypes, as pandas has it; objects in a program without Python.
+data::DType common_dtype(data::DType one, data::DType other);
+using PythonDtypes = std::function<data::DType(data::DType one, data::DType other)>;
+void set_python_dtypes(PythonDtypes common);
+
 /// An object as bytes for another process, and an exception another process raised, as thrown here.
 using PythonPickle = std::function<std::string(const base::Opaque& object)>;
 using PythonError = std::function<std::exception_ptr(const std::string& bytes)>;

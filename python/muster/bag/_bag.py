@@ -325,12 +325,10 @@ def _accumulated(binop, first, part, before):
     return (out[1:] if before is not no_default and not first else out), (out[-1] if out else before)
 
 
-def _frame(columns, dtypes, part):
+def _frame(columns, part):
     import pandas as pd
 
-    part = list(part)
-    frame = pd.DataFrame(part, columns=columns if columns is not None else None)
-    return frame.astype(dtypes)
+    return pd.DataFrame(list(part), columns=columns)
 
 
 def _reduce_part(perpartition, part):
@@ -623,20 +621,20 @@ class Bag:
         import pandas as pd
 
         import muster.dataframe as dd
+        from muster.dataframe._map_partitions import meta_object
 
+        given = meta is not None
         if meta is None:
             head = self.take(1, warn=False)
             if not head:
                 raise ValueError("`dask.bag.Bag.to_dataframe` failed to properly infer metadata, please pass in metadata via the `meta` keyword")
             meta = pd.DataFrame(list(head), columns=columns).iloc[:0]
-        elif isinstance(meta, dict):
-            meta = pd.DataFrame({k: pd.Series([], dtype=v) for k, v in meta.items()})
-        elif isinstance(meta, list):
-            meta = pd.DataFrame({k: pd.Series([], dtype=v) for k, v in meta})
+        else:
+            meta = meta_object(meta)
         if columns is not None and list(meta.columns) != list(columns):
             raise ValueError("Can't specify both `meta` and `columns`")
-        frames = [_node(_frame, list(meta.columns), dict(meta.dtypes), p, name="to-dataframe") for p in self._parts]
-        return dd.from_delayed(frames, meta=meta, verify_meta=False)
+        frames = [_node(_frame, list(meta.columns), p, name="to-dataframe") for p in self._parts]
+        return dd.from_delayed(frames, meta=meta, verify_meta=given)
 
     def __getattr__(self, name):
         if name == "to_avro":

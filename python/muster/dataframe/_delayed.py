@@ -39,11 +39,11 @@ def from_delayed(dfs, meta=no_default, divisions=None, prefix="from-delayed", ve
     dfs : Delayed, Future or iterable of these
         Each gives a pandas object of the same columns.
     meta : pandas object, dict or list of pairs, optional
-        Names and dtypes. Default: those of the first, which is computed.
+        Names and dtypes; a value that they do not hold is an error. Default: those of the first, which is computed, and wider where others show it.
     divisions : tuple, optional
         Accepted; divisions are not known.
     verify_meta : bool, default True
-        Check the columns of each.
+        Check the columns of each, and that a given `meta` holds their values.
 
     Raises
     ------
@@ -62,6 +62,7 @@ def from_delayed(dfs, meta=no_default, divisions=None, prefix="from-delayed", ve
     from muster import _run
     from muster._tasks import node_of
     from muster.dataframe._io import from_pandas
+    from muster.dataframe._map_partitions import meta_object
 
     dfs = list(dfs) if isinstance(dfs, (list, tuple, set)) or hasattr(dfs, "__next__") else [dfs]
     if not dfs:
@@ -72,20 +73,19 @@ def from_delayed(dfs, meta=no_default, divisions=None, prefix="from-delayed", ve
         if node is None:
             raise TypeError(f"Expected Delayed object, got {type(d).__name__}")
         nodes.append(node)
+    forced = verify_meta and meta is not no_default and meta is not None
     if meta is no_default or meta is None:
         meta = _run.compute(nodes[0], traverse=False)[0]
         if not isinstance(meta, (pd.DataFrame, pd.Series)):
             raise TypeError(f"from_delayed: a task returned a {type(meta).__name__}, not a pandas object")
         meta = meta.iloc[:0]
-    elif isinstance(meta, dict):
-        meta = pd.DataFrame({k: pd.Series([], dtype=v) for k, v in meta.items()})
-    elif isinstance(meta, list):
-        meta = pd.DataFrame({k: pd.Series([], dtype=v) for k, v in meta})
+    else:
+        meta = meta_object(meta)
     numbers = from_pandas(pd.DataFrame({"part": range(len(nodes))}), npartitions=len(nodes))
     function = _PartOf(nodes)
     if verify_meta:
         function = _Then(function, _Checked(list(meta.columns) if isinstance(meta, pd.DataFrame) else [meta.name]))
-    return numbers.map_partitions(function, meta=meta)
+    return numbers.map_partitions(function, meta=meta, enforce_metadata=forced)
 
 
 class _Then:

@@ -5,7 +5,7 @@ from muster._call import no_default, plain
 from muster._generated.frame import FrameMethods
 from muster._later import NotThereYet
 from muster.dataframe import _repr
-from muster.dataframe._beside import beside, in_memory, is_mask
+from muster.dataframe._beside import beside, in_memory, is_foreign_scalar, is_mask, repeated
 from muster.dataframe._collection import Collection, Scalar, new_collection, raise_own
 from muster.dataframe._through_pandas import add_methods, call, through
 
@@ -77,7 +77,10 @@ class Frame(Collection):
         func : callable
             Called with a partition as pandas object, then `args` and `kwargs`. Returns a DataFrame, a Series or a scalar.
         meta : pandas object, dict, list of (name, dtype) or (name, dtype), optional
-            What the result looks like. Without it the function is tried on two made-up rows, and if that fails on the first partition.
+            What the result looks like; a value that it does not hold is an error. Without it the function is tried on two made-up rows, and if that fails on the
+            first partition; dtypes are revised where other partitions show it.
+        enforce_metadata : bool, default True
+            False: dtypes of `meta` are revised too.
 
         Returns
         -------
@@ -302,7 +305,7 @@ class Frame(Collection):
             Accepted: results are concatenated once.
         """
         chunked = self.map_partitions(chunk, **{**kwargs, **(chunk_kwargs or {})})
-        return through("reduction", aggregate or chunk, (chunked,), {**kwargs, **(aggregate_kwargs or {})}, shape="whole", meta=meta, real=True)
+        return through("reduction", aggregate or chunk, (chunked,), {**kwargs, **(aggregate_kwargs or {})}, shape="whole", meta=meta, real=True, forced=True)
 
     def align(self, other, join="outer", axis=None, fill_value=None):
         """Return both collections with the rows and columns of both, a pair."""
@@ -592,6 +595,7 @@ class DataFrame(FrameMethods, Frame):
 
     def _assign(self, values):
         values = {k: beside(self, v, k) if in_memory(v) else v for k, v in values.items()}
+        values = {k: repeated(self, v) if is_foreign_scalar(v) else v for k, v in values.items()}
         return new_collection(_core.call("assign", [self._expr], {"columns": {plain(k): plain(v) for k, v in values.items()}}))
 
     def assign(self, **kwargs):
@@ -690,13 +694,13 @@ class DataFrame(FrameMethods, Frame):
 
         shape = "rows" if axis in (1, "columns") else "whole"
         options = {"axis": axis, "raw": raw, "result_type": result_type, "args": tuple(args), **kwargs}
-        return call(self, "apply", (func,), options, shape=shape, real=True, meta=meta_object(meta))
+        return call(self, "apply", (func,), options, shape=shape, real=True, meta=meta_object(meta), forced=True)
 
     def map(self, func, na_action=None, meta=no_default, **kwargs):
         """Return what a Python function makes of each value."""
         from muster.dataframe._map_partitions import meta_object
 
-        return call(self, "map", (func,), {"na_action": na_action, **kwargs}, real=True, labels=False, meta=meta_object(meta))
+        return call(self, "map", (func,), {"na_action": na_action, **kwargs}, real=True, labels=False, meta=meta_object(meta), forced=True)
 
     applymap = map
 

@@ -64,7 +64,7 @@ def get_dummies(data, prefix=None, prefix_sep="_", dummy_na=False, columns=None,
     ----------
     data : DataFrame or Series
     columns : list of labels, optional
-        Default: text and categorical columns.
+        Default: text, object and categorical columns.
     prefix, prefix_sep, dummy_na, drop_first, dtype
         As pandas.
     """
@@ -73,8 +73,10 @@ def get_dummies(data, prefix=None, prefix_sep="_", dummy_na=False, columns=None,
     options = {"prefix": prefix, "prefix_sep": prefix_sep, "dummy_na": dummy_na, "drop_first": drop_first, "dtype": dtype}
     if data.ndim == 1:
         return through("get_dummies", _dummies, (_with_categories(data),), options)
-    labels = columns if columns is not None else [label for label, name, _ in data._expr.columns if name == "str" or name.startswith("object")]
-    frame = data.assign(**{label: _with_categories(data[label]) for label in labels}) if labels else data
+    labels = columns if columns is not None else list(data._meta.select_dtypes(["object", "string", "category"]).columns)
+    frame = data
+    for label in labels:
+        frame = frame._assign({label: _with_categories(data[label])})
     return through("get_dummies", _dummies, (frame,), {**options, "columns": list(labels)})
 
 
@@ -83,8 +85,7 @@ def _with_categories(series):
 
     if isinstance(series._meta.dtype, pd.CategoricalDtype):
         return series.cat.as_known()
-    values = series.drop_duplicates().compute()
-    return series.astype(pd.CategoricalDtype(sorted(values.dropna())))
+    return series.astype(series.drop_duplicates().compute().astype("category").dtype)
 
 
 def _dummies(data, **options):

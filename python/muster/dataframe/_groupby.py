@@ -1,7 +1,7 @@
 """Group-by objects: keys and a selection, turned into one operator by each aggregation."""
 
 from muster import _core
-from muster._call import no_default, plain
+from muster._call import has_foreign_numbers, no_default, plain
 from muster._generated.groupby import GroupByMethods
 from muster.dataframe._beside import beside, in_memory
 from muster.dataframe._collection import new_collection
@@ -195,11 +195,21 @@ class GroupBy(GroupByMethods):
             result = result.rename("size")
         return result.reset_index()
 
+    def _counts_are_nullable(self, op):
+        from muster._pandas import is_nullable
+
+        if op != "groupby.count" and not (op == "groupby.size" and isinstance(self, SeriesGroupBy)):
+            return False
+        columns = self._frame._expr.columns
+        return any(is_nullable(columns[i][1]) for i in self._values())
+
     def _native(self, op, arguments):
         """The collection of a native aggregation; where the kernel refuses, pandas'."""
+        if self._counts_are_nullable(op) or (arguments.get("numeric_only") is True and has_foreign_numbers(self._frame._expr)):
+            raise NotImplementedError(f"{op}: of nullable columns")
         return self._finished(new_collection(_core.call(op, [self._frame._expr], {**self._arguments(op), "options": arguments})))
 
-    def _through(self, call=_call, shape="whole", needs=None, kept=False, real=False, meta=no_default, labels=None, label=None, **arguments):
+    def _through(self, call=_call, shape="whole", needs=None, kept=False, real=False, meta=no_default, labels=None, label=None, forced=False, **arguments):
         """The collection of a group-by through pandas; only the columns it needs are handed over."""
         keys = [k for k in self._by if isinstance(k, Frame)]
         by = [_BESIDE if isinstance(k, Frame) else k for k in self._by]
@@ -207,7 +217,7 @@ class GroupBy(GroupByMethods):
         frame = self._frame._take(handed) if len(handed) < len(self._frame._expr.columns) else self._frame
         options = {**self._options, "as_index": self._as_index}
         select = list(self._select) if isinstance(self._select, list) else self._select
-        return through(f"groupby.{label or arguments.get('function', 'agg')}", call, (frame, *keys), {"labels": by, "select": select, "options": options, **arguments}, shape=shape, kept=kept, real=real, meta=meta, labels=labels)
+        return through(f"groupby.{label or arguments.get('function', 'agg')}", call, (frame, *keys), {"labels": by, "select": select, "options": options, **arguments}, shape=shape, kept=kept, real=real, meta=meta, labels=labels, forced=forced)
 
     def _method(self, function, args=(), kwargs=None, **how):
         kwargs = {k: v for k, v in (kwargs or {}).items() if not k.startswith(("split_", "shuffle_")) and v is not no_default}
@@ -255,13 +265,13 @@ class GroupBy(GroupByMethods):
         """
         from muster.dataframe._map_partitions import meta_object
 
-        return self._method("apply", (func, *args), kwargs, real=True, meta=meta_object(meta))
+        return self._method("apply", (func, *args), kwargs, real=True, meta=meta_object(meta), forced=True)
 
     def transform(self, func, *args, meta=no_default, **kwargs):
         """Return what a function, or an aggregate by name, makes of each group, beside the rows."""
         from muster.dataframe._map_partitions import meta_object
 
-        return self._method("transform", (func, *args), kwargs, shape="beside", real=not isinstance(func, str), meta=meta_object(meta))
+        return self._method("transform", (func, *args), kwargs, shape="beside", real=not isinstance(func, str), meta=meta_object(meta), forced=True)
 
     def rolling(self, window, **kwargs):
         """Return moving windows within each group; aggregate with ``mean`` and the like. Runs through pandas."""

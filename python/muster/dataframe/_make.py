@@ -23,7 +23,7 @@ class _Mapped:
         return out
 
 
-def from_map(func, *iterables, args=None, meta=no_default, divisions=None, label=None, enforce_metadata=False, **kwargs):
+def from_map(func, *iterables, args=None, meta=no_default, divisions=None, label=None, enforce_metadata=True, **kwargs):
     """Return the DataFrame whose partitions are what a function makes of each element.
 
     Parameters
@@ -33,9 +33,11 @@ def from_map(func, *iterables, args=None, meta=no_default, divisions=None, label
     *iterables
         Of equal length.
     meta : pandas object, dict or pairs, optional
-        What the result looks like. Default: what the first call returns.
+        What the result looks like; a value that it does not hold is an error. Default: what the first call returns, and wider where another call shows it.
     divisions : tuple, optional
         Index values at the borders.
+    enforce_metadata : bool, default True
+        False: dtypes of `meta` get wider too.
 
     Raises
     ------
@@ -71,11 +73,12 @@ def from_map(func, *iterables, args=None, meta=no_default, divisions=None, label
     values = list(zip(*lists, strict=True))
     mapped = _Mapped(func, values, tuple(args or ()), kwargs, None)
     meta = meta_object(meta)
+    enforce_metadata = enforce_metadata and meta is not no_default
     if meta is no_default:
         meta = mapped(pd.DataFrame({"part": [0]}))
         if isinstance(meta, (pd.DataFrame, pd.Series)):
             meta = meta.iloc[:0]
-    out = from_pandas(pd.DataFrame({"part": range(len(values))}), npartitions=len(values)).map_partitions(mapped, meta=meta)
+    out = from_pandas(pd.DataFrame({"part": range(len(values))}), npartitions=len(values)).map_partitions(mapped, meta=meta, enforce_metadata=enforce_metadata)
     if divisions is not None:
         out = new_collection(_core.call("with_index", [out._expr, out.index.to_series()._expr], {"divisions": plain(list(divisions))}))
     return out
@@ -216,7 +219,7 @@ def read_json(
         label = include_path_column if isinstance(include_path_column, str) else "path"
         return from_map(_WithPath(read, label, path_converter), pieces, meta=no_default if meta is None else meta)
     first = next((p for p in (read(p) for p in pieces) if len(p.columns)), pd.DataFrame()) if meta is None else meta
-    return from_map(_Shaped(read, list(first.columns)), pieces, meta=first.iloc[:0])
+    return from_map(_Shaped(read, list(first.columns)), pieces, meta=first.iloc[:0], enforce_metadata=meta is not None)
 
 
 class _Shaped:

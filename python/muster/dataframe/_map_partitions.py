@@ -17,12 +17,30 @@ def meta_object(meta):
     if isinstance(meta, dict):
         meta = list(meta.items())
     if isinstance(meta, list):
-        return pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in meta})
-    if isinstance(meta, tuple) and len(meta) == 2:
-        return pd.Series([], dtype=meta[1], name=meta[0])
-    if isinstance(meta, (pd.DataFrame, pd.Series, pd.Index)) or not isinstance(meta, (str, type)):
-        return meta
-    return pd.Series([], dtype=meta)
+        meta = pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in meta})
+    elif isinstance(meta, tuple) and len(meta) == 2:
+        meta = pd.Series([], dtype=meta[1], name=meta[0])
+    elif isinstance(meta, (str, type)):
+        meta = pd.Series([], dtype=meta)
+    return _with_any_categories(meta)
+
+
+def _with_any_categories(meta):
+    """A promise of no categories at all is one of some, whichever they are."""
+    import pandas as pd
+
+    from muster._pandas import UNKNOWN_CATEGORIES
+
+    def some(dtype):
+        return pd.CategoricalDtype(UNKNOWN_CATEGORIES, dtype.ordered) if isinstance(dtype, pd.CategoricalDtype) and len(dtype.categories) == 0 else dtype
+
+    if isinstance(meta, pd.Series):
+        return meta if some(meta.dtype) is meta.dtype else pd.Series([], dtype=some(meta.dtype), name=meta.name)
+    if isinstance(meta, pd.DataFrame):
+        columns = {i: meta.iloc[:, i].astype(some(dtype)) for i, dtype in enumerate(meta.dtypes) if some(dtype) is not dtype}
+        if columns:
+            meta = pd.DataFrame({i: columns.get(i, meta.iloc[:, i]) for i in range(meta.shape[1])}).set_axis(meta.columns, axis=1)
+    return meta
 
 
 def map_partitions(func, *args, meta=no_default, enforce_metadata=True, **kwargs):
@@ -41,6 +59,7 @@ def map_partitions(func, *args, meta=no_default, enforce_metadata=True, **kwargs
     for name in ("align_dataframes", "transform_divisions", "clear_divisions", "required_columns", "token"):
         kwargs.pop(name, None)
     meta = meta_object(meta)
+    forced = meta is not no_default and enforce_metadata
     if meta is no_default and all(not isinstance(a, Collection) for a in [*args[1:], *kwargs.values()]):
         try:
             meta = func(sample_of(frame._expr), *args[1:], **kwargs)
@@ -48,7 +67,7 @@ def map_partitions(func, *args, meta=no_default, enforce_metadata=True, **kwargs
             meta = func(frame.partitions[0].compute(), *args[1:], **kwargs)
     if meta is not no_default and not isinstance(meta, (pd.DataFrame, pd.Series)):
         meta = pd.Series(meta if isinstance(meta, pd.Index) else [meta])
-    return through(getattr(func, "__name__", type(func).__name__), func, args, kwargs, shape="partitions", meta=meta, real=True)
+    return through(getattr(func, "__name__", type(func).__name__), func, args, kwargs, shape="partitions", meta=meta, real=True, forced=forced)
 
 
 class _Reordered:

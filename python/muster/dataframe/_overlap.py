@@ -21,14 +21,15 @@ def map_overlap(frame, func, before, after, args, meta, kwargs):
     numbers = new_collection(_core.call("partition_number", [frame._expr], {}))
     others = [whole(a) if hasattr(a, "_expr") and a._expr.kind in ("frame", "series") and a._expr.rows != frame._expr.rows else a for a in args]
     meta = meta_object(meta)
-    if meta is no_default:
+    forced = meta is not no_default
+    if not forced:
         try:
             meta = func(sample_of(frame._expr), *(sample_of(a._expr) if hasattr(a, "_expr") else a[:2] if isinstance(a, (pd.DataFrame, pd.Series)) else a for a in args), **kwargs)
         except Exception:
             few = [(new_collection(a._expr).head(_TRIED_ROWS, compute=False).compute() if hasattr(a, "_expr") else a) for a in (frame, *args)]
             meta = func(*few, **kwargs)
     given = {"func": func, "before": before, "after": after, "kwargs": kwargs}
-    return through(getattr(func, "__name__", "map_overlap"), _overlapping, (frame, numbers, *others), given, shape="beside", meta=meta)
+    return through(getattr(func, "__name__", "map_overlap"), _overlapping, (frame, numbers, *others), given, shape="beside", meta=meta, forced=forced)
 
 
 def _reach(frame, reach):

@@ -326,7 +326,7 @@ def _through_pyarrow(files, columns, index, storage_options, filters, dtype_back
     read = _Read(files, columns, index, storage_options, filters, dtype_backend, coarse)
     meta = read.read(0).iloc[:0]
     numbers = from_pandas(pd.DataFrame({"file": range(len(files))}), npartitions=len(files))
-    return numbers.map_partitions(read, meta=meta)
+    return numbers.map_partitions(read, meta=meta, enforce_metadata=False)
 
 
 class _Groups:

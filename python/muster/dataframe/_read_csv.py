@@ -72,7 +72,7 @@ def read_csv(paths, kwargs, compression, assume_missing, storage_options, includ
         asked = categories.get(column) if isinstance(categories, dict) else categories
         if isinstance(dtype, pd.CategoricalDtype) and not (isinstance(asked, pd.CategoricalDtype) and asked.categories is not None):
             meta[column] = meta[column].astype(pd.CategoricalDtype(UNKNOWN_CATEGORIES, dtype.ordered))
-    return from_map(read, files, meta=meta, label="read_csv")
+    return from_map(read, files, meta=meta, label="read_csv", enforce_metadata=False)
 
 
 def _files(path, storage_options):

@@ -144,14 +144,14 @@ class Series(SeriesMethods, Frame):
         from muster.dataframe._map_partitions import meta_object
 
         if hasattr(arg, "_expr"):
-            return through("map", _mapped, (self,), {"arg": whole(arg), "na_action": na_action}, shape="beside", real=True, labels=False, meta=meta_object(meta))
-        return call(self, "map", (arg,), {"na_action": na_action, **kwargs}, real=True, labels=False, meta=meta_object(meta))
+            return through("map", _mapped, (self,), {"arg": whole(arg), "na_action": na_action}, shape="beside", real=True, labels=False, meta=meta_object(meta), forced=True)
+        return call(self, "map", (arg,), {"na_action": na_action, **kwargs}, real=True, labels=False, meta=meta_object(meta), forced=True)
 
     def apply(self, func, convert_dtype=no_default, meta=no_default, args=(), **kwargs):
         """Return what a function makes of each value; see `map`."""
         from muster.dataframe._map_partitions import meta_object
 
-        return call(self, "apply", (func,), {"args": tuple(args), **kwargs}, real=True, labels=False, meta=meta_object(meta))
+        return call(self, "apply", (func,), {"args": tuple(args), **kwargs}, real=True, labels=False, meta=meta_object(meta), forced=True)
 
     def corr(self, other, method="pearson", min_periods=None, **kwargs):
         """Return the correlation with another Series, lazy; one pass where both have the same rows, other methods than "pearson" through pandas."""

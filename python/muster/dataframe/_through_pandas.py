@@ -36,8 +36,9 @@ def whole(collection):
 class Function:
     """A function of pandas objects that the engine calls with the columns of all inputs in one frame."""
 
-    def __init__(self, func, label, inputs, args, kwargs, partition=False):
-        self.func, self.label, self.inputs, self.args, self.kwargs, self.partition = func, label, inputs, args, kwargs, partition
+    def __init__(self, func, label, inputs, args, kwargs, partition=False, forced=False):
+        self.func, self.label, self.inputs, self.args, self.kwargs, self.partition, self.forced = func, label, inputs, args, kwargs, partition, forced
+        self.guesses = {}  # names of dtypes that no user promised, by column and by ("index", level)
 
     def __call__(self, data):
         values, at = [], 0
@@ -157,7 +158,7 @@ def _coded(of):
     return [[f[0], _code(f[1])] for f in of]
 
 
-def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=False, token=None, real=False, labels=None):
+def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=False, token=None, real=False, labels=None, forced=False):
     """Return the collection that a function of pandas objects makes.
 
     Parameters
@@ -178,6 +179,8 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
     labels : bool, optional
         Whether the function looks at index values, which for numbered rows of files may cost a pass that counts rows. Default: not where pandas'
         own functions work row by row.
+    forced : bool, default False
+        `meta` is a user's: a value that it does not hold is an error, where another promise gives way to a wider dtype.
 
     Raises
     ------
@@ -199,8 +202,12 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
     function = Function(func, label, [_described(i) for i in inputs], args, kwargs)
     if meta is no_default:
         meta = _tried(function, inputs, real)
+    else:
+        function.forced = forced
     kind, index, columns = fields(meta)
-    token = f"{label}-{token or tokenize(func)}-{tokenize(_tokens(args), _tokens(kwargs), [d[0] for d in function.inputs])}"
+    if not function.forced:
+        function.guesses = {i: f[1] for i, f in enumerate(columns)} | {("index", i): f[1] for i, f in enumerate(index)}
+    token = f"{label}-{token or tokenize(func)}-{tokenize(_tokens(args), _tokens(kwargs), [d[0] for d in function.inputs], function.forced)}"
     if labels is None:
         labels = shape != "rows" or real or any(isinstance(i, Index) for i in inputs)
     arguments = {"label": label, "kind": _KINDS[kind], "fields": _coded(columns), "index": _coded(index), "kept": kept, "labels": labels}
@@ -208,7 +215,8 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
         objects = [str(dtype) == "object" for dtype in ([meta.dtype] if meta.ndim == 1 else meta.dtypes)]  # made-up texts say nothing of real ones
         columns = [(c[0], "object", False) if is_object else c for c, is_object in zip(columns, objects, strict=True)]
         number = _core.call("partition_number", [first._expr], {})
-        beside = Function(func, label, [*function.inputs, ("series", [None])], args, kwargs, partition=True)
+        beside = Function(func, label, [*function.inputs, ("series", [None])], args, kwargs, partition=True, forced=function.forced)
+        beside.guesses = function.guesses
         everything = [*([i, c[1]] for i, c in enumerate(columns)), [len(columns), "int64"]]
         whole = _core.call("python_whole", [*exprs, number], {**arguments, "func": _core.object(beside, token), "kind": 0, "fields": _coded(everything), "index": [], "kept": False})
         return new_collection(_core.call("unpacked", [first._expr, _core.call("packed", [whole], {})], {"kind": _KINDS[kind], "fields": _coded(columns), "index": []}))
@@ -384,7 +392,9 @@ def _astype(self, dtype):
 
     wanted = dtype if isinstance(dtype, dict) else {label: dtype for label in ([self.name] if self.ndim == 1 else self._labels())}
     if not any(unnamed(d) for d in wanted.values()):
-        return call(self, "astype", (dtype,), real=True)
+        times = {label for label, name, _ in self._expr.columns if name.startswith(("datetime64", "timedelta64"))}
+        as_text = any(isinstance(pd.api.types.pandas_dtype(d), pd.StringDtype) for label, d in wanted.items() if label in times)
+        return call(self, "astype", (dtype,), shape="beside" if as_text else "rows", real=True)  # how many digits a time has depends on all of them
     meta = sample_of(self._expr).astype(dtype).iloc[:0]
     open_dtype = pd.CategoricalDtype(UNKNOWN_CATEGORIES)
     if self.ndim == 1:

@@ -1,0 +1,190 @@
+"""What a function's result was said to be, and what it turns out to be: no value is lost. pandas' concatenation of the partitions is the judge."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import muster
+import muster.dataframe as dd
+from conftest import same
+
+LETTERS = ["b", "a", "c", None, "e", "d", "a", "f", "b"]
+
+
+def letters(partitions):
+    frame = pd.DataFrame({"s": pd.Series(LETTERS, dtype="str"), "v": range(len(LETTERS))})
+    return frame, dd.from_pandas(frame, npartitions=partitions)
+
+
+def as_category(frame):
+    return frame.assign(s=frame.s.astype("category"))
+
+
+@pytest.mark.parametrize("partitions", [1, 2, 3, 7])
+def test_categories_that_differ_between_partitions_are_united(partitions):
+    frame, df = letters(partitions)
+    theirs = as_category(frame)
+    ours = df.map_partitions(as_category)
+    same(ours, theirs)
+    same(ours.s.cat.codes, theirs.s.cat.codes)
+    same(ours.s.value_counts().sort_index(), theirs.s.value_counts().sort_index())
+    same(ours.groupby("s", observed=False).v.sum(), theirs.groupby("s", observed=False).v.sum())
+    same(ours[ours.s == "e"], theirs[theirs.s == "e"])
+    same(ours.s.isna().sum(), theirs.s.isna().sum())
+    same(df.s.map(str.upper, na_action="ignore").astype("category"), frame.s.map(str.upper, na_action="ignore").astype("category"))
+    same(df.map_partitions(as_category).persist(), theirs)
+
+
+def part_of(i):
+    return pd.DataFrame({"c": pd.Categorical([f"k{i}", "k0"]), "n": [i, i]})
+
+
+@pytest.mark.parametrize("make", ["from_map", "from_delayed"])
+def test_parts_with_categories_of_their_own(make):
+    if make == "from_map":
+        df = dd.from_map(part_of, range(12))
+    else:
+        df = dd.from_delayed([muster.delayed(part_of)(i) for i in range(12)])
+    whole = pd.concat([part_of(i).astype({"c": "str"}) for i in range(12)])
+    whole["c"] = whole["c"].astype("category")
+    same(df, whole)
+    same(df.c.cat.codes, whole.c.cat.codes)
+
+
+def test_ordered_categories_that_differ_become_objects():
+    def part(i):
+        return pd.DataFrame({"c": pd.Categorical(["x", f"k{i}"], categories=["x", f"k{i}"], ordered=True)})
+
+    same(dd.from_map(part, range(3)), pd.concat([part(i) for i in range(3)]))
+    equal = dd.from_map(lambda i: pd.DataFrame({"c": pd.Categorical(["x"], categories=["y", "x"], ordered=True)}), range(3))
+    assert equal.c.compute().dtype == pd.CategoricalDtype(["y", "x"], ordered=True)
+
+
+@pytest.mark.parametrize("others", [{}, {"z": pd.Series([1.5, 2.5])}])
+def test_files_with_categories_of_their_own(tmp_path, others):
+    for i in range(3):
+        pd.DataFrame({"c": pd.Categorical([f"k{i}", "k0"]), **others}).to_parquet(tmp_path / f"{i}.parquet")
+    df = dd.read_parquet(tmp_path)
+    assert df.c.compute().astype("str").tolist() == ["k0", "k0", "k1", "k0", "k2", "k0"]
+    assert set(df.c.compute().dtype.categories) == {"k0", "k1", "k2"}
+    assert df[df.c == "k2"].compute().c.astype("str").tolist() == ["k2"]
+
+
+VALUES = {
+    "int8": [-128, 127],
+    "uint8": [255, 0],
+    "int64": [2**53 + 1, -1],
+    "uint64": [2**64 - 1, 2**63],
+    "float32": [0.1, np.nan],
+    "float64": [0.1, np.nan],
+    "bool": [True, False],
+    "str": ["a", None],
+    "datetime64[s]": ["2020-01-01T00:00:01", "9999-12-31"],
+    "datetime64[ms]": ["2020-01-01T00:00:01.123", "NaT"],
+    "datetime64[ns]": ["2020-01-01T00:00:01.123456789", "NaT"],
+    "timedelta64[s]": [5, 7],
+    "timedelta64[us]": [5, 7],
+    "Int64": [2**53 + 1, None],
+    "UInt8": [255, None],
+    "Float64": [0.5, None],
+    "boolean": [True, None],
+    "int64[pyarrow]": [2**53 + 1, None],
+    "string": ["a", None],
+    "object": [(1,), {2}],
+}
+
+
+def column_of(dtype):
+    values = VALUES[dtype]
+    return pd.Series(np.array(values, dtype=dtype) if dtype.startswith(("datetime64", "timedelta64")) else values, dtype=dtype, name="x")
+
+
+@given(st.lists(st.sampled_from(list(VALUES)), min_size=1, max_size=4))
+def test_dtypes_that_differ_between_partitions(dtypes):
+    parts = [column_of(d) for d in dtypes]
+    ours = dd.from_map(lambda i: parts[i].to_frame(), range(len(parts))).x.compute()
+    try:
+        theirs = pd.concat(parts)
+    except (OverflowError, pd.errors.OutOfBoundsDatetime):
+        return  # the year 9999 beside nanoseconds
+    for a, b in zip(ours, theirs, strict=True):
+        assert (pd.isna(a) is True and pd.isna(b) is True) or a == b or float(a) == float(b), (dtypes, a, b)
+    if theirs.dtype == np.float64 and all(np.dtype(d).kind in "iu" for d in dtypes):
+        assert ours.dtype in (np.dtype("uint64"), np.dtype(object))  # without rounding
+        assert ours.tolist() == [v for d in dtypes for v in VALUES[d]]
+    elif len(set(dtypes)) <= 2 and theirs.dtype != object:
+        assert ours.dtype == theirs.dtype
+
+
+PROMISES = [
+    ("int64", [1.5, 2.0], "1.5"),
+    ("int8", [1, 300], "300"),
+    ("uint8", [1, -1], "-1"),
+    ("float32", [0.5, 0.1], "0.1"),
+    ("datetime64[s]", np.array(["2020-01-01T00:00:01.500"], dtype="M8[ms]"), "2020-01-01 00:00:01.5"),
+    (pd.CategoricalDtype(["a", "b"]), ["a", "z"], "'z'"),
+    (pd.CategoricalDtype(["a", "b"]), pd.Categorical(["a", "z"]), "'z'"),
+    ("bool", [1, 2], "1"),
+    ("int64", ["1", "2"], "'1'"),
+    ("str", [1, 2], "1"),
+    ("Int64", [1.5, None], "1.5"),
+    ("boolean", [2], "2"),
+]
+
+
+@pytest.mark.parametrize(("promised", "values", "shown"), PROMISES)
+def test_a_promise_of_the_user_is_kept_or_broken_with_an_error(promised, values, shown):
+    meta = pd.DataFrame({"x": pd.Series([], dtype=promised)})
+    df = dd.from_pandas(pd.DataFrame({"i": range(3)}), npartitions=3)
+
+    def function(part):
+        return pd.DataFrame({"x": pd.Series([], dtype=promised)}) if part.i.iloc[0] < 1 else pd.DataFrame({"x": values})
+
+    makers = {
+        "map_partitions": lambda: df.map_partitions(function, meta=meta),
+        "from_map": lambda: dd.from_map(lambda i: function(pd.DataFrame({"i": [i]})), range(3), meta=meta),
+        "from_delayed": lambda: dd.from_delayed([muster.delayed(function)(pd.DataFrame({"i": [i]})) for i in range(3)], meta=meta),
+    }
+    for make in makers.values():
+        with pytest.raises(ValueError, match="column 'x' of partition [12] has the value") as raised:
+            make().compute()
+        assert shown in str(raised.value)
+
+
+def test_what_a_promise_holds_is_converted():
+    for promised, values in [
+        ("int64", [1.0, 2.0]),
+        ("float64", [1, 2]),
+        ("datetime64[s]", np.array(["2020-01-01"], dtype="M8[ns]")),
+        (pd.CategoricalDtype(["b", "a"]), ["a", "b"]),
+        ("Int64", [1.0, None]),
+        ("str", np.array(["a", None], dtype=object)),
+        ("category", ["a", "b"]),
+        ("int64", pd.array([1, 2], dtype="Int64")),
+    ]:
+        df = dd.from_map(lambda i, values=values: pd.DataFrame({"x": values}), [0, 1], meta={"x": promised})
+        expected = pd.concat([pd.DataFrame({"x": pd.Series(values).astype(promised)})] * 2)
+        same(df, expected)
+    with_missing = dd.from_map(lambda i: pd.DataFrame({"x": [1.0, np.nan]}), [0, 1], meta={"x": "int64"})
+    assert with_missing.x.compute().dtype == "float64"
+    widened = dd.from_pandas(pd.DataFrame({"i": range(3)}), npartitions=3).map_partitions(lambda d: d.assign(i=d.i + 0.5), meta={"i": "int64"}, enforce_metadata=False)
+    assert widened.i.compute().tolist() == [0.5, 1.5, 2.5]
+
+
+def test_integers_that_need_all_64_bits():
+    s = pd.Series([1, 2, 2**63 + 1, 2**64 - 1], dtype="uint64")
+    for partitions in (1, 2, 4):
+        same(dd.from_pandas(s, npartitions=partitions).map(lambda v: v), s.map(lambda v: v))
+    mixed = dd.from_map(lambda i: pd.DataFrame({"x": [[-1], [2**64 - 1], [3]][i]}), range(3)).x.compute()
+    assert mixed.tolist() == [-1, 2**64 - 1, 3]
+
+
+def test_items_of_a_bag_are_not_cut():
+    import muster.bag as db
+
+    items = db.from_sequence([{"x": 1}, {"x": 2.5}, {"x": None}], npartitions=3)
+    assert items.to_dataframe().x.compute().tolist()[:2] == [1, 2.5]
+    with pytest.raises(ValueError, match=r"column 'x' of partition 1 has the value .*2\.5"):
+        items.to_dataframe(meta={"x": "int64"}).compute()
