@@ -259,7 +259,7 @@ def from_pandas(data, cuts):
 
 
 def _divisions(index, cuts):
-    if index.nlevels > 1 or len(index) == 0 or index.hasnans or not (index.is_monotonic_increasing and index.is_unique) or dtype_name(index.dtype).startswith("object"):
+    if index.nlevels > 1 or len(index) == 0 or index.hasnans or not (index.is_monotonic_increasing and index.is_unique) or dtype_name(index.dtype).startswith(("object", "timedelta64")):
         return []
     return [_plain_label(index[i]) for i in [*cuts[:-1], len(index) - 1]]
 

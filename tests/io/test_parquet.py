@@ -484,3 +484,14 @@ def test_damaged_footers_and_pages(tmp_path, frame):
             dd.read_parquet(path).compute()
         except (OSError, NotImplementedError, ValueError) as error:
             assert "a.parquet" in str(error) or isinstance(error, NotImplementedError)
+
+
+@pytest.mark.parametrize("index", [pd.RangeIndex(5, 9), pd.RangeIndex(0, 8, 2, name="r"), pd.RangeIndex(4, 0, -1), pd.to_timedelta([1, 2, 3, 4], unit="s")])
+def test_indexes_that_are_ranges_or_durations(tmp_path, index):
+    frame = pd.DataFrame({"x": [1, 2, 3, 4]}, index=index)
+    frame.to_parquet(tmp_path / "a.parquet", row_group_size=2)
+    df = dd.read_parquet(tmp_path / "a.parquet", split_row_groups=True)
+    same(df, frame)
+    same(df[df.x > 2].x + 1, frame[frame.x > 2].x + 1)
+    dd.from_pandas(frame, npartitions=2, sort=False).to_parquet(tmp_path / "out")
+    same(dd.read_parquet(tmp_path / "out"), frame)

@@ -57,7 +57,7 @@ def melt(frame, id_vars=None, value_vars=None, var_name=None, value_name="value"
     return frame.melt(id_vars=id_vars, value_vars=value_vars, var_name=var_name, value_name=value_name, col_level=col_level)
 
 
-def get_dummies(data, prefix=None, prefix_sep="_", dummy_na=False, columns=None, sparse=False, drop_first=False, dtype=bool, **kwargs):
+def get_dummies(data, prefix=None, prefix_sep="_", dummy_na=False, columns=None, sparse=False, drop_first=False, dtype=None, **kwargs):
     """Return a column per category, as pandas.get_dummies. Categories that are not known are learnt by reading the data once.
 
     Parameters
@@ -73,19 +73,34 @@ def get_dummies(data, prefix=None, prefix_sep="_", dummy_na=False, columns=None,
     options = {"prefix": prefix, "prefix_sep": prefix_sep, "dummy_na": dummy_na, "drop_first": drop_first, "dtype": dtype}
     if data.ndim == 1:
         return through("get_dummies", _dummies, (_with_categories(data),), options)
-    labels = columns if columns is not None else list(data._meta.select_dtypes(["object", "string", "category"]).columns)
+    if columns is None:
+        meta = data._meta
+        columns = meta.columns.difference(_dummies(meta).columns, sort=False)  # pandas says which it takes
+    labels = list(columns)
     frame = data
     for label in labels:
         frame = frame._assign({label: _with_categories(data[label])})
-    return through("get_dummies", _dummies, (frame,), {**options, "columns": list(labels)})
+    return through("get_dummies", _dummies, (frame,), {**options, "columns": labels})
 
 
 def _with_categories(series):
     import pandas as pd
 
-    if isinstance(series._meta.dtype, pd.CategoricalDtype):
+    if isinstance(series._meta.dtype, pd.CategoricalDtype) and not _made_by_python(series._expr):
         return series.cat.as_known()
     return series.astype(series.drop_duplicates().compute().astype("category").dtype)
+
+
+def _made_by_python(expr):
+    """Whether a function's result is part of an expression: its categories are a guess before it has run."""
+    pending, seen = [expr], set()
+    while pending:
+        node = pending.pop()
+        if node.op in ("map_partitions", "python_rows", "python_whole"):
+            return True
+        pending += [i for i in node.inputs if i.id not in seen]
+        seen.update(i.id for i in node.inputs)
+    return False
 
 
 def _dummies(data, **options):

@@ -131,6 +131,8 @@ def read_parquet(
         frame = _with_hive(frame, hive)
         if through:
             frame = _with_others(frame, found["files"], through, storage_options, block, args, wanted or asked)
+        if index is None and len(found["files"]) == 1 and not filters:
+            frame = _with_range(frame, pandas)
         out = _kept(frame, filters)
         if wanted is not None and list(out.columns) != wanted:
             out = out[wanted]
@@ -141,6 +143,18 @@ def read_parquet(
     if calculate_divisions and index_names:
         out = _with_divisions(out)
     return out[columns] if series and out.ndim == 2 else out
+
+
+def _with_range(frame, pandas):
+    """The frame with a range index that does not count from 0 by 1: pandas writes its ends down, not its values."""
+    spans = pandas.get("index_columns", [])
+    if len(spans) != 1 or not isinstance(spans[0], dict) or spans[0].get("kind") != "range":
+        return frame
+    start, stop, step, name = (spans[0].get(key) for key in ("start", "stop", "step", "name"))
+    if not all(isinstance(n, int) for n in (start, stop, step)) or not step or (start, step, name) == (0, 1, None) or len(range(start, stop, step)) != len(frame):
+        return frame
+    labels = (frame.index.to_series() * step + start).rename(name)
+    return new_collection(_core.call("with_index", [frame._expr, labels._expr], {"divisions": []}))
 
 
 def _pandas_metadata(found):
