@@ -87,6 +87,8 @@ def _forced(series, dtype, missing, function, partition):
     """A column as the dtype that the user promised. Raises ValueError for a value that it does not hold."""
     if _open_categories(dtype):
         return series.astype(pd.CategoricalDtype(None, dtype.ordered))
+    if dtype == np.float64 and isinstance(series.dtype, np.dtype) and series.dtype.kind in "iu":  # also what integers with missing values are
+        return series.astype(dtype)
     present = series[~missing]
     if isinstance(dtype, pd.CategoricalDtype):
         held = present.isin(dtype.categories).to_numpy()

@@ -6,6 +6,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "api/revisions.hpp"
 #include "api/session.hpp"
 #include "base/error.hpp"
 #include "calling.hpp"
@@ -242,6 +243,7 @@ NB_MODULE(_core, m) {
     for (auto& e : persist(exprs, threads, std::move(tick), client)) out.push_back(std::const_pointer_cast<Node>(e));
     return out;
   }, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("client").none() = nb::none());
+  m.def("revised", [](std::shared_ptr<Node> e) { return std::const_pointer_cast<Node>(api::revised(e)); });
   m.def("dtype_code", [](const std::string& name) { return code(python_dtype(name)); });
   m.def("split_texts", &split_texts, nb::arg("payload"), nb::arg("mark"), nb::arg("most"), nb::arg("out"));
   m.def("spilled_bytes", &kernels::spilled_bytes);

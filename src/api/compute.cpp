@@ -4,6 +4,7 @@
 
 #include "api/on_cluster.hpp"
 #include "api/review.hpp"
+#include "api/revisions.hpp"
 #include "api/session.hpp"
 #include "base/error.hpp"
 #include "data/dispatch.hpp"
@@ -51,6 +52,26 @@ bool is_cancelled(const std::exception_ptr& e) {
   }
 }
 
+// Open columns in which a missing value was seen are known as such from now on.
+void remember_missing(const Run& r) {
+  const DType seen{Storage::float64, Unit::us, true};
+  for (const auto& stage : r.plan.stages) {
+    if (!stage.source || !r.reports.contains(stage.source->id)) continue;
+    Revision revision;
+    for (const auto& [partition, report] : r.reports.at(stage.source->id))
+      for (int64_t id : report.missing)
+        if (id >= 0 && id < expr::kResults) revision.wider.emplace(id, seen);
+    remember(stage.source, revision);
+  }
+  std::map<Hash128, std::pair<Expr, Revision>> named;
+  for (int64_t id : r.reports.at(Hash128{}).at(0).missing) {
+    const auto& [node, field] = r.plan.named.at(static_cast<size_t>(id - expr::kResults));
+    named[node->id].first = node;
+    named[node->id].second.wider.emplace(field, seen);
+  }
+  for (const auto& [id, revision] : named) remember(revision.first, revision.second);
+}
+
 Run run(std::vector<Expr> expressions, const RunOptions& options);
 
 // Reads partitions of a source for their reports alone.
@@ -66,7 +87,7 @@ PartitionReports count(const Expr& source, List partitions, RunOptions options) 
 
 // Runs until sources and plan agree.
 Run run(std::vector<Expr> expressions, const RunOptions& options) {
-  for (auto& e : expressions) e = refreshed(e);
+  for (auto& e : expressions) e = revised(refreshed(e));
   for (int attempt = 0;; ++attempt) {
     Run r;
     r.expressions = expressions;
@@ -120,9 +141,9 @@ Run run(std::vector<Expr> expressions, const RunOptions& options) {
           if (!fresh) known->second = kernels::common_dtype(known->second, type);
         }
       }
-    bool revised = false;
-    for (auto& [id, revision] : revisions) revised |= !revision.second.empty();
-    if (!error && !revised)
+    bool again = false;
+    for (auto& [id, revision] : revisions) again |= !revision.second.empty();
+    if (!error && !again)
       for (size_t range = 0; range < results.size() && !error; ++range)
         if (!is_source[range])
           for (const auto& t : results[range])
@@ -131,7 +152,8 @@ Run run(std::vector<Expr> expressions, const RunOptions& options) {
               break;
             }
     if (error) std::rethrow_exception(error);
-    if (!revised) {
+    if (!again) {
+      remember_missing(r);
       if (options.warn)
         for (const auto& range : results)
           for (const auto& t : range)
@@ -143,6 +165,7 @@ Run run(std::vector<Expr> expressions, const RunOptions& options) {
       if (revision.second.empty()) continue;
       const auto& node = revision.first;
       if (options.note) options.note(concat(node->op->name, ": planned again: ", revision.second.wider.size(), " columns are wider than the sample promised, ", revision.second.begins.size(), " partitions begin elsewhere"));
+      remember(node, revision.second);
       const auto args = node->op->revise(expr::Call(*node->op, node->args, node->inputs), {revision.second.wider.begin(), revision.second.wider.end()}, revision.second.begins);
       const auto fresh = expr::make(*node->op, args, node->inputs);
       for (auto& e : expressions) e = expr::substitute(e, node, fresh);

@@ -188,3 +188,78 @@ def test_items_of_a_bag_are_not_cut():
     assert items.to_dataframe().x.compute().tolist()[:2] == [1, 2.5]
     with pytest.raises(ValueError, match=r"column 'x' of partition 1 has the value .*2\.5"):
         items.to_dataframe(meta={"x": "int64"}).compute()
+
+
+def test_dtypes_say_what_a_run_has_found(tmp_path):
+    rows = 30_000
+    frame = pd.DataFrame({"i": range(rows), "m": range(rows), "f": range(rows), "s": range(rows), "b": [True] * rows})
+    frame = frame.astype({"m": "Int64", "f": "object", "s": "object"})
+    frame.loc[rows - 2, "m"] = pd.NA
+    frame.loc[rows - 1, "f"] = 1.5
+    frame.loc[rows - 1, "s"] = "text"
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    whole = pd.read_csv(tmp_path / "a.csv")
+    df = dd.read_csv(tmp_path / "a.csv", blocksize=50_000, sample=10_000)
+    before = df.f * 2
+    assert df.dtypes["f"] == "int64"
+    same(df.f.sum(), whole.f.sum())
+    assert df.dtypes.astype(str).to_dict() == {"i": "int64", "m": "int64", "f": "float64", "s": "int64", "b": "bool"}
+    same(df, whole)
+    pd.testing.assert_series_equal(df.dtypes, whole.dtypes)
+    assert before.dtype == "float64"
+    assert df[["m"]].dtypes["m"] == "float64"
+    same(df.m + 1, whole.m + 1)
+    same(before + df.f, whole.f * 3)
+    again = dd.read_csv(tmp_path / "a.csv", blocksize=50_000, sample=10_000)
+    assert again.dtypes["f"] in ("float64", "int64")
+    same(again[again.f > 3].m, whole[whole.f > 3].m)
+
+
+def test_dtypes_of_functions_are_known_after_a_run():
+    df = dd.from_pandas(pd.DataFrame({"x": range(300)}), npartitions=3)
+    mapped = df.x.map(lambda v: v if v < 250 else v + 0.5)
+    assert mapped.dtype == "int64"
+    same(mapped, pd.Series([v if v < 250 else v + 0.5 for v in range(300)], name="x"))
+    assert mapped.dtype == "float64"
+    gone = df.x.map({v: v for v in range(200)})
+    gone.compute()
+    assert gone.dtype == "float64"
+    parts = dd.from_map(part_of, range(12))
+    parts.compute()
+    assert list(parts.c.cat.categories) == sorted(f"k{i}" for i in range(12))
+
+
+NULLABLE = {
+    "Int64": [2**63 - 1, None, 2**53 + 1, 4],
+    "UInt8": [255, None, 0, 255],
+    "Float64": [0.5, None, 2.5, -1],
+    "boolean": [True, None, False, True],
+    "int64[pyarrow]": [2**62, None, 2**53 + 1, 4],
+    "double[pyarrow]": [0.5, None, 2.5, 4],
+    "bool": [True, False, True, True],
+    "string": ["a", None, "b", "a"],
+}
+
+
+@pytest.mark.parametrize("dtype", NULLABLE)
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_numeric_only_is_what_pandas_counts_as_numbers(dtype, partitions):
+    frame = pd.DataFrame({"k": [0, 1, 0, 1], "x": pd.Series(NULLABLE[dtype], dtype=dtype), "s": ["a", "b", "c", "d"]})
+    df = dd.from_pandas(frame, npartitions=partitions)
+    for name in ("sum", "mean", "min", "max", "count", "std"):
+        same(getattr(df, name)(numeric_only=True), getattr(frame, name)(numeric_only=True))
+    for name in ("sum", "mean", "min", "max", "first", "median"):
+        if not (dtype == "bool" and name == "median"):
+            same(getattr(df.groupby("k"), name)(numeric_only=True), getattr(frame.groupby("k"), name)(numeric_only=True))
+    same(df.groupby("k").count(), frame.groupby("k").count())
+    same(df.groupby("k").x.count(), frame.groupby("k").x.count())
+    same(df.groupby("k").x.size(), frame.groupby("k").x.size())
+    same(df.groupby("k").size(), frame.groupby("k").size())
+    same(dd.get_dummies(df), pd.get_dummies(frame))
+
+
+def test_dummies_of_categories_that_are_not_known_yet():
+    frame, df = letters(3)
+    same(dd.get_dummies(df.map_partitions(as_category)), pd.get_dummies(as_category(frame)))
+    same(dd.get_dummies(df, columns=["s"]), pd.get_dummies(frame, columns=["s"]))
+    same(dd.get_dummies(df.s), pd.get_dummies(frame.s))

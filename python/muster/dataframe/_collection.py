@@ -77,7 +77,10 @@ class Collection:
     def _meta(self):
         from muster._pandas import meta_of
 
-        return meta_of(self._expr)
+        try:
+            return meta_of(_core.revised(self._expr))
+        except (TypeError, ValueError, NotImplementedError):  # what follows is not defined for the wider dtype: computing says so
+            return meta_of(self._expr)
 
     def __dask_tokenize__(self):
         return self._expr.id

@@ -483,7 +483,7 @@ class DataFrame(FrameMethods, Frame):
 
     @property
     def dtypes(self):
-        """The dtypes by column, a pandas Series. An integer column of a file may turn out float64 if it has missing values."""
+        """The dtypes by column, a pandas Series. An integer column of a file may turn out float64 if it has missing values; a run that has seen one is remembered."""
         return self._meta.dtypes
 
     @property

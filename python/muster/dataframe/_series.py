@@ -27,7 +27,7 @@ class Series(SeriesMethods, Frame):
 
     @property
     def dtype(self):
-        """The dtype. An integer column of a file may turn out float64 if it has missing values."""
+        """The dtype. An integer column of a file may turn out float64 if it has missing values; a run that has seen one is remembered."""
         return self._meta.dtype
 
     @property

@@ -200,8 +200,9 @@ Value revise(const Call& c, const std::vector<std::pair<int64_t, DType>>& wider,
   const size_t before = c["kept"].boolean() && !c.op.same_rows ? std::max<size_t>(1, c.input().index.size()) : index.size();
   for (const auto& [at, type] : wider) {
     const auto i = static_cast<size_t>(at);
-    if (i >= before) columns.at(i - before).type = type;
-    else index.at(i).type = type;
+    DType& promised = i >= before ? columns.at(i - before).type : index.at(i).type;
+    if (!type.open) promised = type;
+    else if (promised.is_integer()) promised = {Storage::float64};  // a value is missing
   }
   Dict out;
   for (const auto& [k, v] : c.args.dict()) out.emplace_back(k, k.string() == "fields" ? fields_of(columns) : k.string() == "index" && !c.op.same_rows ? fields_of(index) : v);

@@ -85,7 +85,11 @@ Value refresh(const Call& c) {
 Value revise(const Call& c, const std::vector<std::pair<int64_t, DType>>& wider, const std::vector<std::pair<int64_t, int64_t>>& begins) {
   Scan scan = Scan::decode(c["scan"]);
   auto columns = columns_of(c);
-  for (const auto& [id, type] : wider) columns.at(static_cast<size_t>(id)).type = type;
+  for (const auto& [id, type] : wider) {
+    DType& promised = columns.at(static_cast<size_t>(id)).type;
+    if (!type.open) promised = type;
+    else if (promised.is_integer()) promised = {Storage::float64};  // a value is missing
+  }
   for (const auto& b : begins) {
     std::erase_if(scan.begins, [&](const auto& known) { return known.first == b.first; });
     scan.begins.push_back(b);

@@ -1,0 +1,65 @@
+#include "api/revisions.hpp"
+
+#include <deque>
+#include <mutex>
+#include <optional>
+
+#include "expr/op.hpp"
+
+namespace muster::api {
+using namespace base;
+using expr::Expr;
+namespace {
+
+constexpr size_t kMost = 4096;  // nodes; the oldest are forgotten
+
+struct Known {
+  std::mutex mutex;
+  std::map<Hash128, Revision> by_node;
+  std::deque<Hash128> in_order;
+};
+Known& known() {
+  static Known all;
+  return all;
+}
+
+std::optional<Revision> known_of(const Expr& node) {
+  std::lock_guard lock(known().mutex);
+  const auto found = known().by_node.find(node->id);
+  return found == known().by_node.end() ? std::nullopt : std::optional(found->second);
+}
+
+Expr made_again(const Expr& node, const Revision& revision) {
+  const auto args = node->op->revise(expr::Call(*node->op, node->args, node->inputs), {revision.wider.begin(), revision.wider.end()}, revision.begins);
+  return expr::make(*node->op, args, node->inputs);
+}
+}  // namespace
+
+void remember(const Expr& node, const Revision& revision) {
+  if (revision.empty() || !node->op->revise || made_again(node, revision)->id == node->id) return;
+  std::lock_guard lock(known().mutex);
+  if (!known().by_node.try_emplace(node->id, revision).second) return;
+  known().in_order.push_back(node->id);
+  if (known().in_order.size() <= kMost) return;
+  known().by_node.erase(known().in_order.front());
+  known().in_order.pop_front();
+}
+
+Expr revised(Expr e) {
+  {
+    std::lock_guard lock(known().mutex);
+    if (known().by_node.empty()) return e;
+  }
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (const auto& node : expr::topological({e}))
+      if (const auto revision = node->op->revise ? known_of(node) : std::nullopt) {
+        e = expr::substitute(e, node, made_again(node, *revision));
+        changed = true;
+        break;
+      }
+  }
+  return e;
+}
+
+}  // namespace muster::api

@@ -1,0 +1,13 @@
+// What runs have learnt of nodes whose promise was too narrow: the next plan starts from it, and dtypes say it.
+#pragma once
+#include "api/review.hpp"
+
+namespace muster::api {
+
+/// Remembers what had to change in a node. A wider dtype that is open stands for a missing value in an open column.
+void remember(const expr::Expr& node, const Revision& revision);
+
+/// The expression with all that is known of its nodes put in.
+expr::Expr revised(expr::Expr expression);
+
+}  // namespace muster::api
