@@ -178,6 +178,15 @@ def test_blocks_that_cannot_be_cut(tmp_path):
         db.read_text(str(path), blocksize=0)
 
 
+def test_raw_graphs():
+    bag = db.Bag({("x", 0): (range, 3), ("x", 1): (list, "y"), "y": (sorted, [5, 4])}, "x", 2)
+    assert bag.npartitions == 2 and bag.name == "x" and bag.map(lambda v: v + 1).compute() == [1, 2, 3, 5, 6]
+    with pytest.raises(KeyError, match="z"):
+        db.Bag({}, "z", 1)
+    zeros = db.from_sequence([0, 0, 1], npartitions=2).filter(None)
+    assert zeros.compute() == [1] and zeros.min().compute() == 1
+
+
 def test_dataframes():
     records = db.from_sequence([{"name": n, "x": i} for i, n in enumerate("abcde")], npartitions=2)
     expected = pd.DataFrame({"name": list("abcde"), "x": range(5)})

@@ -367,7 +367,7 @@ def test_keywords_that_are_not_known(client, tmp_path):
     "values",
     [
         {"num_workers": 2}, {"temporary-directory": "/tmp"}, {"myproject.x": 1}, {"myproject": {"a": {"b": 1}}}, {"dataframe.shuffle.method": "tasks"}, {"dataframe": {"convert_string": False}}, {"array.chunk-size": "1MB"},
-        {"distributed.worker.memory.target": 0.5}, {"delayed_pure": False}, {"pool": None}, {"jobqueue.slurm.cores": 1}, {"optimization.fuse.active": False}, {"dataframe.parquet.minimum-partition-size": 1}, {"database.url": "x"},
+        {"distributed.worker.memory.target": 0.5}, {"delayed_pure": False}, {"pool": None}, {"jobqueue.slurm.cores": 1}, {"optimization.fuse.active": False}, {"dataframe.parquet.minimum-partition-size": 1}, {"database.url": "x"}, {"abc": 123},
     ],
 )  # fmt: skip
 def test_config_keys_that_are_known(values):
@@ -379,7 +379,7 @@ def test_config_keys_that_are_known(values):
 @pytest.mark.parametrize(
     "values, hint",
     [
-        ({"shceduler": "threads"}, "did you mean 'scheduler'"), ({"num-wokers": 2}, "did you mean 'num-workers'"), ({"memory_limt": 1}, "did you mean 'memory-limit'"), ({"foo": 1}, "myproject.foo"),
+        ({"shceduler": "threads"}, "did you mean 'scheduler'"), ({"num-wokers": 2}, "did you mean 'num-workers'"), ({"memory_limt": 1}, "did you mean 'memory-limit'"), ({"dataframe.dtype": 1}, "dataframe.dtype"),
         ({"dataframe.shufle.method": 1}, "did you mean 'shuffle'"), ({"dataframe": {"convert_strings": 1}}, "did you mean 'convert-string'"), ({"datafrme.convert-string": 1}, "did you mean 'dataframe'"),
     ],
 )  # fmt: skip

@@ -133,6 +133,19 @@ def _identical(x):
     return x
 
 
+def test_iterators(scheduler):
+    for kind in (list, tuple, set):
+        lazy = iter(kind([delayed(inc)(1)]))
+        assert delayed(sum)(lazy).compute() == 2 == sum(muster.compute(lazy)[0])
+        assert delayed(sum)(iter(kind([3, 4]))).compute() == 7
+
+
+def test_lengths_of_values():
+    assert len(delayed([1, 2], nout=2)) == 2 and len(list(delayed([delayed(1), 2], nout=2))) == 2
+    with pytest.raises(TypeError):
+        len(delayed(divmod, nout=2))
+
+
 def test_shared_and_deep_containers(scheduler):
     lazy, plain = delayed(inc)(1), 5
     for leaf in (lazy, plain):

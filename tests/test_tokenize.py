@@ -3,8 +3,10 @@
 import collections
 import enum
 import functools
+import pickle
 import time
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -140,3 +142,9 @@ def test_the_frequency_of_an_index_counts():
     assert tokenize(days) == tokenize(pd.date_range("2020", periods=4))
     assert tokenize(days) != tokenize(pd.DatetimeIndex(list(days)))
     assert tokenize(pd.period_range("2020", periods=4, freq="D")) != tokenize(pd.period_range("2020", periods=4, freq="h"))
+
+
+def test_arrays_that_were_pickled():
+    for array in (np.array(1.5), np.arange(3, dtype="int8"), np.array(["a", "b"]), np.array(["2020-01-01"], dtype="datetime64[s]"), np.zeros(2, dtype=[("a", "i4")])):
+        assert tokenize(pickle.loads(pickle.dumps(array))) == tokenize(array)
+    assert tokenize(np.zeros(2, "f4")) != tokenize(np.zeros(2, "i4")) and tokenize(np.zeros(2, "M8[s]")) != tokenize(np.zeros(2, "M8[ms]"))

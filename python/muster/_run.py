@@ -283,7 +283,7 @@ def compute(*args, traverse=True, optimize_graph=True, scheduler=None, get=None,
     found, rebuild = _split(args, traverse)
     if not found:
         return args
-    where = schedule(scheduler, num_workers or _threads_of(kwargs.get("pool")))
+    where = schedule(scheduler, num_workers or threads_of(kwargs.get("pool")))
 
     def exprs(collections):
         from muster._pandas import to_pandas
@@ -298,7 +298,7 @@ def compute(*args, traverse=True, optimize_graph=True, scheduler=None, get=None,
 _OWN = ("traverse", "optimize_graph", "scheduler", "num_workers")
 
 
-def _threads_of(pool):
+def threads_of(pool):
     """Return how many threads an Executor or a multiprocessing pool has, None without one."""
     return getattr(pool, "_max_workers", None) or getattr(pool, "_processes", None)
 
@@ -321,7 +321,7 @@ def persist(*args, traverse=True, optimize_graph=True, scheduler=None, num_worke
     found, rebuild = _split(args, traverse, as_nodes=False)
     if not found:
         return args
-    where = schedule(scheduler, num_workers or _threads_of(kwargs.get("pool")))
+    where = schedule(scheduler, num_workers or threads_of(kwargs.get("pool")))
 
     def exprs(collections):
         from muster.dataframe._collection import new_collection

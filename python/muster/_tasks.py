@@ -63,7 +63,7 @@ class inputs_at_hand:
 
 
 def unpack(value, lazy, traverse=True):
-    """Replace lazy values inside containers: lists, tuples, sets, dicts, deques and what derives from these, slices, named tuples and dataclasses.
+    """Replace lazy values inside containers: lists, tuples, sets, dicts, deques and what derives from these, iterators of these, slices, named tuples and dataclasses.
 
     Each container is looked at once, however often it is found and however deep it lies.
 
@@ -205,7 +205,12 @@ def _copy_dataclass(value, parts):
     return out
 
 
+def _copied(iterator):
+    return list(copy.copy(iterator))
+
+
 _FILLED = (list, _copy_filled)
+_ITERATOR = (_copied, lambda iterator, parts: iter(_present(parts)))
 _CONTAINERS = {
     list: _FILLED,
     set: _FILLED,
@@ -213,6 +218,7 @@ _CONTAINERS = {
     collections.deque: _FILLED,
     tuple: (list, _copy_tuple),
     dict: (_pairs, _copy_dict),
+    **dict.fromkeys([type(iter([])), type(iter(())), type(iter(set()))], _ITERATOR),
     slice: (lambda s: [s.start, s.stop, s.step], lambda s, parts: slice(*_as_none(parts))),
 }
 _DATACLASS = (lambda value: [getattr(value, name) for name in _fields(value)], _copy_dataclass)

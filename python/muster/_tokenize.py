@@ -280,7 +280,7 @@ def _numpy(value):
         content = value.tolist()
     else:
         content = hashlib.sha1(np.ascontiguousarray(value).reshape(-1).view("u1"), usedforsecurity=False).hexdigest() if value.nbytes else ""
-    return _Parts("array", (type(value), value.dtype.str if value.dtype.isbuiltin == 1 else value.dtype.__reduce__(), value.shape, content))
+    return _Parts("array", (type(value), value.dtype.str if value.dtype.kind in "biufcSUmM" else value.dtype.__reduce__(), value.shape, content))
 
 
 def _pandas(value):

@@ -162,7 +162,7 @@ _ACCEPTED = frozenset(
 
 
 def _check_key(key, value):
-    """Refuse a key that is a known one misspelt, and single words that are not known: other programs' settings stand below a name of their own."""
+    """Refuse a key that is a known one misspelt, or not known below a name of ours; other programs keep settings of their own here."""
     from muster import _keywords
 
     here, before = config, ""
@@ -172,11 +172,10 @@ def _check_key(key, value):
         names = {str(n).replace("_", "-") for n in here} if isinstance(here, dict) else frozenset()
         names = names | {n[len(before) :].split(".")[0].rstrip("*") for n in _ACCEPTED if n.startswith(before)}
         if part not in names:
-            own = not before and ("." in key or isinstance(value, dict))
-            if (own and not _keywords.nearest(part, names, 0.8)) or (before and not before.startswith("dataframe.")):
-                return
-            hint = _keywords.nearest(part, names) or ("" if before else f"; settings of your own go below a name of your own, such as 'myproject.{part}'")
-            raise KeyError(f"config has no {key!r}{hint}")
+            namespace = "." in key or isinstance(value, dict)
+            if not before.startswith("dataframe.") and (before or not _keywords.nearest(part, names, 0.8 if namespace else 0.6)):
+                return  # a setting of somebody else's
+            raise KeyError(f"config has no {key!r}{_keywords.nearest(part, names)}")
         here = here.get(canonical_name(part, here)) if isinstance(here, dict) else None
         before += f"{part}."
     for k, v in value.items() if isinstance(value, dict) else ():
@@ -186,7 +185,7 @@ def _check_key(key, value):
 class set:
     """Set values, for good or inside a `with` block.
 
-    Keys that are not known are refused, but for those below a name of somebody else's own, such as ``myproject.retries``.
+    Keys that are nearly known ones are refused; settings of somebody else's own, such as ``myproject.retries``, are kept.
 
     Parameters
     ----------
@@ -198,7 +197,7 @@ class set:
     Raises
     ------
     KeyError
-        If a key is not known; the message names the nearest.
+        If a key looks like a known one misspelt; the message names it.
 
     Examples
     --------

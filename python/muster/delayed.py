@@ -240,7 +240,7 @@ class DelayedLeaf(Delayed):
     __slots__ = ("_object", "_options")
 
     def __init__(self, obj, key, pure=None, nout=None, traverse=True):
-        Delayed.__init__(self, key, _identity, (obj,), None, None, name=funcname(obj) if callable(obj) else type(obj).__name__)
+        Delayed.__init__(self, key, _identity, (obj,), None, None, None if callable(obj) else nout, name=funcname(obj) if callable(obj) else type(obj).__name__)
         object.__setattr__(self, "_object", obj)
         object.__setattr__(self, "_options", (pure, nout, traverse))
 

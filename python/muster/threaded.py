@@ -3,6 +3,7 @@
 from typing import Any
 
 from muster import _graphs
+from muster._run import threads_of
 
 
 def get(dsk: Any, keys: Any, num_workers: int | None = None, pool: Any = None, **kwargs: Any) -> Any:
@@ -14,7 +15,9 @@ def get(dsk: Any, keys: Any, num_workers: int | None = None, pool: Any = None, *
         Keys to calls ``(function, argument, ...)``, other keys or values.
     keys : key, list, or nested lists of keys
     num_workers : int, optional
-        Threads; default: the CPUs this process may use.
+        Threads; default: those of `pool`, else the CPUs this process may use.
+    pool : concurrent.futures.Executor or multiprocessing.pool.Pool, optional
+        Says how many threads.
 
     Returns
     -------
@@ -27,4 +30,4 @@ def get(dsk: Any, keys: Any, num_workers: int | None = None, pool: Any = None, *
     >>> get({"x": 1, "y": (add, "x", 10)}, ["x", "y"])
     (1, 11)
     """
-    return _graphs.get(dsk, keys, "threads", num_workers=num_workers)
+    return _graphs.get(dsk, keys, "threads", num_workers=num_workers or threads_of(pool))

@@ -117,7 +117,7 @@ _ZIPPED = _Zipped()
 
 
 def _filtered(predicate, part):
-    return [x for x in part if predicate(x)]
+    return list(builtins.filter(predicate, part))
 
 
 def _filtered_by(part, flags):
@@ -349,11 +349,26 @@ class Bag:
     """Python objects in partitions; made by `from_sequence`, `read_text`, `from_delayed`.
 
     Operations are lazy: `compute()` returns a list.
+
+    Parameters
+    ----------
+    parts : list of Delayed, or dict
+        The partitions; or a raw graph, of which the keys (name, 0) to (name, npartitions - 1) are the partitions.
+    name : str
+        What plans call it.
+    npartitions : int, optional
+        Given with a raw graph only.
     """
 
     __class_getitem__ = classmethod(GenericAlias)
 
-    def __init__(self, parts, name="bag"):
+    def __init__(self, parts, name="bag", npartitions=None):
+        if npartitions is not None:  # a raw graph with the keys (name, 0), (name, 1), ...
+            from muster._graphs import to_nodes
+
+            keys = [(name, i) for i in builtins.range(npartitions)]
+            nodes = to_nodes(parts, keys)
+            parts = [_node(_reified, nodes[k], name=name) for k in keys]
         self._parts = list(parts)
         self.name = name
 
@@ -420,7 +435,7 @@ class Bag:
         return self._each(_starmapped, func, kwargs, name=f"starmap-{funcname(func)}")
 
     def filter(self, predicate):
-        """Keep the items for which the predicate is true; or those where a bag of flags is."""
+        """Keep the items for which the predicate is true (None: those that are true themselves); or those where a bag of flags is."""
         if isinstance(predicate, Bag):
             return Bag([_node(_filtered_by, p, q, name="filter") for p, q in builtins.zip(self._parts, predicate._parts, strict=True)], "filter")
         return self._each(_filtered, predicate, name=f"filter-{funcname(predicate)}")

@@ -201,7 +201,12 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
     exprs = [i._expr for i in inputs]
     function = Function(func, label, [_described(i) for i in inputs], args, kwargs)
     if meta is no_default:
-        meta = _tried(function, inputs, real)
+        try:
+            meta = _tried(function, inputs, real)
+        except (TypeError, NotImplementedError) as error:
+            if not real:
+                _name_column(error, function, inputs)
+            raise
     else:
         function.forced = forced
     kind, index, columns = fields(meta)
@@ -274,6 +279,30 @@ def _tried(function, inputs, real):
         except Exception:
             return out
     return out
+
+
+def _name_column(error, function, inputs):
+    """Say in an error of pandas' about a dtype which column has it."""
+    from muster._pandas import sample_of
+
+    first = inputs[0]
+    if len(error.args) != 1 or not isinstance(error.args[0], str) or first._expr.kind not in ("series", "frame"):
+        return
+    sample, *others = [sample_of(i._expr) for i in inputs]
+    for i, (label, dtype) in enumerate([(sample.name, sample.dtype)] if sample.ndim == 1 else zip(sample.columns, sample.dtypes, strict=True)):
+        if sample.ndim == 2:
+            values = [sample.iloc[:, [i]], *others]
+            try:
+                function.func(*_filled(function.args, values), **_filled(function.kwargs, values))
+            except type(error):
+                pass
+            except Exception:
+                return
+            else:
+                continue
+        if label is not None and repr(label) not in error.args[0]:
+            error.args = (f"{error.args[0]} (column {label!r}, {dtype})",)
+        return
 
 
 class Named:

@@ -85,12 +85,17 @@ const Value* fill_value(const Call& c, size_t i) {
   return nullptr;
 }
 
+bool never_missing(DType t) { return !t.open && (t.is_integer() || t.is_boolean()); }
+
 // The dtype after filling: an open column has no missing values left; a float put into an integer column only matters where one is missing.
-DType filled(DType t, const Value& v) {
+DType filled(const data::Field& column, const Value& v) {
+  const DType t = column.type;
+  auto misfit = [&] { return type_error("fillna: value ", v.repr(), " does not fit column ", column.label.repr(), " of dtype ", t.name()); };
   if (t.is_object()) throw unsupported("fillna of an object column");
-  if (!t.open && (t.is_integer() || t.is_boolean())) return t;
-  if ((t.is_numeric() && !v.is_number()) || (t.is_time() && !v.is_moment())) throw type_error("fillna: value ", v.repr(), " does not fit a column of dtype ", t.name());
-  if (t.is_text() && !v.is_string()) throw type_error("Invalid value '", v.label(), "' for dtype 'str'. Value should be a string or missing value, got '", v.is_number() ? (v.is_float() ? "float" : v.is_bool() ? "bool" : "int") : "object", "' instead.");
+  if (never_missing(t)) return t;
+  if ((t.is_numeric() && !v.is_number()) || (t.is_time() && !v.is_moment())) throw misfit();
+  if (t.is_text() && !v.is_string())
+    throw type_error("Invalid value '", v.label(), "' for dtype 'str' of column ", column.label.repr(), ". Value should be a string or missing value, got '", v.is_number() ? (v.is_float() ? "float" : v.is_bool() ? "bool" : "int") : "object", "' instead.");
   if (is_missing(v) || t.is_boolean()) return t;
   if (v.is_bool()) throw unsupported("fillna: ", v.repr(), " in a column of ", t.name());
   if (t.is_integer()) return holds(t, v) ? t : DType{Storage::float64};  // open: pandas keeps float64 where values were missing
@@ -116,7 +121,7 @@ Name: x, dtype: float64
     if (c["value"].is_input()) throw unsupported("fillna: a lazy value; compute it first");
     Schema s = c.input();
     for (size_t i = 0; i < s.columns.size(); ++i)
-      if (const Value* v = fill_value(c, i)) s.columns[i].type = filled(s.columns[i].type, *v);
+      if (const Value* v = fill_value(c, i)) s.columns[i].type = filled(s.columns[i], *v);
     return s;
   };
   op.lower = [](Lowering& l, const Call& c) {
@@ -124,7 +129,8 @@ Name: x, dtype: float64
     for (size_t i = 0; i < rows.columns.size(); ++i) {
       const Value* v = fill_value(c, i);
       if (!v || (v->is_float() && v->number() != v->number())) continue;
-      const DType from = c.input().columns[i].type, to = filled(from, *v);
+      const DType from = c.input().columns[i].type, to = filled(c.input().columns[i], *v);
+      if (never_missing(from)) continue;
       const int reg = cast(l, rows.stage, rows.columns[i], from, to, "fillna");
       rows.columns[i] = l.one(rows.stage, "fill", Dict{{"type", code(to)}}, {reg, constant(l, rows.stage, *v, to)});
     }
