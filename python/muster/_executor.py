@@ -51,6 +51,7 @@ class Executor:
         self.calling = False  # inside a user's function: only there a task is interrupted
         self.stop = None      # "asked" to end the current task, then "raised"
         self.label = None
+        self.depth = 0        # tasks that wait for the current one, one in the other
         self.seceded = False
         signal.signal(signal.SIGUSR1, self.interrupted)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -141,6 +142,7 @@ class Executor:
         head = request[:10]
         begun = time.perf_counter_ns()
         self.current = (task, attempt)
+        self.seceded = False
         try:
             try:
                 if kind == 0:
@@ -218,8 +220,8 @@ class Executor:
         return 1, "native", report, [outputs]
 
     def rest(self, request, at, fds):
-        (index,) = struct.unpack_from("<q", request, at)
-        at += 8
+        index, self.depth = struct.unpack_from("<qI", request, at)
+        at += 12
         label, at = _bytes(request, at)
         arguments, at = _bytes(request, at)
         (count,) = struct.unpack_from("<Q", request, at)

@@ -186,13 +186,13 @@ void register_cluster(nb::module_& m) {
       .def_prop_ro("moved", &cluster::Monitor::moved);
 
   nb::class_<Client>(m, "ClusterClient")
-      .def("__init__", [](Client* self, nb::object where, const std::string& name, double seconds) {
+      .def("__init__", [](Client* self, nb::object where, const std::string& name, double seconds, uint32_t depth) {
         LocalCluster* local = nullptr;
         std::string address;
         if (!nb::try_cast(where, local)) address = nb::cast<std::string>(where);
         GilReleased release;
         if (local) new (self) Client(local->hub(), name);
-        else new (self) Client(address, name, seconds);
+        else new (self) Client(address, name, seconds, depth);
       })
       .def_prop_ro("id", &Client::id)
       .def_prop_ro("connected", &Client::connected)

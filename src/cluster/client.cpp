@@ -33,7 +33,7 @@ const char* name_of(Status s) {
 
 Client::Client(std::shared_ptr<Hub> hub, const std::string& name) : hub_(std::move(hub)), name_(name) { id_ = hub_->connect(*this, name); }
 
-Client::Client(const std::string& address, const std::string& name, double seconds) : name_(name) {
+Client::Client(const std::string& address, const std::string& name, double seconds, uint32_t depth) : name_(name) {
   loop_ = std::make_unique<Loop>();
   connection_ = loop_->add(net::connect(Address::parse(address), seconds));
   connection_->on_frame = [this](Frame&& f) {
@@ -66,10 +66,10 @@ Client::Client(const std::string& address, const std::string& name, double secon
       changed_.notify_all();
     }
   };
-  connection_->on_close = [this] { disconnected(); };
+  connection_->on_close = [this] { over("the connection to the scheduler was lost"); };
   loop_->every(20, [this] { flush_releases(); });
   loop_->start(connection_);
-  connection_->send(Type::hello, Encoder().operator<<(name).take());
+  connection_->send(Type::hello, Encoder().operator<<(name).operator<<(depth).take());
   std::unique_lock lock(mutex_);
   if (!changed_.wait_until(lock, after(std::max(seconds, 1.0)), [this] { return id_ != 0 || lost_; }) || lost_) {
     lock.unlock();
@@ -85,8 +85,10 @@ bool Client::connected() const { return !closed_ && !lost_ && (hub_ || connectio
 void Client::close() {
   {
     std::lock_guard lock(mutex_);
-    if (closed_.exchange(true)) return;
-    changed_.notify_all();
+    if (closed_) return;
+    if (!lost_) why_over_ = "the client was closed";
+    closed_ = true;
+    end_pending();
   }
   if (hub_) {
     hub_->disconnect(id_);  // the hub itself stays as long as this object: another thread may be about to call it
@@ -96,16 +98,27 @@ void Client::close() {
   }
 }
 
-void Client::disconnected() {
+void Client::over(const std::string& why) {
   std::lock_guard lock(mutex_);
+  if (closed_ || lost_) return;
+  why_over_ = why;
   lost_ = true;
+  end_pending();
+}
+
+void Client::end_pending() {
   for (auto& [id, k] : tasks_)
     if (k.status == Status::pending) {
       k.status = Status::cancelled;
-      k.error = std::make_shared<const std::string>("connection\nthe connection to the scheduler was lost");
+      k.error = std::make_shared<const std::string>("connection\n" + why_over_);
       if (watched_.contains(id)) changes_.push_back(id);
     }
   changed_.notify_all();
+}
+
+void Client::check_open() const {
+  if (closed_) throw Error(ErrorKind::io, "the client is closed; make another: Client()", "muster.distributed._errors.ClosedClientError");
+  if (lost_) throw Error(ErrorKind::io, why_over_);
 }
 
 void Client::deliver(std::vector<News>&& news) {
@@ -128,7 +141,7 @@ void Client::deliver(std::vector<News>&& news) {
 }
 
 void Client::send(uint16_t type, std::string body) {
-  if (!connection_) throw Error(ErrorKind::unsupported, "the client is closed");
+  check_open();
   connection_->send(type, std::move(body));
 }
 
@@ -156,7 +169,7 @@ TaskId Client::submit(graph::Graph graph, bool own_job, std::function<void(const
   JobId full = 0;
   {
     std::lock_guard lock(mutex_);
-    if (closed_ || lost_) throw Error(ErrorKind::unsupported, closed_ ? "the client is closed" : "the connection to the scheduler was lost");
+    check_open();
     if (own_job || open_job_ == 0 || next_index_ + count > kOpenJob) {
       next_job_ = (next_job_ + 1) & ((1u << kJobBits) - 1);
       first = {id_ << kJobBits | next_job_, 0};
@@ -267,7 +280,7 @@ TaskId Client::scatter(const worker::Object& object, const std::vector<std::stri
 }
 
 Value Client::ask(const std::string& name, const Value& argument, double seconds) {
-  if (closed_) throw Error(ErrorKind::unsupported, "the client is closed");
+  check_open();
   flush_releases();
   if (hub_) return hub_->ask(name, argument);
   uint64_t question;
@@ -281,7 +294,7 @@ Value Client::ask(const std::string& name, const Value& argument, double seconds
   send(Type::ask, out.take());
   std::unique_lock lock(mutex_);
   if (!changed_.wait_until(lock, after(seconds), [&] { return answers_.contains(question) || lost_ || closed_; })) throw Error(ErrorKind::io, concat("no answer to ", name, " in ", seconds, " s"));
-  if (!answers_.contains(question)) throw Error(ErrorKind::io, "the connection to the scheduler was lost");
+  if (!answers_.contains(question)) throw Error(ErrorKind::io, why_over_);
   const auto [ok, body] = std::move(answers_[question]);
   answers_.erase(question);
   Decoder in(body);
@@ -317,6 +330,7 @@ worker::Object Client::get(TaskId task) {
     o.small = k.value, o.bytes = k.bytes, o.type = k.type;
     return o;
   }
+  if (closed_ || lost_) throw Error(ErrorKind::io, why_over_);  // the workers free what was ours, or have ended
   std::string why = "no worker has it";
   for (const auto& h : k.holders) try {
       worker::Object o = peers_.get(h, task, 0xFFFF, kPatience);

@@ -32,8 +32,8 @@ class Client : public ClientPeer {
  public:
   /// Of a scheduler in this process.
   Client(std::shared_ptr<Hub> hub, const std::string& name);
-  /// Throws Error{io} when nobody answers within `seconds`.
-  Client(const std::string& address, const std::string& name, double seconds);
+  /// From inside of `depth` tasks, one in the other. Throws Error{io} when nobody answers within `seconds`.
+  Client(const std::string& address, const std::string& name, double seconds, uint32_t depth = 0);
   ~Client() override;
   ClientId id() const { return id_; }
   bool connected() const;
@@ -65,12 +65,14 @@ class Client : public ClientPeer {
   std::vector<TaskId> changes(double seconds);
   void deliver(std::vector<News>&& news) override;
   std::vector<TaskId> take_releases() override;
+  void over(const std::string& why) override;
 
  private:
   void flush_releases();
   void close_job(JobId job);
   void send(uint16_t type, std::string body);
-  void disconnected();
+  void check_open() const;      // throws what a call on a client that has ended raises
+  void end_pending();           // with the mutex held
 
   std::shared_ptr<Hub> hub_;                       // in this process, or
   std::unique_ptr<net::Loop> loop_;                // the connection to it
@@ -96,6 +98,7 @@ class Client : public ClientPeer {
   uint32_t next_index_ = 0;
   int64_t open_bytes_ = 0;  // with `sending_`
   std::atomic<bool> closed_{false}, lost_{false};
+  std::string why_over_;  // set before either
   Peers peers_;
 };
 

@@ -96,7 +96,8 @@ void Hub::accept(Fd fd) {
       act();
     } else if (f.type == Type::hello) {
       auto peer = std::make_unique<SocketClient>(self);
-      role->id = new_client(*peer, in.get<std::string>());
+      const auto name = in.get<std::string>();
+      role->id = new_client(*peer, name, in.get<uint32_t>());
       remote_[role->id] = std::move(peer);
       role->kind = Role::client;
       self->send(Type::welcome_client, Encoder().operator<<(role->id).take());
@@ -268,11 +269,12 @@ void Hub::on_client(ClientId client, Frame&& f, const std::function<void(std::st
   }
 }
 
-ClientId Hub::new_client(ClientPeer& peer, const std::string& name) {
+ClientId Hub::new_client(ClientPeer& peer, const std::string& name, uint32_t depth) {
   for (ClientId tries = 0; tries < (1u << 12); ++tries) {
     next_client_ = next_client_ % ((1u << 12) - 1) + 1;
     if (clients_.contains(next_client_)) continue;
     clients_[next_client_] = &peer, client_names_[next_client_] = name;
+    if (depth) core_.nest(next_client_, depth);
     return next_client_;
   }
   throw Error(ErrorKind::unsupported, "a scheduler serves at most 4,095 clients at once");
@@ -280,7 +282,7 @@ ClientId Hub::new_client(ClientPeer& peer, const std::string& name) {
 
 ClientId Hub::connect(ClientPeer& peer, const std::string& name) {
   std::lock_guard lock(mutex_);
-  return new_client(peer, name);
+  return new_client(peer, name, 0);
 }
 
 void Hub::disconnect(ClientId client) {
@@ -366,6 +368,11 @@ void Hub::stop_workers() {
   std::lock_guard lock(mutex_);
   for (auto& w : workers_)
     if (w.connection) w.stopping = true, w.connection->send(Type::stop_worker, {});
+}
+
+void Hub::end_clients(const std::string& why) {
+  std::lock_guard lock(mutex_);
+  for (auto& [id, peer] : clients_) peer->over(why);
 }
 
 void Hub::record(Slot slot, TaskId task, int64_t us, int64_t bytes, monitor::Kind kind) {
@@ -496,7 +503,7 @@ void Hub::send_assign(const Action& a) {
     out << range.options.timeout_us << static_cast<uint8_t>(inlined);
     std::vector<uint32_t> outputs;
     for (const auto& d : range.inputs) outputs.push_back(static_cast<uint32_t>(d.output));
-    out << outputs;
+    out << outputs << core_.depth_of(a.task);
     w->connection->send(Type::put_range, out.take());
   }
   Encoder& out = w->assign;

@@ -57,6 +57,8 @@ class Hub {
   std::function<void(const WorkerFacts&)> on_worker_lost;
   size_t worker_count();
   void stop_workers();
+  /// Tells the clients that there will be no news any more.
+  void end_clients(const std::string& why);
   net::Loop& loop() { return loop_; }
 
  private:
@@ -83,7 +85,7 @@ class Hub {
   uint32_t use_function(const graph::Blob& bytes);
   void leave_function(uint32_t number);
   void record(schedule::Slot slot, TaskId task, int64_t us, int64_t bytes, monitor::Kind kind);
-  ClientId new_client(ClientPeer& peer, const std::string& name);
+  ClientId new_client(ClientPeer& peer, const std::string& name, uint32_t depth);
   WorkerPeer* peer(schedule::Slot slot);
 
   HubOptions options_;

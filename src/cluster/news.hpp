@@ -26,6 +26,8 @@ class ClientPeer {
  public:
   virtual ~ClientPeer() = default;
   virtual void deliver(std::vector<News>&& news) = 0;
+  /// There will be no news any more: the scheduler ends.
+  virtual void over(const std::string& why) { (void)why; }
   /// Results given up since the last call; asked from time to time, under the same rules.
   virtual std::vector<TaskId> take_releases() { return {}; }
 };

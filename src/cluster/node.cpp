@@ -48,6 +48,7 @@ struct RangeInfo {
   int64_t timeout_us = 0;
   bool inlined = true;                       // small results go along with the news
   std::vector<uint32_t> outputs;             // of each dependency: which
+  uint32_t depth = 0;                        // tasks around its tasks
   std::shared_ptr<worker::Function> bound;
   bool guest() const { return function == kPython || function == kGuestPipeline; }
 };
@@ -146,7 +147,7 @@ class Node {
       case Type::put_range: {
         const auto number = in.get<uint32_t>();
         RangeInfo r;
-        r.function = in.get<std::string>(), r.label = in.get<std::string>(), r.args = decode_value(in), r.timeout_us = in.get<int64_t>(), r.inlined = in.get<uint8_t>(), r.outputs = in.list<uint32_t>();
+        r.function = in.get<std::string>(), r.label = in.get<std::string>(), r.args = decode_value(in), r.timeout_us = in.get<int64_t>(), r.inlined = in.get<uint8_t>(), r.outputs = in.list<uint32_t>(), r.depth = in.get<uint32_t>();
         ranges_[number] = std::move(r);
         break;
       }
@@ -523,7 +524,7 @@ class Node {
     }
     auto groups = work.groups;
     groups.insert(groups.end(), range.outputs.begin(), range.outputs.end());  // and which output of each dependency
-    out << work.index << range.label << work.arguments << groups << static_cast<uint32_t>(work.inputs.size());
+    out << work.index << range.depth << range.label << work.arguments << groups << static_cast<uint32_t>(work.inputs.size());
     for (const auto& in : work.inputs) {
       if (in.inlined) {
         out << uint8_t{0} << in.value;

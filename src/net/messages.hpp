@@ -23,7 +23,7 @@ enum Type : uint16_t {
   heartbeat,            // rss i64, stored i64, running, waiting, executors u32
   // scheduler → worker
   welcome_worker,       // slot
-  put_range,            // number u32, function, label, args Value, timeout us, results may be inlined u8, which output of each dependency [u32]
+  put_range,            // number u32, function, label, args Value, timeout us, results may be inlined u8, which output of each dependency [u32], depth u32
   drop_ranges,          // [number u32]: nothing of them will come any more
   put_function,         // number u32, bytes
   drop_functions,       // [number u32]: no task needs them
@@ -33,7 +33,7 @@ enum Type : uint16_t {
   free_objects,         // [object, attempt]
   stop_worker,
   // client → scheduler
-  hello,                // name, connects from inside a task u8
+  hello,                // name, tasks around it u32
   submit,               // job, open u8, graph
   close_job,            // job
   want, release, cancel_tasks, retry,  // [task]

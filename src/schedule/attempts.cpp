@@ -16,20 +16,23 @@ bool Scheduler::end_attempt(Slot s, TaskId id, uint16_t attempt) {
   Job& j = job_of(id);
   Task& t = j.tasks[id.index];
   const bool valid = t.state == State::assigned && t.attempt == attempt && t.worker == s;
-  bool seceded = t.seceded;
+  bool seceded = t.seceded, left = false;
   if (valid) {
     w.backlog -= t.estimate;
     t.seceded = false;
   } else {
     auto old = std::find_if(w.stale.begin(), w.stale.end(), [&](const Worker::Stale& o) { return o.task == id && o.attempt == attempt; });
     if (old == w.stale.end()) return false;  // said twice
-    seceded = old->seceded;
+    seceded = old->seceded, left = old->left;
     j.left -= old->left;
     w.stale.erase(old);
     unpin_inputs(id);
   }
   --j.running;
-  if (!seceded) --w.running;
+  if (!left) {  // else its place was given back before
+    if (seceded) count_seceded(w, j.ranges[t.range].depth, false);
+    else --w.running;
+  }
   w.alone = false;
   for (const auto& [name, amount] : j.ranges[t.range].spec->options.resources) w.used[name] -= amount;
   reindex(s);
@@ -166,6 +169,7 @@ void Scheduler::seceded(Slot s, TaskId id, uint16_t attempt) {
   if (!known || known->state != State::assigned || known->attempt != attempt || known->worker != s || known->seceded) return;
   at(id).seceded = true;
   --workers_[s].running;
+  count_seceded(workers_[s], range_at(id).depth, true);
   reindex(s);
 }
 
@@ -294,7 +298,7 @@ void Scheduler::worker_gone(Slot s) {
     ends_.push_back(old.task.job);
   }
   w.stale.clear();
-  w.running = 0, w.backlog = 0, w.held = 0;
+  w.running = 0, w.backlog = 0, w.held = 0, w.seceded.clear();
   for (; !queue.empty(); queue.pop())
     if (const Ready item = queue.top(); find(item.task) && at(item.task).state == State::ready) place(item.task);
   revive();

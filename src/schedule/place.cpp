@@ -1,5 +1,7 @@
 // Placement and stealing. Never O(workers) per task: candidates are the holders of a task's largest inputs and two workers drawn from those that
 // take more; idle workers, deep queues and waiting work are indexes.
+#include <numeric>
+
 #include "base/error.hpp"
 #include "schedule/scheduler.hpp"
 
@@ -42,12 +44,19 @@ bool Scheduler::eligible(const Worker& w, const graph::Options& o) const {
   return false;
 }
 
+// A task that gave its thread back keeps its process. Where many of one depth wait so, no more of this depth begin, but what they started themselves does:
+// that is what they may wait for.
+void Scheduler::count_seceded(Worker& w, uint32_t depth, bool one_more) {
+  if (w.seceded.size() <= depth) w.seceded.resize(depth + 1);
+  w.seceded[depth] += one_more ? 1 : -1;
+}
+
 // Tasks with equal restrictions share a heap; workers know which heaps they serve.
-uint32_t Scheduler::class_of(const graph::Options& o) {
-  if (o.workers.empty() && o.resources.empty()) return 0;
+uint32_t Scheduler::class_of(const graph::Options& o, uint32_t depth) {
+  if (o.workers.empty() && o.resources.empty() && depth == 0) return 0;
   for (uint32_t c = 1; c < classes_.size(); ++c)
-    if (classes_[c].options.workers == o.workers && classes_[c].options.resources == o.resources && classes_[c].options.allow_other_workers == o.allow_other_workers) return c;
-  classes_.push_back({o, {}, {}});
+    if (classes_[c].options.workers == o.workers && classes_[c].options.resources == o.resources && classes_[c].options.allow_other_workers == o.allow_other_workers && classes_[c].depth == depth) return c;
+  classes_.push_back({o, depth, {}, {}});
   const auto c = static_cast<uint32_t>(classes_.size()) - 1;
   for (Slot s = 0; s < workers_.size(); ++s)
     if (workers_[s].alive && eligible(workers_[s], o)) classes_[c].eligible.push_back(s), workers_[s].classes.push_back(c);
@@ -71,7 +80,7 @@ void Scheduler::index(std::vector<Slot>& list, std::vector<Worker>& workers, uin
 
 void Scheduler::reindex(Slot s) {
   const Worker& w = workers_[s];
-  index(open_, workers_, &Worker::open_at, s, open(w));
+  index(open_, workers_, &Worker::open_at, s, open(w) && takes(w, 0));
   index(deep_, workers_, &Worker::deep_at, s, w.alive && !w.retracting && w.running > w.info.threads);
   index(queued_, workers_, &Worker::queued_at, s, w.alive && !queues_[s].empty());
 }
@@ -90,7 +99,7 @@ void Scheduler::place(TaskId id) {
   struct Input { TaskId id; Slot worker; int64_t bytes; } largest[kLargest];
   int n = 0;
   int64_t all = 0;
-  if (workers_.size() > 1)
+  if (workers_.size() > 1 && r.depth == 0)  // others must not stand in a queue behind what may have to wait
     each_own_input(id, [&](TaskId in) {
       const Task& i = at(in);
       if (i.worker == kNone || i.state != State::done) return;
@@ -132,7 +141,7 @@ void Scheduler::place(TaskId id) {
   }
   if (best == kNone) {
     classes_[r.kind].heap.push(item);
-  } else if (open(workers_[best]) && queues_[best].empty()) {
+  } else if (open(workers_[best]) && takes(workers_[best], 0) && queues_[best].empty()) {
     assign(best, id);
   } else {
     queues_[best].push(item);
@@ -201,10 +210,10 @@ bool Scheduler::serve(Slot s) {
       return true;
     }
   }
-  Heap* best = queues_[s].empty() ? nullptr : &queues_[s];
+  Heap* best = queues_[s].empty() || !takes(w, 0) ? nullptr : &queues_[s];
   for (uint32_t c : w.classes) {
     Heap& h = classes_[c].heap;
-    if (h.empty() || (c && !fits(w, classes_[c].options))) continue;
+    if (h.empty() || !takes(w, classes_[c].depth) || (c && !fits(w, classes_[c].options))) continue;
     if (!best || best->top() < h.top()) best = &h;
   }
   if (!best || !pop(*best, id)) {
@@ -229,8 +238,8 @@ void Scheduler::fill() {
       reindex(s);
     }
   if (!suspects_.empty())
-    for (size_t i = open_.size(); i-- > 0 && !suspects_.empty();)
-      if (i < open_.size() && workers_[open_[i]].running == 0) serve(open_[i]);
+    for (Slot s = 0; s < workers_.size() && !suspects_.empty(); ++s)
+      if (workers_[s].running == 0) serve(s);
   // Work for anybody: the less busy of two, a run of neighbours at a time.
   while (!open_.empty() && !classes_[0].heap.empty()) {
     Slot s = open_[random(static_cast<uint32_t>(open_.size()))];
@@ -287,7 +296,10 @@ std::string Scheduler::unrunnable(TaskId id) const {
   const RangeState& r = jobs_.at(id.job)->ranges[t->range];
   if (t->missing || r.gate) return "";
   if (threads_ == 0) return "there is no worker";
-  if (!classes_[r.kind].eligible.empty()) return "";
+  if (const auto& may = classes_[r.kind].eligible; !may.empty()) {
+    if (std::any_of(may.begin(), may.end(), [&](Slot s) { return takes(workers_[s], r.depth); })) return "";
+    return concat(settings_.max_seceded, " tasks of each worker have given their thread back (secede) and go on: others begin when one of these ends");
+  }
   std::string why = "no worker";
   if (!r.spec->options.workers.empty()) {
     why += " is one of";
@@ -298,7 +310,7 @@ std::string Scheduler::unrunnable(TaskId id) const {
 }
 
 void Scheduler::validate() const {
-  std::vector<int64_t> running(workers_.size()), backlog(workers_.size()), held(workers_.size());
+  std::vector<int64_t> running(workers_.size()), backlog(workers_.size()), held(workers_.size()), seceded(workers_.size());
   std::unordered_map<TaskId, uint32_t, TaskHash> refs, pins;
   for (const auto& w : workers_)
     for (const auto& old : w.stale) each_input(old.task, [&](TaskId in) { ++pins[in]; });
@@ -338,7 +350,7 @@ void Scheduler::validate() const {
       needs += t.counted, left += unfinished(t.state);
       if (t.state == State::assigned) {
         if (!workers_[t.worker].alive) throw internal("scheduler: task ", i, " is assigned to a dead worker");
-        ++out, backlog[t.worker] += t.estimate, running[t.worker] += !t.seceded;
+        ++out, backlog[t.worker] += t.estimate, running[t.worker] += !t.seceded, seceded[t.worker] += t.seceded;
       }
       if (t.state == State::done) {
         if (t.worker == kNone && !t.inlined) throw internal("scheduler: task ", i, " is done and nowhere");
@@ -357,15 +369,16 @@ void Scheduler::validate() const {
     }
     for (Slot s = 0; s < workers_.size(); ++s)
       for (const auto& old : workers_[s].stale)
-        if (old.task.job == id) ++out, left_behind += old.left, running[s] += !old.seceded;
+        if (old.task.job == id) ++out, left_behind += old.left, running[s] += !old.seceded && !old.left, seceded[s] += old.seceded && !old.left;
     if (needs != job->needed || left != job->unfinished || out != job->running || left_behind != job->left)
       throw internal("scheduler: job ", id, " counts ", job->needed, " needed, ", job->unfinished, " unfinished, ", job->running, " running; has ", needs, ", ", left, ", ", out);
   }
   for (Slot s = 0; s < workers_.size(); ++s) {
     const Worker& w = workers_[s];
+    if (std::accumulate(w.seceded.begin(), w.seceded.end(), int64_t{0}) != seceded[s]) throw internal("scheduler: worker ", s, " does not count its ", seceded[s], " seceded tasks");
     if (w.running != running[s] || w.backlog != backlog[s] || w.held != held[s])
       throw internal("scheduler: worker ", s, " counts ", w.running, " running, ", w.backlog, " us, ", w.held, " bytes; has ", running[s], ", ", backlog[s], ", ", held[s]);
-    if ((w.open_at != kNone) != open(w) || (w.queued_at != kNone) != (w.alive && !queues_[s].empty())) throw internal("scheduler: worker ", s, " stands in the wrong index");
+    if ((w.open_at != kNone) != (open(w) && takes(w, 0)) || (w.queued_at != kNone) != (w.alive && !queues_[s].empty())) throw internal("scheduler: worker ", s, " stands in the wrong index");
   }
 }
 

@@ -35,6 +35,11 @@ const graph::Range* Scheduler::range_of(TaskId t, int64_t* index) const {
   return r.spec;
 }
 
+uint32_t Scheduler::depth_of(TaskId t) const {
+  const Job& j = *jobs_.at(t.job);
+  return j.ranges[j.tasks[t.index].range].depth;
+}
+
 std::vector<Slot> Scheduler::holders(TaskId t) const {
   const Task* task = find(t);
   if (!task || task->state != State::done || task->worker == kNone) return {};
@@ -110,9 +115,11 @@ void Scheduler::submit(JobId id, ClientId client, std::shared_ptr<const graph::G
   j.tasks.resize(end);
   j.ended = false;
   auto first = static_cast<uint32_t>(before);
+  const auto nested = depths_.find(client);
+  const uint32_t depth = nested == depths_.end() ? 0 : nested->second;
   for (const auto& spec : specs) {
     RangeState& r = j.ranges.emplace_back();
-    r.keep = graph, r.spec = &spec, r.job = id, r.base = base, r.first = first, r.kind = class_of(spec.options);
+    r.keep = graph, r.spec = &spec, r.job = id, r.base = base, r.first = first, r.depth = depth, r.kind = class_of(spec.options, depth);
     if (spec.labels.empty()) r.functions.push_back(function_number(spec.label));
     else for (const auto& l : spec.labels) r.functions.push_back(function_number(l));
     const auto number = static_cast<uint32_t>(j.ranges.size()) - 1;
@@ -289,8 +296,9 @@ void Scheduler::abandon(JobId id) {
     Worker& w = workers_[s];
     for (auto& old : w.stale) {
       if (old.task.job != id || old.left) continue;
-      if (!old.seceded) --w.running;
-      old.seceded = old.left = true;
+      if (old.seceded) count_seceded(w, range_at(old.task).depth, false);
+      else --w.running;
+      old.left = true;
       ++found->second->left;
     }
     reindex(s);
@@ -321,7 +329,10 @@ void Scheduler::retry(TaskId first) {
   settle_unneeded();
 }
 
+void Scheduler::nest(ClientId client, uint32_t depth) { depths_[client] = depth; }
+
 void Scheduler::client_gone(ClientId client) {
+  depths_.erase(client);
   if (auto found = wants_.find(client); found != wants_.end()) {
     const auto wants = std::move(found->second);
     wants_.erase(found);

@@ -24,6 +24,7 @@ struct Settings {
   int64_t prefetch_us = 0;           // work handed to a worker beyond what it can run at once; 0 = none
   int64_t max_prefetch = 1024;       // tasks, at most
   int allowed_failures = 3;          // deaths of a worker under a task before it counts as the cause
+  uint32_t max_seceded = 16;         // of a worker and one depth: each keeps a process
   int64_t bytes_per_us = 1000;       // what a transfer is taken to reach
   int64_t unknown_us = 500'000;      // a task of a function that never ran
   uint64_t seed = 1;
@@ -98,6 +99,8 @@ class Scheduler {
   /// Runs failed tasks again, from their cause on.
   void retry(TaskId task);
   void client_gone(ClientId client);
+  /// This client submits from inside of tasks of depth - 1; clients that are not named are outside, depth 0.
+  void nest(ClientId client, uint32_t depth);
 
   Slot join(WorkerInfo info);
   void worker_gone(Slot worker);
@@ -140,6 +143,7 @@ class Scheduler {
   };
   const Task* find(TaskId task) const;
   const graph::Range* range_of(TaskId task, int64_t* index_in_range) const;
+  uint32_t depth_of(TaskId task) const;
   std::vector<Slot> holders(TaskId task) const;
   /// f(TaskId) for every input, in the order the range and then the task names them.
   template <class F> void each_input(TaskId task, F f) const { visit_inputs(task, true, f); }
@@ -152,6 +156,7 @@ class Scheduler {
     uint32_t incarnation = 0;
     bool alive = false, paused = false, retracting = false, alone = false;  // alone: runs a suspect, and nothing else
     int64_t running = 0;       // attempts it has not answered, but for seceded ones
+    std::vector<uint32_t> seceded;  // these, by depth
     int64_t backlog = 0;       // µs, estimated
     int64_t held = 0;          // bytes of first copies
     std::map<std::string, double> used;
@@ -186,6 +191,7 @@ class Scheduler {
     uint32_t first;            // index of its first task
     std::vector<uint32_t> functions;  // statistics: one, or one for each of its functions
     uint32_t kind = 0;         // class: who may run it
+    uint32_t depth = 0;        // tasks around it
     int64_t gate = 0;          // inputs by rule `all` that are not completely done
     int64_t open_alls = 0;     // ranges that read all of this one and have unfinished tasks
     int64_t done = 0, unfinished = 0;
@@ -214,6 +220,7 @@ class Scheduler {
   using Heap = std::priority_queue<Ready>;
   struct Class {               // tasks with equal restrictions
     graph::Options options;
+    uint32_t depth = 0;
     Heap heap;
     std::vector<Slot> eligible;
   };
@@ -260,7 +267,9 @@ class Scheduler {
   bool open(const Worker& w) const;
   bool idle(const Worker& w) const { return w.alive && !w.paused && !w.alone && w.running < w.info.threads; }
   bool fits(const Worker& w, const graph::Options& o) const;
-  uint32_t class_of(const graph::Options& o);
+  bool takes(const Worker& w, uint32_t depth) const { return w.seceded.size() <= depth || w.seceded[depth] < settings_.max_seceded; }
+  void count_seceded(Worker& w, uint32_t depth, bool one_more);
+  uint32_t class_of(const graph::Options& o, uint32_t depth);
   bool eligible(const Worker& w, const graph::Options& o) const;
   void reindex(Slot s);
   static void index(std::vector<Slot>& list, std::vector<Worker>& workers, uint32_t Worker::*at, Slot s, bool in);
@@ -293,6 +302,7 @@ class Scheduler {
   std::unordered_map<std::string, uint32_t> function_named_;
   std::unordered_map<TaskId, std::vector<Slot>, base::TaskHash> more_;             // copies beside the first
   std::unordered_map<ClientId, std::unordered_map<TaskId, bool, base::TaskHash>> wants_;  // of clients other than the job's
+  std::unordered_map<ClientId, uint32_t> depths_;  // of clients inside of tasks
   std::vector<Action> actions_, out_;
   std::vector<TaskId> unneeded_, reviving_;
   std::vector<JobId> ends_;

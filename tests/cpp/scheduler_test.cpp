@@ -69,7 +69,7 @@ struct Faults {
 
 class Simulation {
  public:
-  Simulation(unsigned seed, int workers, Faults faults) : random_(seed), faults_(faults), scheduler_({.prefetch_us = seed % 3 ? 2000 : 0, .allowed_failures = 1000, .seed = seed}) {
+  Simulation(unsigned seed, int workers, Faults faults) : random_(seed), faults_(faults), scheduler_({.prefetch_us = seed % 3 ? 2000 : 0, .allowed_failures = 1000, .max_seceded = seed % 2 ? 16u : 2u, .seed = seed}) {
     for (int i = 0; i < workers; ++i) start_worker();
   }
 
@@ -513,6 +513,41 @@ TEST(Scheduler, FailureReachesAllThatDependsOnIt) {
   ASSERT_EQ(failed.size(), 1u);
   EXPECT_EQ(failed[0].cause, (TaskId{1, 0}));
   s.validate();
+}
+
+// Only a few tasks go on without a thread; what these submit themselves still runs, and the others begin as they end.
+TEST(Scheduler, SecededTasksAreFew) {
+  Scheduler s({.max_seceded = 4});
+  auto many = std::make_shared<Graph>(), one = std::make_shared<Graph>();
+  many->ranges.push_back({.count = 50, .wanted = true, .label = "parent"});
+  one->ranges.push_back({.count = 1, .wanted = true, .label = "child"});
+  s.join({.threads = 1});
+  s.submit(1, 1, many);
+  s.nest(2, 1);
+  std::deque<TaskId> parents;
+  size_t most = 0;
+  JobId child = 10;
+  int ended = 0;
+  for (int step = 0; step < 1000 && ended < 50; ++step) {
+    std::vector<TaskId> begun;
+    for (const auto& a : std::vector<Action>(s.act()))
+      if (a.kind == Kind::assign) begun.push_back(a.task);
+    for (TaskId t : begun) {
+      if (t.job != 1) {
+        s.finished(0, t, 0, 8, 100);
+        s.finished(0, parents.front(), 0, 8, 100);
+        parents.pop_front(), ++ended;
+      } else {
+        s.seceded(0, t, 0);
+        parents.push_back(t);
+        most = std::max(most, parents.size());
+      }
+    }
+    if (begun.empty()) s.submit(child++, 2, one);
+    s.validate();
+  }
+  EXPECT_EQ(ended, 50);
+  EXPECT_EQ(most, 4u);
 }
 
 TEST(Scheduler, ASuspectRunsAloneUntilItIsTheCause) {

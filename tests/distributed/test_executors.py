@@ -3,11 +3,15 @@
 import os
 import pathlib
 import signal
+import subprocess
+import sys
+import threading
 import time
 
 import pytest
 
-from muster.distributed import Client, KilledWorker, LocalCluster
+from muster.distributed import CancelledError, Client, KilledWorker, LocalCluster
+from muster.distributed._errors import ClosedClientError
 
 _PATIENCE = 30
 
@@ -352,3 +356,129 @@ def test_memory_of_executors_counts(one):
     kept = one.submit(lambda: b"y" * 200_000_000)
     kept.result(timeout=_PATIENCE)
     until(lambda: one.scheduler_info()["workers"][address]["metrics"]["memory"] > 200_000_000)
+
+
+# ---- tasks that give their thread back
+
+
+SECEDED = """
+import os, pathlib, threading, time
+from muster.distributed import Client, worker_client, secede
+
+def count(pid):
+    out = 0
+    for entry in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        out += int(fields[1]) == pid and fields[0] != "Z"
+    return out
+
+def waits(i):
+    secede()
+    time.sleep(3)
+    return i
+
+def tree(depth):
+    if depth == 0:
+        return 1
+    with worker_client() as client:
+        return sum(client.gather(client.map(tree, [depth - 1] * 2, pure=False)))
+
+with Client(n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
+    (worker,) = [w["pid"] for w in client.scheduler_info()["workers"].values()]
+    most, over = 0, False
+    def look():
+        global most
+        while not over:
+            most = max(most, count(worker))
+            time.sleep(0.02)
+    looks = threading.Thread(target=look)
+    looks.start()
+    waiting = client.map(waits, range(20))
+    print(client.gather(waiting) == list(range(20)))
+    over = True
+    looks.join()
+    print(most < 20, most)
+    print(client.submit(tree, 2).result(timeout=50))
+"""
+
+
+def test_seceded_tasks_are_few(python):
+    done, few, most, leaves = python(SECEDED, timeout=90).stdout.split()
+    assert (done, few, leaves) == ("True", "True", "4"), most
+
+
+# ---- results after the end
+
+
+@pytest.fixture
+def ended_futures():
+    """A client of a cluster, with a pending, a small, a large and a failed future."""
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+        futures = [client.submit(time.sleep, 60), client.submit(int, 3), client.submit(bytes, 3_000_000), client.submit(int, "x")]
+        until(lambda: all(f.done() for f in futures[1:]), _PATIENCE)
+        yield client, cluster, futures
+
+
+@pytest.mark.parametrize("end", ["client", "cluster", "both"])
+def test_a_result_after_the_end(ended_futures, end):
+    client, cluster, (pending, small, large, failed) = ended_futures
+    why = "the client was closed" if end != "cluster" else "the cluster was closed"
+    if end != "cluster":
+        client.close()
+    if end != "client":
+        cluster.close()
+    start = time.monotonic()
+    assert pending.status == "cancelled" and pending.done()
+    for future in (pending, large):
+        for ask in (future.result, lambda future=future: client.gather(future)):
+            with pytest.raises(CancelledError, match=why) as caught:
+                ask()
+            assert future.key in str(caught.value)
+    assert small.result() == 3 and small.exception() is None
+    assert large.exception() is None
+    with pytest.raises(ValueError, match="invalid literal"):
+        failed.result()
+    for call in (client.nthreads, client.who_has, lambda: client.submit(int), lambda: client.scatter(1)):
+        with pytest.raises((ClosedClientError, OSError), match="closed"):
+            call()
+    assert time.monotonic() - start < 3
+
+
+def test_who_waits_while_the_cluster_is_closed_is_told():
+    for end in ("client", "cluster"):
+        with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+            future = client.submit(time.sleep, 60)
+            told = []
+            future.add_done_callback(lambda f, told=told: told.append(f.status))
+            threading.Timer(0.3, (client if end == "client" else cluster).close).start()
+            with pytest.raises(CancelledError, match=f"the {end} was closed"):
+                future.result(timeout=_PATIENCE)
+            until(lambda told=told: told == ["cancelled"])
+
+
+def test_a_result_whose_holder_died(one):
+    data = one.scatter(bytes(2_000_000))
+    for worker in one.scheduler_info()["workers"].values():
+        os.kill(worker["pid"], signal.SIGKILL)
+    with pytest.raises(CancelledError, match="scattered") as caught:
+        data.result(timeout=_PATIENCE)
+    assert data.key in str(caught.value)
+
+
+def test_a_scheduler_that_died():
+    program = "from muster.distributed import LocalCluster\nimport time\nc = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)\nprint(c.scheduler_address, flush=True)\ntime.sleep(100)"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+        client = Client(process.stdout.readline().strip())
+        pending, large = client.submit(time.sleep, 60), client.submit(bytes, 3_000_000)
+        until(large.done, _PATIENCE)
+        process.kill()
+    until(pending.done)
+    for future in (pending, large):
+        with pytest.raises(CancelledError, match="the connection to the scheduler was lost"):
+            future.result(timeout=_PATIENCE)
+    with pytest.raises(OSError, match="the connection to the scheduler was lost"):
+        client.submit(int)
+    client.close()

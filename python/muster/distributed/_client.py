@@ -66,6 +66,7 @@ class Client(Collections, Queries):
 
     def __init__(self, address=None, timeout="10 s", set_as_default=True, scheduler_file=None, security=None, asynchronous=False, name=None, heartbeat_interval=None, direct_to_workers=None, loop=None, connection_limit=None, extensions=None, serializers=None, deserializers=None, **kwargs):
         from muster.distributed._cluster import LocalCluster
+        from muster.distributed._worker import depth
 
         self.asynchronous = asynchronous
         self.id = f"{name or 'Client'}-{uuid.uuid4()}"
@@ -80,12 +81,12 @@ class Client(Collections, Queries):
         elif kwargs:
             raise TypeError(f"Client: unexpected keyword {next(iter(kwargs))!r} beside an address; it belongs to LocalCluster")
         if isinstance(address, str):
-            self._core = _core.ClusterClient(address, self.id, parse_timedelta(timeout) or 10.0)
+            self._core = _core.ClusterClient(address, self.id, parse_timedelta(timeout) or 10.0, depth())
             self.scheduler_address, self.scheduler = address, _Scheduler(self, address)
         else:
             self.cluster = address
             core = getattr(address, "_core", None)
-            self._core = _core.ClusterClient(core if core is not None else address.scheduler_address, self.id, 10.0)
+            self._core = _core.ClusterClient(core if core is not None else address.scheduler_address, self.id, 10.0, depth())
             self.scheduler_address, self.scheduler = address.scheduler_address, _Scheduler(self, address.scheduler_address)
         self.status = "running"
         self._lock = threading.RLock()
@@ -311,14 +312,18 @@ class Client(Collections, Queries):
     def _result(self, future):
         status = self._core.status(future._id)
         if status == "finished":
-            for attempt in range(3):
+            for attempt in range(4):
                 try:
                     return self._load(future._id)
-                except OSError:
-                    if attempt == 2:
-                        raise
+                except OSError as error:
+                    if not self._core.connected:
+                        raise FutureCancelledError(future.key, "connection closed", f"its result is gone: {error}") from None
+                    if attempt == 3:
+                        raise OSError(f"no worker hands out the result of {future.key}: {error}") from error
                     time.sleep(0.2)  # its worker died: the scheduler hears of it and has it made again
                     self._wait([future._id], False, None, future.key)
+                    if self._core.status(future._id) != "finished":
+                        break
         error, traceback = self._error(future)
         raise error.with_traceback(traceback)
 
@@ -330,12 +335,16 @@ class Client(Collections, Queries):
         status, _, _, body, _, cause = self._core.known(future._id)
         if status == "error":
             error, traceback = loads_error(body)
+            if type(error) is FutureCancelledError and not error.key:
+                error = FutureCancelledError(future.key, error.reason)
             return error, traceback
-        if status == "cancelled" and body and body.startswith(b"connection"):
-            return FutureCancelledError(future.key, "scheduler-connection-lost", "the connection to the scheduler was lost"), None
-        if status in ("cancelled", "lost"):
-            return FutureCancelledError(future.key, status if status == "lost" else getattr(self, "_reasons", {}).get(future._id, "unknown")), None
-        if status == "pending" or self.status != "running":
+        if status == "cancelled" and body and body.startswith(b"connection\n"):
+            return FutureCancelledError(future.key, "client closed" if self.status != "running" else "scheduler-connection-lost", body.partition(b"\n")[2].decode()), None
+        if status == "cancelled":
+            return FutureCancelledError(future.key, getattr(self, "_reasons", {}).get(future._id, "unknown")), None
+        if status == "lost":
+            return FutureCancelledError(future.key, "lost", "the scheduler does not know the task any more"), None
+        if status == "pending":
             return FutureCancelledError(future.key, "client closed"), None
         return None, None
 

@@ -5,7 +5,7 @@ import os
 
 from muster import _active
 
-_task_client = None
+_task_clients = {}  # by depth
 
 
 def _executor():
@@ -36,7 +36,6 @@ def get_client(address=None, timeout=None, resolve_address=True):
     ValueError
         If there is none.
     """
-    global _task_client
     executor = _executor()
     if executor is None:
         client = _active.client()
@@ -47,15 +46,25 @@ def get_client(address=None, timeout=None, resolve_address=True):
                 return Client(address, timeout=timeout or "10 s")
             raise ValueError("No global client found and no address provided")
         return client
-    if _task_client is None or _task_client.status != "running":
+    client = _task_clients.get(executor.depth)
+    if client is None or client.status != "running":
         from muster.distributed._client import Client
 
-        _task_client = Client(executor.scheduler, name="worker-client", set_as_default=False)
-    return _task_client
+        client = _task_clients[executor.depth] = Client(executor.scheduler, name="worker-client", set_as_default=False)
+    return client
+
+
+def depth():
+    """Return how many tasks are around what is submitted here: 0 outside of tasks."""
+    executor = _executor()
+    return 0 if executor is None else executor.depth + 1
 
 
 def secede():
-    """Give this task's thread to other tasks; the task goes on. A no-op outside of tasks."""
+    """Give this task's thread to other tasks; the task goes on. A no-op outside of tasks.
+
+    While 16 tasks of a worker go on so, other tasks begin there only if a task submitted them.
+    """
     executor = _executor()
     if executor is not None:
         executor.secede()

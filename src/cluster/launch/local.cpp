@@ -135,6 +135,7 @@ void LocalCluster::close() {
     if (std::exchange(closed_, true)) return;
     children.swap(children_);
   }
+  hub_->end_clients("the cluster was closed");
   hub_->stop_workers();
   // They end by themselves; one that does not is killed.
   for (auto& [number, pid] : children) {
