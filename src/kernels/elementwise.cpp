@@ -261,27 +261,6 @@ T truncated(F x) {
   return static_cast<T>(x >= F(-0x1p63) && x < F(0x1p63) ? static_cast<int64_t>(x) : std::numeric_limits<int64_t>::min());
 }
 
-// An integer as Python's int() reads it, in the range of T.
-template <class T>
-T integer_of(std::string_view text, const std::string& what, DType to) {
-  std::string_view digits = text;
-  while (!digits.empty() && std::isspace(static_cast<unsigned char>(digits.front()))) digits.remove_prefix(1);
-  while (!digits.empty() && std::isspace(static_cast<unsigned char>(digits.back()))) digits.remove_suffix(1);
-  std::string plain;  // 1_000
-  if (digits.find('_') != std::string_view::npos) {
-    for (size_t i = 0; i < digits.size(); ++i)
-      if (digits[i] != '_' || i == 0 || i + 1 == digits.size() || digits[i - 1] == '_' || digits[i - 1] < '0') plain += digits[i];
-    digits = plain;
-  }
-  if (digits.starts_with('+') && !digits.starts_with("+-")) digits.remove_prefix(1);
-  T value{};
-  const bool negative = std::is_unsigned_v<T> && digits.starts_with('-');
-  const auto [end, error] = std::from_chars(digits.data() + negative, digits.data() + digits.size(), value);
-  if (error == std::errc::invalid_argument || end != digits.data() + digits.size()) throw invalid(what, ": could not convert string to ", to.name(), ": '", text, "'");
-  if (error == std::errc::result_out_of_range || (negative && value)) throw Error(ErrorKind::invalid, concat(what, ": the integer ", text, " is out of bounds for ", to.name()), "builtins.OverflowError");
-  return value;
-}
-
 Map cast(const Args& args) {
   const DType from = dtype_of(args["from"].integer()), to = dtype_of(args["to"].integer());
   const std::string what = args["what"].is_string() ? args["what"].string() : "astype";
@@ -296,24 +275,7 @@ Map cast(const Args& args) {
       return rows;
     }
     if (from.is_text()) {
-      for (int64_t i = 0; i < rows; ++i) {
-        const Text t = a.as<Text>()[i];
-        visit_fixed(to.storage, [&](auto tag) {
-          using T = typename decltype(tag)::type;
-          if constexpr (std::is_floating_point_v<T>) {
-            char* end = nullptr;
-            const std::string copy(t.view());
-            const double d = t.data ? std::strtod(copy.c_str(), &end) : NAN;
-            const bool read = end != copy.c_str();
-            while (end && std::isspace(static_cast<unsigned char>(*end))) ++end;
-            if (t.data && (!read || *end || copy.find_first_of("xX") != std::string::npos)) throw invalid(what, ": could not convert string to ", to.name(), ": '", copy, "'");
-            w.as<T>()[i] = static_cast<T>(d);
-          } else if (to.is_boolean()) w.as<T>()[i] = t.size > 0 || !t.data;
-          else if (!t.data) throw invalid(what, ": cannot convert float NaN to integer");
-          else w.as<T>()[i] = integer_of<T>(t.view(), what, to);
-        });
-      }
-      out[0] = std::move(w).finish();
+      out[0] = numbers_of(a, rows, to, what);
       return rows;
     }
     Writable w(to.storage, rows);

@@ -188,3 +188,40 @@ def test_errors_of_dtypes_name_the_column(npartitions):
         df.t.fillna(1)
     same(df.n.fillna("x"), pdf.n.fillna("x"))
     same(df[["n", "t"]].fillna("x"), pdf[["n", "t"]].fillna("x"))
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32", "int64", "int32", "uint64", "datetime64[us]", "ends", "zeros"])
+@pytest.mark.parametrize("npartitions", [1, 7])
+def test_quantiles_of_many_values(kind, npartitions):
+    """More different values than are counted."""
+    random = np.random.default_rng(0)
+    n = 100_001
+    if kind == "ends":
+        values = np.concatenate([random.normal(0, 1, n), [np.inf, np.finfo("float64").max, -np.finfo("float64").max], np.full(50, np.nan)])
+    elif kind == "zeros":
+        values = np.concatenate([random.normal(0, 1e-300, n // 2), np.zeros(n), -np.zeros(n)])
+    elif kind.startswith("float"):
+        values = np.where(random.random(n) < 0.1, np.nan, random.normal(-5, 1e3, n)).astype(kind)
+    else:
+        values = random.integers(0, 2**63 if kind == "uint64" else 2**31, n).astype(kind if kind[0] != "d" else "int64") - (0 if kind == "uint64" else 10**9)
+    s = pd.Series(values.astype(kind) if kind.startswith(("uint", "int", "date")) else values, name="s")
+    df = dd.from_pandas(s, npartitions=npartitions)
+    for q in ([0.0, 0.001, 0.25, 0.5], [0.5], [0.9, 0.1, 0.1, 0.75]):
+        pd.testing.assert_series_equal(df.quantile(q).compute(), s.quantile(q), rtol=1e-6 if kind == "float32" else 1e-12)
+    if not kind.startswith("date"):
+        assert df.median().compute() == pytest.approx(s.median(), rel=1e-6 if kind == "float32" else 1e-12)
+
+
+@pytest.mark.parametrize("name", ["cumsum", "cumprod", "cummin", "cummax"])
+@pytest.mark.parametrize("npartitions", [1, 2, 7, 129])
+def test_running_from_the_first_value_on(name, npartitions):
+    nan, inf = np.nan, np.inf
+    columns = ([nan, -0.0, nan, -0.0, 0.0, nan], [nan, nan], [inf, 1.0, -inf, nan, 2.0], [-1.5, nan, 2.5, -0.0], [])
+    for values in columns:
+        for dtype in ("float64", "float32"):
+            s = pd.Series(values, dtype=dtype)
+            ours, theirs = getattr(dd.from_pandas(s, npartitions=npartitions), name)().compute(), getattr(s, name)()
+            pd.testing.assert_series_equal(ours, theirs)
+    for dtype, values in (("int8", [-128, 127, 5]), ("uint64", [2**64 - 1, 1, 3]), ("int64", [-(2**63), -1, 2**63 - 1]), ("bool", [True, False, True])):
+        s = pd.Series(values, dtype=dtype)
+        pd.testing.assert_series_equal(getattr(dd.from_pandas(s, npartitions=npartitions), name)().compute(), getattr(s, name)())
