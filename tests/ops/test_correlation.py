@@ -68,6 +68,9 @@ def test_arguments_and_columns():
         ours.corr().compute()
     d = frame(50)[["x", "y"]].set_axis([3, ("a", 1)], axis=1)
     assert np.allclose(dd.from_pandas(d, npartitions=2).corr().compute(), d.corr())
+    with pytest.raises(TypeError, match="minperiods"):
+        ours.cov(minperiods=3)
+    same(ours[["x", "y"]].corr(split_every=8), ours[["x", "y"]].corr().compute())
     nullable = frame(50)[["i", "u"]].astype("Int64")
     same(dd.from_pandas(nullable, npartitions=2).corr(), nullable.corr())
 

@@ -9,8 +9,17 @@ def _is_native(frame):
     return frame._expr.kind in ("frame", "series") and all(name in ("bool", "float32", "float64") or name.startswith(("int", "uint")) for _, name, _ in frame._expr.columns)
 
 
+def _known(function, kwargs):
+    """The keywords that pandas knows; Dask's `split_every` has no meaning here."""
+    kwargs.pop("split_every", None)
+    if unknown := set(kwargs) - {"method", "min_periods", "ddof"}:
+        raise TypeError(f"{function}() got an unexpected keyword argument {min(unknown)!r}")
+    return kwargs
+
+
 def of_columns(frame, function, numeric_only, **kwargs):
     """Return pandas' table of `function`, "corr" or "cov", of each pair of columns, lazy."""
+    kwargs = _known(function, kwargs)
     chosen = frame.select_dtypes(include=["number", "bool"]) if numeric_only else frame
     if kwargs.get("method", "pearson") != "pearson" or not len(chosen._expr.columns) or not _is_native(chosen):
         return call(frame, function, (), {"numeric_only": numeric_only, **kwargs}, shape="whole")
@@ -25,6 +34,7 @@ def of_columns(frame, function, numeric_only, **kwargs):
 
 def of_series(series, other, function, **kwargs):
     """Return pandas' `function` of two Series, lazy; natively if they have the same rows."""
+    kwargs = _known(function, kwargs)
     if kwargs.get("method", "pearson") != "pearson" or getattr(other, "ndim", None) != 1 or not hasattr(other, "_expr") or other._expr.rows != series._expr.rows or not _is_native(series) or not _is_native(other):
         return call(series, function, (other,), kwargs, shape="whole")
     pair = series.to_frame("x").assign(y=other)

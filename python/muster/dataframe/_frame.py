@@ -437,7 +437,7 @@ class _Partitions:
 class DataFrame(FrameMethods, Frame):
     """Rows and labelled columns, in partitions that are pandas DataFrames when computed."""
 
-    def corr(self, method="pearson", min_periods=None, numeric_only=False, split_every=False):
+    def corr(self, method="pearson", min_periods=None, numeric_only=False, **kwargs):
         """Return the correlation of each pair of columns, over the rows where both are there, a DataFrame; one pass.
 
         Parameters
@@ -448,14 +448,14 @@ class DataFrame(FrameMethods, Frame):
             Of fewer rows the correlation is NaN.
         numeric_only : bool, default False
             Leave out columns that are not numeric or bool.
-        split_every
-            Accepted.
+        **kwargs
+            `split_every`: accepted.
         """
         from muster.dataframe._correlation import of_columns
 
-        return of_columns(self, "corr", numeric_only, method=method, min_periods=min_periods)
+        return of_columns(self, "corr", numeric_only, method=method, min_periods=min_periods, **kwargs)
 
-    def cov(self, min_periods=None, ddof=1, numeric_only=False, split_every=False):
+    def cov(self, min_periods=None, ddof=1, numeric_only=False, **kwargs):
         """Return the covariance of each pair of columns, a DataFrame; one pass. As in pandas `ddof` counts only where no value is missing.
 
         Parameters
@@ -465,12 +465,12 @@ class DataFrame(FrameMethods, Frame):
         ddof : int, default 1
         numeric_only : bool, default False
             Leave out columns that are not numeric or bool.
-        split_every
-            Accepted.
+        **kwargs
+            `split_every`: accepted.
         """
         from muster.dataframe._correlation import of_columns
 
-        return of_columns(self, "cov", numeric_only, min_periods=min_periods, ddof=ddof)
+        return of_columns(self, "cov", numeric_only, min_periods=min_periods, ddof=ddof, **kwargs)
 
     @property
     def columns(self):

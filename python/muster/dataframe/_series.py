@@ -153,17 +153,17 @@ class Series(SeriesMethods, Frame):
 
         return call(self, "apply", (func,), {"args": tuple(args), **kwargs}, real=True, labels=False, meta=meta_object(meta), forced=True)
 
-    def corr(self, other, method="pearson", min_periods=None, split_every=False):
+    def corr(self, other, method="pearson", min_periods=None, **kwargs):
         """Return the correlation with another Series, lazy; one pass where both have the same rows, other methods than "pearson" through pandas."""
         from muster.dataframe._correlation import of_series
 
-        return of_series(self, other, "corr", method=method, min_periods=min_periods)
+        return of_series(self, other, "corr", method=method, min_periods=min_periods, **kwargs)
 
-    def cov(self, other, min_periods=None, ddof=1, split_every=False):
+    def cov(self, other, min_periods=None, ddof=1, **kwargs):
         """Return the covariance with another Series, lazy; one pass where both have the same rows."""
         from muster.dataframe._correlation import of_series
 
-        return of_series(self, other, "cov", min_periods=min_periods, ddof=ddof)
+        return of_series(self, other, "cov", min_periods=min_periods, ddof=ddof, **kwargs)
 
     def unique(self, split_every=None, split_out=None):
         """Return the distinct values in order of first appearance, a Series."""
