@@ -86,8 +86,11 @@ def _objects(name, positions, sources):
     positions = np.where(positions < -1, -2 - positions, positions)  # objects that say themselves that they are missing
     if dtype == np.dtype(object):
         out = np.full(len(positions), None, dtype=object)
+        numbers = positions >> _POSITION_BITS  # -1 of a missing value
+        by_source = np.argsort(numbers, kind="stable")
+        ends = np.searchsorted(numbers[by_source], np.arange(len(sources) + 1))
         for number, source in enumerate(sources):
-            here = np.flatnonzero((positions >> _POSITION_BITS) == number) if len(sources) > 1 else np.flatnonzero(positions >= 0)
+            here = by_source[ends[number] : ends[number + 1]]
             picked = np.asarray(source, dtype=object) if not isinstance(source, list) else source
             local = positions[here] & ((1 << _POSITION_BITS) - 1)
             if isinstance(picked, np.ndarray):
@@ -155,7 +158,9 @@ def to_pandas(result):
         labels = _labels(columns, result["labels_integer"])
         if not arrays:
             return pd.Series([], index=labels, dtype="float64")
-        if len({str(a.dtype) for a in arrays}) == 1:
+        if len({a.dtype if isinstance(a, np.ndarray) else None for a in arrays}) == 1 and isinstance(arrays[0], np.ndarray):
+            joined = pd.Series(np.concatenate(arrays))
+        elif len({str(a.dtype) for a in arrays}) == 1:
             joined = pd.concat([pd.Series(a) for a in arrays])
         else:
             joined = pd.concat([pd.Series(a, dtype=None if a.dtype != bool else object) for a in arrays])
@@ -221,21 +226,20 @@ def payload_of(array, name):
     return values, present
 
 
-def _text_or_object(series):
-    """pandas 3 reads Python strings as str; an object column of strings becomes text, as Dask converts it."""
-    name = dtype_name(series.dtype)
-    return "str" if name == "object" and series.dtype == object and is_text(series) else name
+def _name_of_values(dtype, values):
+    """pandas 3 reads Python strings as str; an object column of strings becomes text, as Dask converts it. `values` gives the column."""
+    name = dtype_name(dtype)
+    return "str" if name == "object" and is_text(values()) else name
 
 
 def fields_of(data):
     """Return (index fields, column fields) of a pandas object: lists of (label, dtype name, False)."""
-    frame = data.to_frame() if isinstance(data, pd.Series) else data
     index = data.index
     levels = [index.get_level_values(i) for i in range(index.nlevels)]
-    index_fields = [(_plain_label(level.name), _text_or_object(level.to_series()), False) for level in levels]
+    index_fields = [(_plain_label(level.name), _name_of_values(level.dtype, lambda level=level: level), False) for level in levels]
     if isinstance(data, pd.Series):
-        return index_fields, [(_plain_label(data.name), _text_or_object(data), False)]
-    return index_fields, [(_plain_label(label), _text_or_object(frame.iloc[:, i]), False) for i, label in enumerate(frame.columns)]
+        return index_fields, [(_plain_label(data.name), _name_of_values(data.dtype, lambda: data), False)]
+    return index_fields, [(_plain_label(label), _name_of_values(dtype, lambda i=i: data.iloc[:, i]), False) for i, (label, dtype) in enumerate(data.dtypes.items())]
 
 
 def _plain_label(label):

@@ -98,7 +98,7 @@ Expr from_columns(const std::string& kind, nb::list index_fields, nb::list field
     for (const auto& c : columns) b.columns.push_back(slice(c, cuts[i], b.rows));
     partitions.push_back({std::move(b)});
   }
-  return api::from_partitions(std::move(partitions), schema, to_value(divisions).list());
+  return api::from_partitions(std::move(partitions), schema, nb::len(divisions) ? to_value(divisions) : Value());
 }
 
 // A user's function of a partition: muster._pandas.apply does the pandas part.
@@ -193,6 +193,9 @@ NB_MODULE(_core, m) {
       .def_prop_ro("npartitions", [](const Node& n) { return n.npartitions; })
       .def_prop_ro("divisions", [](const Node& n) { return from_value(n.divisions); })
       .def_prop_ro("columns", [](const Node& n) { return fields_to_python(n.schema.columns); })
+      .def_prop_ro("levels", [](const Node& n) { return n.positions.levels(); })
+      .def("meant", [](const Node& n, nb::handle label) { return n.positions.meant(to_value(label)); })
+      .def("has_column", [](const Node& n, nb::handle label) { return (PyUnicode_Check(label.ptr()) || PyLong_Check(label.ptr())) && n.positions.first(to_value(label)) >= 0; })
       .def_prop_ro("index", [](const Node& n) { return fields_to_python(n.schema.index); })
       .def_prop_ro("labels_integer", [](const Node& n) { return n.schema.labels_integer; })
       .def_prop_ro("inputs", [](const Node& n) { return Exprs([&] { Exprs out; for (const auto& i : n.inputs) out.push_back(std::const_pointer_cast<Node>(i)); return out; }()); });
@@ -243,7 +246,7 @@ NB_MODULE(_core, m) {
     for (auto& e : persist(exprs, threads, std::move(tick), client)) out.push_back(std::const_pointer_cast<Node>(e));
     return out;
   }, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("client").none() = nb::none());
-  m.def("revised", [](std::shared_ptr<Node> e) { return std::const_pointer_cast<Node>(api::revised(e)); });
+  m.def("revised", [](std::shared_ptr<Node> e) { return std::const_pointer_cast<Node>(api::revised({e})[0]); });
   m.def("dtype_code", [](const std::string& name) { return code(python_dtype(name)); });
   m.def("split_texts", &split_texts, nb::arg("payload"), nb::arg("mark"), nb::arg("most"), nb::arg("out"));
   m.def("spilled_bytes", &kernels::spilled_bytes);

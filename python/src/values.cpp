@@ -3,6 +3,8 @@
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 
+#include <map>
+
 #include "base/error.hpp"
 #include "gil.hpp"
 
@@ -20,7 +22,25 @@ std::shared_ptr<const Opaque> opaque_of(nb::object object, std::string token) {
 
 nb::object object_of(const Opaque& opaque) { return nb::borrow(static_cast<PyObject*>(opaque.object.get())); }
 
-Value to_value(nb::handle o, std::vector<expr::Expr>& inputs) {
+namespace {
+// The expressions among the arguments, each once.
+class Inputs {
+ public:
+  explicit Inputs(std::vector<expr::Expr>& all) : all_(all) {
+    for (size_t i = 0; i < all_.size(); ++i) places_.try_emplace(all_[i]->id, i);
+  }
+  InputRef place(const std::shared_ptr<expr::Node>& e) {
+    const auto [known, fresh] = places_.try_emplace(e->id, all_.size());
+    if (fresh) all_.push_back(e);
+    return {static_cast<int64_t>(known->second)};
+  }
+
+ private:
+  std::vector<expr::Expr>& all_;
+  std::map<Hash128, size_t> places_;
+};
+
+Value to_value(nb::handle o, Inputs& inputs) {
   if (o.is_none()) return {};
   if (PyBool_Check(o.ptr())) return o.ptr() == Py_True;
   if (PyLong_Check(o.ptr())) {
@@ -56,14 +76,15 @@ Value to_value(nb::handle o, std::vector<expr::Expr>& inputs) {
   }
   if (nb::isinstance<Moment>(o)) return nb::cast<Moment>(o);
   if (nb::isinstance<Opaque>(o)) return std::shared_ptr<const Opaque>(nb::cast<std::shared_ptr<Opaque>>(o));
-  if (nb::isinstance<expr::Node>(o)) {
-    auto e = nb::cast<std::shared_ptr<expr::Node>>(o);
-    for (size_t i = 0; i < inputs.size(); ++i)
-      if (inputs[i]->id == e->id) return InputRef{static_cast<int64_t>(i)};
-    inputs.push_back(e);
-    return InputRef{static_cast<int64_t>(inputs.size()) - 1};
-  }
+  if (nb::isinstance<expr::Node>(o)) return inputs.place(nb::cast<std::shared_ptr<expr::Node>>(o));
   throw type_error("an argument of type ", nb::cast<std::string>(nb::str(o.type().attr("__name__"))), " is not understood: ", nb::cast<std::string>(nb::repr(o)).substr(0, 100));
+}
+
+}  // namespace
+
+Value to_value(nb::handle object, std::vector<expr::Expr>& inputs) {
+  Inputs places(inputs);
+  return to_value(object, places);
 }
 
 Value to_value(nb::handle object) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <set>
 
 #include "api/on_cluster.hpp"
 #include "api/review.hpp"
@@ -33,13 +34,14 @@ struct Run {
   Reports reports;
 };
 
-Expr refreshed(Expr e) {
-  for (const auto& node : expr::topological({e})) {
+std::vector<Expr> refreshed(const std::vector<Expr>& expressions) {
+  std::map<Hash128, Expr> changed;
+  for (const auto& node : expr::topological(expressions)) {
     if (!node->op->refresh) continue;
     auto args = node->op->refresh(expr::Call(*node->op, node->args, node->inputs));
-    if (!(args == node->args)) e = expr::substitute(e, node, expr::make(*node->op, args, node->inputs));
+    if (!(args == node->args)) changed[node->id] = expr::make(*node->op, args, node->inputs);
   }
-  return e;
+  return expr::substitute(expressions, changed);
 }
 
 bool is_cancelled(const std::exception_ptr& e) {
@@ -87,7 +89,7 @@ PartitionReports count(const Expr& source, List partitions, RunOptions options) 
 
 // Runs until sources and plan agree.
 Run run(std::vector<Expr> expressions, const RunOptions& options) {
-  for (auto& e : expressions) e = revised(refreshed(e));
+  expressions = revised(refreshed(expressions));
   for (int attempt = 0;; ++attempt) {
     Run r;
     r.expressions = expressions;
@@ -161,74 +163,122 @@ Run run(std::vector<Expr> expressions, const RunOptions& options) {
       return r;
     }
     if (attempt > 1000) throw internal("a source changes with every reading; is a file being written?");
+    std::map<Hash128, Expr> revised_nodes;
     for (auto& [id, revision] : revisions) {
       if (revision.second.empty()) continue;
       const auto& node = revision.first;
       if (options.note) options.note(concat(node->op->name, ": planned again: ", revision.second.wider.size(), " columns are wider than the sample promised, ", revision.second.begins.size(), " partitions begin elsewhere"));
       remember(node, revision.second);
       const auto args = node->op->revise(expr::Call(*node->op, node->args, node->inputs), {revision.second.wider.begin(), revision.second.wider.end()}, revision.second.begins);
-      const auto fresh = expr::make(*node->op, args, node->inputs);
-      for (auto& e : expressions) e = expr::substitute(e, node, fresh);
+      revised_nodes[id] = expr::make(*node->op, args, node->inputs);
     }
+    expressions = expr::substitute(expressions, revised_nodes);
   }
 }
 
 // Row numbers of a source's partitions: within each file, the rows of the partitions in front.
 class RowNumbers {
  public:
-  RowNumbers(Run& run, const RunOptions& options) : run_(run), options_(options) {}
+  RowNumbers(Run& run, const RunOptions& options) : run_(run), options_(options) {
+    for (const auto& s : run.plan.stages)
+      if (s.source && s.source->op->files) sources_[s.source->id].node = s.source;
+  }
 
-  Column resolve(const Column& ids, const std::set<Root>& roots) {
-    std::vector<std::pair<int64_t, Hash128>> sources;  // by their first partition
-    for (const auto& r : roots)
-      if (r.column <= kRowIds) sources.emplace_back(kRowIds - r.column, r.source);
-    std::sort(sources.begin(), sources.end());
+  /// Whether the run left partitions out or read them in part, so that others' numbers may need a count.
+  bool incomplete() const {
+    return std::any_of(sources_.begin(), sources_.end(), [&](const auto& source) {
+      const auto reports = run_.reports.find(source.first);
+      int64_t next = 0;
+      return reports != run_.reports.end() && std::any_of(reports->second.begin(), reports->second.end(), [&](const auto& r) { return r.first != next++ || r.second.stopped_early; });
+    });
+  }
+  /// Ids that will be resolved: what nobody counted is then counted in one run.
+  void expect(const Column& ids, int dependence) {
+    const auto& sources = sources_behind(dependence);
+    each_partition(ids, [&](int64_t, int64_t, int64_t partition) {
+      const auto& [first, source] = *std::prev(sources.upper_bound(partition));
+      auto& last = source->expected[source->file_of(partition - first)];
+      last = std::max(last, partition - first);
+    });
+  }
+  Column resolve(const Column& ids, int dependence) {
+    const auto& sources = sources_behind(dependence);
     Writable out(Storage::int64, ids.length);
-    int64_t partition = -1, base = 0;
-    for (int64_t i = 0; i < ids.length; ++i) {
-      const int64_t id = ids.as<int64_t>()[i];
-      if (id >> 32 != partition) {
-        partition = id >> 32;
-        const auto& [first, source] = *(std::upper_bound(sources.begin(), sources.end(), partition, [](int64_t p, const auto& s) { return p < s.first; }) - 1);
-        base = base_of(source, partition - first);
-      }
-      out.as<int64_t>()[i] = base + (id & 0xFFFFFFFF);
-    }
+    each_partition(ids, [&](int64_t begin, int64_t end, int64_t partition) {
+      const auto& [first, source] = *std::prev(sources.upper_bound(partition));
+      const int64_t base = base_of(*source, partition - first);
+      for (int64_t i = begin; i < end; ++i) out.as<int64_t>()[i] = base + (ids.as<int64_t>()[i] & 0xFFFFFFFF);
+    });
     return std::move(out).finish();
   }
 
  private:
-  int64_t base_of(const Hash128& source, int64_t partition) {
-    auto& bases = bases_[source];
-    if (auto known = bases.find(partition); known != bases.end()) return known->second;
+  struct Source {
     Expr node;
-    for (const auto& s : run_.plan.stages)
-      if (s.source && s.source->id == source) node = s.source;
-    auto files = node->op->files(expr::Call(*node->op, node->args, node->inputs));
-    const int64_t first = *(std::upper_bound(files.begin(), files.end(), partition) - 1);
-    auto& reports = run_.reports[source];
-    List uncounted;
-    for (int64_t p = first; p < partition; ++p)
-      if (auto r = reports.find(p); r == reports.end() || r->second.stopped_early) uncounted.push_back(p);
-    if (!uncounted.empty())
-      for (auto& [p, report] : count(node, uncounted, options_)) reports[p] = report;
-    int64_t base = 0;
-    for (int64_t p = first; p < partition; ++p) base += reports[p].rows;
-    return bases[partition] = base;
+    std::vector<int64_t> files = {};
+    std::map<int64_t, int64_t> expected = {};  // of each file by its first partition, the last whose rows are asked for
+    std::map<int64_t, int64_t> bases = {};     // of partitions
+    int64_t file_of(int64_t partition) {
+      if (files.empty()) files = node->op->files(expr::Call(*node->op, node->args, node->inputs));
+      return *(std::upper_bound(files.begin(), files.end(), partition) - 1);
+    }
+  };
+
+  // Calls with runs of rows of one partition.
+  template <class Call>
+  static void each_partition(const Column& ids, Call call) {
+    const int64_t* id = ids.as<int64_t>();
+    for (int64_t begin = 0, end = 0; begin < ids.length; begin = end) {
+      const int64_t partition = id[begin] >> 32;
+      while (end < ids.length && id[end] >> 32 == partition) ++end;
+      call(begin, end, partition);
+    }
   }
+  const std::map<int64_t, Source*>& sources_behind(int dependence) {
+    const auto [known, fresh] = behind_.try_emplace(dependence);
+    if (fresh)
+      for (const auto& r : plan::row_sources(run_.plan.dependences, dependence)) known->second.emplace(kRowIds - r.column, &sources_.at(r.source));
+    return known->second;
+  }
+  int64_t base_of(Source& s, int64_t partition) {
+    const int64_t file = s.file_of(partition);
+    auto near = s.bases.upper_bound(partition);
+    if (near == s.bases.begin() || (--near)->first < file) near = s.bases.emplace(file, 0).first;
+    if (near->first == partition) return near->second;
+    auto& reports = run_.reports[s.node->id];
+    const auto counted = [&](int64_t p) {
+      const auto r = reports.find(p);
+      return r != reports.end() && !r->second.stopped_early;
+    };
+    int64_t at = near->first, base = near->second;
+    for (; at < partition; s.bases[++at] = base) {
+      if (!counted(at)) count_all(s);
+      base += reports[at].rows;
+    }
+    return base;
+  }
+  void count_all(Source& s) {
+    auto& reports = run_.reports[s.node->id];
+    List uncounted;
+    for (const auto& [file, last] : s.expected)
+      for (int64_t p = file; p < last; ++p)
+        if (auto r = reports.find(p); r == reports.end() || r->second.stopped_early) uncounted.push_back(p);
+    for (auto& [p, report] : count(s.node, std::move(uncounted), options_)) reports[p] = report;
+  }
+
   Run& run_;
   const RunOptions& options_;
-  std::map<Hash128, std::map<int64_t, int64_t>> bases_;
+  std::map<Hash128, Source> sources_;
+  std::map<int, std::map<int64_t, Source*>> behind_;  // by their first partition, of a dependence
 };
 
-bool saw_missing(const Run& run, const std::set<Root>& roots) {
-  for (const auto& root : roots) {
-    auto source = run.reports.find(root.source);
-    if (source == run.reports.end()) continue;
-    for (const auto& [partition, report] : source->second)
-      if (std::find(report.missing.begin(), report.missing.end(), root.column) != report.missing.end()) return true;
-  }
-  return false;
+// Per dependence: whether an open column behind it had a missing value.
+std::vector<bool> widened(const Run& run) {
+  std::set<Root> missing;
+  for (const auto& [source, partitions] : run.reports)
+    for (const auto& [partition, report] : partitions)
+      for (auto column : report.missing) missing.insert({source, column});
+  return plan::reaching(run.plan.dependences, [&](const Root& r) { return missing.contains(r); });
 }
 
 Column as_float(const Column& c, DType from) {
@@ -245,8 +295,8 @@ struct Final {
   bool wider;
   DType from, to;
 };
-Final final_of(const Run& run, DType type, const std::set<Root>& roots) {
-  Final f{type.open && saw_missing(run, roots), type, type};
+Final final_of(DType type, bool widened) {
+  Final f{type.open && widened, type, type};
   f.to.open = false;
   if (f.wider && type.is_integer()) f.to = {Storage::float64};
   return f;
@@ -259,8 +309,11 @@ struct Partitioned {
 
 std::vector<Partitioned> finish(Run& run, const RunOptions& options) {
   RowNumbers numbers(run, options);
+  const std::vector<bool> wider = widened(run);
   run.job->let_go();
   std::vector<Partitioned> out;
+  std::map<std::pair<int, int>, int> wanted;  // how many expressions have an output as their result
+  for (const auto& w : run.expanded.results) ++wanted[{w.range, w.output}];
   for (size_t e = 0; e < run.expressions.size(); ++e) {
     const auto& result = run.plan.results[e];
     const auto& where = run.expanded.results[e];
@@ -269,14 +322,20 @@ std::vector<Partitioned> finish(Run& run, const RunOptions& options) {
     const bool row_ids = p.schema.index.empty() && !result.index.empty();
     if (row_ids) p.schema.index = {{Label(), {Storage::int64}}};
     for (size_t i = 0; i < result.index.size(); ++i) {
-      finals.push_back(final_of(run, p.schema.index[i].type, result.index[i]));
+      finals.push_back(final_of(p.schema.index[i].type, wider[static_cast<size_t>(result.index[i])]));
       p.schema.index[i].type = finals.back().to;
     }
     for (size_t i = 0; i < result.columns.size(); ++i) {
-      finals.push_back(final_of(run, p.schema.columns[i].type, result.columns[i]));
+      finals.push_back(final_of(p.schema.columns[i].type, wider[static_cast<size_t>(result.columns[i])]));
       p.schema.columns[i].type = finals.back().to;
     }
-    const bool wanted_again = std::any_of(run.expanded.results.begin() + static_cast<std::ptrdiff_t>(e) + 1, run.expanded.results.end(), [&](const auto& w) { return w.range == where.range && w.output == where.output; });
+    const auto dependence_of = [&](size_t c) { return c < result.index.size() ? result.index[c] : result.columns[c - result.index.size()]; };
+    const bool wanted_again = --wanted[{where.range, where.output}] > 0;
+    if (numbers.incomplete())
+      for (const auto& task : run.job->results()[static_cast<size_t>(where.range)])
+        for (const auto& b : *task.outputs.at(static_cast<size_t>(where.output)).batches)
+          for (size_t c = 0; c < b.columns.size(); ++c)
+            if (b.columns[c].storage == Storage::row_id) numbers.expect(spread(b.columns[c], b.rows), dependence_of(c));
     for (auto& task : run.job->results()[static_cast<size_t>(where.range)]) {
       auto& result_rows = task.outputs.at(static_cast<size_t>(where.output)).batches;
       auto& batches = p.partitions.emplace_back(*result_rows);
@@ -285,7 +344,7 @@ std::vector<Partitioned> finish(Run& run, const RunOptions& options) {
         for (size_t c = 0; c < b.columns.size(); ++c) {
           auto& column = b.columns[c];
           column = spread(column, b.rows);
-          if (column.storage == Storage::row_id) column = numbers.resolve(column, c < result.index.size() ? result.index[c] : result.columns[c - result.index.size()]);
+          if (column.storage == Storage::row_id) column = numbers.resolve(column, dependence_of(c));
           else if (finals[c].wider && finals[c].from.is_integer()) column = as_float(column, finals[c].from);
         }
     }
@@ -333,7 +392,7 @@ std::vector<Computed> compute(const std::vector<Expr>& expressions, const RunOpt
   return out;
 }
 
-Expr from_partitions(std::vector<Batches> partitions, const Schema& schema, std::vector<Value> divisions) {
+Expr from_partitions(std::vector<Batches> partitions, const Schema& schema, Value divisions) {
   auto table = std::make_shared<kernels::MemoryTable>();
   for (auto& p : partitions) {
     int64_t rows = 0;
@@ -353,7 +412,7 @@ Expr from_partitions(std::vector<Batches> partitions, const Schema& schema, std:
     return out;
   };
   Dict args{{"table", kernels::memory_value(table, concat("memory-", ++tables))}, {"kind", static_cast<int>(schema.kind)}, {"fields", fields(schema.columns)}, {"index", fields(schema.index)}, {"labels_integer", schema.labels_integer}};
-  if (!divisions.empty()) args.emplace_back("divisions", std::move(divisions));
+  if (divisions.is_list()) args.emplace_back("divisions", std::move(divisions));
   return call("from_memory", std::move(args), {});
 }
 

@@ -45,21 +45,18 @@ void remember(const Expr& node, const Revision& revision) {
   known().in_order.pop_front();
 }
 
-Expr revised(Expr e) {
+std::vector<Expr> revised(std::vector<Expr> expressions) {
   {
     std::lock_guard lock(known().mutex);
-    if (known().by_node.empty()) return e;
+    if (known().by_node.empty()) return expressions;
   }
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (const auto& node : expr::topological({e}))
-      if (const auto revision = node->op->revise ? known_of(node) : std::nullopt) {
-        e = expr::substitute(e, node, made_again(node, *revision));
-        changed = true;
-        break;
-      }
+  for (;;) {
+    std::map<base::Hash128, Expr> changed;
+    for (const auto& node : expr::topological(expressions))
+      if (const auto revision = node->op->revise ? known_of(node) : std::nullopt) changed[node->id] = made_again(node, *revision);
+    if (changed.empty()) return expressions;
+    expressions = expr::substitute(expressions, changed);
   }
-  return e;
 }
 
 }  // namespace muster::api

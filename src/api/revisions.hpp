@@ -7,7 +7,7 @@ namespace muster::api {
 /// Remembers what had to change in a node. A wider dtype that is open stands for a missing value in an open column.
 void remember(const expr::Expr& node, const Revision& revision);
 
-/// The expression with all that is known of its nodes put in.
-expr::Expr revised(expr::Expr expression);
+/// The expressions with all that is known of their nodes put in.
+std::vector<expr::Expr> revised(std::vector<expr::Expr> expressions);
 
 }  // namespace muster::api

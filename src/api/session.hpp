@@ -50,8 +50,8 @@ MUSTER_API Expr read_csv(const base::Value& arguments);
 MUSTER_API Expr read_parquet(const base::Value& arguments);
 /// What the footers of Parquet files say: {files, columns: [label, dtype or what it is, native], metadata: {key: value}, rows} of the first file.
 MUSTER_API base::Value parquet_metadata(const base::Value& paths, const std::string& options);
-/// A table in memory as an expression; `divisions`: index values at the partitions' borders, if known.
-MUSTER_API Expr from_partitions(std::vector<data::Batches> partitions, const data::Schema& schema, std::vector<base::Value> divisions = {});
+/// A table in memory as an expression; `divisions`: list of index values at the partitions' borders, if known.
+MUSTER_API Expr from_partitions(std::vector<data::Batches> partitions, const data::Schema& schema, base::Value divisions = {});
 
 /// Logical, optimized and physical plan as text.
 MUSTER_API std::string explain(const std::vector<Expr>& expressions);

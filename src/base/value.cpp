@@ -1,5 +1,6 @@
 #include "base/value.hpp"
 
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -98,11 +99,15 @@ const Value& Value::operator[](const char* key) const {
 }
 
 bool Value::operator==(const Value& other) const {
-  std::string a, b;
   if (is_.index() != other.is_.index()) return false;
-  if (is_string()) return string() == other.string();
-  encode(a), other.encode(b);
-  return a == b;
+  return std::visit([&](const auto& mine) {
+    using T = std::decay_t<decltype(mine)>;
+    const T& its = std::get<T>(other.is_);
+    if constexpr (std::is_same_v<T, double>) return std::bit_cast<uint64_t>(mine) == std::bit_cast<uint64_t>(its);  // a label may be NaN
+    else if constexpr (std::is_same_v<T, std::shared_ptr<const Opaque>>) return mine == its || mine->token == its->token;
+    else if constexpr (std::is_same_v<T, std::shared_ptr<const List>> || std::is_same_v<T, std::shared_ptr<const Dict>>) return mine == its || *mine == *its;
+    else return mine == its;
+  }, is_);
 }
 
 std::string Value::repr() const {

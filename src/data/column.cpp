@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_map>
 
 #include "base/error.hpp"
 #include "base/side_by_side.hpp"
@@ -99,13 +100,19 @@ Column spread(const Column& c, int64_t rows) {
 // Positions of several columns, over the sources of all.
 static Column join_foreign(Writable out, std::span<const ColumnRows> parts) {
   auto all = std::make_shared<Foreign>();
+  std::unordered_map<const Opaque*, int64_t> known;
+  const Foreign* placed = nullptr;
+  std::vector<int64_t> place;  // of the sources of `placed` among all
   int64_t at = 0;
   for (const auto& p : parts) {
-    std::vector<int64_t> place;
-    for (const auto& source : p.column->foreign ? p.column->foreign->sources : std::vector<std::shared_ptr<const Opaque>>()) {
-      auto known = std::find(all->sources.begin(), all->sources.end(), source);
-      place.push_back((known - all->sources.begin()) << kForeignBits);
-      if (known == all->sources.end()) all->sources.push_back(source);
+    if (p.column->foreign && p.column->foreign.get() != placed) {
+      placed = p.column->foreign.get();
+      place.clear();
+      for (const auto& source : placed->sources) {
+        const auto [found, fresh] = known.try_emplace(source.get(), static_cast<int64_t>(all->sources.size()));
+        if (fresh) all->sources.push_back(source);
+        place.push_back(found->second << kForeignBits);
+      }
     }
     for (int64_t i = 0; i < p.rows; ++i, ++at)
       if (int64_t& position = out.as<int64_t>()[at]; position != -1) {

@@ -1,6 +1,5 @@
 #include "expr/node.hpp"
 
-#include <map>
 #include <set>
 
 #include "expr/op.hpp"
@@ -59,7 +58,7 @@ Expr make(const Op& op, Value args, std::vector<Expr> inputs) {
   node->schema = op.schema(call);
   node->npartitions = op.partitions ? op.partitions(call) : 1;
   node->rows = node->id;
-  if ((node->inputs.empty() || op.name == "repartition" || op.name == "with_index") && node->args["divisions"].is_list()) node->divisions = node->args["divisions"].list();
+  if ((node->inputs.empty() || op.name == "repartition" || op.name == "with_index") && node->args["divisions"].is_list()) node->divisions = node->args["divisions"];
   for (const auto& i : node->inputs) {
     if (i->is_one_row()) continue;
     if (!op.partitions && !op.folds) node->npartitions = i->npartitions;
@@ -70,19 +69,19 @@ Expr make(const Op& op, Value args, std::vector<Expr> inputs) {
   return node;
 }
 
-Expr substitute(const Expr& in, const Expr& from, const Expr& to) {
+std::vector<Expr> substitute(const std::vector<Expr>& in, const std::map<Hash128, Expr>& by) {
+  if (by.empty()) return in;
   std::map<Hash128, Expr> made;
-  for (const auto& node : topological({in})) {
-    if (node->id == from->id) {
-      made[node->id] = to;
-      continue;
-    }
+  for (const auto& node : topological(in)) {
     bool changed = false;
     std::vector<Expr> inputs;
     for (const auto& i : node->inputs) inputs.push_back(made[i->id]), changed |= inputs.back() != i;
-    made[node->id] = changed ? make(*node->op, node->args, std::move(inputs)) : node;
+    const auto other = by.find(node->id);
+    made[node->id] = changed ? make(*node->op, node->args, std::move(inputs)) : other != by.end() ? other->second : node;
   }
-  return made[in->id];
+  std::vector<Expr> out;
+  for (const auto& e : in) out.push_back(made[e->id]);
+  return out;
 }
 
 std::vector<Expr> topological(const std::vector<Expr>& roots) {

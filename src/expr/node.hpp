@@ -1,11 +1,12 @@
 // The expression: an immutable tree of operators, named by the hash of its content. Its schema is known, no data is.
 #pragma once
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/value.hpp"
-#include "data/schema.hpp"
+#include "data/positions.hpp"
 
 namespace muster::expr {
 
@@ -25,8 +26,9 @@ class Node : public std::enable_shared_from_this<Node> {  // so that Python hold
   Value args;  // a dict; InputRef stands for an input
   std::vector<Expr> inputs;
   Schema schema;
+  const data::Positions positions{schema};
   int64_t npartitions = 1;
-  std::vector<Value> divisions;  // index values at the partitions' borders, npartitions + 1; empty = unknown
+  Value divisions;         // list of index values at the partitions' borders, npartitions + 1; none = unknown
   Hash128 id;    // of operator, arguments and inputs
   Hash128 rows;  // equal for nodes with the same rows in the same order; of one-row results, their own id
   bool is_one_row() const { return schema.kind == data::Kind::scalar || schema.kind == data::Kind::row; }
@@ -37,8 +39,8 @@ class Node : public std::enable_shared_from_this<Node> {  // so that Python hold
 /// Makes a node: checks arguments, computes the schema. Throws Error as the operator says.
 Expr make(const Op& op, Value args, std::vector<Expr> inputs);
 
-/// The same expression with `from` replaced by `to` wherever it stands; schemas are computed again.
-Expr substitute(const Expr& in, const Expr& from, const Expr& to);
+/// The same expressions with nodes replaced by others, by id; schemas are computed again. What stands on one replaced is not replaced itself.
+std::vector<Expr> substitute(const std::vector<Expr>& in, const std::map<Hash128, Expr>& by);
 
 /// All nodes, inputs first, each once.
 std::vector<Expr> topological(const std::vector<Expr>& roots);

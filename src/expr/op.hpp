@@ -41,6 +41,17 @@ class Call {
   const Value& args;
   const std::vector<Expr>& inputs;
   const Schema& input(size_t i = 0) const { return inputs.at(i)->schema; }
+  const Positions& positions(size_t i = 0) const { return inputs.at(i)->positions; }
+  /// Of the first column of the first input with this label; throws as Schema::position.
+  int64_t position(const Label& label, const std::string& operation) const {
+    const auto at = positions().first(label);
+    return at >= 0 ? at : input().position(label, operation);
+  }
+  /// The same of a label that only one column has; throws as Schema::only.
+  int64_t only(const Label& label, const std::string& operation) const {
+    const auto at = positions().all(label);
+    return at.size() == 1 ? at[0] : input().only(label, operation);
+  }
   const Value& operator[](const char* name) const { return args[name]; }
   bool has(const char* name) const { return args.has(name); }
 };
@@ -62,7 +73,7 @@ class Lowering {
  public:
   virtual ~Lowering() = default;
   /// The registers of input i. A one-row input of another stage is seen by every row.
-  virtual Rows input(size_t i = 0) = 0;
+  virtual const Rows& input(size_t i = 0) = 0;
   /// A stage that begins with the operator's own source kernel (Op::source_kernel): `registers` columns, of which only those needed are read (Op::source).
   virtual Rows source(int registers) = 0;
   /// A step in a stage; the registers it writes. The same step is made once.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "base/error.hpp"
@@ -188,7 +189,7 @@ class Carry : public Fold {
     auto& more = static_cast<Carry&>(later).parts_;
     parts_.insert(parts_.end(), more.begin(), more.end());
   }
-  // One text: the partitions' numbers, where each one's rows begin, and the rows.
+  // One text: how many partitions, their numbers, where each one's rows begin, and the rows.
   Batches finish(Task&) override {
     std::vector<Batch> before(parts_.size());
     const auto n = static_cast<int64_t>(parts_.size());
@@ -207,7 +208,8 @@ class Carry : public Fold {
       rows += one.take();
     }
     Encoder all;
-    all << numbers << begins << rows;
+    all << numbers;
+    all.bytes().append(reinterpret_cast<const char*>(begins.data()), begins.size() * sizeof(int64_t)).append(rows);
     auto bytes = std::make_shared<const std::string>(all.take());
     Writable w(Storage::text, 1);
     *w.as<Text>() = {bytes->data(), static_cast<int64_t>(bytes->size())};
@@ -323,11 +325,20 @@ Map fill_gaps(const Args& a) {
 
 Batch carried(const Column& all, int64_t partition) {
   base::Decoder in(all.as<Text>()->view());
-  const auto numbers = in.list<int64_t>(), begins = in.list<int64_t>();
-  const auto rows = in.get<std::string_view>();
-  const auto found = std::lower_bound(numbers.begin(), numbers.end(), partition);
-  if (found == numbers.end() || *found != partition) return {};
-  base::Decoder one(rows.substr(static_cast<size_t>(begins[static_cast<size_t>(found - numbers.begin())])));
+  const auto count = in.get<uint64_t>();  // each partition looks at its own entry alone
+  const auto numbers = in.take(count * sizeof(int64_t)), begins = in.take(count * sizeof(int64_t)), rows = in.rest();
+  const auto entry = [](std::string_view list, size_t i) {
+    int64_t value;
+    std::memcpy(&value, list.data() + i * sizeof value, sizeof value);
+    return value;
+  };
+  size_t found = 0, end = count;
+  while (found < end) {
+    const size_t middle = found + (end - found) / 2;
+    entry(numbers, middle) < partition ? found = middle + 1 : end = middle;
+  }
+  if (found == count || entry(numbers, found) != partition) return {};
+  base::Decoder one(rows.substr(static_cast<size_t>(entry(begins, found))));
   return decode_batches(one).at(0);
 }
 

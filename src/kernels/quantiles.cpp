@@ -66,7 +66,7 @@ class Quantiles : public Fold {
   using Ranks = RankedValues<T>;
 
  public:
-  explicit Quantiles(const Args& a) : type_(dtype_of(a["type"].integer())), middle_(a["middle"].is_bool() && a["middle"].boolean()) {
+  Quantiles(DType type, const Args& a) : type_(type), middle_(a["middle"].is_bool() && a["middle"].boolean()) {
     for (const auto& q : a["q"].list()) q_.push_back(q.number());
   }
 
@@ -210,12 +210,49 @@ class Quantiles : public Fold {
   T last_{};
   uint32_t last_number_ = 0;
 };
+
+// quantiles {types, q, middle}: of columns of these dtypes, one behind the other.
+class OfEach : public Fold {
+ public:
+  explicit OfEach(const Args& a) {
+    for (const auto& t : a["types"].list()) {
+      const DType type = dtype_of(t.integer());
+      visit_fixed(type.storage, [&](auto tag) { each_.push_back(std::make_unique<Quantiles<typename decltype(tag)::type>>(type, a)); });
+    }
+  }
+  void add(Task& task, Columns in, int64_t rows) override {
+    for (size_t i = 0; i < each_.size(); ++i) each_[i]->add(task, in.subspan(i, 1), rows);
+  }
+  void merge(Task& task, Fold& later) override {
+    for (size_t i = 0; i < each_.size(); ++i) each_[i]->merge(task, *static_cast<OfEach&>(later).each_[i]);
+  }
+  Batches finish(Task& task) override {
+    Batch out{1, {}};
+    for (auto& one : each_) {
+      auto columns = std::move(one->finish(task).at(0).columns);
+      out.columns.insert(out.columns.end(), std::make_move_iterator(columns.begin()), std::make_move_iterator(columns.end()));
+    }
+    return {std::move(out)};
+  }
+  int64_t bytes() const override {
+    int64_t total = 0;
+    for (const auto& one : each_) total += one->bytes();
+    return total;
+  }
+  void encode(Encoder& out) const override {
+    for (const auto& one : each_) one->encode(out);
+  }
+  void decode(base::Decoder& in) override {
+    for (auto& one : each_) one->decode(in);
+  }
+
+ private:
+  std::vector<std::unique_ptr<Fold>> each_;
+};
 }  // namespace
 
 Kernel quantiles_kernel() {
-  return {.name = "quantiles", .fold = [](const Args& a) {
-            return visit_fixed(dtype_of(a["type"].integer()).storage, [&](auto tag) -> std::unique_ptr<Fold> { return std::make_unique<Quantiles<typename decltype(tag)::type>>(a); });
-          }};
+  return {.name = "quantiles", .fold = [](const Args& a) { return std::make_unique<OfEach>(a); }};
 }
 
 }  // namespace muster::kernels

@@ -1,5 +1,4 @@
 // Stages to task ranges: the only step whose cost grows with the number of partitions.
-#include <functional>
 #include <map>
 
 #include "base/error.hpp"
@@ -13,35 +12,53 @@ namespace {
 constexpr int64_t kFanIn = 16;      // states a combine task merges
 constexpr int64_t kMostStates = 64;  // states that are merged in parts, side by side
 
-// Stages in an order in which each reads only earlier ones.
-std::vector<int> order_of(const Plan& plan) {
-  std::vector<int> order;
-  std::vector<int> state(plan.stages.size(), 0);
-  std::function<void(int)> visit = [&](int n) {
-    auto& mark = state[static_cast<size_t>(n)];
-    if (mark == 2) return;
-    if (mark == 1) throw internal("plan: stages need each other");
-    mark = 1;
-    const Stage& s = plan.stages[static_cast<size_t>(n)];
-    if (s.alternatives.empty() && !s.source) visit(s.input.stage);
-    for (const auto& [exit, first] : s.alternatives) visit(exit.stage);
-    for (const auto& b : s.broadcasts) visit(b.from.stage);
-    mark = 2;
-    order.push_back(n);
-  };
-  for (const auto& r : plan.results) visit(r.exit.stage);  // others were only passed by
-  return order;
-}
-
-std::vector<int> positions(const Stage& s) {
+// The stages that a stage reads.
+std::vector<int> read_by(const Stage& s) {
   std::vector<int> out;
-  for (int r : s.out) out.push_back(r);  // registers of a source are numbered as its columns
+  if (s.alternatives.empty() && !s.source) out.push_back(s.input.stage);
+  for (const auto& [exit, first] : s.alternatives) out.push_back(exit.stage);
+  for (const auto& b : s.broadcasts) out.push_back(b.from.stage);
   return out;
 }
 }  // namespace
 
+// With a stack of its own: a loop in a user's program makes thousands.
+std::vector<int> order_of(const Plan& plan) {
+  struct Visit {
+    int stage;
+    std::vector<int> reads;
+  };
+  enum : uint8_t { unseen, open, done };
+  std::vector<int> order;
+  std::vector<uint8_t> state(plan.stages.size(), unseen);
+  std::vector<Visit> stack;
+  const auto visit = [&](int n) {
+    auto& mark = state[static_cast<size_t>(n)];
+    if (mark == open) throw internal("plan: stages need each other");
+    if (mark == done) return;
+    mark = open;
+    auto reads = read_by(plan.stages[static_cast<size_t>(n)]);
+    stack.push_back({n, {reads.rbegin(), reads.rend()}});
+  };
+  for (const auto& r : plan.results) {  // others were only passed by
+    visit(r.exit.stage);
+    while (!stack.empty()) {
+      if (auto& reads = stack.back().reads; !reads.empty()) {
+        const int next = reads.back();
+        reads.pop_back();
+        visit(next);
+      } else {
+        state[static_cast<size_t>(stack.back().stage)] = done;
+        order.push_back(stack.back().stage);
+        stack.pop_back();
+      }
+    }
+  }
+  return order;
+}
+
 Value source_args(const Stage& s) {
-  Value args = s.source->op->source(expr::Call(*s.source->op, s.source->args, s.source->inputs), positions(s));
+  Value args = s.source->op->source(expr::Call(*s.source->op, s.source->args, s.source->inputs), s.out);  // registers of a source are numbered as its columns
   if (s.filters.is_none()) return args;
   Dict with = args.dict();
   with.emplace_back("filters", s.filters);

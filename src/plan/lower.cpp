@@ -1,6 +1,7 @@
 // Expressions to stages. A node that needs a result of its own rows (x - x.mean()) reads its source once more: "generation" counts how often.
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/error.hpp"
 #include "plan/plan.hpp"
@@ -15,42 +16,61 @@ namespace {
 
 using Subset = std::vector<int64_t>;  // of partitions; empty = all
 
+std::string step_key(const std::string& kernel, const Value& args, const std::vector<int>& in) {
+  std::string key = kernel + '\0';
+  args.encode(key);
+  key.append(reinterpret_cast<const char*>(in.data()), in.size() * sizeof(int));
+  return key;
+}
+
 class Builder {
  public:
   explicit Builder(Plan& plan) : plan_(plan) {}
 
-  Rows lower(const Expr& e, int generation, const Subset& subset);
-  int generation(const Expr& e);
+  /// To be called with all expressions before any is lowered.
+  void count_generations(const std::vector<Expr>& expressions);
+  const Rows& lower(const Expr& e, int generation, const Subset& subset) { return lower(e, generation, number(subset)); }
+  const Rows& lower(const Expr& e, int generation, int subset);
+  int generation(const Expr& e) const { return generations_.at(e->id).own; }
   // Of an input of a fold: inputs of the same rows are read in the same pass.
-  int folded_generation(const Node& fold, const Expr& in) {
-    int g = generation(in);
-    if (!in->is_one_row())
-      for (const auto& other : fold.inputs)
-        if (!other->is_one_row()) g = std::max(g, generation(other));
-    return g;
-  }
+  int folded_generation(const Node& fold, const Expr& in) const { return in->is_one_row() ? generation(in) : generations_.at(fold.id).of_rows; }
   Exit collect(const Rows& rows);
+  int number(const Subset& subset) {
+    const auto [known, fresh] = subset_numbers_.try_emplace(subset, static_cast<int>(subsets_.size()));
+    if (fresh) subsets_.push_back(&known->first);
+    return known->second;
+  }
+  const Subset& subset(int number) const { return *subsets_[static_cast<size_t>(number)]; }
 
   Stage& stage(int s) { return plan_.stages[static_cast<size_t>(s)]; }
   int add_stage(Stage s, int registers) {
     for (int r = 0; r < registers; ++r) s.out.push_back(r);
     s.registers = registers;
-    s.roots.resize(static_cast<size_t>(registers));
+    s.dependences.resize(static_cast<size_t>(registers), kNothing);
     plan_.stages.push_back(std::move(s));
     return static_cast<int>(plan_.stages.size()) - 1;
   }
+  int dependence(int at, int reg) { return stage(at).dependences[static_cast<size_t>(reg)]; }
+  int depends_on(Dependence d) {
+    std::sort(d.on.begin(), d.on.end());
+    d.on.erase(std::unique(d.on.begin(), d.on.end()), d.on.end());
+    std::erase(d.on, kNothing);
+    if (d.roots.empty() && d.on.empty()) return kNothing;
+    if (d.roots.empty() && d.on.size() == 1 && !d.moved && !d.numbered) return d.on[0];
+    plan_.dependences.push_back(std::move(d));
+    return static_cast<int>(plan_.dependences.size()) - 1;
+  }
   Exit add_sink(int at, Sink sink) {
     auto& sinks = stage(at).sinks;
-    for (size_t i = 0; i < sinks.size(); ++i)
-      if (sinks[i].kernel == sink.kernel && sinks[i].in == sink.in && sinks[i].args == sink.args) return {at, static_cast<int>(i)};
-    sinks.push_back(std::move(sink));
-    return {at, static_cast<int>(sinks.size()) - 1};
+    const auto [known, fresh] = sinks_.try_emplace({at, step_key(sink.kernel, sink.args, sink.in)}, static_cast<int>(sinks.size()));
+    if (fresh) sinks.push_back(std::move(sink));
+    return {at, known->second};
   }
 
-  // A source, and which of its partitions the rows of a stage can come from.
-  std::pair<Expr, Subset> read_of(int at, const Hash128& source) {
-    std::pair<Expr, Subset> out;
-    bool all = false;
+  // The sources whose rows reach a stage, and which of their partitions.
+  std::map<Hash128, std::pair<Expr, Subset>> reads_of(int at) {
+    std::map<Hash128, std::pair<Expr, Subset>> out;
+    std::set<Hash128> whole;
     std::set<int> seen;
     std::vector<int> waiting{at};
     while (!waiting.empty()) {
@@ -58,31 +78,34 @@ class Builder {
       waiting.pop_back();
       if (!seen.insert(n).second) continue;
       const Stage& s = stage(n);
-      if (s.source && s.source->id == source) {
-        out.first = s.source;
-        all |= s.partitions.empty();
-        out.second.insert(out.second.end(), s.partitions.begin(), s.partitions.end());
+      if (s.source) {
+        auto& [node, partitions] = out[s.source->id];
+        node = s.source;
+        if (s.partitions.empty()) whole.insert(s.source->id);
+        partitions.insert(partitions.end(), s.partitions.begin(), s.partitions.end());
+      } else if (s.alternatives.empty()) {
+        waiting.push_back(s.input.stage);
       }
-      if (!s.source && s.alternatives.empty()) waiting.push_back(s.input.stage);
       for (const auto& [exit, first] : s.alternatives) waiting.push_back(exit.stage);
     }
-    if (all) out.second.clear();
+    for (const auto& source : whole) out[source].second.clear();
     return out;
   }
 
+  struct Generation {
+    int own = 0;
+    int of_rows = 0;  // the highest of the inputs that are not one row
+  };
   Plan& plan_;
-  std::map<std::tuple<Hash128, int, Subset>, Rows> lowered_;
-  std::map<Hash128, int> generations_;
+  std::map<std::tuple<Hash128, int, int>, Rows> lowered_;  // node, generation, subset
+  std::map<Subset, int> subset_numbers_;
+  std::vector<const Subset*> subsets_;
+  std::map<Hash128, Generation> generations_;
   std::map<std::tuple<Exit, int, std::string>, int> readers_;  // stages that read an exit
   std::map<std::pair<int, std::string>, std::vector<int>> steps_;
+  std::map<std::pair<int, std::string>, int> sinks_;
+  std::map<std::tuple<int, Exit, int>, int> broadcasts_;  // registers of a stage by exit and column
 };
-
-std::string step_key(const std::string& kernel, const Value& args, const std::vector<int>& in) {
-  std::string key = kernel + '\0';
-  args.encode(key);
-  for (int r : in) key += concat(",", r);
-  return key;
-}
 
 // The input whose rows the node's are.
 size_t anchor_of(const Node& node) {
@@ -91,6 +114,7 @@ size_t anchor_of(const Node& node) {
   return 0;
 }
 
+constexpr int kAll = 0;  // the number of the empty subset
 constexpr int kCounting = -1;  // the generation of passes that count rows: apart from those that need the counts
 
 // The partitions of the same files in front of the wanted ones (empty = all); `files` as Op::files.
@@ -121,26 +145,26 @@ List first_numbers(const std::vector<int64_t>& files, const std::vector<int64_t>
 
 class NodeLowering : public Lowering {
  public:
-  NodeLowering(Builder& b, const Expr& e, int generation, const Subset& subset) : b_(b), e_(e), generation_(generation), subset_(subset) {
-    anchor_ = anchor_of(*e);
-  }
+  NodeLowering(Builder& b, const Expr& e, int generation, int subset) : b_(b), e_(e), generation_(generation), subset_number_(subset), subset_(b.subset(subset)), anchor_(anchor_of(*e)) {}
 
-  Rows input(size_t i) override {
+  const Rows& input(size_t i) override {
     const Expr& in = e_->inputs.at(i);
-    if (e_->op->folds) return b_.lower(in, b_.folded_generation(*e_, in), {});
-    if (i == anchor_) return b_.lower(in, std::max(generation_, b_.generation(in)), subset_);
+    if (e_->op->folds) return b_.lower(in, b_.folded_generation(*e_, in), kAll);
+    if (i == anchor_) return b_.lower(in, std::max(generation_, b_.generation(in)), subset_number_);
     const int at = input(anchor_).stage;
     if (!in->is_one_row()) {
-      Rows rows = b_.lower(in, generation_, subset_);
+      const Rows& rows = b_.lower(in, generation_, subset_number_);
       if (rows.stage != at) throw internal(e_->op->name, ": inputs are not aligned");
       return rows;
     }
-    Rows one = b_.lower(in, b_.generation(in), {});
+    const Rows& one = b_.lower(in, b_.generation(in), kAll);
     if (one.stage == at) return one;
+    const auto [known, fresh] = seen_.try_emplace(i, Rows{at, {}, {}});
+    Rows& out = known->second;
+    if (!fresh) return out;
     const Exit exit = b_.collect(one);
-    Rows out{at, {}, {}};
     for (size_t c = 0; c < one.columns.size(); ++c)
-      out.columns.push_back(broadcast(at, exit, static_cast<int>(one.index.size() + c), b_.stage(one.stage).roots[static_cast<size_t>(one.columns[c])]));
+      out.columns.push_back(broadcast(at, exit, static_cast<int>(one.index.size() + c), b_.dependence(one.stage, one.columns[c])));
     return out;
   }
 
@@ -157,50 +181,49 @@ class NodeLowering : public Lowering {
     auto [known, fresh] = b_.steps_.try_emplace({at, step_key(kernel, args, in)});
     if (!fresh) return known->second;
     Stage& s = b_.stage(at);
-    std::set<Root> roots;
-    for (int r : in) roots.insert(s.roots[static_cast<size_t>(r)].begin(), s.roots[static_cast<size_t>(r)].end());
     const bool columnwise = kernel == "select";  // column i of the result comes from input i + 1 alone
+    const int all = columnwise ? kNothing : b_.depends_on({{}, dependences(at, in), 0, kernel == "row_labels"});
     std::vector<int> regs;
     for (int i = 0; i < out; ++i) {
       regs.push_back(s.registers++);
-      s.roots.push_back(columnwise ? s.roots[static_cast<size_t>(in[static_cast<size_t>(i) + 1])] : roots);
+      s.dependences.push_back(columnwise ? b_.dependence(at, in[static_cast<size_t>(i) + 1]) : all);
     }
     s.steps.push_back({kernel, std::move(args), std::move(in), regs});
     return known->second = regs;
   }
 
   Rows fold(int at, const std::string& kernel, Value args, std::vector<int> in, const std::vector<std::vector<int>>& from) override {
-    std::vector<std::set<Root>> roots;
+    std::vector<int> each;
     for (const auto& inputs : from) {
-      auto& r = roots.emplace_back();
-      for (int i : inputs) {
-        const auto& more = b_.stage(at).roots[static_cast<size_t>(in[static_cast<size_t>(i)])];
-        r.insert(more.begin(), more.end());
-      }
+      std::vector<int> on;
+      for (int i : inputs) on.push_back(b_.dependence(at, in[static_cast<size_t>(i)]));
+      each.push_back(b_.depends_on({{}, std::move(on)}));
     }
     const Exit exit = b_.add_sink(at, {kernel, std::move(args), std::move(in)});
-    return read(exit, "", {}, static_cast<int>(from.size()), 1, {}, roots);
+    return read(exit, "", {}, static_cast<int>(from.size()), 1, {}, each);
   }
 
   Rows whole(int at, const std::string& kernel, Value args, std::vector<int> in, int out) override {
-    std::set<Root> roots;
-    for (int r : in) roots.insert(b_.stage(at).roots[static_cast<size_t>(r)].begin(), b_.stage(at).roots[static_cast<size_t>(r)].end());
     const bool positional = kernel == "sort_rows";
-    std::vector<std::set<Root>> each;
-    for (int i = 0; i < out; ++i) each.push_back(positional ? b_.stage(at).roots[static_cast<size_t>(in[static_cast<size_t>(i)])] : std::set<Root>{});
+    std::vector<int> each;
+    for (int i = 0; i < out; ++i) each.push_back(positional ? b_.dependence(at, in[static_cast<size_t>(i)]) : kNothing);
     const Exit exit = b_.add_sink(at, {"", {}, std::move(in)});
     return read(exit, kernel, std::move(args), out, b_.stage(at).count, b_.stage(at).partitions, each);
   }
 
   std::vector<std::pair<Rows, int64_t>> alternatives() override {
-    std::vector<std::pair<Rows, int64_t>> out;
+    std::vector<int64_t> firsts;
     int64_t first = 0;
-    for (const auto& in : e_->inputs) {
-      Subset local;
-      for (auto p : subset_)
-        if (p >= first && p < first + in->npartitions) local.push_back(p - first);
-      if (subset_.empty() || !local.empty()) out.emplace_back(b_.lower(in, std::max(generation_, b_.generation(in)), local), first);
-      first += in->npartitions;
+    for (const auto& in : e_->inputs) firsts.push_back(first), first += in->npartitions;
+    std::vector<Subset> local(firsts.size());
+    for (auto p : subset_) {
+      const auto i = static_cast<size_t>(std::upper_bound(firsts.begin(), firsts.end(), p) - firsts.begin()) - 1;
+      local[i].push_back(p - firsts[i]);
+    }
+    std::vector<std::pair<Rows, int64_t>> out;
+    for (size_t i = 0; i < firsts.size(); ++i) {
+      const Expr& in = e_->inputs[i];
+      if (subset_.empty() || !local[i].empty()) out.emplace_back(b_.lower(in, std::max(generation_, b_.generation(in)), local[i]), firsts[i]);
     }
     return out;
   }
@@ -208,33 +231,30 @@ class NodeLowering : public Lowering {
   Rows one_after_the_other(const std::vector<std::pair<Rows, int64_t>>& parts) override {
     Stage s;
     s.label = e_->op->name, s.count = 0;
-    std::vector<std::set<Root>> roots;
+    std::vector<std::vector<int>> on;
     for (const auto& [rows, first] : parts) {
       s.alternatives.emplace_back(b_.collect(rows), s.count);
-      const Stage& from = b_.stage(rows.stage);
-      s.count += from.count;
+      s.count += b_.stage(rows.stage).count;
       std::vector<int> regs = rows.index;
       regs.insert(regs.end(), rows.columns.begin(), rows.columns.end());
-      roots.resize(regs.size());
-      for (size_t i = 0; i < regs.size(); ++i)
-        for (const auto& root : from.roots[static_cast<size_t>(regs[i])]) roots[i].insert(root.column < 0 ? Root{root.source, root.column - first} : root);
+      on.resize(regs.size());
+      for (size_t i = 0; i < regs.size(); ++i) on[i].push_back(b_.depends_on({{}, {b_.dependence(rows.stage, regs[i])}, first}));
     }
     if (!subset_.empty()) s.partitions = subset_;
     const size_t index = parts[0].first.index.size();
-    const int at = b_.add_stage(std::move(s), static_cast<int>(roots.size()));
-    b_.stage(at).roots = roots;
+    const int at = b_.add_stage(std::move(s), static_cast<int>(on.size()));
+    for (size_t i = 0; i < on.size(); ++i) b_.stage(at).dependences[i] = b_.depends_on({{}, std::move(on[i])});
     Rows out{at, {}, {}};
-    for (int r = 0; r < static_cast<int>(roots.size()); ++r) (static_cast<size_t>(r) < index ? out.index : out.columns).push_back(r);
+    for (int r = 0; r < static_cast<int>(on.size()); ++r) (static_cast<size_t>(r) < index ? out.index : out.columns).push_back(r);
     return out;
   }
 
   Rows gather(int at, const std::string& kernel, Value args, std::vector<int> in, int64_t count) override {
-    std::vector<std::set<Root>> roots;
-    for (int r : in) roots.push_back(b_.stage(at).roots[static_cast<size_t>(r)]);
+    const std::vector<int> each = dependences(at, in);
     const int registers = static_cast<int>(in.size());
     const Exit exit = b_.add_sink(at, {"", {}, std::move(in)});
     Subset chosen = subset_;
-    const Rows out = read(exit, kernel, std::move(args), registers, chosen.empty() ? count : static_cast<int64_t>(chosen.size()), chosen, roots);
+    const Rows out = read(exit, kernel, std::move(args), registers, chosen.empty() ? count : static_cast<int64_t>(chosen.size()), chosen, each);
     b_.stage(out.stage).gathers = true;
     return out;
   }
@@ -250,22 +270,19 @@ class NodeLowering : public Lowering {
   }
 
   void name_result(int at, int reg, int64_t field, bool open) override {
-    if (open) b_.stage(at).roots[static_cast<size_t>(reg)].insert({Hash128{}, next_result()});
+    if (open) add(at, reg, {{{Hash128{}, next_result()}}, {}});
     b_.plan_.named.emplace_back(e_, field);
   }
   int64_t next_result() const override { return kResults + static_cast<int64_t>(b_.plan_.named.size()); }
-  void depend(int at, int reg, int on_stage, int on_reg) override {
-    const auto more = b_.stage(on_stage).roots[static_cast<size_t>(on_reg)];
-    b_.stage(at).roots[static_cast<size_t>(reg)].insert(more.begin(), more.end());
-  }
+  void depend(int at, int reg, int on_stage, int on_reg) override { add(at, reg, {{}, {b_.dependence(on_stage, on_reg)}}); }
   int labels(int at, int reg) override {
     std::map<int64_t, Hash128> sources;  // by their first partition
-    for (const auto& root : b_.stage(at).roots[static_cast<size_t>(reg)])
-      if (root.column <= kRowIds) sources.emplace(kRowIds - root.column, root.source);
+    for (const auto& root : row_sources(b_.plan_.dependences, b_.dependence(at, reg))) sources.emplace(kRowIds - root.column, root.source);
     List tables;
     std::vector<int> in{reg};
+    auto reads = b_.reads_of(at);
     for (const auto& [first, source] : sources) {
-      const auto& [node, wanted] = b_.read_of(at, source);
+      const auto& [node, wanted] = reads[source];
       const Call call(*node->op, node->args, node->inputs);
       const auto files = node->op->files(call);
       const Subset in_front = partitions_in_front(files, wanted);
@@ -274,37 +291,43 @@ class NodeLowering : public Lowering {
       } else if (node->op->partition_rows) {
         tables.push_back(List{first, first_numbers(files, node->op->partition_rows(call))});
       } else {
-        const Rows rows = b_.lower(node, kCounting, in_front);
+        const Rows& rows = b_.lower(node, kCounting, in_front);
         const Exit counted = b_.add_sink(rows.stage, {"row_counts", Dict{{"files", List(files.begin(), files.end())}}, {rows.index.empty() ? rows.columns.at(0) : rows.index[0]}});
         tables.push_back(List{first, in.size()});
-        in.push_back(broadcast(at, counted, 0, {}));
+        in.push_back(broadcast(at, counted, 0, kNothing));
       }
     }
-    const int made = one(at, "row_labels", Dict{{"sources", tables}}, in);
-    auto& roots = b_.stage(at).roots[static_cast<size_t>(made)];  // numbers, no ids any more
-    std::erase_if(roots, [](const Root& root) { return root.column <= kRowIds; });
-    return made;
+    return one(at, "row_labels", Dict{{"sources", tables}}, in);
   }
-  void open_column(int at, int reg, int64_t id) override { b_.stage(at).roots[static_cast<size_t>(reg)].insert({b_.stage(at).source->id, id}); }
+  void open_column(int at, int reg, int64_t id) override { add(at, reg, {{{b_.stage(at).source->id, id}}, {}}); }
 
  private:
+  std::vector<int> dependences(int at, const std::vector<int>& regs) {
+    std::vector<int> out;
+    for (int r : regs) out.push_back(b_.dependence(at, r));
+    return out;
+  }
+  void add(int at, int reg, Dependence more) {
+    more.on.push_back(b_.dependence(at, reg));
+    b_.stage(at).dependences[static_cast<size_t>(reg)] = b_.depends_on(std::move(more));
+  }
   // The register in which every row sees a column of a one-row exit.
-  int broadcast(int at, Exit exit, int column, const std::set<Root>& roots) {
+  int broadcast(int at, Exit exit, int column, int dependence) {
     Stage& s = b_.stage(at);
-    for (const auto& known : s.broadcasts)
-      if (known.from == exit && known.column == column) return known.reg;
-    s.roots.push_back(roots);
+    const auto [known, fresh] = b_.broadcasts_.try_emplace({at, exit, column}, s.registers);
+    if (!fresh) return known->second;
+    s.dependences.push_back(dependence);
     s.broadcasts.push_back({exit, column, s.registers});
     return s.registers++;
   }
 
-  Rows read(Exit exit, const std::string& kernel, Value args, int registers, int64_t count, std::vector<int64_t> partitions, const std::vector<std::set<Root>>& roots) {
+  Rows read(Exit exit, const std::string& kernel, Value args, int registers, int64_t count, std::vector<int64_t> partitions, const std::vector<int>& dependences) {
     auto [known, fresh] = b_.readers_.try_emplace({exit, generation_, step_key(kernel, args, {})}, -1);
     if (fresh) {
       Stage s;
       s.input = exit, s.whole = kernel, s.whole_args = std::move(args), s.count = count, s.partitions = std::move(partitions), s.label = e_->op->name;
       known->second = b_.add_stage(std::move(s), registers);
-      b_.stage(known->second).roots = roots;
+      b_.stage(known->second).dependences = dependences;
     }
     Rows out{known->second, {}, {}};
     for (int r = 0; r < registers; ++r) out.columns.push_back(r);
@@ -313,30 +336,35 @@ class NodeLowering : public Lowering {
 
   Builder& b_;
   const Expr& e_;
-  int generation_;
+  int generation_, subset_number_;
   const Subset& subset_;
-  size_t anchor_ = 0;
+  size_t anchor_;
+  std::map<size_t, Rows> seen_;  // of other stages, as every row sees them
 };
 
-int Builder::generation(const Expr& e) {
-  if (auto known = generations_.find(e->id); known != generations_.end()) return known->second;
-  for (const auto& node : topological({e})) {
-    int g = 0;
-    for (const auto& i : node->inputs) g = std::max(g, generations_[i->id]);
-    generations_[node->id] = g + (node->op->folds ? 1 : 0);
+void Builder::count_generations(const std::vector<Expr>& expressions) {
+  number({});  // kAll
+  for (const auto& node : topological(expressions)) {
+    Generation g;
+    for (const auto& i : node->inputs) {
+      const int below = generation(i);
+      g.own = std::max(g.own, below);
+      if (!i->is_one_row()) g.of_rows = std::max(g.of_rows, below);
+    }
+    g.own += node->op->folds ? 1 : 0;
+    generations_[node->id] = g;
   }
-  return generations_[e->id];
 }
 
 // Inputs first, with a stack of its own: a loop in a user's program makes chains of thousands of nodes.
-Rows Builder::lower(const Expr& e, int generation, const Subset& subset) {
+const Rows& Builder::lower(const Expr& e, int generation, int subset) {
   struct Waiting {
     Expr node;
-    int generation;
-    Subset subset;
-    size_t next = 0;
+    int generation, subset;
+    size_t anchor, next = 0;
   };
-  std::vector<Waiting> stack{{e, generation, subset}};
+  const auto waiting = [](const Expr& node, int of_generation, int of) { return Waiting{node, of_generation, of, anchor_of(*node)}; };
+  std::vector<Waiting> stack{waiting(e, generation, subset)};
   while (!stack.empty()) {
     Waiting& top = stack.back();
     const auto key = std::tuple(top.node->id, top.generation, top.subset);
@@ -345,19 +373,19 @@ Rows Builder::lower(const Expr& e, int generation, const Subset& subset) {
       continue;
     }
     if (top.next < top.node->inputs.size() && !top.node->op->picks_partitions) {
-      const Expr in = top.node->inputs[top.next];
-      const bool natural = top.node->op->folds || (in->is_one_row() && top.next != anchor_of(*top.node));
-      Waiting below{in, top.node->op->folds ? folded_generation(*top.node, in) : natural ? this->generation(in) : std::max(top.generation, this->generation(in)), natural ? Subset{} : top.subset};
+      const Expr& in = top.node->inputs[top.next];
+      const bool folds = top.node->op->folds, natural = folds || (in->is_one_row() && top.next != top.anchor);
       ++top.next;
-      stack.push_back(std::move(below));
+      stack.push_back(waiting(in, folds ? folded_generation(*top.node, in) : natural ? this->generation(in) : std::max(top.generation, this->generation(in)), natural ? kAll : top.subset));
       continue;
     }
-    const Waiting now = top;
-    NodeLowering l(*this, now.node, now.generation, now.subset);
-    lowered_[key] = now.node->op->lower(l, Call(*now.node->op, now.node->args, now.node->inputs));
+    const Expr node = top.node;
+    NodeLowering l(*this, node, top.generation, top.subset);
+    Rows rows = node->op->lower(l, Call(*node->op, node->args, node->inputs));
+    lowered_[key] = std::move(rows);
     stack.pop_back();
   }
-  return lowered_[{e->id, generation, subset}];
+  return lowered_.at({e->id, generation, subset});
 }
 
 Exit Builder::collect(const Rows& rows) {
@@ -370,12 +398,12 @@ Exit Builder::collect(const Rows& rows) {
 Plan lower(const std::vector<Expr>& expressions) {
   Plan plan;
   Builder b(plan);
+  b.count_generations(expressions);
   for (const auto& e : expressions) {
-
-    Rows rows = b.lower(e, b.generation(e), {});
+    const Rows& rows = b.lower(e, b.generation(e), kAll);
     Result r{b.collect(rows), {}, {}};
-    for (int reg : rows.columns) r.columns.push_back(b.stage(rows.stage).roots[static_cast<size_t>(reg)]);
-    for (int reg : rows.index) r.index.push_back(b.stage(rows.stage).roots[static_cast<size_t>(reg)]);
+    for (int reg : rows.columns) r.columns.push_back(b.dependence(rows.stage, reg));
+    for (int reg : rows.index) r.index.push_back(b.dependence(rows.stage, reg));
     plan.results.push_back(std::move(r));
   }
   return plan;

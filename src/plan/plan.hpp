@@ -1,7 +1,7 @@
 // The plan of one or several expressions: stages, each a fused pipeline over partitions, and what leaves them.
 #pragma once
+#include <functional>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -21,6 +21,16 @@ struct Root {
   int64_t column;
   auto operator<=>(const Root&) const = default;
 };
+
+/// What decides whether a register's dtype is wider than promised: open columns, and whatever decides it for the registers it was made of.
+/// A register knows its number in Plan::dependences, where it stands behind what it names.
+struct Dependence {
+  std::vector<Root> roots;
+  std::vector<int> on;
+  int64_t moved = 0;      // row ids' first partitions stand this far behind those of `on`
+  bool numbered = false;  // row ids of `on` have become numbers
+};
+constexpr int kNothing = 0;  // the number of the one that is empty
 
 /// What leaves a stage: sink number `sink`.
 struct Exit {
@@ -42,7 +52,7 @@ struct Stage {
   std::vector<data::Step> steps;
   std::vector<data::Sink> sinks;
   int registers = 0;
-  std::vector<std::set<Root>> roots; // per register
+  std::vector<int> dependences;      // per register
   std::vector<int64_t> partitions;   // of the source; empty = 0 .. count - 1
   int64_t count = 1;
   std::string label;                 // "read_csv → select → group_by"
@@ -53,17 +63,26 @@ struct Stage {
 /// Where an expression's result comes out.
 struct Result {
   Exit exit;
-  std::vector<std::set<Root>> columns, index;  // what decides whether they are wider than promised
+  std::vector<int> columns, index;  // dependences
 };
 
 struct Plan {
   std::vector<Stage> stages;
+  std::vector<Dependence> dependences{{}};
   std::vector<Result> results;  // one per expression: index columns first, then columns
   std::vector<std::pair<Expr, int64_t>> named;  // node and column of result kResults + i (expr::Lowering::name_result)
 };
 
+/// Per dependence: whether a root of which `is` holds is among those it reaches.
+std::vector<bool> reaching(const std::vector<Dependence>& dependences, const std::function<bool(const Root&)>& is);
+/// The sources of a register's row ids.
+std::vector<Root> row_sources(const std::vector<Dependence>& dependences, int of);
+
 /// Lowers expressions to one plan; parts they share stand in it once.
 Plan lower(const std::vector<Expr>& expressions);
+
+/// The stages that results need, each behind those it reads.
+std::vector<int> order_of(const Plan& plan);
 
 /// Applies the rules of src/plan/rules in order.
 void optimize(Plan& plan);

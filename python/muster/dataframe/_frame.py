@@ -500,7 +500,7 @@ class DataFrame(FrameMethods, Frame):
         return [f[0] for f in self._expr.columns]
 
     def _has_levels(self):
-        return self._expr.kind == "frame" and bool(self._expr.columns) and isinstance(self._expr.columns[0][0], tuple) and self._meta.columns.nlevels > 1
+        return self._expr.kind == "frame" and self._expr.levels > 1
 
     def _relabelled(self, labels):
         return new_collection(_core.call("rename", [self._expr], {"labels": [plain(x) for x in labels]}))
@@ -515,11 +515,9 @@ class DataFrame(FrameMethods, Frame):
 
     def _positions(self, key):
         """Positions of the columns that a label means: all that have it, and of labels in levels all that begin with it. KeyError if there is none."""
-        labels = self._labels()
-        found = [i for i, label in enumerate(labels) if label == key]
-        if not found and self._has_levels():
-            start = key if isinstance(key, tuple) else (key,)
-            found = [i for i, label in enumerate(labels) if label[: len(start)] == start]
+        found = self._expr.meant(plain(key)) if isinstance(key, (str, int, tuple)) else []
+        if not found:
+            found = [i for i, label in enumerate(self._labels()) if label == key]  # labels may be equal without being the same: 1 and 1.0
         if not found:
             self[key]  # says which columns there are
         return found
@@ -553,7 +551,7 @@ class DataFrame(FrameMethods, Frame):
         raise AttributeError(f"'DataFrame' object has no attribute {name!r}")
 
     def __setattr__(self, name, value):
-        if name == "columns" or name.startswith("_") or name not in self._labels():
+        if name == "columns" or name.startswith("_") or name not in self:
             object.__setattr__(self, name, value)
         else:
             self[name] = value
@@ -581,7 +579,9 @@ class DataFrame(FrameMethods, Frame):
         return iter(self._labels())
 
     def __contains__(self, key):
-        return key in self._labels() or self._has_levels() and key in self.columns
+        if self._expr.has_column(key):
+            return True
+        return not isinstance(key, str) and key in self._labels() or self._has_levels() and key in self.columns  # labels may be equal without being the same: 1 and 1.0
 
     def __dir__(self):
         return sorted({*super().__dir__(), *(x for x in self._ipython_key_completions_() if isinstance(x, str) and x.isidentifier())})
@@ -606,12 +606,14 @@ class DataFrame(FrameMethods, Frame):
         **kwargs
             Series of the same rows, scalars, pandas Series (by index value), arrays with a value for each row, or functions of the frame, by column label.
         """
-        out = self
+        out, values = self, {}
         for name, value in kwargs.items():
             if not hasattr(value, "_expr") and callable(value):
+                if values:
+                    out, values = out._assign(values), {}
                 value = value(out)
-            out = out._assign({name: value})
-        return out
+            values[name] = value
+        return out._assign(values) if values else out
 
     def rename(self, index=None, columns=None):
         """Return the frame with other column labels.

@@ -9,9 +9,16 @@ def _is_native(name):
     return name in ("float64", "float32") or name.startswith(("int", "uint", "datetime64", "timedelta64"))
 
 
-def quantiles(series, q, middle=False):
-    """Return a lazy row of exact quantiles of a Series; with `middle` of its median."""
-    return new_collection(_core.call("quantiles", [series._expr], {"q": [float(x) for x in q], "middle": middle}))
+_SIDE_BY_SIDE = 64  # quantiles of more columns are found several columns in a task
+
+
+def quantiles(collection, q, middle=False):
+    """Return a lazy row of exact quantiles, of each column all of `q`; with `middle` of the median."""
+    arguments = {"q": [float(x) for x in q], "middle": middle}
+    n = len(collection._expr.columns)
+    each = -(-n // _SIDE_BY_SIDE)
+    rows = [_core.call("quantiles", [collection._expr], {**arguments, "at": list(range(i, min(i + each, n)))}) for i in range(0, n, each)]
+    return new_collection(rows[0] if len(rows) == 1 else _core.call("joined_rows", rows, {}))
 
 
 def _valid(q):
@@ -38,8 +45,7 @@ def quantile(frame, q, numeric_only):
         frame = frame.select_dtypes(include=["number", "bool"])
     if not len(frame._expr.columns) or not all(_is_native(name) for _, name, _ in frame._expr.columns) or not values:
         return call(frame, "quantile", (q,), {"numeric_only": numeric_only}, shape="whole")
-    rows = [quantiles(column, values) for _, column in frame.items()]
-    return through("quantile", _as_columns, tuple(rows), {"q": q if one else values, "labels": frame.columns}, shape="partitions")
+    return through("quantile", _as_columns, (quantiles(frame, values),), {"q": q if one else values, "labels": frame.columns}, shape="partitions")
 
 
 def median(frame, axis, skipna, numeric_only):
@@ -51,28 +57,28 @@ def median(frame, axis, skipna, numeric_only):
         return call(frame, "median", (), {"skipna": skipna, "numeric_only": numeric_only}, shape="whole")
     if frame.ndim == 1:
         return quantiles(frame, [0.5], middle=True)[0.5]
-    rows = [quantiles(column, [0.5], middle=True) for _, column in frame.items()]
-    return through("median", _as_medians, tuple(rows), {"labels": frame.columns}, shape="partitions")
+    return through("median", _as_columns, (quantiles(frame, [0.5], middle=True),), {"q": None, "labels": frame.columns}, shape="partitions")
 
 
 def describe(frame, percentiles, include, exclude):
     """Return pandas' summary; natively of numbers and times."""
     chosen = frame
     if frame.ndim == 2 and include is None and exclude is None:
-        numbers = frame.select_dtypes(include=["number", "datetime"])
-        chosen = numbers if numbers._expr.columns else frame
-    if include is not None or exclude is not None or not all(_is_native(name) and not name.startswith("timedelta") for _, name, _ in chosen._expr.columns):
+        described = frame.select_dtypes(include=["number", "datetime"])
+        chosen = described if described._expr.columns else frame
+    names = [name for _, name, _ in chosen._expr.columns]
+    if include is not None or exclude is not None or not all(_is_native(name) and not name.startswith("timedelta") for name in names):
         return call(frame, "describe", (), {"percentiles": percentiles, "include": include, "exclude": exclude} if frame.ndim == 2 else {"percentiles": percentiles}, shape="whole")
     wanted = sorted(set(_valid([0.25, 0.5, 0.75] if percentiles is None else list(percentiles))))
-    columns = [chosen] if chosen.ndim == 1 else [column for _, column in chosen.items()]
-    parts, times = [], []
-    for column in columns:
-        time = column._expr.columns[0][1].startswith("datetime")
-        times.append(time)
-        parts += [column.count(), column.mean(), column.min(), column.max(), quantiles(column, wanted) if wanted else column.count()]
-        parts.append(column.count() if time else column.std())
-    names = [chosen.name] if chosen.ndim == 1 else chosen.columns
-    return through("describe", _as_summary, tuple(parts), {"names": names, "times": times, "percentiles": wanted, "series": chosen.ndim == 1}, shape="partitions")
+    labels = [chosen.name] if chosen.ndim == 1 else chosen.columns
+    columns = chosen.to_frame() if chosen.ndim == 1 else chosen
+    times = [name.startswith("datetime") for name in names]
+    numbers = columns._take([i for i, time in enumerate(times) if not time]) if any(times) else columns
+    parts = [columns.count(), columns.mean(), columns.min(), columns.max()]
+    parts.append(numbers.std() if not all(times) else parts[0])
+    parts.append(quantiles(columns, wanted) if wanted else parts[0])
+    options = {"labels": labels, "times": times, "percentiles": wanted, "series": chosen.ndim == 1}
+    return through("describe", _as_summary, tuple(parts), options, shape="partitions", meta=_summary_meta(**options))
 
 
 def _as_series(row, q, name):
@@ -81,35 +87,50 @@ def _as_series(row, q, name):
     return pd.Series(row.array, index=pd.Index(q, dtype="float64"), name=name)
 
 
-def _as_columns(*rows, q, labels):
+def _as_columns(row, q, labels):
     import pandas as pd
 
     if not isinstance(q, list):
-        return pd.concat([pd.Series(r.array) for r in rows]).set_axis(labels).rename(q)
-    return pd.DataFrame(dict(enumerate(r.array for r in rows)), index=pd.Index(q, dtype="float64")).set_axis(labels, axis=1)
+        return row.set_axis(labels).rename(q)
+    each = len(q)
+    values = row.array
+    return pd.DataFrame({i: values[i * each : (i + 1) * each] for i in range(len(labels))}, index=pd.Index(q, dtype="float64")).infer_objects().set_axis(labels, axis=1)
 
 
-def _as_medians(*rows, labels):
-    import pandas as pd
-
-    return pd.concat([pd.Series(r.array) for r in rows]).set_axis(labels)
-
-
-def _as_summary(*parts, names, times, percentiles, series):
-    import pandas as pd
-
+def _rows_of_summary(percentiles, time):
     marks = [_percent(p) for p in percentiles]
+    return ["count", "mean", "min", *marks, "max"] if time else ["count", "mean", "std", "min", *marks, "max"]
+
+
+def _summary_meta(labels, times, percentiles, series):
+    import pandas as pd
+
+    index = pd.Index(_rows_of_summary(percentiles, False)[:0], dtype="str")
+    if series:
+        return pd.Series([], index=index, name=labels[0], dtype=object if times[0] else "float64")
+    return pd.DataFrame({i: pd.Series([], index=index, dtype=object if time else "float64") for i, time in enumerate(times)}).set_axis(labels, axis=1)
+
+
+def _as_summary(count, mean, low, high, std, ranks, labels, times, percentiles, series):
+    import numpy as np
+    import pandas as pd
+
+    k = len(percentiles)
+    if not any(times):
+        rows = [count, mean, std, low, *(ranks.array[i::k] for i in range(k)), high]
+        out = pd.DataFrame(np.array([np.asarray(row, dtype="float64") for row in rows]), index=_rows_of_summary(percentiles, False)).set_axis(labels, axis=1)
+        return out.iloc[:, 0] if series else out
+    deviations = iter(() if all(times) else std.array)
     columns = []
-    for i, (name, time) in enumerate(zip(names, times, strict=True)):
-        count, mean, low, high, row, std = parts[6 * i : 6 * i + 6]
-        ranks = list(row) if percentiles else []
-        index = ["count", "mean", "min", *marks, "max"] if time else ["count", "mean", "std", "min", *marks, "max"]
-        values = [count, mean, low, *ranks, high] if time else [float(count), mean, std, low, *ranks, high]
-        columns.append(pd.Series(values, index=index, name=name, dtype=object if time else "float64"))
+    for i, (name, time) in enumerate(zip(labels, times, strict=True)):
+        values = [count.iloc[i], mean.iloc[i], low.iloc[i], *ranks.iloc[i * k : (i + 1) * k], high.iloc[i]]
+        if not time:
+            values.insert(2, next(deviations))
+        columns.append(pd.Series(values, index=_rows_of_summary(percentiles, time), name=name, dtype=object if time else "float64"))
     if series:
         return columns[0]
-    order = ["count", "mean", "min", *marks, "max", "std"] if any(times) else ["count", "mean", "std", "min", *marks, "max"]
-    return pd.concat([c.reindex(order) for c in columns], axis=1).set_axis(names, axis=1)
+    order = [*_rows_of_summary(percentiles, True), "std"]
+    return pd.concat([c.reindex(order) for c in columns], axis=1).set_axis(labels, axis=1)
 
 
 def _percent(p):

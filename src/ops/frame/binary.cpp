@@ -148,10 +148,11 @@ Operands operands(const Call& c, const std::string& op) {
       return out;
     }
     if (n != m) throw unsupported(op, ": the two frames have different columns");
+    const Positions &in_a = c.positions(), &in_b = c.positions(other(c));
     for (int64_t i = 0; i < n; ++i) {
-      const auto at = a.kind == Kind::frame ? b.find(a.columns[static_cast<size_t>(i)].label) : i;
-      const auto from = a.kind == Kind::frame ? i : a.find(b.columns[static_cast<size_t>(i)].label);
-      if (at < 0 || from < 0 || a.all(a.columns[static_cast<size_t>(from)].label).size() > 1 || b.all(b.columns[static_cast<size_t>(at)].label).size() > 1) throw unsupported(op, ": the two frames have different columns");
+      const auto at = a.kind == Kind::frame ? in_b.first(a.columns[static_cast<size_t>(i)].label) : i;
+      const auto from = a.kind == Kind::frame ? i : in_a.first(b.columns[static_cast<size_t>(i)].label);
+      if (at < 0 || from < 0 || in_a.all(a.columns[static_cast<size_t>(from)].label).size() > 1 || in_b.all(b.columns[static_cast<size_t>(at)].label).size() > 1) throw unsupported(op, ": the two frames have different columns");
       out.pairs.emplace_back(from, at);
     }
     return out;

@@ -35,24 +35,21 @@ std::vector<Label> labels(const Value& given) {
   return {given};
 }
 
-std::vector<int64_t> positions(const Schema& schema, const Value& given, const std::string& operation) {
+std::vector<int64_t> positions(const Call& c, const Value& given, const std::string& operation) {
   std::vector<int64_t> out;
   for (const auto& label : labels(given)) {
-    schema.position(label, operation);
-    const auto all = schema.all(label);
-    out.insert(out.end(), all.begin(), all.end());
+    const auto at = c.positions().all(label);  // a repeated label means all its columns
+    if (at.empty()) c.input().position(label, operation);
+    out.insert(out.end(), at.begin(), at.end());
   }
   return out;
 }
 
-std::vector<int64_t> meant(const Schema& schema, const Label& label) {
-  auto out = schema.all(label);
-  const size_t levels = schema.levels();
-  if (!out.empty() || levels == 1) return out;
-  const List start = label.is_list() ? label.list() : List{label};
-  if (start.size() >= levels) return out;
-  for (size_t i = 0; i < schema.columns.size(); ++i)
-    if (std::equal(start.begin(), start.end(), schema.columns[i].label.list().begin())) out.push_back(static_cast<int64_t>(i));
+std::vector<const Value*> by_column(const Call& c, const Value& given) {
+  std::vector<const Value*> out(c.input().columns.size(), given.is_dict() ? nullptr : &given);
+  if (given.is_dict())
+    for (const auto& [label, value] : given.dict())
+      for (auto at : c.positions().all(label)) out[static_cast<size_t>(at)] = &value;
   return out;
 }
 

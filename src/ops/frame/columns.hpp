@@ -24,10 +24,10 @@ Rows labelled(Lowering& l, const Schema& schema, Rows rows);
 int any_register(const Rows& rows);
 /// Labels given as one label or a list of labels.
 std::vector<Label> labels(const Value& given);
-/// Their positions, all of a repeated label; throws Error{missing} for an unknown one.
-std::vector<int64_t> positions(const Schema& schema, const Value& given, const std::string& operation);
-/// Positions of what a label means: all columns that have it; where labels have levels and none has it, all that begin with it. May be empty.
-std::vector<int64_t> meant(const Schema& schema, const Label& label);
+/// Their positions in the first input, all of a repeated label; throws Error{missing} for an unknown one.
+std::vector<int64_t> positions(const Call& c, const Value& given, const std::string& operation);
+/// A value for each column: from a dict by label, null where it says nothing, or the same for all.
+std::vector<const Value*> by_column(const Call& c, const Value& given);
 /// Whether two schemas have the same labels in the same order.
 bool same_labels(const Schema& a, const Schema& b);
 /// A label for columns that have some levels: filled up with "". Throws Error{invalid} for a tuple of another length.

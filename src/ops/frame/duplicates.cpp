@@ -1,6 +1,4 @@
 // drop_duplicates: rows grouped by what is compared, in order of first appearance; what else is in a row comes from the group's first.
-#include <algorithm>
-
 #include "ops/frame/columns.hpp"
 
 namespace muster::ops::frame {
@@ -8,18 +6,20 @@ namespace {
 Rows lower(Lowering& l, const Call& c) {
   const Rows rows = l.input();
   std::vector<int64_t> at;
-  if (c.has("subset")) at = positions(c.input(), c["subset"], "drop_duplicates");
+  if (c.has("subset")) at = positions(c, c["subset"], "drop_duplicates");
   else for (size_t i = 0; i < rows.columns.size(); ++i) at.push_back(static_cast<int64_t>(i));
   std::vector<int> in;
   std::vector<std::vector<int>> from;
   List keys, aggregates;
+  // The columns of the result: the keys, then the others and the index.
+  constexpr size_t kNone = static_cast<size_t>(-1);
+  std::vector<size_t> place(rows.columns.size(), kNone);
   for (auto i : at) {
+    if (place[static_cast<size_t>(i)] == kNone) place[static_cast<size_t>(i)] = in.size();
     from.push_back({static_cast<int>(in.size())});
     in.push_back(rows.columns[static_cast<size_t>(i)]);
     keys.push_back(code(c.input().columns[static_cast<size_t>(i)].type));
   }
-  // The columns of the result: the keys, then the others and the index.
-  std::vector<size_t> place(rows.columns.size());
   const size_t key_count = at.size();
   auto first_of = [&](int reg, DType type) {
     const size_t number = aggregates.size();
@@ -28,10 +28,8 @@ Rows lower(Lowering& l, const Call& c) {
     in.push_back(reg);
     return key_count + number;
   };
-  for (size_t i = 0; i < rows.columns.size(); ++i) {
-    const auto key = std::find(at.begin(), at.end(), static_cast<int64_t>(i));
-    place[i] = key != at.end() ? static_cast<size_t>(key - at.begin()) : first_of(rows.columns[i], c.input().columns[i].type);
-  }
+  for (size_t i = 0; i < rows.columns.size(); ++i)
+    if (place[i] == kNone) place[i] = first_of(rows.columns[i], c.input().columns[i].type);
   std::vector<size_t> index;
   for (size_t i = 0; i < rows.index.size(); ++i) index.push_back(first_of(rows.index[i], c.input().index.empty() ? DType{Storage::row_id} : c.input().index[i].type));
   const Rows all = l.fold(rows.stage, "group_by", Dict{{"keys", keys}, {"aggregates", aggregates}, {"dropna", false}, {"sort", false}, {"parts", kMergedParts}}, in, from);
@@ -46,7 +44,7 @@ Ops duplicates_ops() {
   return {{.name = "drop_duplicates",  // {subset: labels}
            .on = {{internal, ""}},
            .schema = [](const Call& c) {
-             if (c.has("subset")) positions(c.input(), c["subset"], "drop_duplicates");
+             if (c.has("subset")) positions(c, c["subset"], "drop_duplicates");
              for (const auto* fields : {&c.input().columns, &c.input().index})
                for (const auto& f : *fields)
                  if (f.type.is_object()) throw unsupported("drop_duplicates with an object column");

@@ -13,7 +13,7 @@ Schema filtered(const Call& c) {
 Rows dropna(Lowering& l, const Call& c) {
   Rows rows = l.input();
   std::vector<int64_t> at;
-  if (c.has("subset")) at = positions(c.input(), c["subset"], "dropna");
+  if (c.has("subset")) at = positions(c, c["subset"], "dropna");
   else for (size_t i = 0; i < rows.columns.size(); ++i) at.push_back(static_cast<int64_t>(i));
   if (at.empty()) return rows;
   std::vector<int> present;
@@ -49,7 +49,7 @@ Ops filter_ops() {
            .schema = [](const Call& c) {
              if (c.has("how") && c.has("thresh")) throw type_error("You cannot set both the how and thresh arguments at the same time.");
              if (c.has("how") && c["how"].string() != "any" && c["how"].string() != "all") throw invalid("dropna: invalid how option: ", c["how"].string());
-             if (c.has("subset")) positions(c.input(), c["subset"], "dropna");
+             if (c.has("subset")) positions(c, c["subset"], "dropna");
              return c.input();
            },
            .lower = dropna,

@@ -1,4 +1,6 @@
 // Group-by: one operator that takes keys and a list of aggregates; value_counts is one with a sort behind it.
+#include <map>
+
 #include "kernels/aggregate.hpp"
 #include "ops/frame/columns.hpp"
 
@@ -21,8 +23,8 @@ std::vector<Key> keys_of(const Call& c) {
       if (in->rows != c.inputs[0]->rows) throw unsupported("groupby: the key comes from other rows than the frame; make it from the frame itself");
       out.push_back({in->schema.columns.at(0), -1, static_cast<size_t>(by.input())});
     } else {
-      const auto at = c.input().position(by, "groupby");
-      if (c.input().all(by).size() > 1) throw invalid("Grouper for ", by.repr(), " not 1-dimensional");
+      const auto at = c.position(by, "groupby");
+      if (c.positions().all(by).size() > 1) throw invalid("Grouper for ", by.repr(), " not 1-dimensional");
       out.push_back({c.input().columns[static_cast<size_t>(at)], at, 0});
     }
     if (out.back().field.type.is_object()) throw unsupported("groupby: the key ", out.back().field.label.repr(), " is an object column");
@@ -90,6 +92,7 @@ Rows lower(Lowering& l, const Call& c) {
     keys.push_back(code(k.field.type));
   }
   const size_t key_count = in.size();
+  std::map<int, int> placed;  // registers among `in`
   for (const auto& w : wanted_of(c)) {
     if (w.column < 0) {
       aggregates.push_back(Dict{{"function", w.function}, {"input", -1}, {"type", code(DType{Storage::int64})}, {"options", w.options}});
@@ -97,11 +100,10 @@ Rows lower(Lowering& l, const Call& c) {
       continue;
     }
     const int reg = rows.columns[static_cast<size_t>(w.column)];
-    size_t at = key_count;
-    while (at < in.size() && in[at] != reg) ++at;
-    if (at == in.size()) in.push_back(reg);
-    aggregates.push_back(Dict{{"function", w.function}, {"input", static_cast<int64_t>(at - key_count)}, {"type", code(c.input().columns[static_cast<size_t>(w.column)].type)}, {"options", w.options}});
-    from.push_back({static_cast<int>(at)});
+    const auto [known, fresh] = placed.try_emplace(reg, static_cast<int>(in.size()));
+    if (fresh) in.push_back(reg);
+    aggregates.push_back(Dict{{"function", w.function}, {"input", known->second - static_cast<int>(key_count)}, {"type", code(c.input().columns[static_cast<size_t>(w.column)].type)}, {"options", w.options}});
+    from.push_back({known->second});
   }
   Rows all = l.fold(rows.stage, "group_by", Dict{{"keys", keys}, {"aggregates", aggregates}, {"dropna", c["dropna"]}, {"sort", c["sort"]}, {"parts", kMergedParts}}, in, from);
   const auto split = all.columns.begin() + static_cast<std::ptrdiff_t>(key_count);

@@ -6,7 +6,7 @@ namespace {
 std::vector<int64_t> keys(const Call& c) {
   if (c.input().kind == Kind::series) return {0};
   std::vector<int64_t> out;
-  for (const auto& label : labels(c["columns"])) out.push_back(c.input().only(label, c.op.name));
+  for (const auto& label : labels(c["columns"])) out.push_back(c.only(label, c.op.name));
   return out;
 }
 

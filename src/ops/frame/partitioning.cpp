@@ -1,5 +1,7 @@
 // The rows stay in order, the borders between partitions move: concat, repartition.
 #include <algorithm>
+#include <map>
+#include <unordered_map>
 
 #include "data/dispatch.hpp"
 #include "ops/frame/columns.hpp"
@@ -56,18 +58,18 @@ Schema concat_schema(const Call& c) {
     return s;
   }
   std::vector<Label> labels;
+  std::vector<std::vector<DType>> types;  // of each, in the inputs that have it
+  std::unordered_map<Label, size_t, LabelHash> seen;
   for (const auto& in : c.inputs)
-    for (size_t i = 0; i < in->schema.columns.size(); ++i) {
-      const auto& label = in->schema.columns[i].label;
-      if (in->schema.find(label) != static_cast<int64_t>(i)) throw unsupported("concat: the label ", label.repr(), " is there twice");
-      if (std::find(labels.begin(), labels.end(), label) == labels.end()) labels.push_back(label);
+    for (const auto& [label, type] : in->schema.columns) {
+      if (in->positions.all(label).size() > 1) throw unsupported("concat: the label ", label.repr(), " is there twice");
+      const auto [at, fresh] = seen.try_emplace(label, labels.size());
+      if (fresh) labels.push_back(label), types.emplace_back();
+      types[at->second].push_back(type);
     }
-  for (const auto& label : labels) {
-    std::vector<DType> types;
-    for (const auto& in : c.inputs)
-      if (auto at = in->schema.find(label); at >= 0) types.push_back(in->schema.columns[static_cast<size_t>(at)].type);
-    const bool everywhere = types.size() == c.inputs.size();
-    if (everywhere || !inner) s.columns.push_back({label, joined(types, everywhere, label)});
+  for (size_t i = 0; i < labels.size(); ++i) {
+    const bool everywhere = types[i].size() == c.inputs.size();
+    if (everywhere || !inner) s.columns.push_back({labels[i], joined(types[i], everywhere, labels[i])});
   }
   return s;
 }
@@ -75,14 +77,12 @@ Schema concat_schema(const Call& c) {
 Rows concat_lower(Lowering& l, const Call& c) {
   const Schema out = concat_schema(c);
   auto parts = l.alternatives();
+  std::map<int64_t, const Node*> inputs;  // by their first partition
+  int64_t begin = 0;
+  for (const auto& node : c.inputs) inputs[begin] = node.get(), begin += node->npartitions;
   for (auto& [rows, first] : parts) {
-    int64_t begin = 0;
-    const Schema* in = nullptr;
-    for (const auto& node : c.inputs) {
-      if (begin == first) in = &node->schema;
-      begin += node->npartitions;
-      if (in) break;
-    }
+    const Node* node = inputs.at(first);
+    const Schema* in = &node->schema;
     Rows made{rows.stage, {}, {}};
     if (!out.index.empty()) rows = labelled(l, *in, rows);
     for (size_t i = 0; i < rows.index.size(); ++i) {
@@ -91,7 +91,7 @@ Rows concat_lower(Lowering& l, const Call& c) {
     }
     const bool positional = out.kind == Kind::series || same_labels(*in, out);
     for (size_t i = 0; i < out.columns.size(); ++i) {
-      const int64_t at = positional ? static_cast<int64_t>(i) : in->find(out.columns[i].label);
+      const int64_t at = positional ? static_cast<int64_t>(i) : node->positions.first(out.columns[i].label);
       const DType to = out.columns[i].type;
       if (at >= 0) made.columns.push_back(cast(l, rows.stage, rows.columns[static_cast<size_t>(at)], in->columns[static_cast<size_t>(at)].type, to, "concat"));
       else made.columns.push_back(l.one(rows.stage, "spread", Dict{}, {constant(l, rows.stage, Value(), to), any_register(rows)}));

@@ -21,16 +21,16 @@ Schema narrowed(const Schema& from, const std::vector<int64_t>& at, Kind kind) {
 }
 
 // What a key means: one column, or all that have this label or begin with it.
-std::vector<int64_t> of_key(const Schema& s, const Label& key) {
-  auto at = meant(s, key);
-  if (at.empty()) s.position(key, "getitem");
+std::vector<int64_t> of_key(const Call& c, const Label& key) {
+  auto at = c.positions().meant(key);
+  if (at.empty()) c.input().position(key, "getitem");
   return at;
 }
 
 List several(const Call& c) {
   List out;
   for (const auto& key : labels(c["key"]))
-    for (auto i : of_key(c.input(), key)) out.push_back(i);
+    for (auto i : of_key(c, key)) out.push_back(i);
   return out;
 }
 
@@ -38,9 +38,9 @@ List several(const Call& c) {
 Schema of_one_key(const Call& c) {
   const Schema& in = c.input();
   const Label& key = c["key"];
-  const auto at = of_key(in, key);
+  const auto at = of_key(c, key);
   const Kind one = in.kind == Kind::row ? Kind::scalar : Kind::series;
-  const size_t levels = in.levels();
+  const size_t levels = c.positions().levels();
   const auto& first = in.columns[static_cast<size_t>(at[0])].label;
   if (at.size() == 1 && first == key) return narrowed(in, at, one);
   Schema s = narrowed(in, at, in.kind);
@@ -62,7 +62,7 @@ Schema of_one_key(const Call& c) {
 
 Ops project_ops() {
   Op column = op("getitem", of_one_key, [](const Call& c) {
-    const auto at = of_key(c.input(), c["key"]);
+    const auto at = of_key(c, c["key"]);
     return List(at.begin(), at.end());
   });
   Op columns = op("getitems", [](const Call& c) {

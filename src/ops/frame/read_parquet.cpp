@@ -54,18 +54,14 @@ Value refresh(const Call& c) {
 
 Value resolve_read_parquet(const Value& a) {
   const Scan scan = io::parquet::infer(a);
+  Schema all{Kind::frame, {}, {}, false};
+  for (const auto& column : scan.columns) all.columns.push_back({column.label, column.type});
+  const Positions known(all);
   auto positions = [&](const Value& labels) {
     List out;
     for (const auto& label : labels.list()) {
-      int64_t at = -1;
-      for (size_t i = 0; i < scan.columns.size(); ++i)
-        if (scan.columns[i].label == label) at = static_cast<int64_t>(i);
-      if (at < 0) {
-        Schema all{Kind::frame, {}, {}, false};
-        for (const auto& column : scan.columns) all.columns.push_back({column.label, column.type});
-        all.position(label, "read_parquet");
-      }
-      out.push_back(at);
+      if (known.first(label) < 0) all.position(label, "read_parquet");
+      out.push_back(known.all(label).back());
     }
     return out;
   };

@@ -1,18 +1,11 @@
 // Columns come, go and change their names or dtypes; rows stay: astype, assign, rename, drop, reset_index, the index as a series.
 #include <set>
+#include <unordered_map>
 
 #include "ops/frame/columns.hpp"
 
 namespace muster::ops::frame {
 namespace {
-const Value* dtype_for(const Call& c, size_t i) {
-  const Value& d = c["dtype"];
-  if (!d.is_dict()) return &d;
-  for (const auto& [k, v] : d.dict())
-    if (k == c.input().columns[i].label) return &v;
-  return nullptr;
-}
-
 DType cast_type(DType from, const Value& to) {
   DType t = dtype_named(to.string());
   if (from.is_object()) throw unsupported("astype of an object column; use map_partitions");
@@ -39,17 +32,19 @@ Name: x, dtype: float64
           .params = {{"dtype", "NumPy dtype or its name; for a DataFrame also a dict of column to dtype."}},
           .schema = [](const Call& c) {
             if (c["dtype"].is_dict()) for (const auto& [k, v] : c["dtype"].dict()) {
-              if (c.input().find(k) < 0) throw Error(ErrorKind::missing, concat("Only a column name can be used for the key in a dtype mappings argument. ", k.repr(), " not found in columns."));
+              if (c.positions().first(k) < 0) throw Error(ErrorKind::missing, concat("Only a column name can be used for the key in a dtype mappings argument. ", k.repr(), " not found in columns."));
             }
             Schema s = c.input();
+            const auto dtypes = by_column(c, c["dtype"]);
             for (size_t i = 0; i < s.columns.size(); ++i)
-              if (const Value* d = dtype_for(c, i)) s.columns[i].type = cast_type(s.columns[i].type, *d);
+              if (const Value* d = dtypes[i]) s.columns[i].type = cast_type(s.columns[i].type, *d);
             return s;
           },
           .lower = [](Lowering& l, const Call& c) {
             Rows rows = l.input();
+            const auto dtypes = by_column(c, c["dtype"]);
             for (size_t i = 0; i < rows.columns.size(); ++i)
-              if (const Value* d = dtype_for(c, i)) {
+              if (const Value* d = dtypes[i]) {
                 const DType from = c.input().columns[i].type;
                 rows.columns[i] = cast(l, rows.stage, rows.columns[i], from, cast_type(from, *d), concat("astype: column ", c.input().columns[i].label.repr()));
               }
@@ -59,11 +54,33 @@ Name: x, dtype: float64
           .show = [](const Call& c) { return c["dtype"].repr().substr(0, 60); }};
 }
 
+// Where an assigned column goes: to all that its label means, else behind the others.
+class Places {
+ public:
+  struct Found {
+    std::vector<size_t> columns;
+    Label label;  // of the column behind the others
+  };
+  explicit Places(const Call& c) : positions_(c.positions()), columns_(c.input().columns.size()) {}
+  Found of(const Label& label) {
+    const auto at = positions_.meant(label);
+    if (!at.empty()) return {{at.begin(), at.end()}, label};
+    const Label full = in_levels(label, positions_.levels());
+    return {{columns_ + added_.try_emplace(full, added_.size()).first->second}, full};
+  }
+
+ private:
+  const Positions& positions_;
+  size_t columns_;
+  std::unordered_map<Label, size_t, LabelHash> added_;
+};
+
 Op assign() {
   return {.name = "assign",
           .on = {{internal, ""}},
           .schema = [](const Call& c) {
             Schema s = c.input();
+            Places places(c);
             for (const auto& [label, v] : c["columns"].dict()) {
               if (v.is_list() || v.is_dict()) throw type_error("assign: column ", label.repr(), ": a ", v.is_list() ? "list" : "dict", " cannot be assigned; use a scalar, or a Series of the same rows");
               DType type = type_of(v);
@@ -73,21 +90,22 @@ Op assign() {
                 if (!in->is_one_row() && in->rows != c.inputs[0]->rows) throw unsupported("assign: column ", label.repr(), " has other rows than the frame; make it from the frame itself");
                 type = in->schema.columns.at(0).type;
               }
-              const auto at = meant(s, label);
-              for (auto i : at) s.columns[static_cast<size_t>(i)].type = type;
-              if (at.empty()) s.columns.push_back({in_levels(label, s.levels()), type});
+              const auto at = places.of(label);
+              for (size_t i : at.columns)
+                if (i < s.columns.size()) s.columns[i].type = type;
+                else s.columns.push_back({at.label, type});
             }
             return s;
           },
           .lower = [](Lowering& l, const Call& c) {
             Rows rows = l.input();
-            Schema s = c.input();
+            Places places(c);
             for (const auto& [label, v] : c["columns"].dict()) {
               int reg = v.is_input() ? l.input(static_cast<size_t>(v.input())).columns.at(0) : constant(l, rows.stage, v, type_of(v));
               if (!v.is_input() || c.inputs[static_cast<size_t>(v.input())]->is_one_row()) reg = l.one(rows.stage, "spread", Dict{}, {reg, any_register(rows)});
-              const auto at = meant(s, label);
-              for (auto i : at) rows.columns[static_cast<size_t>(i)] = reg;
-              if (at.empty()) s.columns.push_back({in_levels(label, s.levels()), {}}), rows.columns.push_back(reg);
+              for (size_t i : places.of(label).columns)
+                if (i < rows.columns.size()) rows.columns[i] = reg;
+                else rows.columns.push_back(reg);
             }
             return rows;
           },
@@ -106,12 +124,8 @@ Op rename() {
           .schema = [](const Call& c) {
             Schema s = c.input();
             if (c["columns"].is_dict()) {
-              for (auto& f : s.columns)
-                for (const auto& [from, to] : c["columns"].dict())
-                  if (f.label == from) {
-                    f.label = to;
-                    break;
-                  }
+              for (const auto& [from, to] : c["columns"].dict())
+                for (auto at : c.positions().all(from)) s.columns[static_cast<size_t>(at)].label = to;
             } else if (c["labels"].is_list()) {
               const auto& all = c["labels"].list();
               if (all.size() != s.columns.size()) throw invalid("Length mismatch: Expected axis has ", s.columns.size(), " elements, new values have ", all.size(), " elements");
@@ -130,7 +144,7 @@ Op rename() {
 std::vector<size_t> kept(const Call& c) {
   std::set<size_t> gone;
   for (const auto& label : labels(c["columns"])) {
-    const auto at = meant(c.input(), label);
+    const auto at = c.positions().meant(label);
     gone.insert(at.begin(), at.end());
     if (at.empty() && !(c["errors"].is_string() && c["errors"].string() == "ignore")) c.input().position(label, "drop");
   }
@@ -160,15 +174,16 @@ Op drop() {
 }
 
 // What pandas calls the columns that index columns become. Throws Error{invalid} where one is there already.
-std::vector<Label> labels_of_index(const Schema& s) {
+std::vector<Label> labels_of_index(const Call& c) {
+  const Schema& s = c.input();
   const auto index = index_fields(s);
   std::vector<Label> out;
   for (size_t i = 0; i < index.size(); ++i) {
     Label label = index[i].label;
     if (label.is_none() && index.size() > 1) label = concat("level_", i);
-    else if (label.is_none()) label = std::string(s.kind == Kind::frame && !meant(s, "index").empty() ? "level_0" : "index");
-    label = in_levels(label, s.levels());
-    if (s.find(label) >= 0 && (s.kind == Kind::frame || !s.columns[0].label.is_none())) throw invalid("cannot insert ", label.label(), ", already exists");
+    else if (label.is_none()) label = std::string(s.kind == Kind::frame && !c.positions().meant(Label("index")).empty() ? "level_0" : "index");
+    label = in_levels(label, c.positions().levels());
+    if (c.positions().first(label) >= 0 && (s.kind == Kind::frame || !s.columns[0].label.is_none())) throw invalid("cannot insert ", label.label(), ", already exists");
     out.push_back(label);
   }
   return out;
@@ -181,7 +196,7 @@ Op reset_index() {
           .schema = [](const Call& c) {
             Schema s = c.input();
             if (!c["drop"].boolean()) {
-              const auto labels = labels_of_index(s);
+              const auto labels = labels_of_index(c);
               if (s.kind == Kind::series && s.columns[0].label.is_none()) s.columns[0].label = 0;
               const auto index = index_fields(s);
               for (size_t i = 0; i < index.size(); ++i) s.columns.insert(s.columns.begin() + static_cast<std::ptrdiff_t>(i), {labels[i], index[i].type});

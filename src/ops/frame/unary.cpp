@@ -55,17 +55,13 @@ Name: x, dtype: bool
   };
   op.lower = [](Lowering& l, const Call& c) {
     Rows rows = l.input();
+    const auto given = by_column(c, c["values"]);
     for (size_t i = 0; i < rows.columns.size(); ++i) {
       const DType type = c.input().columns[i].type;
       List values;
-      const Value* given = &c["values"];
-      static const Value none = List{};
-      if (given->is_dict()) {
-        given = &none;
-        for (const auto& [k, v] : c["values"].dict())
-          if (k == c.input().columns[i].label) given = &v;
-      }
-      for (const auto& v : given->list())
+      const Value* wanted = given[i];
+      static const List none;
+      for (const auto& v : wanted ? wanted->list() : none)
         if (v.is_none() || (v.is_float() && v.number() != v.number())) values.push_back({});
         else if (can_be(v, type)) values.push_back(v);
       rows.columns[i] = l.one(rows.stage, "is_in", Dict{{"type", code(type)}, {"values", values}}, {rows.columns[i]});
@@ -75,14 +71,6 @@ Name: x, dtype: bool
   op.same_rows = true;
   op.show = [](const Call& c) { return c["values"].repr().substr(0, 60); };
   return op;
-}
-
-const Value* fill_value(const Call& c, size_t i) {
-  const Value& v = c["value"];
-  if (!v.is_dict()) return &v;
-  for (const auto& [k, x] : v.dict())
-    if (k == c.input().columns[i].label) return &x;
-  return nullptr;
 }
 
 bool never_missing(DType t) { return !t.open && (t.is_integer() || t.is_boolean()); }
@@ -120,14 +108,16 @@ Name: x, dtype: float64
     if (c["value"].is_list()) throw type_error("\"value\" parameter must be a scalar or dict, but you passed a \"list\"");
     if (c["value"].is_input()) throw unsupported("fillna: a lazy value; compute it first");
     Schema s = c.input();
+    const auto values = by_column(c, c["value"]);
     for (size_t i = 0; i < s.columns.size(); ++i)
-      if (const Value* v = fill_value(c, i)) s.columns[i].type = filled(s.columns[i], *v);
+      if (const Value* v = values[i]) s.columns[i].type = filled(s.columns[i], *v);
     return s;
   };
   op.lower = [](Lowering& l, const Call& c) {
     Rows rows = l.input();
+    const auto values = by_column(c, c["value"]);
     for (size_t i = 0; i < rows.columns.size(); ++i) {
-      const Value* v = fill_value(c, i);
+      const Value* v = values[i];
       if (!v || (v->is_float() && v->number() != v->number())) continue;
       const DType from = c.input().columns[i].type, to = filled(c.input().columns[i], *v);
       if (never_missing(from)) continue;

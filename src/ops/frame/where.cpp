@@ -70,11 +70,12 @@ Op make_op(const std::string& name, bool keep_where_true) {
   op.lower = [keep_where_true](Lowering& l, const Call& c) {
     Rows rows = l.input();
     const Rows condition = l.input(static_cast<size_t>(c["cond"].input()));
+    const Rows others = c["other"].is_input() ? l.input(static_cast<size_t>(c["other"].input())) : Rows{};
     for (size_t i = 0; i < rows.columns.size(); ++i) {
       const DType type = c.input().columns[i].type;
       int holds = condition.columns[i];
       if (!keep_where_true) holds = l.one(rows.stage, "unary", Dict{{"op", "invert"}, {"type", code(DType{Storage::boolean})}}, {holds});
-      const int other = c["other"].is_input() ? l.input(static_cast<size_t>(c["other"].input())).columns[i] : constant(l, rows.stage, is_missing(c["other"]) ? Value() : c["other"], type);
+      const int other = c["other"].is_input() ? others.columns[i] : constant(l, rows.stage, is_missing(c["other"]) ? Value() : c["other"], type);
       rows.columns[i] = l.one(rows.stage, "choose", Dict{{"type", code(type)}}, {holds, rows.columns[i], other});
     }
     return rows;

@@ -3,38 +3,39 @@
 
 namespace muster::plan {
 
-void drop_unused(Plan& plan) {
-  for (size_t n = plan.stages.size(); n-- > 0;) {
-    Stage& s = plan.stages[n];
-    std::vector<bool> needed(static_cast<size_t>(s.registers), false);
-    auto need = [&](const std::vector<int>& regs) {
-      for (int r : regs) needed[static_cast<size_t>(r)] = true;
-    };
-    for (const auto& sink : s.sinks) need(sink.in);
-    std::vector<data::Step> kept;
-    for (size_t i = s.steps.size(); i-- > 0;) {
-      data::Step& step = s.steps[i];
-      bool used = step.out.empty();
-      for (int r : step.out) used |= needed[static_cast<size_t>(r)];
-      if (!used) continue;
-      if (step.kernel == "select") {  // column by column
-        data::Step narrow{step.kernel, step.args, {step.in[0]}, {}};
-        for (size_t c = 0; c < step.out.size(); ++c)
-          if (needed[static_cast<size_t>(step.out[c])]) narrow.in.push_back(step.in[c + 1]), narrow.out.push_back(step.out[c]);
-        step = std::move(narrow);
-      }
-      need(step.in);
-      kept.push_back(std::move(step));
+void drop_unused(Stage& s) {
+  std::vector<bool> needed(static_cast<size_t>(s.registers), false);
+  auto need = [&](const std::vector<int>& regs) {
+    for (int r : regs) needed[static_cast<size_t>(r)] = true;
+  };
+  for (const auto& sink : s.sinks) need(sink.in);
+  std::vector<data::Step> kept;
+  for (size_t i = s.steps.size(); i-- > 0;) {
+    data::Step& step = s.steps[i];
+    bool used = step.out.empty();
+    for (int r : step.out) used |= needed[static_cast<size_t>(r)];
+    if (!used) continue;
+    if (step.kernel == "select") {  // column by column
+      data::Step narrow{step.kernel, step.args, {step.in[0]}, {}};
+      for (size_t c = 0; c < step.out.size(); ++c)
+        if (needed[static_cast<size_t>(step.out[c])]) narrow.in.push_back(step.in[c + 1]), narrow.out.push_back(step.out[c]);
+      step = std::move(narrow);
     }
-    s.steps.assign(std::make_move_iterator(kept.rbegin()), std::make_move_iterator(kept.rend()));
-    if (s.source) {
-      std::vector<int> out;
-      for (int r : s.out)
-        if (needed[static_cast<size_t>(r)]) out.push_back(r);
-      s.out = std::move(out);
-    }
-    std::erase_if(s.broadcasts, [&](const auto& b) { return !needed[static_cast<size_t>(b.reg)]; });
+    need(step.in);
+    kept.push_back(std::move(step));
   }
+  s.steps.assign(std::make_move_iterator(kept.rbegin()), std::make_move_iterator(kept.rend()));
+  if (s.source) {
+    std::vector<int> out;
+    for (int r : s.out)
+      if (needed[static_cast<size_t>(r)]) out.push_back(r);
+    s.out = std::move(out);
+  }
+  std::erase_if(s.broadcasts, [&](const auto& b) { return !needed[static_cast<size_t>(b.reg)]; });
+}
+
+void drop_unused(Plan& plan) {
+  for (Stage& s : plan.stages) drop_unused(s);
 }
 
 }  // namespace muster::plan

@@ -34,33 +34,33 @@ void keep(std::vector<T>& all, const std::vector<bool>& needed) {
   all = std::move(kept);
 }
 
-bool prune(Plan& plan, Stage& stage, int number, size_t at) {
-  data::Sink& sink = stage.sinks[at];
-  const Exit exit{number, static_cast<int>(at)};
+// Who reads an exit.
+struct Readers {
+  std::vector<Stage*> rows;                               // as their input
+  std::vector<std::pair<Stage*, size_t>> broadcasts = {}; // as one of a stage's broadcasts
+  bool whole = false;                                     // all columns are needed
+};
+
+// True where columns went.
+bool prune(data::Sink& sink, const Readers& readers) {
   const bool groups = sink.kernel == "group_by";
-  if (!positional(sink.kernel) && !groups) return false;
+  if (readers.whole || (!positional(sink.kernel) && !groups)) return false;
   const size_t keys = groups ? sink.args["keys"].list().size() : 0;
   const size_t columns = groups ? keys + sink.args["aggregates"].list().size() : sink.in.size();
   std::vector<bool> needed(columns, false);
   for (size_t k = 0; k < keys; ++k) needed[k] = true;
   need_by(sink.kernel, sink.args, needed);
-  for (const auto& r : plan.results)
-    if (r.exit == exit) return false;
-  for (Stage& reader : plan.stages) {
-    for (const auto& b : reader.broadcasts)
-      if (b.from == exit) needed[static_cast<size_t>(b.column)] = true;
-    for (const auto& [from, first] : reader.alternatives)
-      if (from == exit) return false;
-    if (reader.source || reader.input != exit) continue;
-    if (!positional(reader.whole)) return false;
-    need_by(reader.whole, reader.whole_args, needed);
-    std::vector<bool> used(static_cast<size_t>(reader.registers), false);
-    for (const auto& s : reader.steps)
+  for (const auto& [reader, at] : readers.broadcasts) needed[static_cast<size_t>(reader->broadcasts[at].column)] = true;
+  for (const Stage* reader : readers.rows) {
+    if (!positional(reader->whole)) return false;
+    need_by(reader->whole, reader->whole_args, needed);
+    std::vector<bool> used(static_cast<size_t>(reader->registers), false);
+    for (const auto& s : reader->steps)
       for (int r : s.in) used[static_cast<size_t>(r)] = true;
-    for (const auto& s : reader.sinks)
+    for (const auto& s : reader->sinks)
       for (int r : s.in) used[static_cast<size_t>(r)] = true;
-    for (size_t i = 0; i < reader.out.size(); ++i)
-      if (used[static_cast<size_t>(reader.out[i])]) needed[i] = true;
+    for (size_t i = 0; i < reader->out.size(); ++i)
+      if (used[static_cast<size_t>(reader->out[i])]) needed[i] = true;
   }
   std::vector<int> place(columns, -1);
   int count = 0;
@@ -89,22 +89,31 @@ bool prune(Plan& plan, Stage& stage, int number, size_t at) {
     keep(sink.in, needed);
     if (sink.kernel == "top_rows") sink.args = renumbered_by(sink.args, place);
   }
-  for (Stage& reader : plan.stages) {
-    for (auto& b : reader.broadcasts)
-      if (b.from == exit) b.column = place[static_cast<size_t>(b.column)];
-    if (reader.source || reader.input != exit) continue;
-    keep(reader.out, needed);
-    if (reader.whole == "sort_rows") reader.whole_args = renumbered_by(reader.whole_args, place);
+  for (const auto& [reader, at] : readers.broadcasts) {
+    int& column = reader->broadcasts[at].column;
+    column = place[static_cast<size_t>(column)];
+  }
+  for (Stage* reader : readers.rows) {
+    keep(reader->out, needed);
+    if (reader->whole == "sort_rows") reader->whole_args = renumbered_by(reader->whole_args, place);
   }
   return true;
 }
 }  // namespace
 
 void prune_exits(Plan& plan) {
-  // Readers come behind what they read, so going backwards sees what is really needed.
-  for (size_t n = plan.stages.size(); n-- > 0;)
-    for (size_t k = 0; k < plan.stages[n].sinks.size(); ++k)
-      if (prune(plan, plan.stages[n], static_cast<int>(n), k)) drop_unused(plan);
+  std::map<Exit, Readers> readers;
+  for (const auto& r : plan.results) readers[r.exit].whole = true;
+  const auto order = order_of(plan);
+  for (auto n = order.rbegin(); n != order.rend(); ++n) {  // readers before what they read: by then it is known what they need
+    Stage& s = plan.stages[static_cast<size_t>(*n)];
+    bool pruned = false;
+    for (size_t k = 0; k < s.sinks.size(); ++k) pruned |= prune(s.sinks[k], readers[{*n, static_cast<int>(k)}]);
+    if (pruned) drop_unused(s);
+    for (size_t b = 0; b < s.broadcasts.size(); ++b) readers[s.broadcasts[b].from].broadcasts.emplace_back(&s, b);
+    for (const auto& [exit, first] : s.alternatives) readers[exit].whole = true;
+    if (s.alternatives.empty() && !s.source) readers[s.input].rows.push_back(&s);
+  }
 }
 
 }  // namespace muster::plan

@@ -1,6 +1,6 @@
 // select(mask, parse(raw)) → parse(select(mask, raw)): rows that the mask drops are not parsed. The dtype of an open column depends on every
 // row, so its check stays in front of the filter.
-#include <algorithm>
+#include <unordered_map>
 
 #include "base/error.hpp"
 #include "plan/rules/rules.hpp"
@@ -10,35 +10,38 @@ using data::Step;
 
 void push_filters(Plan& plan) {
   for (Stage& s : plan.stages) {
+    std::vector<int64_t> uses(static_cast<size_t>(s.registers));
+    const auto count = [&](const std::vector<int>& regs) {
+      for (int r : regs) ++uses[static_cast<size_t>(r)];
+    };
+    for (const auto& step : s.steps) count(step.in);
+    for (const auto& sink : s.sinks) count(sink.in);
     std::vector<Step> steps;
-    for (size_t at = 0; at < s.steps.size(); ++at) {
-      Step filter = s.steps[at];
-      if (filter.kernel != "select") {
-        steps.push_back(std::move(filter));
-        continue;
-      }
+    std::unordered_map<int, size_t> parsed;  // which of `steps` makes a register by csv.parse
+    const auto add = [&](Step step) {
+      if (step.kernel == "csv.parse") parsed[step.out[0]] = steps.size();
+      steps.push_back(std::move(step));
+    };
+    for (auto& step : s.steps) {
       std::vector<Step> behind;
-      for (size_t c = 0; c < filter.out.size(); ++c) {
-        const int reg = filter.in[c + 1];
-        auto parse = std::find_if(steps.begin(), steps.end(), [&](const Step& p) { return p.kernel == "csv.parse" && p.out[0] == reg; });
-        if (parse == steps.end()) continue;
-        // Only this filter may need the parsed column.
-        auto uses = [&](const std::vector<int>& regs) { return std::count(regs.begin(), regs.end(), reg); };
-        int64_t used = 0;
-        for (const auto& p : s.steps) used += uses(p.in);
-        for (const auto& sink : s.sinks) used += uses(sink.in);
-        if (used != 1) continue;
-        const int raw = parse->in[0], raw_kept = s.registers++;
-        s.roots.push_back(s.roots[static_cast<size_t>(reg)]);
-        Step late{parse->kernel, parse->args, {raw_kept}, {filter.out[c]}};
-        if (data::dtype_of(parse->args["type"].integer()).open) *parse = {"csv.check", parse->args, {raw}, {}};
-        else steps.erase(parse);
-        filter.in[c + 1] = raw, filter.out[c] = raw_kept;
-        behind.push_back(std::move(late));
+      for (size_t c = 0; step.kernel == "select" && c < step.out.size(); ++c) {
+        const int reg = step.in[c + 1];
+        const auto at = parsed.find(reg);
+        if (at == parsed.end() || uses[static_cast<size_t>(reg)] != 1) continue;  // only this filter may need the parsed column
+        Step& parse = steps[at->second];
+        const int raw = parse.in[0], raw_kept = s.registers++;
+        s.dependences.push_back(s.dependences[static_cast<size_t>(reg)]);
+        behind.push_back({parse.kernel, parse.args, {raw_kept}, {step.out[c]}});
+        if (data::dtype_of(parse.args["type"].integer()).open) parse = {"csv.check", parse.args, {raw}, {}};
+        else parse.kernel.clear();
+        step.in[c + 1] = raw, step.out[c] = raw_kept;
+        parsed.erase(at);
+        uses.push_back(1);
       }
-      steps.push_back(std::move(filter));
-      steps.insert(steps.end(), std::make_move_iterator(behind.begin()), std::make_move_iterator(behind.end()));
+      add(std::move(step));
+      for (auto& late : behind) add(std::move(late));
     }
+    std::erase_if(steps, [](const Step& step) { return step.kernel.empty(); });
     s.steps = std::move(steps);
   }
 }

@@ -13,36 +13,47 @@ namespace {
 
 class Terms {
  public:
-  explicit Terms(const Stage& s) : stage_(s) {
+  explicit Terms(const Stage& s) : source_(s.out.begin(), s.out.end()) {
     for (const auto& step : s.steps)
       for (int r : step.out) made_by_[r] = &step;
   }
+  bool is_source(int reg) const { return source_.contains(reg); }
   // The comparisons that hold for every row where `mask` does.
-  void collect(int mask, List& out) const {
-    const Step* step = step_of(mask);
-    if (!step || step->kernel != "binary") return;
-    const std::string& op = step->args["op"].string();
-    if (op == "and") {
-      collect(step->in[0], out), collect(step->in[1], out);
-      return;
-    }
+  List comparisons(int mask) const {
     static const std::map<std::string, std::pair<const char*, const char*>> kNames = {{"eq", {"==", "=="}}, {"lt", {"<", ">"}}, {"le", {"<=", ">="}}, {"gt", {">", "<"}}, {"ge", {">=", "<="}}};
-    auto name = kNames.find(op);
-    if (name == kNames.end()) return;
-    for (bool mirrored : {false, true}) {
-      const int column = source_column(step->in[mirrored ? 1 : 0]);
-      const Step* constant = step_of(step->in[mirrored ? 0 : 1]);
-      if (column < 0 || !constant || constant->kernel != "constant") continue;
-      const Value& value = constant->args["value"];
-      const bool narrow = data::dtype_of(constant->args["type"].integer()).storage == data::Storage::float32;  // compared as what it is rounded to
-      out.push_back(List{column, mirrored ? name->second.second : name->second.first, narrow && value.is_number() ? Value(static_cast<double>(static_cast<float>(value.number()))) : value});
-      return;
+    List out;
+    std::set<const Step*> seen;
+    std::vector<int> waiting{mask};
+    while (!waiting.empty()) {
+      const Step* step = step_of(waiting.back());
+      waiting.pop_back();
+      if (!step || step->kernel != "binary" || !seen.insert(step).second) continue;
+      const std::string& op = step->args["op"].string();
+      if (op == "and") waiting.insert(waiting.end(), {step->in[1], step->in[0]});
+      const auto name = kNames.find(op);
+      if (name == kNames.end()) continue;
+      for (bool mirrored : {false, true}) {
+        const int column = source_column(step->in[mirrored ? 1 : 0]);
+        const Step* constant = step_of(step->in[mirrored ? 0 : 1]);
+        if (column < 0 || !constant || constant->kernel != "constant") continue;
+        const Value& value = constant->args["value"];
+        const bool narrow = data::dtype_of(constant->args["type"].integer()).storage == data::Storage::float32;  // compared as what it is rounded to
+        out.push_back(List{column, mirrored ? name->second.second : name->second.first, narrow && value.is_number() ? Value(static_cast<double>(static_cast<float>(value.number()))) : value});
+        break;
+      }
     }
+    return out;
   }
-  void steps_of(int reg, std::set<const Step*>& steps) const {
-    const Step* step = step_of(reg);
-    if (!step || !steps.insert(step).second) return;
-    for (int r : step->in) steps_of(r, steps);
+  // All steps that a register is made by.
+  std::set<const Step*> steps_of(int reg) const {
+    std::set<const Step*> out;
+    std::vector<int> waiting{reg};
+    while (!waiting.empty()) {
+      const Step* step = step_of(waiting.back());
+      waiting.pop_back();
+      if (step && out.insert(step).second) waiting.insert(waiting.end(), step->in.begin(), step->in.end());
+    }
+    return out;
   }
 
  private:
@@ -51,30 +62,30 @@ class Terms {
     return known == made_by_.end() ? nullptr : known->second;
   }
   int source_column(int reg) const {
-    if (std::find(stage_.out.begin(), stage_.out.end(), reg) != stage_.out.end()) return reg;
-    const Step* step = step_of(reg);
-    if (step && step->kernel == "cast" && !data::dtype_of(step->args["from"].integer()).is_text() && !data::dtype_of(step->args["to"].integer()).is_text()) return source_column(step->in[0]);
-    return -1;
+    for (;; reg = step_of(reg)->in[0]) {
+      if (is_source(reg)) return reg;
+      const Step* step = step_of(reg);
+      if (!step || step->kernel != "cast" || data::dtype_of(step->args["from"].integer()).is_text() || data::dtype_of(step->args["to"].integer()).is_text()) return -1;
+    }
   }
-  const Stage& stage_;
+  std::set<int> source_;
   std::map<int, const Step*> made_by_;
 };
 }  // namespace
 
 void push_statistics(Plan& plan) {
+  const std::vector<bool> open = reaching(plan.dependences, [](const Root& r) { return r.column >= 0; });
   for (Stage& s : plan.stages) {
-    if (!s.source || !s.source->op->takes_filters || std::any_of(s.roots.begin(), s.roots.end(), [](const auto& roots) { return std::any_of(roots.begin(), roots.end(), [](const Root& r) { return r.column >= 0; }); })) continue;
+    if (!s.source || !s.source->op->takes_filters || std::any_of(s.dependences.begin(), s.dependences.end(), [&](int d) { return open[static_cast<size_t>(d)]; })) continue;
     auto first = std::find_if(s.steps.begin(), s.steps.end(), [](const Step& step) { return step.kernel == "select"; });
     if (first == s.steps.end()) continue;
     const int mask = first->in[0];
     const Terms terms(s);
-    List found;
-    terms.collect(mask, found);
+    const List found = terms.comparisons(mask);
     if (found.empty()) continue;
     // Every use of a source column must be the filter's own, or behind it.
-    std::set<const Step*> own;
-    terms.steps_of(mask, own);
-    auto from_source = [&](int r) { return std::find(s.out.begin(), s.out.end(), r) != s.out.end(); };
+    const std::set<const Step*> own = terms.steps_of(mask);
+    auto from_source = [&](int r) { return terms.is_source(r); };
     bool all = true;
     for (const auto& step : s.steps)
       if (!own.contains(&step) && !(step.kernel == "select" && step.in[0] == mask)) all &= std::none_of(step.in.begin(), step.in.end(), from_source);

@@ -6,6 +6,7 @@ namespace muster::plan {
 
 /// Removes steps and source columns whose registers nothing needs.
 void drop_unused(Plan& plan);
+void drop_unused(Stage& stage);
 /// Removes columns that leave a stage and that no other stage reads.
 void prune_exits(Plan& plan);
 /// Tells sources which rows a filter drops, so that they need not be read.
