@@ -129,7 +129,7 @@ def _as_summary(count, mean, low, high, std, ranks, labels, times, percentiles, 
         columns.append(pd.Series(values, index=_rows_of_summary(percentiles, time), name=name, dtype=object if time else "float64"))
     if series:
         return columns[0]
-    order = [*_rows_of_summary(percentiles, True), "std"]
+    order = [*_rows_of_summary(percentiles, True), *(() if all(times) else ("std",))]
     return pd.concat([c.reindex(order) for c in columns], axis=1).set_axis(labels, axis=1)
 
 
