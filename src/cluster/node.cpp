@@ -625,7 +625,7 @@ class Node {
       state_.ended(task, attempt);
       work_.erase({task, attempt});
     }
-    if (live() > options_.threads && e.sent.empty()) e.kill();  // it came back while another had taken its place
+    if (live() > options_.threads && e.sent.empty()) e.kill(), e.killed_at = steady_clock::now();  // it came back while another had taken its place
   }
 
   std::string timeout_error(TaskId task, uint16_t attempt) {

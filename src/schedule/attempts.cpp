@@ -169,6 +169,7 @@ void Scheduler::seceded(Slot s, TaskId id, uint16_t attempt) {
   if (!known || known->state != State::assigned || known->attempt != attempt || known->worker != s || known->seceded) return;
   at(id).seceded = true;
   --workers_[s].running;
+  if (known->deaths) workers_[s].alone = false;  // a suspect, and what it waits for must be able to run
   count_seceded(workers_[s], range_at(id).depth, true);
   reindex(s);
 }
