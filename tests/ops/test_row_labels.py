@@ -223,11 +223,11 @@ ON_A_CLUSTER = ["index_max", "index_isin", "query", "reset_index", "reset_index_
 @pytest.mark.parametrize("source", ["csv", "csv_files", "parquet_files"])
 def test_labels_on_a_cluster(client, tmp_path, source):
     pdf, df = _csv(tmp_path, 3 if "files" in source else 1, texts=False) if source.startswith("csv") else SOURCES[source](tmp_path)
-    for pdf, df in ((pdf, df), (pdf[pdf.x % 3 == 0], df[df.x % 3 == 0])):
-        same(df, pdf)
+    for rows, lazy in ((pdf, df), (pdf[pdf.x % 3 == 0], df[df.x % 3 == 0])):
+        same(lazy, rows)
         for name in ON_A_CLUSTER:
             try:
-                same(OPERATIONS[name](df), OPERATIONS[name](pdf))
+                same(OPERATIONS[name](lazy), OPERATIONS[name](rows))
             except Exception as error:
                 error.add_note(name)
                 raise
