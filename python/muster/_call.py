@@ -34,7 +34,7 @@ def plain(value):
         return None if value is no_default else value
     expr = getattr(value, "_expr", None)
     if isinstance(expr, _core.Expr):
-        return value.to_series()._expr if hasattr(value, "to_series") else expr
+        return value.to_series()._expr if hasattr(value, "to_series") and expr.kind != "scalar" else expr
     if isinstance(value, dict):
         return {plain(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, set, frozenset, range)):

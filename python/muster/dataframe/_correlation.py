@@ -27,7 +27,7 @@ def of_columns(frame, function, numeric_only, **kwargs):
     kwargs.pop("method", None)
     import numpy as np
 
-    labels = chosen._labels()
+    labels = chosen.columns
     meta = _framed(np.empty((len(labels), len(labels))), labels).iloc[:0]
     return through(function, _as_table, (sums,), {"function": function, "labels": labels, **kwargs}, shape="whole", meta=meta, labels=False)
 

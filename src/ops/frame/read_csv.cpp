@@ -87,8 +87,9 @@ Value revise(const Call& c, const std::vector<std::pair<int64_t, DType>>& wider,
   auto columns = columns_of(c);
   for (const auto& [id, type] : wider) {
     DType& promised = columns.at(static_cast<size_t>(id)).type;
-    if (!type.open) promised = type;
-    else if (promised.is_integer()) promised = {Storage::float64};  // a value is missing
+    const bool missing = type.open && type.is_float();  // not a wider value: a missing one
+    if (!missing) promised = type;
+    else if (promised.is_integer()) promised = {Storage::float64};
   }
   for (const auto& b : begins) {
     std::erase_if(scan.begins, [&](const auto& known) { return known.first == b.first; });
