@@ -53,9 +53,12 @@ class Execution {
   }
 
   void broadcast(const Program::Broadcast& b, const Batches& rows) {
-    Batch all = concatenate(rows);
-    if (all.rows != 1) throw internal("broadcast: ", all.rows, " rows");
-    Column c = spread(all.columns[static_cast<size_t>(b.column)], 1);
+    int64_t count = 0;
+    const Batch* row = nullptr;
+    for (const auto& batch : rows)
+      if (batch.rows > 0) count += batch.rows, row = &batch;
+    if (count != 1) throw internal("broadcast: ", count, " rows");
+    Column c = spread(row->columns[static_cast<size_t>(b.column)], 1);
     c.constant = true;
     registers_[static_cast<size_t>(b.reg)] = c;
   }
