@@ -8,12 +8,12 @@ BUILD := build/python
 QUESTION ?= all
 SECONDS_OF_FUZZING ?= 300
 
-.PHONY: help demo test check bench lint wheel build environment clean check-asan check-ubsan check-tsan check-fuzz check-long check-budget check-soak
+.PHONY: help demo test check bench lint wheel build environment clean check-asan check-ubsan check-tsan check-python-asan check-python-tsan check-fuzz check-long check-budget check-soak
 
 help:
 	@echo "make demo    build, write the flights of 2013 as CSV, answer the first question from Python and C++"
 	@echo "make test    build and run every kind of test in its short form"
-	@echo "make check   the long form, part by part: check-asan check-ubsan check-tsan check-fuzz check-long check-budget check-soak"
+	@echo "make check   the long form, part by part: check-asan check-ubsan check-tsan check-python-asan check-python-tsan check-fuzz check-long check-budget check-soak"
 	@echo "make bench   measure against the rivals (QUESTION=flights for one)"
 	@echo "make lint    layers, documents, style"
 	@echo "make wheel   a wheel in dist/ that needs nothing but Python"
@@ -58,7 +58,7 @@ bench: build
 	@$(BIN)/python bench/run.py $(QUESTION)
 
 # ---- the long form of the tests, in parts
-check: check-long check-budget check-fuzz check-asan check-ubsan check-tsan check-soak
+check: check-long check-budget check-fuzz check-asan check-ubsan check-tsan check-python-asan check-python-tsan check-soak
 
 check-long: build
 	@MUSTER_EXAMPLES=long $(BIN)/python -m pytest tests
@@ -70,7 +70,7 @@ check-soak: build
 # build/address+undefined: a comma in a path would break the linker's options.
 comma := ,
 build/%/ready: environment
-	@cmake -S . -B build/$* -G Ninja -DMUSTER_TESTS=ON '-DMUSTER_SANITIZE=$(subst +,$(comma),$*)' -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
+	@PATH="$(CURDIR)/$(BIN):$$PATH" cmake -S . -B build/$* -G Ninja -DMUSTER_TESTS=ON -DMUSTER_PYTHON=ON '-DMUSTER_SANITIZE=$(subst +,$(comma),$*)' -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
 	@ninja -C build/$* >/dev/null
 check-asan: build/address/ready
 	@ctest --test-dir build/address --output-on-failure | tail -n 5
@@ -78,6 +78,11 @@ check-ubsan: build/undefined/ready
 	@ctest --test-dir build/undefined --output-on-failure | tail -n 5
 check-tsan: build/thread/ready
 	@ctest --test-dir build/thread --output-on-failure | tail -n 5
+# What runs on threads, through Python, in a package of its own under build/: the tests that raise, cancel, interrupt and share between threads.
+check-python-asan: build/address+undefined/ready
+	@tools/check_sanitized_python.sh build/address+undefined libasan.so libubsan.so
+check-python-tsan: build/thread/ready
+	@tools/check_sanitized_python.sh build/thread libtsan.so
 check-fuzz: build/address+undefined/ready
 	@build/address+undefined/tests/cpp/fuzz $(SECONDS_OF_FUZZING)
 

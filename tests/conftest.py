@@ -11,7 +11,7 @@ import pytest
 import muster.dataframe as dd
 from muster import _core
 
-hypothesis.settings.register_profile("short", max_examples=25, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
+hypothesis.settings.register_profile("short", max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(hypothesis.HealthCheck))
 hypothesis.settings.register_profile("long", max_examples=1000, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
 hypothesis.settings.load_profile(os.environ.get("MUSTER_EXAMPLES", "short"))
 

@@ -154,6 +154,7 @@ class Sum : public States<State> {
         else if constexpr (std::is_floating_point_v<T>) throw internal("sum: float into integer");
         else {
           if (gone) out.valid()[i] = 0, out.as<R>()[i] = 0;
+          else if (wanted_ == Wanted::sum && result_.is_time() && static_cast<int64_t>(s.sum) != s.sum) throw Error(ErrorKind::invalid, "sum: overflow in timedelta operation", "pandas.errors.OutOfBoundsTimedelta");
           else if (wanted_ == Wanted::mean) out.as<R>()[i] = static_cast<R>(s.sum / std::max<std::remove_const_t<decltype(s.sum)>>(1, s.count));
           else out.as<R>()[i] = static_cast<R>(static_cast<uint64_t>(s.sum));
         }

@@ -243,6 +243,12 @@ class Carry : public Fold {
   std::vector<std::pair<int64_t, Batch>> parts_;  // by partition, ascending
 };
 
+// Numbers wrap around; a sum of durations that does not fit is an error, as in pandas.
+void refuse_overflow(const Column& x, int64_t rows, int64_t total) {
+  for (int64_t i = 0; i < rows; ++i)
+    if ((!x.valid || x.valid[i]) && __builtin_add_overflow(total, x.as<int64_t>()[i], &total)) throw Error(ErrorKind::invalid, "cumsum: overflow in timedelta operation", "pandas.errors.OutOfBoundsTimedelta");
+}
+
 // running {op}: the sum (product, ...) up to each row; missing rows stay missing and are passed over.
 Map running(const Args& a) {
   const char op = symbol_of(a["op"].string());
@@ -257,6 +263,7 @@ Map running(const Args& a) {
         const T start = any ? *before.columns[2 * c].template as<T>() : identity<T>(op);
         const T* from = x.template as<T>();
         T* to = w.template as<T>();
+        if (op == '+' && x.storage == Storage::duration) refuse_overflow(x, rows, static_cast<int64_t>(start));
         if (std::is_floating_point_v<T>) run(op, x, rows, start, [=](T value, int64_t i) { to[i] = from[i] == from[i] ? value : from[i]; });
         else if (x.valid) run(op, x, rows, start, [=](T value, int64_t i) { to[i] = x.valid[i] ? value : from[i]; });
         else run(op, x, rows, start, [=](T value, int64_t i) { to[i] = value; });

@@ -90,6 +90,19 @@ void refuse_negative(const Column& b, int64_t rows) {
     if (powers[i] < 0 && (!b.valid || b.valid[i])) throw invalid("Integers to negative integer powers are not allowed.");
 }
 
+constexpr int64_t kNoTime = std::numeric_limits<int64_t>::min();  // pandas' NaT: no time has this number
+
+// Numbers wrap around; of times pandas says that it does not fit.
+void refuse_overflow(const std::string& op, const Column& a, const Column& b, int64_t rows, const uint8_t* present) {
+  const int64_t *x = a.as<int64_t>(), *y = b.as<int64_t>();
+  for (int64_t i = 0; i < rows; ++i) {
+    if (present && !present[i]) continue;
+    const int64_t v = x[a.constant ? 0 : i], w = y[b.constant ? 0 : i];
+    int64_t sum = 0;
+    if ((op == "add" ? __builtin_add_overflow(v, w, &sum) : __builtin_sub_overflow(v, w, &sum)) || sum == kNoTime) throw Error(ErrorKind::invalid, concat(op, ": Overflow in int64 addition of times"), "builtins.OverflowError");
+  }
+}
+
 enum class Group { arithmetic, comparison, logic };
 Group group_of(const std::string& op) {
   if (op == "and" || op == "or" || op == "xor") return Group::logic;
@@ -196,6 +209,7 @@ Map binary(const Args& args) {
             if (op == "floordiv" || op == "mod") refuse_zero<T>(op, b, rows);
           if constexpr (std::is_integral_v<T> && std::is_signed_v<T>)
             if (op == "pow") refuse_negative<T>(b, rows);
+          if (type.is_time() && (op == "add" || op == "sub")) refuse_overflow(op, a, b, rows, present);
           arithmetic<T>(op, a, b, rows, to.as<T>());
         }
       });
@@ -209,6 +223,13 @@ Map binary(const Args& args) {
     out[0] = std::move(to).finish();
     return rows;
   };
+}
+
+// The smallest integer stays as it is, as in NumPy.
+template <class T>
+T negated(T x) {
+  if constexpr (std::is_integral_v<T>) return static_cast<T>(uint64_t{0} - static_cast<uint64_t>(x));
+  else return -x;
 }
 
 Map unary(const Args& args) {
@@ -229,8 +250,8 @@ Map unary(const Args& args) {
       const T* x = a.as<T>();
       T* y = to.as<T>();
       if (type.is_boolean() && op == "invert") for (int64_t i = 0; i < rows; ++i) y[i] = static_cast<T>(x[i] == 0);
-      else if (op == "neg") for (int64_t i = 0; i < rows; ++i) y[i] = static_cast<T>(-x[i]);
-      else if (op == "abs") for (int64_t i = 0; i < rows; ++i) y[i] = x[i] < T{} || (std::is_floating_point_v<T> && x[i] == T{}) ? static_cast<T>(x[i] == T{} ? T{} : -x[i]) : x[i];
+      else if (op == "neg") for (int64_t i = 0; i < rows; ++i) y[i] = negated(x[i]);
+      else if (op == "abs") for (int64_t i = 0; i < rows; ++i) y[i] = x[i] < T{} ? negated(x[i]) : x[i] == T{} ? T{} : x[i];
       else if constexpr (std::is_integral_v<T>) for (int64_t i = 0; i < rows; ++i) y[i] = static_cast<T>(~x[i]);
       else throw internal("unary: ", op, " of a float");
     });
@@ -251,6 +272,10 @@ Column text_of(const Column& a, DType from, int64_t rows) {
     to.as<Text>()[i] = {s.data(), static_cast<int64_t>(s.size())};
   }
   return std::move(to).finish(made);
+}
+
+Error not_finite(const std::string& what) {
+  return Error(ErrorKind::invalid, concat(what, ": Cannot convert non-finite values (NA or inf) to integer; fill them, or take a nullable dtype like 'Int64'"), "pandas.errors.IntCastingNaNError");
 }
 
 // As NumPy on x86: by way of 64 bits, the smallest integer for what is beyond them.
@@ -299,7 +324,7 @@ Map cast(const Args& args) {
           for (int64_t i = 0; i < rows; ++i) y[i] = static_cast<T>(x[i] != F{});
         } else if constexpr (std::is_floating_point_v<F> && std::is_integral_v<T>) {
           for (int64_t i = 0; i < rows; ++i) {
-            if (!std::isfinite(x[i])) throw invalid(what, ": Cannot convert non-finite values (NA or inf) to integer");
+            if (!std::isfinite(x[i])) throw not_finite(what);
             if (std::is_unsigned_v<T> && !to.is_boolean() && x[i] < 0) throw invalid(what, ": Cannot losslessly cast from ", from.name(), " to ", to.name());
             y[i] = truncated<T>(x[i]);
           }
@@ -315,7 +340,7 @@ Map cast(const Args& args) {
               if (!a.valid[i]) y[i] = 1;  // bool(nan) is True
           } else if (!to.open && !to.is_time()) {
             for (int64_t i = 0; i < rows; ++i)
-              if (!a.valid[i]) throw invalid(what, ": Cannot convert non-finite values (NA or inf) to integer");
+              if (!a.valid[i]) throw not_finite(what);
           } else {
             std::memcpy(w.valid(), a.valid, static_cast<size_t>(rows));
           }

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import muster
 import muster.dataframe as dd
-from conftest import same
+from conftest import raised, same
 
 LETTERS = ["b", "a", "c", None, "e", "d", "a", "f", "b"]
 
@@ -104,11 +104,13 @@ def column_of(dtype):
 @given(st.lists(st.sampled_from(list(VALUES)), min_size=1, max_size=4))
 def test_dtypes_that_differ_between_partitions(dtypes):
     parts = [column_of(d) for d in dtypes]
-    ours = dd.from_map(lambda i: parts[i].to_frame(), range(len(parts))).x.compute()
+    lazy = dd.from_map(lambda i: parts[i].to_frame(), range(len(parts))).x
     try:
         theirs = pd.concat(parts)
-    except (OverflowError, pd.errors.OutOfBoundsDatetime):
-        return  # the year 9999 beside nanoseconds
+    except (OverflowError, pd.errors.OutOfBoundsDatetime):  # the year 9999 beside nanoseconds
+        assert "9999" in str(raised(lazy.compute))
+        return
+    ours = lazy.compute()
     for a, b in zip(ours, theirs, strict=True):
         assert (pd.isna(a) is True and pd.isna(b) is True) or a == b or float(a) == float(b), (dtypes, a, b)
     if theirs.dtype == np.float64 and all(np.dtype(d).kind in "iu" for d in dtypes):

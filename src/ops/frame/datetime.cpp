@@ -9,7 +9,9 @@ namespace {
 using kernels::Civil;
 using kernels::civil_from_days;
 
-int64_t floor_divide(int64_t a, int64_t b) { return a / b - ((a % b != 0) && ((a < 0) != (b < 0))); }
+// Of a positive divisor.
+int64_t floor_divide(int64_t a, int64_t b) { return a / b - (a % b < 0); }
+int64_t floor_modulo(int64_t a, int64_t b) { return a % b + (a % b < 0 ? b : 0); }
 
 // A time or duration taken apart. The date is worked out when the day is another than the row before had.
 class Parts {
@@ -17,7 +19,7 @@ class Parts {
   explicit Parts(Unit unit) : second_(per_second(unit)) {}
   void set(int64_t value) {
     const int64_t days = floor_divide(value, 86400 * second_);
-    rest_ = value - days * 86400 * second_;
+    rest_ = floor_modulo(value, 86400 * second_);
     if (days != days_ || !begun_) days_ = days, dated_ = false, begun_ = true;
   }
   int64_t days() const { return days_; }
@@ -125,11 +127,15 @@ Map round_time(const Args& a) {
     const int64_t* x = c.as<int64_t>();
     int64_t* y = w.as<int64_t>();
     for (int64_t i = 0; i < rows; ++i) {
+      if (c.valid && !c.valid[i]) {
+        y[i] = 0;
+        continue;
+      }
       int64_t whole = floor_divide(x[i], step);
-      const int64_t rest = x[i] - whole * step;
+      const int64_t rest = floor_modulo(x[i], step);
       if (how == "ceil") whole += rest != 0;
       else if (how == "round") whole += rest > step - rest || (rest == step - rest && whole % 2 != 0);  // half to even
-      y[i] = whole * step;
+      if (__builtin_mul_overflow(whole, step, &y[i])) throw Error(ErrorKind::invalid, concat(how, ": value too large: a time near the bounds of its unit"), "builtins.OverflowError");
     }
     if (c.valid) std::memcpy(w.valid(), c.valid, static_cast<size_t>(rows));
     out[0] = std::move(w).finish();
