@@ -16,10 +16,10 @@ tests=${TESTS:-tests/test_delayed.py tests/test_bag.py tests/test_collections.py
 reports=$PWD/$build/reports
 rm -rf "$reports"
 mkdir -p "$reports"
-# Leaks are not looked for: the interpreter and NumPy leave their own at the end. A test's subprocess writes its report to a file of its own, which fails the run.
+# Not run: what reads the size of the process, and forks beside threads, since the sanitizer's allocator may be locked in the child. Leaks are not looked for: the interpreter and NumPy leave their own at the end. A test's subprocess writes its report to a file of its own, which fails the run.
 status=0
 LD_PRELOAD="$preload" PYTHONPATH="$PWD/$package" PYTHONMALLOC=malloc ASAN_OPTIONS="detect_leaks=0:log_path=$reports/address" UBSAN_OPTIONS="print_stacktrace=1:log_path=$reports/undefined" \
-  TSAN_OPTIONS="suppressions=$PWD/tools/tsan_python.txt:halt_on_error=0:exitcode=0:log_path=$reports/thread" .venv/bin/python -m pytest -q -p no:cacheprovider $tests || status=$?
+  TSAN_OPTIONS="suppressions=$PWD/tools/tsan_python.txt:halt_on_error=0:exitcode=0:log_path=$reports/thread" .venv/bin/python -m pytest -q -p no:cacheprovider -k 'not test_the_limit_holds and not test_fork' $tests || status=$?
 if [ -n "$(ls "$reports")" ]; then
   cat "$reports"/* | head -n 200
   echo "sanitizer reports are in $reports" >&2
