@@ -1,5 +1,6 @@
 """The border to pandas: columns of the engine to pandas objects and back. Imports pandas; nothing else here is imported before it is needed."""
 
+import functools
 import threading
 
 import numpy as np
@@ -111,11 +112,20 @@ def _objects(name, positions, sources):
         from pandas.api.types import union_categoricals
 
         same = all(s.dtype == sources[0].dtype for s in sources)
-        joined = union_categoricals(sources) if not (same and sources[0].dtype.ordered) else type(sources[0])._concat_same_type(sources)
+        joined = union_categoricals(_of_one_dtype(sources)) if not (same and sources[0].dtype.ordered) else type(sources[0])._concat_same_type(sources)
     else:
         joined = type(sources[0])._concat_same_type(sources)
     flat = np.where(positions < 0, -1, (positions & ((1 << _POSITION_BITS) - 1)) + sizes[np.maximum(positions, 0) >> _POSITION_BITS])
     return joined.take(flat, allow_fill=bool((flat < 0).any()))
+
+
+def _of_one_dtype(categoricals):
+    """Categoricals whose categories have one dtype; no categories have none."""
+    dtypes = {str(c.categories.dtype): c.categories[:1] for c in categoricals if len(c.categories)}
+    if len(dtypes) == 0 or len({str(c.categories.dtype) for c in categoricals}) == 1:
+        return categoricals
+    common = functools.reduce(pd.Index.append, dtypes.values()).dtype
+    return [c.rename_categories(c.categories.astype(common)) for c in categoricals]
 
 
 def _label(label):
@@ -300,18 +310,22 @@ def meta_of(expr):
 UNKNOWN_CATEGORIES = pd.Index(["__UNKNOWN_CATEGORIES__"], dtype=object)  # in a meta, as Dask's
 
 
-def sample_values(series):
+def sample_values(series, distinct=False):
+    """Return two made-up values of a Series' dtype; labels have to be distinct, numbers otherwise rather not 0."""
     dtype = series.dtype
+    numbers = [0, 1] if distinct else [1, 1]
     if isinstance(dtype, pd.CategoricalDtype):
         known = list(dtype.categories) if len(dtype.categories) else ["a"]
         return pd.Categorical([known[0], known[-1]], categories=dtype.categories if len(dtype.categories) else known, ordered=dtype.ordered)
     if dtype == np.dtype(object):
         return np.array(["foo", "bar"], dtype=object)
     if isinstance(dtype, np.dtype):
-        return np.array([0, 1], dtype=dtype) if dtype.kind in "mM" else np.array([1, 1], dtype=dtype)
+        return np.array([0, 1] if dtype.kind in "mM" else numbers, dtype=dtype)
     if isinstance(dtype, pd.DatetimeTZDtype):
         return pd.array(pd.to_datetime([0, 86_400_000_000_000]).tz_localize("UTC").tz_convert(dtype.tz)).astype(dtype)
-    for values in ([1, 1], ["foo", "bar"], [True, True], ["2000-01-01", "2000-01-02"]):
+    if isinstance(dtype, pd.PeriodDtype):
+        return pd.period_range("2000-01-01", periods=2, freq=dtype.freq).array
+    for values in (numbers, ["foo", "bar"], [bool(x) for x in numbers], ["2000-01-01", "2000-01-02"]):
         try:
             return pd.array(values, dtype=dtype)
         except (TypeError, ValueError):
@@ -326,12 +340,9 @@ def sample_of(expr):
         return sample_values(meta)[0]
     index = meta.index
     if isinstance(index, pd.MultiIndex):
-        index = pd.MultiIndex.from_arrays([sample_values(level.to_series()) for level in index.levels], names=index.names)
+        index = pd.MultiIndex.from_arrays([sample_values(level.to_series(), distinct=True) for level in index.levels], names=index.names)
     elif not isinstance(index, pd.RangeIndex):
-        values = sample_values(index.to_series())
-        if getattr(values, "dtype", None) is not None and isinstance(values.dtype, np.dtype) and values.dtype.kind in "iuf":
-            values = np.arange(2, dtype=values.dtype)
-        index = pd.Index(values, name=index.name)
+        index = pd.Index(sample_values(index.to_series(), distinct=True), name=index.name)
     else:
         index = pd.RangeIndex(2)
     if len(index) != 2:

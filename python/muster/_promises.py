@@ -5,6 +5,7 @@ A promise made by trying gives way: the engine is told a dtype that holds the va
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from muster._pandas import as_is, dtype_name, dtype_of, is_text, payload_of, sample_values
 
@@ -43,7 +44,12 @@ def payload_as(series, name, function, partition, guess=False):
             both = given
     if both == np.float64 and dtype.kind in "iu" and given.kind in "iu":  # which would round
         both = _integers_holding(series, dtype)
-    return _payload(series.astype(dtype), name) if both == dtype else dtype_name(both)
+    if both != dtype:
+        return dtype_name(both)
+    try:
+        return _payload(series.astype(dtype), name)
+    except pa.ArrowInvalid:  # an integer that Arrow's doubles would round
+        return dtype_name(OBJECT)
 
 
 def _payload(series, name):

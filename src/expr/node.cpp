@@ -1,5 +1,6 @@
 #include "expr/node.hpp"
 
+#include <algorithm>
 #include <set>
 
 #include "expr/op.hpp"
@@ -69,6 +70,17 @@ Expr make(const Op& op, Value args, std::vector<Expr> inputs) {
   return node;
 }
 
+namespace {
+// A node over other inputs. What it has beside them was asked of the old ones, whose dtypes may have been others.
+Expr made_over(const Node& node, std::vector<Expr> inputs) {
+  if (node.op->beside && inputs.at(0) != node.inputs.at(0)) {
+    const auto more = node.op->beside(Call(*node.op, node.args, inputs), inputs.at(0));
+    std::copy(more.begin(), more.end(), inputs.end() - static_cast<ptrdiff_t>(more.size()));
+  }
+  return make(*node.op, node.args, std::move(inputs));
+}
+}  // namespace
+
 std::vector<Expr> substitute(const std::vector<Expr>& in, const std::map<Hash128, Expr>& by) {
   if (by.empty()) return in;
   std::map<Hash128, Expr> made;
@@ -77,7 +89,7 @@ std::vector<Expr> substitute(const std::vector<Expr>& in, const std::map<Hash128
     std::vector<Expr> inputs;
     for (const auto& i : node->inputs) inputs.push_back(made[i->id]), changed |= inputs.back() != i;
     const auto other = by.find(node->id);
-    made[node->id] = changed ? make(*node->op, node->args, std::move(inputs)) : other != by.end() ? other->second : node;
+    made[node->id] = changed ? made_over(*node, std::move(inputs)) : other != by.end() ? other->second : node;
   }
   std::vector<Expr> out;
   for (const auto& e : in) out.push_back(made[e->id]);

@@ -181,12 +181,13 @@ class NodeLowering : public Lowering {
     auto [known, fresh] = b_.steps_.try_emplace({at, step_key(kernel, args, in)});
     if (!fresh) return known->second;
     Stage& s = b_.stage(at);
-    const bool columnwise = kernel == "select";  // column i of the result comes from input i + 1 alone
-    const int all = columnwise ? kNothing : b_.depends_on({{}, dependences(at, in), 0, kernel == "row_labels"});
+    static const std::map<std::string, size_t> kColumnwise = {{"select", 1}, {"running", 0}, {"shift", 0}, {"fill_gaps", 0}};
+    const auto columnwise = kColumnwise.find(kernel);  // column i of the result comes from input i alone, behind the mask of a selection
+    const int all = columnwise != kColumnwise.end() ? kNothing : b_.depends_on({{}, dependences(at, in), 0, kernel == "row_labels"});
     std::vector<int> regs;
     for (int i = 0; i < out; ++i) {
       regs.push_back(s.registers++);
-      s.dependences.push_back(columnwise ? b_.dependence(at, in[static_cast<size_t>(i) + 1]) : all);
+      s.dependences.push_back(columnwise != kColumnwise.end() ? b_.dependence(at, in[static_cast<size_t>(i) + columnwise->second]) : all);
     }
     s.steps.push_back({kernel, std::move(args), std::move(in), regs});
     return known->second = regs;

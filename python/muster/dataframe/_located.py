@@ -25,14 +25,11 @@ class Located(Scalar):
 
         if self._labels_of is None:
             return result.index[0]
-        return pd.Series(result.index.array, index=self._labels_of)
+        return pd.Series(result.index.to_flat_index().array, index=self._labels_of)
 
 
 def _extreme_rows(data, name, skipna):
     import pandas as pd
 
-    if data.ndim == 1:
-        at = getattr(data, name)(skipna=skipna)
-        return data.loc[[at]].iloc[:1].isna()
-    at = getattr(data, name)(skipna=skipna)
-    return pd.Series(False, index=pd.Index(list(at), dtype=data.index.dtype, name=data.index.name))
+    places = getattr(data.reset_index(drop=True), name)(skipna=skipna)
+    return pd.Series(False, index=data.index[[places] if data.ndim == 1 else places.to_numpy()])

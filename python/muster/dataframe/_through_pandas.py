@@ -58,6 +58,12 @@ class Function:
 
 
 def _rebuilt(part, kind, labels):
+    import pandas as pd
+
+    if kind in ("scalar", "row") and not len(part):  # of a partition without rows, where any value does
+        from muster._pandas import sample_values
+
+        part = pd.concat([pd.Series(sample_values(values)[:1]) for _, values in part.items()], axis=1)
     if kind == "scalar":
         return part.iloc[0, 0]
     if kind == "row":
@@ -425,11 +431,18 @@ def _astype(self, dtype):
         as_text = any(isinstance(pd.api.types.pandas_dtype(d), pd.StringDtype) for label, d in wanted.items() if label in times)
         return call(self, "astype", (dtype,), shape="beside" if as_text else "rows", real=True)  # how many digits a time has depends on all of them
     meta = sample_of(self._expr).astype(dtype).iloc[:0]
-    open_dtype = pd.CategoricalDtype(UNKNOWN_CATEGORIES)
+
+    def promised(given, wanted, made):
+        if not unnamed(wanted):
+            return made
+        if isinstance(given, pd.CategoricalDtype):  # and keeps its categories
+            return given if isinstance(wanted, str) else given.update_dtype(wanted)
+        return pd.CategoricalDtype(UNKNOWN_CATEGORIES, getattr(wanted, "ordered", False))
+
     if self.ndim == 1:
-        meta = pd.Series([], dtype=open_dtype, name=self.name)
+        meta = pd.Series([], dtype=promised(self._meta.dtype, wanted.get(self.name), meta.dtype), name=self.name)
     else:
-        columns = {i: pd.Series([], dtype=open_dtype if unnamed(wanted.get(label)) else meta.dtypes.iloc[i]) for i, label in enumerate(self._labels())}
+        columns = {i: pd.Series([], dtype=promised(given, wanted.get(label), made)) for i, (label, given, made) in enumerate(zip(self._labels(), self._meta.dtypes, meta.dtypes, strict=True))}
         meta = pd.DataFrame(columns).set_axis(meta.columns, axis=1)
     return call(self, "astype", (dtype,), shape="beside", meta=meta)
 

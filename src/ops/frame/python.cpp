@@ -242,7 +242,9 @@ Ops python_ops() {
   ops.push_back({.name = "unpacked", .on = {{internal, ""}},
                  .schema = [](const Call& c) {
                    Schema s = schema_of_fields(c);
-                   s.columns = opened(s.columns), s.index = c.input().index;
+                   const auto& made = c.inputs.at(1)->inputs.at(0)->schema.columns;  // wider, maybe, than when they were named
+                   for (size_t i = 0; i < s.columns.size(); ++i) s.columns[i].type = made.at(i).type;
+                   s.index = c.input().index;
                    return s;
                  },
                  .lower = [](Lowering& l, const Call& c) {
