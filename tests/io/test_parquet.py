@@ -102,6 +102,19 @@ def test_filters(tmp_path, frame, filters):
     same(dd.read_parquet(path, filters=filters, columns=["t"]).reset_index(drop=True), pd.read_parquet(path, filters=filters, columns=["t"]).reset_index(drop=True))
 
 
+@pytest.mark.parametrize("split", [False, True, 2])
+def test_rows_behind_row_groups_that_are_not_read_keep_their_labels(split, tmp_path):
+    frame = pd.DataFrame({"x": [5, 4, 3, 9, 2, 1, 7, 0], "s": list("hgfzabyc")})
+    frame.to_parquet(tmp_path / "a.parquet", row_group_size=1)
+    frame.to_parquet(tmp_path / "b.parquet", row_group_size=3)
+    for paths in (["a.parquet"], ["b.parquet"], ["a.parquet", "b.parquet"]):
+        df = dd.read_parquet([tmp_path / p for p in paths], split_row_groups=split)
+        whole = pd.concat([frame] * len(paths), ignore_index=len(paths) > 1 and df.index.compute().is_unique)
+        for mask in (lambda d: d.x < 3, lambda d: d.x == 2, lambda d: (d.x > 6) & (d.s > "y"), lambda d: d.s == "c", lambda d: d.x > 99):
+            same(df[mask(df)], whole[mask(whole)])
+            same(df[mask(df)].x.idxmax() if mask(frame).any() else df.x.idxmax(), whole[mask(whole)].x.idxmax() if mask(frame).any() else whole.x.idxmax())
+
+
 def test_row_groups_are_pruned(tmp_path):
     pd.DataFrame({"x": range(1000)}).to_parquet(tmp_path / "a.parquet", row_group_size=100)
     assert dd.read_parquet(tmp_path / "a.parquet", split_row_groups=True).npartitions == 10

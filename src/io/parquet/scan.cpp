@@ -66,8 +66,8 @@ class ScanReader : public Reader {
     decoders_.clear();
     task.hold(-std::exchange(held_, 0));
     if (!may_hold(*metadata_, group, scan_.filters)) {
-      task.report.stopped_early = true;  // its rows are not counted
-      left_ = 0, skipped_ = true;
+      task.report.rows += left_, local_ += left_;  // rows behind keep their numbers
+      left_ = 0;
       return;
     }
     const FileInfo& file = scan_.files[static_cast<size_t>(part_.file)];
@@ -89,7 +89,7 @@ class ScanReader : public Reader {
   int64_t partition_;
   Part part_;
   int64_t group_, left_ = 0, local_ = 0, held_ = 0;  // held_: bytes of the row group's chunks
-  bool given_ = false, skipped_ = false;
+  bool given_ = false;
   std::shared_ptr<const Metadata> metadata_;
   std::vector<std::unique_ptr<Decoder>> decoders_;
 };
