@@ -146,6 +146,10 @@ def test_fillna(frames):
         df.t.fillna(1)
     with pytest.raises(ValueError):
         df.f.fillna()
+    same(df[["f", "s", "d"]].fillna(0), pdf[["f", "s", "d"]].fillna(0))  # no text and no time is missing
+    for column in ("t", "e"):
+        with pytest.raises(TypeError, match=f"column '{column}'"):
+            df[["f", column]].fillna(0).compute()
 
 
 def test_isin(frames):

@@ -75,15 +75,30 @@ Name: x, dtype: bool
 
 bool never_missing(DType t) { return !t.open && (t.is_integer() || t.is_boolean()); }
 
+Error misfit(const data::Field& column, const Value& v) {
+  if (!column.type.is_text()) return type_error("fillna: value ", v.repr(), " does not fit column ", column.label.repr(), " of dtype ", column.type.name());
+  return type_error("Invalid value '", v.label(), "' for dtype 'str' of column ", column.label.repr(), ". Value should be a string or missing value, got '", v.is_number() ? (v.is_float() ? "float" : v.is_bool() ? "bool" : "int") : "object", "' instead.");
+}
+
+// Whether a value for all columns of a frame is none for this one: `df.fillna(0)` may meet texts and times of which none is missing.
+bool only_for_others(const Call& c, DType t, const Value& v) { return c.input().kind == Kind::frame && !c["value"].is_dict() && (t.is_text() || t.is_time()) && v.is_number(); }
+
+// all_present {message}: the column; TypeError where a value is missing.
+Map all_present(const Args& a) {
+  return [message = a["message"].string()](Task&, Columns in, int64_t rows, std::span<Column> out) {
+    for (int64_t i = 0; i < rows; ++i)
+      if (in[0].is_missing(i)) throw type_error(message);
+    out[0] = in[0];
+    return rows;
+  };
+}
+
 // The dtype after filling: an open column has no missing values left; a float put into an integer column only matters where one is missing.
 DType filled(const data::Field& column, const Value& v) {
   const DType t = column.type;
-  auto misfit = [&] { return type_error("fillna: value ", v.repr(), " does not fit column ", column.label.repr(), " of dtype ", t.name()); };
   if (t.is_object()) throw unsupported("fillna of an object column");
   if (never_missing(t)) return t;
-  if ((t.is_numeric() && !v.is_number()) || (t.is_time() && !v.is_moment())) throw misfit();
-  if (t.is_text() && !v.is_string())
-    throw type_error("Invalid value '", v.label(), "' for dtype 'str' of column ", column.label.repr(), ". Value should be a string or missing value, got '", v.is_number() ? (v.is_float() ? "float" : v.is_bool() ? "bool" : "int") : "object", "' instead.");
+  if ((t.is_numeric() && !v.is_number()) || (t.is_time() && !v.is_moment()) || (t.is_text() && !v.is_string())) throw misfit(column, v);
   if (is_missing(v) || t.is_boolean()) return t;
   if (v.is_bool()) throw unsupported("fillna: ", v.repr(), " in a column of ", t.name());
   if (t.is_integer()) return holds(t, v) ? t : DType{Storage::float64};  // open: pandas keeps float64 where values were missing
@@ -93,7 +108,7 @@ DType filled(const data::Field& column, const Value& v) {
 
 Op fillna() {
   Op op{.name = "fillna", .on = {{frame, "value=None, axis=None"}, {series, "value=None, axis=None"}}};
-  op.doc = {.summary = "The input with missing values replaced.", .returns = "As the input. Lazy.", .raises = {{"TypeError", "at the call: the value does not fit a column's dtype"}, {"ValueError", "at the call: value is None"}},
+  op.doc = {.summary = "The input with missing values replaced.", .returns = "As the input. Lazy.", .raises = {{"TypeError", "at the call: the value does not fit a column's dtype; at compute: a number for a whole DataFrame meets a missing text or time"}, {"ValueError", "at the call: value is None"}},
             .notes = "An integer column of a file that turns out to have missing values is float64 also after filling, as pandas has read it.",
             .example = R"(
 >>> s = dd.from_pandas(pd.Series([1.5, None], name="x"), npartitions=1)
@@ -110,7 +125,7 @@ Name: x, dtype: float64
     Schema s = c.input();
     const auto values = by_column(c, c["value"]);
     for (size_t i = 0; i < s.columns.size(); ++i)
-      if (const Value* v = values[i]) s.columns[i].type = filled(s.columns[i], *v);
+      if (const Value* v = values[i]; v && !only_for_others(c, s.columns[i].type, *v)) s.columns[i].type = filled(s.columns[i], *v);
     return s;
   };
   op.lower = [](Lowering& l, const Call& c) {
@@ -119,6 +134,10 @@ Name: x, dtype: float64
     for (size_t i = 0; i < rows.columns.size(); ++i) {
       const Value* v = values[i];
       if (!v || (v->is_float() && v->number() != v->number())) continue;
+      if (only_for_others(c, c.input().columns[i].type, *v)) {
+        rows.columns[i] = l.one(rows.stage, "all_present", Dict{{"message", misfit(c.input().columns[i], *v).message}}, {rows.columns[i]});
+        continue;
+      }
       const DType from = c.input().columns[i].type, to = filled(c.input().columns[i], *v);
       if (never_missing(from)) continue;
       const int reg = cast(l, rows.stage, rows.columns[i], from, to, "fillna");
@@ -128,6 +147,7 @@ Name: x, dtype: float64
   };
   op.same_rows = true;
   op.show = [](const Call& c) { return c["value"].repr(); };
+  op.kernels = {{.name = "all_present", .map = all_present}};
   return op;
 }
 }  // namespace
