@@ -267,3 +267,67 @@ for _ in range(20):
 print("alive")
 """
     assert python(program).stdout == "alive\n"
+
+
+def test_names_say_the_content():
+    def bag():
+        return db.from_sequence([3, 1, 2, 2], npartitions=2)
+
+    operations = [
+        lambda b: b, lambda b: b.map(abs), lambda b: b.map(max, b), lambda b: b.map(max, 1), lambda b: b.filter(bool), lambda b: b.pluck(0), lambda b: b.pluck(0, None), lambda b: b.repartition(1), lambda b: b.repartition(4), lambda b: b.groupby(abs),
+        lambda b: b.accumulate(max), lambda b: b.accumulate(max, 1), lambda b: b.frequencies(), lambda b: b.frequencies(split_every=2), lambda b: b.topk(2), lambda b: b.topk(2, abs), lambda b: b.product(b), lambda b: b.str.match("a*"), lambda b: b.str.match("b*"),
+        lambda b: b.random_sample(0.5, 1), lambda b: b.random_sample(0.5, 2), lambda b: b.map_partitions(len), lambda b: db.concat([b, b]), lambda b: db.zip(b, b), lambda b: b.take(1, compute=False), lambda b: b.distinct(), lambda b: b.foldby(abs, max),
+    ]  # fmt: skip
+    assert [f(bag()).name for f in operations] == [f(bag()).name for f in operations]
+    assert len({f(bag()).name for f in operations}) == len(operations)
+    assert bag().name != db.from_sequence([3, 1, 2, 3], npartitions=2).name and bag().random_sample(0.5).name != bag().random_sample(0.5).name
+    values = [lambda b: b.sum(), lambda b: b.max(), lambda b: b.any(), lambda b: b.fold(max), lambda b: b.fold(max, initial=1), lambda b: b.var(), lambda b: b.var(ddof=1), lambda b: b.reduction(len, sum)]
+    assert [f(bag()).key for f in values] == [f(bag()).key for f in values] and len({f(bag()).key for f in values}) == len(values)
+
+
+def test_names_of_long_chains():
+    b = db.range(4, 2)
+    for _ in range(2000):
+        b = b.map(abs)
+    assert b.name.startswith("abs-")
+
+
+def test_map_takes_bags_anywhere():
+    def add(a=1, b=2, c=3):
+        return a * 100 + b * 10 + c
+
+    x, y = db.range(4, 2), db.range(8, 2).filter(lambda i: i % 2)
+    lazy, item = muster.delayed(7), db.range(4, 2).sum()
+    assert db.map(add, a=x).compute() == [add(i) for i in range(4)]
+    assert db.map(add, 5, b=x).compute() == [add(5, i) for i in range(4)]
+    assert db.map(add, item, b=x, c=y).compute() == [add(6, i, j) for i, j in zip(range(4), (1, 3, 5, 7), strict=True)]
+    assert x.map(add, lazy, c=y).compute() == db.map(add, x, b=lazy, c=y).compute() == [add(i, 7, j) for i, j in zip(range(4), (1, 3, 5, 7), strict=True)]
+    assert db.map_partitions(lambda n, part: [n + len(list(part))], 10, x).compute() == [12, 12]
+    with pytest.raises(ValueError, match="at least one argument must be a Bag"):
+        db.map(add, item, 1)
+    with pytest.raises(ValueError, match="identically partitioned"):
+        x.map(add, c=db.range(6, 2)).compute()
+
+
+def test_results_that_are_iterators():
+    b = db.from_sequence([[1, 2], [3]], npartitions=2)
+    assert b.map(lambda part: (i + 1 for i in part)).compute() == [[2, 3], [4]]
+    each = b.map_partitions(lambda part: (sum(i) for i in part))
+    assert muster.compute(each.sum(), each.count(), each) == (6, 2, [3, 3])  # read three times
+    assert b.map_partitions(len).compute() == [1, 1] and b.map_partitions(lambda part: "text").compute() == ["text", "text"]
+
+
+def test_topk_by_a_function_of_elements():
+    b = db.from_sequence([(1, 10), (2, 9), (3, 8)], npartitions=2)
+    assert b.topk(2, key=lambda a, b: b).compute() == [(1, 10), (2, 9)] and b.topk(1, key=lambda pair: pair[0]).compute() == [(3, 8)]
+
+
+def test_no_tree_of_partial_results():
+    seen = []
+    b = db.range(40, 20)
+    assert b.reduction(sum, lambda parts: seen.append(len(list(parts))) or 0, split_every=False).compute(scheduler="sync") == 0 and seen == [20]
+
+
+def test_parts_of_a_size():
+    b = db.from_sequence([bytes(1000)] * 40, npartitions=1)
+    assert b.repartition(partition_size=10_000).npartitions >= 4 and b.repartition(partition_size="1MB").npartitions == 1

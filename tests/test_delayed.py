@@ -413,3 +413,16 @@ def test_nested_compute():
     start = time.perf_counter()
     assert muster.compute(*[delayed(outer)(n) for n in range(6)], num_workers=2) == (0, 1, 3, 6, 10, 15)
     assert time.perf_counter() - start < 20
+
+
+def test_pure_values_have_one_key():
+    lazy = muster.delayed(abs)(-1)
+    for value in (1, "a", [1, 2], (lazy, 3)):
+        assert muster.delayed(value, pure=True).key == muster.delayed(value, pure=True).key and muster.delayed(value).key != muster.delayed(value).key
+        with muster.config.set(delayed_pure=True):
+            assert muster.delayed(value).key == muster.delayed(value).key and muster.delayed(value, pure=False).key != muster.delayed(value, pure=False).key
+
+
+def test_a_word_for_who_spells_visualise():
+    with pytest.warns(UserWarning, match="visualize"):
+        muster.delayed(abs)(-1).visualise

@@ -4,13 +4,16 @@ import collections
 import enum
 import functools
 import pickle
+import threading
 import time
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import muster
 from muster import tokenize
+from muster._tokenize import TokenizationError, normalize_token
 
 SCALE = 1
 
@@ -148,3 +151,49 @@ def test_arrays_that_were_pickled():
     for array in (np.array(1.5), np.arange(3, dtype="int8"), np.array(["a", "b"]), np.array(["2020-01-01"], dtype="datetime64[s]"), np.zeros(2, dtype=[("a", "i4")])):
         assert tokenize(pickle.loads(pickle.dumps(array))) == tokenize(array)
     assert tokenize(np.zeros(2, "f4")) != tokenize(np.zeros(2, "i4")) and tokenize(np.zeros(2, "M8[s]")) != tokenize(np.zeros(2, "M8[ms]"))
+
+
+def test_deterministic_tokens_only():
+    nameless = [threading.Lock(), object(), np.frompyfunc(lambda x: x, 1, 1), [object()], {"a": (threading.Lock(),)}]
+
+    class Indirect:
+        def __dask_tokenize__(self):
+            return tokenize(object())
+
+    for value in (*nameless, Indirect()):
+        assert len(tokenize(value)) == 32
+        with pytest.raises(TokenizationError, match="Cannot tokenize"):
+            tokenize(value, ensure_deterministic=True)
+        with muster.config.set({"tokenize.ensure-deterministic": True}):
+            with pytest.raises(TokenizationError):
+                tokenize(value)
+            assert len(tokenize(value, ensure_deterministic=False)) == 32
+    assert tokenize([1, "a", Plain()], ensure_deterministic=True) == tokenize([1, "a", Plain()])
+
+
+def test_functions_of_arrays_count_by_name_only_where_they_are_found():
+    assert tokenize(np.sin) == tokenize(np.sin, ensure_deterministic=True) != tokenize(np.cos)
+    assert tokenize(np.frompyfunc(lambda x: x + 1, 1, 1)) != tokenize(np.frompyfunc(lambda x: x + 2, 1, 1)) and tokenize(pd.NA) == tokenize(pd.NA, ensure_deterministic=True)
+
+
+def test_a_sentinel_is_itself():
+    one = object()
+    assert tokenize(one) == tokenize(one) and len({tokenize(object()) for _ in range(50)}) == 50
+
+    def f(x, default=one):
+        return x
+
+    assert tokenize(f) == tokenize(f)
+
+
+def test_registered_types():
+    class Mine:
+        def __init__(self, name):
+            self.name, self.lock = name, threading.Lock()
+
+    class Derived(Mine):
+        pass
+
+    normalize_token.register(Mine, lambda value: value.name)
+    assert tokenize(Mine("a")) == tokenize(Mine("a"), ensure_deterministic=True) != tokenize(Mine("b")) and tokenize(Derived("a")) != tokenize(Mine("a"))
+    assert normalize_token(Mine("a")) == "a" and normalize_token(5) == 5 and normalize_token([1]) == normalize_token([1]) != normalize_token([2])

@@ -12,6 +12,29 @@ def istask(value):
     return type(value) is tuple and bool(value) and callable(value[0])
 
 
+class literal:
+    """A value in a graph that is no call and no key, whatever it looks like."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data):
+        self.data = data
+
+    def __call__(self):
+        return self.data
+
+    def __repr__(self):
+        return f"literal<type={type(self.data).__name__}>"
+
+    def __reduce__(self):
+        return literal, (self.data,)
+
+
+def quote(value):
+    """Return what stands in a graph for a value that looks like a call or holds lists: a call that gives it; other values as they are."""
+    return (literal(value),) if istask(value) or type(value) in (list, dict) else value
+
+
 def _identity(value):
     return value
 

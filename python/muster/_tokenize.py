@@ -6,17 +6,27 @@ and classes of local modules count by what they say, with all they name; those o
 
 import collections
 import copyreg
+import datetime
+import decimal
 import dis
 import enum
 import functools
 import hashlib
 import itertools
+import operator
+import pathlib
+import pickle
 import sys
+import threading
 import types
 
+from muster import config
+from muster._dispatch import Dispatch
 from muster._modules import found_by_name, is_local
 
 _unique = itertools.count()
+_asked = threading.local()
+_sentinels = {}  # by identity; kept, so that no later object gets the token of an earlier one
 _HEAP_TYPE = 1 << 9
 _NO_CONTENT = frozenset(["__dict__", "__weakref__", "__module__", "__qualname__", "__doc__", "__annotations__", "__abstractmethods__", "_abc_impl", "__firstlineno__", "__static_attributes__", "__annotate_func__", "__annotations_cache__"])
 _ENUM_MACHINERY = frozenset(vars(enum.Enum)) | {"_member_names_", "_member_map_", "_value2member_map_", "_unhashable_values_", "_hashable_values_", "_member_type_", "_value_repr_", "_use_args_", "_new_member_", "__new__"}
@@ -32,6 +42,10 @@ _ATOMS = {
     type(...): repr,
     type(NotImplemented): repr,
 }
+
+
+class TokenizationError(RuntimeError):
+    """An object cannot be named by content, and a deterministic token was asked for."""
 
 
 class _Parts:
@@ -94,6 +108,10 @@ def _digest(root, taken_apart=None):
 
 def _taken_apart(value):
     kind = type(value)
+    if len(normalize_token._lookup) > 1 or normalize_token._lazy:
+        function = normalize_token.dispatch(kind)
+        if function is not _content_of:
+            return _Parts("token", (kind.__module__, kind.__qualname__, function(value)))
     take = _TAKERS.get(kind)
     if take is not None:
         return take(value)
@@ -101,7 +119,7 @@ def _taken_apart(value):
         return _of_class(value)
     token = getattr(kind, "__dask_tokenize__", None)
     if token is not None:
-        return _Parts("token", (kind, token(value)))
+        return _Parts("token", (kind.__module__, kind.__qualname__, token(value)))
     expr = getattr(value, "_expr", None) if "_expr" in getattr(value, "__dict__", ()) or hasattr(kind, "_expr") else None
     if expr is not None and hasattr(expr, "id"):
         return _Parts("expr", (expr.id,))
@@ -117,24 +135,49 @@ def _taken_apart(value):
     return _reduced(value, kind)
 
 
-def _nameless():
+def _nameless(value):
+    strict = getattr(_asked, "strict", None)
+    if config.get("tokenize.ensure-deterministic", False) if strict is None else strict:
+        kind = type(value)
+        hint = "; use functions of muster.array.ufunc (dask.array.ufunc) instead" if kind.__name__ == "ufunc" else f"; give {kind.__qualname__} a method __dask_tokenize__"
+        raise TokenizationError(f"Cannot tokenize {kind.__module__}.{kind.__qualname__}: it cannot be deterministically hashed{hint}")
     return _Parts(f"unique-{next(_unique)}")
+
+
+def _of_sentinel(value):
+    if id(value) not in _sentinels:
+        _sentinels[id(value)] = (value, _nameless(value))
+    else:
+        _nameless(value)
+    return _sentinels[id(value)][1]
 
 
 def _reduced(value, kind):
     """Take an object apart as pickle does."""
     if kind is object:
-        return _nameless()
+        return _of_sentinel(value)
     try:
         reduce = copyreg.dispatch_table.get(kind)
         parts = reduce(value) if reduce is not None else value.__reduce_ex__(4)
     except Exception:
-        return _nameless()
+        return _nameless(value)
     if isinstance(parts, str):
-        return _Parts("global", (getattr(value, "__module__", None) or kind.__module__, parts))
+        return _global(value, parts)
     function, arguments, state, items, pairs = (*parts, None, None, None)[:5]
     pairs = None if pairs is None else _Parts("items" if isinstance(value, collections.OrderedDict) else "mapping", tuple(_Pair(p) for p in pairs), isinstance(value, collections.OrderedDict))
     return _Parts("object", (function, arguments, state, None if items is None else list(items), pairs))
+
+
+def _global(value, name):
+    """Name an object as pickle does that is told a name only, if it is there under that name."""
+    for module in (getattr(value, "__module__", None) or type(value).__module__, None):
+        module = module or pickle.whichmodule(value, name)
+        try:
+            if operator.attrgetter(name)(sys.modules[module]) is value:
+                return _Parts("global", (module, name))
+        except (AttributeError, KeyError):
+            continue
+    return _nameless(value)
 
 
 def _of_dict(value):
@@ -239,7 +282,7 @@ def _of_memory(view):
     try:
         return _Parts("memory", (type(view), view.format, view.shape, hashlib.sha1(view.tobytes()).hexdigest()))
     except ValueError:  # released
-        return _nameless()
+        return _nameless(view)
 
 
 _TAKERS = {
@@ -330,11 +373,30 @@ def _arrow(value):
 _LIBRARIES = {"numpy": _numpy, "pandas": _pandas, "pyarrow": _arrow}
 
 
-def tokenize(*args, **kwargs):
+def _content_of(value):
+    return value if isinstance(value, _IDENTICAL) and not isinstance(value, enum.Enum) else ("content", _digest(value))
+
+
+normalize_token = Dispatch("normalize_token")
+"""What stands for an object in a token. Types are registered: ``normalize_token.register(Type, function)``; a method ``__dask_tokenize__`` says the same."""
+normalize_token.register(object, _content_of)
+_IDENTICAL = (*_ATOMS, slice, decimal.Decimal, datetime.date, datetime.time, datetime.timedelta, pathlib.PurePath)
+def tokenize(*args, ensure_deterministic=None, **kwargs):
     """Return a deterministic token of the arguments, a hexadecimal string; a fresh one for what cannot be named by content.
 
     Functions count with their code, defaults, closure, attributes and the globals they use, and so do the functions and classes among these; objects by their class
-    and what pickle would keep of them, or by what their method ``__dask_tokenize__`` returns. The order of a dict or a set does not count.
+    and what pickle would keep of them, or by what their method ``__dask_tokenize__`` returns, or a function registered with `normalize_token`. The order of a dict or a set does not count.
+
+    Parameters
+    ----------
+    *args, **kwargs
+    ensure_deterministic : bool, optional
+        Raise where an object cannot be named by content. Default: config `tokenize.ensure-deterministic`, which is False.
+
+    Raises
+    ------
+    TokenizationError
+        A RuntimeError.
 
     Examples
     --------
@@ -342,4 +404,10 @@ def tokenize(*args, **kwargs):
     >>> muster.tokenize(1, "a") == muster.tokenize(1, "a")
     True
     """
-    return hashlib.md5(_digest((args, kwargs) if kwargs else (args,)).encode(), usedforsecurity=False).hexdigest()
+    before = getattr(_asked, "strict", None)
+    if ensure_deterministic is not None:
+        _asked.strict = ensure_deterministic
+    try:
+        return hashlib.md5(_digest((args, kwargs) if kwargs else (args,)).encode(), usedforsecurity=False).hexdigest()
+    finally:
+        _asked.strict = before

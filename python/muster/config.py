@@ -1,21 +1,31 @@
 """Configuration: YAML files, environment variables, and `set`, as the field's other systems have it.
 
-Values are looked up by dotted keys. Files: ``/etc/muster/*.yaml``, ``~/.config/muster/*.yaml``, the folder or file in ``MUSTER_CONFIG``. Variables:
-``MUSTER_NUM_WORKERS=2`` is ``num-workers``, ``MUSTER_DATAFRAME__CONVERT_STRING=false`` is ``dataframe.convert-string``.
+Values are looked up by dotted keys, in which hyphen and underscore are the same. Files: ``/etc/muster/*.yaml`` (or the folder in ``MUSTER_ROOT_CONFIG``), ``etc/muster`` of the Python environment,
+``~/.config/muster/*.yaml``, the folder or file in ``MUSTER_CONFIG``. Variables: ``MUSTER_NUM_WORKERS=2`` is ``num-workers``, ``MUSTER_DATAFRAME__CONVERT_STRING=false`` is ``dataframe.convert-string``.
 """
 
 import ast
+import base64
+import builtins
 import contextlib
 import copy
+import json
 import os
+import sys
 import threading
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-defaults = [{"scheduler": None, "num-workers": None, "memory-limit": None, "temporary-directory": None, "dataframe": {"convert-string": None, "shuffle": {"method": None}}}]
+defaults: list[Mapping[str, Any]] = [{"scheduler": None, "num-workers": None, "memory-limit": None, "temporary-directory": None, "dataframe": {"convert-string": None, "shuffle": {"method": None}}}]
 config: dict[str, Any] = {}
+global_config = config
 config_lock = threading.RLock()
+deprecations: dict[str, str | None] = {}
+"""Older names of settings, and what they are called now; None: there is no such setting any more."""
+PATH = os.environ.get("MUSTER_CONFIG") or os.path.expanduser("~/.config/muster")
 _missing = object()
+_read = ["muster"]  # whose files and variables are read; what later ones say goes before
 
 
 def canonical_name(key: str, config: Mapping[str, Any]) -> str:
@@ -26,15 +36,31 @@ def canonical_name(key: str, config: Mapping[str, Any]) -> str:
     return key
 
 
-def update(old: dict[str, Any], new: Mapping[str, Any], priority: str = "new") -> dict[str, Any]:
-    """Merge the nested dict `new` into `old` and return `old`; with priority="old" what is there stays."""
+def update(old: dict[str, Any], new: Mapping[str, Any], priority: str = "new", defaults: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Merge the nested dict `new` into `old` and return `old`.
+
+    Parameters
+    ----------
+    old, new : dict
+    priority : {"new", "old", "new-defaults"}
+        Which value stays where both have one; "new-defaults": the new one if the old one is that of `defaults`.
+    defaults : dict, optional
+        For "new-defaults".
+
+    Examples
+    --------
+    >>> from muster import config
+    >>> config.update({"x": 1, "y": {"a": 2}}, {"x": 2, "y": {"b": 3}}, priority="old")
+    {'x': 1, 'y': {'a': 2, 'b': 3}}
+    """
     for key, value in new.items():
         name = canonical_name(key, old)
-        if isinstance(value, dict):
+        default = defaults.get(canonical_name(key, defaults), _missing) if isinstance(defaults, Mapping) else _missing
+        if isinstance(value, Mapping):
             if not isinstance(old.get(name), dict):
                 old[name] = {}
-            update(old[name], value, priority)
-        elif priority == "new" or name not in old:
+            update(old[name], value, priority, default if isinstance(default, Mapping) else None)
+        elif priority == "new" or name not in old or (priority == "new-defaults" and default is not _missing and default == old[name]):
             old[name] = value
     return old
 
@@ -50,23 +76,58 @@ def merge(*dicts: Mapping[str, Any]) -> dict[str, Any]:
 def _read_yaml(path):
     import yaml
 
-    with open(path) as file:
-        data = yaml.safe_load(file)
-    if data is not None and not isinstance(data, dict):
-        raise ValueError(f"config file {path!r} must hold a mapping, holds {type(data).__name__}")
-    return data or {}
+    try:
+        with open(path) as file:
+            data = yaml.safe_load(file.read()) or {}
+    except OSError:
+        return None
+    except yaml.YAMLError as error:
+        raise ValueError(f"config file {os.fspath(path)!r} is malformed, original error message:\n\n{error}") from None
+    if not isinstance(data, dict):
+        raise ValueError(f"config file {os.fspath(path)!r} is malformed: it must have a dict at the top level, has a {type(data).__name__}")
+    return data
 
 
-def collect_yaml(paths: Iterable[str]) -> list[dict[str, Any]]:
-    """Return the contents of the YAML files in these files and folders, in order."""
-    found = []
-    for path in paths:
+def _default_paths():
+    out = []
+    for name in _read:
+        out += [os.environ.get(f"{name.upper()}_ROOT_CONFIG", f"/etc/{name}"), os.path.join(sys.prefix, "etc", name), os.path.expanduser(f"~/.config/{name}"), os.environ.get(f"{name.upper()}_CONFIG")]
+    return list(dict.fromkeys(path for path in out if path))
+
+
+def collect_yaml(paths: Iterable[str | os.PathLike[str]] | None = None, *, return_paths: bool = False) -> Iterator[Any]:
+    """Yield the contents of the YAML files in these files and folders, in order; what cannot be read is left out.
+
+    Parameters
+    ----------
+    paths : list of path, optional
+        Default: where configuration is looked for.
+    return_paths : bool, default False
+        Yield pairs of path and contents.
+
+    Raises
+    ------
+    ValueError
+        If a file is no YAML, or does not hold a dict; the message names it.
+    """
+    found: list[Any] = []
+    for path in _default_paths() if paths is None else paths:
         if os.path.isdir(path):
             with contextlib.suppress(PermissionError):
                 found += [os.path.join(path, name) for name in sorted(os.listdir(path)) if name.endswith((".yaml", ".yml", ".json"))]
         elif os.path.isfile(path):
             found.append(path)
-    return [_read_yaml(path) for path in found]
+    for path in found:
+        data = _read_yaml(path)
+        if data is not None:
+            yield (path, data) if return_paths else data
+
+
+def paths_containing_key(key: str, paths: Iterable[str | os.PathLike[str]] | None = None) -> Iterator[Any]:
+    """Yield the YAML files that say something about a dotted key."""
+    for path, data in collect_yaml(paths, return_paths=True):
+        if _find(key, data) is not _missing:
+            yield path
 
 
 def interpret_value(value: str) -> Any:
@@ -77,44 +138,145 @@ def interpret_value(value: str) -> Any:
         return {"true": True, "false": False, "none": None, "null": None}.get(value.lower(), value)
 
 
-_OWN_VARIABLES = ("MUSTER_CONFIG", "MUSTER_LOG", "MUSTER_NODE", "MUSTER_SYS_PATH", "MUSTER_AS_DASK")
+_OWN_VARIABLES = ("CONFIG", "ROOT_CONFIG", "LOG", "NODE", "SYS_PATH", "AS_DASK")
+_INHERITED = "INTERNAL_INHERIT_CONFIG"
 
 
-def collect_env(env: Mapping[str, str] | None = None, prefix: str = "MUSTER_") -> dict[str, Any]:
+def collect_env(env: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return the nested dict that MUSTER_ variables stand for."""
-    out = {}
-    for name, value in (os.environ if env is None else env).items():
-        if name.startswith(prefix) and name not in (*_OWN_VARIABLES, f"{prefix}CONFIG"):
-            _assign([part.lower().replace("_", "-") for part in name[len(prefix) :].split("__")], interpret_value(value), out)
+    env = os.environ if env is None else env
+    out: dict[str, Any] = {}
+    for prefix in (f"{name.upper()}_" for name in _read):
+        for name, value in env.items():
+            if name == prefix + _INHERITED:
+                update(out, deserialize(value))
+            elif name.startswith(prefix) and name[len(prefix) :] not in _OWN_VARIABLES:
+                _assign(name[len(prefix) :].lower().split("__"), interpret_value(value), out)
     return out
+
+
+def serialize(data: Any) -> str:
+    """Return settings as a text for an environment variable; see `deserialize`."""
+    return base64.urlsafe_b64encode(json.dumps(data).encode()).decode()
+
+
+def deserialize(data: str) -> Any:
+    """Return the settings of a text that `serialize` made."""
+    return json.loads(base64.urlsafe_b64decode(data.encode()).decode())
+
+
+def expand_environment_variables(config: Any) -> Any:
+    """Return settings in which ``$NAME`` in texts is what the environment says, also inside dicts, lists, tuples and sets.
+
+    Examples
+    --------
+    >>> import os
+    >>> from muster import config
+    >>> os.environ["WHERE"] = "here"
+    >>> config.expand_environment_variables({"path": ["/data/$WHERE"]})
+    {'path': ['/data/here']}
+    """
+    if isinstance(config, Mapping):
+        return {k: expand_environment_variables(v) for k, v in config.items()}
+    if isinstance(config, str):
+        return os.path.expandvars(config)
+    if isinstance(config, (list, tuple, builtins.set)):
+        return type(config)(expand_environment_variables(v) for v in config)
+    return config
+
+
+def ensure_file(source: str | os.PathLike[str], destination: str | os.PathLike[str] | None = None, comment: bool = True) -> None:
+    """Copy a YAML file of settings into a folder, unless it is there.
+
+    Parameters
+    ----------
+    source : path
+    destination : path, optional
+        Folder, made if there is none; default `PATH`.
+    comment : bool, default True
+        Comment all lines out: an example of what can be set.
+    """
+    folder = PATH if destination is None else destination
+    path = os.path.join(folder, os.path.basename(source))
+    with contextlib.suppress(OSError):  # a home that cannot be written to needs no example
+        os.makedirs(folder, exist_ok=True)
+        if os.path.exists(path):
+            return
+        with open(source) as file:
+            lines = file.readlines()
+        whole = f"{path}.{os.getpid()}"
+        with open(whole, "w") as file:
+            file.writelines(f"# {line}" if comment and line.strip() and not line.startswith("#") else line for line in lines)
+        os.replace(whole, path)
+
+
+def rename(deprecations: Mapping[str, str | None] | None = None, config: dict[str, Any] | None = None) -> dict[str, str]:
+    """Give settings under older names their new ones, in place; return those that were found, {old: new}."""
+    deprecations = globals()["deprecations"] if deprecations is None else deprecations
+    config = globals()["config"] if config is None else config
+    values = {}
+    for old, new in deprecations.items():
+        if new is not None:
+            value = _find(old, config, take=True)
+            if value is not _missing:
+                values[old.replace("_", "-")] = (new, value)
+    for new, value in values.values():
+        _assign(new.split("."), value, config)
+    return {old: new for old, (new, _) in values.items()}
+
+
+def _renamed(settings):
+    """Yield settings with today's names; what is said under today's names later needs no warning."""
+    old_names, gone = {}, {}
+    for config in settings:
+        config = copy.deepcopy(config)
+        for old, new in list(old_names.items()):
+            if _find(new, config) is not _missing:
+                del old_names[old]
+        old_names.update(rename(config=config))
+        for key in [k for k, new in deprecations.items() if new is None]:
+            if _find(key, config, take=True) is not _missing:
+                gone[key] = True
+            if _find(f"ignore-deprecated.{key}", config) is not _missing:
+                gone.pop(key, None)
+        yield config
+    for old, new in old_names.items():
+        warnings.warn(f"setting {old!r} is called {new!r} now", FutureWarning, stacklevel=2)
+    for key in gone:
+        warnings.warn(f"there is no setting {key!r} any more; where older programs need it, say so by ignore-deprecated.{key}", FutureWarning, stacklevel=2)
 
 
 def read_dask() -> None:
     """Read Dask's files and variables too; what muster's say goes before."""
-    paths = ["/etc/dask", os.path.expanduser("~/.config/dask"), *([os.environ["DASK_CONFIG"]] if "DASK_CONFIG" in os.environ else [])]
-    update(config, merge(*collect_yaml(paths), collect_env(prefix="DASK_"), collect()))
+    from muster.as_dask import _settings
+
+    if "dask" not in _read:
+        _read.insert(0, "dask")
+        deprecations.update(_settings.RENAMED)
+        update_defaults(_settings.DEFAULTS)
+        globals()["PATH"] = os.environ.get("DASK_CONFIG") or os.path.expanduser("~/.config/dask")
+    update(config, collect())
 
 
-def collect(paths: Iterable[str] | None = None, env: Mapping[str, str] | None = None) -> dict[str, Any]:
+def collect(paths: Iterable[str | os.PathLike[str]] | None = None, env: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return the configuration of files and environment."""
-    if paths is None:
-        paths = ["/etc/muster", os.path.expanduser("~/.config/muster"), *([os.environ["MUSTER_CONFIG"]] if "MUSTER_CONFIG" in os.environ else [])]
-    return merge(*collect_yaml(paths), collect_env(env))
+    return merge(*_renamed([*collect_yaml(paths), collect_env(env)]))
 
 
-def refresh(config: dict[str, Any] | None = None, defaults: list[dict[str, Any]] = defaults, **kwargs: Any) -> None:
+def refresh(config: dict[str, Any] | None = None, defaults: list[Mapping[str, Any]] = defaults, **kwargs: Any) -> None:
     """Read files and environment again; values set in the program are forgotten."""
     config = globals()["config"] if config is None else config
     config.clear()
     for default in defaults:
-        update(config, copy.deepcopy(default), "old")
+        update(config, copy.deepcopy(default))
     update(config, collect(**kwargs))
 
 
-def update_defaults(new: Mapping[str, Any], config: dict[str, Any] | None = None, defaults: list[dict[str, Any]] = defaults) -> None:
-    """Add defaults, for libraries built on muster."""
+def update_defaults(new: Mapping[str, Any], config: dict[str, Any] | None = None, defaults: list[Mapping[str, Any]] = defaults) -> None:
+    """Add defaults, for libraries built on muster: they replace older defaults, not what the user set."""
+    before = merge(*defaults)
     defaults.append(new)
-    update(globals()["config"] if config is None else config, new, "old")
+    update(globals()["config"] if config is None else config, copy.deepcopy(new), "new-defaults", before)
 
 
 def get(key: str, default: Any = _missing, config: dict[str, Any] | None = None, override_with: Any = None) -> Any:
@@ -134,15 +296,40 @@ def get(key: str, default: Any = _missing, config: dict[str, Any] | None = None,
     """
     if override_with is not None:
         return override_with
-    result = globals()["config"] if config is None else config
-    for part in key.split("."):
-        try:
-            result = result[canonical_name(part, result)]
-        except (TypeError, IndexError, KeyError):
-            if default is _missing:
-                raise KeyError(f"config has no {key!r}") from None
-            return default
-    return result
+    found = _find(key, globals()["config"] if config is None else config)
+    if found is not _missing:
+        return found
+    if default is _missing:
+        raise KeyError(f"config has no {key!r}")
+    return default
+
+
+def _find(key, config, take=False):
+    """Return the value under a dotted key, _missing if there is none; with take=True it is taken out."""
+    *above, last = key.split(".")
+    try:
+        for part in above:
+            config = config[canonical_name(part, config)]
+        name = canonical_name(last, config)
+        return config.pop(name) if take else config[name]
+    except (TypeError, AttributeError, IndexError, KeyError):
+        return _missing
+
+
+def pop(key: str, default: Any = _missing, config: dict[str, Any] | None = None) -> Any:
+    """Take the value under a dotted key out and return it.
+
+    Raises
+    ------
+    KeyError
+        If it is not there and no default is given.
+    """
+    found = _find(key, globals()["config"] if config is None else config, take=True)
+    if found is not _missing:
+        return found
+    if default is _missing:
+        raise KeyError(f"config has no {key!r}")
+    return default
 
 
 def _assign(keys, value, config):
@@ -182,6 +369,17 @@ def _check_key(key, value):
         _check_key(f"{key}.{k}", v)
 
 
+def _current_name(key):
+    old = key.replace("_", "-")
+    if old not in deprecations:
+        return key
+    new = deprecations[old]
+    if new is None:
+        raise ValueError(f"there is no setting {key!r} any more")
+    warnings.warn(f"setting {key!r} is called {new!r} now", FutureWarning, stacklevel=3)
+    return new
+
+
 class set:
     """Set values, for good or inside a `with` block.
 
@@ -198,6 +396,8 @@ class set:
     ------
     KeyError
         If a key looks like a known one misspelt; the message names it.
+    ValueError
+        If there is no such setting any more (`deprecations`).
 
     Examples
     --------
@@ -212,9 +412,10 @@ class set:
         self.lock = lock
         values = dict(arg or {})
         values.update({key.replace("__", "."): value for key, value in kwargs.items()})
+        values = {_current_name(str(key)): value for key, value in values.items()}
         if config is None:
             for key, value in values.items():
-                _check_key(str(key), value)
+                _check_key(key, value)
         with self.lock:
             self.before = copy.deepcopy({k: v for k, v in self.config.items() if isinstance(v, dict)}) | {k: v for k, v in self.config.items() if not isinstance(v, dict)}
             for key, value in values.items():

@@ -148,7 +148,9 @@ class Delayed(TaskNode):
         if name.startswith("_"):
             raise AttributeError(f"Attribute {name} not found")
         if name == "visualise":
-            raise AttributeError(f"Attribute {name} not found; did you mean visualize?")
+            import warnings
+
+            warnings.warn("dask.delayed objects have no `visualise` method. Perhaps you meant `visualize`?", UserWarning, stacklevel=2)
         return DelayedAttr(self, name)
 
     def __setattr__(self, name, value):
@@ -353,14 +355,15 @@ def delayed(obj=no_default, name=None, pure=None, nout=None, traverse=True):
     node = node_of(obj)
     if node is not None:
         return node
+    label = funcname(obj) if callable(obj) else type(obj).__name__
+    if name is None and (_run.config.get("delayed_pure", False) if pure is None else pure):
+        from muster._tokenize import tokenize
+
+        name = f"{label}-{tokenize(obj)}"
     if not callable(obj) or isinstance(obj, TaskNode):
         arguments, _, nested = pack(((obj,)), None, traverse) if traverse else ((obj,), None, None)
         if nested:
-            return Delayed(name, _identity, arguments, None, nested, nout, type(obj).__name__)
-    if name is None and pure:
-        from muster._tokenize import tokenize
-
-        name = f"{funcname(obj) if callable(obj) else type(obj).__name__}-{tokenize(obj)}"
+            return Delayed(name, _identity, arguments, None, nested, nout, label)
     return DelayedLeaf(obj, name, pure, nout, traverse)
 
 

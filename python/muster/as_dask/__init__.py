@@ -43,19 +43,21 @@ _UTILS = ("muster.as_dask._utils", "muster._run", "muster.delayed", "muster._tok
 _REAL = {
     "dask": ("muster",),
     "dask.bag": ("muster.bag",),
-    "dask.bag.core": ("muster.bag",),
+    "dask.bag.core": ("muster.bag", "muster.bag._bag"),
     "dask.base": _BASE,
     "dask.callbacks": ("muster.callbacks",),
     "dask.config": ("muster.config",),
     "dask.core": ("muster._graphs", "muster.local"),
     "dask.dataframe": ("muster.dataframe",),
     "dask.dataframe.demo": ("muster.dataframe.demo",),
+    "dask.dataframe.utils": ("muster.as_dask._frame_utils", "muster.as_dask._utils"),
     "dask.dataframe.io.demo": ("muster.dataframe.demo",),
     "dask.delayed": ("muster.delayed",),
     "dask.diagnostics": ("muster.diagnostics",),
     "dask.distributed": _CLUSTER,
     "dask.local": ("muster.local",),
     "dask.multiprocessing": ("muster.multiprocessing",),
+    "dask.sizeof": ("muster.sizeof",),
     "dask.system": ("muster.as_dask._utils",),
     "dask.threaded": ("muster.threaded",),
     "dask.tokenize": ("muster._tokenize",),
@@ -92,9 +94,13 @@ class _Module(types.ModuleType):
 
     def __setattr__(self, name, value):
         # Importing a submodule makes Python set it on its parent.
-        if name in _OBJECTS.get(self.__name__, ()) and isinstance(value, _Module):
+        if isinstance(value, _Module):
+            if name not in _OBJECTS.get(self.__name__, ()):
+                super().__setattr__(name, value)
             return
-        super().__setattr__(name, value)
+        # What a program changes (dask.config.PATH = ...) is changed where it is looked up.
+        holder = None if name.startswith("__") else next((m for m in self.__dict__["_real"] if name in vars(m)), None)
+        setattr(holder, name, value) if holder is not None else super().__setattr__(name, value)
 
     def __getattr__(self, name):
         real = self.__dict__["_real"]

@@ -4,14 +4,17 @@ import builtins
 import collections
 import functools
 import heapq
+import inspect
 import itertools
 import math
 import operator
 import random as _random
+from collections.abc import Iterable, Iterator
 from types import GenericAlias
 
 from muster import _run
 from muster._call import no_default
+from muster._tokenize import tokenize
 from muster.delayed import Delayed, funcname
 
 _FAN_IN = 8
@@ -30,8 +33,8 @@ class Item:
 
     __class_getitem__ = classmethod(GenericAlias)
 
-    def __init__(self, node):
-        self._node = node
+    def __init__(self, node, content=None):
+        self._node, self._content = node, content
 
     @staticmethod
     def from_delayed(value):
@@ -42,8 +45,11 @@ class Item:
 
     @property
     def key(self):
-        """The task's name."""
-        return self._node.key
+        """A name that says the content: equal for equal operations on equal bags."""
+        return self._node.key if self._content is None else f"{self._content[0]}-{tokenize(*self._content)}"
+
+    def __dask_tokenize__(self):
+        return self.key
 
     def __muster_node__(self):
         return self._node
@@ -93,27 +99,28 @@ class Item:
 # ---- what tasks run; each takes a partition, any iterable, and returns a list
 
 
-def _mapped(func, extra, kwargs, part, *others):
-    columns = []
-    others = iter(others)
-    for e in extra:
-        columns.append(next(others) if e is _ZIPPED else itertools.repeat(e))
-    if not columns:
-        return [func(x, **kwargs) for x in part]
-    part = list(part)
-    columns = [c if isinstance(c, itertools.repeat) else list(c) for c in columns]
-    for c in columns:
-        if isinstance(c, list) and len(c) != len(part):
-            raise ValueError("map called with multiple bags that aren't identically partitioned. Please ensure that all bag arguments have the same partition lengths")
-    return [func(*values, **kwargs) for values in builtins.zip(part, *columns, strict=False)]
+def _mapped(func, args, kwargs, zipped, *parts):
+    """Call a function item by item: those of partition number i go to the argument or keyword zipped[i]."""
+    parts = [p if isinstance(p, list) else list(p) for p in parts]
+    if len({len(p) for p in parts}) > 1:
+        raise ValueError("map called with multiple bags that aren't identically partitioned. Please ensure that all bag arguments have the same partition lengths")
+    if zipped == [0] and len(args) == 1:
+        return _kept([func(x, **kwargs) for x in parts[0]])
+    out, args = [], list(args)
+    for values in builtins.zip(*parts, strict=True):
+        keywords = kwargs
+        for place, value in builtins.zip(zipped, values, strict=True):
+            if isinstance(place, int):
+                args[place] = value
+            else:
+                keywords = {**keywords, place: value}
+        out.append(func(*args, **keywords))
+    return _kept(out)
 
 
-class _Zipped:
-    def __reduce__(self):
-        return "_ZIPPED"
-
-
-_ZIPPED = _Zipped()
+def _kept(items):
+    """Return items; iterators, which could be read once only, become lists."""
+    return [list(x) for x in items] if items and isinstance(items[0], Iterator) else items
 
 
 def _filtered(predicate, part):
@@ -147,20 +154,27 @@ def _flattened(part):
     return [x for inner in part for x in inner]
 
 
-def _reified(part):
-    return part if isinstance(part, list) else list(part)
+def reify(part):
+    """Return the items of a partition, a list."""
+    return _kept(part if isinstance(part, list) else list(part))
 
 
 def _starmapped(func, kwargs, part):
     return [func(*x, **kwargs) for x in part]
 
 
-def _part_of(func, args, kwargs, part):
-    return func(part, *args, **kwargs)
+def _part_of(func, args, kwargs):
+    out = func(*args, **kwargs)
+    return list(out) if isinstance(out, Iterator) else out  # it may be read more than once
 
 
 def _together(parts):
     return [x for p in parts for x in p]
+
+
+def _results(parts):
+    """Return the items of partitions; what map_partitions made that is no collection of items is one itself."""
+    return _kept([x for p in parts for x in (p if isinstance(p, Iterable) and not isinstance(p, str) else (p,))])
 
 
 def _taken(k, warn, *parts):
@@ -212,6 +226,19 @@ def _merged_keys(combine, initial, parts):
 
 def _items(d):
     return list(d.items())
+
+
+def takes_multiple_arguments(func, varargs=True):
+    """Return whether a function must be given several arguments; with varargs whether it takes any number."""
+    if isinstance(func, type) and func.__module__ == "builtins":
+        return False
+    try:
+        parameters = inspect.signature(func).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    if varargs and builtins.any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return True
+    return builtins.sum(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters) > 1
 
 
 def _key_function(key):
@@ -277,7 +304,10 @@ def _var_of(ddof, root, parts):
 
 
 def _top(k, key, part):
-    return heapq.nlargest(k, part, key=_key_function(key) if key is not None else None)
+    if key is not None:
+        of_items = callable(key) and takes_multiple_arguments(key)
+        key = (lambda item, key=key: key(*item)) if of_items else _key_function(key)
+    return heapq.nlargest(k, part, key=key)
 
 
 def _top_of(k, key, parts):
@@ -352,7 +382,7 @@ class Bag:
 
     Parameters
     ----------
-    parts : list of Delayed, or dict
+    dsk : list of Delayed, or dict
         The partitions; or a raw graph, of which the keys (name, 0) to (name, npartitions - 1) are the partitions.
     name : str
         What plans call it.
@@ -362,15 +392,32 @@ class Bag:
 
     __class_getitem__ = classmethod(GenericAlias)
 
-    def __init__(self, parts, name="bag", npartitions=None):
+    def __init__(self, dsk, name="bag", npartitions=None):
+        parts = dsk
         if npartitions is not None:  # a raw graph with the keys (name, 0), (name, 1), ...
             from muster._graphs import to_nodes
 
             keys = [(name, i) for i in builtins.range(npartitions)]
             nodes = to_nodes(parts, keys)
-            parts = [_node(_reified, nodes[k], name=name) for k in keys]
+            parts = [_node(reify, nodes[k], name=name) for k in keys]
         self._parts = list(parts)
-        self.name = name
+        self._label, self._name = name, name if npartitions is not None else None
+        self._content = (self._parts,)
+
+    @property
+    def name(self):
+        """A name that says the content: equal for equal operations on equal bags."""
+        unnamed = [self]
+        while unnamed:  # not by recursion: programs map thousands of times
+            bag = unnamed[-1]
+            before = [c for c in bag._content if isinstance(c, Bag) and c._name is None] if bag._name is None else []
+            if bag._name is None and not before:
+                bag._name = f"{bag._label}-{tokenize(bag._label, *bag._content)}"
+            unnamed.extend(before) if before else unnamed.pop()
+        return self._name
+
+    def __dask_tokenize__(self):
+        return self.name
 
     @property
     def npartitions(self):
@@ -378,13 +425,13 @@ class Bag:
         return len(self._parts)
 
     def __muster_node__(self):
-        return _node(_together, list(self._parts), name="bag")
+        return _node(_results, list(self._parts), name="bag")
 
     def __muster_nodes__(self):
         return self._parts
 
     def __muster_rebuild__(self, nodes):
-        return Bag(nodes, self.name)
+        return Bag(nodes, self._label)
 
     def compute(self, **kwargs):
         """Return all items, a list."""
@@ -406,29 +453,16 @@ class Bag:
         return iter(self.compute())
 
     def __repr__(self):
-        return f"muster.bag<{self.name}, npartitions={self.npartitions}>"
+        return f"muster.bag<{self._label}, npartitions={self.npartitions}>"
 
     def _each(self, function, *args, name):
-        return Bag([_node(function, *args, p, name=name) for p in self._parts], name)
+        return _made([_node(function, *args, p, name=name) for p in self._parts], name, self, *args)
 
     # ---- item by item
 
     def map(self, func, *args, **kwargs):
         """Apply a function to each item; further bags of the same partitions give further arguments, Items and Delayed their values."""
-        extra, zipped = [], []
-        for a in args:
-            if isinstance(a, Bag):
-                if a.npartitions != self.npartitions:
-                    raise ValueError("All bags must have the same number of partitions")
-                zipped.append(a)
-                extra.append(_ZIPPED)
-            else:
-                extra.append(a)
-        if any(isinstance(v, Bag) for v in kwargs.values()):
-            names = [k for k, v in kwargs.items() if isinstance(v, Bag)]
-            rest = {k: v for k, v in kwargs.items() if k not in names}
-            return self.map(_named(func, names, len(args)), *args, *(kwargs[k] for k in names), **rest)
-        return Bag([_node(_mapped, func, extra, kwargs, p, *(z._parts[i] for z in zipped), name=funcname(func)) for i, p in enumerate(self._parts)], funcname(func))
+        return map(func, self, *args, **kwargs)
 
     def starmap(self, func, **kwargs):
         """Apply func(*item) to each item."""
@@ -437,7 +471,7 @@ class Bag:
     def filter(self, predicate):
         """Keep the items for which the predicate is true (None: those that are true themselves); or those where a bag of flags is."""
         if isinstance(predicate, Bag):
-            return Bag([_node(_filtered_by, p, q, name="filter") for p, q in builtins.zip(self._parts, predicate._parts, strict=True)], "filter")
+            return _made([_node(_filtered_by, p, q, name="filter") for p, q in builtins.zip(self._parts, predicate._parts, strict=True)], "filter", self, predicate)
         return self._each(_filtered, predicate, name=f"filter-{funcname(predicate)}")
 
     def remove(self, predicate):
@@ -454,11 +488,7 @@ class Bag:
 
     def map_partitions(self, func, *args, **kwargs):
         """Apply a function to each partition, a list; it returns an iterable."""
-
-        def at(value, i):
-            return value._parts[i] if isinstance(value, Bag) else value
-
-        return Bag([_node(_part_of, func, tuple(at(a, i) for a in args), {k: at(v, i) for k, v in kwargs.items()}, p, name=funcname(func)) for i, p in enumerate(self._parts)], funcname(func))
+        return map_partitions(func, self, *args, **kwargs)
 
     def unzip(self, n):
         """Return n bags of the first, second, ... elements of the items."""
@@ -470,7 +500,8 @@ class Bag:
             raise ValueError("prob must be a number in the interval [0, 1]")
         seed = random_state if not isinstance(random_state, _random.Random) else random_state.random()
         source = _random.Random(seed)
-        return Bag([_node(_sampled, _random.Random(source.random()).getstate(), prob, p, name="random-sample") for p in self._parts], "random-sample")
+        states = [_random.Random(source.random()).getstate() for _ in self._parts]
+        return _made([_node(_sampled, state, prob, p, name="random-sample") for state, p in builtins.zip(states, self._parts, strict=True)], "random-sample", self, prob, states)
 
     @property
     def str(self):
@@ -480,7 +511,7 @@ class Bag:
     # ---- to one value
 
     def _tree(self, nodes, function, split_every=None, name="aggregate"):
-        fan = split_every or _FAN_IN
+        fan = _FAN_IN if split_every is None else split_every
         if fan is False or fan < 2:
             fan = len(nodes) or 1
         while len(nodes) > fan:
@@ -489,15 +520,19 @@ class Bag:
 
     def reduction(self, perpartition, aggregate, split_every=None, out_type=Item, name=None):
         """Reduce each partition, then the list of what came out, in a tree."""
-        name = name or funcname(perpartition)
-        node = self._tree([_node(_reduce_part, perpartition, p, name=name) for p in self._parts], aggregate, split_every, name)
-        return Item(node) if out_type is Item else Bag([node], name)
+        label = name or funcname(perpartition)
+        return self._value(label, (perpartition, aggregate, split_every), [_node(_reduce_part, perpartition, p, name=label) for p in self._parts], aggregate, split_every, out_type)
+
+    def _value(self, label, content, nodes, aggregate, split_every=None, out_type=Item):
+        """Return the Item or bag of what a tree of `aggregate` makes of nodes, under a name that says the content."""
+        if out_type is not Item:
+            return _made([self._tree(nodes, aggregate, split_every, label)], label, self, *content)
+        return Item(self._tree(nodes, aggregate, split_every, label), (label, self, *content))
 
     def fold(self, binop, combine=None, initial=no_default, split_every=None, out_type=Item):
         """Fold all items with a binary operator; `combine` folds the partitions' results, default the same."""
         nodes = [_node(_fold_some, binop, initial, p, name="fold") for p in self._parts]
-        node = _node(_folded_parts, combine or binop, initial, nodes, name="fold")
-        return Item(node) if out_type is Item else Bag([node], "fold")
+        return self._value("fold", (binop, combine, initial, split_every), nodes, functools.partial(_folded_parts, combine or binop, initial), False, out_type)
 
     def count(self, split_every=None):
         """Number of items."""
@@ -508,7 +543,7 @@ class Bag:
         return self.reduction(builtins.sum, builtins.sum, split_every, name="sum")
 
     def _pick(self, function, name):
-        return Item(_node(_present, function, [_node(_some, function, p, name=name) for p in self._parts], name=name))
+        return self._value(name, (), [_node(_some, function, p, name=name) for p in self._parts], functools.partial(_present, function), False)
 
     def max(self, split_every=None):
         """The greatest item."""
@@ -528,22 +563,22 @@ class Bag:
 
     def mean(self):
         """Mean of the items."""
-        return Item(_node(_mean_of, [_node(_moments, p, name="mean") for p in self._parts], name="mean"))
+        return self._value("mean", (), [_node(_moments, p, name="mean") for p in self._parts], _mean_of, False)
 
     def var(self, ddof=0):
         """Variance of the items; `ddof` is taken from the number in the divisor."""
-        return Item(_node(_var_of, ddof, False, [_node(_moments, p, name="var") for p in self._parts], name="var"))
+        return self._value("var", (ddof,), [_node(_moments, p, name="var") for p in self._parts], functools.partial(_var_of, ddof, False), False)
 
     def std(self, ddof=0):
         """Standard deviation of the items."""
-        return Item(_node(_var_of, ddof, True, [_node(_moments, p, name="std") for p in self._parts], name="std"))
+        return self._value("std", (ddof,), [_node(_moments, p, name="std") for p in self._parts], functools.partial(_var_of, ddof, True), False)
 
     # ---- to bags
 
     def frequencies(self, split_every=None, normalize=False, sort=False):
         """Pairs of item and how often it is there."""
         node = self._tree([_node(_frequencies, p, name="frequencies") for p in self._parts], _summed, split_every, "frequencies")
-        bag = Bag([_node(_sorted_items if sort else _items, node, name="frequencies")], "frequencies")
+        bag = _made([_node(_sorted_items if sort else _items, node, name="frequencies")], "frequencies", self, split_every, sort)
         if normalize:
             return bag.map_partitions(_shares)
         return bag
@@ -551,24 +586,24 @@ class Bag:
     def topk(self, k, key=None, split_every=None):
         """The k greatest items, by a key function or an element if given; the greatest first."""
         nodes = [_node(_top, k, key, p, name="topk") for p in self._parts]
-        return Bag([self._tree(nodes, functools.partial(_top_of, k, key), split_every, "topk")], "topk")
+        return _made([self._tree(nodes, functools.partial(_top_of, k, key), split_every, "topk")], "topk", self, k, key, split_every)
 
     def distinct(self, key=None):
         """Each item once; with a key the first item of each key."""
         nodes = [_node(_distinct, key, p, name="distinct") for p in self._parts]
-        return Bag([_node(_distinct, key, _node(_together, nodes, name="distinct"), name="distinct")], "distinct")
+        return _made([_node(_distinct, key, _node(_together, nodes, name="distinct"), name="distinct")], "distinct", self, key)
 
     def foldby(self, key, binop, initial=no_default, combine=None, combine_initial=no_default, split_every=None):
         """Fold the items of each key: pairs of key and result."""
         nodes = [_node(_by_key, key, binop, initial, p, name="foldby") for p in self._parts]
         merge = functools.partial(_merged_keys, combine or binop, combine_initial)
-        return Bag([_node(_items, self._tree(nodes, merge, split_every, "foldby"), name="foldby")], "foldby")
+        return _made([_node(_items, self._tree(nodes, merge, split_every, "foldby"), name="foldby")], "foldby", self, key, binop, initial, combine, combine_initial, split_every)
 
     def groupby(self, grouper, method=None, npartitions=None, blocksize=2**20, max_branch=None, shuffle=None):
         """Pairs of key and the list of its items. All items move: `foldby` is better where it can be used."""
         count = npartitions or self.npartitions
         split = [_node(_grouped, grouper, count, p, name="groupby-split") for p in self._parts]
-        return Bag([_node(_group_of, i, *split, name="groupby") for i in builtins.range(count)], "groupby")
+        return _made([_node(_group_of, i, *split, name="groupby") for i in builtins.range(count)], "groupby", self, grouper, count)
 
     def join(self, other, on_self, on_other=None):
         """Pairs (item of `other`, own item) with equal keys; `other` is an iterable, a Delayed or a bag of one partition."""
@@ -580,7 +615,7 @@ class Bag:
 
     def product(self, other):
         """Pairs of every own item and every item of another bag."""
-        return Bag([_node(_product, p, q, name="product") for p in self._parts for q in other._parts], "product")
+        return _made([_node(_product, p, q, name="product") for p in self._parts for q in other._parts], "product", self, other)
 
     def accumulate(self, binop, initial=no_default):
         """Running results of a binary operator."""
@@ -589,7 +624,7 @@ class Bag:
             both = _node(_accumulated, binop, i == 0, p, before, name="accumulate")
             parts.append(both[0])
             before = both[1]
-        return Bag(parts, "accumulate")
+        return _made(parts, "accumulate", self, binop, initial)
 
     def take(self, k, npartitions=1, compute=True, warn=True):
         """The first k items, a tuple: of the first `npartitions` partitions, -1 for all."""
@@ -597,7 +632,7 @@ class Bag:
             raise ValueError(f"only {self.npartitions} partitions, take received {npartitions}")
         parts = self._parts if npartitions <= -1 else self._parts[:npartitions]
         node = _node(_taken, k, warn, *parts, name="take")
-        return _run.compute(node, traverse=False)[0] if compute else Bag([node], "take")
+        return _run.compute(node, traverse=False)[0] if compute else _made([node], "take", self, k, npartitions)
 
     def repartition(self, npartitions=None, partition_size=None):
         """The same items in another number of partitions."""
@@ -606,17 +641,19 @@ class Bag:
         if partition_size is not None:
             from muster._run import parse_bytes
 
-            sizes = _run.compute(*[_node(_size_of, p, name="size") for p in self._parts])
+            sizes = _run.compute(*[_node(total_mem_usage, p, name="size") for p in self._parts])
             npartitions = builtins.max(1, -(-builtins.sum(sizes) // parse_bytes(partition_size)))
         old = self.npartitions
-        if npartitions <= old:
+        if npartitions == old:
+            return self
+        if npartitions < old:
             cuts = [round(old * i / npartitions) for i in builtins.range(npartitions + 1)]
-            return Bag([_node(_together, self._parts[a:b], name="repartition") for a, b in itertools.pairwise(cuts)], "repartition")
+            return _made([_node(_together, self._parts[a:b], name="repartition") for a, b in itertools.pairwise(cuts)], "repartition", self, npartitions)
         counts = [npartitions // old + (i < npartitions % old) for i in builtins.range(old)]
         parts = []
         for p, n in builtins.zip(self._parts, counts, strict=True):
             parts.extend(_node(_slice_of, p, i, n, name="repartition") for i in builtins.range(n))
-        return Bag(parts, "repartition")
+        return _made(parts, "repartition", self, npartitions)
 
     def to_textfiles(self, path, name_function=None, compression="infer", encoding="utf-8", compute=True, storage_options=None, last_endline=False, **kwargs):
         """Write each partition to a file of lines; see `muster.bag.to_textfiles`."""
@@ -659,6 +696,16 @@ class Bag:
         raise AttributeError(f"'Bag' object has no attribute {name!r}")
 
 
+class _StringMethod:
+    """Calls a method of a text."""
+
+    def __init__(self, name, args, kwargs):
+        self.__name__, self.args, self.kwargs = name, args, kwargs
+
+    def __call__(self, text):
+        return getattr(text, self.__name__)(*self.args, **self.kwargs)
+
+
 class StringAccessor:
     """Methods of str for each item."""
 
@@ -670,7 +717,7 @@ class StringAccessor:
             raise AttributeError(f"'StringAccessor' object has no attribute {name!r}")
 
         def method(*args, **kwargs):
-            return self._bag.map(operator.methodcaller(name, *args, **kwargs))
+            return self._bag.map(_StringMethod(name, args, kwargs))
 
         return method
 
@@ -688,24 +735,17 @@ def _fits(fnmatch, pattern, text):
     return fnmatch(text, pattern)
 
 
-def _named(func, names, n):
-    def call(x, *args, **kwargs):
-        return func(x, *args[:n], **dict(builtins.zip(names, args[n:], strict=True)), **kwargs)
-
-    call.__name__ = funcname(func)
-    return call
-
-
 def _shares(part):
     part = list(part)
     total = builtins.sum(n for _, n in part)
     return [(x, n / total) for x, n in part]
 
 
-def _size_of(part):
-    import pickle
+def total_mem_usage(part):
+    """Return the bytes of a partition's items."""
+    from muster.sizeof import sizeof
 
-    return len(pickle.dumps(list(part)))
+    return sizeof(reify(part))
 
 
 def _slice_of(part, i, n):
@@ -713,33 +753,50 @@ def _slice_of(part, i, n):
     return part[len(part) * i // n : len(part) * (i + 1) // n]
 
 
+def _made(parts, label, *content):
+    """Return a bag whose name says what it is made of."""
+    out = Bag(parts, label)
+    out._content = content
+    return out
+
+
+def _bags(function, args, kwargs):
+    """Return the bags among arguments: {place or name: bag}."""
+    found = {i: a for i, a in enumerate(args) if isinstance(a, Bag)} | {k: v for k, v in kwargs.items() if isinstance(v, Bag)}
+    if not found:
+        raise ValueError(f"{function}: at least one argument must be a Bag")
+    if len({b.npartitions for b in found.values()}) > 1:
+        raise ValueError(f"{function}: all bags must have the same number of partitions")
+    return found
+
+
 def map(func, *args, **kwargs):
     """Apply a function to the items of bags; see `Bag.map`."""
-    first = next((a for a in args if isinstance(a, Bag)), None)
-    if first is None:
-        raise ValueError("At least one argument must be a Bag")
-    if args[0] is first:
-        return first.map(func, *args[1:], **kwargs)
-    place = args.index(first)
-    rest = [a for a in args if a is not first]
-
-    def call(x, *others, **kw):
-        return func(*others[:place], x, *others[place:], **kw)
-
-    call.__name__ = funcname(func)
-    return first.map(call, *rest, **kwargs)
+    bags = _bags("map", args, kwargs)
+    label, zipped = funcname(func), list(bags)
+    rest, keywords = [None if i in bags else a for i, a in enumerate(args)], {k: v for k, v in kwargs.items() if k not in bags}
+    parts = builtins.zip(*(b._parts for b in bags.values()), strict=True)
+    return _made([_node(_mapped, func, rest, keywords, zipped, *p, name=label) for p in parts], label, func, *args, *kwargs.items(), *bags.values())
 
 
 def map_partitions(func, *args, **kwargs):
     """Apply a function to the partitions of bags; see `Bag.map_partitions`."""
-    return args[0].map_partitions(func, *args[1:], **kwargs)
+    bags = _bags("map_partitions", args, kwargs)
+    label = funcname(func)
+
+    def at(value, i):
+        return value._parts[i] if isinstance(value, Bag) else value
+
+    n = next(iter(bags.values())).npartitions
+    parts = [_node(_part_of, func, tuple(at(a, i) for a in args), {k: at(v, i) for k, v in kwargs.items()}, name=label) for i in builtins.range(n)]
+    return _made(parts, label, "partitions", func, *args, *kwargs.items(), *bags.values())
 
 
 def zip(*bags):
     """Return the bag of tuples of the items of bags of the same partitions."""
     if len({b.npartitions for b in bags}) != 1:
         raise ValueError("All bags must have the same number of partitions")
-    return Bag([_node(_zipped, *(b._parts[i] for b in bags), name="zip") for i in builtins.range(bags[0].npartitions)], "zip")
+    return _made([_node(_zipped, *(b._parts[i] for b in bags), name="zip") for i in builtins.range(bags[0].npartitions)], "zip", *bags)
 
 
 def _zipped(*parts):
@@ -748,5 +805,5 @@ def _zipped(*parts):
 
 def concat(bags):
     """Return the bag of all items of several bags, one after the other."""
-    return Bag([p for b in bags for p in b._parts], "concat")
-
+    bags = list(bags)
+    return _made([p for b in bags for p in b._parts], "concat", *bags)

@@ -5,7 +5,7 @@ import codecs
 import io
 import os
 
-from muster.bag._bag import Bag, _node, _reified
+from muster.bag._bag import Bag, _made, _node, reify
 
 
 def from_sequence(seq, partition_size=None, npartitions=None):
@@ -31,14 +31,14 @@ def from_sequence(seq, partition_size=None, npartitions=None):
     if npartitions is None and partition_size is None:
         partition_size = 1 if len(seq) <= 100 else max(1, -(-len(seq) // 100))
     parts = [seq[i : i + partition_size] for i in builtins.range(0, len(seq), partition_size)] or [[]]
-    return Bag([_node(_reified, p, name="from-sequence") for p in parts], "from-sequence")
+    return _made([_node(reify, p, name="from_sequence") for p in parts], "from_sequence", parts)
 
 
 def range(n, npartitions):
     """Return the bag of the numbers 0 ... n - 1."""
     size = max(1, n // npartitions)
     starts = [i * size for i in builtins.range(npartitions)]
-    return Bag([_node(_numbers, a, n if i == npartitions - 1 else min(a + size, n), name="range") for i, a in enumerate(starts)], "range")
+    return _made([_node(_numbers, a, n if i == npartitions - 1 else min(a + size, n), name="range") for i, a in enumerate(starts)], "range", n, npartitions)
 
 
 def _numbers(a, b):
@@ -50,7 +50,8 @@ def from_delayed(values):
     from muster.delayed import Delayed, delayed
 
     values = [values] if isinstance(values, Delayed) else list(values)
-    return Bag([_node(_reified, delayed(v), name="from-delayed") for v in values], "from-delayed")
+    values = [delayed(v) for v in values]
+    return _made([_node(reify, v, name="from_delayed") for v in values], "from_delayed", values)
 
 
 def from_url(urls):
