@@ -9,7 +9,8 @@ import time
 import pytest
 
 SETTING = """
-import os, sys, threading, time
+import os, signal, sys, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs behind without it
 import pandas as pd
 import muster
 import muster.bag, muster.dataframe as dd

@@ -141,7 +141,7 @@ def test_churn():
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
         total = delayed(sum)([delayed(slowinc)(i, 0.01) for i in range(300)])
         future = client.compute(total)
-        for _ in range(4):
+        for _ in range(3):  # a fourth could hit the same task each time, and give it up
             time.sleep(0.25)
             alive = list(pids(client).values())
             if alive:
