@@ -12,7 +12,7 @@ cp -r python/muster "$package/muster"
 cmake --install "$build" --prefix "$package/muster" >/dev/null
 preload=""
 for runtime in "$@"; do preload="$preload $(gcc -print-file-name="$runtime")"; done
-tests=${TESTS:-tests/test_delayed.py tests/test_bag.py tests/test_collections.py tests/ops/test_native.py tests/ops/test_groupby.py tests/ops/test_objects.py tests/ops/test_promises.py tests/plans/test_plans.py tests/io}
+tests=${TESTS:-tests/test_delayed.py tests/test_bag.py tests/test_collections.py tests/test_interrupt.py tests/ops/test_bounds.py tests/ops/test_native.py tests/ops/test_groupby.py tests/ops/test_objects.py tests/ops/test_promises.py tests/plans/test_plans.py tests/io}
 reports=$PWD/$build/reports
 rm -rf "$reports"
 mkdir -p "$reports"
