@@ -53,7 +53,7 @@ GROUPS = {
     "muster.dataframe.demo": (demo, demo.__all__),
 }
 # Rows would move between partitions, or another part of muster is needed: not there yet.
-LATER = set("merge join sort_values shuffle pivot_table merge_asof values to_dask_array to_bag to_sql read_orc to_orc read_sql_table from_dask_array read_hdf read_fwf".split())
+LATER = set("merge join sort_values shuffle pivot_table merge_asof values to_dask_array to_sql read_orc to_orc read_sql_table from_dask_array read_hdf read_fwf".split())
 # Explicit methods whose work is a Python function on partitions or on all rows.
 PYTHON = set(
     """align apply applymap map map_overlap map_partitions mode shift sample unique nunique_approx memory_usage_per_partition reduction to_csv to_json to_parquet transform

@@ -4,7 +4,7 @@ A value is a call if it is a tuple whose first item is callable; a key of the gr
 """
 
 from muster._core import TaskNode, collect_nodes
-from muster._tasks import NOT_LAZY, Input, unpack
+from muster._tasks import NOT_LAZY, Input, identity, unpack
 
 
 def istask(value):
@@ -33,10 +33,6 @@ class literal:
 def quote(value):
     """Return what stands in a graph for a value that looks like a call or holds lists: a call that gives it; other values as they are."""
     return (literal(value),) if istask(value) or type(value) in (list, dict) else value
-
-
-def _identity(value):
-    return value
 
 
 def _hashable(value):
@@ -103,10 +99,10 @@ class _Builder:
         if istask(value):
             return self.call(value, key)
         if type(value) is not bool and _hashable(value) and value in self.dsk and value != key:
-            return _named(_identity, (self.nodes[value],), None, key)
+            return _named(identity, (self.nodes[value],), None, key)
         nested = []
         args = (self.argument(value, nested, {}, top=False),)
-        return _named(_identity, args, nested or None, key)
+        return _named(identity, args, nested or None, key)
 
     def call(self, task, key=None):
         nested, known = [], {}

@@ -31,6 +31,11 @@ def unique():
     return f"{_process}{next(_unique):012x}"
 
 
+def identity(value):
+    """Return the value: the function of a node that is no call."""
+    return value
+
+
 class Input:
     """Stands for result number `index` of a task's nested inputs. Unpickling one inside a worker gives the result itself."""
 

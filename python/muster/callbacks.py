@@ -66,6 +66,14 @@ class Callback:
             function({}, {}, False)
 
 
+def _is_value(node):
+    """Whether a node is a value in the graph: nothing is called."""
+    from muster._core import TaskNode
+    from muster._tasks import identity
+
+    return node._function is identity and not node._nested and not any(isinstance(a, TaskNode) for a in node._arguments)
+
+
 def hooks(nodes):
     """Return (before, after), what to call around each task of a graph of nodes, None where nobody listens."""
     active = [c for c in _run.active_callbacks() if hasattr(c, "_pretask") or hasattr(c, "_posttask")]
@@ -75,16 +83,19 @@ def hooks(nodes):
 
     from muster._core import collect_nodes
 
-    keys = [getattr(n, "key", None) for n in collect_nodes(nodes)[0]]
+    found = collect_nodes(nodes)[0]
+    keys = [getattr(n, "key", None) for n in found]
+    graph = dict(zip(keys, found, strict=True))
+    is_value = [_is_value(n) for n in found]
 
     def before(index):
         for c in active:
-            if hasattr(c, "_pretask"):
-                c._pretask(keys[index], {}, {})
+            if hasattr(c, "_pretask") and not is_value[index]:
+                c._pretask(keys[index], graph, {})
 
     def after(index, result):
         for c in active:
-            if hasattr(c, "_posttask"):
-                c._posttask(keys[index], result, {}, {}, threading.get_ident())
+            if hasattr(c, "_posttask") and not is_value[index]:
+                c._posttask(keys[index], result, graph, {}, threading.get_ident())
 
     return before, after

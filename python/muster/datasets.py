@@ -165,7 +165,18 @@ def main(args: list[str] | None = None) -> None:
 _NAMES = "Alice Bob Charlie Dan Edith Frank George Hannah Ingrid Jerry Kevin Laura Michael Norbert Oliver Patricia Quinn Ray Sarah Tim Ursula Victor Wendy Xavier Yvonne Zelda".split()
 
 
-def _timeseries_part(start, end, freq, dtypes, seed):
+def _options(dtypes, kwargs):
+    """Return {column: its options} of keywords <column>_<option>; refuse others."""
+    out = {name: {} for name in dtypes}
+    for keyword, value in kwargs.items():
+        column, _, option = keyword.rpartition("_")
+        if column not in out or option not in ("lam", "choices"):
+            raise TypeError(f"timeseries: unexpected keyword {keyword!r}; columns take <column>_lam (int) and <column>_choices (str, category), columns are {', '.join(map(str, dtypes))}")
+        out[column][option] = value
+    return out
+
+
+def _timeseries_part(start, end, freq, dtypes, seed, options):
     """One partition of `timeseries`."""
     import numpy as np
     import pandas as pd
@@ -177,11 +188,12 @@ def _timeseries_part(start, end, freq, dtypes, seed):
         if dtype is float or dtype == "float":
             columns[name] = random.random(len(index)) * 2 - 1
         elif dtype is int or dtype == "int":
-            columns[name] = random.poisson(1000, len(index))
+            columns[name] = random.poisson(options[name].get("lam", 1000), len(index))
         elif dtype is str or dtype in ("str", "string"):
-            columns[name] = random.choice(_NAMES, len(index))
+            columns[name] = random.choice(options[name].get("choices", _NAMES), len(index))
         elif dtype == "category":
-            columns[name] = pd.Categorical(random.choice(_NAMES, len(index)), categories=_NAMES)
+            names = options[name].get("choices", _NAMES)
+            columns[name] = pd.Categorical(random.choice(names, len(index)), categories=names)
         else:
             raise ValueError(f"timeseries: a column is float, int, str or 'category', got {dtype!r}")
     return pd.DataFrame(columns, index=index)
@@ -201,6 +213,13 @@ def timeseries(start: str = "2000-01-01", end: str = "2000-01-31", freq: str = "
         float, int, str or "category" by column. Default: name str, id int, x and y float.
     seed : int, optional
         Equal seeds give equal rows.
+    **kwargs
+        Options of columns: ``id_lam=10``, the mean of an int column (default 1000); ``name_choices=["a", "b"]``, the values of a str or category column.
+
+    Raises
+    ------
+    TypeError
+        If a keyword is no option of a column.
 
     Examples
     --------
@@ -217,8 +236,9 @@ def timeseries(start: str = "2000-01-01", end: str = "2000-01-31", freq: str = "
     borders = list(pd.date_range(start, end, freq=partition_freq))
     if len(borders) < 2:
         raise ValueError(f"timeseries: no whole partition of {partition_freq} between {start} and {end}")
+    options = _options(dtypes, kwargs)
     seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(len(borders) - 1)]
-    return dd.from_map(_timeseries_part, borders[:-1], borders[1:], [freq] * len(seeds), [dtypes] * len(seeds), seeds, meta=_timeseries_part(borders[0], borders[0], freq, dtypes, 0), divisions=tuple(borders), label="timeseries")
+    return dd.from_map(_timeseries_part, borders[:-1], borders[1:], [freq] * len(seeds), [dtypes] * len(seeds), seeds, [options] * len(seeds), meta=_timeseries_part(borders[0], borders[0], freq, dtypes, 0, options), divisions=tuple(borders), label="timeseries")
 
 if __name__ == "__main__":
     sys.exit(main())

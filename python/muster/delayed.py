@@ -19,7 +19,7 @@ from types import GenericAlias
 from muster import _run
 from muster._call import no_default
 from muster._core import TaskNode
-from muster._tasks import NOT_LAZY, Input, node_of, pack, unique, unpack
+from muster._tasks import NOT_LAZY, Input, identity, node_of, pack, unique, unpack
 
 __all__ = ["Delayed", "DelayedAttr", "DelayedLeaf", "delayed", "to_task_dask", "unpack_collections", "single_key", "rebuild"]
 
@@ -32,10 +32,6 @@ def funcname(function):
         function = function.func
     name = getattr(function, "__name__", None) or type(function).__name__
     return "lambda" if name == "<lambda>" else name[:50]
-
-
-def _identity(value):
-    return value
 
 
 def _call(function, *args, **kwargs):
@@ -76,7 +72,7 @@ class Delayed(TaskNode):
     __slots__ = ("_key", "_name", "_length", "_annotations", "__weakref__")
     __class_getitem__ = classmethod(GenericAlias)
 
-    def __init__(self, key, function=_identity, arguments=(), keywords=None, nested=None, length=None, name=None):
+    def __init__(self, key, function=identity, arguments=(), keywords=None, nested=None, length=None, name=None):
         TaskNode.__init__(self, function, arguments, keywords, nested)
         self._key, self._length, self._name = key, length, name
         self._annotations = _run.active_annotations()
@@ -242,7 +238,7 @@ class DelayedLeaf(Delayed):
     __slots__ = ("_object", "_options")
 
     def __init__(self, obj, key, pure=None, nout=None, traverse=True):
-        Delayed.__init__(self, key, _identity, (obj,), None, None, None if callable(obj) else nout, name=funcname(obj) if callable(obj) else type(obj).__name__)
+        Delayed.__init__(self, key, identity, (obj,), None, None, None if callable(obj) else nout, name=funcname(obj) if callable(obj) else type(obj).__name__)
         object.__setattr__(self, "_object", obj)
         object.__setattr__(self, "_options", (pure, nout, traverse))
 
@@ -363,7 +359,7 @@ def delayed(obj=no_default, name=None, pure=None, nout=None, traverse=True):
     if not callable(obj) or isinstance(obj, TaskNode):
         arguments, _, nested = pack(((obj,)), None, traverse) if traverse else ((obj,), None, None)
         if nested:
-            return Delayed(name, _identity, arguments, None, nested, nout, label)
+            return Delayed(name, identity, arguments, None, nested, nout, label)
     return DelayedLeaf(obj, name, pure, nout, traverse)
 
 

@@ -61,7 +61,7 @@ def test_docstrings(name, member):
 
 
 # What pandas has in front and muster leaves out, or the other way round, by method.
-DIFFERENT = {"fillna", "dropna", "assign", "rename", "drop", "groupby", "head", "tail", "value_counts", "pipe", "agg", "aggregate", "reset_index", "between", "copy", "idxmax", "idxmin", "apply", "map", "applymap", "sample", "quantile", "drop_duplicates", "shift", "set_index", "rolling", "resample", "query", "eval", "align", "info", "to_csv", "to_json", "to_parquet", "unique", "reduction", "select_dtypes", "to_string", "to_frame", "items", "isin"}
+DIFFERENT = {"fillna", "dropna", "assign", "rename", "drop", "groupby", "head", "tail", "value_counts", "pipe", "agg", "aggregate", "reset_index", "between", "copy", "idxmax", "idxmin", "apply", "map", "applymap", "sample", "quantile", "drop_duplicates", "shift", "set_index", "rolling", "resample", "query", "eval", "align", "info", "to_csv", "to_json", "to_parquet", "unique", "reduction", "select_dtypes", "to_string", "to_frame", "items", "isin", "from_dict"}
 
 
 @pytest.mark.parametrize("ours,theirs", [(dd.DataFrame, pd.DataFrame), (dd.Series, pd.Series)])

@@ -57,4 +57,4 @@ def test_under_the_name_of_dask():
 
 
 def test_timeseries():
-    assert make_timeseries(end="2000-01-03", freq="12h", seed=1).compute().shape == (4, 4)
+    assert make_timeseries(end="2000-01-03", freq="12h", partition_freq="1D", seed=1).compute().shape == (4, 4)

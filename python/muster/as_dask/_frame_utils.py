@@ -134,7 +134,7 @@ def _index(index):
     if isinstance(index, pd.RangeIndex):
         return pd.RangeIndex(2, name=name)
     if isinstance(index, pd.MultiIndex):
-        return pd.MultiIndex(levels=[_index(level) for level in index.levels], codes=[[0, 0] for _ in index.levels], names=index.names)
+        return pd.MultiIndex(levels=[_index(level).unique() for level in index.levels], codes=[[0, 0] for _ in index.levels], names=index.names)
     if isinstance(index, pd.DatetimeIndex):
         return pd.date_range("1970-01-01", periods=2, freq=index.freq or "D", tz=index.tz, name=name, unit=index.unit) if index.freq is not None else pd.DatetimeIndex(["1970-01-01", "1970-01-02"], tz=index.tz, name=name).as_unit(index.unit)
     if isinstance(index, pd.PeriodIndex):

@@ -277,7 +277,7 @@ def _is_like(value, names, methods, word):
 
 def is_dataframe_like(df):
     """Return whether a value is a DataFrame of pandas, muster or a library like these."""
-    return _is_like(df, ("dtypes", "columns"), ("groupby", "head", "merge", "mean"), "") and not _is_like(df, ("name", "dtype"), ("groupby",), "series")
+    return _is_like(df, ("dtypes", "columns"), ("groupby", "head", "mean"), "") and not _is_like(df, ("name", "dtype"), ("groupby",), "series")
 
 
 def is_series_like(s):

@@ -20,6 +20,12 @@ class Frame(Collection):
 
         return Index(self._expr)
 
+    @index.setter
+    def index(self, value):
+        if getattr(value, "_expr", None) is None or value._expr.rows != self._expr.rows:
+            raise AssertionError("the new index must be aligned with the rows: a lazy Index or Series made from them; of other data use set_index")
+        self.__dict__["_expr"] = _core.call("with_index", [self._expr, (value.to_series() if hasattr(value, "to_series") else value)._expr], {})
+
     @property
     def ndim(self):
         """2 of a DataFrame, 1 of a Series."""
@@ -218,6 +224,8 @@ class Frame(Collection):
         ignore_index : bool, default False
             Number the rows from 0.
         """
+        if subset is not None and self.ndim == 1:
+            raise TypeError("Series.drop_duplicates() got an unexpected keyword argument 'subset'")
         if keep == "first" and not ignore_index:
             try:
                 return new_collection(_core.call("drop_duplicates", [self._expr], {"subset": plain([subset] if isinstance(subset, str) or isinstance(subset, tuple) and self.ndim == 2 and subset in self else subset)}))
@@ -303,7 +311,16 @@ class Frame(Collection):
             Of the concatenated results; default `chunk`.
         combine : callable, optional
             Accepted: results are concatenated once.
+
+        Raises
+        ------
+        ValueError
+            If split_every is no integer from 2 on, or combine_kwargs come without `combine`.
         """
+        if split_every is not None and split_every is not False and (not isinstance(split_every, int) or split_every < 2):
+            raise ValueError(f"split_every must be an integer >= 2, got {split_every!r}")
+        if combine_kwargs and combine is None:
+            raise ValueError("combine_kwargs: there is no function `combine`")
         chunked = self.map_partitions(chunk, **{**kwargs, **(chunk_kwargs or {})})
         return through("reduction", aggregate or chunk, (chunked,), {**kwargs, **(aggregate_kwargs or {})}, shape="whole", meta=meta, real=True, forced=True)
 
@@ -313,7 +330,11 @@ class Frame(Collection):
         return tuple(through("align", _aligned, (self, other), {**kwargs, "side": side}, shape="whole") for side in (0, 1))
 
     def squeeze(self, axis=None):
-        """Return the only column of a DataFrame as Series; else the same."""
+        """Return the only column of a DataFrame as Series; else the same. How many rows there are is not known before: axis=0 is refused."""
+        if axis not in (None, 1, "columns", 0, "index") or axis in (1, "columns") and self.ndim == 1:
+            raise ValueError(f"No axis {axis} for object type {type(self)}")
+        if self.ndim == 2 and axis in (0, "index"):
+            raise NotImplementedError(f"{type(self)} does not support squeeze along axis 0: how many rows there are is not known before they are computed")
         if self.ndim == 2 and len(self._expr.columns) == 1 and axis in (None, 1, "columns"):
             return self._column(0)
         return self
@@ -322,6 +343,30 @@ class Frame(Collection):
     def values(self):
         """The values as an array; arrays are not there yet."""
         raise NotThereYet("values: arrays are not there yet; use compute().values")
+
+    def to_bag(self, index=False, format="tuple"):
+        """Return the rows, or the values of a Series, as a bag.
+
+        Parameters
+        ----------
+        index : bool, default False
+            Put the index value in front.
+        format : {"tuple", "dict", "frame"}
+            What a row is; "frame": the partitions stay pandas objects.
+
+        Examples
+        --------
+        >>> import muster.dataframe as dd
+        >>> dd.from_dict({"x": [1, 2], "y": ["a", "b"]}, npartitions=2).to_bag().compute()
+        [(1, 'a'), (2, 'b')]
+        """
+        from muster.bag._bag import Bag, _node
+        from muster.dataframe._delayed import to_delayed
+
+        if format not in ("tuple", "dict", "frame"):
+            raise ValueError(f"format must be either 'tuple', 'dict' or 'frame', got {format!r}")
+        parts = to_delayed(self)
+        return Bag(parts if format == "frame" else [_node(_items, p, index, format, name="to_bag") for p in parts], "to_bag")
 
     def to_csv(self, filename, **kwargs):
         """Write a CSV file per partition; see `muster.dataframe.to_csv`."""
@@ -436,6 +481,13 @@ class _Partitions:
 
 class DataFrame(FrameMethods, Frame):
     """Rows and labelled columns, in partitions that are pandas DataFrames when computed."""
+
+    @staticmethod
+    def from_dict(data, *, npartitions=1, orient="columns", dtype=None, columns=None, constructor=None):
+        """Return a dict of columns as a lazy DataFrame; see `muster.dataframe.from_dict`."""
+        from muster.dataframe._io import from_dict
+
+        return from_dict(data, npartitions, orient, dtype, columns, constructor)
 
     def corr(self, method="pearson", min_periods=None, numeric_only=False, **kwargs):
         """Return the correlation of each pair of columns, over the rows where both are there, a DataFrame; one pass.
@@ -776,6 +828,8 @@ class DataFrame(FrameMethods, Frame):
             The rows are in the order of the column already.
         sort : bool, default True
             False: leave the rows where they are.
+        divisions : list, optional
+            With sorted=True the values at the borders of the partitions.
         """
         if isinstance(other, list):
             if len(other) > 1:
@@ -783,6 +837,8 @@ class DataFrame(FrameMethods, Frame):
             other = other[0]
         if divisions is not None and not sorted:
             raise NotImplementedError("set_index of unsorted data by divisions is not there yet; sorted=True if the rows are in order")
+        if divisions is not None and len(divisions) != self.npartitions + 1:
+            raise ValueError(f"set_index: divisions of sorted rows are the borders of the partitions that are there and must be the same length, {self.npartitions + 1}, got {len(divisions)}; repartition(divisions=...) makes others")
         key = other if hasattr(other, "_expr") else self[other]
         if key.ndim == 2:
             raise ValueError(f"set_index: {len(key._expr.columns)} columns are labelled {other!r}; give them labels of their own")
@@ -791,7 +847,7 @@ class DataFrame(FrameMethods, Frame):
             from muster.dataframe._partitioning import divisions_of_ascending
 
             return new_collection(_core.call("with_index", [frame._expr, key._expr], {"divisions": plain(divisions_of_ascending(key))}))
-        out = new_collection(_core.call("with_index", [frame._expr, key._expr], {}))
+        out = new_collection(_core.call("with_index", [frame._expr, key._expr], {} if divisions is None else {"divisions": [plain(d) for d in divisions]}))
         return call(out, "sort_index", (), {"kind": "stable"}, shape="whole") if sort and not sorted else out
 
     def to_parquet(self, path, **kwargs):
@@ -895,6 +951,18 @@ add_methods(Frame, "memory_usage combine combine_first dot value_counts", "whole
 add_methods(Frame, "explode", "partitions", kept=True)
 add_methods(Frame, "rename_axis to_timestamp to_period", "partitions")
 add_methods(DataFrame, "melt", "whole")
+
+
+def _items(part, index, format):
+    import pandas as pd
+
+    if isinstance(part, pd.DataFrame):
+        if format == "dict":
+            return (part.reset_index() if index else part).to_dict(orient="records")
+        return list(map(tuple, part.itertuples(index)))
+    if format == "dict":
+        return (part.reset_index() if index else part.to_frame()).to_dict(orient="records")
+    return list(part.items()) if index else list(part)
 
 
 def add_synonyms(cls):

@@ -18,6 +18,10 @@ def to_datetime(arg, meta=None, **kwargs):
 
     if not hasattr(arg, "_expr") and not isinstance(arg, (pd.DataFrame, pd.Series)):
         raise NotImplementedError(f"dask.dataframe.to_datetime does not support non-index-able arguments (like scalars), got {type(arg).__name__}; use pandas.to_datetime")
+    from muster.dataframe._index import Index
+
+    if isinstance(arg, Index):
+        return arg._with(_converted("to_datetime", arg.to_series(), kwargs))
     return _converted("to_datetime", arg, kwargs)
 
 

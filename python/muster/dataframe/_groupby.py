@@ -347,11 +347,16 @@ class DataFrameGroupBy(GroupBy):
             key = list(key)
         if isinstance(key, (list, tuple)) and not (isinstance(key, tuple) and key in self._frame):
             for label in key:
-                self._frame[label]
+                self._column(label)
             return DataFrameGroupBy(self._frame, self._by, select=list(key), **options)
-        if self._frame[key].ndim == 2:
+        if self._column(key).ndim == 2:
             return DataFrameGroupBy(self._frame, self._by, select=[key], **options)
         return (SeriesGroupBy if self._as_index else _SelectedFrame)(self._frame, self._by, select=key if self._as_index else [key], **options)
+
+    def _column(self, label):
+        if label not in self._frame:
+            raise KeyError(f"Column not found: {label!r}")
+        return self._frame[label]
 
     def __getattr__(self, name):
         if not name.startswith("_") and name in self._frame:

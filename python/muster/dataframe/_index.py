@@ -107,6 +107,23 @@ class Index(Collection):
         last = Index(self.to_series().tail(n, compute=False)._expr)
         return last.compute() if compute else last
 
+    def shift(self, periods=1, freq=None):
+        """Return the Index of times moved by `periods` times `freq`; of periods by as many of their own.
+
+        Divisions stay known where every time is moved by the same span.
+        """
+        import pandas as pd
+
+        meta = self._meta
+        if isinstance(meta, pd.PeriodIndex):
+            if freq is not None:
+                raise TypeError("`freq` argument is not supported for PeriodIndex.shift")
+        elif not isinstance(meta, (pd.DatetimeIndex, pd.TimedeltaIndex)):
+            raise NotImplementedError(f"This method is only implemented for DatetimeIndex, PeriodIndex and TimedeltaIndex; Got type {type(meta).__name__}")
+        moved = through("shift", _shifted, (self,), {"periods": periods, "freq": freq})
+        divisions = shifted_divisions(self, periods, freq)
+        return Index(_core.call("with_index", [moved._expr, moved._expr], {"divisions": divisions} if divisions else {}))
+
     def quantile(self, q=0.5):
         """Return exact quantiles of the values, lazy."""
         return self.to_series().quantile(q)
@@ -144,16 +161,48 @@ def _to_series(index, name):
     return index.to_series(name=name)
 
 
+def _shifted(index, periods, freq):
+    import pandas as pd
+
+    return pd.Series(index.shift(periods, freq), index=index)
+
+
+def shifted_divisions(collection, periods, freq):
+    """Return the divisions of rows whose index is shifted, none where they are not known then."""
+    import pandas as pd
+
+    meta = collection._meta if isinstance(collection, Index) else collection.index._meta
+    if not collection.known_divisions:
+        return []
+    divisions = pd.Index(list(collection.divisions))
+    if isinstance(meta, pd.PeriodIndex):
+        return [plain(d) for d in pd.PeriodIndex(divisions, freq=meta.freq).shift(periods)]
+    offset = pd.tseries.frequencies.to_offset(freq)
+    return [plain(d) for d in divisions.shift(periods, offset)] if isinstance(offset, (pd.offsets.Tick, pd.offsets.Day)) else []
+
+
 def _operator(name):
+    def run(self, *others):
+        values = [o.to_series() if isinstance(o, Index) else o for o in others]
+        return self._with(getattr(self.to_series(), name)(*values))
+
+    run.__name__ = name
+    run.__doc__ = f"""Return `{name}` of the values, an Index."""
+    return run
+
+
+def _comparison(name):
     def run(self, other):
         return getattr(self.to_series(), name)(other)
 
     run.__name__ = name
-    run.__doc__ = f"""Return `{name}` of the values, a Series beside the rows."""
+    run.__doc__ = f"""Return `{name}` of the values, a Series beside the rows: a mask of them."""
     return run
 
 
-for _name in "lt le gt ge eq ne add sub mul truediv floordiv mod radd rsub rmul".split():
+for _name in "lt le gt ge eq ne".split():
+    setattr(Index, f"__{_name}__", _comparison(f"__{_name}__"))
+for _name in "add sub mul truediv floordiv mod pow radd rsub rmul rtruediv rfloordiv rmod rpow neg abs".split():
     setattr(Index, f"__{_name}__", _operator(f"__{_name}__"))
 Index.__hash__ = Collection.__hash__
 

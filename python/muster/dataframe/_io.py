@@ -196,7 +196,7 @@ def from_pandas(data, npartitions=None, chunksize=None, sort=True):
     return new_collection(_pandas.from_pandas(data, cuts))
 
 
-def from_dict(data, npartitions, orient="columns", dtype=None, columns=None, constructor=None):
+def from_dict(data, npartitions=1, orient="columns", dtype=None, columns=None, constructor=None):
     """Return a dict of columns as a lazy DataFrame.
 
     Parameters

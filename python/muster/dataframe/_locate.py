@@ -12,12 +12,16 @@ class ByLabel:
         self._frame = frame
 
     def __getitem__(self, key):
-        rows, columns = key if isinstance(key, tuple) and self._frame.ndim == 2 else (key, None)
-        if isinstance(key, tuple) and len(key) > 2:
-            raise ValueError("Too many indexers")
+        import pandas as pd
+
+        rows, columns = key if isinstance(key, tuple) and self._frame.ndim == 2 and len(key) == 2 else (key, None)
+        if isinstance(key, tuple) and len(key) > self._frame.ndim and not isinstance(self._frame._meta.index, pd.MultiIndex):
+            raise pd.errors.IndexingError("Too many indexers")
         frame = self._frame
         if callable(rows):
             rows = rows(frame)
+        if getattr(rows, "_expr", None) is not None and str(getattr(rows, "dtype", "bool")) not in ("bool", "boolean", "object", "bool[pyarrow]"):
+            raise KeyError("Cannot index with non-boolean dask Series. Try passing computed values instead (e.g. ``ddf.loc[iindexer.compute()]``)")
         mask = rows if getattr(rows, "_expr", None) is not None else None
         out = frame if mask is not None or (isinstance(rows, slice) and rows == slice(None)) else self._rows(rows)
         if columns is not None:

@@ -58,7 +58,10 @@ def map_partitions(func, *args, meta=no_default, enforce_metadata=True, **kwargs
         func, args = _Reordered(func, next(i for i, a in enumerate(args) if a is frame)), (frame, *(a for a in args if a is not frame))
     for name in ("align_dataframes", "transform_divisions", "clear_divisions", "required_columns", "token"):
         kwargs.pop(name, None)
+    described = meta is not no_default and meta is not None and not isinstance(meta, (pd.DataFrame, pd.Series, pd.Index, Collection))
     meta = meta_object(meta)
+    if described and isinstance(meta, (pd.DataFrame, pd.Series)):  # names and dtypes say nothing of the index: it is that of the rows
+        meta = meta.set_axis(frame._meta.index)
     forced = meta is not no_default and enforce_metadata
     if meta is no_default and all(not isinstance(a, Collection) for a in [*args[1:], *kwargs.values()]):
         try:

@@ -86,9 +86,24 @@ class Series(SeriesMethods, Frame):
         return new_collection(_core.call("to_frame", [self._expr], {} if name is no_default else {"name": plain(name)}))
 
     def rename(self, index=None, sorted_index=False):
-        """Return the Series with another name."""
+        """Return the Series with another name, or with index values that a function or a dict makes of each.
+
+        Parameters
+        ----------
+        index : label, callable or dict
+        sorted_index : bool, default False
+            The new index values ascend as the old ones do: divisions stay known.
+        """
         if callable(index) or isinstance(index, dict):
-            return call(self, "rename", (index,), shape="partitions")
+            out = call(self, "rename", (index,), shape="partitions")
+            if not sorted_index or not self.known_divisions:
+                return out
+            import pandas as pd
+
+            divisions = pd.Series(0, index=list(self.divisions)).rename(index).index
+            if not divisions.is_monotonic_increasing:
+                raise ValueError("sorted_index=True, but the new index is non-monotonic")
+            return new_collection(_core.call("with_index", [out._expr, out.index.to_series()._expr], {"divisions": [plain(d) for d in divisions]}))
         return new_collection(_core.call("rename", [self._expr], {"name": plain(index)}))
 
     def value_counts(self, sort=None, ascending=False, dropna=True, normalize=False, **kwargs):
@@ -193,7 +208,7 @@ class Series(SeriesMethods, Frame):
         return other // self, other % self
 
     def __contains__(self, key):
-        raise TypeError("whether a lazy Series contains a value is not known before it is computed; use (s == value).any()")
+        raise NotImplementedError("Using 'in' to test for membership is not supported: a lazy Series is not known before it is computed; use (s == value).any()")
 
     @property
     def axes(self):

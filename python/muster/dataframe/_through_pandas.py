@@ -413,7 +413,17 @@ def instead(op, self, args, refusal):
     elif any(_other_rows(self, value) for value in (*positional, kwargs.get("other"))) or kwargs.get("axis") in (0, "index") and positional and self.ndim == 2:
         shape = "whole"
     kept = op in ("nlargest", "nsmallest", "dropna")
+    if op == "shift" and kwargs.get("freq") is not None:
+        return _shifted(call(self, name, positional, kwargs, shape=shape), self, kwargs)
     return call(self, name, positional, kwargs, shape=shape, kept=kept, labels=False if kept else None, meta=meta)
+
+
+def _shifted(moved, self, kwargs):
+    """Rows with a shifted index; divisions stay known where all are moved by the same span."""
+    from muster.dataframe._index import shifted_divisions
+
+    divisions = shifted_divisions(self, kwargs.get("periods", 1), kwargs["freq"])
+    return new_collection(_core.call("with_index", [moved._expr, moved.index.to_series()._expr], {"divisions": divisions})) if divisions else moved
 
 
 def _astype(self, dtype):

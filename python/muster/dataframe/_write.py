@@ -283,6 +283,11 @@ def _compression_of(name, compression):
     return next((codec for ending, codec in ((".gz", "gzip"), (".bz2", "bz2"), (".xz", "xz"), (".zst", "zstd")) if str(name).endswith(ending)), None)
 
 
+def to_bag(df, index=False, format="tuple"):
+    """Return the rows as a bag; see `DataFrame.to_bag`."""
+    return df.to_bag(index, format)
+
+
 def to_csv(frame, filename, single_file=False, encoding="utf-8", mode="wt", name_function=None, compression=None, compute=True, scheduler=None, storage_options=None, header_first_partition_only=None, compute_kwargs=None, **kwargs):
     """Write the rows as CSV: a file per partition, or one.
 

@@ -9,15 +9,21 @@ Examples
 """
 
 import string
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from muster.datasets import timeseries as make_timeseries
+from muster.datasets import timeseries
 
 if TYPE_CHECKING:
     from muster.dataframe import DataFrame
 
 __all__ = ["ColumnSpec", "DatasetSpec", "DatetimeIndexSpec", "RangeIndexSpec", "make_timeseries", "with_spec"]
+
+
+def make_timeseries(start: str = "2000-01-01", end: str = "2000-12-31", dtypes: Mapping[str, Any] | None = None, freq: str = "10s", partition_freq: str = "1ME", seed: int | None = None, **kwargs: Any) -> "DataFrame":
+    """Return random rows at regular times, a lazy DataFrame; see `muster.datasets.timeseries`, which has the same parameters in another order."""
+    return timeseries(start, end, freq, partition_freq, dtypes, seed, **kwargs)
 
 
 @dataclass

@@ -1,13 +1,9 @@
 """Lazy collections on a cluster: delayed calls, bags, DataFrames, raw graphs."""
 
 from muster import _core, _keywords, _run
-from muster._tasks import node_of
+from muster._tasks import identity, node_of
 from muster.distributed import _submit
 from muster.distributed._future import FutureNode
-
-
-def _identity(value):
-    return value
 
 
 class Collections:
@@ -105,7 +101,7 @@ class Collections:
 
         out = []
         for n, f in zip(nodes, self._submit_nodes(nodes), strict=True):
-            out.append(Delayed(n.key, _identity, (FutureNode(f),), None, None, getattr(n, "_length", None)))
+            out.append(Delayed(n.key, identity, (FutureNode(f),), None, None, getattr(n, "_length", None)))
         return out
 
     def persist(self, collections, optimize_graph=True, workers=None, allow_other_workers=None, resources=None, retries=None, priority=0, fifo_timeout="60s", actors=None, **kwargs):
