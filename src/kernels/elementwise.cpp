@@ -3,6 +3,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "base/error.hpp"
@@ -75,12 +76,23 @@ T power(T a, T b) {
   }
 }
 
-// pandas makes such a result float64 as soon as one divisor is zero; a dtype that depends on the data is refused rather than answered wrongly.
 template <class T>
-void refuse_zero(const std::string& op, const Column& b, int64_t rows) {
+bool has_zero(const Column& b, int64_t rows) {
   const T* divisors = b.as<T>();
   for (int64_t i = 0; i < (b.constant ? 1 : rows); ++i)
-    if (divisors[i] == 0 && (!b.valid || b.valid[i])) throw invalid(op, ": an integer is divided by zero; make one side float with astype('float64') to get inf and NaN");
+    if (divisors[i] == 0 && (!b.valid || b.valid[i])) return true;
+  return false;
+}
+
+// Integers over integers, one of which is zero: pandas computes integers, and makes them float64 with inf and NaN.
+template <class T>
+void divide_by_zero(bool floor, const Column& a, const Column& b, int64_t rows, double* out) {
+  const T *x = a.as<T>(), *y = b.as<T>();
+  for (int64_t i = 0; i < rows; ++i) {
+    const T n = x[a.constant ? 0 : i], d = y[b.constant ? 0 : i];
+    if (d != 0) out[i] = static_cast<double>(floor ? floor_divide<T>(n, d) : modulo<T>(n, d));
+    else out[i] = !floor || n == 0 ? std::numeric_limits<double>::quiet_NaN() : std::copysign(std::numeric_limits<double>::infinity(), n < 0 ? -1.0 : 1.0);
+  }
 }
 
 template <class T>
@@ -185,13 +197,15 @@ Map binary(const Args& args) {
   const DType type = dtype_of(args["type"].integer());
   const Group group = group_of(op);
   if (args.has("text")) return compare_with(op, args["text"].string());
-  return [=](Task&, Columns in, int64_t rows, std::span<Column> out) {
+  const bool wide = args.has("wide");                                    // integers over integers, one of which is zero
+  const int64_t first = args.has("first") ? args["first"].integer() : -1;  // the number under which that is reported
+  return [=](Task& t, Columns in, int64_t rows, std::span<Column> out) {
     const Column &a = in[0], &b = in[1];
     if (type.is_text() && group == Group::arithmetic) {
       out[0] = join_text(a, b, rows);
       return rows;
     }
-    Writable to(group == Group::arithmetic ? type.storage : Storage::boolean, rows);
+    Writable to(wide ? Storage::float64 : group == Group::arithmetic ? type.storage : Storage::boolean, rows);
     Keep keep;
     const uint8_t* present = both_present(a, b, rows, keep);
     if (type.is_text()) {
@@ -205,8 +219,10 @@ Map binary(const Args& args) {
         using T = typename decltype(tag)::type;
         if (group == Group::comparison) comparison<T>(op, a, b, rows, to.as<uint8_t>());
         else {
-          if constexpr (std::is_integral_v<T>)
-            if (op == "floordiv" || op == "mod") refuse_zero<T>(op, b, rows);
+          if constexpr (std::is_integral_v<T>) {
+            if (wide) return divide_by_zero<T>(op == "floordiv", a, b, rows, to.as<double>());
+            if (first >= 0 && has_zero<T>(b, rows)) t.report.wider.emplace_back(first, DType{Storage::float64});
+          }
           if constexpr (std::is_integral_v<T> && std::is_signed_v<T>)
             if (op == "pow") refuse_negative<T>(b, rows);
           if (type.is_time() && (op == "add" || op == "sub")) refuse_overflow(op, a, b, rows, present);
@@ -217,6 +233,9 @@ Map binary(const Args& args) {
     if (present && group != Group::arithmetic) {  // a comparison with a missing value is False, != is True
       for (int64_t i = 0; i < rows; ++i)
         if (!present[i]) to.as<uint8_t>()[i] = op == "ne";
+    } else if (present && wide) {
+      for (int64_t i = 0; i < rows; ++i)
+        if (!present[i]) to.as<double>()[i] = std::numeric_limits<double>::quiet_NaN();
     } else if (present) {
       std::memcpy(to.valid(), present, static_cast<size_t>(rows));
     }

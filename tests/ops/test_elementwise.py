@@ -43,9 +43,38 @@ def test_integer_division(frames):
     same(df.i // 0, pdf.i // 0)
     same(df.i // (df.u + 1), pdf.i // (pdf.u + 1))
     same(df.i % (df.u + 1), pdf.i % (pdf.u + 1))
-    with pytest.raises(ValueError, match="divided by zero.*astype"):
-        (df.i // df.j).compute()
+    same(df.i // df.j, pdf.i // pdf.j)
     same(df.i.astype("float64") // df.j, pdf.i.astype("float64") // pdf.j)
+
+
+DIVIDENDS = {"int64": [7, -7, 0, 5, 2**62 + 1, -3], "int8": [7, -7, 0, 5, 1, -3], "uint8": [7, 1, 0, 5, 2, 3], "uint64": [2**63 + 5, 1, 0, 5, 2, 3], "Int64": [7, None, 0, 5, 2, 3]}
+DIVISORS = {"int64": [0, 0, 0, 3, 3, -2], "int8": [0, 1, 2, 3, 3, -2], "uint8": [1, 1, 1, 3, 0, 2], "uint64": [2, 1, 3, 3, 3, 2]}
+
+
+@pytest.mark.parametrize("op", [operator.floordiv, operator.mod])
+@pytest.mark.parametrize("a", DIVIDENDS)
+@pytest.mark.parametrize("b", DIVISORS)
+def test_integers_divided_by_zero(op, a, b):
+    pdf = pd.DataFrame({"a": pd.array(DIVIDENDS[a], dtype=a), "b": pd.array(DIVISORS[b], dtype=b)})
+    for npartitions in (1, 3):
+        df = dd.from_pandas(pdf, npartitions=npartitions)
+        result = op(df.a, df.b)
+        pd.testing.assert_series_equal(result.compute(), op(pdf.a, pdf.b))
+        assert result.dtype == op(pdf.a, pdf.b).dtype  # once it was seen
+        pd.testing.assert_series_equal(op(df.a, df.b)[df.b != 0].compute(), op(pdf.a, pdf.b)[pdf.b != 0])
+
+
+@pytest.mark.parametrize("op", [operator.floordiv, operator.mod])
+def test_frames_and_single_values_divided_by_zero(op, client):
+    pdf = pd.DataFrame({"x": [1, 2, 0, 4], "y": [0, 1, 2, 0], "z": [3, 3, 3, 3]})
+    df = dd.from_pandas(pdf, npartitions=2)
+    pd.testing.assert_frame_equal(op(df, df.y.min()).compute(), op(pdf, pdf.y.min()))
+    pd.testing.assert_frame_equal(op(df, df).compute(), op(pdf, pdf))  # z too: pandas computes columns of one dtype together
+    mixed, ours = pdf.astype({"z": "int8"}), df.astype({"z": "int8"})
+    pd.testing.assert_frame_equal(op(ours, ours).compute(), op(mixed, mixed))
+    pd.testing.assert_series_equal(op(5, df.x).compute(), op(5, pdf.x))
+    pd.testing.assert_series_equal(op(df.x, df.y).persist().compute(), op(pdf.x, pdf.y))
+    pd.testing.assert_series_equal(op(df.z, df.x).compute(scheduler=client), op(pdf.z, pdf.x))
 
 
 def test_negative_integer_powers_are_refused(frames):

@@ -20,6 +20,7 @@ struct Kernel2 {
   DType compute, result;
   std::string op;
   int constant = -1;
+  bool divides = false;  // integers over integers, which may be zero: the result is float64 if one is (Op::revise)
 };
 
 [[noreturn]] void refuse(const std::string& op, const Side& a, const Side& b) {
@@ -98,7 +99,7 @@ Kernel2 choose(const std::string& op, const Side& a, const Side& b) {
   if (op == "pow" && type.is_signed() && b.scalar && b.scalar->is_integer() && b.scalar->integer() < 0) throw invalid("Integers to negative integer powers are not allowed.");
   // pandas: an integer division by zero gives inf or nan, so the result is float; that of float32 is a wider one
   if (b.scalar && b.scalar->number() == 0 && ((op == "floordiv" && type.is_number()) || (op == "mod" && type.is_integer()))) type = {Storage::float64};
-  return {type, type, op};
+  return {type, type, op, -1, type.is_integer() && !b.scalar && (op == "floordiv" || (op == "mod" && !b.type.is_boolean()))};
 }
 
 // A string beside a timestamp is a time.
@@ -170,6 +171,14 @@ struct Entry {
   bool reverse;
 };
 
+// Whether column i of the result was found to be divided by zero.
+bool is_wide(const Call& c, size_t i) {
+  if (!c.has("wide")) return false;
+  for (const Value& at : c["wide"].list())
+    if (at.integer() == static_cast<int64_t>(i)) return true;
+  return false;
+}
+
 Kernel2 kernel_for(const Call& c, const Entry& e, const Operands& o, std::pair<int64_t, int64_t> pair, Value& scalar) {
   if (pair.second < 0) scalar = adapted(c["other"], c.input().columns[static_cast<size_t>(pair.first)].type);
   Side a = side(c, o, pair.first, 0, scalar), b = side(c, o, pair.second, c["other"].is_input() ? other(c) : 0, scalar);
@@ -185,7 +194,7 @@ Op make_op(const Entry& e, std::vector<Method> on) {
     for (size_t i = 0; i < o.pairs.size(); ++i) {
       Value scalar;
       auto k = kernel_for(c, e, o, o.pairs[i], scalar);
-      s.columns[i].type = k.result;
+      s.columns[i].type = is_wide(c, i) ? DType{Storage::float64} : k.result;
       if (compares(e.op) || is_logic(e.op)) s.columns[i].type.open = false;
     }
     return s;
@@ -196,7 +205,8 @@ Op make_op(const Entry& e, std::vector<Method> on) {
     const size_t anchor = second && c.inputs[0]->is_one_row() && !c.inputs[other(c)]->is_one_row() ? 1 : 0;
     const Rows a = l.input(0), b = second ? l.input(other(c)) : Rows{};
     Rows out{anchor ? b.stage : a.stage, {}, anchor ? b.index : a.index};
-    for (const auto& pair : o.pairs) {
+    for (size_t i = 0; i < o.pairs.size(); ++i) {
+      const auto& pair = o.pairs[i];
       Value scalar;
       const auto k = kernel_for(c, e, o, pair, scalar);
       const DType type_a = c.input().columns[static_cast<size_t>(pair.first)].type;
@@ -225,10 +235,34 @@ Op make_op(const Entry& e, std::vector<Method> on) {
       if (e.reverse) std::swap(x, y);
       Dict how{{"op", k.op}, {"type", code(k.compute)}};
       if (pair.second < 0 && k.compute.is_text() && compares(k.op)) how.emplace_back("text", scalar);
+      const bool wide = is_wide(c, i);
+      if (wide) how.emplace_back("wide", true);
+      else if (k.divides) how.emplace_back("first", l.next_result());
       out.columns.push_back(l.one(out.stage, "binary", std::move(how), {x, y}));
+      if (k.divides && !wide) l.name_result(out.stage, out.columns.back(), static_cast<int64_t>(i), false);
     }
     return out;
   };
+  if (e.op == "floordiv" || e.op == "mod")
+    op.revise = [e](const Call& c, const std::vector<std::pair<int64_t, DType>>& wider, const std::vector<std::pair<int64_t, int64_t>>&) {
+      // pandas computes columns of one dtype together: what one of them becomes, all become.
+      const Operands o = operands(c, e.name);
+      auto types = [&](size_t i) {
+        Value scalar;
+        return std::pair(code(side(c, o, o.pairs[i].first, 0, scalar).type), o.pairs[i].second < 0 ? Value() : code(c.input(other(c)).columns[static_cast<size_t>(o.pairs[i].second)].type));
+      };
+      List wide;
+      for (size_t i = 0; i < o.pairs.size(); ++i) {
+        bool found = is_wide(c, i);
+        for (const auto& [at, type] : wider) found = found || types(i) == types(static_cast<size_t>(at));
+        if (found) wide.emplace_back(static_cast<int64_t>(i));
+      }
+      Dict out;
+      for (const auto& [k, v] : c.args.dict())
+        if (k.string() != "wide") out.emplace_back(k, v);
+      out.emplace_back("wide", std::move(wide));
+      return Value(std::move(out));
+    };
   op.same_rows = true;
   op.show = [](const Call& c) { return c["other"].is_input() ? std::string() : c["other"].repr(); };
   return op;
