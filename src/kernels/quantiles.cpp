@@ -1,70 +1,27 @@
-// Values are counted as long as few differ, as in most columns; then all are kept, and the ranks wanted selected.
+// Values are counted as long as few differ, as in most columns; then all are kept, spilled where memory is short, and the ranks wanted selected.
 #include "kernels/quantiles.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <map>
+#include <numeric>
 
 #include "base/error.hpp"
 #include "data/dispatch.hpp"
 #include "kernels/key_table.hpp"
+#include "kernels/ranked_values.hpp"
 #include "muster/error.hpp"
 
 namespace muster::kernels {
 using namespace base;
 using namespace data;
 namespace {
-constexpr size_t kCounted = 32 << 10;  // different values that are counted
-
-// Values of given ranks: how many share their first 16 bits, in an order in which integers compare as the values do, says where to look.
-template <class T>
-class RankedValues {
- public:
-  explicit RankedValues(const std::vector<std::vector<T>>& parts) : parts_(parts) {
-    if (parts.empty()) return;
-    std::vector<int64_t> sizes(kBins + 1, 0);
-    for (const auto& part : parts)
-      for (T x : part) ++sizes[bin(x) + 1];
-    for (size_t b = 0; b < kBins; ++b) sizes[b + 1] += sizes[b];
-    begins_ = std::move(sizes);
-  }
-  int64_t count() const { return begins_.empty() ? 0 : begins_.back(); }
-  T at(int64_t rank) const {
-    const auto b = static_cast<size_t>(std::upper_bound(begins_.begin(), begins_.end(), rank) - begins_.begin()) - 1;
-    auto [found, fresh] = bins_.try_emplace(b);
-    auto& values = found->second;
-    if (fresh) {
-      values.reserve(static_cast<size_t>(begins_[b + 1] - begins_[b]));
-      for (const auto& part : parts_)
-        for (T x : part)
-          if (bin(x) == b) values.push_back(x);
-    }
-    const auto nth = values.begin() + (rank - begins_[b]);
-    std::nth_element(values.begin(), nth, values.end());
-    return *nth;
-  }
-
- private:
-  static constexpr size_t kBins = 1 << 16;
-  static size_t bin(T x) {
-    constexpr int kBits = 8 * sizeof(T);
-    using Word = std::conditional_t<sizeof(T) == 8, uint64_t, std::conditional_t<sizeof(T) == 4, uint32_t, std::conditional_t<sizeof(T) == 2, uint16_t, uint8_t>>>;
-    constexpr auto kSign = static_cast<Word>(Word{1} << (kBits - 1));
-    Word word;
-    std::memcpy(&word, &x, sizeof x);
-    if constexpr (std::is_floating_point_v<T>) word = word & kSign ? static_cast<Word>(~word) : static_cast<Word>(word | kSign);
-    else if constexpr (std::is_signed_v<T>) word = static_cast<Word>(word ^ kSign);
-    return static_cast<size_t>(kBits > 16 ? word >> (kBits - 16) : word);
-  }
-  const std::vector<std::vector<T>>& parts_;
-  std::vector<int64_t> begins_;  // of each bin, and their end
-  mutable std::map<size_t, std::vector<T>> bins_;
-};
+constexpr size_t kCounted = 32 << 10;      // different values that are counted
+constexpr int64_t kWorthCounting = 4;      // rows for each of these, or all are kept
+constexpr int64_t kHeldBytes = 256 << 10;  // of values that stay in memory in any case while rows are added
+constexpr int64_t kLeftBytes = 16 << 10;   // and when all are
 
 template <class T>
 class Quantiles : public Fold {
-  using Ranks = RankedValues<T>;
-
  public:
   Quantiles(DType type, const Args& a) : type_(type), middle_(a["middle"].is_bool() && a["middle"].boolean()) {
     for (const auto& q : a["q"].list()) q_.push_back(q.number());
@@ -74,7 +31,6 @@ class Quantiles : public Fold {
     const Column& c = in[0];
     const int64_t step = c.constant ? 0 : 1;
     const T* v = c.as<T>();
-    const auto before = static_cast<int64_t>(values_.capacity());
     int64_t i = 0;
     for (; i < rows && counting_; ++i) {
       const T x = v[i * step];
@@ -83,33 +39,43 @@ class Quantiles : public Fold {
       put(x, 1);
     }
     if (i < rows) keep(c, i, rows);
-    task.hold((static_cast<int64_t>(values_.capacity()) - before) * static_cast<int64_t>(sizeof(T)));
+    shed_beyond(task, kHeldBytes);
+    task.hold(bytes() - std::exchange(held_, bytes()));
   }
 
-  void merge(Task&, Fold& fold) override {
+  void merge(Task& task, Fold& fold) override {
     auto& later = static_cast<Quantiles&>(fold);
-    for (size_t i = 1; i < later.counts_.size(); ++i) put(later.distinct_[i], later.counts_[i]);
-    if (!later.values_.empty()) merged_.push_back(std::move(later.values_));
-    for (auto& values : later.merged_) merged_.push_back(std::move(values));
-    later.values_ = {}, later.merged_ = {};
+    if (later.counting_)
+      for (size_t i = 1; i < later.counts_.size() && counting_; ++i) put(later.distinct_[i], std::exchange(later.counts_[i], 0));
+    if (!counting_) later.stop_counting();  // what is left of it
+    else if (!later.counting_) stop_counting();
+    for (auto* state : {this, &later}) state->ranked_.add(std::exchange(state->values_, {}));
+    ranked_.append(later.ranked_);
+    shed_beyond(task, kHeldBytes);
+  }
+  void seal(Task& task) override {
+    if (!worth_counting()) stop_counting();
+    shed_beyond(task, kLeftBytes);
   }
 
   Batches finish(Task&) override {
-    if (!values_.empty() || !merged_.empty()) spread_counts();
-    if (!values_.empty()) merged_.push_back(std::move(values_));
-    values_ = {};
-    std::vector<std::pair<T, int64_t>> counted;
-    const Ranks ranks(merged_);
-    int64_t n = ranks.count();
-    for (size_t i = 1; i < counts_.size(); ++i) counted.emplace_back(distinct_[i], counts_[i]), n += counts_[i];
-    std::sort(counted.begin(), counted.end());
-    Batch out{1, {}};
-    auto value_at = [&](int64_t rank) -> T {
-      int64_t at = 0;
-      for (const auto& [value, count] : counted)
-        if ((at += count) > rank) return value;
-      return ranks.at(rank);
+    stop_counting();
+    ranked_.add(std::exchange(values_, {}));
+    const int64_t n = ranked_.count();
+    // NumPy's linear method.
+    const auto place_of = [&](double q) {
+      const double position = q * static_cast<double>(n - 1);
+      const auto low = std::min(static_cast<int64_t>(position), n - 1);
+      return std::pair(low, position - static_cast<double>(low));
     };
+    std::vector<int64_t> ranks;
+    if (n > 0)
+      for (double q : q_) ranks.push_back(place_of(q).first), ranks.push_back(std::min(place_of(q).first + 1, n - 1));
+    std::sort(ranks.begin(), ranks.end());
+    ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
+    const std::vector<T> values = ranked_.at(ranks);
+    const auto value_at = [&](int64_t rank) { return values[static_cast<size_t>(std::lower_bound(ranks.begin(), ranks.end(), rank) - ranks.begin())]; };
+    Batch out{1, {}};
     for (double q : q_) {
       const DType result = type_.is_time() ? type_ : type_.storage == Storage::float32 ? DType{Storage::float32} : DType{Storage::float64};
       if (n == 0) {
@@ -118,10 +84,7 @@ class Quantiles : public Fold {
         out.columns.push_back(none);
         continue;
       }
-      // NumPy's linear method.
-      const double position = q * static_cast<double>(n - 1);
-      const auto low = std::min(static_cast<int64_t>(position), n - 1);
-      const double part = position - static_cast<double>(low);
+      const auto [low, part] = place_of(q);
       const T a = value_at(low), b = middle_ && part == 0 ? a : value_at(std::min(low + 1, n - 1));
       Writable w(result.storage, 1);
       if (type_.is_time()) {
@@ -140,28 +103,19 @@ class Quantiles : public Fold {
   }
 
   int64_t bytes() const override {
-    size_t kept = values_.capacity();
-    for (const auto& values : merged_) kept += values.capacity();
-    return static_cast<int64_t>(kept * sizeof(T) + counts_.capacity() * 16) + table_.bytes();
+    return static_cast<int64_t>((values_.capacity() + distinct_.capacity()) * sizeof(T) + counts_.capacity() * sizeof(int64_t)) + table_.bytes() + ranked_.bytes();
   }
   void encode(Encoder& out) const override {
-    std::string values;
-    for (const auto& part : merged_) values.append(reinterpret_cast<const char*>(part.data()), part.size() * sizeof(T));
-    values.append(reinterpret_cast<const char*>(values_.data()), values_.size() * sizeof(T));
-    out << values << std::string_view(reinterpret_cast<const char*>(distinct_.data()), distinct_.size() * sizeof(T)) << counts_;
+    out << distinct_ << counts_ << values_;
+    ranked_.encode(out);
   }
   void decode(base::Decoder& in) override {
-    auto list = [&](std::vector<T>& to) {
-      const auto bytes = in.get<std::string_view>();
-      if (bytes.size() % sizeof(T)) throw Error(ErrorKind::io, "the values of a quantile do not fit");
-      to.resize(bytes.size() / sizeof(T));
-      std::memcpy(static_cast<void*>(to.data()), bytes.data(), bytes.size());
-    };
-    std::vector<T> distinct;
-    list(values_), list(distinct);
+    const auto distinct = in.list<T>();
     const auto counts = in.list<int64_t>();
     if (counts.size() != distinct.size()) throw Error(ErrorKind::io, "the values of a quantile do not fit");
-    for (size_t i = 1; i < counts.size(); ++i) put(distinct[i], counts[i]);
+    for (size_t i = 1; i < counts.size(); ++i) put(distinct[i], counts[i]);  // no more than there were
+    ranked_.add(in.list<T>());
+    ranked_.decode(in);
   }
 
  private:
@@ -175,7 +129,7 @@ class Quantiles : public Fold {
         if (last_number_ == counts_.size()) counts_.push_back(0), distinct_.push_back(x);
       }
       counts_[last_number_] += times;
-      if (counts_.size() > kCounted) counting_ = false, spread_counts();
+      if (counts_.size() > kCounted) stop_counting();
       return;
     }
     values_.insert(values_.end(), static_cast<size_t>(times), x);
@@ -194,9 +148,20 @@ class Quantiles : public Fold {
     }
     values_.resize(n);
   }
-  void spread_counts() {
-    for (size_t i = 1; i < counts_.size(); ++i) values_.insert(values_.end(), static_cast<size_t>(counts_[i]), distinct_[i]);
-    counts_.assign(1, 0), distinct_.assign(1, T{}), counting_ = false;
+  // Counts of values that hardly repeat are larger than the values.
+  bool worth_counting() const { return std::accumulate(counts_.begin(), counts_.end(), int64_t{0}) >= kWorthCounting * static_cast<int64_t>(counts_.size() - 1); }
+  void stop_counting() {
+    if (!std::exchange(counting_, false)) return;
+    if (worth_counting()) ranked_.add({distinct_.begin() + 1, distinct_.end()}, {counts_.begin() + 1, counts_.end()});
+    else
+      for (size_t i = 1; i < counts_.size(); ++i) values_.insert(values_.end(), static_cast<size_t>(counts_[i]), distinct_[i]);
+    counts_ = {0}, distinct_ = std::vector<T>(1), table_ = {};
+  }
+  void shed_beyond(Task& task, int64_t least) {
+    if (bytes() <= least || bytes() <= task.headroom() / 32) return;
+    stop_counting();
+    ranked_.add(std::exchange(values_, {}));
+    ranked_.shed();
   }
 
   DType type_;
@@ -205,10 +170,11 @@ class Quantiles : public Fold {
   bool counting_ = true;
   WordTable table_;
   std::vector<T> distinct_ = std::vector<T>(1), values_;
-  std::vector<std::vector<T>> merged_;  // values of states merged into this one
+  RankedValues<T> ranked_;  // and what was kept earlier
   std::vector<int64_t> counts_ = {0};
   T last_{};
   uint32_t last_number_ = 0;
+  int64_t held_ = 0;  // bytes that the task knows of
 };
 
 // quantiles {types, q, middle}: of columns of these dtypes, one behind the other.
@@ -225,6 +191,9 @@ class OfEach : public Fold {
   }
   void merge(Task& task, Fold& later) override {
     for (size_t i = 0; i < each_.size(); ++i) each_[i]->merge(task, *static_cast<OfEach&>(later).each_[i]);
+  }
+  void seal(Task& task) override {
+    for (auto& one : each_) one->seal(task);
   }
   Batches finish(Task& task) override {
     Batch out{1, {}};
