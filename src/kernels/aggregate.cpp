@@ -307,6 +307,7 @@ class FirstRow : public States<FirstValue<T>> {
     }
     return own_text(std::move(out).finish());
   }
+  int64_t bytes() const override { return States<FirstValue<T>>::bytes() + text_bytes_; }
   void encode(Encoder& out, size_t groups) const override {
     if constexpr (std::is_same_v<T, Text>)
       for (size_t g = 1; g <= groups; ++g) out << this->states_[g].count << this->states_[g].missing << std::string_view(this->states_[g].value.data ? this->states_[g].value.view() : std::string_view());
@@ -336,7 +337,7 @@ class FirstRow : public States<FirstValue<T>> {
     static const char empty = 0;
     if (!t.size) return {&empty, 0};
     auto bytes = std::make_shared<std::string>(t.view());
-    keeps_.push_back(bytes);
+    keeps_.push_back(bytes), text_bytes_ += static_cast<int64_t>(sizeof(std::string)) + t.size;
     return {bytes->data(), t.size};
   }
   // New texts get memory of their own, all in one block.
@@ -352,13 +353,14 @@ class FirstRow : public States<FirstValue<T>> {
         if (t.size) std::memcpy(to, t.data, static_cast<size_t>(t.size));
         t.data = to, to += t.size;
       }
-      if (!fresh_.empty()) keeps_.push_back(block);
+      if (!fresh_.empty()) keeps_.push_back(block), text_bytes_ += size;
       fresh_.clear();
     }
   }
   DType type_;
   std::vector<uint32_t> fresh_;
   std::vector<Keep> keeps_;
+  int64_t text_bytes_ = 0;
 };
 
 template <class T>
@@ -404,7 +406,7 @@ class PickOne : public Aggregate {
     }
     return own_text(std::move(out).finish());
   }
-  int64_t bytes() const override { return static_cast<int64_t>(states_.capacity() * sizeof(Extreme<T>)); }
+  int64_t bytes() const override { return static_cast<int64_t>(states_.capacity() * sizeof(Extreme<T>)) + text_bytes_; }
   void encode(Encoder& out, size_t groups) const override {
     if constexpr (std::is_same_v<T, Text>) {
       for (size_t g = 1; g <= groups; ++g) out << states_[g].count << states_[g].missing << std::string_view(states_[g].value.data ? states_[g].value.view() : std::string_view());
@@ -417,7 +419,7 @@ class PickOne : public Aggregate {
       for (size_t g = 1; g <= groups; ++g) {
         auto& s = states_.at(g);
         s.count = in.get<int64_t>(), s.missing = in.get<int64_t>();
-        const auto& copy = texts_.emplace_back(in.get<std::string_view>());
+        const auto& copy = kept(in.get<std::string_view>());
         if (s.count) s.value = {copy.data(), static_cast<int64_t>(copy.size())};
       }
     } else {
@@ -435,20 +437,23 @@ class PickOne : public Aggregate {
     ++s.count;
     if (!better) return;
     if constexpr (std::is_same_v<T, Text>) {
-      const auto& copy = texts_.emplace_back(v.view());
-      v.data = copy.data();
+      v.data = kept(v.view()).data();
       if (texts_.size() > 65536 + 2 * states_.size()) compact(s, v);
     }
     s.value = v;
   }
+  const std::string& kept(std::string_view text) {
+    text_bytes_ += static_cast<int64_t>(sizeof(std::string) + text.size());
+    return texts_.emplace_back(text);
+  }
   // Drops the texts that lost.
   void compact(Extreme<T>& being_set, Text& value) {
     if constexpr (std::is_same_v<T, Text>) {
-      std::deque<std::string> kept;
+      const std::deque<std::string> all = std::move(texts_);
+      texts_.clear(), text_bytes_ = 0;
       for (auto& s : states_)
-        if (s.count && &s != &being_set && s.value.data) s.value.data = kept.emplace_back(s.value.view()).data();
-      value.data = kept.emplace_back(value.view()).data();
-      texts_.swap(kept);
+        if (s.count && &s != &being_set && s.value.data) s.value.data = kept(s.value.view()).data();
+      value.data = kept(value.view()).data();
     }
   }
   Pick pick_;
@@ -456,6 +461,7 @@ class PickOne : public Aggregate {
   Options o_;
   std::vector<Extreme<T>> states_ = std::vector<Extreme<T>>(2);
   std::deque<std::string> texts_;
+  int64_t text_bytes_ = 0;
 };
 
 struct Tally {

@@ -7,6 +7,7 @@
 
 namespace muster::kernels {
 
+class DistinctSketch;
 using Groups = std::span<const uint32_t>;
 
 class Aggregate {
@@ -38,5 +39,10 @@ data::DType aggregate_type(const std::string& function, data::DType type);
 
 /// The fold "group_by" {keys, aggregates, dropna, sort}: key columns, then one column per aggregate. sort: true by key, false in order of the groups' first rows, none in any order.
 data::Kernel group_by_kernel();
+
+/// The different groups that a state of "group_by" has seen, once it is sealed; null if they are few, or if it is another fold.
+const DistinctSketch* groups_seen(const data::Fold& fold);
+/// Bytes of a row of the results of a "group_by" of these arguments, without those of texts.
+int64_t group_bytes(const data::Args& args);
 
 }  // namespace muster::kernels

@@ -1,14 +1,18 @@
 // The group-by fold. A state is a table of groups, and behind it rows: once most rows are groups of their own, or the memory ends, a table gains
-// nothing, and the rows are kept, sorted into parts by the hash of their keys. States are merged part by part, side by side.
+// nothing, and the rows are kept, sorted into parts by the hash of their keys. Once a state is complete its table may be spilled, in the same parts.
+// States that gain nothing from being one stay beside each other, in order; all are merged part by part, side by side.
 // Without keys all rows are one group, there even when there is no row.
 #include <algorithm>
+#include <array>
 #include <limits>
+#include <memory>
 #include <mutex>
 #include <numeric>
 
 #include "base/error.hpp"
 #include "data/dispatch.hpp"
 #include "kernels/aggregate.hpp"
+#include "kernels/distinct_sketch.hpp"
 #include "kernels/key_table.hpp"
 #include "kernels/ordering.hpp"
 #include "kernels/row_parts.hpp"
@@ -26,6 +30,8 @@ constexpr int64_t kCheckedShort = 4 << 10;    // where memory is short: less tha
 constexpr int64_t kShort = 4 << 10;
 constexpr int64_t kUnlimited = int64_t{1} << 60;
 constexpr int64_t kHeldBytes = 256 << 10;      // rows that are kept in memory in any case
+constexpr int64_t kFewGroups = 4 << 10;        // not worth a sketch
+constexpr int64_t kLeftBytes = 64 << 10;       // a table, or rows, of a complete state that stay so
 
 class GroupBy : public Fold {
  public:
@@ -53,6 +59,10 @@ class GroupBy : public Fold {
       add_to_table(task, part_of(in, done, more, rows), more, is_short ? kCheckedShort : kChecked);
       done += more;
     }
+    if (!tabled_ && done > 0 && done == rows_seen_) {  // the table gained nothing from all it saw, which is here: these rows are kept like others
+      reset();
+      done = rows_seen_ = table_bytes_ = 0;
+    }
     if (done < rows) keep(task, part_of(in, done, rows - done, rows), rows - done);
   }
 
@@ -63,49 +73,63 @@ class GroupBy : public Fold {
       for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->merge(*later.aggregates_[i], {&one, 1}, {&one, 1});
       return;
     }
-    merge_groups(later, numbers(later.keys_->size()));
-    tabled_ &= later.tabled_;
-    kept_.append(later.kept_);
-    if (too_much(task)) kept_.shed();
-    sealed_ = false;
+    sealed_ = false, told_ = -1;
+    std::vector<std::unique_ptr<GroupBy>> behind = std::move(later.behind_);
+    auto& last = behind_.empty() ? *this : *behind_.back();
+    if (!last.absorb(task, later)) behind_.push_back(later.moved());
+    for (auto& state : behind) behind_.push_back(std::move(state));
   }
 
   // For each part the groups of the table in it.
   void seal(Task& task) override {
     std::lock_guard lock(sealing_);  // several tasks that read the state may ask for it at once
     if (std::exchange(sealed_, true)) return;
+    for (auto& state : behind_) state->seal(task);
     hasher_ = RowHasher(key_count_);  // it holds dictionaries
     slices_.clear();
-    if (keys_ && keys_->bytes() > task.headroom() / 64) keys_->compact();
-    if (kept_.bytes() > task.headroom() / 32) task.hold(-kept_.shed());  // as long as others are made, it only lies there
     if (!keys_) return;
+    if (keys_->bytes() > task.headroom() / 64) keys_->compact();
+    if (kept_.bytes() > std::max(kLeftBytes, task.headroom() / 32)) kept_.shed();  // as long as others are made, it only lies there
     of_part_.assign(kRowParts, {}), part_of_.assign(keys_->size() + 1, 0);
     const auto all = numbers(keys_->size());
     const auto values = keys_->values(all);
     hasher_.hash(values, static_cast<int64_t>(all.size()), hashes_, gone_);
+    if (keys_->size() > kFewGroups && !seen_) seen_ = std::make_unique<DistinctSketch>();
+    if (seen_)
+      for (size_t i = 0; i < all.size(); ++i) seen_->add(hashes_[i]);
     for (size_t i = 0; i < all.size(); ++i) of_part_[part_of_[all[i]] = static_cast<uint8_t>(hashes_[i] >> 56)].push_back(all[i]);
+    if (size_of_table() > std::max(kLeftBytes, task.headroom() / 8)) shed_table();
+    if (told_ >= 0) tell(task);
   }
 
-  Batches merge_part(Task& task, const std::vector<Fold*>& states, int64_t part) override {
+  Batches merge_part(Task& task, const std::vector<Fold*>& folds, int64_t part) override {
+    std::vector<GroupBy*> states;
+    for (auto* fold : folds) {
+      auto* first = static_cast<GroupBy*>(fold);
+      states.push_back(first);
+      for (auto& state : first->behind_) states.push_back(state.get());
+    }
     // A fold's own state is not looked at: it is new, and what is merged is collected in it.
     const int64_t begin = part * kRowParts / parts_, end = (part + 1) * kRowParts / parts_;
     bool any_rows = false;
-    for (const auto* s : states) any_rows |= !static_cast<const GroupBy*>(s)->kept_.empty();
+    for (const auto* s : states) any_rows |= !s->kept_.empty() || s->spilled_;
     if (!any_rows) return {merge_tables(states, begin, end)};
     Batches out;
     for (int64_t p = begin; p < end; ++p) {
       if (task.stopped()) throw Error(ErrorKind::cancelled, "stopped");
-      Batch b = merge_rows(states, static_cast<int>(p));
+      Batch b = merge_rows(task, states, static_cast<int>(p));
       if (b.rows || out.empty()) out.push_back(std::move(b));
     }
     return out;
   }
 
-  Batches join_parts(Task&, const std::vector<std::shared_ptr<const Batches>>& parts) override {
+  Batches join_parts(Task& task, const std::vector<std::shared_ptr<const Batches>>& parts) override {
     std::vector<const Batch*> all;
+    int64_t bytes = 0;
     for (const auto& p : parts)
       for (const auto& b : *p)
-        if (b.rows || all.empty()) all.push_back(&b);
+        if (b.rows || all.empty()) all.push_back(&b), bytes += size_of(b);
+    task.reserve(bytes);
     if (all.size() > 1 && all[0]->rows == 0) all.erase(all.begin());
     return {merge_sorted(all, order_, all.at(0)->columns.size() - (in_appearance_ ? 1 : 0))};
   }
@@ -124,18 +148,22 @@ class GroupBy : public Fold {
   }
 
   void encode(Encoder& out) const override {
-    auto groups = numbers(keys_ ? keys_->size() : 1);
+    const auto whole = spilled_ ? unspilled() : nullptr;
+    const GroupBy& table = whole ? *whole : *this;
+    auto groups = numbers(keys_ ? table.keys_->size() : 1);
     out << static_cast<uint32_t>(groups.size()) << static_cast<uint8_t>(tabled_) << partition_ << rows_seen_;
     if (keys_) {
-      kernels::encode(out, Batches{{static_cast<int64_t>(groups.size()), keys_->values(groups)}});
-      out << first_rows_;
+      kernels::encode(out, Batches{{static_cast<int64_t>(groups.size()), table.keys_->values(groups)}});
+      out << table.first_rows_;
     }
-    for (const auto& a : aggregates_) a->encode(out, groups.size());
+    for (const auto& a : table.aggregates_) a->encode(out, groups.size());
     kept_.encode(out);
+    out << static_cast<uint32_t>(behind_.size());
+    for (const auto& state : behind_) state->encode(out);
   }
   void decode(base::Decoder& in) override {
     const auto groups = in.get<uint32_t>();
-    tabled_ = in.get<uint8_t>() != 0, partition_ = in.get<int64_t>(), rows_seen_ = in.get<int64_t>();
+    told_ = -1, tabled_ = in.get<uint8_t>() != 0, partition_ = in.get<int64_t>(), rows_seen_ = in.get<int64_t>();
     if (keys_) {
       const Batches keys = decode_batches(in);
       if (keys.size() != 1 || keys[0].rows != groups || keys[0].columns.size() != key_count_) throw Error(ErrorKind::io, "the keys of a group-by do not fit");
@@ -148,12 +176,74 @@ class GroupBy : public Fold {
       a->decode(in, groups);
     }
     kept_.decode(in);
+    for (auto n = in.get<uint32_t>(); n > 0; --n) behind_.push_back(std::make_unique<GroupBy>(args_)), behind_.back()->decode(in);
   }
+  const DistinctSketch* seen() const { return seen_.get(); }
   int64_t bytes() const override {
-    return size_of_table() + kept_.bytes();
+    int64_t total = size_of_table() + kept_.bytes();
+    for (const auto& state : behind_) total += state->bytes();
+    return total;
   }
 
  private:
+  // Takes the rows behind its own into itself; false where it gains nothing, or where they would get in front of rows that it keeps.
+  bool absorb(Task& task, GroupBy& later) {
+    const uint32_t before = keys_->size(), theirs = later.keys_->size();
+    if (theirs || later.spilled_) {
+      const bool fits = size_of_table() + later.size_of_table() < std::max(kSmallTable, std::min(task.headroom(), kUnlimited) / 8);
+      if (!kept_.empty() || spilled_ || later.spilled_ || !(tabled_ || fits)) return false;
+      merge_groups(later, numbers(theirs));
+      tabled_ &= later.tabled_ && (fits || (keys_->size() - before) * uint64_t{4} < theirs * uint64_t{3});
+      sealed_ = false;
+    }
+    kept_.append(later.kept_);
+    if (too_much(task)) kept_.shed();
+    return true;
+  }
+  // The task in which rows are added knows what it holds.
+  void tell(Task& task) {
+    const int64_t now = size_of_table() + kept_.bytes();
+    task.hold(now - std::exchange(told_, now));
+  }
+  std::unique_ptr<GroupBy> moved() {
+    auto out = std::make_unique<GroupBy>(args_);
+    out->keys_ = std::move(keys_), out->aggregates_ = std::move(aggregates_), out->first_rows_ = std::move(first_rows_), out->kept_ = std::move(kept_);
+    out->spilled_ = std::move(spilled_), out->of_part_ = std::move(of_part_), out->part_of_ = std::move(part_of_);
+    out->tabled_ = tabled_, out->sealed_ = sealed_, out->partition_ = partition_, out->rows_seen_ = rows_seen_, out->told_ = -1;
+    reset();
+    return out;
+  }
+  void shed_table() {
+    auto pieces = std::make_unique<SpilledTable>();
+    GroupBy one(args_);
+    for (size_t p = 0; p < kRowParts; ++p) {
+      if (of_part_[p].empty()) continue;
+      one.reset();
+      one.merge_groups(*this, of_part_[p]);
+      Encoder out;
+      one.encode(out);
+      (*pieces)[p] = spill(out.take());
+    }
+    spilled_ = std::move(pieces);
+    reset();
+    of_part_.clear(), part_of_.clear();
+  }
+  // The part of a table that was spilled; null if there are no groups in it.
+  std::unique_ptr<GroupBy> unspilled(size_t part) const {
+    const auto& piece = (*spilled_)[part];
+    if (!piece) return nullptr;
+    auto out = std::make_unique<GroupBy>(args_);
+    const std::string bytes = piece->read();
+    base::Decoder in(bytes);
+    out->decode(in);
+    return out;
+  }
+  std::unique_ptr<GroupBy> unspilled() const {
+    auto whole = std::make_unique<GroupBy>(args_);
+    for (size_t p = 0; p < kRowParts; ++p)
+      if (auto table = unspilled(p)) whole->merge_groups(*table, numbers(table->keys_->size()));
+    return whole;
+  }
   int64_t size_of_table() const {
     int64_t total = (keys_ ? keys_->bytes() : 0) + static_cast<int64_t>(first_rows_.capacity() * 8);
     for (const auto& a : aggregates_) total += a->bytes();
@@ -174,7 +264,7 @@ class GroupBy : public Fold {
     for (auto& a : aggregates_) a->grow(keys_->size());
     add_to(groups_.data(), in, rows, key_count_);
     const int64_t groups = keys_->size(), before = std::exchange(table_bytes_, size_of_table()), room = std::min(task.headroom(), kUnlimited) + before;
-    task.hold(table_bytes_ - before);
+    tell(task);
     if (groups < kManyGroups && table_bytes_ < std::max(kSmallTable, room / 64)) {
       checked_groups_ = groups, checked_rows_ = rows_seen_;
     } else if (rows_seen_ - checked_rows_ >= checked) {  // how many of the last rows were groups of their own
@@ -185,9 +275,13 @@ class GroupBy : public Fold {
   void keep(Task& task, Columns in, int64_t rows) {
     hasher_.hash(in.first(key_count_), rows, hashes_, gone_);
     if (keep_missing_) gone_.clear();
-    task.hold(kept_.add(in, rows, hashes_, gone_, partition_ << 32 | rows_seen_));
+    if (!seen_) seen_ = std::make_unique<DistinctSketch>();
+    for (int64_t i = 0; i < rows; ++i)
+      if (gone_.empty() || !gone_[static_cast<size_t>(i)]) seen_->add(hashes_[static_cast<size_t>(i)]);
+    kept_.add(in, rows, hashes_, gone_, partition_ << 32 | rows_seen_);
     rows_seen_ += rows;
-    if (too_much(task)) task.hold(-kept_.shed());
+    tell(task);
+    if (too_much(task)) kept_.shed(), tell(task);
   }
   void reset() {
     keys_ = key_count_ ? std::make_unique<KeyTable>(storages_, keep_missing_) : nullptr;
@@ -217,9 +311,9 @@ class GroupBy : public Fold {
     return sorted(b, order_);
   }
   // The groups of tables in these parts: such tables are small, all parts are done at once.
-  Batch merge_tables(const std::vector<Fold*>& states, int64_t begin, int64_t end) {
+  Batch merge_tables(const std::vector<GroupBy*>& states, int64_t begin, int64_t end) {
     for (auto* s : states) {
-      auto& state = *static_cast<GroupBy*>(s);
+      auto& state = *s;
       std::vector<uint32_t> theirs(state.part_of_.size());
       size_t n = 0;
       for (uint32_t g = 1; g < state.part_of_.size(); ++g) theirs[n] = g, n += state.part_of_[g] >= begin && state.part_of_[g] < end;
@@ -230,26 +324,37 @@ class GroupBy : public Fold {
     return results(std::move(keys), keys_->size(), first_rows_);
   }
   // The groups of one part, of tables and rows: the keys of all beside each other, then a number for each, in a table that stays in the cache.
-  Batch merge_rows(const std::vector<Fold*>& states, int part) {
+  Batch merge_rows(Task& task, const std::vector<GroupBy*>& states, int part) {
     struct Piece {
       GroupBy* table;  // null: rows
       std::vector<uint32_t> groups;
       Batch rows;
+      std::unique_ptr<GroupBy> read = {};
     };
+    int64_t size = 0;
+    for (const auto* s : states) {
+      size += s->kept_.bytes(part);
+      if (s->spilled_ && (*s->spilled_)[static_cast<size_t>(part)]) size += (*s->spilled_)[static_cast<size_t>(part)]->bytes();
+    }
+    task.reserve(2 * size);  // as pieces, and beside each other
     std::vector<Piece> pieces;
     Batches keys;
     std::vector<uint64_t> hashes;
     std::vector<int64_t> seen;
     for (auto* s : states) {
-      auto& state = *static_cast<GroupBy*>(s);
-      if (const auto& theirs = state.of_part_[static_cast<size_t>(part)]; !theirs.empty()) {
-        keys.push_back({static_cast<int64_t>(theirs.size()), state.keys_->values(theirs)});
+      auto read = s->spilled_ ? s->unspilled(static_cast<size_t>(part)) : nullptr;
+      auto* table = read ? read.get() : s;
+      std::vector<uint32_t> theirs;
+      if (read) theirs = numbers(read->keys_->size());
+      else if (!s->spilled_) theirs = s->of_part_[static_cast<size_t>(part)];
+      if (!theirs.empty()) {
+        keys.push_back({static_cast<int64_t>(theirs.size()), table->keys_->values(theirs)});
         hasher_.hash(keys.back().columns, keys.back().rows, hashes_, gone_);
         hashes.insert(hashes.end(), hashes_.begin(), hashes_.end());
-        for (uint32_t g : theirs) seen.push_back(state.first_rows_[g]);
-        pieces.push_back({&state, theirs, {}});
+        for (uint32_t g : theirs) seen.push_back(table->first_rows_[g]);
+        pieces.push_back({table, std::move(theirs), {}, std::move(read)});
       }
-      Batch rows = state.kept_.part(part);
+      Batch rows = s->kept_.part(part);
       if (!rows.rows) continue;
       const size_t width = rows.columns.size();
       const auto* h = rows.columns[width - 2].as<uint64_t>();
@@ -289,7 +394,9 @@ class GroupBy : public Fold {
       taken.text_kept = c.text_kept;
       values.push_back(own_text(taken));
     }
-    return results(std::move(values), groups, first_rows);
+    Batch out = results(std::move(values), groups, first_rows);
+    task.hold(-2 * size);
+    return out;
   }
 
   // Groups are numbered as they appear: a row of a new group has the next number.
@@ -322,8 +429,13 @@ class GroupBy : public Fold {
   std::vector<std::unique_ptr<Aggregate>> aggregates_;
   std::vector<int64_t> first_rows_;             // by group: partition << 32 | row of its first row
   int64_t partition_ = 0, rows_seen_ = 0, checked_groups_ = 0, checked_rows_ = 0, table_bytes_ = 0;
+  int64_t told_ = 0;                            // bytes that the task knows of; -1: it is another one
   RowTable table_;
   RowParts kept_;                               // rows behind those in the table
+  using SpilledTable = std::array<std::shared_ptr<const Spilled>, kRowParts>;
+  std::unique_ptr<SpilledTable> spilled_;       // the table, a state of its own for each part; then there is none in memory
+  std::vector<std::unique_ptr<GroupBy>> behind_;  // states of later rows
+  std::unique_ptr<DistinctSketch> seen_;        // of the groups of a partition's rows, if these are many
   std::vector<std::vector<uint32_t>> of_part_;  // once sealed: the groups of each part
   std::vector<uint8_t> part_of_;                // and the part of each group
   std::vector<Column> slices_;
@@ -332,6 +444,16 @@ class GroupBy : public Fold {
   std::vector<uint8_t> gone_;
 };
 }  // namespace
+
+const DistinctSketch* groups_seen(const Fold& fold) {
+  const auto* state = dynamic_cast<const GroupBy*>(&fold);
+  return state ? state->seen() : nullptr;
+}
+int64_t group_bytes(const Args& args) {
+  int64_t bytes = 8 * static_cast<int64_t>(args["aggregates"].list().size());
+  for (const auto& k : args["keys"].list()) bytes += width(dtype_of(k.integer()).storage);
+  return bytes;
+}
 
 Kernel group_by_kernel() {
   return {.name = "group_by", .fold = [](const Args& a) -> std::unique_ptr<Fold> { return std::make_unique<GroupBy>(a); }};

@@ -92,7 +92,7 @@ void RowTable::encode(Columns keys, int64_t rows, const uint64_t* hashes, std::v
   }
 }
 
-int64_t RowParts::add(Columns columns, int64_t rows, const std::vector<uint64_t>& hashes, const std::vector<uint8_t>& gone, int64_t first_number) {
+void RowParts::add(Columns columns, int64_t rows, const std::vector<uint64_t>& hashes, const std::vector<uint8_t>& gone, int64_t first_number) {
   Chunk chunk;
   chunk.begins.fill(0);
   auto there = [&](int64_t i) { return gone.empty() || !gone[static_cast<size_t>(i)]; };
@@ -116,10 +116,8 @@ int64_t RowParts::add(Columns columns, int64_t rows, const std::vector<uint64_t>
   Writable numbers(Storage::int64, kept);
   for (int64_t i = 0; i < kept; ++i) numbers.as<int64_t>()[i] = first_number + order[static_cast<size_t>(i)];
   chunk.rows.columns.push_back(std::move(numbers).finish());
-  const int64_t more = size_of(chunk.rows);
+  bytes_ += chunk.bytes = size_of(chunk.rows);
   chunks_.push_back(std::move(chunk));
-  bytes_ += more;
-  return more;
 }
 
 void RowParts::append(RowParts& later) {
@@ -158,8 +156,18 @@ Batch RowParts::part(int part) const {
   return concatenate(all);
 }
 
-int64_t RowParts::shed() {
-  if (chunks_.empty()) return 0;
+int64_t RowParts::bytes(int part) const {
+  const auto p = static_cast<size_t>(part);
+  int64_t total = 0;
+  for (const auto& run : runs_)
+    if (run[p]) total += run[p]->bytes();
+  for (const auto& chunk : chunks_)
+    if (const int64_t rows = chunk.begins[p + 1] - chunk.begins[p]) total += chunk.bytes / chunk.rows.rows * rows;
+  return total;
+}
+
+void RowParts::shed() {
+  if (chunks_.empty()) return;
   Run run;
   for (int p = 0; p < kRowParts; ++p) {
     Batch rows = in_memory(p);
@@ -169,8 +177,7 @@ int64_t RowParts::shed() {
     run[static_cast<size_t>(p)] = spill(out.take());
   }
   runs_.push_back(std::move(run));
-  chunks_.clear();
-  return std::exchange(bytes_, 0);
+  chunks_.clear(), bytes_ = 0;
 }
 
 void RowParts::encode(Encoder& out) const {
@@ -193,7 +200,7 @@ void RowParts::decode(base::Decoder& in) {
     chunk.begins[static_cast<size_t>(p) + 1] = static_cast<uint32_t>(rows);
   }
   chunk.rows = concatenate(all);
-  bytes_ += size_of(chunk.rows);
+  bytes_ += chunk.bytes = size_of(chunk.rows);
   chunks_.push_back(std::move(chunk));
 }
 

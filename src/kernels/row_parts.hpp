@@ -42,16 +42,17 @@ class RowTable {
 class RowParts {
  public:
   /// Adds rows; column 0.. are `columns`, behind them the rows' hashes and numbers (partition << 32 | first + i). Rows with gone[i] are left out if `gone` is not empty.
-  /// Returns the bytes that it holds more.
-  int64_t add(data::Columns columns, int64_t rows, const std::vector<uint64_t>& hashes, const std::vector<uint8_t>& gone, int64_t first_number);
+  void add(data::Columns columns, int64_t rows, const std::vector<uint64_t>& hashes, const std::vector<uint8_t>& gone, int64_t first_number);
   /// Takes the rows of another, behind its own.
   void append(RowParts& later);
-  /// Moves what is in memory to the spill file; returns the bytes that are free.
-  int64_t shed();
+  /// Moves what is in memory to the spill file.
+  void shed();
   /// The rows of a part, in order, as one batch; no columns if there are none.
   data::Batch part(int part) const;
   bool empty() const { return chunks_.empty() && runs_.empty(); }
   int64_t bytes() const { return bytes_; }
+  /// Of the rows of a part, spilled or not.
+  int64_t bytes(int part) const;
   void encode(base::Encoder& out) const;
   void decode(base::Decoder& in);
 
@@ -59,6 +60,7 @@ class RowParts {
   struct Chunk {
     data::Batch rows;
     std::array<uint32_t, kRowParts + 1> begins;
+    int64_t bytes = 0;
   };
   using Run = std::array<std::shared_ptr<const Spilled>, kRowParts>;
   data::Batch in_memory(int part) const;
