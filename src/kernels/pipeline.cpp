@@ -102,8 +102,10 @@ class Execution {
       h.parts.push_back(own_text(spread(registers_[r], lengths_[r])));
       bytes += size_of({lengths_[r], {h.parts.back()}});
     }
+    held_bytes_ += bytes;
     task_->reserve(bytes);
   }
+  int64_t held_bytes() const { return held_bytes_; }
   /// Puts all rows held into the registers.
   void join() {
     rows_ = all_rows_;
@@ -173,7 +175,7 @@ class Execution {
   std::vector<std::unique_ptr<Fold>> folds_;
   std::vector<Batches> collected_;
   std::vector<Held> held_;
-  int64_t rows_ = 0, all_rows_ = 0;
+  int64_t rows_ = 0, all_rows_ = 0, held_bytes_ = 0;
 };
 }  // namespace
 
@@ -220,6 +222,11 @@ std::vector<Output> Pipeline::run(Task& task, const std::vector<std::shared_ptr<
     }
   }
   if (!streams && any) {
+    if (!committed) {
+      // The last time that it may be refused: a copy of the rows and as much as they become must fit. Whoever makes these counts them.
+      task.reserve(2 * execution.held_bytes());
+      task.hold(-2 * execution.held_bytes());
+    }
     execution.join();
     if (!committed) execution.go_on_as(committed.emplace(task));
     execution.run_steps(by_batch_, program_.steps.size());

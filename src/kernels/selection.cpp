@@ -52,14 +52,18 @@ Batch rows_of(const Batch& b, std::span<const int64_t> rows) {
   return out;
 }
 
+// Folds that collect rows reserve them as they are added: what is merged was reserved, and a merge must not be refused half way.
 class FirstRows : public Fold {
  public:
   explicit FirstRows(const Args& a) : wanted_(a["n"].integer()) {}
   void add(Task& task, Columns in, int64_t rows) override {
     if (const int64_t bytes = keep(in, rows)) task.reserve(bytes);
   }
-  void merge(Task&, Fold& later) override {  // which were reserved when they were added
-    for (auto& b : static_cast<FirstRows&>(later).rows_) keep(b.columns, b.rows);
+  void merge(Task&, Fold& later) override {
+    for (auto& b : static_cast<FirstRows&>(later).rows_) {
+      if (b.rows > wanted_ - have_) keep(b.columns, b.rows);
+      else have_ += b.rows, rows_.push_back(std::move(b));
+    }
   }
   Batches finish(Task&) override { return rows_; }
   int64_t bytes() const override { return bytes_of(rows_); }
@@ -88,15 +92,9 @@ class FirstRows : public Fold {
 class LastRows : public Fold {
  public:
   explicit LastRows(const Args& a) : wanted_(a["n"].integer()) {}
-  void add(Task&, Columns in, int64_t rows) override {
-    const int64_t more = std::min(rows, wanted_);
-    Batch part{more, {}};
-    for (const auto& c : in) part.columns.push_back(own_text(spread(c.constant ? c : slice(c, rows - more, more), more)));
-    have_ += more, rows_.push_back(std::move(part));
-    while (rows_.size() > 1 && have_ - rows_.front().rows >= wanted_) have_ -= rows_.front().rows, rows_.erase(rows_.begin());
-  }
-  void merge(Task& t, Fold& later) override {
-    for (auto& b : static_cast<LastRows&>(later).rows_) add(t, b.columns, b.rows);
+  void add(Task& task, Columns in, int64_t rows) override { task.reserve(keep(in, rows)); }
+  void merge(Task&, Fold& later) override {
+    for (auto& b : static_cast<LastRows&>(later).rows_) keep(b.columns, b.rows);
   }
   Batches finish(Task&) override {
     Batch all = concatenate(rows_);
@@ -113,6 +111,17 @@ class LastRows : public Fold {
   }
 
  private:
+  // Returns the bytes that are held more, or less.
+  int64_t keep(Columns in, int64_t rows) {
+    const int64_t more = std::min(rows, wanted_);
+    Batch part{more, {}};
+    for (const auto& c : in) part.columns.push_back(own_text(spread(c.constant ? c : slice(c, rows - more, more), more)));
+    have_ += more, rows_.push_back(std::move(part));
+    int64_t bytes = size_of(rows_.back());
+    while (rows_.size() > 1 && have_ - rows_.front().rows >= wanted_) have_ -= rows_.front().rows, bytes -= size_of(rows_.front()), rows_.erase(rows_.begin());
+    return bytes;
+  }
+
   int64_t wanted_, have_ = 0;
   Batches rows_;
 };
@@ -165,35 +174,40 @@ std::vector<SortKey> sort_keys(const Args& a, const Batch& b) {
 class TopRows : public Fold {
  public:
   explicit TopRows(const Args& a) : args_(a), wanted_(a["n"].integer()), last_(a["keep"].string() == "last"), all_(a["keep"].string() == "all"), first_(a["by"].list().at(0).integer()), ascending_(a["ascending"].list().at(0).boolean()), strict_(!last_ && !all_ && a["by"].list().size() == 1) {}
-  void add(Task&, Columns in, int64_t rows) override {
+  void add(Task& task, Columns in, int64_t rows) override {
+    keep(in, rows);
+    task.reserve(bytes_ - std::exchange(told_, bytes_));
+  }
+  void merge(Task&, Fold& later) override {
+    for (auto& b : static_cast<TopRows&>(later).rows_) keep(b.columns, b.rows);
+    dropped_ |= static_cast<TopRows&>(later).dropped_;
+  }
+  Batches finish(Task&) override { return shrink(wanted_, true), rows_; }
+  int64_t bytes() const override { return bytes_; }
+  void encode(Encoder& out) const override {
+    out << static_cast<uint8_t>(dropped_);
+    kernels::encode(out, rows_);
+  }
+  void decode(base::Decoder& in) override {
+    dropped_ = in.get<uint8_t>(), rows_ = decode_batches(in), waiting_ = 0, bytes_ = bytes_of(rows_);
+    for (const auto& b : rows_) waiting_ += b.rows;
+  }
+
+ private:
+  void keep(Columns in, int64_t rows) {
     if (worst_.length == 0) {
-      rows_.push_back(own(in, rows)), waiting_ += rows;
+      rows_.push_back(own(in, rows));
     } else {
       const auto at = candidates(in[static_cast<size_t>(first_)], rows);
       dropped_ |= static_cast<int64_t>(at.size()) < rows;
       if (at.empty()) return;
       Batch some{static_cast<int64_t>(at.size()), {}};
       for (const auto& c : in) some.columns.push_back(own_text(take(c, at)));
-      waiting_ += some.rows, rows_.push_back(std::move(some));
+      rows_.push_back(std::move(some));
     }
+    waiting_ += rows_.back().rows, bytes_ += size_of(rows_.back());
     if (waiting_ > std::max<int64_t>(4 * wanted_, 16384)) shrink(wanted_ + 1, false);
   }
-  void merge(Task& t, Fold& later) override {
-    for (auto& b : static_cast<TopRows&>(later).rows_) add(t, b.columns, b.rows);
-    dropped_ |= static_cast<TopRows&>(later).dropped_;
-  }
-  Batches finish(Task&) override { return shrink(wanted_, true), rows_; }
-  int64_t bytes() const override { return bytes_of(rows_); }
-  void encode(Encoder& out) const override {
-    out << static_cast<uint8_t>(dropped_);
-    kernels::encode(out, rows_);
-  }
-  void decode(base::Decoder& in) override {
-    dropped_ = in.get<uint8_t>(), rows_ = decode_batches(in), waiting_ = 0;
-    for (const auto& b : rows_) waiting_ += b.rows;
-  }
-
- private:
   // Keeps the best n, in row order, or by value when it is the end.
   void shrink(int64_t n, bool by_value) {
     if (rows_.empty()) return;
@@ -231,6 +245,7 @@ class TopRows : public Fold {
     Batch best = rows_of(all, at);
     waiting_ = best.rows;
     rows_ = {own(best.columns, best.rows)};
+    bytes_ = bytes_of(rows_);
   }
   // The rows whose first key is not worse than the worst one kept: no other can be among the best.
   std::vector<int64_t> candidates(const Column& key, int64_t rows) const {
@@ -262,6 +277,7 @@ class TopRows : public Fold {
 
   Args args_;
   int64_t wanted_, waiting_ = 0;
+  int64_t bytes_ = 0, told_ = 0;  // of the rows kept, and those the task knows of
   bool last_, all_, dropped_ = false;
   int64_t first_;       // the most significant key
   bool ascending_, strict_;

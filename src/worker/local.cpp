@@ -17,6 +17,8 @@
 #include "worker/admission.hpp"
 #include "worker/functions.hpp"
 #include "worker/guest.hpp"
+#include "worker/outputs.hpp"
+#include "worker/range_memory.hpp"
 #include "worker/store.hpp"
 
 namespace muster::worker {
@@ -192,10 +194,7 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
   void let_go() override {
     std::vector<std::vector<Output>> dead;  // destroyed without the lock
     std::lock_guard lock(mutex_);
-    for (auto& outputs : store_) {
-      for (const auto& o : outputs) budget().give_back(o.bytes);
-      dead.push_back(std::exchange(outputs, {}));
-    }
+    for (int64_t task = 0; task < tasks_; ++task) dead.push_back(store_.drop(static_cast<uint32_t>(task)));
   }
   std::exception_ptr error() override {
     std::lock_guard lock(mutex_);
@@ -225,17 +224,6 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
   }
 
  private:
-  // The state of a fold that collects rows, of which all may be wanted.
-  static bool is_gathering(const Output& o) { return o.recipe && o.recipe->kernel == "first_rows"; }
-  static bool keeps_rows(const Output& o) { return o.batches || is_gathering(o); }
-
-  // What tasks of a range need and leave.
-  struct RangeMemory {
-    std::atomic<int64_t> need{0};  // the most that one needed, or was refused
-    bool gathered = false;         // its results are needed all at once
-    int64_t made = 0, kept = 0;    // tasks, and bytes of their rows that are there
-  };
-
   size_t range_of(uint32_t task) const { return static_cast<size_t>(std::upper_bound(first_.begin(), first_.end(), task) - first_.begin()) - 1; }
 
   Admission::Attempt attempt_of(const Assignment& a, size_t r, int64_t need) {
@@ -263,8 +251,8 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
     if (need == 0 && budget().used() > budget().limit() / 4) {  // nothing is known yet: as much as it reads
       const auto& range = graph_->ranges[r];
       for (const auto& group : take_inputs(range, a.task - first_[r]))
-        for (const auto& o : group)
-          if (o.batches) need += o.bytes;
+        for (const auto& input : group)
+          if (input.output.batches || input.spilled) need += input.output.bytes;
     }
     return need;
   }
@@ -297,16 +285,13 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
     std::exception_ptr old_error;         // may belong to the guest
     std::lock_guard lock(mutex_);
     int64_t bytes = 0;
-    for (const auto& o : outputs) {
-      bytes += o.bytes;
-      if (keeps_rows(o)) ranges_[r].kept += o.bytes;
-      if (is_gathering(o)) gathering_ += o.bytes;
-    }
-    ++ranges_[r].made;
-    store_[a.task] = outputs;
+    for (const auto& o : outputs) bytes += o.bytes, gathering_ += copies_of(o) * o.bytes;
+    ranges_[r].add(outputs);
+    store_.put(a.task, outputs);
+    if (!result.error && graph_->ranges[r].function == "pipeline" && (result.error = too_many_groups(ranges_[r], graph_->ranges[r], outputs))) outputs.clear();
     const bool gathers = graph_->ranges[r].function == "pipeline" && gathering_ > budget().limit();  // a combine task's inputs are not given back yet
     if (!result.error && (gathers || (ranges_[r].gathered && ranges_[r].kept > budget().limit()))) {
-      result.error = too_much(r);
+      result.error = too_much(ranges_[r], graph_->ranges[r], gathering_);
       outputs.clear();
     }
     const bool failed = result.error != nullptr;
@@ -328,56 +313,40 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
     return assigned;
   }
 
-  // With the mutex held: rows that are needed all at once are more than the limit.
-  std::exception_ptr too_much(size_t r) const {
-    const auto& memory = ranges_[r];
-    const int64_t count = graph_->ranges[r].count, kept = std::max(memory.kept, gathering_);
-    return std::make_exception_ptr(Error(ErrorKind::memory, concat("the memory budget of ", budget().limit() / 1'000'000, " MB is too small for ", graph_->ranges[r].wanted ? "the result of " : "the rows that are needed at once behind ", graph_->ranges[r].label, ": about ",
-                                                                   std::max(kept, memory.kept / memory.made * count) / 1'000'000, " MB (", kept / 1'000'000, " MB after ", memory.made, " of ", count, " tasks); ", kWaysOut)));
-  }
-  // A task was refused memory, alone.
   Error too_little(size_t r, int64_t need) {
     std::lock_guard lock(mutex_);
     int64_t kept = 0;
     for (const auto& memory : ranges_) kept += memory.kept;
-    const auto& [known, gathered, made, here] = ranges_[r];
-    std::string all;
-    if (made && (gathered || gathering_)) all = concat(", about ", std::max(gathering_, here / made * graph_->ranges[r].count) / 1'000'000, " MB for all of them");
-    return Error(ErrorKind::memory, concat("the memory budget of ", budget().limit() / 1'000'000, " MB is too small: a partition needs ", need / 1'000'000, " MB or more beside ", kept / 1'000'000, " MB that are kept", all, "; ", kWaysOut));
+    return worker::too_little(ranges_[r], graph_->ranges[r], need, kept, gathering_);
   }
 
   void run_native(const Assignment& a, size_t r, size_t i, bool dropped, TaskResult& result, std::vector<Output>& outputs, bool& waits) {
     const auto& range = graph_->ranges[r];
     LocalTask task(stop_, bytes_, range.partition.empty() ? static_cast<int64_t>(i) : range.partition[i], a.reserved);
-    auto learn = [&](int64_t need) {
-      for (int64_t known = ranges_[r].need; known < need && !ranges_[r].need.compare_exchange_weak(known, need);) {}
-    };
     try {
       if (stop_ || dropped) throw Error(ErrorKind::cancelled, "stopped");
-      Inputs inputs = take_inputs(range, static_cast<int64_t>(i));
+      Inputs inputs;
+      for (const auto& group : take_inputs(range, static_cast<int64_t>(i))) {
+        inputs.emplace_back();
+        for (const auto& input : group) inputs.back().push_back(input.read(task));
+      }
       outputs = functions_[r]->run(task, inputs, range.arguments.empty() ? std::string_view() : std::string_view(*range.arguments[i]));
       int64_t made = 0;
       for (const auto& o : outputs) made += o.bytes;
       budget().hold(made);
-      learn(std::max(task.peak(), made));
+      ranges_[r].learn(std::max(task.peak(), made));
       task.release();
     } catch (const Error& e) {
-      Error named = e;
       outputs.clear();
-      if (task.short_of() && e.kind == ErrorKind::memory) {
-        const int64_t need = std::max<int64_t>(ranges_[r].need, task.short_of() + task.short_of() / 4);
-        learn(need);
-        task.release();
-        if (!ending_ && pool_.admission.postpone(attempt_of(a, r, need))) {
-          waits = true;
-          if (ending_) end_waiting();
-          return;
-        }
-        named = too_little(r, task.short_of());
+      const bool refused = task.short_of() && e.kind == ErrorKind::memory;
+      try {
+        if (refused && (waits = tries_again(a, r, task))) return;
+        Error named = refused ? too_little(r, task.short_of()) : e;
+        if (e.kind != ErrorKind::cancelled) named.through(concat(range.label, ", partition ", task.partition()));
+        result.error = std::make_exception_ptr(named);
+      } catch (const Error& of_spill) {
+        result.error = std::make_exception_ptr(of_spill);
       }
-      if (e.kind != ErrorKind::cancelled) named.through(concat(range.label, ", partition ", task.partition()));
-      result.error = std::make_exception_ptr(named);
-      outputs.clear();
     } catch (const std::bad_alloc&) {
       result.error = std::make_exception_ptr(Error(ErrorKind::memory, concat("out of memory in ", range.label, ", partition ", task.partition())));
       outputs.clear();
@@ -388,14 +357,30 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
     result.report = std::move(task.report);
   }
 
-  Inputs take_inputs(const graph::Range& range, int64_t index) {
-    Inputs inputs;
+  // A task was refused memory: true if it waits, or runs once more because there is room now.
+  bool tries_again(const Assignment& a, size_t r, LocalTask& task) {
+    const int64_t need = std::max<int64_t>(ranges_[r].need, task.short_of() + task.short_of() / 4);
+    ranges_[r].learn(need);
+    task.release();
+    if (ending_) return false;
+    if (pool_.admission.postpone(attempt_of(a, r, need))) {
+      if (ending_) end_waiting();
+      return true;
+    }
+    if (!spill_kept()) return false;
+    budget().hold(need);
+    attempt_of(a, r, need).resume();
+    return true;
+  }
+
+  std::vector<std::vector<Taken>> take_inputs(const graph::Range& range, int64_t index) {
+    std::vector<std::vector<Taken>> inputs;
     if (range.inputs.empty()) return inputs;
     std::lock_guard lock(mutex_);
     for (const auto& d : range.inputs) {
       const auto [begin, end] = d.needs(index, graph_->ranges[static_cast<size_t>(d.range)].count);
       auto& outputs = inputs.emplace_back();
-      for (int64_t i = begin; i < end; ++i) outputs.push_back(store_[first_[static_cast<size_t>(d.range)] + static_cast<size_t>(i)].at(static_cast<size_t>(d.output)));
+      for (int64_t i = begin; i < end; ++i) outputs.push_back(store_.take(first_[static_cast<size_t>(d.range)] + static_cast<uint32_t>(i), static_cast<size_t>(d.output)));
     }
     return inputs;
   }
@@ -433,13 +418,23 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
       guests_[r]->free(task - first_[r]);
       return;
     }
-    for (const auto& o : store_[task]) {
-      budget().give_back(o.bytes);
-      if (keeps_rows(o)) ranges_[r].kept -= o.bytes;
-      if (is_gathering(o)) gathering_ -= o.bytes;
+    ranges_[r].drop(store_.of(task));
+    for (const auto& o : store_.of(task)) gathering_ -= copies_of(o) * o.bytes;
+    dead.push_back(store_.drop(task));
+  }
+
+  // No task can go on: rows that wait for theirs go to the spill file. Returns the bytes that are free.
+  int64_t spill_kept() {
+    std::lock_guard lock(mutex_);
+    int64_t freed = 0;
+    for (size_t r = 0; r < ranges_.size(); ++r) {
+      if (ranges_[r].gathered || guests_[r]) continue;  // these are needed at once, or not ours
+      for (int64_t i = 0; i < graph_->ranges[r].count; ++i) {
+        const int64_t bytes = store_.spill(first_[r] + static_cast<uint32_t>(i));
+        ranges_[r].kept -= bytes, freed += bytes;
+      }
     }
-    dead.push_back(std::move(store_[task]));
-    store_[task].clear();
+    return freed;
   }
 
   Pool& pool_;
@@ -455,9 +450,9 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
   std::vector<std::unique_ptr<Function>> functions_; // null for guests
   std::vector<GuestTasks*> guests_;
   std::vector<std::vector<TaskResult>> results_;
-  std::vector<std::vector<Output>> store_;           // per task
+  Outputs store_;
   std::vector<RangeMemory> ranges_;
-  int64_t gathering_ = 0;                            // bytes of folds that collect rows
+  int64_t gathering_ = 0;                            // bytes that the rows collected by folds will need
   std::atomic<bool> stop_{false}, ending_{false};    // ending_: no further task is wanted
   std::atomic<int64_t> finished_{0}, bytes_{0};
   int64_t tasks_ = 0;

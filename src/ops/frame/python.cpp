@@ -39,10 +39,10 @@ int64_t bytes_of(const Batches& rows) {
   return bytes;
 }
 
-// Calls the function: pandas has its own copy of the rows meanwhile, and makes as much again.
+// Calls the function: pandas has its own copy of the rows meanwhile, and makes as much again. Refused before, never behind the call.
 kernels::PythonRows call(Task& t, const base::Opaque& function, const Batches& rows, const Schema& in, const Schema& out, bool ids) {
   const int64_t copied = 2 * bytes_of(rows);
-  t.hold(copied);
+  t.reserve(copied);
   auto made = kernels::python_apply()(t, function, rows, in, out, ids);
   t.hold(-copied);
   return made;
