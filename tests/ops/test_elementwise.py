@@ -77,6 +77,42 @@ def test_frames_and_single_values_divided_by_zero(op, client):
     pd.testing.assert_series_equal(op(df.z, df.x).compute(scheduler=client), op(pdf.z, pdf.x))
 
 
+DIVISIONS = {
+    "//": lambda d: d.i // d.j,
+    "%": lambda d: d.i % d.j,
+    "of 8 bits": lambda d: d.j // d.j,
+    "unsigned": lambda d: d.u % d.u,
+    "of a number": lambda d: 100 // d.j,
+    "the rest of a number": lambda d: -7 % d.i,
+    "frames": lambda d: d[["i", "u"]] // d[["i", "u"]],
+    "two of them": lambda d: d.assign(a=d.i // d.j, b=d.i % d.u)[["a", "b", "i"]],
+    "reduced": lambda d: (d.i % d.j).sum(),
+    "by group": lambda d: d.assign(q=d.i % d.j).groupby("u").q.max(),
+    "without zeros": lambda d: d[d.j != 0].i // d[d.j != 0].j,
+    "under a mask": lambda d: d[d.i // d.j > 3].i,
+    "of a result": lambda d: (d.i // d.j + d.i) % d.j,
+    "rounded": lambda d: (d.i + 2**60) // d.j,
+}
+
+
+@pytest.mark.parametrize("name", DIVISIONS)
+def test_division_by_zeros_in_a_column(frames, name):
+    pdf, df = frames
+    lazy = DIVISIONS[name](df)
+    theirs = DIVISIONS[name](pdf)
+    same(lazy.compute(), theirs)
+    if isinstance(theirs, pd.Series):
+        assert lazy.dtype == theirs.dtype  # known after a run
+
+
+def test_a_zero_beside_missing_values(tmp_path):
+    pdf = pd.DataFrame({"x": [7, 8, -9, 0], "y": pd.array([2, None, 0, 0], dtype="Int64")})
+    pdf.iloc[:2].to_parquet(tmp_path / "0.parquet")
+    pdf.iloc[2:].to_parquet(tmp_path / "1.parquet")
+    df, whole = dd.read_parquet(tmp_path), pd.read_parquet(tmp_path)
+    same((df.x // df.y).compute().reset_index(drop=True), (whole.x // whole.y).reset_index(drop=True))
+
+
 def test_negative_integer_powers_are_refused(frames):
     _, df = frames
     with pytest.raises(ValueError, match="negative integer powers"):
