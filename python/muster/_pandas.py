@@ -138,7 +138,7 @@ def _labels(fields, integer):
         return pd.RangeIndex(len(labels))
     if labels and all(isinstance(x, tuple) for x in labels) and len({len(x) for x in labels}) == 1:
         return pd.MultiIndex.from_tuples(labels)
-    return pd.Index(labels, dtype=STRING if labels and all(isinstance(x, str) for x in labels) else None, tupleize_cols=False) if labels else pd.Index([], dtype=object)
+    return pd.Index(labels, dtype=STRING if labels and all(isinstance(x, str) for x in labels) else None, tupleize_cols=False) if labels else pd.Index([], dtype=STRING)  # what columns of texts leave behind
 
 
 def index_of(columns, rows):

@@ -365,3 +365,12 @@ def test_messages_name_the_label():
         df.groupby("k").agg(z=("x", "sum"))
     with pytest.raises(ValueError, match="same length as key"):
         changed(df, ["y", "k"], lambda d: d[["x", "y"]])
+
+
+def test_no_columns_left_of_texts():
+    pdf = pd.DataFrame({"x": [1, 2], "y": [3, 4]})
+    df = dd.from_pandas(pdf, npartitions=2)
+    for empty in (lambda f: f[[]], lambda f: f.drop(columns=["x", "y"]), lambda f: f.select_dtypes("object"), lambda f: f.loc[:, []]):
+        pd.testing.assert_index_equal(empty(df).columns, empty(pdf).columns)
+        pd.testing.assert_frame_equal(empty(df).compute(), empty(pdf))
+    pd.testing.assert_frame_equal(dd.from_pandas(pdf[[]], npartitions=2).compute(), pdf[[]])
