@@ -11,6 +11,7 @@ import muster
 import muster.bag as db
 import muster.dataframe as dd
 import muster.distributed
+from conftest import same
 from muster.as_dask import DATAFRAME_NAMES, FRAME_NAMES, SERIES_NAMES
 
 PROBES = ("_repr_mimebundle_", "_ipython_display_", "_ipython_canary_method_should_not_exist_", "_repr_svg_", "__wrapped__", "__array_interface__", "__cuda_array_interface__", "__geo_interface__", "nothing_like_it")
@@ -137,3 +138,38 @@ def test_nothing_is_an_instance_of_what_is_not_there():
     with pytest.raises(NotImplementedError, match="muster.distributed.Lock is not there yet"):
         class Mine(later):
             pass
+
+
+MISSPELT = {
+    "describe": lambda d: d.describe(percentile=[0.1]),
+    "quantile": lambda d: d.x.quantile(0.5, interpolate="lower"),
+    "median": lambda d: d.x.median(skip_na=False),
+    "idxmax": lambda d: d.x.idxmax(skip_na=False),
+    "set_index": lambda d: d.set_index("x", drp=False),
+    "value_counts": lambda d: d.s.value_counts(drop_na=False),
+    "query": lambda d: d.query("x > 1", local={}),
+    "eval": lambda d: d.eval("x + 1", in_place=True),
+    "categorize": lambda d: d.categorize(column="s"),
+    "head": lambda d: d.groupby("s").head(number=1),
+    "shift": lambda d: d.groupby("s").x.shift(period=2),
+    "concat": lambda d: dd.concat([d, d], ignoreindex=True),
+    "get_dummies": lambda d: dd.get_dummies(d, column=["s"]),
+    "read_parquet": lambda d: dd.read_parquet("nowhere", column=["x"]),
+}
+
+
+@pytest.mark.parametrize("name", MISSPELT)
+def test_misspelt_keywords_of_frames_are_refused(name):
+    df = dd.from_pandas(pd.DataFrame({"x": [1, 2, 3], "s": ["a", "b", "a"]}), npartitions=2)
+    with pytest.raises(TypeError, match=f"{name}: unexpected keyword"):
+        MISSPELT[name](df)
+
+
+def test_keywords_with_a_meaning_are_not_passed_over():
+    frame = pd.DataFrame({"x": [1, 2, 3], "s": ["a", "b", None]}, index=[5, 5, 7])
+    df = dd.from_pandas(frame, npartitions=2)
+    same(dd.concat([df, df], ignore_index=True), pd.concat([frame, frame], ignore_index=True))
+    assert df.set_index("s", sorted=True).index.nunique(dropna=False).compute() == 3
+    for call in (lambda: df.set_index("x", append=True), lambda: df.x.value_counts(bins=2), lambda: dd.concat([df, df], sort=True)):
+        with pytest.raises(NotImplementedError):
+            call()

@@ -56,6 +56,10 @@ def foreign_name(dtype):
             dtype = pd.CategoricalDtype(None, dtype.ordered)
         categories = None if dtype.categories is None else (str(dtype.categories.dtype), tuple(dtype.categories))
         key = (pd.CategoricalDtype, categories, dtype.ordered)
+        try:
+            hash(key)
+        except TypeError:  # lists, say, that a function made of categories
+            return "object"
     number = _foreign_numbers.get(key)
     if number is None:
         number = _foreign_numbers[key] = _core.foreign_dtype(str(dtype))
@@ -68,7 +72,11 @@ def dtype_of(name):
     """Return the pandas dtype of an engine's name."""
     if name == "str":
         return STRING
-    return _foreign[int(name[7:])] if name.startswith("object:") else np.dtype(name)
+    if not name.startswith("object:"):
+        return np.dtype(name)
+    if int(name[7:]) >= len(_foreign):
+        raise NotImplementedError("categories, zones and other dtypes that only pandas knows cannot go to other processes yet")
+    return _foreign[int(name[7:])]
 
 
 def is_nullable(name):
@@ -325,12 +333,14 @@ def sample_values(series, distinct=False):
         return pd.array(pd.to_datetime([0, 86_400_000_000_000]).tz_localize("UTC").tz_convert(dtype.tz)).astype(dtype)
     if isinstance(dtype, pd.PeriodDtype):
         return pd.period_range("2000-01-01", periods=2, freq=dtype.freq).array
+    if isinstance(dtype, pd.IntervalDtype):
+        return pd.arrays.IntervalArray.from_breaks(pd.Index([0, 1, 2]).astype(dtype.subtype), closed=dtype.closed)
     for values in (numbers, ["foo", "bar"], [bool(x) for x in numbers], ["2000-01-01", "2000-01-02"]):
         try:
             return pd.array(values, dtype=dtype)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, NotImplementedError):
             continue
-    return series.array
+    return pd.array([None, None], dtype=dtype)
 
 
 def sample_of(expr):
@@ -368,8 +378,10 @@ def current_partition():
 
 def apply(function, kind, index, columns, rows, out_kind, out_index, out_fields, partition):
     """Call a function with rows as a pandas object; return (rows, payloads) of its result. Called by the engine."""
-    from muster._promises import payload_as
+    from muster._promises import payload_as, payload_of_none
 
+    if not rows and not out_index and out_kind != "scalar":  # pandas asks a function of rows about one that it makes up
+        return 0, [payload_of_none(name) for _, name, _ in out_fields]
     data = to_pandas({"kind": kind, "index": index, "columns": columns, "rows": rows, "labels_integer": False})
     _running.partition = partition
     try:
@@ -383,6 +395,8 @@ def apply(function, kind, index, columns, rows, out_kind, out_index, out_fields,
     if not isinstance(out, (pd.DataFrame, pd.Series)):
         out = pd.Series(out) if isinstance(out, (pd.Index, np.ndarray)) and out_kind != "scalar" else _one(out, out_fields[0][1])
     frame = out.to_frame() if isinstance(out, pd.Series) else out
+    if not rows and not len(frame) and frame.shape[1] != len(out_fields):  # pandas gives the groups of no rows back as they were
+        return 0, [payload_of_none(name) for _, name, _ in (*out_index, *out_fields)]
     if frame.shape[1] != len(out_fields) or (out_kind == "frame" and [_plain_label(c) for c in frame.columns] != [f[0] for f in out_fields]):
         raise ValueError(
             f"{function.label}: partition {partition} returned the columns {list(frame.columns)}, expected {[f[0] for f in out_fields]}; "

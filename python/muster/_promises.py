@@ -3,11 +3,13 @@
 A promise made by trying gives way: the engine is told a dtype that holds the values, and plans again. A promise of the user's is kept, or broken with an error.
 """
 
+import functools
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from muster._pandas import as_is, dtype_name, dtype_of, is_text, payload_of, sample_values
+from muster._pandas import as_is, dtype_name, dtype_of, foreign_name, is_text, payload_of, sample_values
 
 OBJECT = np.dtype(object)
 
@@ -18,6 +20,8 @@ def payload_as(series, name, function, partition, guess=False):
     A promise that the user gave is kept, or broken with an error. `guess`: the promised categories are those of made-up or first rows, and need not be there at all.
     """
     dtype, given = dtype_of(name), series.dtype
+    if name == unseen() and not series.isna().all():
+        return "str" if given == OBJECT and is_text(series) else dtype_name(given)
     if dtype == OBJECT:
         return payload_of(np.asarray(series, dtype=object), "object")
     if given == dtype or (_open_categories(dtype) and isinstance(given, pd.CategoricalDtype) and given.ordered == dtype.ordered):
@@ -50,6 +54,18 @@ def payload_as(series, name, function, partition, guess=False):
         return _payload(series.astype(dtype), name)
     except pa.ArrowInvalid:  # an integer that Arrow's doubles would round
         return dtype_name(OBJECT)
+
+
+def payload_of_none(name):
+    """The payload of a column without rows."""
+    dtype = dtype_of(name)
+    return payload_of(np.empty(0, dtype=object), name) if dtype == OBJECT else _all_missing(0, dtype, name)
+
+
+@functools.cache
+def unseen():
+    """The name of the dtype of objects of which all that were seen are missing: the first others decide."""
+    return foreign_name(OBJECT)
 
 
 def _payload(series, name):

@@ -83,9 +83,9 @@ class Lowering {
   virtual Rows fold(int stage, const std::string& kernel, Value args, std::vector<int> in, const std::vector<std::vector<int>>& from) = 0;
   /// Calls a kernel with all rows of a partition (`result`: of the only one); the columns of its result.
   virtual Rows whole(int stage, const std::string& kernel, Value args, std::vector<int> in, int out) = 0;
-  /// The inputs lowered, each with its first partition among those of all (which is what row ids are moved by); the partitions asked for are taken into account.
+  /// The inputs lowered, each with its first partition among those of all; the partitions asked for are taken into account.
   virtual std::vector<std::pair<Rows, int64_t>> alternatives() = 0;
-  /// A stage whose partitions are those of these rows, one input after the other; all have as many columns.
+  /// A stage whose partitions are those of these rows, one input after the other; all have as many columns. Row ids have been moved by the numbers beside them.
   virtual Rows one_after_the_other(const std::vector<std::pair<Rows, int64_t>>& parts) = 0;
   /// Calls a kernel with the rows of all partitions, once for each of `count` new partitions; the columns of its result. Column i is the i-th of `in`.
   virtual Rows gather(int stage, const std::string& kernel, Value args, std::vector<int> in, int64_t count) = 0;
@@ -99,6 +99,8 @@ class Lowering {
   virtual int64_t next_result() const = 0;
   /// Says that a register's dtype depends on what another's depends on.
   virtual void depend(int stage, int reg, int on_stage, int on_reg) = 0;
+  /// One more than the largest partition that a register's row ids may name: a partition chosen from a source keeps its number there.
+  virtual int64_t row_partitions(int stage, int reg) = 0;
   /// A register's row ids as the numbers that a result shows: labels to look at. Where the source does not know how many rows its partitions have, those in
   /// front are counted in a pass of their own.
   virtual int labels(int stage, int reg) = 0;

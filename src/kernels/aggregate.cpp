@@ -725,7 +725,7 @@ DType aggregate_type(const std::string& f, DType t) {
     if (!t.is_numeric()) return refuse();
     return {t.storage == Storage::float32 ? Storage::float32 : Storage::float64};
   }
-  throw invalid("unknown aggregate ", f);
+  throw Error(ErrorKind::invalid, concat("unknown aggregate ", f), "builtins.AttributeError");  // as pandas
 }
 
 std::unique_ptr<Aggregate> make_aggregate(const std::string& f, DType type, const Value& options) {

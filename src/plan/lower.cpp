@@ -183,7 +183,8 @@ class NodeLowering : public Lowering {
     Stage& s = b_.stage(at);
     static const std::map<std::string, size_t> kColumnwise = {{"select", 1}, {"running", 0}, {"shift", 0}, {"fill_gaps", 0}};
     const auto columnwise = kColumnwise.find(kernel);  // column i of the result comes from input i alone, behind the mask of a selection
-    const int all = columnwise != kColumnwise.end() ? kNothing : b_.depends_on({{}, dependences(at, in), 0, kernel == "row_labels"});
+    const bool reports = kernel == "python.map";  // says itself what is missing
+    const int all = reports || columnwise != kColumnwise.end() ? kNothing : b_.depends_on({{}, dependences(at, in), 0, kernel == "row_labels"});
     std::vector<int> regs;
     for (int i = 0; i < out; ++i) {
       regs.push_back(s.registers++);
@@ -262,7 +263,7 @@ class NodeLowering : public Lowering {
 
   Rows input_partitions(const std::vector<int64_t>& partitions) override {
     Subset chosen = partitions;
-    if (!subset_.empty()) {
+    if (!subset_.empty() && !e_->op->folds) {
       chosen.clear();
       for (auto p : subset_) chosen.push_back(partitions.at(static_cast<size_t>(p)));
     }
@@ -299,6 +300,12 @@ class NodeLowering : public Lowering {
       }
     }
     return one(at, "row_labels", Dict{{"sources", tables}}, in);
+  }
+  int64_t row_partitions(int at, int reg) override {
+    int64_t most = 0;
+    auto reads = b_.reads_of(at);
+    for (const auto& root : row_sources(b_.plan_.dependences, b_.dependence(at, reg))) most = std::max(most, kRowIds - root.column + reads.at(root.source).first->npartitions);
+    return most;
   }
   void open_column(int at, int reg, int64_t id) override { add(at, reg, {{{b_.stage(at).source->id, id}}, {}}); }
 

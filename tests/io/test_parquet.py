@@ -132,6 +132,13 @@ def test_many_files(tmp_path, frame):
     same(dd.read_parquet([tmp_path / "03.parquet", tmp_path / "01.parquet"]), pd.concat([expected.iloc[24:32], expected.iloc[8:16]], ignore_index=True))
 
 
+def test_hive_numbers_written_in_two_ways(tmp_path):
+    pd.DataFrame({"x": [1, 2, 3], "p": ["1", "01", "2"]}).to_parquet(tmp_path, partition_cols=["p"], index=False)
+    df = dd.read_parquet(tmp_path)
+    assert df[df.p == 1].x.sum().compute() == 3
+    assert df.p.compute().cat.categories.tolist() == [1, 2]
+
+
 def test_hive(tmp_path, frame):
     part = frame[["i", "s", "j", "f"]]
     pq.write_to_dataset(pa.Table.from_pandas(part), tmp_path, partition_cols=["j", "s"])

@@ -71,7 +71,7 @@ def test_agg(frames):
     same(df.groupby("s").i.agg("mean"), pdf.groupby("s").i.agg("mean"))
     same(df.groupby("s").i.agg(a="min", b="max"), pdf.groupby("s").i.agg(a="min", b="max"))
     same(df.groupby("s").agg("size"), pdf.groupby("s").agg("size"))
-    with pytest.raises(ValueError, match="unknown aggregate"):
+    with pytest.raises(AttributeError, match="unknown aggregate"):
         df.groupby("s").agg("nothing")
     with pytest.raises(KeyError):
         df.groupby("s").agg({"nope": "sum"})

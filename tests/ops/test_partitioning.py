@@ -224,3 +224,17 @@ def test_query():
     for bad, error in [("__import__('os')", Exception), ("a +", SyntaxError), ("nope > 1", NameError), ("", ValueError), ("c.__class__", NotImplementedError)]:
         with pytest.raises(error):
             df.query(bad)
+
+
+@pytest.mark.parametrize("partitions", [1, 3, 7])
+def test_parts_of_what_has_one_partition(partitions):
+    frame = pd.DataFrame({"x": range(20), "s": list("abcd") * 5})
+    df = dd.from_pandas(frame, npartitions=partitions)
+    first = df.head(12, npartitions=-1, compute=False)
+    same(first.partitions[0], frame.head(12))
+    same(first.get_partition(0).x.sum(), frame.head(12).x.sum())
+    assert list(first.itertuples(name=None)) == list(frame.head(12).itertuples(name=None))
+    same(first.tail(2), frame.head(12).tail(2))
+    for lazy, whole in ((df.drop_duplicates("s"), frame.drop_duplicates("s")), (df.nlargest(8, "x"), frame.nlargest(8, "x")), (df.groupby("s").x.sum().reset_index(), frame.groupby("s").x.sum().reset_index())):
+        same(lazy.partitions[0], whole)
+        same(lazy.tail(2), whole.tail(2))

@@ -359,3 +359,38 @@ def test_made_up_rows_have_labels_of_their_own(labels):
     for name in ("idxmin", "idxmax"):
         same(getattr(df.y, name)(), getattr(frame.y, name)())
         same(getattr(df, name)(), getattr(frame, name)())
+
+
+PRICES = {f"{i}": i * 2 for i in range(60, 100)}
+OF_ROWS = {
+    "map": lambda d: d.s.map(lambda v: PRICES[v]),
+    "map_to_int": lambda d: d.s.map(int),
+    "apply": lambda d: d.apply(lambda r: PRICES[r.s] + r.x, axis=1),
+    "apply_frame": lambda d: d.apply(lambda r: pd.Series({"a": PRICES[r.s], "b": r.s}), axis=1),
+    "split": lambda d: d.d.str.split("-").map(lambda parts: int(parts[1])),
+    "group_apply": lambda d: d.groupby("d").s.apply(lambda s: sum(PRICES[v] for v in s)),
+    "transform": lambda d: d.groupby("d").s.transform(lambda s: PRICES[s.iloc[0]]),
+}
+
+
+@pytest.mark.parametrize("name", OF_ROWS)
+def test_functions_see_real_rows_behind_a_filter(name):
+    frame = pd.DataFrame({"x": range(100), "s": [f"{i}" for i in range(100)], "d": [f"2020-{i % 12 + 1:02}" for i in range(100)]})
+    for df in (dd.from_pandas(frame, npartitions=7), dd.from_map(lambda part: part, [frame[:30], frame[30:30], frame[30:]])):
+        for chosen in (lambda d: d[d.x > 60], lambda d: d[(d.x > 60) & ((d.x < 70) | (d.x > 90))]):
+            same(OF_ROWS[name](chosen(df)), OF_ROWS[name](chosen(frame)))
+        if name == "map":
+            assert len(OF_ROWS[name](df[df.x > 1000])) == 0
+    same(dd.to_datetime(df[df.x > 60].d), pd.to_datetime(frame[frame.x > 60].d))
+
+
+@pytest.mark.parametrize("values", [["a", "b"], pd.to_datetime(["2020-01-01", "2021-01-01"]).tz_localize("Europe/Berlin"), pd.to_timedelta(["1s", "2s"]), pd.array([2**60, 1], "int64[pyarrow]"), pd.array(["a", "b"], pd.ArrowDtype(pa.string()))])
+def test_first_rows_that_are_all_missing_say_nothing(values):
+    column = pd.Series(values, name="x").reindex([2] * 150 + [0, 1, 2, 0]).reset_index(drop=True)
+    df = dd.from_pandas(column, npartitions=7)
+    for function in (lambda v: v, lambda v: None if pd.isna(v) else str(v))[: 1 if isinstance(column.dtype, pd.ArrowDtype) else 2]:
+        same(df.map(function), column.map(function))
+        same(df.map(function).nunique(), column.map(function).nunique())
+    same(df.map({column.iloc[150]: "hit"}), column.map({column.iloc[150]: "hit"}), check_dtype=not isinstance(column.dtype, pd.ArrowDtype))
+    rows = df.to_frame().apply(lambda r: None if pd.isna(r.x) else str(r.x), axis=1)
+    same(rows.fillna("none"), column.map(lambda v: None if pd.isna(v) else str(v)).fillna("none").rename(None), check_dtype=not isinstance(column.dtype, pd.ArrowDtype))

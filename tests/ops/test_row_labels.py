@@ -198,6 +198,10 @@ def test_labels_on_other_ways(tmp_path, source):
     same(df.map_partitions(lambda part: part.assign(label=part.index), meta=df.assign(label=0)._meta), pdf.assign(label=pdf.index))
     same(labels.persist(), expected)
     same(df.persist().index.to_series(), expected)
+    chosen = [df.partitions[i] for i in reversed(range(df.npartitions))]
+    same(dd.concat(chosen), pd.concat([c.compute() for c in chosen]))
+    same(dd.concat(chosen).index.to_series(), pd.concat([c.compute() for c in chosen]).index.to_series())
+    same(dd.concat([df, *chosen, df[df.x > 3]]), pd.concat([pdf, *(c.compute() for c in chosen), pdf[pdf.x > 3]]))
     same(dd.concat([df, df]).index.to_series(), pd.concat([pdf, pdf]).index.to_series())
     same(dd.concat([df, df[df.x > 3].reset_index(drop=True).rename_axis(pdf.index.name)]), pd.concat([pdf, pdf[pdf.x > 3].reset_index(drop=True).rename_axis(pdf.index.name)]))
     same(df.repartition(npartitions=2).index.to_series(), expected)

@@ -1,6 +1,6 @@
 """Group-by objects: keys and a selection, turned into one operator by each aggregation."""
 
-from muster import _core
+from muster import _core, _keywords
 from muster._call import has_foreign_numbers, no_default, plain
 from muster._generated.groupby import GroupByMethods
 from muster.dataframe._beside import beside, in_memory
@@ -239,7 +239,7 @@ class GroupBy(GroupByMethods):
         """The collection of entries (label, position of a column, function): native if all are and take no arguments."""
         for _, _, function in entries:
             if isinstance(function, str) and not _known(function):
-                raise ValueError(f"unknown aggregate {function!r}")
+                raise AttributeError(f"unknown aggregate {function!r}")
         native = [(label, column, _function_name(function)) for label, column, function in entries]
         if not kwargs and all(name for _, _, name in native):
             aggregates = [{"label": plain(label), "function": "size", "whole_rows": True} if name == "size" else {"label": plain(label), "column": column, "function": name} for label, column, name in native]
@@ -279,14 +279,17 @@ class GroupBy(GroupByMethods):
 
     def shift(self, periods=1, freq=None, axis=no_default, fill_value=no_default, meta=no_default, **kwargs):
         """Return the values moved by rows within each group, beside the rows."""
+        _keywords.check("shift", kwargs, _keywords.SHAPING, ("periods", "freq", "axis", "fill_value", "meta"))
         return self._method("shift", (periods,), {"freq": freq, "fill_value": fill_value}, shape="whole" if freq is not None else "beside")
 
     def head(self, n=5, **kwargs):
         """Return the first rows of each group, in the order of the rows. Runs through pandas."""
+        _keywords.check("head", kwargs, _keywords.SHAPING, ("n",))
         return self._method("head", (n,), kept=True, labels=False, needs=None if self._select is not None else range(len(self._frame._expr.columns)))
 
     def tail(self, n=5, **kwargs):
         """Return the last rows of each group, in the order of the rows. Runs through pandas."""
+        _keywords.check("tail", kwargs, _keywords.SHAPING, ("n",))
         return self._method("tail", (n,), kept=True, labels=False, needs=None if self._select is not None else range(len(self._frame._expr.columns)))
 
     def get_group(self, key):

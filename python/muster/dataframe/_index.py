@@ -135,19 +135,19 @@ class Index(Collection):
 
     def min(self, **kwargs):
         """Return the smallest value, lazy."""
-        return self.to_series().min()
+        return self.to_series().min(**kwargs)
 
     def max(self, **kwargs):
         """Return the largest value, lazy."""
-        return self.to_series().max()
+        return self.to_series().max(**kwargs)
 
     def count(self, **kwargs):
         """Return the number of values that are not missing, lazy."""
-        return self.to_series().count()
+        return self.to_series().count(**kwargs)
 
     def nunique(self, **kwargs):
         """Return the number of distinct values, lazy."""
-        return self.to_series().nunique()
+        return self.to_series().nunique(**kwargs)
 
     def isin(self, values):
         """Return whether each value is one of `values`."""

@@ -6,7 +6,7 @@ import os
 import re
 from urllib.parse import unquote
 
-from muster import _core
+from muster import _core, _keywords
 from muster._call import plain
 from muster._run import parse_bytes
 from muster.dataframe._collection import new_collection
@@ -90,6 +90,7 @@ def read_parquet(
     """
     from muster import _files
 
+    _keywords.check("read_parquet", kwargs, {"dataset", "read", "gather_statistics", "chunksize", "open_file_options"}, "columns filters categories index storage_options split_row_groups blocksize calculate_divisions".split())
     if dtype_backend not in (None, "numpy_nullable", "pyarrow"):
         raise ValueError(f"dtype_backend {dtype_backend!r} is invalid, only 'numpy_nullable' and 'pyarrow' are allowed.")
     paths = [os.fspath(p) for p in (path if isinstance(path, (list, tuple, set)) else [path])]
@@ -301,7 +302,7 @@ def _with_hive(frame, keys):
         if key in frame.columns:
             values = values - {"__HIVE_DEFAULT_PARTITION__"}
             numbers = frame.dtypes[key].kind in "iuf"
-            frame[key] = frame[key].astype(pd.CategoricalDtype(sorted(int(v) if numbers else v for v in values)))
+            frame[key] = frame[key].astype(pd.CategoricalDtype(sorted({int(v) if numbers else v for v in values})))
     return frame
 
 

@@ -1,6 +1,6 @@
 """concat and repartition."""
 
-from muster import _core
+from muster import _core, _keywords
 from muster._call import plain
 from muster._run import parse_bytes
 from muster.dataframe._collection import Collection, new_collection
@@ -18,6 +18,8 @@ def concat(dfs, axis=0, join="outer", ignore_unknown_divisions=False, ignore_ord
         Columns that are not in every frame: filled with missing values, or left out.
     ignore_unknown_divisions, ignore_order, interleave_partitions
         Accepted.
+    **kwargs
+        ignore_index : bool, default False; True numbers the rows from 0.
 
     Raises
     ------
@@ -35,6 +37,13 @@ def concat(dfs, axis=0, join="outer", ignore_unknown_divisions=False, ignore_ord
     """
     from muster.dataframe._io import from_pandas
 
+    _keywords.check("concat", kwargs, {"ignore_index", "sort"}, "axis join ignore_unknown_divisions ignore_order interleave_partitions".split())
+    if kwargs.pop("ignore_index", False):
+        if axis in (1, "columns"):
+            raise NotImplementedError("concat: ignore_index=True with axis=1; name the columns")
+        return concat(dfs, axis, join, **kwargs).reset_index(drop=True)
+    if kwargs.get("sort"):
+        raise NotImplementedError("concat: sort=True; choose the order of the columns of the result")
     if not isinstance(dfs, (list, tuple)):
         raise TypeError("dfs must be a list of DataFrames/Series objects")
     if not dfs:

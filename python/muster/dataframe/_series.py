@@ -2,7 +2,7 @@
 
 import operator
 
-from muster import _core
+from muster import _core, _keywords
 from muster._call import no_default, plain
 from muster._generated.series import SeriesMethods
 from muster._later import NotThereYet
@@ -119,6 +119,9 @@ class Series(SeriesMethods, Frame):
         normalize : bool, default False
             Shares instead of counts.
         """
+        if kwargs.get("bins") is not None:
+            raise NotImplementedError("value_counts: bins; cut the values with map_partitions(pandas.cut, bins) first")
+        _keywords.check("value_counts", kwargs, {*_keywords.SHAPING, "bins"}, ("sort", "ascending", "dropna", "normalize"))
         if self._meta.dtype == object or self._expr.columns[0][1].startswith("object"):
             return call(self, "value_counts", (), {"sort": sort is None or sort, "ascending": ascending, "dropna": dropna, "normalize": normalize}, shape="whole")
         counts = _core.call(

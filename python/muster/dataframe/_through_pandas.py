@@ -155,6 +155,14 @@ def fields(meta):
     return ("series" if isinstance(meta, pd.Series) else "frame"), index, columns
 
 
+def _open_to_the_first(columns, meta):
+    """Fields in which objects that are all missing in what was tried promise nothing."""
+    from muster._promises import unseen
+
+    values = meta.to_frame() if meta.ndim == 1 else meta
+    return [(c[0], unseen(), c[2]) if c[1] == "object" and len(values) and values.iloc[:, i].isna().all() else c for i, c in enumerate(columns)]
+
+
 @functools.cache
 def _code(name):
     return _core.dtype_code(name)
@@ -216,6 +224,8 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
     else:
         function.forced = forced
     kind, index, columns = fields(meta)
+    if real and not function.forced and kind in ("series", "frame"):
+        columns = _open_to_the_first(columns, meta)
     if not function.forced:
         function.guesses = {i: f[1] for i, f in enumerate(columns)} | {("index", i): f[1] for i, f in enumerate(index)}
     token = f"{label}-{token or tokenize(func)}-{tokenize(_tokens(args), _tokens(kwargs), [d[0] for d in function.inputs], function.forced)}"
@@ -272,13 +282,30 @@ def _tried(function, inputs, real):
         except Exception:
             if not any(name == "object" for i in inputs for _, name, _ in i._expr.columns):
                 raise  # of other columns the made-up values are good
-    first = [i.compute() if i._expr.kind in ("scalar", "row") else new_collection(i._expr).head(_TRIED_ROWS, compute=False).compute() for i in inputs]
-    if not all(len(f) for f, i in zip(first, inputs, strict=True) if i._expr.kind not in ("scalar", "row")):
-        return call(samples)
+    lazy = [i._expr.kind not in ("scalar", "row") for i in inputs]
+
+    def rows(npartitions, present=False):
+        """The first rows of so many partitions; `present`: that are not missing."""
+        heads = (new_collection(i._expr) if not present else new_collection(i._expr).dropna() for i in inputs)
+        return [h.head(_TRIED_ROWS, npartitions, compute=False).compute() if many else h.compute() for h, many in zip(heads, lazy, strict=True)]
+
+    first, found = rows(1), True
+    if not len(first[0]) and inputs[0].npartitions > 1:  # a filter, maybe
+        first, found = rows(-1), False
+    if not len(first[0]):
+        try:
+            return call(samples)
+        except Exception:
+            return call(first)
     try:
         out = call(first)
+        if len(inputs) == 1 and inputs[0]._expr.kind == "series" and first[0].isna().all():
+            present = rows(-1, present=True)
+            out = call(present) if len(present[0]) else out
     except Exception:
-        return call([new_collection(i._expr).partitions[0].compute() if i._expr.kind not in ("scalar", "row") else f for f, i in zip(first, inputs, strict=True)])
+        if not found:
+            raise
+        return call([new_collection(i._expr).partitions[0].compute() if many else f for f, i, many in zip(first, inputs, lazy, strict=True)])
     if isinstance(out, (pd.DataFrame, pd.Series)) and not len(out):  # no group, or no row that is kept: made-up rows say more
         try:
             return call(samples)

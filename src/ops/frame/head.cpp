@@ -14,6 +14,7 @@ Rows ends(Lowering& l, const Call& c, const char* kernel, const std::vector<int6
   return {all.stage, {split, all.columns.end()}, {all.columns.begin(), split}};
 }
 Schema same(const Call& c) {
+  if (!c["n"].is_integer()) throw type_error(c.op.name, ": n must be an integer, not ", c["n"].repr());
   if (c["n"].integer() < 0) throw unsupported(c.op.name, ": a negative n");
   return c.input();
 }

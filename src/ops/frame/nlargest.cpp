@@ -19,6 +19,7 @@ Op extreme(const char* name, bool ascending, const char* word) {
             .example = concat("\n>>> df = dd.from_pandas(pd.DataFrame({\"x\": [2, 3, 1]}), npartitions=2)\n>>> df.", name, "(1, \"x\").compute()\n   x\n", ascending ? "2  1\n" : "1  3\n")};
   op.params = {{"n", "Rows to keep; 0 or less gives none."}, {"columns", "Label or labels to order by, most significant first."}, {"keep", "Which of equal rows to keep: 'first', 'last' or 'all'."}};
   op.schema = [name](const Call& c) {
+    if (!c["n"].is_integer()) throw type_error(name, ": n must be an integer, not ", c["n"].repr());
     const auto& keep = c["keep"].string();
     if (keep != "first" && keep != "last" && keep != "all") throw invalid("keep must be either \"first\", \"last\" or \"all\"");
     for (auto k : keys(c)) {

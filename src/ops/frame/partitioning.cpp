@@ -80,8 +80,11 @@ Rows concat_lower(Lowering& l, const Call& c) {
   std::map<int64_t, const Node*> inputs;  // by their first partition
   int64_t begin = 0;
   for (const auto& node : c.inputs) inputs[begin] = node.get(), begin += node->npartitions;
+  int64_t moved = 0;  // so that no two inputs have the same row ids
   for (auto& [rows, first] : parts) {
     const Node* node = inputs.at(first);
+    first = moved;
+    if (out.index.empty()) moved += l.row_partitions(rows.stage, rows.index.at(0));
     const Schema* in = &node->schema;
     Rows made{rows.stage, {}, {}};
     if (!out.index.empty()) rows = labelled(l, *in, rows);
