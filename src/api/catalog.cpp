@@ -50,17 +50,22 @@ base::Value parquet_metadata(const base::Value& paths, const std::string& option
   std::vector<FileInfo> found;
   for (const auto& path : paths.list())
     for (auto& f : io::list_files(path.string(), options)) found.push_back(std::move(f));
-  const auto data = std::find_if(found.begin(), found.end(), [](const FileInfo& f) {
-    const char first = f.path[f.path.rfind('/') + 1];
-    return first != '.' && first != '_';
-  });
   for (const auto& f : found) files.push_back(List{f.path, f.size, f.mtime});
-  if (data == found.end()) return Dict{{"files", files}, {"columns", columns}, {"metadata", values}, {"rows", 0}};
-  const auto metadata = io::parquet::metadata_of(*data, options);
-  for (const auto& leaf : metadata->leaves) columns.push_back(List{leaf.name, leaf.type ? leaf.type->name() : leaf.about, leaf.type.has_value()});
+  std::erase_if(found, [](const FileInfo& f) {
+    const char first = f.path[f.path.rfind('/') + 1];
+    return first == '.' || first == '_';
+  });
+  if (found.empty()) return Dict{{"files", files}, {"columns", columns}, {"metadata", values}, {"rows", 0}};
+  const auto metadata = io::parquet::metadata_of(found[0], options);
+  std::vector<std::shared_ptr<const io::parquet::Metadata>> all;
+  if (std::any_of(metadata->leaves.begin(), metadata->leaves.end(), [](const auto& leaf) { return leaf.about == "null"; })) all = io::parquet::metadata_of(found, options);
+  for (const auto& told : metadata->leaves) {
+    const auto& leaf = io::parquet::known_leaf(all, told);
+    columns.push_back(List{leaf.name, leaf.type ? leaf.type->name() : leaf.about, leaf.type.has_value()});
+  }
   for (const auto& [key, value] : metadata->key_values) {
     const bool ascii = std::all_of(value.begin(), value.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-    if (key == "ARROW:schema" && !ascii) throw io_error("'", data->path, "': the Arrow schema of the footer is damaged");
+    if (key == "ARROW:schema" && !ascii) throw io_error("'", found[0].path, "': the Arrow schema of the footer is damaged");
     values.emplace_back(key, value);
   }
   return Dict{{"files", files}, {"columns", columns}, {"metadata", values}, {"rows", metadata->rows}};

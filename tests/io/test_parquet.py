@@ -1,7 +1,9 @@
 """Parquet against pandas and pyarrow: what is read, what is written, what is refused."""
 
+import datetime
 import os
 import pathlib
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -515,3 +517,17 @@ def test_indexes_that_are_ranges_or_durations(tmp_path, index):
     same(df[df.x > 2].x + 1, frame[frame.x > 2].x + 1)
     dd.from_pandas(frame, npartitions=2, sort=False).to_parquet(tmp_path / "out")
     same(dd.read_parquet(tmp_path / "out"), frame)
+
+
+@pytest.mark.parametrize("values", [[Decimal("1.50"), Decimal("2.25")], [datetime.date(2020, 1, 1), datetime.date(1969, 1, 1)], [[1, 2], [3]], [b"a", b"bc"], [{"a": 1}, {"a": 2}]])
+def test_partitions_without_a_value_of_an_object_column(values, tmp_path):
+    frame = pd.DataFrame({"o": [None] * 3 + values + [None], "n": range(6)})
+    frame["o"] = frame["o"].astype(object)
+    frame.loc[[0, 1, 2, 5], "o"] = None
+    df = dd.from_map(lambda part: part, [frame[:3], frame[3:3], frame[3:5], frame[5:]], meta=frame[:0])
+    df.to_parquet(tmp_path / "all")
+    back = dd.read_parquet(tmp_path / "all").compute()
+    assert back.n.tolist() == list(range(6)) and back.index.tolist() == list(range(6))
+    assert [None if pd.api.types.is_scalar(v) and pd.isna(v) else v.tolist() if hasattr(v, "tolist") else v for v in back.o] == frame.o.tolist()
+    df[df.n > 2].to_parquet(tmp_path / "some")
+    assert dd.read_parquet(tmp_path / "some").n.compute().tolist() == [3, 4, 5]

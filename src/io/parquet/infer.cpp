@@ -152,6 +152,14 @@ std::vector<std::shared_ptr<const Metadata>> metadata_of(const std::vector<FileI
   return out;
 }
 
+const Leaf& known_leaf(const std::vector<std::shared_ptr<const Metadata>>& files, const Leaf& leaf) {
+  if (leaf.about != "null") return leaf;
+  for (const auto& file : files)
+    for (const auto& other : file->leaves)
+      if (other.name == leaf.name && other.about != "null") return other;
+  return leaf;
+}
+
 Scan infer(const Value& a) {
   Scan scan;
   scan.options = a["storage_options"].is_string() ? a["storage_options"].string() : "";
@@ -163,13 +171,14 @@ Scan infer(const Value& a) {
   const auto all = metadata_of(scan.files, scan.options);
   const Metadata& first = *all[0];
   for (size_t i = 0; i < first.leaves.size(); ++i) {
-    const Leaf& leaf = first.leaves[i];
+    const Leaf& leaf = known_leaf(all, first.leaves[i]);
     bool any_missing = false, unknown = false;
     Leaf whole = leaf;
     for (size_t f = 0; f < all.size(); ++f) {
       const auto& leaves = all[f]->leaves;
       const auto at = std::find_if(leaves.begin(), leaves.end(), [&](const Leaf& l) { return l.name == leaf.name; });
       if (at == leaves.end()) throw Error(ErrorKind::io, concat("'", scan.files[f].path, "' has no column '", leaf.name, "', which '", scan.files[0].path, "' has"), "builtins.ValueError");
+      if (!leaf.type && at->about == "null") continue;
       const auto both = common(whole, *at);
       if (both.has_value() != leaf.type.has_value() || (!leaf.type && at->type))
         throw Error(ErrorKind::io, concat("column '", leaf.name, "' is ", at->type ? at->type->name() : at->about, " in '", scan.files[f].path, "' and ", leaf.type ? leaf.type->name() : leaf.about, " in '", scan.files[0].path, "'; read them one by one, or write them anew with one type"), "builtins.ValueError");

@@ -35,6 +35,9 @@ std::shared_ptr<const Metadata> metadata_of(const FileInfo& file, const std::str
 /// The footers of many files, read side by side.
 std::vector<std::shared_ptr<const Metadata>> metadata_of(const std::vector<FileInfo>& files, const std::string& options);
 
+/// What a column is in the first file that knows it: one whose values are all missing may be written without a type.
+const Leaf& known_leaf(const std::vector<std::shared_ptr<const Metadata>>& files, const Leaf& leaf);
+
 /// The scan of files, from the arguments {urlpath, storage_options, columns, filters, blocksize, hive}. Throws Error{io} where files do not fit each other.
 Scan infer(const base::Value& arguments);
 
