@@ -8,6 +8,7 @@
 #include <atomic>
 #include <bit>
 #include <cstdlib>
+#include <map>
 #include <mutex>
 #include <vector>
 
@@ -73,6 +74,32 @@ class Slabs {
     (warm ? warm_ : cold_)[c].push_back(block);
     if (warm) kept_ += size;
   }
+  // Blocks of whole huge pages beyond the classes; one that is at most a quarter too large will do.
+  void* take_large(size_t& size) {
+    {
+      std::lock_guard lock(mutex_);
+      const auto found = large_.lower_bound(size);
+      if (found != large_.end() && found->first <= size + size / 4) {
+        size = found->first;
+        void* block = found->second;
+        large_.erase(found);
+        kept_ -= static_cast<int64_t>(size);
+        return block;
+      }
+    }
+    return map_pages(size);
+  }
+  void give_back_large(void* block, size_t size) {
+    {
+      std::lock_guard lock(mutex_);
+      if (kept_ + static_cast<int64_t>(size) <= most_kept_) {
+        large_.emplace(size, block);
+        kept_ += static_cast<int64_t>(size);
+        return;
+      }
+    }
+    ::munmap(block, size);
+  }
   void keep(int64_t bytes) { most_kept_ = bytes; }
   void chill_all() {
     std::lock_guard lock(mutex_);
@@ -81,6 +108,8 @@ class Slabs {
       cold_[c].insert(cold_[c].end(), warm_[c].begin(), warm_[c].end());
       warm_[c].clear();
     }
+    for (const auto& [size, block] : large_) ::munmap(block, size);
+    large_.clear();
     kept_ = 0;
   }
 
@@ -89,6 +118,7 @@ class Slabs {
 
   std::mutex mutex_;
   std::array<std::vector<void*>, 128> warm_, cold_;  // free blocks: resident, or returned to the system
+  std::multimap<size_t, void*> large_;               // free and resident, by their size
   std::atomic<int64_t> kept_{0}, most_kept_{1 << 30};  // bytes of the resident ones
   char* next_ = nullptr;
   size_t left_ = 0;
@@ -111,9 +141,10 @@ std::shared_ptr<char> allocate(int64_t bytes) {
       if (p) slabs().give_back(p, c);
     });
   } else {
-    const size_t pages = (size + kHuge - 1) / kHuge * kHuge;
-    whole.reset(map_pages(pages), [pages](void* p) {
-      if (p) ::munmap(p, pages);
+    size_t pages = (size + kHuge - 1) / kHuge * kHuge;
+    void* block = slabs().take_large(pages);
+    whole.reset(block, [pages](void* p) {
+      if (p) slabs().give_back_large(p, pages);
     });
   }
   if (!whole) throw Error(ErrorKind::memory, concat("cannot allocate ", bytes, " bytes"));
