@@ -37,6 +37,10 @@ class SameText {
 /// What was made of a dictionary under this number (new_memo), or is made now; each thread remembers the last few. nullptr from `make` is not remembered.
 data::Keep memo(const std::shared_ptr<const data::Dictionary>& dictionary, uint64_t number, const std::function<data::Keep()>& make);
 uint64_t new_memo();
+constexpr int64_t kWorthwhile = 8;  // texts of a dictionary for each row asked for, as most: the next rows ask again
+
+/// Maps that make one column of one, row by row: of texts with a dictionary each distinct one is looked at once, and texts made of them have a dictionary too.
+std::function<data::Map(const data::Args&)> of_distinct_texts(std::function<data::Map(const data::Args&)> kernel);
 
 /// f(text) for each row that is there, `missing` for the others. Copies answer alike, and share what is known of a dictionary.
 template <class T, class F>
@@ -58,7 +62,7 @@ class OfText {
   // Null where a dictionary is large for the rows asked for and nobody has asked before.
   std::shared_ptr<const std::vector<T>> of_codes(const std::shared_ptr<const data::Dictionary>& d, int64_t rows) const {
     return std::static_pointer_cast<const std::vector<T>>(memo(d, memo_, [&]() -> data::Keep {
-      if (static_cast<int64_t>(d->texts.size()) > 8 * rows) return nullptr;
+      if (static_cast<int64_t>(d->texts.size()) > kWorthwhile * rows) return nullptr;
       auto made = std::make_shared<std::vector<T>>();
       made->reserve(d->texts.size() + 1);
       for (const auto& t : d->texts) made->push_back(t.data ? f_(t) : missing_);

@@ -82,16 +82,20 @@ Map each_text(Storage storage, T missing, bool mark, F f) {
 template <class F>
 Map flags(F f) { return each_text<uint8_t>(Storage::boolean, uint8_t{0}, false, [=](Text t) { return static_cast<uint8_t>(f(t)); }); }
 
+Map case_changed(const Args& a) {
+  return [lower = a["op"].string() == "lower", function = a["func"]](Task& t, Columns in, int64_t rows, std::span<Column> out) {
+    out[0] = changed_case(t, spread(in[0], rows), rows, lower, function);
+    return rows;
+  };
+}
+
 Map text(const Args& a) {
   const std::string op = a["op"].string(), wanted = a["text"].is_string() ? a["text"].string() : "";
   if (op == "len") return each_text<int64_t>(Storage::int64, int64_t{0}, true, characters);
   if (op == "contains") return flags([=](Text t) { return contains(t, wanted); });
   if (op == "startswith") return flags([=](Text t) { return t.view().starts_with(wanted); });
   if (op == "endswith") return flags([=](Text t) { return t.view().ends_with(wanted); });
-  return [lower = op == "lower", function = a["func"]](Task& t, Columns in, int64_t rows, std::span<Column> out) {
-    out[0] = changed_case(t, spread(in[0], rows), rows, lower, function);
-    return rows;
-  };
+  return kernels::of_distinct_texts(case_changed)(a);
 }
 }  // namespace
 

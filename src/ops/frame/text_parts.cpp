@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "kernels/python_call.hpp"
+#include "kernels/texts.hpp"
 #include "ops/frame/columns.hpp"
 
 namespace muster::ops::frame {
@@ -190,7 +191,7 @@ Ops text_parts_ops() {
   };
   split.same_rows = true;
   split.show = [](const Call& c) { return c["text"].repr(); };
-  parts.kernels = {{.name = "text_part", .map = part}, {.name = "text_replace", .map = replaced}};
+  parts.kernels = {{.name = "text_part", .map = kernels::of_distinct_texts(part)}, {.name = "text_replace", .map = kernels::of_distinct_texts(replaced)}};
   return {parts, replace, split};
 }
 
