@@ -183,8 +183,8 @@ class NodeLowering : public Lowering {
     Stage& s = b_.stage(at);
     static const std::map<std::string, size_t> kColumnwise = {{"select", 1}, {"running", 0}, {"shift", 0}, {"fill_gaps", 0}};
     const auto columnwise = kColumnwise.find(kernel);  // column i of the result comes from input i alone, behind the mask of a selection
-    const bool reports = kernel == "python.map";  // says itself what is missing
-    const int all = reports || columnwise != kColumnwise.end() ? kNothing : b_.depends_on({{}, dependences(at, in), 0, kernel == "row_labels"});
+    const bool own = kernel == "python.map" || kernel == "lookup";  // says itself what is missing; has its values from its table
+    const int all = columnwise != kColumnwise.end() || own ? kNothing : b_.depends_on({{}, dependences(at, in), 0, kernel == "row_labels"});
     std::vector<int> regs;
     for (int i = 0; i < out; ++i) {
       regs.push_back(s.registers++);

@@ -159,8 +159,12 @@ class Series(SeriesMethods, Frame):
         meta : pandas object or pair (name, dtype), optional
             What the result looks like. Default: what it is for the first rows; the dtype is revised where other rows show it.
         """
+        from muster.dataframe._lookup import lookup_table
         from muster.dataframe._map_partitions import meta_object
 
+        table = lookup_table(arg, na_action, self._expr.columns[0][1]) if meta is no_default and not kwargs else None
+        if table is not None:
+            return new_collection(_core.call("lookup", [self._expr], table))
         if hasattr(arg, "_expr"):
             return through("map", _mapped, (self,), {"arg": whole(arg), "na_action": na_action}, shape="beside", real=True, labels=False, meta=meta_object(meta), forced=True)
         return call(self, "map", (arg,), {"na_action": na_action, **kwargs}, real=True, labels=False, meta=meta_object(meta), forced=True)

@@ -1,52 +1,38 @@
 // replace: values by other values of the same dtype.
-#include <unordered_map>
-
 #include "data/dispatch.hpp"
+#include "kernels/lookup.hpp"
+#include "kernels/texts.hpp"
 #include "ops/frame/columns.hpp"
 
 namespace muster::ops::frame {
 namespace {
 
-// Text is looked up by its bytes, numbers by value: 0.0 and -0.0 are equal.
-template <class T>
-auto key_of(const T& x) {
-  if constexpr (std::is_same_v<T, Text>) return x.view();
-  else return x;
-}
-
 // replace {type, keys, values}: lists of values of the dtype; a missing key means all missing ones.
 Map replace(const Args& a) {
   const DType type = dtype_of(a["type"].integer());
-  std::vector<Column> from, to;
-  int64_t missing = -1;
-  for (const auto& v : a["keys"].list()) {
-    if (v.is_none() && missing < 0) missing = static_cast<int64_t>(from.size());
-    from.push_back(constant_of(v, type));
+  List keys, values, of_missing;
+  for (size_t i = 0; i < a["keys"].list().size(); ++i) {
+    const Value &key = a["keys"].list()[i], &value = a["values"].list()[i];
+    if (!key.is_none()) keys.push_back(key), values.push_back(value);
+    else if (of_missing.empty()) of_missing.push_back(value);
   }
-  for (const auto& v : a["values"].list()) to.push_back(constant_of(v, type));
-  Keep kept;
-  for (const auto& c : to) kept = keep_both(kept, c.text_keep());
-  return [=](Task&, Columns in, int64_t rows, std::span<Column> out) {
+  values.insert(values.end(), of_missing.begin(), of_missing.end());
+  const bool fills = !of_missing.empty();
+  return [table = kernels::by_place(values, type), fills, places_of = kernels::places_among(keys, type, fills ? static_cast<uint32_t>(values.size()) : 0)](Task&, Columns in, int64_t rows, std::span<Column> out) {
     const Column c = spread(in[0], rows);
+    auto memory = allocate(rows * 4);
+    auto* places = reinterpret_cast<uint32_t*>(memory.get());
+    places_of(c, rows, places);
     Writable w(c.storage, rows);
     visit(c.storage, [&](auto tag) {
       using T = typename decltype(tag)::type;
-      const T* x = c.as<T>();
+      const T *x = c.as<T>(), *by = table.as<T>();
       T* y = w.as<T>();
-      std::unordered_map<decltype(key_of(x[0])), T> table;
-      for (size_t k = 0; k < from.size(); ++k)
-        if (static_cast<int64_t>(k) != missing) table.try_emplace(key_of(from[k].as<T>()[0]), to[k].as<T>()[0]);
-      for (int64_t i = 0; i < rows; ++i) {
-        y[i] = x[i];
-        if (c.is_missing(i)) {
-          if (missing >= 0) y[i] = to[static_cast<size_t>(missing)].as<T>()[0];
-        } else if (auto found = table.find(key_of(x[i])); found != table.end()) {
-          y[i] = found->second;
-        }
-      }
+      for (int64_t i = 0; i < rows; ++i) y[i] = places[i] ? by[places[i]] : x[i];
     });
-    if (c.valid && missing < 0) std::memcpy(w.valid(), c.valid, static_cast<size_t>(rows));
-    out[0] = std::move(w).finish(c.storage == Storage::text ? keep_both(c.text_keep(), kept) : nullptr);
+    if (c.valid && !fills) std::memcpy(w.valid(), c.valid, static_cast<size_t>(rows));
+    out[0] = std::move(w).finish(c.storage == Storage::text ? keep_both(c.text_keep(), table.text_keep()) : nullptr);
+    out[0].text_kept = c.text_kept;
     return rows;
   };
 }
@@ -97,7 +83,7 @@ Ops replace_ops() {
 Name: x, dtype: str
 )"};
   op.params = {{"to_replace", "Scalar, list, or dict of old to new value."}, {"value", "Scalar, or list as long as `to_replace`."}, {"inplace", "Must be False."}, {"regex", "Patterns; runs through pandas."}};
-  op.kernels = {{.name = "replace", .map = replace}};
+  op.kernels = {{.name = "replace", .map = kernels::of_distinct_texts(replace)}};
   op.show = [](const Call& c) { return c["to_replace"].repr().substr(0, 60); };
   return {op};
 }
