@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import muster
 import muster.dataframe as dd
 from conftest import same
 
@@ -179,3 +180,46 @@ def test_named_aggregates_and_selections():
     assert {"v", "w"} <= set(dir(df.groupby("k")))
     with pytest.raises(TypeError, match="tuples of"):
         df.groupby("k").agg(a="sum")
+
+
+@pytest.mark.parametrize("npartitions", [1, 2, 7, 129])
+def test_distinct_values_in_groups(npartitions):
+    random = np.random.default_rng(npartitions)
+    n = 3000
+    frame = pd.DataFrame(
+        {
+            "k": random.choice(["a", "b", "c", None], n),
+            "j": np.where(random.random(n) < 0.1, np.nan, random.integers(0, 40, n)),
+            "m": random.integers(0, 2000, n),
+            "i": random.integers(-(2**62), 2**62, 50)[random.integers(0, 50, n)],
+            "f": random.choice([0.0, -0.0, np.nan, 1.5, np.inf], n),
+            "g": random.choice([0.5, np.nan], n).astype("float32"),
+            "b": random.random(n) < 0.5,
+            "s": random.choice(["", "x", None, "a text of more than 16 bytes"], n),
+            "d": pd.to_datetime(random.choice(["2020-01-01", "2021-01-01", None], n)),
+            "gone": np.full(n, np.nan),
+        }
+    )
+    df = dd.from_pandas(frame, npartitions=npartitions)
+    values = [c for c in frame.columns if c not in ("k", "j", "m")]
+    for keys in ("k", "j", "m", ["k", "j"], ["m", "k"], "b", "f"):
+        chosen = [v for v in values if v != keys]
+        for options in ({}, {"sort": False}, {"dropna": False}, {"sort": False, "dropna": False}):
+            same(df.groupby(keys, **options)[chosen].nunique(), frame.groupby(keys, **options)[chosen].nunique())
+            same(df.groupby(keys, **options).i.nunique(dropna=False), frame.groupby(keys, **options).i.nunique(dropna=False))
+            same(df.groupby(keys, **options).f.nunique(dropna=False), frame.groupby(keys, **options).f.nunique(dropna=False))
+    same(df.groupby("k").k.nunique(), frame.groupby("k").k.nunique())
+    same(df.groupby("k").agg({"i": "nunique", "f": ["nunique", "sum"]}), frame.groupby("k").agg({"i": "nunique", "f": ["nunique", "sum"]}))
+    same(df[df.m < 0].groupby("k").i.nunique(), frame[frame.m < 0].groupby("k").i.nunique())
+    same(df[df.m < 5].groupby("k", sort=False).i.nunique(), frame[frame.m < 5].groupby("k", sort=False).i.nunique())
+
+
+def test_many_distinct_values_in_groups():
+    """More pairs than a table holds well: rows are kept, sorted into parts, and on disk where memory is short."""
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"k": random.integers(0, 7, 400_000), "x": random.integers(0, 10**9, 400_000)})
+    df = dd.from_pandas(frame, npartitions=3)
+    expected = frame.groupby("k", sort=False).x.nunique()
+    same(df.groupby("k", sort=False).x.nunique(), expected)
+    with muster.config.set({"memory-limit": "64MB"}):
+        same(df.groupby("k", sort=False).x.nunique(), expected)

@@ -1,7 +1,9 @@
 // Group-by: one operator that takes keys and a list of aggregates; value_counts is one with a sort behind it.
 #include <map>
+#include <optional>
 
 #include "kernels/aggregate.hpp"
+#include "kernels/distinct_counts.hpp"
 #include "ops/frame/columns.hpp"
 
 namespace muster::ops::frame {
@@ -81,6 +83,17 @@ Schema schema(const Call& c) {
   return s;
 }
 
+// Whether nothing but distinct values is counted, in the same way everywhere: without missing ones, or with them.
+std::optional<bool> only_distinct(const std::vector<Wanted>& wanted) {
+  std::optional<bool> all;
+  for (const auto& w : wanted) {
+    const bool skips_missing = !(w.options["dropna"] == Value(false));
+    if (w.function != "nunique" || (all && *all != skips_missing)) return std::nullopt;
+    all = skips_missing;
+  }
+  return all;
+}
+
 Rows lower(Lowering& l, const Call& c) {
   const Rows rows = l.input();
   std::vector<int> in;
@@ -105,9 +118,16 @@ Rows lower(Lowering& l, const Call& c) {
     aggregates.push_back(Dict{{"function", w.function}, {"input", known->second - static_cast<int>(key_count)}, {"type", code(c.input().columns[static_cast<size_t>(w.column)].type)}, {"options", w.options}});
     from.push_back({known->second});
   }
-  Rows all = l.fold(rows.stage, "group_by", Dict{{"keys", keys}, {"aggregates", aggregates}, {"dropna", c["dropna"]}, {"sort", c["sort"]}, {"parts", kMergedParts}}, in, from);
-  const auto split = all.columns.begin() + static_cast<std::ptrdiff_t>(key_count);
-  return {all.stage, {split, all.columns.end()}, {all.columns.begin(), split}};
+  const auto split_at = [key_count](Rows all) {
+    const auto split = all.columns.begin() + static_cast<std::ptrdiff_t>(key_count);
+    return Rows{all.stage, {split, all.columns.end()}, {all.columns.begin(), split}};
+  };
+  if (const auto skips_missing = only_distinct(wanted_of(c)); skips_missing && in.size() == key_count + aggregates.size()) {
+    List values;
+    for (const auto& a : aggregates) values.push_back(a["type"]);
+    return split_at(l.fold(rows.stage, "distinct_in_groups", Dict{{"keys", keys}, {"values", values}, {"skips_missing", *skips_missing}, {"dropna", c["dropna"]}, {"sort", c["sort"]}, {"parts", kMergedParts}}, in, from));
+  }
+  return split_at(l.fold(rows.stage, "group_by", Dict{{"keys", keys}, {"aggregates", aggregates}, {"dropna", c["dropna"]}, {"sort", c["sort"]}, {"parts", kMergedParts}}, in, from));
 }
 
 // Rows of a one-partition result by its first column; stable.
@@ -180,7 +200,7 @@ Name: x, dtype: float64
 }  // namespace
 
 Ops groupby_ops() {
-  Ops ops{{.name = "groupby", .on = {{internal, ""}}, .schema = schema, .lower = lower, .folds = true, .show = shown}, sort_result()};
+  Ops ops{{.name = "groupby", .on = {{internal, ""}}, .schema = schema, .lower = lower, .folds = true, .show = shown, .kernels = {kernels::distinct_in_groups_kernel()}}, sort_result()};
   for (const auto& n : kNamed) ops.push_back(named(n));
   return ops;
 }
