@@ -4,9 +4,11 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <optional>
 
 #include "base/error.hpp"
 #include "data/dispatch.hpp"
+#include "kernels/missing.hpp"
 #include "kernels/wire.hpp"
 
 namespace muster::kernels {
@@ -249,28 +251,46 @@ void refuse_overflow(const Column& x, int64_t rows, int64_t total) {
     if ((!x.valid || x.valid[i]) && __builtin_add_overflow(total, x.as<int64_t>()[i], &total)) throw Error(ErrorKind::invalid, "cumsum: overflow in timedelta operation", "pandas.errors.OutOfBoundsTimedelta");
 }
 
+// What is carried into a partition, and then on from batch to batch of it. A map that holds one is of one partition.
+class Carried {
+ public:
+  Batch& of(Task& t, const Column& all) {
+    if (!std::exchange(begun_, true)) batch_ = carried(all, t.partition());
+    return batch_;
+  }
+
+ private:
+  bool begun_ = false;
+  Batch batch_;
+};
+
 // running {op}: the sum (product, ...) up to each row; missing rows stay missing and are passed over.
 Map running(const Args& a) {
   const char op = symbol_of(a["op"].string());
-  return [=](Task& t, Columns in, int64_t rows, std::span<Column> out) {
-    const Batch before = carried(in.back(), t.partition());
+  return [op, state = std::make_shared<Carried>()](Task& t, Columns in, int64_t rows, std::span<Column> out) {
+    Batch& so_far = state->of(t, in.back());
+    Batch next{1, {}};
     for (size_t c = 0; c < out.size(); ++c) {
       const Column x = spread(in[c], rows);
-      Writable w(x.storage, rows);
+      Writable w(x.storage, rows), last(x.storage, 1);
+      bool any = !so_far.columns.empty() && *so_far.columns[2 * c + 1].as<uint8_t>();
       visit_fixed(x.storage, [&](auto tag) {
         using T = typename decltype(tag)::type;
-        const bool any = !before.columns.empty() && *before.columns[2 * c + 1].template as<uint8_t>();
-        const T start = any ? *before.columns[2 * c].template as<T>() : identity<T>(op);
+        T& value = *last.template as<T>();
+        value = any ? *so_far.columns[2 * c].template as<T>() : identity<T>(op);
         const T* from = x.template as<T>();
         T* to = w.template as<T>();
-        if (op == '+' && x.storage == Storage::duration) refuse_overflow(x, rows, static_cast<int64_t>(start));
-        if (std::is_floating_point_v<T>) run(op, x, rows, start, [=](T value, int64_t i) { to[i] = from[i] == from[i] ? value : from[i]; });
-        else if (x.valid) run(op, x, rows, start, [=](T value, int64_t i) { to[i] = x.valid[i] ? value : from[i]; });
-        else run(op, x, rows, start, [=](T value, int64_t i) { to[i] = value; });
+        if (op == '+' && x.storage == Storage::duration) refuse_overflow(x, rows, static_cast<int64_t>(value));
+        if (std::is_floating_point_v<T>) value = run(op, x, rows, value, [=](T v, int64_t i) { to[i] = from[i] == from[i] ? v : from[i]; });
+        else if (x.valid) value = run(op, x, rows, value, [=](T v, int64_t i) { to[i] = x.valid[i] ? v : from[i]; });
+        else value = run(op, x, rows, value, [=](T v, int64_t i) { to[i] = v; });
       });
+      for (int64_t i = 0; i < rows && !any; ++i) any = !x.is_missing(i);
+      next.columns.push_back(std::move(last).finish()), next.columns.push_back(flags_of(any));
       if (x.valid) std::memcpy(w.valid(), x.valid, static_cast<size_t>(rows));
       out[c] = std::move(w).finish();
     }
+    so_far = std::move(next);
     return rows;
   };
 }
@@ -297,34 +317,62 @@ Map shift(const Args& a) {
   };
 }
 
-// fill_gaps {limit: rows or none, back}: a missing value becomes the last one in front that is there (back: the first behind), at most `limit` rows away.
+// A column's gaps filled: by the value carried in where it begins with one. `beside`: as LastRule has it.
+Column filled(const Column& x, int64_t rows, const Batch& beside, size_t c, std::optional<int64_t> limit, bool back) {
+  const bool known = !beside.columns.empty() && *beside.columns[3 * c + 1].as<uint8_t>();
+  Writable w(x.storage, rows);
+  visit(x.storage, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T* from = x.template as<T>();
+    T* to = w.template as<T>();
+    bool any = known;
+    int64_t since = known ? *beside.columns[3 * c + 2].template as<int64_t>() : 0;
+    T value = known ? *beside.columns[3 * c].template as<T>() : rows ? from[back ? rows - 1 : 0] : T{};  // there or missing
+    uint8_t* valid = x.valid ? w.valid() : nullptr;
+    with_missing<T>(x, [&](auto missing) {
+      if (!limit && !valid) {
+        if (back) for (int64_t i = rows; i-- > 0;) to[i] = value = missing(i) ? value : from[i];
+        else for (int64_t i = 0; i < rows; ++i) to[i] = value = missing(i) ? value : from[i];
+        return;
+      }
+      for (int64_t k = 0; k < rows; ++k) {
+        const int64_t i = back ? rows - 1 - k : k;
+        const bool gone = missing(i);
+        if (!gone) value = from[i], any = true, since = 0;
+        else ++since;
+        const bool there = !gone || (any && (!limit || since <= *limit));
+        to[i] = there ? value : from[i];
+        if (valid) valid[i] = there;
+      }
+    });
+  });
+  Column out = std::move(w).finish(x.storage == Storage::text ? keep_both(x.text_keep(), known ? beside.columns[3 * c].text_keep() : nullptr) : nullptr);
+  out.text_kept = x.text_kept;  // what is carried owns its text
+  return out;
+}
+
+// fill_gaps {limit: rows or none}: a missing value becomes the last one in front that is there, at most `limit` rows away.
+// fill_gaps_back: the first one behind.
+std::optional<int64_t> limit_of(const Args& a) { return a.has("limit") ? std::optional(a["limit"].integer()) : std::nullopt; }
 Map fill_gaps(const Args& a) {
-  const bool back = a["back"].boolean();
-  const int64_t limit = a.has("limit") ? a["limit"].integer() : std::numeric_limits<int64_t>::max();
-  return [=](Task& t, Columns in, int64_t rows, std::span<Column> out) {
-    const Batch beside = carried(in.back(), t.partition());
+  return [limit = limit_of(a), state = std::make_shared<Carried>()](Task& t, Columns in, int64_t rows, std::span<Column> out) {
+    static const LastRule rule(false);
+    Batch& in_front = state->of(t, in.back());
+    std::vector<Column> given;
     for (size_t c = 0; c < out.size(); ++c) {
-      const Column x = spread(in[c], rows);
-      const bool known = !beside.columns.empty() && *beside.columns[3 * c + 1].as<uint8_t>();
-      Writable w(x.storage, rows);
-      visit(x.storage, [&](auto tag) {
-        using T = typename decltype(tag)::type;
-        bool any = known;
-        int64_t since = known ? *beside.columns[3 * c + 2].template as<int64_t>() : 0;
-        T value = known ? *beside.columns[3 * c].template as<T>() : T{};
-        uint8_t* valid = x.valid ? w.valid() : nullptr;
-        for (int64_t k = 0; k < rows; ++k) {
-          const int64_t i = back ? rows - 1 - k : k;
-          const bool missing = x.is_missing(i);
-          if (!missing) value = x.template as<T>()[i], any = true, since = 0;
-          else ++since;
-          const bool filled = !missing || (any && since <= limit);
-          w.template as<T>()[i] = filled ? value : x.template as<T>()[i];
-          if (valid) valid[i] = filled;
-        }
-      });
-      out[c] = std::move(w).finish(x.storage == Storage::text ? keep_both(x.text_keep(), known ? beside.columns[3 * c].text_keep() : nullptr) : nullptr);
+      given.push_back(spread(in[c], rows));
+      out[c] = filled(given[c], rows, in_front, c, limit, false);
     }
+    if (rows == 0) return rows;
+    Batch last = rule.part(given, rows);
+    in_front = in_front.columns.empty() ? std::move(last) : rule.join(in_front, last);
+    return rows;
+  };
+}
+Map fill_gaps_back(const Args& a) {
+  return [limit = limit_of(a)](Task& t, Columns in, int64_t rows, std::span<Column> out) {
+    const Batch behind = carried(in.back(), t.partition());
+    for (size_t c = 0; c < out.size(); ++c) out[c] = filled(spread(in[c], rows), rows, behind, c, limit, true);
     return rows;
   };
 }
@@ -354,7 +402,9 @@ Kernel carry_kernel() {
 }
 
 std::vector<Kernel> carried_kernels() {
-  return {{.name = "running", .map = running, .partition_at_once = true}, {.name = "shift", .map = shift, .partition_at_once = true}, {.name = "fill_gaps", .map = fill_gaps, .partition_at_once = true}};
+  return {{.name = "running", .map = running}, {.name = "fill_gaps", .map = fill_gaps}, {.name = "shift", .map = shift, .partition_at_once = true}, {.name = "fill_gaps_back", .map = fill_gaps_back, .partition_at_once = true}};
 }
+
+bool remembers_rows(const std::string& kernel) { return kernel == "running" || kernel == "fill_gaps"; }
 
 }  // namespace muster::kernels

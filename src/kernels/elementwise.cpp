@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "data/dispatch.hpp"
 #include "kernels/calendar.hpp"
+#include "kernels/missing.hpp"
 #include "kernels/text_numbers.hpp"
 #include "kernels/texts.hpp"
 
@@ -258,8 +259,13 @@ Map unary(const Args& args) {
     const Column a = spread(in[0], rows);
     if (op == "isna" || op == "notna") {
       Writable to(Storage::boolean, rows);
-      const bool missing = op == "isna";
-      for (int64_t i = 0; i < rows; ++i) to.as<uint8_t>()[i] = a.is_missing(i) == missing;
+      const bool wanted = op == "isna";
+      uint8_t* y = to.as<uint8_t>();
+      visit(a.storage, [&](auto tag) {
+        with_missing<typename decltype(tag)::type>(a, [&](auto missing) {
+          for (int64_t i = 0; i < rows; ++i) y[i] = missing(i) == wanted;
+        });
+      });
       out[0] = std::move(to).finish();
       return rows;
     }
@@ -384,7 +390,11 @@ Map fill(const Args&) {
     visit(a.storage, [&](auto tag) {
       using T = typename decltype(tag)::type;
       const T value = in[1].as<T>()[0];
-      for (int64_t i = 0; i < rows; ++i) to.as<T>()[i] = a.is_missing(i) ? value : a.as<T>()[i];
+      const T* x = a.as<T>();
+      T* y = to.as<T>();
+      with_missing<T>(a, [&](auto missing) {
+        for (int64_t i = 0; i < rows; ++i) y[i] = missing(i) ? value : x[i];
+      });
     });
     if (in[1].valid && !in[1].valid[0] && a.valid) std::memcpy(to.valid(), a.valid, static_cast<size_t>(rows));
     out[0] = std::move(to).finish(a.storage == Storage::text ? keep_both(a.text_keep(), in[1].text_keep()) : nullptr);

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/error.hpp"
+#include "kernels/carry.hpp"
 #include "kernels/memory.hpp"
 #include "kernels/registry.hpp"
 
@@ -74,7 +75,7 @@ class Execution {
       take_registers(step.in);
       out_.assign(step.out.size(), {});
       const int64_t rows = maps_[s](*task_, in_, rows_of(step.in), out_);
-      if (!in_.empty() && std::all_of(in_.begin(), in_.end(), [](const Column& c) { return c.constant; }))
+      if (!in_.empty() && !remembers_rows(step.kernel) && std::all_of(in_.begin(), in_.end(), [](const Column& c) { return c.constant; }))
         for (auto& c : out_) c.constant = true;  // of constants a constant
       for (size_t i = 0; i < step.out.size(); ++i) set(step.out[i], std::move(out_[i]), rows);
     }
@@ -202,7 +203,10 @@ std::vector<Output> Pipeline::run(Task& task, const std::vector<std::shared_ptr<
     if (whole_) rows = whole_(task, std::move(rows));
     reader = std::make_unique<BatchReader>(std::move(rows));
   }
-  Execution execution(program_, maps_, task);
+  std::vector<Map> maps = maps_;
+  for (size_t s = 0; s < maps.size(); ++s)
+    if (const Step& step = program_.steps[s]; remembers_rows(step.kernel)) maps[s] = kernel(step.kernel).map(step.args);
+  Execution execution(program_, maps, task);
   std::optional<Committed> committed;
   if (program_.whole == "python.apply") execution.go_on_as(committed.emplace(task));
   for (const auto& b : program_.broadcasts) execution.broadcast(b, *inputs.at(static_cast<size_t>(b.input)));

@@ -179,7 +179,7 @@ Op fill_op(const std::string& name, bool back) {
   };
   Op op = ordered(name, {{frame, "axis=0, inplace=False, limit=None, limit_area=None"}, {series, "axis=0, inplace=False, limit=None, limit_area=None"}}, typing,
                   {[](const Call&, DType t) { return t.open || !(t.is_integer() || t.is_boolean()); }, typing, [=](const Call&) { return Dict{{"of", "last"}, {"back", back}}; },
-                   [=](const Call& c, const std::vector<DType>&) { return std::pair<std::string, Dict>("fill_gaps", Dict{{"limit", c["limit"]}, {"back", back}}); }});
+                   [=](const Call& c, const std::vector<DType>&) { return std::pair<std::string, Dict>(back ? "fill_gaps_back" : "fill_gaps", Dict{{"limit", c["limit"]}}); }});
   op.doc = {.summary = back ? "Missing values replaced by the first one behind that is there." : "Missing values replaced by the last one in front that is there.", .returns = "As the input. Lazy.",
             .example = concat("\n>>> s = dd.from_pandas(pd.Series([1.0, None, 3.0], name=\"x\"), npartitions=2)\n>>> s.", name, "().compute().tolist()\n", back ? "[1.0, 3.0, 3.0]" : "[1.0, 1.0, 3.0]", "\n")};
   op.params = {{"axis", "0; 1 along each row, through pandas."}, {"inplace", "Must be False."}, {"limit", "At most so many missing values in a row are replaced."}, {"limit_area", "pandas'; through pandas."}};
