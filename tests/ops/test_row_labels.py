@@ -32,11 +32,22 @@ def _parquet(folder, files):
     return pd.concat(parts, ignore_index=True), lazy
 
 
+def _parquet_groups(folder):
+    """Partitions of several row groups, some of which hold no row that a filter wants."""
+    parts = [_rows(i).sort_values("x") for i in range(2)]
+    for i, part in enumerate(parts):
+        part.to_parquet(folder / f"{i}.parquet", index=False, row_group_size=13)
+    lazy = dd.read_parquet(str(folder))
+    assert lazy.npartitions == 2
+    return pd.concat(parts, ignore_index=True), lazy
+
+
 SOURCES = {
     "csv": lambda folder: _csv(folder, 1),
     "csv_files": lambda folder: _csv(folder, 3),
     "parquet": lambda folder: _parquet(folder, 1),
     "parquet_files": lambda folder: _parquet(folder, 2),
+    "parquet_groups": _parquet_groups,
     "memory": lambda folder: (_rows(0), dd.from_pandas(_rows(0), npartitions=7)),
     "memory_range": lambda folder: (_rows(0).set_axis(pd.RangeIndex(5, 5 + 2 * ROWS, 2)), dd.from_pandas(_rows(0).set_axis(pd.RangeIndex(5, 5 + 2 * ROWS, 2)), npartitions=7)),
     "named": lambda folder: (_rows(0).rename_axis("id"), dd.from_pandas(_rows(0).rename_axis("id"), npartitions=7)),

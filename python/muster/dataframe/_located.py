@@ -4,6 +4,9 @@ from muster.dataframe._collection import Scalar
 from muster.dataframe._through_pandas import through
 
 
+_ORDERED = ("bool", "int", "uint", "float", "datetime64", "timedelta64")
+
+
 class Located(Scalar):
     """The index value of an extreme value; of a DataFrame a Series over its columns."""
 
@@ -15,17 +18,31 @@ class Located(Scalar):
             if numeric_only:
                 frame = frame.select_dtypes("number")
             labels = frame.columns
-        rows = through(name, _extreme_rows, (frame,), {"name": name, "skipna": skipna}, shape="whole", kept=True)
+        rows = _extremes(frame, name) if skipna is True else None
+        if rows is None:
+            rows = through(name, _extreme_rows, (frame,), {"name": name, "skipna": skipna}, shape="whole", kept=True)
         out = cls(rows._expr)
-        out.__dict__["_labels_of"] = labels
+        out.__dict__.update(_labels_of=labels, _name_of=name)
         return out
 
     def _finish(self, result):
         import pandas as pd
 
+        if len(result) < (1 if self._labels_of is None else len(self._labels_of)):
+            raise ValueError(f"attempt to get {self._name_of.replace('idx', 'arg')} of an empty sequence")
+        if result.any():
+            raise ValueError("Encountered all NA values")
         if self._labels_of is None:
             return result.index[0]
         return pd.Series(result.index.to_flat_index().array, index=self._labels_of)
+
+
+def _extremes(frame, name):
+    """Return whether the first of one column's extreme values is missing, beside its index value; None for several columns, or a dtype that has no native order."""
+    if len(frame._expr.columns) != 1 or not frame._expr.columns[0][1].startswith(_ORDERED):
+        return None
+    column = frame if frame.ndim == 1 else frame.iloc[:, 0]
+    return (column.nlargest(1) if name == "idxmax" else column.nsmallest(1)).isna()
 
 
 def _extreme_rows(data, name, skipna):
