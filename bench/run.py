@@ -214,7 +214,7 @@ def machine():
     model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
     commit = subprocess.run(["git", "-C", here, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     flags = next(line for line in open("/proc/cpuinfo") if line.startswith("flags"))
-    return {"cpu": model, "cores": os.cpu_count(), "simd": "AVX-512" if "avx512bw" in flags else "AVX2", "python": platform.python_version(), "commit": commit, "date": time.strftime("%Y-%m-%d")}
+    return {"processor": model, "cores": os.cpu_count(), "simd": "AVX-512" if "avx512bw" in flags else "AVX2", "python": platform.python_version(), "commit": commit, "date": time.strftime("%Y-%m-%d")}
 
 
 def show(rows, ours="muster"):
@@ -286,7 +286,7 @@ def main(question, only=""):
     with open(results / f"{facts['date']}.jsonl", "a") as file:
         for row in rows:
             file.write(json.dumps({**row, **facts}) + "\n")
-    print(f"\n{facts['cores']} cores {facts['cpu']} ({facts['simd']}), Python {facts['python']}, commit {facts['commit']}; appended to bench/results/{facts['date']}.jsonl")
+    print(f"\n{facts['cores']} cores {facts['processor']} ({facts['simd']}), Python {facts['python']}, commit {facts['commit']}; appended to bench/results/{facts['date']}.jsonl")
 
 
 if __name__ == "__main__":
