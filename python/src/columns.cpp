@@ -4,10 +4,7 @@
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 
-#include <atomic>
-
 #include "base/error.hpp"
-#include "base/side_by_side.hpp"
 #include "data/dispatch.hpp"
 #include "gil.hpp"
 #include "values.hpp"
@@ -30,46 +27,8 @@ nb::object present_of(const Column& c) {
   return array_over(reinterpret_cast<const uint8_t*>(c.valid), c.length, c.keep);
 }
 
-nb::tuple text_payload(const Column& c) {
-  const auto n = c.length;
-  constexpr int64_t kGrain = 64 << 10;  // rows of a thread, a multiple of 8
-  auto offsets = allocate((n + 1) * 8), bitmap = allocate((n + 7) / 8);
-  auto* at = reinterpret_cast<int64_t*>(offsets.get());
-  const Text* texts = c.as<Text>();
-  const int64_t pieces = (n + kGrain - 1) / kGrain;
-  std::vector<int64_t> sizes(static_cast<size_t>(pieces) + 1, 0);
-  std::atomic<bool> missing{false};
-  side_by_side(pieces, 4, [&](int64_t from, int64_t to) {
-    for (int64_t p = from; p < to; ++p) {
-      int64_t size = 0;
-      for (int64_t i = p * kGrain; i < std::min(n, (p + 1) * kGrain); ++i) size += texts[i].size;
-      sizes[static_cast<size_t>(p) + 1] = size;
-    }
-  });
-  for (int64_t p = 0; p < pieces; ++p) sizes[static_cast<size_t>(p) + 1] += sizes[static_cast<size_t>(p)];
-  auto bytes = allocate(sizes.back());
-  at[0] = 0;
-  side_by_side(pieces, 4, [&](int64_t from, int64_t to) {
-    bool gone = false;
-    for (int64_t p = from; p < to; ++p) {
-      int64_t end = sizes[static_cast<size_t>(p)];
-      for (int64_t i = p * kGrain; i < std::min(n, (p + 1) * kGrain); i += 8) {
-        uint8_t bits = 0;
-        for (int64_t k = i; k < std::min(n, i + 8); ++k) {
-          const Text& t = texts[k];
-          if (t.size) std::memcpy(bytes.get() + end, t.data, static_cast<size_t>(t.size));
-          at[k + 1] = end += t.size;
-          bits = static_cast<uint8_t>(bits | (t.data != nullptr) << (k & 7));
-          gone |= !t.data;
-        }
-        bitmap.get()[i >> 3] = static_cast<char>(bits);
-      }
-    }
-    if (gone) missing = true;
-  });
-  return nb::make_tuple(array_over(at, n + 1, offsets), array_over(reinterpret_cast<const uint8_t*>(bytes.get()), sizes.back(), bytes),
-                        missing ? array_over(reinterpret_cast<const uint8_t*>(bitmap.get()), (n + 7) / 8, bitmap) : nb::none());
-}
+template <class T>
+nb::object array_over(const std::shared_ptr<const T>& values, int64_t length) { return array_over(values.get(), length, values); }
 
 template <class T>
 struct Input {
@@ -96,9 +55,10 @@ DType python_dtype(const std::string& name) {
   return dtype_named(name);
 }
 
-nb::tuple column_to_python(const Column& c, const Field& field) {
+nb::tuple column_to_python(const api::Gathered& g, const Field& field) {
   nb::object payload;
-  if (c.storage == Storage::text) payload = text_payload(c);
+  const Column& c = g.values;
+  if (c.storage == Storage::text) payload = nb::make_tuple(array_over(g.offsets, c.length + 1), array_over(g.bytes, g.text_bytes), g.bitmap ? array_over(g.bitmap, (c.length + 7) / 8) : nb::none());
   else if (c.storage == Storage::object) {
     nb::list sources;
     if (c.foreign)
@@ -113,7 +73,8 @@ nb::tuple column_to_python(const Column& c, const Field& field) {
   return nb::make_tuple(from_value(field.label), python_name(field.type), payload);
 }
 
-nb::tuple index_to_python(const Column& c, const Field& field) {
+nb::tuple index_to_python(const api::Gathered& g, const Field& field) {
+  const Column& c = g.values;
   const auto* v = c.as<int64_t>();
   bool numbered = field.label.is_none() && field.type == DType{Storage::int64} && !c.valid;
   for (int64_t begin = 0; begin < c.length && numbered; begin += 4096) {  // a loop the compiler makes vectors of
@@ -121,7 +82,7 @@ nb::tuple index_to_python(const Column& c, const Field& field) {
     for (int64_t i = begin; i < std::min(begin + 4096, c.length); ++i) steps &= v[i] == v[0] + i;
     numbered = steps;
   }
-  if (!numbered) return column_to_python(c, field);
+  if (!numbered) return column_to_python(g, field);
   return nb::make_tuple(from_value(field.label), python_name(field.type), c.length ? v[0] : 0);
 }
 

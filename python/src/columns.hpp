@@ -2,6 +2,7 @@
 #pragma once
 #include <nanobind/nanobind.h>
 
+#include "api/gather.hpp"
 #include "data/column.hpp"
 #include "data/schema.hpp"
 
@@ -10,9 +11,9 @@ namespace nb = nanobind;
 
 /// (label, dtype name, payload): payload is (values, present or None) for fixed width, (offsets, bytes, bitmap or None) for text as Arrow's
 /// large_utf8 has them, (positions, list of objects) for object columns. Needs the GIL.
-nb::tuple column_to_python(const data::Column& column, const data::Field& field);
+nb::tuple column_to_python(const api::Gathered& column, const data::Field& field);
 /// The same of the only index column; the payload of row numbers one after the other is the first.
-nb::tuple index_to_python(const data::Column& column, const data::Field& field);
+nb::tuple index_to_python(const api::Gathered& column, const data::Field& field);
 /// The reverse: a payload of this dtype; of an object column (positions, object).
 data::Column column_from_python(data::DType type, nb::handle payload);
 

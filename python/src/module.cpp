@@ -44,15 +44,13 @@ Kind kind_named(const std::string& name) {
   throw invalid("unknown kind ", name);
 }
 
-// Columns are given up one by one: Python has its own copy of texts.
-nb::dict to_python(api::Computed&& c) {
+nb::dict to_python(const api::Computed& c, const std::vector<api::Gathered>& gathered) {
   nb::list index, columns;
   size_t at = 0;
-  auto next = [&] { return std::move(c.rows.columns.at(at++)); };
-  for (const auto& f : c.schema.index) index.append(c.schema.index.size() == 1 ? index_to_python(next(), f) : column_to_python(next(), f));
-  for (const auto& f : c.schema.columns) columns.append(column_to_python(next(), f));
+  for (const auto& f : c.schema.index) index.append(c.schema.index.size() == 1 ? index_to_python(gathered[at], f) : column_to_python(gathered[at], f)), ++at;
+  for (const auto& f : c.schema.columns) columns.append(column_to_python(gathered[at++], f));
   nb::dict out;
-  out["kind"] = kind_name(c.schema.kind), out["index"] = index, out["columns"] = columns, out["rows"] = c.rows.rows;
+  out["kind"] = kind_name(c.schema.kind), out["index"] = index, out["columns"] = columns, out["rows"] = c.rows;
   out["labels_integer"] = c.schema.labels_integer;
   nb::list partitions;
   for (auto n : c.partition_rows) partitions.append(n);
@@ -66,9 +64,14 @@ nb::list compute(const Exprs& exprs, int64_t threads, nb::object tick, cluster::
   auto options = waiting.options(threads);
   options.cluster = client;
   auto list = as_exprs(exprs);
-  auto computed = without_gil(waiting, [&] { return api::compute(list, options); });
+  std::vector<std::vector<api::Gathered>> gathered;
+  const auto computed = without_gil(waiting, [&] {
+    auto all = api::compute(list, options);
+    for (auto& c : all) gathered.push_back(api::gather(c));
+    return all;
+  });
   nb::list out;
-  for (auto& c : computed) out.append(to_python(std::move(c)));
+  for (size_t i = 0; i < computed.size(); ++i) out.append(to_python(computed[i], gathered[i]));
   return out;
 }
 
@@ -104,25 +107,28 @@ Expr from_columns(const std::string& kind, nb::list index_fields, nb::list field
 // A user's function of a partition: muster._pandas.apply does the pandas part.
 kernels::PythonRows apply(Task& task, const Opaque& function, const Batches& rows, const Schema& in, const Schema& out, bool ids) {
   const Gil gil;
-  Batch all = concatenate(rows);
-  nb::list index, columns;
-  size_t at = 0;
   std::vector<Field> index_fields = in.index;
   if (index_fields.empty()) index_fields.push_back({Label(), {Storage::int64}});
-  for (const std::vector<Field>* list : {static_cast<const std::vector<Field>*>(&index_fields), &in.columns})
-    for (const auto& f : *list) {
-      Column c = spread(std::move(all.columns.at(at++)), all.rows);
-      const bool alone = list == &index_fields && list->size() == 1;
-      if (c.storage == Storage::row_id && ids) {
-        c.storage = Storage::int64;
-      } else if (c.storage == Storage::row_id) {
-        Writable local(Storage::int64, c.length);
-        for (int64_t i = 0; i < c.length; ++i) local.as<int64_t>()[i] = c.as<int64_t>()[i] & 0xFFFFFFFF;
-        c = std::move(local).finish();
-      }
-      (list == &in.columns ? columns : index).append(alone ? index_to_python(c, f) : column_to_python(c, f));
+  const auto as_labels = [ids](size_t, const Column& part, int64_t n) {
+    Column c = spread(part, n);
+    if (c.storage == Storage::row_id && ids) {
+      c.storage = Storage::int64;
+    } else if (c.storage == Storage::row_id) {
+      Writable local(Storage::int64, c.length);
+      for (int64_t i = 0; i < c.length; ++i) local.as<int64_t>()[i] = c.as<int64_t>()[i] & 0xFFFFFFFF;
+      c = std::move(local).finish();
     }
-  nb::object payloads = call(nb::module_::import_("muster._pandas").attr("apply"), object_of(function), kind_name(in.kind), index, columns, all.rows, kind_name(out.kind), fields_to_python(out.index), fields_to_python(out.columns), task.partition());
+    return c;
+  };
+  int64_t count = 0;
+  for (const auto& b : rows) count += b.rows;
+  std::vector<api::Gathered> all = api::gather(rows, {in.kind, in.columns, index_fields, false}, as_labels);
+  nb::list index, columns;
+  size_t at = 0;
+  for (const auto& f : index_fields) index.append(index_fields.size() == 1 ? index_to_python(all[at], f) : column_to_python(all[at], f)), ++at;
+  for (const auto& f : in.columns) columns.append(column_to_python(all[at++], f));
+  all.clear();
+  nb::object payloads = call(nb::module_::import_("muster._pandas").attr("apply"), object_of(function), kind_name(in.kind), index, columns, count, kind_name(out.kind), fields_to_python(out.index), fields_to_python(out.columns), task.partition());
   kernels::PythonRows result{{nb::cast<int64_t>(payloads[0]), {}}, {}};
   at = 0;
   for (const auto* list : {&out.index, &out.columns})

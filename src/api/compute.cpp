@@ -201,12 +201,18 @@ class RowNumbers {
       last = std::max(last, partition - first);
     });
   }
-  Column resolve(const Column& ids, int dependence) {
+  /// Adds what the numbers of these ids' partitions begin with.
+  void find_bases(const Column& ids, int dependence, std::map<int64_t, int64_t>& bases) {
     const auto& sources = sources_behind(dependence);
+    each_partition(ids, [&](int64_t, int64_t, int64_t partition) {
+      const auto& [first, source] = *std::prev(sources.upper_bound(partition));
+      if (!bases.contains(partition)) bases[partition] = base_of(*source, partition - first);
+    });
+  }
+  static Column resolve(const Column& ids, const std::map<int64_t, int64_t>& bases) {
     Writable out(Storage::int64, ids.length);
     each_partition(ids, [&](int64_t begin, int64_t end, int64_t partition) {
-      const auto& [first, source] = *std::prev(sources.upper_bound(partition));
-      const int64_t base = base_of(*source, partition - first);
+      const int64_t base = bases.at(partition);
       for (int64_t i = begin; i < end; ++i) out.as<int64_t>()[i] = base + (ids.as<int64_t>()[i] & 0xFFFFFFFF);
     });
     return std::move(out).finish();
@@ -305,6 +311,7 @@ Final final_of(DType type, bool widened) {
 struct Partitioned {
   Schema schema;
   std::vector<Batches> partitions;
+  Finish finish;
 };
 
 std::vector<Partitioned> finish(Run& run, const RunOptions& options) {
@@ -317,7 +324,7 @@ std::vector<Partitioned> finish(Run& run, const RunOptions& options) {
   for (size_t e = 0; e < run.expressions.size(); ++e) {
     const auto& result = run.plan.results[e];
     const auto& where = run.expanded.results[e];
-    Partitioned p{run.expressions[e]->schema, {}};
+    Partitioned p{run.expressions[e]->schema, {}, {}};
     std::vector<Final> finals;
     const bool row_ids = p.schema.index.empty() && !result.index.empty();
     if (row_ids) p.schema.index = {{Label(), {Storage::int64}}};
@@ -331,22 +338,24 @@ std::vector<Partitioned> finish(Run& run, const RunOptions& options) {
     }
     const auto dependence_of = [&](size_t c) { return c < result.index.size() ? result.index[c] : result.columns[c - result.index.size()]; };
     const bool wanted_again = --wanted[{where.range, where.output}] > 0;
-    if (numbers.incomplete())
+    const auto each_id = [&](auto f) {
       for (const auto& task : run.job->results()[static_cast<size_t>(where.range)])
         for (const auto& b : *task.outputs.at(static_cast<size_t>(where.output)).batches)
           for (size_t c = 0; c < b.columns.size(); ++c)
-            if (b.columns[c].storage == Storage::row_id) numbers.expect(spread(b.columns[c], b.rows), dependence_of(c));
+            if (b.columns[c].storage == Storage::row_id) f(c, spread(b.columns[c], b.rows));
+    };
+    if (numbers.incomplete()) each_id([&](size_t c, const Column& ids) { numbers.expect(ids, dependence_of(c)); });
+    auto bases = std::make_shared<std::vector<std::map<int64_t, int64_t>>>(finals.size());
+    each_id([&](size_t c, const Column& ids) { numbers.find_bases(ids, dependence_of(c), (*bases)[c]); });
+    p.finish = [finals, bases](size_t c, const Column& part, int64_t rows) {
+      const Column column = spread(part, rows);
+      if (column.storage == Storage::row_id) return RowNumbers::resolve(column, (*bases)[c]);
+      return finals[c].wider && finals[c].from.is_integer() ? as_float(column, finals[c].from) : column;
+    };
     for (auto& task : run.job->results()[static_cast<size_t>(where.range)]) {
       auto& result_rows = task.outputs.at(static_cast<size_t>(where.output)).batches;
-      auto& batches = p.partitions.emplace_back(*result_rows);
-      if (!wanted_again) result_rows.reset();  // what follows replaces these columns one by one
-      for (auto& b : batches)
-        for (size_t c = 0; c < b.columns.size(); ++c) {
-          auto& column = b.columns[c];
-          column = spread(column, b.rows);
-          if (column.storage == Storage::row_id) column = numbers.resolve(column, dependence_of(c));
-          else if (finals[c].wider && finals[c].from.is_integer()) column = as_float(column, finals[c].from);
-        }
+      p.partitions.push_back(*result_rows);
+      if (!wanted_again) result_rows.reset();  // what follows gives these columns up one by one
     }
     out.push_back(std::move(p));
   }
@@ -354,21 +363,6 @@ std::vector<Partitioned> finish(Run& run, const RunOptions& options) {
 }
 
 Column empty_column(DType type) { return Writable(type.storage, 0).finish(); }
-
-// As concatenate(); the parts' memory is given back column by column.
-Batch gathered(Batches parts, const Schema& schema) {
-  Batch out;
-  for (const auto& p : parts) out.rows += p.rows;
-  size_t at = 0;
-  for (const auto* fields : {&schema.index, &schema.columns})
-    for (const auto& f : *fields) {
-      std::vector<Column> column;
-      for (auto& p : parts) column.push_back(std::move(p.columns.at(at)));
-      out.columns.push_back(parts.empty() ? empty_column(f.type) : concatenate(column));
-      ++at;
-    }
-  return out;
-}
 
 std::atomic<int64_t> tables{0};
 }  // namespace
@@ -378,15 +372,13 @@ std::vector<Computed> compute(const std::vector<Expr>& expressions, const RunOpt
   Run r = run(expressions, options);
   std::vector<Computed> out;
   for (auto& p : finish(r, options)) {
-    Computed c{p.schema, {}, {}, false};
-    Batches all;
+    Computed c{p.schema, {}, std::move(p.finish), 0, {}};
     for (auto& partition : p.partitions) {
       int64_t rows = 0;
-      for (auto& b : partition) rows += b.rows, all.push_back(std::move(b));
+      for (auto& b : partition) rows += b.rows, c.parts.push_back(std::move(b));
+      c.rows += rows;
       c.partition_rows.push_back(rows);
     }
-    c.rows = gathered(std::move(all), p.schema);
-    worker::budget().make_room(size_of(c.rows));  // and the parts are gone
     out.push_back(std::move(c));
   }
   return out;
@@ -421,7 +413,13 @@ std::vector<Expr> persist(const std::vector<Expr>& expressions, const RunOptions
   Run r = run(expressions, options);
   std::vector<Expr> out;
   auto finished = finish(r, options);
-  for (size_t i = 0; i < finished.size(); ++i) out.push_back(from_partitions(std::move(finished[i].partitions), finished[i].schema, expressions[i]->divisions));
+  for (size_t i = 0; i < finished.size(); ++i) {
+    auto& p = finished[i];
+    for (auto& partition : p.partitions)
+      for (auto& b : partition)
+        for (size_t c = 0; c < b.columns.size(); ++c) b.columns[c] = p.finish(c, b.columns[c], b.rows);
+    out.push_back(from_partitions(std::move(p.partitions), p.schema, expressions[i]->divisions));
+  }
   return out;
 }
 

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "api/session.hpp"
+#include "api/gather.hpp"
 #include "api/table.hpp"
 #include "base/error.hpp"
 #include "io/staged_folder.hpp"
@@ -50,7 +50,10 @@ api::RunOptions run_options(const ComputeOptions& o) {
   return out;
 }
 
-Table table_of(api::Computed c) { return Table(std::make_shared<const Table::Contents>(Table::Contents{std::move(c.schema), std::move(c.rows)})); }
+Table table_of(api::Computed c) {
+  auto rows = api::rows_of(c);
+  return Table(std::make_shared<const Table::Contents>(Table::Contents{std::move(c.schema), std::move(rows)}));
+}
 Table computed(const Expr& e, const ComputeOptions& o) { return table_of(std::move(api::compute({e}, run_options(o))[0])); }
 
 Expr binary(const char* op, const Expr& a, const Operand& b) {
@@ -73,7 +76,7 @@ Expr partition(const Expr& e, int64_t n) {
 }
 Expr head(const Expr& e, int64_t n) { return call("head", Dict{{"n", n}, {"npartitions", 1}}, {e}); }
 Value reduction_args(bool numeric_only) { return Dict{{"numeric_only", numeric_only}}; }
-int64_t row_count(const Expr& e) { return value_at(api::compute({call("row_count", Dict{}, {e})}, run_options({}))[0].rows.columns[0], 0, {data::Storage::int64}).integer(); }
+int64_t row_count(const Expr& e) { return value_at(api::rows_of(api::compute({call("row_count", Dict{}, {e})}, run_options({}))[0]).columns[0], 0, {data::Storage::int64}).integer(); }
 
 Expr grouped(const Expr& frame, const std::vector<std::string>& keys, GroupBy how, List aggregates, Kind kind) {
   return call("groupby", Dict{{"by", texts(keys)}, {"aggregates", std::move(aggregates)}, {"sort", how.sort}, {"dropna", how.dropna}, {"kind", static_cast<int>(kind)}}, {frame});
@@ -93,7 +96,7 @@ std::string Collection::to_dot(bool optimized) const { return api::to_dot({expr}
 Scalar::Scalar(Expr e) : Collection(std::move(e)) {}
 Literal Scalar::compute(const ComputeOptions& o) const {
   auto c = api::compute({expr}, run_options(o))[0];
-  return literal_of(value_at(c.rows.columns.at(0), 0, c.schema.columns.at(0).type));
+  return literal_of(value_at(api::rows_of(c).columns.at(0), 0, c.schema.columns.at(0).type));
 }
 double Scalar::number(const ComputeOptions& o) const {
   const Value v = value_of(compute(o));

@@ -29,12 +29,16 @@ struct RunOptions {
   std::function<void(const std::string&)> note;           // for the log: a source was planned again, ...
 };
 
-/// A result: index columns first. Open columns have their final dtype: `schema` says what the columns are now.
+/// Makes a part's column what the result's schema says of it; called from several threads.
+using Finish = std::function<data::Column(size_t column, const data::Column& part, int64_t rows)>;
+
+/// A result in parts, index columns first; api/gather.hpp puts them together. Open columns have their final dtype: `schema` says what the columns are now.
 struct Computed {
   data::Schema schema;
-  data::Batch rows;
+  data::Batches parts;
+  Finish finish;
+  int64_t rows = 0;
   std::vector<int64_t> partition_rows;
-  bool object_bool = false;  // some boolean column has missing values: object in pandas
 };
 
 /// Computes several expressions in one run. Throws Error.

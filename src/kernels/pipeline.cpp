@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "kernels/carry.hpp"
 #include "kernels/memory.hpp"
+#include "kernels/packing.hpp"
 #include "kernels/registry.hpp"
 
 namespace muster::kernels {
@@ -127,11 +128,10 @@ class Execution {
         folds_[s]->add(*task_, in_, rows);
         enough &= folds_[s]->full();
       } else {
-        Batch kept{rows, {}};
-        for (const auto& c : in_) kept.columns.push_back(own_text(spread(c, rows)));
+        const int64_t bytes = collected_[s].rows.add(in_, rows);
+        collected_[s].bytes += bytes;
         // What is made of other tasks' results was counted there; what a source brings is refused where there is no room.
-        program_.from == Program::From::batches ? task_->hold(size_of(kept)) : task_->reserve(size_of(kept));
-        collected_[s].push_back(std::move(kept));
+        program_.from == Program::From::batches ? task_->hold(bytes) : task_->reserve(bytes);
         enough = false;
       }
     }
@@ -142,16 +142,17 @@ class Execution {
     for (size_t s = 0; s < program_.sinks.size(); ++s) {
       Output o;
       if (folds_[s]) folds_[s]->seal(*task_), o.bytes = folds_[s]->bytes(), o.fold = std::move(folds_[s]), o.recipe = recipes[s];
-      else {
-        for (const auto& b : collected_[s]) o.bytes += size_of(b);
-        o.batches = std::make_shared<const Batches>(std::move(collected_[s]));
-      }
+      else o.bytes = collected_[s].bytes, o.batches = std::make_shared<const Batches>(collected_[s].rows.take());
       all.push_back(std::move(o));
     }
     return all;
   }
 
  private:
+  struct Collected {
+    Packing rows;
+    int64_t bytes = 0;
+  };
   struct Held {
     int reg;
     std::vector<Column> parts;
@@ -174,7 +175,7 @@ class Execution {
   std::vector<Column> registers_, in_, out_;
   std::vector<int64_t> lengths_;
   std::vector<std::unique_ptr<Fold>> folds_;
-  std::vector<Batches> collected_;
+  std::vector<Collected> collected_;
   std::vector<Held> held_;
   int64_t rows_ = 0, all_rows_ = 0, held_bytes_ = 0;
 };

@@ -7,7 +7,7 @@
 #include <numeric>
 #include <thread>
 
-#include "api/session.hpp"
+#include "api/gather.hpp"
 #include "cluster/client.hpp"
 #include "cluster/launch/local.hpp"
 #include "muster/muster.hpp"
@@ -100,9 +100,9 @@ TEST(Cluster, DataFramesFromSeveralThreads) {
       api::RunOptions on{.cluster = &client};
       DataFrame df = read_csv(path, {.blocksize = 40'000});
       for (int i = 0; i < 3; ++i) {
-        EXPECT_EQ(api::compute({df["x"].sum().expr}, on).at(0).rows.columns.at(0).as<int64_t>()[0], 30'000ll * 29'999 / 2);
-        EXPECT_EQ(api::compute({df.groupby("s").agg({{"x", {"std", "nunique", "max"}}, {"s", {"first"}}}).expr}, on).at(0).rows.rows, 100);
-        EXPECT_EQ(api::compute({df[df["k"] == 3].nlargest(2, "x").expr}, on).at(0).rows.rows, 2);
+        EXPECT_EQ(api::rows_of(api::compute({df["x"].sum().expr}, on).at(0)).columns.at(0).as<int64_t>()[0], 30'000ll * 29'999 / 2);
+        EXPECT_EQ(api::compute({df.groupby("s").agg({{"x", {"std", "nunique", "max"}}, {"s", {"first"}}}).expr}, on).at(0).rows, 100);
+        EXPECT_EQ(api::compute({df[df["k"] == 3].nlargest(2, "x").expr}, on).at(0).rows, 2);
       }
     });
   for (auto& t : threads) t.join();
