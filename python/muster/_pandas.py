@@ -1,6 +1,7 @@
 """The border to pandas: columns of the engine to pandas objects and back. Imports pandas; nothing else here is imported before it is needed."""
 
 import functools
+import itertools
 import threading
 
 import numpy as np
@@ -89,24 +90,36 @@ def is_foreign_number(name):
     return name.startswith("object:") and bool(getattr(dtype_of(name), "_is_numeric", False))
 
 
+def _object_array(values):
+    """An array of these objects, whatever they are: lists too are objects."""
+    if not isinstance(values, list):
+        return np.asarray(values, dtype=object)
+    array = np.empty(len(values), dtype=object)
+    for i, value in enumerate(values):
+        array[i] = value
+    return array
+
+
 def _objects(name, positions, sources):
     """The values at these positions of the sources of an object column."""
     dtype = dtype_of(name)
-    positions = np.where(positions < -1, -2 - positions, positions)  # objects that say themselves that they are missing
+    if len(positions) and positions.min() < -1:
+        positions = np.where(positions < -1, -2 - positions, positions)  # objects that say themselves that they are missing
     if dtype == np.dtype(object):
         out = np.full(len(positions), None, dtype=object)
+        borders = 1 + np.flatnonzero((positions[1:] != positions[:-1] + 1) | (positions[:-1] < 0))  # of runs of objects one after the other
+        if len(borders) * 16 <= len(positions):
+            for begin, end in itertools.pairwise([0, *borders.tolist(), len(positions)]):
+                if begin < end and (position := int(positions[begin])) >= 0:
+                    first = position & ((1 << _POSITION_BITS) - 1)
+                    out[begin:end] = _object_array(sources[position >> _POSITION_BITS][first : first + end - begin])
+            return out
         numbers = positions >> _POSITION_BITS  # -1 of a missing value
         by_source = np.argsort(numbers, kind="stable")
         ends = np.searchsorted(numbers[by_source], np.arange(len(sources) + 1))
         for number, source in enumerate(sources):
             here = by_source[ends[number] : ends[number + 1]]
-            picked = np.asarray(source, dtype=object) if not isinstance(source, list) else source
-            local = positions[here] & ((1 << _POSITION_BITS) - 1)
-            if isinstance(picked, np.ndarray):
-                out[here] = picked[local]
-            else:
-                for i, p in zip(here, local, strict=True):
-                    out[i] = picked[p]
+            out[here] = _object_array(source)[positions[here] & ((1 << _POSITION_BITS) - 1)]
         return out
     if not sources:
         known = pd.CategoricalDtype([], dtype.ordered) if isinstance(dtype, pd.CategoricalDtype) and dtype.categories is None else dtype

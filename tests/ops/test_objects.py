@@ -81,6 +81,22 @@ def test_split_gives_lists(arguments, partitions):
     pd.testing.assert_series_equal(lazy.str.len().compute(), texts.str.split(**keywords).str.len())
 
 
+def test_pieces_that_repeat():
+    """Pieces of all sizes that differ in one character anywhere, and so many of them that some are made anew."""
+    pieces = [("é" if size % 3 else "b").join(["a" * at, "c" * (size - at)]) for size in range(20) for at in range(size + 1)]
+    texts = pd.Series([",".join(pieces[(7 * i + k) % len(pieces)] for k in range(i % 9)) for i in range(3000)] + [f"{i},{i % 10}" for i in range(70_000)])
+    pd.testing.assert_series_equal(dd.from_pandas(texts, npartitions=2).str.split(",").compute(), texts.str.split(","))
+
+
+def test_objects_of_some_rows():
+    theirs = pd.DataFrame({"t": [f"{i} x" if i % 13 else None for i in range(2000)], "n": range(2000)})
+    ours = dd.from_pandas(theirs, npartitions=7)
+    lists, expected = ours.t.str.split(" "), theirs.t.str.split(" ")
+    for keep in (lambda d: d.n % 3 == 0, lambda d: d.n > 700, lambda d: d.n < 0):
+        pd.testing.assert_series_equal(lists[keep(ours)].compute(), expected[keep(theirs)])
+    pd.testing.assert_series_equal(dd.concat([lists, lists]).compute(), pd.concat([expected, expected]))
+
+
 @pytest.mark.parametrize("column", COLUMNS)
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_objects_are_treated_as_pandas_does(column, operation):
