@@ -173,7 +173,7 @@ class StringMethods(_Accessor):
         return self._expr.columns[0][1] == "str"
 
     def contains(self, pat, case=True, flags=0, na=no_default, regex=True):
-        """Return whether each text holds a pattern; natively for a pattern without special characters.
+        """Return whether each text holds a pattern; natively for most patterns.
 
         Parameters
         ----------
@@ -188,7 +188,61 @@ class StringMethods(_Accessor):
         """
         if self._is_text() and case and not flags and na in (no_default, False) and isinstance(pat, str) and (not regex or not _SPECIAL.search(pat)):
             return self._native("contains", pat)
-        return self._through("contains", (pat,), {"case": case, "flags": flags, "regex": regex, **({} if na is no_default else {"na": na})})
+        return self._tested("contains", pat, case, flags, na, {"regex": regex}, native=regex)
+
+    def match(self, pat, case=no_default, flags=no_default, na=no_default):
+        """Return whether each text begins with a match of a regular expression; arguments as of `contains`."""
+        return self._tested("match", pat, case, flags, na)
+
+    def fullmatch(self, pat, case=True, flags=0, na=no_default):
+        """Return whether each text is a match of a regular expression; arguments as of `contains`."""
+        return self._tested("fullmatch", pat, case, flags, na)
+
+    def _tested(self, op, pat, case, flags, na, kwargs=None, native=True):
+        if native and case in (no_default, True) and flags in (no_default, 0) and (na is no_default or na is False):
+            found = self._matched(op, pat)
+            if found is not None:
+                return found
+        given = {"case": case, "flags": flags, "na": na, **(kwargs or {})}
+        return self._through(op, (pat,), {name: value for name, value in given.items() if value is not no_default})
+
+    def count(self, pat, flags=0):
+        """Return how many matches of a regular expression each text holds; natively for most patterns."""
+        found = None if flags else self._matched("count", pat)
+        return self._through("count", (pat,), {"flags": flags}) if found is None else found
+
+    def extract(self, pat, flags=0, expand=True):
+        """Return the groups of the first match of a regular expression, a column each; natively for most patterns.
+
+        Parameters
+        ----------
+        pat : str
+            With at least one group; names of groups are labels.
+        flags : int
+            Of the module re.
+        expand : bool, default True
+            False: a Series for a single group.
+        """
+        found = self._matched("extract", pat) if not flags and expand is True else None
+        return self._through("extract", (pat,), {"flags": flags, "expand": expand}) if found is None else found
+
+    def _matched(self, op, pat, by=None):
+        """What the engine makes of a regular expression; None where it is left to pandas."""
+        from muster._tokenize import tokenize
+        from muster.dataframe._patterns import read
+
+        known = read(pat) if isinstance(pat, str) and self._is_text() else None
+        if known is None or known.empty and op in ("count", "replace") or op == "extract" and not known.names:
+            return None
+        if op == "count" and known.before:  # pandas looks at the text behind the match before as if it were all
+            return None
+        kwargs = {"regex": True} if op in ("contains", "replace") else {}
+        function = Function(Named("str", op), f"str.{op}", [("series", [None])], (Slot(0), pat, *([] if by is None else [by])), kwargs)
+        args = {"op": op, "pattern": pat, "literal": known.literal, "ascii": known.ascii, "line": known.line, "by": by, "labels": known.names if op == "extract" else []}
+        try:
+            return new_collection(_core.call("text_pattern", [self._expr], {**args, "func": _core.object(function, f"text-{op}-{tokenize(pat, by)}")}))
+        except NotImplementedError:
+            return None
 
     def startswith(self, pat, na=no_default):
         """Return whether each text begins with `pat`, a text or tuple of texts."""
@@ -257,7 +311,7 @@ class StringMethods(_Accessor):
         return new_collection(_core.call("text_part", [self._expr], {"op": op, **kwargs}))
 
     def replace(self, pat, repl=None, n=-1, case=None, flags=0, regex=False):
-        """Return the texts with `pat` replaced; natively all of a plain text.
+        """Return the texts with `pat` replaced; natively all of a plain text, and all matches of most regular expressions.
 
         Parameters
         ----------
@@ -272,6 +326,10 @@ class StringMethods(_Accessor):
         """
         if self._is_text() and isinstance(pat, str) and pat and isinstance(repl, str) and n == -1 and case in (None, True) and not flags and not regex:
             return new_collection(_core.call("text_replace", [self._expr], {"text": pat, "by": repl}))
+        if regex is True and isinstance(repl, str) and "\\" not in repl and n == -1 and case in (None, True) and not flags:  # backslashes name groups
+            found = self._matched("replace", pat, repl)
+            if found is not None:
+                return found
         return self._through("replace", (pat, repl), {"n": n, "case": case, "flags": flags, "regex": regex})
 
     def len(self):
@@ -336,8 +394,8 @@ def _expanded(series, name, n, **kwargs):
 
 _members(
     StringMethods,
-    "capitalize casefold center contains count decode encode endswith extract find findall fullmatch get index isalnum isalpha isascii isdecimal isdigit islower isnumeric isspace istitle "
-    "isupper join len ljust lower lstrip match normalize pad removeprefix removesuffix repeat replace rfind rindex rjust rstrip slice slice_replace startswith "
+    "capitalize casefold center contains decode encode endswith find findall get index isalnum isalpha isascii isdecimal isdigit islower isnumeric isspace istitle "
+    "isupper join len ljust lower lstrip normalize pad removeprefix removesuffix repeat replace rfind rindex rjust rstrip slice slice_replace startswith "
     "strip swapcase title translate upper wrap zfill",
 )
 
