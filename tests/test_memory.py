@@ -89,8 +89,8 @@ for query in (lambda: df.groupby("k").x.sum(), lambda: df.drop_duplicates("k"), 
             except MemoryError as error:
                 text = str(error)
                 about, groups, made, count = map(int, re.search(r"about (\\d+) MB if .* MB for (\\d+) groups after (\\d+) of (\\d+) tasks", text).groups())
-                assert count == partitions and made <= 4 and abs(groups / (50_000 * made) - 1) < 0.1, text
-                assert 10 < about < 50, text
+                assert count == partitions and made <= 5 and abs(groups / (50_000 * made) - 1) < 0.1, text  # those that ran beside it may be told of
+                assert 10 <= about < 50, text
             else:
                 raise AssertionError("not refused")
 with muster.config.set({{"memory-limit": "2 MB"}}):

@@ -22,7 +22,7 @@ bool is_gathering(const Output& o) { return o.recipe && (o.recipe->kernel == "fi
 int64_t copies_of(const Output& o) { return !is_gathering(o) ? 0 : o.recipe->args["n"].integer() == std::numeric_limits<int64_t>::max() ? kCopies : 1; }
 
 void RangeMemory::add(const std::vector<Output>& outputs) {
-  ++made;
+  made += !outputs.empty();  // those that failed left nothing
   for (const auto& o : outputs) {
     if (o.batches || is_gathering(o)) kept += o.bytes;
     copies = std::max(copies, copies_of(o));
