@@ -143,6 +143,7 @@ class Executor:
         begun = time.perf_counter_ns()
         self.current = (task, attempt)
         self.seceded = False
+        notes = []  # what a pipeline reports, also when it fails
         try:
             try:
                 if kind == 0:
@@ -153,7 +154,7 @@ class Executor:
                     value = self.call(request, fds)
                     value = (0, _type_name(value), b"", _dumps(value))
                 else:
-                    value = self.pipeline(request, fds)
+                    value = self.pipeline(request, fds, notes)
             finally:
                 self.current = None
         except TaskStopped:
@@ -162,7 +163,7 @@ class Executor:
             self.fail(head, begun, _REFUSED, _error_bytes(refused.error))
         except BaseException as error:  # SystemExit and KeyboardInterrupt of a task are its own, too
             why = _RESCHEDULED if type(error).__name__ == "Reschedule" and type(error).__module__.startswith("muster") else _RAISED
-            self.fail(head, begun, why, _error_bytes(error))
+            self.fail(head, begun, why, _error_bytes(error), *notes)
         else:
             self.succeed(head, begun, *value)
         finally:
@@ -210,14 +211,14 @@ class Executor:
         finally:
             self.calling = False
 
-    def pipeline(self, request, fds):
+    def pipeline(self, request, fds, notes):
         from muster._remote import load_object
 
         number, size = struct.unpack_from("<IQ", request, 11)
         at = 23 + size
         index, self.label, _, groups, inputs = self.rest(request, at, fds)
-        outputs, report = self.interruptibly(_core.run_pipeline, (number, request[23:at], index, groups, inputs, load_object), {})
-        return 1, "native", report, [outputs]
+        outputs = self.interruptibly(_core.run_pipeline, (number, request[23:at], index, groups, inputs, load_object, notes), {})
+        return 1, "native", notes[0], [outputs]
 
     def rest(self, request, at, fds):
         index, self.depth = struct.unpack_from("<qI", request, at)
@@ -260,9 +261,9 @@ class Executor:
         self.reply("D", start, [fd])
         os.close(fd)
 
-    def fail(self, head, begun, why, error):
+    def fail(self, head, begun, why, error, note=b""):
         us = (time.perf_counter_ns() - begun) // 1000
-        self.reply("E", head + struct.pack("<qB", us, why) + error)
+        self.reply("E", head + struct.pack("<qBQ", us, why, len(note)) + note + error)
         self.flush()
 
     def secede(self):

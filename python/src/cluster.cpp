@@ -105,8 +105,8 @@ class ExecutorTask : public data::Task {
 
 std::map<uint32_t, std::shared_ptr<kernels::Pipeline>> bound_pipelines;
 
-// Bytes of a program, of the inputs in groups: the sizes of the groups, then for all but the last which output. Returns (outputs, report).
-nb::tuple run_pipeline(uint32_t number, nb::bytes args, int64_t index, const std::vector<uint32_t>& groups, nb::list inputs, nb::object load) {
+// Bytes of a program, of the inputs in groups: the sizes of the groups, then for all but the last which output. What the task reports is appended to `notes`, also when it fails.
+nb::bytes run_pipeline(uint32_t number, nb::bytes args, int64_t index, const std::vector<uint32_t>& groups, nb::list inputs, nb::object load, nb::list notes) {
   auto& pipeline = bound_pipelines[number];
   if (!pipeline) {
     std::string_view bytes(args.c_str(), args.size());
@@ -125,12 +125,17 @@ nb::tuple run_pipeline(uint32_t number, nb::bytes args, int64_t index, const std
     }
   ExecutorTask task(index);
   std::string result;
-  {
+  std::exception_ptr failure;
+  try {
     GilReleased release;
     result = kernels::encode(pipeline->run(task, batches));
+  } catch (...) {
+    failure = std::current_exception();
   }
   const std::string report = kernels::encode(task.report);
-  return nb::make_tuple(nb::bytes(result.data(), result.size()), nb::bytes(report.data(), report.size()));
+  notes.append(nb::bytes(report.data(), report.size()));
+  if (failure) std::rethrow_exception(failure);
+  return nb::bytes(result.data(), result.size());
 }
 
 // An object as Python sees it: bytes, or a writable private mapping that lives as long as something looks at it.
@@ -215,6 +220,7 @@ void register_cluster(nb::module_& m) {
       .def("cancel", [](Client& c, const std::vector<uint64_t>& t) { auto l = ids(t); free_of_gil([&] { c.cancel(l); return 0; }); })
       .def("retry", [](Client& c, const std::vector<uint64_t>& t) { auto l = ids(t); free_of_gil([&] { c.retry(l); return 0; }); })
       .def("keep", [](Client& c, const std::vector<uint64_t>& t) { auto l = ids(t); free_of_gil([&] { c.keep(l); return 0; }); })
+      .def("hold", [](Client& c, uint64_t holder, const std::vector<uint64_t>& t) { auto l = ids(t); free_of_gil([&] { c.hold(TaskId::of(holder), l); return 0; }); })
       .def("wait", [](Client& c, const std::vector<uint64_t>& t, bool any, double seconds) { auto l = ids(t); return free_of_gil([&] { return c.wait(l, any, seconds); }); })
       .def("watch", [](Client& c, const std::vector<uint64_t>& t) { c.watch(ids(t)); })
       .def("changes", [](Client& c, double seconds) {

@@ -166,11 +166,12 @@ Run run(std::vector<Expr> expressions, const RunOptions& options) {
     std::map<Hash128, Expr> revised_nodes;
     for (auto& [id, revision] : revisions) {
       if (revision.second.empty()) continue;
-      const auto& node = revision.first;
+      const auto node = revised({revision.first})[0];  // a count of partitions in front may have found more
       if (options.note) options.note(concat(node->op->name, ": planned again: ", revision.second.wider.size(), " columns are wider than the sample promised, ", revision.second.begins.size(), " partitions begin elsewhere"));
       remember(node, revision.second);
       const auto args = node->op->revise(expr::Call(*node->op, node->args, node->inputs), {revision.second.wider.begin(), revision.second.wider.end()}, revision.second.begins);
       revised_nodes[id] = expr::make(*node->op, args, node->inputs);
+      same_ranges(revision.first, revised_nodes[id]);
     }
     expressions = expr::substitute(expressions, revised_nodes);
   }

@@ -21,26 +21,40 @@ class KnownEnds {
  public:
   void put(const Hash128& source, int64_t partition, int64_t end) {
     std::lock_guard lock(mutex_);
-    if (ends_.size() > 64 && !ends_.contains(source)) ends_.clear();
-    ends_[source][partition] = end;
+    const Hash128 first = first_of(source);
+    if (ends_.size() > 64 && !ends_.contains(first)) ends_.clear();
+    ends_[first][partition] = end;
   }
   int64_t get(const Hash128& source, int64_t partition) {
     std::lock_guard lock(mutex_);
-    const auto known = ends_.find(source);
+    const auto known = ends_.find(first_of(source));
     if (known == ends_.end()) return -1;
     const auto end = known->second.find(partition);
     return end == known->second.end() ? -1 : end->second;
   }
+  void follow(const Hash128& older, const Hash128& newer) {
+    std::lock_guard lock(mutex_);
+    const Hash128 first = first_of(older);
+    if (revised_.size() > 4096) revised_.clear();
+    if (first != newer) revised_[newer] = first;
+  }
 
  private:
+  Hash128 first_of(const Hash128& source) const {
+    const auto found = revised_.find(source);
+    return found == revised_.end() ? source : found->second;
+  }
   std::mutex mutex_;
-  std::map<Hash128, std::map<int64_t, int64_t>> ends_;
+  std::map<Hash128, std::map<int64_t, int64_t>> ends_;  // by sources as they were before they were revised
+  std::map<Hash128, Hash128> revised_;                  // what they were made of
 };
 KnownEnds& known_ends() {
   static auto* ends = new KnownEnds;  // never destroyed: threads of an ending process may still look
   return *ends;
 }
 }  // namespace
+
+void same_ranges(const expr::Expr& older, const expr::Expr& newer) { known_ends().follow(older->id, newer->id); }
 
 void review(const expr::Expr& source, const std::vector<worker::TaskResult>& results, const graph::Range& range, const Recount& recount, Revision& revision, std::exception_ptr& error) {
   const auto files = source->op->files ? source->op->files(expr::Call(*source->op, source->args, source->inputs)) : std::vector<int64_t>{};

@@ -24,9 +24,11 @@ using PartitionReports = std::map<int64_t, data::Report>;
 /// Reads partitions [first, last] of a source for nothing but their reports.
 using Recount = std::function<PartitionReports(int64_t first, int64_t last)>;
 
-/// Goes through a source's partitions in order: each must begin where the one in front ended. One that guessed its beginning is held against the one in
-/// front also where that did not run: its end is known of an earlier run, or found by `recount`. What is reported behind a wrong guess is not believed;
-/// the first error that is goes to `error`.
+/// What is known of the partitions of a source holds for the one it was revised to.
+void same_ranges(const expr::Expr& older, const expr::Expr& newer);
+
+/// Goes through a source's partitions in order: each must begin where the one in front ended, and is held against that one also where it did not run: its end
+/// is known of an earlier run, or found by `recount`. What is reported behind a wrong beginning is not believed; the first error that is goes to `error`.
 void review(const expr::Expr& source, const std::vector<worker::TaskResult>& results, const graph::Range& range, const Recount& recount, Revision& revision, std::exception_ptr& error);
 
 }  // namespace muster::api

@@ -253,6 +253,11 @@ void Client::keep(const std::vector<TaskId>& tasks) {
   else send(Type::fire_and_forget, ids(tasks));
 }
 
+void Client::hold(TaskId holder, const std::vector<TaskId>& tasks) {
+  if (hub_) hub_->hold(holder, tasks);
+  else send(Type::hold, Encoder().operator<<(holder).take() + ids(tasks));
+}
+
 TaskId Client::scatter(const worker::Object& object, const std::vector<std::string>& holders) {
   std::lock_guard order(sending_);
   TaskId id;

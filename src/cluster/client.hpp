@@ -50,6 +50,7 @@ class Client : public ClientPeer {
   void cancel(const std::vector<TaskId>& tasks);
   void retry(const std::vector<TaskId>& tasks);
   void keep(const std::vector<TaskId>& tasks);
+  void hold(TaskId holder, const std::vector<TaskId>& tasks);
   /// Sends an object to these workers; the id is that of a task that is done.
   TaskId scatter(const worker::Object& object, const std::vector<std::string>& holders);
   base::Value ask(const std::string& name, const base::Value& argument, double seconds);

@@ -19,6 +19,7 @@ constexpr int64_t kValueCap = 256 << 20;   // bytes of small values kept beside 
 constexpr int64_t kIdleFunctions = 4 << 20; // bytes of functions that no range names, kept for the next that does
 constexpr auto kDead = std::chrono::seconds(15);
 constexpr size_t kFlush = 64 * 1024;
+constexpr ClientId kHolder = 1 << 12;      // wants, in the scheduler's name, what other tasks' results mention: no client has this number
 constexpr int64_t kInlineTasks = 4096;     // small results of larger ranges stay where they are made
 
 /// A client at the other end of a socket.
@@ -170,7 +171,8 @@ void Hub::on_worker(Slot slot, uint32_t incarnation, Frame&& f) {
             value_order_.emplace_back(task, static_cast<int64_t>(value.size()));
             value_bytes_ += static_cast<int64_t>(value.size());
           }
-          if (!note.empty() && (t->wanted || core_.range_of(task, nullptr)->reports)) notes_[task] = std::make_shared<const std::string>(note);
+          keep_note(task, note);
+          errors_.erase(task);  // of an attempt before
           if (t->wanted) types_[task] = type;
         }
         record(slot, task, us, bytes, monitor::Kind::compute);
@@ -183,7 +185,7 @@ void Hub::on_worker(Slot slot, uint32_t incarnation, Frame&& f) {
         const auto task = in.get<TaskId>();
         const auto attempt = in.get<uint16_t>();
         const auto why = static_cast<Failure>(in.get<uint8_t>());
-        const auto error = in.get<std::string_view>();
+        const auto error = in.get<std::string_view>(), note = in.get<std::string_view>();
         std::vector<schedule::Lost> lost;
         for (uint64_t n = in.count(); n > 0; --n) {
           schedule::Lost l{in.get<TaskId>(), in.get<uint16_t>(), base::kNone};
@@ -193,7 +195,10 @@ void Hub::on_worker(Slot slot, uint32_t incarnation, Frame&& f) {
           lost.push_back(l);
         }
         const auto* t = core_.find(task);
-        if (!error.empty() && t && t->state == State::assigned && t->attempt == attempt) errors_[task] = std::make_shared<const std::string>(error);
+        if (t && t->state == State::assigned && t->attempt == attempt) {
+          keep_note(task, note);
+          if (!error.empty()) errors_[task] = std::make_shared<const std::string>(error);
+        }
         if (why != Failure::inputs && why != Failure::stopped) record(slot, task, 0, 0, monitor::Kind::failed);
         core_.failed(slot, task, attempt, why, lost);
       }
@@ -240,6 +245,11 @@ void Hub::on_client(ClientId client, Frame&& f, const std::function<void(std::st
     case Type::retry: retry(client, tasks_in(in)); break;
     case Type::close_job: close_job(in.get<uint32_t>()); break;
     case Type::fire_and_forget: keep(tasks_in(in)); break;
+    case Type::hold: {
+      const auto holder = in.get<TaskId>();
+      hold(holder, tasks_in(in));
+      break;
+    }
     case Type::scatter: {
       const auto id = in.get<TaskId>();
       const auto bytes = in.get<int64_t>();
@@ -314,7 +324,7 @@ void Hub::want(ClientId client, const std::vector<TaskId>& tasks) {
 
 void Hub::release(ClientId client, const std::vector<TaskId>& tasks) {
   std::lock_guard lock(mutex_);
-  for (TaskId id : tasks) core_.release(client, id);
+  for (TaskId id : tasks) leave(client, id);
   act();
 }
 
@@ -339,6 +349,46 @@ void Hub::keep(const std::vector<TaskId>& tasks) {
     core_.want(0, id);
   }
   act();
+}
+
+void Hub::hold(TaskId holder, const std::vector<TaskId>& tasks) {
+  std::lock_guard lock(mutex_);
+  if (!is_needed(holder)) return;
+  for (TaskId id : tasks) {
+    if (!core_.find(id)) continue;
+    held_[holder].push_back(id);
+    if (holds_[id]++ == 0) core_.want(kHolder, id);
+  }
+  act();
+}
+
+bool Hub::is_needed(TaskId task) const {
+  const auto* t = core_.find(task);
+  return t && t->refs;
+}
+
+void Hub::leave(ClientId client, TaskId task) {
+  core_.release(client, task);
+  if (!is_needed(task)) let_go(task);
+}
+
+bool Hub::let_go(TaskId holder) {
+  auto found = held_.extract(holder);
+  if (found.empty()) return false;
+  for (TaskId id : found.mapped()) {
+    auto count = holds_.find(id);
+    if (--count->second > 0) continue;
+    holds_.erase(count);
+    core_.release(kHolder, id);
+  }
+  return true;
+}
+
+std::vector<TaskId> Hub::holders_in(JobId job) const {
+  std::vector<TaskId> out;
+  for (const auto& [holder, tasks] : held_)
+    if (holder.job == job) out.push_back(holder);
+  return out;
 }
 
 void Hub::scatter(ClientId client, TaskId id, int64_t bytes, const std::vector<std::string>& holders, const std::string& type) {
@@ -401,6 +451,10 @@ void Hub::cap_values() {
   }
   // Those whose values are gone already are only counted.
   while (!value_order_.empty() && !values_.contains(value_order_.front().first)) value_bytes_ -= value_order_.front().second, value_order_.pop_front();
+}
+
+void Hub::keep_note(TaskId task, std::string_view note) {
+  if (const auto* t = core_.find(task); !note.empty() && (t->wanted || core_.range_of(task, nullptr)->reports)) notes_[task] = std::make_shared<const std::string>(note);
 }
 
 News Hub::news_of(const Action& a) {
@@ -554,6 +608,7 @@ void Hub::act() {
         case Action::Kind::free:
           if (WorkerPeer* w = peer(a.who)) w->free << a.task << a.attempt;
           if (const auto* t = core_.find(a.task); !t || t->state != State::done) values_.erase(a.task), notes_.erase(a.task), types_.erase(a.task);
+          if (!is_needed(a.task)) again |= let_go(a.task);
           break;
         case Action::Kind::gone:
           for (auto r = ranges_.lower_bound({a.task.job, 0}); r != ranges_.end() && r->first.first == a.task.job; r = ranges_.erase(r)) {
@@ -561,11 +616,13 @@ void Hub::act() {
               if (w.connection && r->second.number < w.ranges.size() && w.ranges[r->second.number]) w.dropped << r->second.number;
             for (uint32_t f : r->second.functions) leave_function(f);
           }
-          std::erase_if(errors_, [&](const auto& e) { return e.first.job == a.task.job; });
+          for (auto* of : {&errors_, &notes_}) std::erase_if(*of, [&](const auto& e) { return e.first.job == a.task.job; });
+          for (TaskId holder : holders_in(a.task.job)) again |= let_go(holder);
           break;
         case Action::Kind::done:
         case Action::Kind::failed:
         case Action::Kind::cancelled:
+          if (a.who == kHolder) break;
           if (a.who == 0) {
             settled.push_back(a.task);
             break;
@@ -574,7 +631,7 @@ void Hub::act() {
         default: news.emplace_back(a.who, news_of(a));
       }
     }
-    for (TaskId id : settled) core_.release(0, id), again = true;
+    for (TaskId id : settled) leave(0, id), again = true;
   }
   for (auto& w : workers_) {
     if (!w.connection) continue;
@@ -594,7 +651,7 @@ void Hub::tick() {
     std::lock_guard lock(mutex_);
     const auto now = steady_clock::now();
     for (auto& [client, peer] : clients_)
-      for (TaskId id : peer->take_releases()) core_.release(client, id);
+      for (TaskId id : peer->take_releases()) leave(client, id);
     act();
     for (Slot s = 0; s < workers_.size(); ++s)
       if (workers_[s].connection && now - workers_[s].facts.seen > kDead) silent.emplace_back(s, core_.workers()[s].incarnation);

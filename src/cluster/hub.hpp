@@ -49,6 +49,8 @@ class Hub {
   void cancel(ClientId client, const std::vector<TaskId>& tasks);
   void retry(ClientId client, const std::vector<TaskId>& tasks);
   void keep(const std::vector<TaskId>& tasks);  // fire and forget
+  /// Keeps `tasks`, whose futures lie in the arguments or the result of `holder`, as long as that one is needed.
+  void hold(TaskId holder, const std::vector<TaskId>& tasks);
   void scatter(ClientId client, TaskId id, int64_t bytes, const std::vector<std::string>& holders, const std::string& type);
   /// A question about the cluster by name; see hub_queries.cpp. Throws Error{missing} on a name nobody knows.
   base::Value ask(const std::string& name, const base::Value& argument);
@@ -79,6 +81,7 @@ class Hub {
   void act();                                   // with the mutex held
   void send_assign(const schedule::Action& a);
   void flush(std::vector<std::pair<ClientId, News>>& news);
+  void keep_note(base::TaskId task, std::string_view note);
   News news_of(const schedule::Action& a);
   void tick();
   void cap_values();
@@ -87,6 +90,10 @@ class Hub {
   void record(schedule::Slot slot, TaskId task, int64_t us, int64_t bytes, monitor::Kind kind);
   ClientId new_client(ClientPeer& peer, const std::string& name, uint32_t depth);
   WorkerPeer* peer(schedule::Slot slot);
+  bool is_needed(base::TaskId task) const;
+  void leave(ClientId client, base::TaskId task);
+  bool let_go(base::TaskId holder);  // whether it held anything
+  std::vector<base::TaskId> holders_in(base::JobId job) const;
 
   HubOptions options_;
   std::mutex mutex_;
@@ -99,6 +106,8 @@ class Hub {
   std::unordered_map<TaskId, graph::Blob, base::TaskHash> values_, notes_, errors_;
   std::unordered_map<TaskId, std::string, base::TaskHash> types_;
   std::deque<std::pair<TaskId, int64_t>> value_order_;
+  std::unordered_map<TaskId, std::vector<TaskId>, base::TaskHash> held_;  // by their holder
+  std::unordered_map<TaskId, uint32_t, base::TaskHash> holds_;            // how many holders a task has
   int64_t value_bytes_ = 0;
   std::map<std::pair<JobId, uint32_t>, RangePut> ranges_;
   struct Function { graph::Blob bytes; std::string content; int64_t ranges; uint64_t idle; };  // idle: since when no range names it

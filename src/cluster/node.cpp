@@ -302,7 +302,7 @@ class Node {
         case worker::StateAction::Kind::stop: stop(a.task, a.attempt); break;
         case worker::StateAction::Kind::failed:
           work_.erase({a.task, a.attempt});
-          failed_ << a.task << a.attempt << static_cast<uint8_t>(Failure::inputs) << "" << static_cast<uint64_t>(a.lost.size());
+          failed_ << a.task << a.attempt << static_cast<uint8_t>(Failure::inputs) << "" << "" << static_cast<uint64_t>(a.lost.size());
           for (const auto& l : a.lost) failed_ << l.object << l.attempt << l.holder;
           break;
         case worker::StateAction::Kind::stopped:
@@ -337,8 +337,8 @@ class Node {
         }
   }
 
-  void report_failure(TaskId task, uint16_t attempt, Failure why, std::string_view error) {
-    failed_ << task << attempt << static_cast<uint8_t>(why) << error << uint64_t{0};
+  void report_failure(TaskId task, uint16_t attempt, Failure why, std::string_view error, std::string_view note = {}) {
+    failed_ << task << attempt << static_cast<uint8_t>(why) << error << note << uint64_t{0};
   }
 
   void report_result(TaskId task, uint16_t attempt, Object object, int64_t us, const std::string& note) {
@@ -401,12 +401,12 @@ class Node {
     const bool inlined = range.inlined;
     const auto begun = steady_clock::now();
     Object result;
-    std::string error, note;
+    std::string error;
     Failure why = Failure::raised;
     lock.unlock();
+    NodeTask t(stop, work.index);
     try {
       if (!function) function = worker::bind(range.function, range.args);
-      NodeTask t(stop, work.index);
       worker::Inputs groups;
       size_t at = 0;
       for (size_t g = 0; g < work.groups.size(); ++g) {
@@ -419,7 +419,6 @@ class Node {
       for (const auto& o : *outputs) result.bytes += o.bytes;
       if (inlined && result.bytes <= kInline) result.small = std::make_shared<const std::string>(kernels::encode(*outputs));
       result.outputs = std::move(outputs);
-      note = kernels::encode(t.report);
     } catch (const Error& e) {
       Error named = e;
       if (e.kind == ErrorKind::cancelled) why = Failure::stopped;
@@ -430,12 +429,13 @@ class Node {
     } catch (const std::exception& e) {
       error = encode_error(Error(ErrorKind::internal, e.what()));
     }
+    const std::string note = kernels::encode(t.report);  // also of a failure: it says whether the failure is to be believed
     const int64_t us = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begun).count();
     lock.lock();
     native_stops_.erase(key);
     if (!range.bound) range.bound = function;
     if (error.empty()) return report_result(task, attempt, std::move(result), us, note);
-    report_failure(task, attempt, why, error);
+    report_failure(task, attempt, why, error, note);
     state_.ended(task, attempt);
     work_.erase(key);
   }
@@ -621,7 +621,8 @@ class Node {
       report_result(task, attempt, std::move(o), us, note);
     } else {
       const auto why = r.kind == 'E' ? static_cast<Failure>(in.get<uint8_t>()) : Failure::refused;
-      report_failure(task, attempt, timed_out ? Failure::refused : why, timed_out ? timeout_error(task, attempt) : in.rest());
+      const auto note = r.kind == 'E' ? in.get<std::string>() : std::string();
+      report_failure(task, attempt, timed_out ? Failure::refused : why, timed_out ? timeout_error(task, attempt) : in.rest(), note);
       state_.ended(task, attempt);
       work_.erase({task, attempt});
     }

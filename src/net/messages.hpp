@@ -16,7 +16,7 @@ enum Type : uint16_t {
   // worker → scheduler
   register_worker = 1,  // address, name, host, threads, memory limit, pid, resources [name, amount]
   finished,             // [task, attempt u16, bytes i64, us i64, kind text, note bytes, inlined u8, value bytes]
-  failed,               // [task, attempt, why u8, error bytes, lost [object, attempt, holder address]]
+  failed,               // [task, attempt, why u8, error bytes, note bytes, lost [object, attempt, holder address]]
   retracted,            // [task, attempt]; ends the retract
   seceded,              // [task, attempt]
   added,                // [object, attempt]
@@ -40,6 +40,7 @@ enum Type : uint16_t {
   scatter,              // job, index, bytes, holders [address], kind text
   ask,                  // question u64, name, argument bytes
   fire_and_forget,      // [task]
+  hold,                 // task, [task]: what that one's function, arguments or result mention
   // scheduler → client
   welcome_client,       // client number
   news,                 // see cluster/client.cpp

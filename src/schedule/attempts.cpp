@@ -106,7 +106,6 @@ void Scheduler::failed(Slot s, TaskId id, uint16_t attempt, Failure why, const s
   }
   Job& j = job_of(id);
   Task& t = j.tasks[id.index];
-  if (j.ranges[t.range].spec->reports) actions_.push_back({Kind::reported, j.client, id, attempt});
   if (why == Failure::raised && t.retries) {
     --t.retries;
     again(id);
@@ -115,6 +114,7 @@ void Scheduler::failed(Slot s, TaskId id, uint16_t attempt, Failure why, const s
   } else if (why == Failure::died && ++t.deaths <= settings_.allowed_failures) {
     again(id);
   } else {
+    if (j.ranges[t.range].spec->reports) actions_.push_back({Kind::reported, j.client, id, attempt});
     fail(id, id);
   }
   revive();

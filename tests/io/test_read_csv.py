@@ -447,3 +447,46 @@ def test_an_error_behind_a_wrong_guess_is_not_believed(tmp_path):
     pd.DataFrame({"a": [1, 2, 3], "t": ["", cell, ""]}).to_csv(path, index=False)
     df = dd.read_csv(path, blocksize=100)
     assert [len(df.partitions[i]) for i in range(df.npartitions)] == [2] + [0] * (df.npartitions - 2) + [1]
+
+
+CELLS = ["plain", "a,1,2\nb,3,4", "\n\n\n", 'he said "x"\n1,2,3,4,5', "5\n6", "7,8,9,1\n2,3,4,5", "\n,,,\n", "", "long " * 30 + "\n" + "more " * 40, "1\n2\n3\n4", "x\r\ny"]
+QUESTIONS = {
+    "all": lambda d: d,
+    "labels": lambda d: d.reset_index(),
+    "head": lambda d: d.head(5, npartitions=-1) if hasattr(d, "npartitions") else d.head(5),
+    "length": len,
+    "sum": lambda d: d.x.sum(),
+    "filtered": lambda d: d[d.x % 3 == 0],
+    "groups": lambda d: d.groupby("k").x.idxmax(),
+    "cumulated": lambda d: d.x.cumsum(),
+    "dtypes": lambda d: (d.compute() if hasattr(d, "compute") else d).dtypes.astype(str).to_dict(),
+}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_cells_that_look_like_rows_on_a_cluster(client, tmp_path, seed):
+    """What a misled partition reports, also of a failure, reaches who tells that it was misled; several files, narrow columns in any order."""
+    random = np.random.default_rng(seed)
+    files, rows, blocksize = ((1, 90, 251), (3, 40, 100), (2, 90, 400), (5, 20, 173))[seed]
+    for i in range(files):
+        columns = {"k": random.choice(["a", "b", "c"], rows), "x": random.permutation(rows), "w": random.choice(CELLS, rows), "y": random.normal(size=rows).round(3), "z": random.choice(CELLS, rows)}
+        pd.DataFrame({c: columns[c] for c in np.random.default_rng(seed).permutation(list(columns))}).to_csv(tmp_path / f"{i}.csv", index=False)
+    pdf = pd.concat([pd.read_csv(tmp_path / f"{i}.csv") for i in range(files)])
+    for name, question in QUESTIONS.items():
+        try:
+            same(question(dd.read_csv(str(tmp_path / "*.csv"), blocksize=blocksize, sample=200)), question(pdf))
+        except Exception as error:
+            error.add_note(name)
+            raise
+
+
+def test_a_function_that_fails_on_misread_rows_on_a_cluster(client, tmp_path):
+    """The failure is the function's, in an executor, because of rows that are none."""
+    path = tmp_path / "x.csv"
+    pd.DataFrame({"a": range(300), "t": ["x\ny\nz,1\n2,q"] * 300}).to_csv(path, index=False)
+    df = dd.read_csv(path, blocksize=200, dtype={"a": str})
+
+    def numbers(part):
+        return part.assign(a=part.a.astype("int64"))
+
+    same(df.map_partitions(numbers, meta=df.assign(a=1)._meta).a.sum(), 300 * 299 // 2)

@@ -237,7 +237,7 @@ ON_A_CLUSTER = ["index_max", "index_isin", "query", "reset_index", "reset_index_
 
 @pytest.mark.parametrize("source", ["csv", "csv_files", "parquet_files"])
 def test_labels_on_a_cluster(client, tmp_path, source):
-    pdf, df = _csv(tmp_path, 3 if "files" in source else 1, texts=False) if source.startswith("csv") else SOURCES[source](tmp_path)
+    pdf, df = SOURCES[source](tmp_path)
     for rows, lazy in ((pdf, df), (pdf[pdf.x % 3 == 0], df[df.x % 3 == 0])):
         same(lazy, rows)
         for name in ON_A_CLUSTER:
@@ -246,3 +246,6 @@ def test_labels_on_a_cluster(client, tmp_path, source):
             except Exception as error:
                 error.add_note(name)
                 raise
+    same(df.persist().index.to_series(), pdf.index.to_series())
+    same(df.head(7), pdf.head(7))
+    same(df.reset_index().tail(3), pdf.reset_index().tail(3))

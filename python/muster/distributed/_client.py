@@ -198,21 +198,24 @@ class Client(Collections, Queries):
                 first.setdefault(keys[i], i)
             fresh = list(first.values())
             if fresh:
-                parts, keep = _submit.call_parts(self, func, [calls[i] for i in fresh], options, _funcname(func))
-                base = self._send(parts, None, own_job=len(fresh) > 4096)
+                parts, made = _submit.call_parts(self, func, [calls[i] for i in fresh], options, _funcname(func))
+                base = self._send(parts, None, len(fresh) > 4096, made)
                 for n, i in enumerate(fresh):
                     self._register(base + n, keys[i])
-                del keep
+                del made
             return [self._handle(k) for k in keys]
 
-    def _send(self, parts, wanted, own_job):
+    def _send(self, parts, wanted, own_job, made):
         ready, at = [], 0
         for part, options in parts:
             count = len(part.arguments)
             mine = list(range(count)) if wanted is None else [w - at for w in wanted if at <= w < at + count]
             ready.append((part.labels, part.functions, part.function_of, part.arguments, part.begins, part.needs, mine, options))
             at += count
-        return self._core.submit(ready, own_job)
+        base = self._core.submit(ready, own_job)
+        for number, futures in made.held:
+            self._core.hold(base + number, [self._id_of(f) for f in futures])
+        return base
 
     # ---- handles
 
@@ -329,7 +332,8 @@ class Client(Collections, Queries):
 
     def _load(self, task):
         data = self._core.get(task)
-        return loads(_OwnedView.of(data) if type(data) is tuple else data)
+        with _active.current(self):  # futures inside are this client's
+            return loads(_OwnedView.of(data) if type(data) is tuple else data)
 
     def _error(self, future):
         status, _, _, body, _, cause = self._core.known(future._id)

@@ -62,16 +62,16 @@ class Collections:
                         for r in unknown:
                             if getattr(r, "_annotations", None) is None and hasattr(r, "_annotations"):
                                 r._annotations = annotations
-                    parts, at, keep = _submit.graph_parts(self, unknown)
+                    parts, at, made_of = _submit.graph_parts(self, unknown)
                     own = sorted({n for n in at if isinstance(n, int)})
-                    base = self._send(parts, own, own_job=True) if own else 0
+                    base = self._send(parts, own, True, made_of) if own else 0
                     for r, n in zip(unknown, at, strict=True):
                         if isinstance(n, int):
                             self._register(base + n, r.key)
                         else:  # a DataFrame, and nothing around it
                             self._core.want([n._id])
                             self._register(n._id, r.key)
-                    del keep
+                    del made_of
                 made = {id(r): r.key for r in tasks}
             return [self._adopt(self._id_of(r.future), r.future.key) if isinstance(r, FutureNode) else self._handle(made[id(r)]) for r in roots]
 

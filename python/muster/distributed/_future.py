@@ -132,6 +132,7 @@ class Future:
         return self._result_async().__await__()
 
     def __reduce__(self):
+        _sent(self)
         return _restored, (self._id, self.key)
 
     def __dask_tokenize__(self):
@@ -188,6 +189,34 @@ class _Boxed:
 
     def __call__(self):
         return self.future.result()
+
+
+class sending:
+    """While it is entered, the futures that are pickled in this thread are noted."""
+
+    def __enter__(self):
+        self.before = getattr(_pickling, "futures", None)
+        _pickling.futures = []
+        return _pickling.futures
+
+    def __exit__(self, *exc):
+        _pickling.futures = self.before
+
+
+_pickling = threading.local()
+
+
+def _sent(future):
+    """Note a future that is pickled; if it is part of a task's result, it is kept as long as that."""
+    noted = getattr(_pickling, "futures", None)
+    if noted is not None:
+        noted.append(future)
+        return
+    from muster._executor import current
+
+    executor = current()
+    if executor is not None and executor.current is not None:
+        future.client._core.hold(executor.current[0], [future._id])
 
 
 def _restored(task, key):

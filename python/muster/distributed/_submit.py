@@ -6,7 +6,7 @@ import weakref
 from muster._core import TaskNode, collect_nodes
 from muster._serialize import dumps_by_value, dumps_parts, dumps_simple, size_of_parts
 from muster._tasks import NOT_LAZY, Input, node_of, unpack
-from muster.distributed._future import Future, FutureNode
+from muster.distributed._future import Future, FutureNode, sending
 
 _APART = 1 << 20  # larger arguments go to a worker, not through the scheduler
 _by_reference = weakref.WeakKeyDictionary()
@@ -57,9 +57,14 @@ class Arguments:
     def __init__(self, client):
         self.client = client
         self.keep = []  # futures made on the way: released when their tasks are submitted
+        self.held = []  # (number of a task, futures that its function or arguments mention without waiting for them)
 
-    def encode(self, args, kwargs, needs):
-        """Return the bytes of (args, kwargs); ids of futures are appended to `needs`, placeholders count from there."""
+    def hold(self, number, futures):
+        if futures:
+            self.held.append((number, futures))
+
+    def encode(self, args, kwargs, needs, number):
+        """Return the bytes of (args, kwargs) of task `number`; ids of futures are appended to `needs`, placeholders count from there."""
         base = len(needs)
 
         def lazy(value):
@@ -75,10 +80,13 @@ class Arguments:
             return Input(len(needs) - 1 - base)
 
         value = unpack((args, kwargs), lazy)
-        return self.large(dumps_simple(value), value, needs)
+        return self.dumps(value, needs, number)
 
-    def large(self, body, value, needs):
-        """Return the bytes, or b"" if they are large: then they are stored on a worker and are the last input."""
+    def dumps(self, value, needs, number):
+        """Return the bytes of (args, kwargs) of a task, or b"" if they are large: then they are stored on a worker and are the last input."""
+        with sending() as futures:
+            body = dumps_simple(value)
+        self.hold(number, futures)
         if len(body) < _APART:
             return body
         parts = dumps_parts(value)
@@ -89,7 +97,7 @@ class Arguments:
 
 
 def graph_parts(client, roots):
-    """Return (parts for the engine, positions of the roots, labels, futures to keep) of a graph of nodes."""
+    """Return (parts for the engine, positions of the roots, what was made of the arguments) of a graph of nodes."""
     from muster.delayed import funcname
 
     nodes, begins, needs, at = collect_nodes(roots)
@@ -100,7 +108,7 @@ def graph_parts(client, roots):
         outside[i] = future
         arguments.keep.append(future)
     number = {i: n for n, i in enumerate(i for i in range(len(nodes)) if i not in outside)}
-    functions, labels, function_number = [], [], {}
+    functions, labels, function_number, mentioned = [], [], {}, []
     groups = collections.OrderedDict()
     # One part for each set of options; nearly always there is one. Numbers run through all parts, so several need an order of their own.
     keys = []
@@ -121,13 +129,16 @@ def graph_parts(client, roots):
             place = function_number.get(id(f))
             if place is None:
                 place = function_number[id(f)] = len(functions)
-                functions.append(function_bytes(f))
+                with sending() as futures:
+                    functions.append(function_bytes(f))
+                mentioned.append(futures)
                 labels.append(funcname(f))
             mine = needs[begins[i] : begins[i + 1]]
             ids = [number[m] if m in number else client._id_of(outside[m]) for m in mine]
-            part.add(place, _node_bytes(n, arguments, ids), ids)
+            arguments.hold(number[i], mentioned[place])
+            part.add(place, _node_bytes(n, arguments, ids, number[i]), ids)
         parts.append((part, groups[options_key]))
-    return parts, [number.get(i, outside.get(i)) for i in at], arguments.keep
+    return parts, [number.get(i, outside.get(i)) for i in at], arguments
 
 
 class _Part:
@@ -161,7 +172,7 @@ def _levels(groups, number, keys):
     return runs
 
 
-def _node_bytes(node, arguments, ids):
+def _node_bytes(node, arguments, ids, number):
     args, kwargs, nested = node._arguments, node._keywords, node._nested
     direct = 0
     changed = []
@@ -180,17 +191,19 @@ def _node_bytes(node, arguments, ids):
         changed = [a if type(a) is Input and isinstance(b, TaskNode) else unpack(a, moved) for a, b in zip(changed, args, strict=True)]
         kwargs = unpack(kwargs, moved) if kwargs else kwargs
     value = (tuple(changed), kwargs or {})
-    return arguments.large(dumps_simple(value), value, ids)
+    return arguments.dumps(value, ids, number)
 
 
 def call_parts(client, function, calls, options, label):
-    """Return (parts, futures to keep) of calls [(args, kwargs), ...] of one function."""
+    """Return (parts, what was made of the arguments) of calls [(args, kwargs), ...] of one function."""
     arguments = Arguments(client)
-    part = _Part([label], [function_bytes(function)])
-    for args, kwargs in calls:
+    with sending() as mentioned:
+        part = _Part([label], [function_bytes(function)])
+    for number, (args, kwargs) in enumerate(calls):
         ids = []
-        part.add(0, arguments.encode(args, kwargs, ids), ids)
-    return [(part, options)], arguments.keep
+        arguments.hold(number, mentioned)
+        part.add(0, arguments.encode(args, kwargs, ids, number), ids)
+    return [(part, options)], arguments
 
 
 def size_of(parts):

@@ -38,7 +38,7 @@ class CsvReader : public Reader {
     // One byte early: a newline there means that a row starts exactly at `begin`.
     at_ = known_begin >= 0 ? known_begin : range.begin ? range.begin - 1 : 0;
     find_row_ = known_begin < 0 && range.begin > 0;
-    guesses_ = find_row_ && scan.dialect.quote != 0;
+    guesses_ = range.begin > 0 && scan.dialect.quote != 0;  // a begin that is known may be the end of a partition that was itself misled
     head_ = at_ == 0 && range.begin == 0;
     stream_ = open_stream(file_.path, scan.options, scan.compression_of_file(range.file), scan.dialect.encoding, at_);
   }
