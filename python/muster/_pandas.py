@@ -7,6 +7,7 @@ import threading
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pandas.api.internals import create_dataframe_from_blocks
 
 from muster import _core
 
@@ -26,7 +27,7 @@ def array_of(dtype, payload):
     if dtype == "str":
         offsets, data, bitmap = payload
         buffers = [None if bitmap is None else pa.py_buffer(bitmap), pa.py_buffer(offsets), pa.py_buffer(data)]
-        return pd.array(pa.LargeStringArray.from_buffers(len(offsets) - 1, buffers[1], buffers[2], buffers[0]), dtype=STRING)
+        return pd.arrays.ArrowStringArray(pa.LargeStringArray.from_buffers(len(offsets) - 1, buffers[1], buffers[2], buffers[0]), dtype=STRING)
     values, present = payload
     if dtype.startswith("object"):
         return _objects(dtype, values, present)
@@ -199,12 +200,28 @@ def to_pandas(result):
         return joined
     index = index_of(result["index"], result["rows"])
     if kind == "series":
-        return pd.Series(as_is(arrays[0], index), index=index, name=_label(columns[0][0]), copy=False)
+        return series_of(arrays[0], index, _label(columns[0][0]))
     if kind == "index":
         return pd.Index(arrays[0], name=_label(columns[0][0]))
-    frame = pd.DataFrame({i: as_is(a, index) for i, a in enumerate(arrays)}, index=index, copy=False)
-    frame.columns = _labels(columns, result["labels_integer"])
-    return frame
+    return frame_of(arrays, index, _labels(columns, result["labels_integer"]))
+
+
+def series_of(array, index, name):
+    """Return a Series over an array, which is not copied."""
+    return pd.Series(as_is(array, index), index=index, name=name, copy=False)
+
+
+def frame_of(arrays, index, labels):
+    """Return a DataFrame over arrays, which are not copied."""
+    if not arrays:
+        return pd.DataFrame(index=index, columns=labels)
+    blocks = [(a.reshape(1, -1) if isinstance(a, np.ndarray) else a, _place(i)) for i, a in enumerate(arrays)]
+    return create_dataframe_from_blocks(blocks, index=index, columns=labels)
+
+
+@functools.lru_cache(maxsize=1024)
+def _place(i):
+    return np.array([i])
 
 
 def as_is(array, index=None):
@@ -271,6 +288,10 @@ def fields_of(data):
     if isinstance(data, pd.Series):
         return index_fields, [(_plain_label(data.name), _name_of_values(data.dtype, lambda: data), False)]
     return index_fields, [(_plain_label(label), _name_of_values(dtype, lambda i=i: data.iloc[:, i]), False) for i, (label, dtype) in enumerate(data.dtypes.items())]
+
+
+def plain_labels(labels):
+    return [_plain_label(label) for label in labels]
 
 
 def _plain_label(label):
@@ -389,38 +410,34 @@ def current_partition():
     return _running.partition
 
 
-def apply(function, kind, index, columns, rows, out_kind, out_index, out_fields, partition):
-    """Call a function with rows as a pandas object; return (rows, payloads) of its result. Called by the engine."""
+def apply(function, index, columns, rows, out_kind, out_index, out_fields, partition):
+    """Call a function with the arrays of columns and their index; return (rows, payloads) of its result. Called by the engine."""
     from muster._promises import payload_as, payload_of_none
 
     if not rows and not out_index and out_kind != "scalar":  # pandas asks a function of rows about one that it makes up
         return 0, [payload_of_none(name) for _, name, _ in out_fields]
-    data = to_pandas({"kind": kind, "index": index, "columns": columns, "rows": rows, "labels_integer": False})
     _running.partition = partition
     try:
-        out = function(data)
+        out = function([array_of(dtype, payload) for _, dtype, payload in columns], index_of(index, rows))
     except Exception as error:
         error.add_note(f"in {function.label}, partition {partition}")
         raise
     finally:
-        del data
         index.clear(), columns.clear()
     if not isinstance(out, (pd.DataFrame, pd.Series)):
         out = pd.Series(out) if isinstance(out, (pd.Index, np.ndarray)) and out_kind != "scalar" else _one(out, out_fields[0][1])
-    frame = out.to_frame() if isinstance(out, pd.Series) else out
-    if not rows and not len(frame) and frame.shape[1] != len(out_fields):  # pandas gives the groups of no rows back as they were
+    made = [out] if isinstance(out, pd.Series) else [column for _, column in out.items()]
+    if not rows and not len(out) and len(made) != len(out_fields):  # pandas gives the groups of no rows back as they were
         return 0, [payload_of_none(name) for _, name, _ in (*out_index, *out_fields)]
-    if frame.shape[1] != len(out_fields) or (out_kind == "frame" and [_plain_label(c) for c in frame.columns] != [f[0] for f in out_fields]):
+    if len(made) != len(out_fields) or (out_kind == "frame" and not function.has_labels(out.columns, out_fields)):
         raise ValueError(
-            f"{function.label}: partition {partition} returned the columns {list(frame.columns)}, expected {[f[0] for f in out_fields]}; "
+            f"{function.label}: partition {partition} returned the columns {[column.name for column in made]}, expected {[f[0] for f in out_fields]}; "
             "give meta=, or make the function return the same columns for every partition"
         )
-    payloads, guesses = [], getattr(function, "guesses", {})
-    for i, (_label_out, name, _open) in enumerate(out_index):
-        payloads.append(payload_as(frame.index.get_level_values(i).to_series(), name, function, partition, guess=guesses.get(("index", i)) == name))
-    for i, (_label_out, name, _open) in enumerate(out_fields):
-        payloads.append(payload_as(frame.iloc[:, i], name, function, partition, guess=guesses.get(i) == name))
-    return len(frame), payloads
+    guesses = function.guesses
+    payloads = [payload_as(out.index.get_level_values(i).to_series(), name, function, partition, guess=guesses.get(("index", i)) == name) for i, (_, name, _) in enumerate(out_index)]
+    payloads += [payload_as(made[i], name, function, partition, guess=guesses.get(i) == name) for i, (_, name, _) in enumerate(out_fields)]
+    return len(out), payloads
 
 
 def _one(value, name):

@@ -20,6 +20,8 @@ def payload_as(series, name, function, partition, guess=False):
     A promise that the user gave is kept, or broken with an error. `guess`: the promised categories are those of made-up or first rows, and need not be there at all.
     """
     dtype, given = dtype_of(name), series.dtype
+    if given is dtype and isinstance(dtype, np.dtype) and dtype.kind in "iuf":
+        return np.ascontiguousarray(series.to_numpy()), None
     if name == unseen() and not series.isna().all():
         return "str" if given == OBJECT and is_text(series) else dtype_name(given)
     if dtype == OBJECT:

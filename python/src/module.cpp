@@ -128,7 +128,7 @@ kernels::PythonRows apply(Task& task, const Opaque& function, const Batches& row
   for (const auto& f : index_fields) index.append(index_fields.size() == 1 ? index_to_python(all[at], f) : column_to_python(all[at], f)), ++at;
   for (const auto& f : in.columns) columns.append(column_to_python(all[at++], f));
   all.clear();
-  nb::object payloads = call(nb::module_::import_("muster._pandas").attr("apply"), object_of(function), kind_name(in.kind), index, columns, count, kind_name(out.kind), fields_to_python(out.index), fields_to_python(out.columns), task.partition());
+  nb::object payloads = call(nb::module_::import_("muster._pandas").attr("apply"), object_of(function), index, columns, count, kind_name(out.kind), fields_to_python(out.index), fields_to_python(out.columns), task.partition());
   kernels::PythonRows result{{nb::cast<int64_t>(payloads[0]), {}}, {}};
   at = 0;
   for (const auto* list : {&out.index, &out.columns})

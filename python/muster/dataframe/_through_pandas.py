@@ -34,49 +34,62 @@ def whole(collection):
 
 
 class Function:
-    """A function of pandas objects that the engine calls with the columns of all inputs in one frame."""
+    """A function of pandas objects that the engine calls with the columns of all inputs, one behind the other, and their index."""
 
     def __init__(self, func, label, inputs, args, kwargs, partition=False, forced=False):
         self.func, self.label, self.inputs, self.args, self.kwargs, self.partition, self.forced = func, label, inputs, args, kwargs, partition, forced
         self.guesses = {}  # names of dtypes that no user promised, by column and by ("index", level)
+        self.known_labels = None  # of a result that had those expected
 
-    def __call__(self, data):
-        values, at = [], 0
+    def __call__(self, arrays, index):
+        held, values, at = [], [], 0  # held: pandas copies what another object still has before it writes to it
         for kind, labels in self.inputs:
-            part = data.iloc[:, at : at + len(labels)]
+            held.append(_object_of(arrays[at : at + len(labels)], index, kind, labels))
+            values.append(held[-1].copy(deep=False) if kind in ("frame", "series") else held[-1])
             at += len(labels)
-            values.append(_rebuilt(part, kind, labels))
         out = self.func(*_filled(self.args, values), **_filled(self.kwargs, values))
         if not self.partition:
             return out
-        if len(out) != len(data):
-            raise ValueError(f"{self.label}: {len(out)} rows came back for {len(data)}")
+        if len(out) != len(index):
+            raise ValueError(f"{self.label}: {len(out)} rows came back for {len(index)}")
         frame = out.to_frame() if getattr(out, "ndim", 1) == 1 else out.copy(deep=False)
         frame.columns = range(frame.shape[1])
-        frame[frame.shape[1]] = data.iloc[:, -1].to_numpy()
+        frame[frame.shape[1]] = arrays[-1]
         return frame
 
+    def has_labels(self, labels, fields):
+        """Whether a result has the labels of the fields that were promised."""
+        from muster._pandas import plain_labels
 
-def _rebuilt(part, kind, labels):
+        if not labels.is_(self.known_labels):
+            if plain_labels(labels) != [f[0] for f in fields]:
+                return False
+            self.known_labels = labels
+        return True
+
+
+def _object_of(arrays, index, kind, labels):
     import pandas as pd
 
-    if kind in ("scalar", "row") and not len(part):  # of a partition without rows, where any value does
-        from muster._pandas import sample_values
+    from muster._pandas import frame_of, sample_values, series_of
 
-        part = pd.concat([pd.Series(sample_values(values)[:1]) for _, values in part.items()], axis=1)
-    if kind == "scalar":
-        return part.iloc[0, 0]
-    if kind == "row":
-        row = part.iloc[0].infer_objects().rename(None)
-        row.index = labels
-        return row
     if kind == "index":
-        return part.index
+        return index
     if kind == "series":
-        return part.iloc[:, 0].rename(labels[0])
-    part = part.copy(deep=False)
-    part.columns = labels
-    return part
+        return series_of(arrays[0], index, labels[0])
+    if kind == "frame":
+        return frame_of(arrays, index, labels)
+    if not len(index):  # a partition without rows, where any value does
+        arrays, index = [sample_values(series_of(a, index, None))[:1] for a in arrays], pd.RangeIndex(1)
+    if kind == "scalar":
+        return series_of(arrays[0], index, None).iloc[0]
+    return _row(frame_of(arrays, index, range(len(arrays))), labels)
+
+
+def _row(frame, labels):
+    row = frame.iloc[0].infer_objects().rename(None)
+    row.index = labels
+    return row
 
 
 def _filled(value, values):
@@ -275,7 +288,7 @@ def _tried(function, inputs, real):
             return function.func(*_filled(function.args, values), **_filled(function.kwargs, values))
 
     samples = [sample_of(i._expr) for i in inputs]
-    samples = [s.index if isinstance(i, Index) else _rebuilt(s, *_described(i)) if i._expr.kind == "row" else s for s, i in zip(samples, inputs, strict=True)]
+    samples = [s.index if isinstance(i, Index) else _row(s, _described(i)[1]) if i._expr.kind == "row" else s for s, i in zip(samples, inputs, strict=True)]
     if not real:
         try:
             return call(samples)
