@@ -233,16 +233,20 @@ NB_MODULE(_core, m) {
     return mutable_node(e);
   });
   m.def("parquet_parts", [](nb::dict args) { return from_value(api::read_parquet(to_value(args))->args["scan"]["parts"]); });
-  m.def("parquet_metadata", [](nb::list paths, const std::string& options) {
-    Inside inside;
-    auto value = to_value(paths);
-    base::Value found;
-    {
-      GilReleased release;
-      found = api::parquet_metadata(value, options);
-    }
-    return from_value(found);
-  });
+  const auto of_files = [](base::Value (*ask)(const base::Value&, const std::string&)) {
+    return [ask](nb::list files, const std::string& options) {
+      Inside inside;
+      auto value = to_value(files);
+      base::Value found;
+      {
+        GilReleased release;
+        found = ask(value, options);
+      }
+      return from_value(found);
+    };
+  };
+  m.def("parquet_files", of_files(api::parquet_files));
+  m.def("parquet_footers", of_files(api::parquet_footers));
   m.def("from_columns", [mutable_node](const std::string& kind, nb::list index, nb::list fields, nb::list payloads, const std::vector<int64_t>& cuts, bool labels_integer, nb::object holder, nb::list divisions) {
     return mutable_node(from_columns(kind, index, fields, payloads, cuts, labels_integer, std::move(holder), divisions));
   });

@@ -1,6 +1,7 @@
 // Enters every operator and kernel in the registries: the only place that knows them all.
 #include <algorithm>
 #include <mutex>
+#include <set>
 
 #include "api/session.hpp"
 #include "expr/op.hpp"
@@ -43,32 +44,37 @@ Expr read_parquet(const base::Value& arguments) {
   return expr::make(expr::op("read_parquet"), ops::frame::resolve_read_parquet(arguments), {});
 }
 
-base::Value parquet_metadata(const base::Value& paths, const std::string& options) {
-  using namespace base;
-  List files, columns;
-  Dict values;
-  std::vector<FileInfo> found;
+base::Value parquet_files(const base::Value& paths, const std::string& options) {
+  base::List out;
   for (const auto& path : paths.list())
-    for (auto& f : io::list_files(path.string(), options)) found.push_back(std::move(f));
-  for (const auto& f : found) files.push_back(List{f.path, f.size, f.mtime});
-  std::erase_if(found, [](const FileInfo& f) {
-    const char first = f.path[f.path.rfind('/') + 1];
-    return first == '.' || first == '_';
-  });
-  if (found.empty()) return Dict{{"files", files}, {"columns", columns}, {"metadata", values}, {"rows", 0}};
-  const auto metadata = io::parquet::metadata_of(found[0], options);
-  std::vector<std::shared_ptr<const io::parquet::Metadata>> all;
-  if (std::any_of(metadata->leaves.begin(), metadata->leaves.end(), [](const auto& leaf) { return leaf.about == "null"; })) all = io::parquet::metadata_of(found, options);
-  for (const auto& told : metadata->leaves) {
-    const auto& leaf = io::parquet::known_leaf(all, told);
-    columns.push_back(List{leaf.name, leaf.type ? leaf.type->name() : leaf.about, leaf.type.has_value()});
+    for (const auto& f : io::list_files(path.string(), options))
+      if (const char first = f.path[f.path.rfind('/') + 1]; first != '.' && first != '_') out.push_back(base::List{f.path, f.size, f.mtime});
+  if (out.empty()) throw Error(ErrorKind::io, "no Parquet file matches; files whose names begin with '.' or '_' are left out", "builtins.FileNotFoundError");
+  return out;
+}
+
+base::Value parquet_footers(const base::Value& files, const std::string& options) {
+  using namespace base;
+  std::vector<FileInfo> infos;
+  for (const auto& f : files.list()) infos.push_back({f.list().at(0).string(), f.list().at(1).integer(), f.list().at(2).integer()});
+  const auto all = io::parquet::metadata_of(infos, options);
+  List columns, schemas;
+  for (const auto& [leaf, file, unlike, missing, unknown] : io::parquet::united(all)) columns.push_back(List{leaf.name, leaf.type ? leaf.type->name() : leaf.about, leaf.type && !unlike});
+  std::set<Hash128> known;  // footers
+  for (size_t f = 0; f < all.size(); ++f) {
+    List leaves;
+    Dict values;
+    for (const auto& leaf : all[f]->leaves) leaves.push_back(List{leaf.name, leaf.type ? leaf.type->name() : leaf.about});
+    for (const auto& [key, value] : all[f]->key_values) {
+      const bool ascii = std::all_of(value.begin(), value.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+      if (key == "ARROW:schema" && !ascii) throw io_error("'", infos[f].path, "': the Arrow schema of the footer is damaged");
+      values.emplace_back(key, value);
+    }
+    std::string bytes;
+    Value(List{leaves, values}).encode(bytes);
+    if (known.insert(hash_bytes(bytes)).second) schemas.push_back(Dict{{"file", infos[f].path}, {"columns", leaves}, {"metadata", values}});
   }
-  for (const auto& [key, value] : metadata->key_values) {
-    const bool ascii = std::all_of(value.begin(), value.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-    if (key == "ARROW:schema" && !ascii) throw io_error("'", found[0].path, "': the Arrow schema of the footer is damaged");
-    values.emplace_back(key, value);
-  }
-  return Dict{{"files", files}, {"columns", columns}, {"metadata", values}, {"rows", metadata->rows}};
+  return Dict{{"columns", columns}, {"schemas", schemas}};
 }
 
 }  // namespace muster::api

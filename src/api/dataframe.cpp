@@ -420,7 +420,7 @@ DataFrame read_csv(const std::vector<std::string>& paths, const ReadCsv& o) {
 DataFrame read_parquet(const std::string& path, const ReadParquet& o) { return read_parquet(std::vector{path}, o); }
 
 DataFrame read_parquet(const std::vector<std::string>& paths, const ReadParquet& o) {
-  Dict a{{"files", api::parquet_metadata(texts(paths), "")["files"]}, {"storage_options", ""}, {"root", paths.size() == 1 ? paths[0] + (paths[0].ends_with('/') ? "" : "/") : std::string()}, {"blocksize", o.blocksize}, {"filters", List{}},
+  Dict a{{"files", api::parquet_files(texts(paths), "")}, {"storage_options", ""}, {"root", paths.size() == 1 ? paths[0] + (paths[0].ends_with('/') ? "" : "/") : std::string()}, {"blocksize", o.blocksize}, {"filters", List{}},
          {"index", texts(o.index)}, {"shown", paths.size() == 1 ? Value(paths[0]).repr() : Value(base::concat(paths.size(), " paths"))}};
   if (!o.columns.empty()) a.emplace_back("columns", texts(o.columns));
   return DataFrame(api::read_parquet(a));

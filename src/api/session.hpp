@@ -52,8 +52,10 @@ MUSTER_API Expr call(const std::string& op, base::Value args, std::vector<Expr> 
 MUSTER_API Expr read_csv(const base::Value& arguments);
 /// The same of read_parquet.
 MUSTER_API Expr read_parquet(const base::Value& arguments);
-/// What the footers of Parquet files say: {files, columns: [label, dtype or what it is, native], metadata: {key: value}, rows} of the first file.
-MUSTER_API base::Value parquet_metadata(const base::Value& paths, const std::string& options);
+/// [path, size, mtime] of each Parquet file that the paths and globs name. Throws Error{io} if there is none.
+MUSTER_API base::Value parquet_files(const base::Value& paths, const std::string& options);
+/// What the footers of these files say: {columns: [name, dtype or what it is, native] of all, schemas: of each kind of footer one {file, columns: [name, dtype or what it is], metadata: {key: value}}}.
+MUSTER_API base::Value parquet_footers(const base::Value& files, const std::string& options);
 /// A table in memory as an expression; `divisions`: list of index values at the partitions' borders, if known.
 MUSTER_API Expr from_partitions(std::vector<data::Batches> partitions, const data::Schema& schema, base::Value divisions = {});
 

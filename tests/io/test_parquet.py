@@ -1,6 +1,7 @@
 """Parquet against pandas and pyarrow: what is read, what is written, what is refused."""
 
 import datetime
+import decimal
 import os
 import pathlib
 from decimal import Decimal
@@ -352,9 +353,7 @@ def test_different_schemas(tmp_path):
     pd.DataFrame({"x": ["1"], "y": ["a"]}).to_parquet(tmp_path / "b.parquet")
     with pytest.raises(ValueError, match="column 'x'.*b.parquet"):
         dd.read_parquet(tmp_path)
-    pd.DataFrame({"x": [1]}).to_parquet(tmp_path / "b.parquet")
-    with pytest.raises(ValueError, match="b.parquet' has no column 'y'"):
-        dd.read_parquet(tmp_path)
+    assert dd.read_parquet(tmp_path, columns=["y"]).compute().y.tolist() == ["a", "a"]  # what nobody asks for may be anything
 
 
 FOLDERS = {
@@ -387,6 +386,109 @@ def test_nothing_then_text(tmp_path):
         pq.write_table(pa.table({"y": array, "x": list(range(len(array)))}), tmp_path / f"{i}.parquet")
     out = dd.read_parquet(tmp_path).compute()
     assert out.y.isna().tolist() == [True, True, False] and out.y.iloc[2] == "a"
+
+
+ZONED = [pa.timestamp(unit, "Europe/Berlin") for unit in ("ms", "ns")]
+MIXED = {
+    "units": (pa.array([1, None], pa.timestamp("ms")), pa.array([5], pa.timestamp("us")), pa.array([7], pa.timestamp("ns"))),
+    "units of zones": (pa.array([1, None], ZONED[0]), pa.array([5], ZONED[1])),
+    "durations": (pa.array([1, None], pa.duration("s")), pa.array([5], pa.duration("us"))),
+    "scales": (pa.array([decimal.Decimal("1.25")], pa.decimal128(5, 2)), pa.array([decimal.Decimal("1.0625"), None], pa.decimal128(9, 4))),
+    "nothing then decimals": (pa.nulls(2), pa.array([decimal.Decimal("1.25")], pa.decimal128(5, 2))),
+    "dictionaries": (pa.array(["a", "b"]).dictionary_encode(), pa.array(["c", "a"]).dictionary_encode()),
+    "nothing then dates": (pa.nulls(1), pa.array([17000], pa.date32())),
+    "nullable": (pd.array([1, None], "Int64"), pd.array([1, 2], "int64")),
+    "bools then nothing": (pa.array([True, False]), pa.nulls(1)),
+    "texts": (pa.array(["a", None]), pa.array(["b"], pa.large_string())),
+    "lists": (pa.array([[1, 2]], pa.list_(pa.int32())), pa.array([[3]], pa.list_(pa.int64()))),
+}
+DECIDED = {  # pandas.concat makes objects of two kinds
+    "categories then text": (pa.array(["a", "b"]).dictionary_encode(), pa.array(["c", None]), pd.Series(["a", "b", "c", None], dtype="str")),
+    "categories then numbers": (pa.array([5, 7]).dictionary_encode(), pa.array([1]), pd.Series([5, 7, 1])),
+    "dates then times": (pa.array([1], pa.date32()), pa.array([5], pa.timestamp("us")), pd.Series(np.array([86_400_000_000, 5], "datetime64[us]"))),
+    "decimals then numbers": (pa.array([decimal.Decimal("1.25")], pa.decimal128(5, 2)), pa.array([2]), pd.Series([decimal.Decimal("1.25"), decimal.Decimal("2.00")], dtype=object)),
+}
+
+
+def _files_of(tmp_path, arrays):
+    for i, array in enumerate(arrays):
+        frame = pd.DataFrame({"n": range(len(array))})
+        table = pa.Table.from_pandas(frame.assign(y=array)) if isinstance(array, pd.api.extensions.ExtensionArray) else pa.Table.from_pandas(frame).append_column("y", array)
+        pq.write_table(table, tmp_path / f"{i}.parquet")
+    return dd.read_parquet(tmp_path)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("kind", MIXED)
+def test_types_that_differ_between_files(tmp_path, kind, turned):
+    ours = _files_of(tmp_path, MIXED[kind][:: -1 if turned else 1])
+    theirs = pd.concat([pd.read_parquet(f) for f in sorted(tmp_path.iterdir())], ignore_index=True)
+    if kind == "dictionaries":
+        theirs["y"] = pd.Categorical(theirs.y, ours.y.compute().cat.categories)
+    elif kind == "bools then nothing":
+        theirs["y"] = theirs.y.where(theirs.y.notna(), np.nan)
+    out = ours.compute()
+    if out.y.dtype == object and len(out.y.dropna()) and hasattr(out.y.dropna().iloc[0], "tolist"):
+        out["y"], theirs["y"] = out.y.map(list), theirs.y.map(list)
+    pd.testing.assert_frame_equal(out, theirs)
+    pd.testing.assert_frame_equal(ours[ours.y.notna()].compute(), theirs[theirs.y.notna()]) if kind not in ("lists", "bools then nothing") else None
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("kind", DECIDED)
+def test_types_that_pandas_would_leave_side_by_side(tmp_path, kind, turned):
+    *arrays, expected = DECIDED[kind]
+    if turned:
+        arrays = arrays[::-1]
+        expected = pd.concat([expected.iloc[len(arrays[1]) :], expected.iloc[: len(arrays[1])]])
+    out = _files_of(tmp_path, arrays).compute()
+    pd.testing.assert_series_equal(out.y.reset_index(drop=True), expected.reset_index(drop=True), check_names=False)
+
+
+@pytest.mark.parametrize("arrays", [(pa.array([1]), pa.array(["1"])), (pa.array([True]), pa.array([1])), (pa.array([1], ZONED[0]), pa.array([1], pa.timestamp("ms", "UTC"))), (pa.array([1], ZONED[0]), pa.array([1], pa.timestamp("ms"))), (pa.array([b"1"]), pa.array(["1"])), (pa.array([[1]]), pa.array([1]))])
+def test_types_without_anything_in_common(tmp_path, arrays):
+    for turned in (arrays, arrays[::-1]):
+        with pytest.raises(ValueError, match=r"column 'y' is .*parquet' and .*parquet'"):
+            _files_of(tmp_path, turned)
+
+
+def test_filters_of_promoted_columns(tmp_path):
+    for i, array in enumerate([pa.array([1, 2], pa.int32()), pa.array([2**40, None]), pa.array([1.5, 2.0])]):
+        pq.write_table(pa.table({"y": array}), tmp_path / f"{i}.parquet")
+    df, pdf = dd.read_parquet(tmp_path), pd.concat([pd.read_parquet(f) for f in sorted(tmp_path.iterdir())], ignore_index=True)
+    for keep in (lambda d: d.y > 1.75, lambda d: d.y == 2, lambda d: d.y >= 2**40, lambda d: d.y.isin([1, 1.5]), lambda d: d.y != 2, lambda d: d.y.isna()):
+        pd.testing.assert_frame_equal(df[keep(df)].compute(), pdf[keep(pdf)])
+    pd.testing.assert_frame_equal(dd.read_parquet(tmp_path, filters=[("y", ">", 1.75)]).compute(), pdf[pdf.y > 1.75])
+    for i, unit in enumerate(["ms", "us"]):
+        pq.write_table(pa.table({"y": pa.array([1000, 2000], pa.timestamp(unit))}), tmp_path / f"{i}.parquet")
+    (tmp_path / "2.parquet").unlink()
+    df, pdf = dd.read_parquet(tmp_path), pd.concat([pd.read_parquet(f) for f in sorted(tmp_path.iterdir())], ignore_index=True)
+    when = pd.Timestamp("1970-01-01 00:00:00.0015")
+    pd.testing.assert_frame_equal(df[df.y > when].compute(), pdf[pdf.y > when])
+    pd.testing.assert_frame_equal(dd.read_parquet(tmp_path, filters=[("y", ">", when)]).compute(), pdf[pdf.y > when])
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_columns_that_some_files_do_not_have(tmp_path, turned):
+    frames = [
+        pd.DataFrame({"i": [1, 2], "t": ["a", "b"], "f": [0.5, 1.5]}),
+        pd.DataFrame({"f": [2.5], "b": [True], "c": pd.Categorical(["x"]), "n": pd.array([7], "Int64"), "d": pd.to_datetime(["2020-01-01"]).astype("datetime64[us]")}),
+        pd.DataFrame({"i": [3, 4], "z": [9, 9]}),
+    ][:: -1 if turned else 1]
+    for i, frame in enumerate(frames):
+        frame.to_parquet(tmp_path / f"{i}.parquet")
+    expected, df = pd.concat(frames, ignore_index=True), dd.read_parquet(tmp_path)
+    pd.testing.assert_frame_equal(df.compute(), expected)
+    for columns in (["t"], ["c", "i"], ["z", "f"]):
+        pd.testing.assert_frame_equal(dd.read_parquet(tmp_path, columns=columns).compute(), expected[columns])
+    for keep in (lambda d: d.i > 1, lambda d: d.t == "a", lambda d: d.d.isna(), lambda d: d.n > 1):
+        pd.testing.assert_frame_equal(df[keep(df)].compute().drop(columns="b"), expected[keep(expected).fillna(False)].drop(columns="b"))
+    assert len(df) == len(expected) and df.z.sum().compute() == expected.z.sum()
+    indexed = [frame.set_index("f") for frame in frames if "f" in frame]
+    for i, frame in enumerate(indexed):
+        frame.to_parquet(tmp_path / f"{i}.parquet")
+    (tmp_path / "2.parquet").unlink()
+    pd.testing.assert_frame_equal(dd.read_parquet(tmp_path).compute(), pd.concat(indexed))
 
 
 @pytest.mark.parametrize("alone", [True, False])

@@ -1,7 +1,5 @@
 """read_parquet: natively, and through pyarrow for columns that the engine has no dtype for."""
 
-import base64
-import json
 import os
 import re
 from urllib.parse import unquote
@@ -10,6 +8,8 @@ from muster import _core, _keywords
 from muster._call import plain
 from muster._run import parse_bytes
 from muster.dataframe._collection import new_collection
+from muster.dataframe._parquet_schemas import Schemas, completed, fitted
+from muster.dataframe._parquet_schemas import index_names as names_of_index
 
 _OPERATIONS = ("==", "=", "!=", "<", "<=", ">", ">=", "in", "not in", "is", "is not")
 _DEFAULT_BLOCK = 32 << 20  # bytes of neighbouring row groups, uncompressed, that make a partition
@@ -73,7 +73,7 @@ def read_parquet(
     OSError
         A file is no Parquet, or truncated.
     ValueError
-        A file's columns are not those of the first; the message names file and column. `filters` make no sense.
+        No dtype holds a column's values in all files; the message names the column, two files and its types there. `filters` make no sense.
     KeyError
         A column is not there.
 
@@ -98,32 +98,34 @@ def read_parquet(
         raise ValueError("read_parquet: an empty list of paths")
     options = _files.options_token(storage_options) if any("://" in p for p in paths) or storage_options else ""
     root = paths[0].rstrip("/") + "/" if len(paths) == 1 else ""
-    found = _core.parquet_metadata(_expanded(paths), options)
-    found["files"] = sorted(found["files"], key=lambda f: _natural(f[0])) if len(paths) == 1 else found["files"]
-    hive = _hive_values(found["files"], root)
-    pandas = _pandas_metadata(found)
-    index_names = _index_names(pandas, index, [c[0] for c in found["columns"]])
+    files = list(_core.parquet_files(_expanded(paths), options))
+    if len(paths) == 1:
+        files.sort(key=lambda f: _natural(f[0]))
+    schemas = Schemas(files, options, storage_options)
+    kinds, pandas = schemas.kinds, schemas.pandas
+    hive = _hive_values(files, root)
+    index_names = names_of_index(pandas, index, kinds)
     series = isinstance(columns, str)
     wanted = [columns] if series else list(columns) if columns is not None else None
     filters = _checked(filters)
-    native = {c[0] for c in found["columns"] if c[2]}
-    kinds = {c[0]: c[1] for c in found["columns"]}
-    special = _special(found, kinds)
-    asked = wanted if wanted is not None else [c[0] for c in found["columns"] if c[0] not in index_names] + list(hive)
-    through = [n for n in [*asked, *index_names] if n in kinds and (n not in native or n in special)]
+    special = schemas.special()
+    asked = wanted if wanted is not None else [n for n in kinds if n not in index_names] + list(hive)
+    used = [f[0] for conjunction in filters for f in conjunction]
+    through = [n for n in dict.fromkeys([*asked, *used, *index_names]) if n in kinds and (n not in schemas.native or n in special)]
+    alone = False  # whether pyarrow reads whole files
     if dtype_backend is not None or _wide(pandas) or (through and any(n in index_names for n in through)):
         through = list(kinds)
-    if through and (set(through) >= set(asked) or any(t in index_names for t in through) or len(through) == len(kinds)):
-        coarse = any(kinds.get(n) == "datetime64[ns]" and "ns" not in str(dtype) for n, dtype in _dtypes(found).items())
-        out = _through_pyarrow(found["files"], wanted, index_names, storage_options, filters, dtype_backend, coarse)
+        alone = True
+    types = schemas.common(through)
+    if alone or (through and not types and set(through) >= set(asked)):
+        out = _through_pyarrow(files, asked if types else wanted, index_names, storage_options, filters, dtype_backend, schemas.coarse(), types)
     else:
         block = _DEFAULT_BLOCK if blocksize in ("default", None) else parse_bytes(blocksize)
         if split_row_groups is True:
             block = 0
         elif split_row_groups is False:
             block = 1 << 62
-        args = {"files": [list(f) for f in found["files"]], "storage_options": options, "root": root, "blocksize": block, "filters": plain(filters), "index": list(index_names), "shown": repr(paths[0]) if len(paths) == 1 else f"{len(paths)} paths"}
-        used = [f[0] for conjunction in filters for f in conjunction]
+        args = {"files": [list(f) for f in files], "storage_options": options, "root": root, "blocksize": block, "filters": plain(filters), "index": list(index_names), "elsewhere": list({*through, *kinds} - (schemas.native - set(through))), "shown": repr(paths[0]) if len(paths) == 1 else f"{len(paths)} paths"}
         if wanted is not None:
             args["columns"] = [n for n in dict.fromkeys([*wanted, *used]) if n not in through and n not in index_names]
         elif through:
@@ -131,8 +133,8 @@ def read_parquet(
         frame = new_collection(_core.read_parquet(args))
         frame = _with_hive(frame, hive)
         if through:
-            frame = _with_others(frame, found["files"], through, storage_options, block, args, wanted or asked)
-        if index is None and len(found["files"]) == 1 and not filters:
+            frame = _with_others(frame, files, through, storage_options, args, list(dict.fromkeys([*asked, *used])), types)
+        if index is None and len(files) == 1 and not filters:
             frame = _with_range(frame, pandas)
         out = _kept(frame, filters)
         if wanted is not None and list(out.columns) != wanted:
@@ -158,17 +160,6 @@ def _with_range(frame, pandas):
     return new_collection(_core.call("with_index", [frame._expr, labels._expr], {"divisions": []}))
 
 
-def _pandas_metadata(found):
-    """What pandas wrote into the footer, a dict."""
-    try:
-        parsed = json.loads(found["metadata"].get("pandas", "{}"))
-        if not isinstance(parsed, dict) or not all(isinstance(c, dict) for key in ("columns", "column_indexes") for c in parsed.get(key, [])):
-            raise ValueError("it is no description of columns")
-        return parsed
-    except ValueError as error:
-        raise OSError(f"'{found['files'][0][0]}': the pandas metadata of the footer is damaged: {error}") from error
-
-
 def _expanded(paths):
     out = []
     for p in paths:
@@ -186,47 +177,6 @@ def _expanded(paths):
 
 def _raise(error):
     raise error
-
-
-def _index_names(pandas, index, columns):
-    if index is False:
-        return []
-    if index is not None:
-        return [index] if isinstance(index, str) else list(index)
-    return [n for n in pandas.get("index_columns", []) if isinstance(n, str) and n in columns]
-
-
-def _special(found, kinds):
-    """Columns whose dtype in pandas only the Arrow schema or pandas' description in the footer tells: categories, durations, nullable and Arrow dtypes."""
-    dtypes = _dtypes(found)
-    return {name for name, dtype in dtypes.items() if name in kinds and not _is_native(dtype, kinds[name])}
-
-
-def _is_native(dtype, kind):
-    import numpy as np
-
-    if isinstance(dtype, np.dtype):
-        return str(dtype) == kind if dtype.kind in "Mm" else dtype.kind in "iufb" and dtype.itemsize > (dtype.kind == "f") * 2
-    return str(dtype) == "str"
-
-
-def _dtypes(found):
-    """The dtypes of a file's columns by their names in the file, as pandas reads an empty one; {} where the footer has no Arrow schema."""
-    encoded = found["metadata"].get("ARROW:schema")
-    if encoded is None:
-        return {}
-    import pyarrow as pa
-
-    try:
-        schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(encoded)))
-        frame = schema.empty_table().to_pandas()
-    except (OSError, pa.ArrowException, ValueError, TypeError, KeyError, UnicodeError) as error:
-        raise OSError(f"'{found['files'][0][0]}': the Arrow schema of the footer is damaged: {error}") from error
-    columns = [n for n in schema.names if n not in set(frame.index.names) and not n.startswith("__index_level_")]
-    out = dict(zip(columns, frame.dtypes, strict=True)) if len(columns) == frame.shape[1] else {}
-    levels = [frame.index.get_level_values(i).dtype for i in range(frame.index.nlevels)]
-    names = [n for n in _index_names(_pandas_metadata(found), None, schema.names)]
-    return out | (dict(zip(names, levels, strict=True)) if len(names) == len(levels) else {})
 
 
 def _wide(pandas):
@@ -311,11 +261,12 @@ class _Read:
 
     label = "read_parquet"
 
-    def __init__(self, files, columns, index, storage_options, filters, dtype_backend, coarse):
-        self.files, self.columns, self.index, self.storage_options, self.filters, self.dtype_backend, self.coarse = files, columns, index, storage_options, filters, dtype_backend, coarse
+    def __init__(self, files, columns, index, storage_options, filters, dtype_backend, coarse, types):
+        self.files, self.columns, self.index, self.storage_options, self.filters, self.dtype_backend, self.coarse, self.types = files, columns, index, storage_options, filters, dtype_backend, coarse, types
 
     def read(self, number):
         import pandas as pd
+        import pyarrow.parquet as pq
 
         options = {"filters": self.filters} if self.filters else {}
         if self.coarse:  # int96 of a column of another unit: not by way of nanoseconds, which end in 2262
@@ -323,22 +274,26 @@ class _Read:
         if self.dtype_backend:
             options["dtype_backend"] = self.dtype_backend
         columns = None if self.columns is None else list(dict.fromkeys([*self.columns, *self.index]))
+        if self.types:
+            with _open(self.files[number], self.storage_options) as handle:
+                there = set(pq.read_schema(handle).names)
+            columns = [n for n in columns if n in there or n not in self.types]
         frame = pd.read_parquet(self.files[number], columns=columns, storage_options=self.storage_options, **options)
         if self.index and frame.index.names != [None if n.startswith("__index_level_") else n for n in self.index]:
             frame = frame.set_index([n for n in self.index if n in frame.columns] or self.index)
-        return frame if self.columns is None else frame[self.columns]
+        return frame if self.columns is None else completed(frame, self.columns, self.types, self.dtype_backend)[self.columns]
 
     def __call__(self, part):
         return self.read(int(part.iloc[0, 0]))
 
 
-def _through_pyarrow(files, columns, index, storage_options, filters, dtype_backend, coarse):
+def _through_pyarrow(files, columns, index, storage_options, filters, dtype_backend, coarse, types):
     import pandas as pd
 
     from muster.dataframe._io import from_pandas
 
     files = [f[0] for f in files]
-    read = _Read(files, columns, index, storage_options, filters, dtype_backend, coarse)
+    read = _Read(files, columns, index, storage_options, filters, dtype_backend, coarse, types)
     meta = read.read(0).iloc[:0]
     numbers = from_pandas(pd.DataFrame({"file": range(len(files))}), npartitions=len(files))
     return numbers.map_partitions(read, meta=meta, enforce_metadata=False)
@@ -347,8 +302,8 @@ def _through_pyarrow(files, columns, index, storage_options, filters, dtype_back
 class _Groups:
     """Reads some columns of the row groups of a partition, beside those that are read natively."""
 
-    def __init__(self, parts, columns, storage_options):
-        self.parts, self.columns, self.storage_options = parts, columns, storage_options
+    def __init__(self, parts, columns, storage_options, types):
+        self.parts, self.columns, self.storage_options, self.types = parts, columns, storage_options, types
 
     def __call__(self, index, numbers):
         if not len(numbers):
@@ -358,23 +313,28 @@ class _Groups:
     def read(self, number, empty=False):
         import pyarrow.parquet as pq
 
-        from muster import _files
-
         file, first, last = self.parts[number]
-        system = _files.system_of(file, self.storage_options)
-        with system.open(system._strip_protocol(file), "rb") as handle:
+        with _open(file, self.storage_options) as handle:
             source = pq.ParquetFile(handle, coerce_int96_timestamp_unit="us")
-            table = source.read_row_groups([] if empty else list(range(first, last)), columns=self.columns)
-        frame = table.to_pandas(ignore_metadata=False)
-        return frame.reset_index(drop=True)[self.columns]
+            there = [n for n in self.columns if n in source.schema_arrow.names]
+            table = source.read_row_groups([] if empty else list(range(first, last)), columns=there)
+        frame = fitted(table, self.types).to_pandas(ignore_metadata=not there).reset_index(drop=True)
+        return completed(frame, self.columns, self.types)[self.columns]
 
 
-def _with_others(frame, files, columns, storage_options, block, args, order):
+def _open(file, storage_options):
+    from muster import _files
+
+    system = _files.system_of(file, storage_options)
+    return system.open(system._strip_protocol(file), "rb")
+
+
+def _with_others(frame, files, columns, storage_options, args, order, types):
     """Add columns that pyarrow reads to those that are read natively: the partitions are the same row groups."""
     from muster.dataframe._through_pandas import through
 
     parts = [(files[f][0], first, last) for f, first, last in _core.parquet_parts(args)]
-    read = _Groups(parts, columns, storage_options)
+    read = _Groups(parts, columns, storage_options, types)
     import pandas as pd
 
     from muster._pandas import UNKNOWN_CATEGORIES

@@ -365,7 +365,7 @@ class TextDecoder : public Decoder {
   std::vector<uint8_t> valid_;
   std::shared_ptr<const Dictionary> dictionary_;
 };
-// A column of which no file knows more than that its values are missing.
+// A column of which a file knows no more than that its values are missing.
 class NullDecoder : public Decoder {
  public:
   explicit NullDecoder(DType type) : type_(type) {}
@@ -376,8 +376,10 @@ class NullDecoder : public Decoder {
 };
 }  // namespace
 
+std::unique_ptr<Decoder> missing_values(DType type) { return std::make_unique<NullDecoder>(type); }
+
 std::unique_ptr<Decoder> make_decoder(const std::string& path, const std::string& options, const Leaf& leaf, const Chunk& chunk, DType type) {
-  if (leaf.about == "null") return std::make_unique<NullDecoder>(type);
+  if (leaf.about == "null") return missing_values(type);
   switch (leaf.physical) {
     case Physical::boolean: return std::make_unique<NumberDecoder<uint8_t>>(path, options, leaf, chunk, type);
     case Physical::int32: return std::make_unique<NumberDecoder<int32_t>>(path, options, leaf, chunk, type);

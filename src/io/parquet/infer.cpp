@@ -4,6 +4,8 @@
 #include <cmath>
 #include <exception>
 #include <thread>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "base/error.hpp"
 #include "io/parquet/scan.hpp"
@@ -34,11 +36,6 @@ std::optional<DType> common(const Leaf& a, const Leaf& b) {
   const int with_sign = bits(a.type->is_signed() ? *a.type : *b.type), without = bits(a.type->is_signed() ? *b.type : *a.type);
   const int both = std::max(with_sign, 2 * without);
   return both > 64 ? DType{Storage::float64} : DType{both == 16 ? Storage::int16 : both == 32 ? Storage::int32 : Storage::int64};
-}
-
-bool is_data(const std::string& path) {
-  const auto name = path.substr(path.rfind('/') + 1);
-  return !name.starts_with(".") && !name.starts_with("_");
 }
 
 // %41 is A.
@@ -152,52 +149,60 @@ std::vector<std::shared_ptr<const Metadata>> metadata_of(const std::vector<FileI
   return out;
 }
 
-const Leaf& known_leaf(const std::vector<std::shared_ptr<const Metadata>>& files, const Leaf& leaf) {
-  if (leaf.about != "null") return leaf;
-  for (const auto& file : files)
-    for (const auto& other : file->leaves)
-      if (other.name == leaf.name && other.about != "null") return other;
-  return leaf;
+std::vector<United> united(const std::vector<std::shared_ptr<const Metadata>>& files) {
+  std::vector<std::unordered_map<std::string_view, size_t>> places(files.size());
+  std::vector<United> out;
+  std::unordered_set<std::string_view> known;
+  for (size_t f = 0; f < files.size(); ++f)
+    for (size_t i = 0; i < files[f]->leaves.size(); ++i) {
+      const Leaf& leaf = files[f]->leaves[i];
+      places[f].try_emplace(leaf.name, i);
+      if (known.insert(leaf.name).second || f == 0) out.push_back({leaf, f, {}});
+    }
+  for (auto& column : out)
+    for (size_t f = 0; f < files.size() && !column.unlike; ++f) {
+      const auto at = places[f].find(column.leaf.name);
+      if (at == places[f].end()) {
+        column.missing |= files[f]->rows > 0;
+        continue;
+      }
+      const Leaf& leaf = files[f]->leaves[at->second];
+      const auto both = common(column.leaf, leaf);
+      if (!both && (column.leaf.type || leaf.type)) {
+        column.unlike = f;
+        break;
+      }
+      column.leaf.type = both;
+      if (leaf.about != "null" && column.leaf.about == "null") column.leaf.about = leaf.about, column.file = f;
+      for (const auto& group : files[f]->row_groups) {
+        const int64_t nulls = leaf.about == "null" ? group.rows : leaf.optional ? group.chunks[at->second].statistics.nulls : 0;
+        column.missing |= nulls > 0, column.unknown |= nulls < 0;
+      }
+    }
+  return out;
 }
 
 Scan infer(const Value& a) {
   Scan scan;
   scan.options = a["storage_options"].is_string() ? a["storage_options"].string() : "";
-  for (const auto& file : a["files"].list()) {
-    FileInfo found{file.list().at(0).string(), file.list().at(1).integer(), file.list().at(2).integer()};
-    if (is_data(found.path)) scan.files.push_back(std::move(found));
-  }
-  if (scan.files.empty()) throw Error(ErrorKind::io, "no Parquet file matches; files whose names begin with '.' or '_' are left out", "builtins.FileNotFoundError");
+  for (const auto& file : a["files"].list()) scan.files.push_back({file.list().at(0).string(), file.list().at(1).integer(), file.list().at(2).integer()});
   const auto all = metadata_of(scan.files, scan.options);
-  const Metadata& first = *all[0];
-  for (size_t i = 0; i < first.leaves.size(); ++i) {
-    const Leaf& leaf = known_leaf(all, first.leaves[i]);
-    bool any_missing = false, unknown = false;
-    Leaf whole = leaf;
-    for (size_t f = 0; f < all.size(); ++f) {
-      const auto& leaves = all[f]->leaves;
-      const auto at = std::find_if(leaves.begin(), leaves.end(), [&](const Leaf& l) { return l.name == leaf.name; });
-      if (at == leaves.end()) throw Error(ErrorKind::io, concat("'", scan.files[f].path, "' has no column '", leaf.name, "', which '", scan.files[0].path, "' has"), "builtins.ValueError");
-      if (!leaf.type && at->about == "null") continue;
-      const auto both = common(whole, *at);
-      if (both.has_value() != leaf.type.has_value() || (!leaf.type && at->type))
-        throw Error(ErrorKind::io, concat("column '", leaf.name, "' is ", at->type ? at->type->name() : at->about, " in '", scan.files[f].path, "' and ", leaf.type ? leaf.type->name() : leaf.about, " in '", scan.files[0].path, "'; read them one by one, or write them anew with one type"), "builtins.ValueError");
-      whole.type = both;
-      if (at->about != "null") whole.about = at->about;
-      const auto column = static_cast<size_t>(at - leaves.begin());
-      for (const auto& group : all[f]->row_groups) {
-        const int64_t nulls = at->about == "null" ? group.rows : at->optional ? group.chunks[column].statistics.nulls : 0;
-        any_missing |= nulls > 0, unknown |= nulls < 0;
-      }
+  for (const auto& column : united(all)) {
+    const std::string& name = column.leaf.name;
+    if (a["elsewhere"].is_list() && std::find(a["elsewhere"].list().begin(), a["elsewhere"].list().end(), Value(name)) != a["elsewhere"].list().end()) continue;
+    if (column.unlike) {
+      const auto said = [&](size_t file) {
+        const auto& leaf = *std::find_if(all[file]->leaves.begin(), all[file]->leaves.end(), [&](const Leaf& l) { return l.name == name; });
+        return concat(leaf.type ? leaf.type->name() : leaf.about, " in '", scan.files[file].path, "'");
+      };
+      throw Error(ErrorKind::io, concat("column '", name, "' is ", said(*column.unlike), " and ", said(column.file), "; read them one by one, or write them anew with one type"), "builtins.ValueError");
     }
-    if (!leaf.type) continue;
-    DType type = *whole.type;
-    if (type.is_integer() && any_missing) type = {Storage::float64};
-    else if (type.is_integer() || type.is_boolean()) type.open = any_missing || unknown;
-    scan.columns.push_back({leaf.name, leaf.name, type, {}});
+    if (!column.leaf.type) continue;
+    DType type = *column.leaf.type;
+    if (type.is_integer() && column.missing) type = {Storage::float64};
+    else if (type.is_integer() || type.is_boolean()) type.open = column.missing || column.unknown;
+    scan.columns.push_back({name, name, type, {}});
   }
-  for (size_t f = 0; f < all.size(); ++f)
-    if (all[f]->leaves.size() != first.leaves.size()) throw Error(ErrorKind::io, concat("'", scan.files[f].path, "' has ", all[f]->leaves.size(), " columns, '", scan.files[0].path, "' has ", first.leaves.size()), "builtins.ValueError");
   // Hive partitions: folders "key=value".
   const std::string root = a["root"].is_string() ? a["root"].string() : "";
   const auto keys = hive_of(scan.files[0].path, root);

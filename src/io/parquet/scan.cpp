@@ -1,5 +1,6 @@
 #include "io/parquet/scan.hpp"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 
@@ -74,14 +75,16 @@ class ScanReader : public Reader {
     for (auto w : scan_.wanted) {
       if (w == static_cast<int64_t>(scan_.columns.size()) || !scan_.columns[static_cast<size_t>(w)].values.empty()) continue;
       const Wanted& column = scan_.columns[static_cast<size_t>(w)];
-      for (size_t i = 0; i < metadata_->leaves.size(); ++i)
-        if (metadata_->leaves[i].name == column.name && left_) {
-          const Chunk& chunk = group.chunks[i];
-          task.hold(chunk.bytes), held_ += chunk.bytes;
-          decoders_.push_back(make_decoder(file.path, scan_.options, metadata_->leaves[i], chunk, column.type));
-          task.progress(chunk.bytes);
-          break;
-        }
+      if (!left_) continue;
+      const auto leaf = std::find_if(metadata_->leaves.begin(), metadata_->leaves.end(), [&](const Leaf& l) { return l.name == column.name; });
+      if (leaf == metadata_->leaves.end()) {
+        decoders_.push_back(missing_values(column.type));
+        continue;
+      }
+      const Chunk& chunk = group.chunks[static_cast<size_t>(leaf - metadata_->leaves.begin())];
+      task.hold(chunk.bytes), held_ += chunk.bytes;
+      decoders_.push_back(make_decoder(file.path, scan_.options, *leaf, chunk, column.type));
+      task.progress(chunk.bytes);
     }
   }
 

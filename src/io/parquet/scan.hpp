@@ -35,10 +35,17 @@ std::shared_ptr<const Metadata> metadata_of(const FileInfo& file, const std::str
 /// The footers of many files, read side by side.
 std::vector<std::shared_ptr<const Metadata>> metadata_of(const std::vector<FileInfo>& files, const std::string& options);
 
-/// What a column is in the first file that knows it: one whose values are all missing may be written without a type.
-const Leaf& known_leaf(const std::vector<std::shared_ptr<const Metadata>>& files, const Leaf& leaf);
+/// A column of several files, some of which may be without it.
+struct United {
+  Leaf leaf;                     // with the dtype that holds the values of all files
+  size_t file;                   // the first that has it
+  std::optional<size_t> unlike;  // a file whose values no dtype holds together with those of the files in front
+  bool missing = false, unknown = false;  // whether a value is missing; whether a footer does not say so
+};
+/// In the order in which the files bring them.
+std::vector<United> united(const std::vector<std::shared_ptr<const Metadata>>& files);
 
-/// The scan of files, from the arguments {urlpath, storage_options, columns, filters, blocksize, hive}. Throws Error{io} where files do not fit each other.
+/// The scan of files, from the arguments {files, root, storage_options, filters, blocksize, elsewhere}; columns named in `elsewhere` are left to others. Throws Error{io} where files do not fit each other.
 Scan infer(const base::Value& arguments);
 
 /// Whether the statistics of a row group leave room for a row that any of the conjunctions of `filters` holds for: lists of (column, operation, value).
