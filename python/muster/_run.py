@@ -126,9 +126,10 @@ def schedule(scheduler=None, num_workers=None):
 _default_limit = functools.cache(_core.memory_limit)
 
 
-def _memory_limit():
+def memory_limit():
+    """Return the bytes that a computation of this process may hold."""
     limit = config.get("memory-limit", None)
-    _core.set_memory_limit(_default_limit() if limit is None else parse_bytes(limit))
+    return _default_limit() if limit is None else parse_bytes(limit)
 
 
 def parse_bytes(value):
@@ -181,7 +182,7 @@ def _watched(function):
 
 
 def _run(function, exprs, threads, *more):
-    _memory_limit()
+    _core.set_memory_limit(memory_limit())
     start = time.perf_counter()
     result = _watched(lambda tick: function(exprs, threads, tick, *more))
     _logger.info("%s of %s on %d threads took %.3f s", function.__name__, ", ".join(e.op for e in exprs), threads, time.perf_counter() - start)

@@ -1,7 +1,6 @@
 """Parquet against pandas and pyarrow: what is read, what is written, what is refused."""
 
 import datetime
-import decimal
 import os
 import pathlib
 from decimal import Decimal
@@ -393,8 +392,8 @@ MIXED = {
     "units": (pa.array([1, None], pa.timestamp("ms")), pa.array([5], pa.timestamp("us")), pa.array([7], pa.timestamp("ns"))),
     "units of zones": (pa.array([1, None], ZONED[0]), pa.array([5], ZONED[1])),
     "durations": (pa.array([1, None], pa.duration("s")), pa.array([5], pa.duration("us"))),
-    "scales": (pa.array([decimal.Decimal("1.25")], pa.decimal128(5, 2)), pa.array([decimal.Decimal("1.0625"), None], pa.decimal128(9, 4))),
-    "nothing then decimals": (pa.nulls(2), pa.array([decimal.Decimal("1.25")], pa.decimal128(5, 2))),
+    "scales": (pa.array([Decimal("1.25")], pa.decimal128(5, 2)), pa.array([Decimal("1.0625"), None], pa.decimal128(9, 4))),
+    "nothing then decimals": (pa.nulls(2), pa.array([Decimal("1.25")], pa.decimal128(5, 2))),
     "dictionaries": (pa.array(["a", "b"]).dictionary_encode(), pa.array(["c", "a"]).dictionary_encode()),
     "nothing then dates": (pa.nulls(1), pa.array([17000], pa.date32())),
     "nullable": (pd.array([1, None], "Int64"), pd.array([1, 2], "int64")),
@@ -406,7 +405,7 @@ DECIDED = {  # pandas.concat makes objects of two kinds
     "categories then text": (pa.array(["a", "b"]).dictionary_encode(), pa.array(["c", None]), pd.Series(["a", "b", "c", None], dtype="str")),
     "categories then numbers": (pa.array([5, 7]).dictionary_encode(), pa.array([1]), pd.Series([5, 7, 1])),
     "dates then times": (pa.array([1], pa.date32()), pa.array([5], pa.timestamp("us")), pd.Series(np.array([86_400_000_000, 5], "datetime64[us]"))),
-    "decimals then numbers": (pa.array([decimal.Decimal("1.25")], pa.decimal128(5, 2)), pa.array([2]), pd.Series([decimal.Decimal("1.25"), decimal.Decimal("2.00")], dtype=object)),
+    "decimals then numbers": (pa.array([Decimal("1.25")], pa.decimal128(5, 2)), pa.array([2]), pd.Series([Decimal("1.25"), Decimal("2.00")], dtype=object)),
 }
 
 
@@ -506,7 +505,7 @@ def test_nested_decimal_and_dates(tmp_path):
     import datetime
     import decimal
 
-    table = pa.table({"i": [1, 2], "l": [[1], [2, 3]], "d": [decimal.Decimal("1.5"), None], "t": [datetime.date(2020, 1, 1), None], "s": [{"a": 1}, {"a": 2}], "b": [b"x", b"y"]})
+    table = pa.table({"i": [1, 2], "l": [[1], [2, 3]], "d": [Decimal("1.5"), None], "t": [datetime.date(2020, 1, 1), None], "s": [{"a": 1}, {"a": 2}], "b": [b"x", b"y"]})
     pq.write_table(table, tmp_path / "a.parquet")
     ours, theirs = dd.read_parquet(tmp_path / "a.parquet").compute(), pd.read_parquet(tmp_path / "a.parquet")
     for c in theirs:

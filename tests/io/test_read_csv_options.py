@@ -6,6 +6,7 @@ import os
 import pandas as pd
 import pytest
 
+import muster
 import muster.dataframe as dd
 
 TEXT = "a,b,c\n1,x,2020-01-01 10:00:00+01:00\n2,y,2020-01-02 11:30:00+01:00\n,,\n"
@@ -133,3 +134,12 @@ def test_errors_name_the_file(tmp_path):
         dd.read_csv(str(tmp_path / "no*.csv"), sep="::")
     with pytest.raises(TypeError, match="nope"):
         dd.read_csv(str(tmp_path / "0.csv"), nope=1)
+
+
+def test_a_file_that_is_read_at_once_is_no_larger_than_the_limit(tmp_path):
+    path = tmp_path / "x.csv"
+    pd.DataFrame({"a": range(200_000)}).to_csv(path, index=False)
+    df = dd.read_csv(path, converters={"a": int}, blocksize=1000)
+    assert df.a.sum().compute() == 200_000 * 199_999 // 2
+    with muster.config.set({"memory-limit": 1_000_000}), pytest.raises(MemoryError, match=r"x\.csv.*converters"):
+        df.a.sum().compute()

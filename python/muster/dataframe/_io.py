@@ -63,6 +63,7 @@ def read_csv(
         doublequote, escapechar, comment, encoding, on_bad_lines ("error", "warn", "skip"), skipinitialspace, skip_blank_lines.
         pandas itself reads, a partition a file, where the engine has no way: a separator of several characters, a header of several rows, converters, skipfooter,
         encoding_errors, dtype_backend, nullable, Arrow and categorical dtypes, times with zones, functions as usecols, skiprows or on_bad_lines.
+        `blocksize` cuts none of these files, and one that is larger than the memory limit is refused with MemoryError.
 
     Returns
     -------

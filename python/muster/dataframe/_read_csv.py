@@ -31,11 +31,26 @@ class _ReadFile:
     def __init__(self, kwargs, storage_options, assume_missing, path_column):
         self.kwargs, self.storage_options, self.assume_missing, self.path_column = kwargs, storage_options, assume_missing, path_column
 
+    def check_size(self, path):
+        """Raise MemoryError for a file that is larger than the memory limit: it is read at once."""
+        from muster._files import system_of
+        from muster._run import memory_limit
+
+        system = system_of(path, self.storage_options)
+        size, limit = system.size(system._strip_protocol(path)), memory_limit()
+        if size and size > limit:
+            raise MemoryError(
+                f"read_csv: file '{path}' has {size:,} bytes and would be read at once, with a memory limit of {limit:,}: pandas reads what the engine has no way for, such as converters, skipfooter, "
+                "encoding_errors, separators of several characters, and no blocksize cuts it; leave the option out, cut the file, or raise the limit"
+            )
+
     def __call__(self, path, rows=None):
         import pandas as pd
 
         options = dict(self.kwargs)
-        if rows is not None and not options.get("skipfooter"):
+        if rows is None:
+            self.check_size(path)
+        elif not options.get("skipfooter"):
             options["nrows"] = rows
         if "://" in path and not path.startswith("file://"):
             options["storage_options"] = self.storage_options
