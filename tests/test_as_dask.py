@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+import muster
+
 PROGRAM = """
 import dask
 import dask.dataframe as dd
@@ -34,6 +36,14 @@ def test_install(python):
 def test_helpers_that_programs_import(python):
     out = python("from dask.utils import M\nfrom dask.dataframe import demo\nimport pandas as pd, dask.dataframe as dd\ns = dd.from_pandas(pd.Series([1, 5]), npartitions=2)\nprint(M.max(s).compute(), M.split('a b'), 'timeseries' if callable(demo.make_timeseries) else '')", "-m", "muster.as_dask").stdout
     assert out.split("\n")[0] == "5 ['a', 'b'] timeseries"
+
+
+def test_method_callers_are_values():
+    import pickle
+
+    from muster.as_dask._utils import M
+
+    assert M.upper("a") == "A" and pickle.loads(pickle.dumps(M.upper)) == M.upper != M.lower and not hasattr(M.upper, "__name__") and muster.tokenize(M.upper) == muster.tokenize(M.upper)
 
 
 @pytest.mark.parametrize(

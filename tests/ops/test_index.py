@@ -84,6 +84,9 @@ def test_rename_of_index_values():
         pd.testing.assert_series_equal(ours.rename(by).compute(), s.rename(by))
         pd.testing.assert_series_equal(ours.rename(by, sorted_index=True).compute(), s.rename(by))
         assert not ours.rename(by).known_divisions and ours.rename(by, sorted_index=True).known_divisions
+    values = pd.Series([50, 60], index=[5, 6])
+    pd.testing.assert_series_equal(ours.rename(values).compute(), s.rename(values))
+    pd.testing.assert_series_equal(ours.rename(ours).compute(), s.rename(s))
     with pytest.raises(ValueError, match="non-monotonic"):
         ours.rename({5: 200}, sorted_index=True)
 

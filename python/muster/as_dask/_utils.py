@@ -94,14 +94,28 @@ class _Methods:
 M = _Methods()
 
 
-def methodcaller(method):
-    """Return a function that calls a method of its first argument with the others."""
+class methodcaller:
+    """Calls a method of its first argument with the others; equal names give equal objects."""
 
-    def call(obj, *args, **kwargs):
-        return getattr(obj, method)(*args, **kwargs)
+    __slots__ = ("method",)
 
-    call.__name__ = method
-    return call
+    def __init__(self, method):
+        self.method = method
+
+    def __call__(self, obj, *args, **kwargs):
+        return getattr(obj, self.method)(*args, **kwargs)
+
+    def __reduce__(self):
+        return methodcaller, (self.method,)
+
+    def __eq__(self, other):
+        return type(other) is methodcaller and self.method == other.method
+
+    def __hash__(self):
+        return hash((methodcaller, self.method))
+
+    def __repr__(self):
+        return f"<methodcaller: {self.method}>"
 
 
 def ensure_dict(d, copy=False):

@@ -90,16 +90,18 @@ class Series(SeriesMethods, Frame):
 
         Parameters
         ----------
-        index : label, callable or dict
+        index : label, callable, dict or Series
         sorted_index : bool, default False
             The new index values ascend as the old ones do: divisions stay known.
         """
-        if callable(index) or isinstance(index, dict):
+        import pandas as pd
+
+        if getattr(index, "_expr", None) is not None:
+            return call(self, "rename", (index,), shape="whole")
+        if callable(index) or isinstance(index, (dict, pd.Series)):
             out = call(self, "rename", (index,), shape="partitions")
             if not sorted_index or not self.known_divisions:
                 return out
-            import pandas as pd
-
             divisions = pd.Series(0, index=list(self.divisions)).rename(index).index
             if not divisions.is_monotonic_increasing:
                 raise ValueError("sorted_index=True, but the new index is non-monotonic")
