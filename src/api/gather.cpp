@@ -19,7 +19,7 @@ constexpr int64_t kPadding = 64;     // bytes at both ends, as all columns have 
 // Memory that is written from its front, or from several places on, each to where the next begins. Large memory gets pages only then.
 class Piece {
  public:
-  explicit Piece(int64_t bytes) : paged_(bytes >= 4 * kPageBytes) {
+  explicit Piece(int64_t bytes) : bytes_(bytes), paged_(bytes >= 2 * kPageBytes) {
     if (!paged_) {
       memory_ = allocate(bytes);
       return;
@@ -32,9 +32,13 @@ class Piece {
 
   class Cursor {
    public:
-    Cursor(const Piece& piece, int64_t begin, int64_t end) : at_(piece.memory_.get() + begin), next_(at_), end_(piece.paged_ ? piece.memory_.get() + end : nullptr) {
-      // Pages at the borders are touched by others too.
-      if (end_) next_ += (kPageBytes - static_cast<int64_t>(reinterpret_cast<uintptr_t>(at_) % kPageBytes)) % kPageBytes;
+    Cursor(const Piece& piece, int64_t begin, int64_t end, bool first, bool last) : at_(piece.memory_.get() + begin) {
+      if (!piece.paged_) return;
+      // Pages at borders with others are touched by both.
+      const auto page_behind = [](char* p) { return p + (kPageBytes - static_cast<int64_t>(reinterpret_cast<uintptr_t>(p) % kPageBytes)) % kPageBytes; };
+      char* front = piece.memory_.get() - kPadding;
+      next_ = first ? front : page_behind(at_);
+      end_ = last ? page_behind(piece.memory_.get() + piece.bytes_ + kPadding) : piece.memory_.get() + end;
     }
     /// Room for `bytes` more, which are written before the next call.
     char* take(int64_t bytes) {
@@ -48,10 +52,11 @@ class Piece {
     }
 
    private:
-    char *at_, *next_, *end_;
+    char *at_, *next_ = nullptr, *end_ = nullptr;  // the next page that has no memory yet, and where they end
   };
 
  private:
+  int64_t bytes_;
   bool paged_;
   std::shared_ptr<char> memory_;
 };
@@ -103,8 +108,9 @@ void put(Batches& parts, const std::vector<int64_t>& row_of, const std::vector<T
   for (const auto& t : targets) {
     const bool text = t.storage == Storage::text;
     const int64_t size = text ? 8 : width(t.storage), before = text ? 8 : 0;  // the first offset
-    values.emplace_back(*t.values, before + row_of[from] * size, before + row_of[end] * size);
-    texts.emplace_back(text ? *t.text : *t.values, text ? t.text_before[from] : 0, text ? t.text_before[end] : 0);
+    values.emplace_back(*t.values, from ? before + row_of[from] * size : 0, before + row_of[end] * size, from == 0, end == parts.size());
+    if (text && from == 0) std::memset(values.back().take(before), 0, 8);
+    texts.emplace_back(text ? *t.text : *t.values, text ? t.text_before[from] : 0, text ? t.text_before[end] : 0, from == 0, end == parts.size());
   }
   for (size_t p = from; p < end; ++p) {
     const Batch part = std::move(parts[p]);
@@ -177,7 +183,7 @@ std::vector<Gathered> gather(Batches parts, const Schema& schema, const Finish& 
     if (text) {
       measure(parts, t);
       t.values.emplace((rows + 1) * 8), t.text.emplace(t.text_before.back());
-      *reinterpret_cast<int64_t*>(t.values->memory().get()) = 0;
+      if (rows == 0) std::memset(t.values->memory().get(), 0, 8);
       if (std::find(t.gaps.begin(), t.gaps.end(), 1) != t.gaps.end()) {
         t.flags = allocate((rows + 7) / 8);
         std::memset(t.flags.get(), 0xFF, static_cast<size_t>((rows + 7) / 8));

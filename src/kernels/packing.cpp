@@ -9,7 +9,7 @@ namespace muster::kernels {
 using namespace base;
 using namespace data;
 namespace {
-constexpr int64_t kLargestRange = (4 << 20) - (128 << 10);  // bytes: two pages, with room for texts that are longer than those before
+constexpr int64_t kSpare = 64 << 10;      // bytes of a page: texts may be longer than those before, and values be missing
 constexpr int64_t kFewBytes = 1 << 20;    // a range is made for more than these
 constexpr int64_t kLargeBatch = 2 << 20;  // stays as it is
 constexpr int64_t kLine = 64;
@@ -119,7 +119,7 @@ void Packing::keep(std::span<const Column> columns, int64_t rows) {
   for (const auto& c : columns) kept.columns.push_back(own_text(spread(c, rows)));
 }
 
-// For these rows, those that wait, and some more of their kind: as many as there were, so that little is left over.
+// For these rows, those that wait, and as many more of their kind as there is room for in a page or two.
 void Packing::open(std::span<const Column> columns, int64_t rows, int64_t text) {
   const std::vector<Batch> waiting(std::make_move_iterator(rows_.end() - static_cast<std::ptrdiff_t>(loose_)), std::make_move_iterator(rows_.end()));
   rows_.resize(rows_.size() - std::exchange(loose_, 0));
@@ -130,7 +130,8 @@ void Packing::open(std::span<const Column> columns, int64_t rows, int64_t text) 
       if (c.storage == Storage::text)
         for (int64_t i = 0; i < b.rows; ++i) least_text += c.as<Text>()[i].size;
   }
-  const int64_t most = std::max(least, std::min(seen_bytes_, kLargestRange) / std::max<int64_t>(1, seen_bytes_ / seen_rows_));
+  const int64_t pages = seen_bytes_ < 2 * kPageBytes ? 1 : 2;
+  const int64_t most = std::max(least, pages * (kPageBytes - kSpare) / std::max<int64_t>(1, seen_bytes_ / seen_rows_));
   range_ = std::make_shared<Range>(columns, most, std::max(least_text, most * (seen_text_ / seen_rows_ + 1) / 16 * 17));
   for (const auto& b : waiting) range_->put(b.columns, b.rows);
 }
