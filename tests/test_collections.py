@@ -6,6 +6,7 @@ import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -465,3 +466,22 @@ def test_errors_say_where(tmp_path):
     path.write_text("a,b\n1,2\n1,2,3\n")
     with pytest.raises(ValueError, match=r"a\.csv', line 3.*\n.*in read_csv, partition 0"):
         dd.read_csv(str(path)).compute()
+
+
+SOURCES = {
+    "from_pandas": lambda frame: dd.from_pandas(frame, npartitions=2),
+    "persisted": lambda frame: dd.from_pandas(frame, npartitions=2).persist(),
+    "computed": lambda frame: dd.from_pandas(frame, npartitions=1).assign(y=1),
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("rows", [6, 50_000])
+def test_writing_into_a_result_changes_nothing_else(source, rows):
+    frame = pd.DataFrame({"x": range(rows), "f": np.arange(rows) / 2, "b": [True, False] * (rows // 2), "n": pd.array([1, None] * (rows // 2), dtype="Int64"), "t": pd.date_range("2020", periods=rows), "c": pd.Categorical(["a", "b"] * (rows // 2))})
+    before, df = frame.copy(deep=True), SOURCES[source](frame)
+    known = df.compute().copy(deep=True)
+    for written in (df.compute(), df.partitions[0].compute(), df.x.compute(), df.n.compute(), df.t.compute()):
+        written.iloc[0] = written.iloc[1]
+    pd.testing.assert_frame_equal(frame, before)
+    pd.testing.assert_frame_equal(df.compute(), known)

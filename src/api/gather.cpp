@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/side_by_side.hpp"
+#include "data/dispatch.hpp"
 #include "data/pages.hpp"
 #include "worker/store.hpp"
 
@@ -200,8 +201,20 @@ std::vector<Gathered> gather(Batches parts, const Schema& schema, const Finish& 
   return out;
 }
 
+// Who gets a result may write into it: what a source, or a stored result, has too is copied.
+void own(Column& column) {
+  if (column.storage == Storage::object || column.length == 0 || column.keep.use_count() == 1) return;
+  const Column given = spread(column, column.length);
+  Writable copy(given.storage, given.length);
+  visit_fixed(given.storage, [&](auto tag) { std::memcpy(copy.as<typename decltype(tag)::type>(), given.values, static_cast<size_t>(given.length) * sizeof(typename decltype(tag)::type)); });
+  if (given.valid) std::memcpy(copy.valid(), given.valid, static_cast<size_t>(given.length));
+  column = std::move(copy).finish();
+}
+
 std::vector<Gathered> gather(Computed& result) {
   auto out = gather(std::move(result.parts), result.schema, result.finish);
+  for (auto& g : out)
+    if (!g.offsets) own(g.values);
   int64_t bytes = 0;
   for (const auto& g : out) bytes += g.text_bytes + g.values.length * width(g.values.storage);
   worker::budget().make_room(bytes);  // and the parts are gone

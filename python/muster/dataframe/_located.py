@@ -3,7 +3,6 @@
 from muster.dataframe._collection import Scalar
 from muster.dataframe._through_pandas import through
 
-
 _ORDERED = ("bool", "int", "uint", "float", "datetime64", "timedelta64")
 
 

@@ -39,7 +39,8 @@ class Schemas:
 
     def special(self):
         """Columns whose dtype in pandas only the Arrow schema or pandas' description in a footer tells: categories, durations, nullable and Arrow dtypes."""
-        return {name for f in self.footers for name, dtype in f.dtypes.items() if name in f.kinds and f.kinds[name] != "null" and not _is_native(dtype, f.kinds[name])}
+        empty = {name for name in self.kinds if all(f.kinds.get(name, "null") == "null" for f in self.footers)}  # of no type anywhere: objects
+        return {name for f in self.footers for name, dtype in f.dtypes.items() if name in f.kinds and (f.kinds[name] != "null" or name in empty) and not _is_native(dtype, f.kinds[name])}
 
     def coarse(self):
         """Whether int96 may hold times beyond nanoseconds."""

@@ -83,7 +83,7 @@ def _object_of(arrays, index, kind, labels):
         arrays, index = [sample_values(series_of(a, index, None))[:1] for a in arrays], pd.RangeIndex(1)
     if kind == "scalar":
         return series_of(arrays[0], index, None).iloc[0]
-    return _row(frame_of(arrays, index, range(len(arrays))), labels)
+    return _row(frame_of(arrays, index, pd.RangeIndex(len(arrays))), labels)
 
 
 def _row(frame, labels):
