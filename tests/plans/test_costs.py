@@ -112,7 +112,7 @@ def _cpu(run):
 def _grows_slowly(make):
     """The best of several tries of each size, so that a busy machine decides nothing; below some hundredths of a second the clock would."""
     short = long = float("inf")
-    for _ in range(5):
+    for _ in range(8):
         short = min(short, _cpu(lambda: make(250).compute(scheduler="synchronous")))
         long = min(long, _cpu(lambda: make(1000).compute(scheduler="synchronous")))
         if long <= 7 * max(short, 0.02):
