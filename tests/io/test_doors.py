@@ -223,3 +223,9 @@ def test_every_typed_method_is_compared():
     methods = set(re.findall(r"^  (?:Series|DataFrame|Scalar) (\w+)\(", header, re.MULTILINE)) - {"Series", "DataFrame", "call", "persist", "one"}
     missing = {m for m in methods if f".{m}(" not in program}
     assert not missing
+
+
+def test_a_wide_frame_as_csv(tmp_path):
+    frame = pd.DataFrame({f"c{i}": range(i, i + 250) for i in range(1001)})
+    dd.from_pandas(frame, npartitions=2).to_csv(tmp_path / "wide.csv", single_file=True)
+    assert (tmp_path / "wide.csv").read_text() == frame.to_csv()

@@ -247,6 +247,8 @@ class _WriteText:
         kwargs = dict(self.kwargs)
         if self.first_only and number:
             kwargs["header"] = False
+        if self.method == "to_csv" and part.ndim == 2 and part.shape[1] > 1000:
+            kwargs.setdefault("chunksize", 100)  # rows at a time: pandas takes 100,000 values, and goes through all columns for each handful of rows
         text = getattr(part, self.method)(None, **kwargs).encode(self.encoding)
         data = _compressed(text, self.compression)
         path = self.names[number]
