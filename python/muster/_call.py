@@ -133,37 +133,67 @@ def _is_scalar_of_pandas(value):
 
 _UFUNCS = {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv", "true_divide": "truediv", "floor_divide": "floordiv", "remainder": "mod", "power": "pow"}
 _UFUNCS.update({"equal": "eq", "not_equal": "ne", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "logical_and": "and", "logical_or": "or", "bitwise_and": "and", "bitwise_or": "or"})
+_FOLDS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
 _MIRRORED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne"}
 
 
 def ufunc(self, function, method, inputs, kwargs):
     """Return what a NumPy ufunc makes of a collection: an operator where there is one, else NumPy's own on each partition."""
-    if method != "__call__" or kwargs:
+    if method in ("reduce", "accumulate") and function.__name__ in _FOLDS and len(inputs) == 1 and set(kwargs) <= {"axis"} and inputs[0].ndim == 1:
+        name = _FOLDS[function.__name__]
+        return getattr(self, name if method == "reduce" else f"cum{name}")()
+    if method != "__call__" or not kwargs.keys() <= {"casting", "dtype"}:
         return NotImplemented
-    op = _UFUNCS.get(function.__name__)
+    op = None if kwargs else _UFUNCS.get(function.__name__)
     if op is not None and len(inputs) == 2:
         if hasattr(inputs[0], "_expr"):
             return _operator(op, inputs[0], {"other": inputs[1]})
         return _operator(_MIRRORED.get(op, f"r{op}"), inputs[1], {"other": inputs[0]})
-    if len(inputs) == 1 and function.nout == 1:
-        return self.map_partitions(function)
-    return NotImplemented
+    if any(not hasattr(i, "_expr") and not _is_scalar(i) for i in inputs):
+        return NotImplemented
+    collections = [i for i in inputs if hasattr(i, "_expr")]
+    constants = [None if hasattr(i, "_expr") else i for i in inputs]
+    outputs = [collections[0].map_partitions(_ufunc_of_partition, *collections[1:], function=function, constants=constants, keywords=kwargs, output=n) for n in range(function.nout)]
+    return outputs[0] if function.nout == 1 else tuple(outputs)
+
+
+def _ufunc_of_partition(*partitions, function, constants, keywords, output):
+    partitions = iter(partitions)
+    result = function(*(next(partitions) if c is None else c for c in constants), **keywords)
+    return result if function.nout == 1 else result[output]
+
+
+def _is_scalar(value):
+    import pandas as pd
+
+    return value is not None and pd.api.types.is_scalar(value)
 
 
 
-_REDUCTIONS = frozenset("sum prod mean std var min max amin amax any all median cumsum cumprod".split())
+_REDUCTIONS = frozenset("sum prod mean std var min max any all median cumsum cumprod".split())
+_OVER_ALL = _REDUCTIONS - {"cumsum", "cumprod"}  # of a table NumPy makes one value, unless an axis is named
 
 
 def array_function(function, args, kwargs):
-    """Return what a NumPy function makes of collections: the method of that name where there is one, else NumPy's own of the values."""
-    name = {"amin": "min", "amax": "max"}.get(function.__name__, function.__name__)
+    """Return what a NumPy function makes of collections: the method of that name where there is one, else NumPy's own of the values, which are computed."""
+    name = {"amin": "min", "amax": "max", "around": "round"}.get(function.__name__, function.__name__)
     given = {k: v for k, v in kwargs.items() if v is not None and v is not False and type(v).__name__ != "_NoValueType"}
-    if name not in _REDUCTIONS or len(args) != 1 or not hasattr(args[0], "_expr") or not set(given) <= {"axis", "ddof"}:
-        return function._implementation(*args, **kwargs)
-    if name in ("std", "var"):
-        given.setdefault("ddof", 0)
-    method = getattr(args[0], name)
-    return method(**given)
+    first = args[0] if args and hasattr(args[0], "_expr") and hasattr(args[0], "ndim") else None
+    if first is not None and name == "round" and len(args) <= 2 and set(given) <= {"decimals"}:
+        return first.round(*args[1:], **given)
+    if first is not None and name == "clip" and set(given) <= {"a_min", "a_max", "min", "max"}:
+        lower, upper = (args[1:] + (None, None))[:2]
+        return first.clip(given.get("a_min", given.get("min", lower)), given.get("a_max", given.get("max", upper)))
+    if first is not None and name in _REDUCTIONS and len(args) == 1 and set(given) <= {"axis", "ddof"}:
+        if name in ("std", "var"):
+            given.setdefault("ddof", 0)
+        if name in _OVER_ALL and first.ndim == 2:
+            given.setdefault("axis", None)
+        return getattr(first, name)(**given)
+    from muster._run import compute
+
+    args, kwargs = compute(list(args), kwargs)
+    return function(*args, **kwargs)
 
 
 def _aggregate(op, self, args):

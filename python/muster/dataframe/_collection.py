@@ -145,6 +145,11 @@ class Collection:
     def __array_ufunc__(self, function, method, *inputs, **kwargs):
         return ufunc(self, function, method, inputs, kwargs)
 
+    def __array__(self, dtype=None, copy=None):
+        import numpy as np
+
+        return np.asarray(self.compute(), dtype=dtype)
+
     def __array_function__(self, function, types, args, kwargs):
         return array_function(function, args, kwargs)
 

@@ -53,6 +53,8 @@ def median(frame, axis, skipna, numeric_only):
     names = [name for _, name, _ in frame._expr.columns]
     if axis in (1, "columns") and frame.ndim == 2:
         return call(frame, "median", (), {"axis": 1, "skipna": skipna, "numeric_only": numeric_only})
+    if axis is None and frame.ndim == 2:
+        return call(frame, "median", (), {"axis": None, "skipna": skipna, "numeric_only": numeric_only}, shape="whole")
     if frame._expr.kind not in ("frame", "series") or not skipna or not names or not all(_is_native(n) for n in names):
         return call(frame, "median", (), {"skipna": skipna, "numeric_only": numeric_only}, shape="whole")
     if frame.ndim == 1:

@@ -46,10 +46,11 @@ Op reduction(const Reduction& r) {
 >>> float(s.mean().compute())
 3.0
 )" : ""};
-  op.params = {{"axis", "0 or 'index'; 1 is not supported."}, {"skipna", "Leave missing values out (default); False: one makes the result missing."}, {"numeric_only", "Leave out columns that are not numeric or bool."},
+  op.params = {{"axis", "0 or 'index'; 1 of each row, None of all columns together: through pandas."}, {"skipna", "Leave missing values out (default); False: one makes the result missing."}, {"numeric_only", "Leave out columns that are not numeric or bool."},
                {"min_count", "Fewer values than that give a missing result."}, {"ddof", "Degrees of freedom taken off the number of values."}, {"dropna", "Missing values do not count as a value."}};
   op.schema = [name](const Call& c) {
     if (c["axis"].is_integer() && c["axis"].integer() == 1) throw unsupported(name, " along axis=1; use map_partitions");
+    if (c["axis"].is_none() && c.input().kind == Kind::frame) throw unsupported(name, " of all columns together");
     const Schema& in = c.input();
     Schema s{in.kind == Kind::series || in.kind == Kind::row ? Kind::scalar : Kind::row, {}, {}, in.labels_integer};
     for (auto i : chosen(c)) {
