@@ -134,7 +134,12 @@ def _is_scalar_of_pandas(value):
 _UFUNCS = {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv", "true_divide": "truediv", "floor_divide": "floordiv", "remainder": "mod", "power": "pow"}
 _UFUNCS.update({"equal": "eq", "not_equal": "ne", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "logical_and": "and", "logical_or": "or", "bitwise_and": "and", "bitwise_or": "or"})
 _FOLDS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
-_MIRRORED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne"}
+_TURNED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne"}
+
+
+def mirrored(op):
+    """Return the operator that gives the same with its operands exchanged."""
+    return _TURNED.get(op) or (op[1:] if op.startswith("r") else f"r{op}")
 
 
 def ufunc(self, function, method, inputs, kwargs):
@@ -148,7 +153,7 @@ def ufunc(self, function, method, inputs, kwargs):
     if op is not None and len(inputs) == 2:
         if hasattr(inputs[0], "_expr"):
             return _operator(op, inputs[0], {"other": inputs[1]})
-        return _operator(_MIRRORED.get(op, f"r{op}"), inputs[1], {"other": inputs[0]})
+        return _operator(mirrored(op), inputs[1], {"other": inputs[0]})
     if any(not hasattr(i, "_expr") and not _is_scalar(i) for i in inputs):
         return NotImplemented
     collections = [i for i in inputs if hasattr(i, "_expr")]

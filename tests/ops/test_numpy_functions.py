@@ -57,3 +57,22 @@ def test_axis_none_takes_all_columns_together(name):
 def test_an_array_beside_a_collection_is_refused():
     with pytest.raises(TypeError, match="NotImplemented"):
         np.maximum(dd.from_pandas(DATA, npartitions=2).a, np.arange(5))
+
+
+BESIDE = {
+    "frame + frame": lambda p, d: p + d, "series - series": lambda p, d: p.a - d.a, "series // series": lambda p, d: p.a // d.b, "frame > frame": lambda p, d: p > d, "mask & mask": lambda p, d: (p.a > 1) & (d.a < 5),
+    "series - sum": lambda p, d: p.a - d.a.sum(), "sum - series": lambda p, d: d.a.sum() - p.a, "frame / mean": lambda p, d: p / d.a.mean(), "series < max": lambda p, d: p.a < d.a.max(), "max ** series": lambda p, d: d.b.max() ** p.b,
+    "frame * sums": lambda p, d: p * d.sum(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_operators_of_pandas_objects_are_the_collections(name):
+    got = BESIDE[name](DATA, dd.from_pandas(DATA, npartitions=2))
+    assert hasattr(got, "compute")
+    same(got, BESIDE[name](DATA, DATA))
+
+
+def test_columns_are_not_matched_with_the_index_of_lazy_rows():
+    with pytest.raises(ValueError, match="columns would be matched"):
+        DATA + dd.from_pandas(DATA, npartitions=2).a

@@ -145,6 +145,8 @@ class Collection:
     def __array_ufunc__(self, function, method, *inputs, **kwargs):
         return ufunc(self, function, method, inputs, kwargs)
 
+    __pandas_priority__ = 5000  # above its DataFrame's: pandas leaves operators of its objects and collections to the collection
+
     def __array__(self, dtype=None, copy=None):
         import numpy as np
 

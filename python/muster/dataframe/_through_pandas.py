@@ -7,7 +7,7 @@ rows), `beside` (one task over all rows whose result has the same rows in the sa
 import functools
 
 from muster import _core
-from muster._call import no_default
+from muster._call import mirrored, no_default
 from muster.dataframe._collection import Collection, new_collection
 
 _TRIED_ROWS = 100  # of the first partition, to see what a user's function returns
@@ -360,8 +360,16 @@ class Named:
     def __call__(self, data, *args, **kwargs):
         for name in self.path[:-1]:
             data = getattr(data, name)
-        last = getattr(data, self.path[-1])
-        return last if self.attribute else last(*args, **kwargs)
+        name = self.path[-1]
+        if self.attribute:
+            return getattr(data, name)
+        result = getattr(data, name)(*args, **kwargs)
+        if result is NotImplemented:  # an operator that is the other operand's to answer
+            mirrored = f"__{name[3:]}" if name.startswith("__r") else f"__r{name[2:]}"
+            result = getattr(args[0], mirrored, lambda _: NotImplemented)(data)
+        if result is NotImplemented:
+            raise TypeError(f"unsupported operand type(s) for {name}: {type(data).__name__!r} and {type(args[0]).__name__!r}")
+        return result
 
     @property
     def token(self):
@@ -419,6 +427,11 @@ def instead(op, self, args, refusal):
     if op.startswith("dt."):
         return call(new_collection(self._expr), ("dt", op[3:]), attribute=True)
     shape = _SHAPES.get(op)
+    if self._expr.kind == "scalar" and op in _OPERATORS and isinstance(args.get("other"), (pd.Series, pd.DataFrame)):
+        from muster.dataframe._io import from_pandas
+
+        rows = from_pandas(args["other"], npartitions=1, sort=False)
+        return getattr(rows, f"__{mirrored(op)}__")(self)
     if shape is None or self._expr.kind == "scalar" or not isinstance(self, Collection):
         raise refusal
     kwargs = {k: v for k, v in args.items() if v is not no_default}
@@ -426,6 +439,8 @@ def instead(op, self, args, refusal):
         raise NotImplementedError(f"{op}: level must be None")
     if op in _ARITHMETIC and self.ndim == 2 and getattr(kwargs.get("other"), "ndim", 0) == 1 and getattr(getattr(kwargs["other"], "_expr", None), "kind", "") == "series" and kwargs.get("axis", 1) in (1, "columns"):
         raise ValueError(f"Unable to {op} dd.Series with axis=1: its index would be matched with the columns; axis=0 matches rows, df.{op}(series, axis=0)")
+    if op in _OPERATORS and self._expr.kind == "series" and isinstance(kwargs.get("other"), pd.DataFrame):
+        raise ValueError(f"Unable to {op} a pandas DataFrame: its columns would be matched with the index of a lazy Series; make one row of it first, or a collection of both")
     if op == "fillna" and isinstance(kwargs.get("value"), pd.Series):
         if self.ndim == 2:  # a value for each column
             return self.fillna(kwargs["value"].to_dict())
