@@ -30,7 +30,8 @@ def array_of(dtype, payload):
         return pd.arrays.ArrowStringArray(pa.LargeStringArray.from_buffers(len(offsets) - 1, buffers[1], buffers[2], buffers[0]), dtype=STRING)
     values, present = payload
     if dtype.startswith("object"):
-        return _objects(dtype, values, present)
+        array = _objects(dtype, values, present)
+        return array.to_numpy() if type(array) is pd.arrays.NumpyExtensionArray else array
     if dtype == "bool":
         values = values.view(np.bool_)
     elif dtype.startswith(("datetime64", "timedelta64")):
@@ -52,7 +53,7 @@ _foreign_numbers = {}
 
 def foreign_name(dtype):
     """Return the engine's name of a dtype that it carries without opening."""
-    key = (type(dtype), str(dtype))
+    key = (type(dtype), repr(dtype))
     if isinstance(dtype, pd.CategoricalDtype):
         if dtype.categories is not None and len(dtype.categories) == 1 and dtype.categories[0] == UNKNOWN_CATEGORIES[0]:
             dtype = pd.CategoricalDtype(None, dtype.ordered)
@@ -87,8 +88,8 @@ def is_nullable(name):
 
 
 def is_foreign_number(name):
-    """Whether an engine's name is of a dtype that it carries and that pandas counts as numeric: nullable and Arrow's numbers and bools."""
-    return name.startswith("object:") and bool(getattr(dtype_of(name), "_is_numeric", False))
+    """Whether an engine's name is of a dtype that it carries and that pandas counts as numeric: nullable and Arrow's numbers and bools, float16 and complex."""
+    return name.startswith("object:") and (isinstance(dtype_of(name), np.dtype) or bool(getattr(dtype_of(name), "_is_numeric", False)))
 
 
 def _object_array(values):
@@ -235,7 +236,7 @@ def dtype_name(dtype):
         return "str"
     if isinstance(dtype, np.dtype) and (dtype.kind in "biu" or dtype in (np.float32, np.float64) or (dtype.kind in "mM" and np.datetime_data(dtype)[0] in ("s", "ms", "us", "ns"))):
         return dtype.name
-    return "object" if isinstance(dtype, np.dtype) else foreign_name(dtype)
+    return "object" if isinstance(dtype, np.dtype) and dtype.kind not in "fc" else foreign_name(dtype)
 
 
 def is_text(values):
@@ -262,6 +263,8 @@ def payload_of(array, name):
     if name.startswith("object"):
         positions = np.arange(len(array), dtype=np.int64)
         missing = pd.isna(array)
+        if name != "object" and isinstance(array, np.ndarray):  # float16, complex: with the methods of pandas' other arrays
+            array = pd.arrays.NumpyExtensionArray(array)
         return np.where(missing, -2 - positions, positions) if missing.any() else positions, array
     values = np.ascontiguousarray(array)
     present = None
@@ -309,7 +312,7 @@ def from_pandas(data, cuts):
     else:
         arrays = [data.iloc[:, i].array for i in range(data.shape[1])]
     arrays = [data.index.get_level_values(i).array for i in range(data.index.nlevels)] + arrays
-    payloads = [payload_of(a.to_numpy() if isinstance(a, pd.arrays.NumpyExtensionArray) else a, f[1]) for a, f in zip(arrays, index_fields + fields, strict=True)]
+    payloads = [payload_of(a.to_numpy() if type(a) is pd.arrays.NumpyExtensionArray else a, f[1]) for a, f in zip(arrays, index_fields + fields, strict=True)]
     integer = isinstance(data, pd.DataFrame) and isinstance(data.columns, pd.RangeIndex)
     return _core.from_columns("series" if isinstance(data, pd.Series) else "frame", index_fields, fields, payloads, cuts, integer, data, _divisions(data.index, cuts))
 

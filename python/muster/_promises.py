@@ -20,7 +20,7 @@ def payload_as(series, name, function, partition, guess=False):
     A promise that the user gave is kept, or broken with an error. `guess`: the promised categories are those of made-up or first rows, and need not be there at all.
     """
     dtype, given = dtype_of(name), series.dtype
-    if given is dtype and isinstance(dtype, np.dtype) and dtype.kind in "iuf":
+    if given is dtype and isinstance(dtype, np.dtype) and dtype.kind in "iuf" and not name.startswith("object"):
         return np.ascontiguousarray(series.to_numpy()), None
     if name == unseen() and not series.isna().all():
         return "str" if given == OBJECT and is_text(series) else dtype_name(given)
@@ -72,7 +72,7 @@ def unseen():
 
 def _payload(series, name):
     array = series.array
-    return payload_of(array.to_numpy() if isinstance(array, pd.arrays.NumpyExtensionArray) else array, name)
+    return payload_of(array.to_numpy() if type(array) is pd.arrays.NumpyExtensionArray else array, name)
 
 
 def _all_missing(rows, dtype, name):

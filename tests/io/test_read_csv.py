@@ -490,3 +490,27 @@ def test_a_function_that_fails_on_misread_rows_on_a_cluster(client, tmp_path):
         return part.assign(a=part.a.astype("int64"))
 
     same(df.map_partitions(numbers, meta=df.assign(a=1)._meta).a.sum(), 300 * 299 // 2)
+
+
+@pytest.mark.parametrize("blocksize", [None, 30])
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("t,a\n2024-01-01 10:00,1\n2024-02-03 11:30:05.123456789,2\n", {"date_format": "ISO8601"}),
+        ("t,a\n2024-01-01T00:00:00Z,1\n2024-02-02T00:00:00Z,2\n", {"date_format": "ISO8601"}),
+        ("t,a\n01/02/2024,1\n2024-02-02,2\n", {"date_format": "ISO8601"}),
+        ("t,a\n01/02/2024,1\n2024-02-02,2\n", {"date_format": "mixed"}),
+        ("t,a\n2024-032,1\n2024-033,2\n", {"date_format": "%Y-%j"}),
+        ("t,a\n1% 2024,1\n2% 2024,2\n", {"date_format": "%d%% %Y"}),
+    ],
+)
+def test_formats_of_dates(tmp_path, text, options, blocksize):
+    path = tmp_path / "x.csv"
+    path.write_text(text)
+    pd.testing.assert_frame_equal(dd.read_csv(path, blocksize=blocksize, parse_dates=["t"], **options).compute().reset_index(drop=True), pd.read_csv(path, parse_dates=["t"], **options))
+
+
+def test_other_line_terminators(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("a,b~1,x\ny~2,z~")
+    pd.testing.assert_frame_equal(dd.read_csv(path, lineterminator="~").compute(), pd.read_csv(path, lineterminator="~"))

@@ -101,7 +101,7 @@ def read_csv(
     if unknown:
         raise TypeError(f"read_csv() got an unexpected keyword argument {unknown[0]!r}")
     if lineterminator not in (None, "\n", "\r\n"):
-        raise NotImplementedError(f"read_csv: lineterminator={lineterminator!r}; lines end with \\n, \\r\\n or \\r")
+        kwargs["lineterminator"] = lineterminator
     paths = [os.fspath(p) for p in (urlpath if isinstance(urlpath, (list, tuple, set)) else [urlpath])]
     if isinstance(blocksize, str) and blocksize != "default":
         blocksize = parse_bytes(blocksize)

@@ -1,11 +1,13 @@
 """read_csv with options that only pandas' reader knows: a partition a file, inside the graph."""
 
 import os
+import re
 
 _SAMPLE_ROWS = 1000  # of the first file, for labels and dtypes
 
 # What the engine has no way for, and what of it pandas' C parser has none for either.
-OPTIONS = frozenset("converters dtype_backend skipfooter encoding_errors".split())
+OPTIONS = frozenset("converters dtype_backend skipfooter encoding_errors lineterminator".split())
+_DIRECTIVES = frozenset("YymdHIMSfbBp%")  # of date_format, that the engine reads
 
 
 def is_needed(kwargs):
@@ -16,6 +18,10 @@ def is_needed(kwargs):
         return True
     if any(callable(kwargs.get(name)) for name in ("usecols", "skiprows", "on_bad_lines")):
         return True
+    formats = kwargs.get("date_format")
+    for f in formats.values() if isinstance(formats, dict) else [formats]:
+        if f == "mixed" or isinstance(f, str) and not _DIRECTIVES.issuperset(re.findall("%(.)", f)):
+            return True
     dtype = kwargs.get("dtype")
     for d in dtype.values() if isinstance(dtype, dict) else [dtype]:
         if d is None or isinstance(d, (str, type)) and str(getattr(d, "__name__", d)) in ("str", "object"):

@@ -7,7 +7,7 @@ rows), `beside` (one task over all rows whose result has the same rows in the sa
 import functools
 
 from muster import _core
-from muster._call import mirrored, no_default
+from muster._call import mirrored, no_default, plain
 from muster.dataframe._collection import Collection, new_collection
 
 _TRIED_ROWS = 100  # of the first partition, to see what a user's function returns
@@ -445,7 +445,7 @@ def instead(op, self, args, refusal):
         if self.ndim == 2:  # a value for each column
             return self.fillna(kwargs["value"].to_dict())
         return call(self, op, (), kwargs, shape="rows" if kwargs["value"].index.is_unique else "beside", meta=self._meta, labels=True)
-    if isinstance(refusal, TypeError) and (op == "fillna" or op == "isin" and not pd.api.types.is_list_like(kwargs["values"])):
+    if isinstance(refusal, TypeError) and (op == "fillna" and _is_open(kwargs["value"]) or op == "isin" and not pd.api.types.is_list_like(kwargs["values"])):
         raise refusal
     if op == "astype":
         return _astype(self, kwargs["dtype"])
@@ -471,6 +471,11 @@ def instead(op, self, args, refusal):
     if op == "shift" and kwargs.get("freq") is not None:
         return _shifted(call(self, name, positional, kwargs, shape=shape), self, kwargs)
     return call(self, name, positional, kwargs, shape=shape, kept=kept, labels=False if kept else None, meta=meta)
+
+
+def _is_open(value):
+    """Whether the engine knows what a value, or each value of a dict, is: then its refusal stands."""
+    return all(isinstance(plain(v), (str, bool, int, float, _core.Moment)) for v in (value.values() if isinstance(value, dict) else [value]))
 
 
 def _shifted(moved, self, kwargs):

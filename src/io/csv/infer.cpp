@@ -187,6 +187,9 @@ struct Dates {
   std::set<int64_t> single;
 };
 
+// As the parser has it: "" is ISO 8601.
+std::string parser_format(const Value& given) { return given.string() == "ISO8601" ? "" : given.string(); }
+
 Dates dates_of(const Value& given, const std::vector<Label>& labels) {
   Dates out;
   auto position = [&](const Value& v) {
@@ -314,7 +317,7 @@ Inferred infer(const Value& a) {
   std::set<int64_t> parts;
   for (const auto& [label, fields] : dates.combined) {
     ColumnSource c{label, {Storage::timestamp}, true, fields, false, false, "", missing_texts(a, label)};
-    if (const Value* f = format_for(label)) c.format = f->string();
+    if (const Value* f = format_for(label)) c.format = parser_format(*f);
     else {
       std::vector<std::string> joined;
       for (size_t r = 0; r < sample.fields[0].size() && r < 100; ++r) {
@@ -337,11 +340,12 @@ Inferred infer(const Value& a) {
     bool any_missing = false;
     if (dates.single.contains(static_cast<int64_t>(i))) {
       c.type = {Storage::timestamp};
-      if (const Value* f = format_for(labels[i])) c.format = f->string();
-      else if (!guess_time_format(texts, missing, day_first, c.format)) {
+      const Value* f = format_for(labels[i]);
+      if (f) c.format = parser_format(*f);
+      if (f ? c.format.empty() : !guess_time_format(texts, missing, day_first, c.format)) {
         for (const auto& t : texts)
           if (t.data && has_zone(t)) throw unsupported("read_csv: column ", labels[i].repr(), " holds times with a zone ('", std::string(t.view()), "'); leave it out of parse_dates");
-        c.type = {Storage::text};
+        if (!f) c.type = {Storage::text};
       }
       if (c.type.storage == Storage::timestamp)
         for (const auto& t : texts) {
