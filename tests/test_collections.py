@@ -189,8 +189,9 @@ def test_schedulers(frames):
     for bad in ["nonsense", 5]:
         with pytest.raises((ValueError, NotImplementedError), match=str(bad)):
             df.i.sum().compute(scheduler=bad)
-    with pytest.raises(ValueError, match="num_workers"):
-        df.i.sum().compute(num_workers=-1)
+    for number in (-1, 0, 1.5):
+        with pytest.raises(ValueError, match="num_workers"):
+            df.i.sum().compute(num_workers=number)
 
 
 def test_several_threads_at_once(frames):

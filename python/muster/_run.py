@@ -32,7 +32,7 @@ def active_annotations():
 
 
 def _positive(number):
-    number = number or config.get("num-workers", None) or _core.cpu_count()
+    number = config.get("num-workers", None) or _core.cpu_count() if number is None else number
     if not isinstance(number, int) or number < 1:
         raise ValueError(f"num_workers must be a positive integer, got {number!r}")
     return number
@@ -284,7 +284,7 @@ def compute(*args, traverse=True, optimize_graph=True, scheduler=None, get=None,
     found, rebuild = _split(args, traverse)
     if not found:
         return args
-    where = schedule(scheduler, num_workers or threads_of(kwargs.get("pool")))
+    where = schedule(scheduler, threads_of(kwargs.get("pool")) if num_workers is None else num_workers)
 
     def exprs(collections):
         from muster._pandas import to_pandas
@@ -322,7 +322,7 @@ def persist(*args, traverse=True, optimize_graph=True, scheduler=None, num_worke
     found, rebuild = _split(args, traverse, as_nodes=False)
     if not found:
         return args
-    where = schedule(scheduler, num_workers or threads_of(kwargs.get("pool")))
+    where = schedule(scheduler, threads_of(kwargs.get("pool")) if num_workers is None else num_workers)
 
     def exprs(collections):
         from muster.dataframe._collection import new_collection
