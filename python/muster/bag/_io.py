@@ -5,7 +5,9 @@ import codecs
 import io
 import os
 
-from muster.bag._bag import Bag, _made, _node, reify
+from muster.bag._bag import Bag, _made
+from muster.bag._item import node
+from muster.bag._partitions import reify
 
 
 def from_sequence(seq, partition_size=None, npartitions=None):
@@ -31,14 +33,14 @@ def from_sequence(seq, partition_size=None, npartitions=None):
     if npartitions is None and partition_size is None:
         partition_size = 1 if len(seq) <= 100 else max(1, -(-len(seq) // 100))
     parts = [seq[i : i + partition_size] for i in builtins.range(0, len(seq), partition_size)] or [[]]
-    return _made([_node(reify, p, name="from_sequence") for p in parts], "from_sequence", parts)
+    return _made([node(reify, p, name="from_sequence") for p in parts], "from_sequence", parts)
 
 
 def range(n, npartitions):
     """Return the bag of the numbers 0 ... n - 1."""
     size = max(1, n // npartitions)
     starts = [i * size for i in builtins.range(npartitions)]
-    return _made([_node(_numbers, a, n if i == npartitions - 1 else min(a + size, n), name="range") for i, a in enumerate(starts)], "range", n, npartitions)
+    return _made([node(_numbers, a, n if i == npartitions - 1 else min(a + size, n), name="range") for i, a in enumerate(starts)], "range", n, npartitions)
 
 
 def _numbers(a, b):
@@ -51,13 +53,13 @@ def from_delayed(values):
 
     values = [values] if isinstance(values, Delayed) else list(values)
     values = [delayed(v) for v in values]
-    return _made([_node(reify, v, name="from_delayed") for v in values], "from_delayed", values)
+    return _made([node(reify, v, name="from_delayed") for v in values], "from_delayed", values)
 
 
 def from_url(urls):
     """Return the bag of the lines, bytes, of what is at URLs, one partition each."""
     urls = [urls] if isinstance(urls, str) else urls
-    return Bag([_node(_lines_at, u, name="from-url") for u in urls], "from-url")
+    return Bag([node(_lines_at, u, name="from-url") for u in urls], "from-url")
 
 
 def _lines_at(url):
@@ -109,10 +111,10 @@ def read_text(urlpath, blocksize=None, compression="infer", encoding="utf-8", er
             if _compression(path, compression):
                 raise ValueError("Cannot do chunked reads on compressed files. To read, set blocksize=None")
             length = _size(path, storage_options)
-            parts.extend(_node(_read_block, path, at, size, storage_options, options, name="read-text") for at in builtins.range(0, max(length, 1), size))
+            parts.extend(node(_read_block, path, at, size, storage_options, options, name="read-text") for at in builtins.range(0, max(length, 1), size))
     else:
         n = files_per_partition or 1
-        parts = [_node(_read_files, paths[i : i + n], compression, storage_options, options, name="read-text") for i in builtins.range(0, len(paths), n)]
+        parts = [node(_read_files, paths[i : i + n], compression, storage_options, options, name="read-text") for i in builtins.range(0, len(paths), n)]
     bag = Bag(parts, "read-text")
     return bag if collection else bag.to_delayed()
 
@@ -323,7 +325,7 @@ def to_textfiles(bag, path, name_function=None, compression="infer", encoding="u
     for folder in {os.path.dirname(p) for p in paths if "://" not in p}:
         if folder:
             os.makedirs(folder, exist_ok=True)
-    nodes = [_node(_write, p, name, _compression(name, compression), encoding, last_endline, storage_options, name="to-textfiles") for p, name in zip(bag._parts, paths, strict=True)]
+    nodes = [node(_write, p, name, _compression(name, compression), encoding, last_endline, storage_options, name="to-textfiles") for p, name in zip(bag._parts, paths, strict=True)]
     if not compute:
         return nodes
     from muster import _run

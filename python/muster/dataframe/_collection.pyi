@@ -13,7 +13,9 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 class Collection(Generic[_Computed]):
+    __pandas_priority__: int
     def __init__(self, expr: Expr) -> None: ...
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any: ...
     @property
     def expr(self) -> Expr: ...
     @property

@@ -366,13 +366,14 @@ class Frame(Collection):
         >>> dd.from_dict({"x": [1, 2], "y": ["a", "b"]}, npartitions=2).to_bag().compute()
         [(1, 'a'), (2, 'b')]
         """
-        from muster.bag._bag import Bag, _node
+        from muster.bag._bag import Bag
+        from muster.bag._item import node
         from muster.dataframe._delayed import to_delayed
 
         if format not in ("tuple", "dict", "frame"):
             raise ValueError(f"format must be either 'tuple', 'dict' or 'frame', got {format!r}")
         parts = to_delayed(self)
-        return Bag(parts if format == "frame" else [_node(_items, p, index, format, name="to_bag") for p in parts], "to_bag")
+        return Bag(parts if format == "frame" else [node(_items, p, index, format, name="to_bag") for p in parts], "to_bag")
 
     def to_csv(self, filename, **kwargs):
         """Write a CSV file per partition; see `muster.dataframe.to_csv`."""
