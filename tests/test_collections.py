@@ -486,3 +486,48 @@ def test_writing_into_a_result_changes_nothing_else(source, rows):
         written.iloc[0] = written.iloc[1]
     pd.testing.assert_frame_equal(frame, before)
     pd.testing.assert_frame_equal(df.compute(), known)
+
+
+@pytest.mark.parametrize("rows", [3, 2048, 2049, 5000])  # a partition: short ones are copied
+@pytest.mark.parametrize("source", SOURCES)
+def test_functions_that_write_into_their_rows_change_nothing_else(source, rows):
+    frame = pd.DataFrame({"x": range(2 * rows), "f": np.arange(2 * rows) / 2, "y": range(2 * rows), "s": "a", "b": True, "t": pd.Timestamp("2020"), "o": [[i] for i in range(2 * rows)]})
+    df = SOURCES[source](frame)
+    known = df.compute()
+
+    def writes(part):
+        part.iloc[0, 0] = -1
+        part.loc[:, "y"] = 0
+        part.loc[part.index[-1], "s"] = "b"
+        part["f"] += 1
+        part.iloc[1:, 4] = False
+        return part
+
+    def writes_first(part):
+        part.iloc[0] = -1
+        return part
+
+    expected = pd.concat([writes(p.compute()) for p in df.partitions])
+    pd.testing.assert_frame_equal(df.map_partitions(writes).compute(), expected)
+    assert (df.x.map_partitions(writes_first).compute() == -1).sum() == df.npartitions
+    pd.testing.assert_frame_equal(df.compute(), known)
+
+
+def test_columns_of_every_dtype_go_through_functions():
+    n = 40
+    frame = pd.DataFrame(
+        {
+            "i": range(n), "i2": range(n), "i8": np.arange(n, dtype="int8"), "u": np.arange(n, dtype="uint64"), "f": np.arange(n) / 3, "f4": np.arange(n, dtype="float32"), "b": [True, False] * (n // 2), "b2": [False, True] * (n // 2),
+            "s": ["a", None] * (n // 2), "t": pd.date_range("2020", periods=n), "t2": pd.Series([pd.Timestamp("2020"), pd.NaT] * (n // 2)), "ms": pd.date_range("2020", periods=n).astype("datetime64[ms]"), "d": pd.to_timedelta(range(n)),
+            "z": pd.date_range("2020", periods=n, tz="Europe/Rome"), "c": pd.Categorical(["a", "b"] * (n // 2)), "n": pd.array([1, None] * (n // 2), dtype="Int64"), "a": pd.array([1, None] * (n // 2), dtype="int64[pyarrow]"),
+            "o": [[i] for i in range(n)], "o2": [(i, "x") for i in range(n)], "p": pd.period_range("2020", periods=n),
+        }
+    )  # fmt: skip
+    for index in (frame.index, frame.index + 5, pd.Index(frame.s), pd.MultiIndex.from_arrays([frame.i, frame.t], names=["k", None])):
+        for labels in (frame.columns, pd.RangeIndex(frame.shape[1]), pd.Index(["same"] * frame.shape[1])):
+            given = frame.set_axis(index).set_axis(labels, axis=1)
+            for npartitions in (1, 7):
+                df = dd.from_pandas(given, npartitions=npartitions, sort=False)
+                pd.testing.assert_frame_equal(df.map_partitions(lambda part: part).compute(), given)
+                pd.testing.assert_frame_equal(df.map_partitions(lambda part: part.iloc[:, ::-1].copy()).compute(), given.iloc[:, ::-1])
+                pd.testing.assert_frame_equal(df.map_partitions(lambda part: part[::-1][::-1]).compute(), given)

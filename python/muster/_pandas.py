@@ -207,22 +207,38 @@ def to_pandas(result):
     return frame_of(arrays, index, _labels(columns, result["labels_integer"]))
 
 
+SHORT = 2048  # rows; a copy of so many numbers costs less than an object for them
+
+
 def series_of(array, index, name):
-    """Return a Series over an array, which is not copied."""
+    """Return a Series over an array, which is copied only where it is short."""
+    if len(array) <= SHORT and isinstance(array, np.ndarray):
+        array = array.copy()
     return pd.Series(as_is(array, index), index=index, name=name, copy=False)
 
 
 def frame_of(arrays, index, labels):
-    """Return a DataFrame over arrays, which are not copied."""
+    """Return a DataFrame over arrays, which are copied only where they are short: those of one dtype into one block."""
     if not arrays:
         return pd.DataFrame(index=index, columns=labels)
-    blocks = [(a.reshape(1, -1) if isinstance(a, np.ndarray) else a, _place(i)) for i, a in enumerate(arrays)]
+    kinds = [a.dtype.str if isinstance(a, np.ndarray) else None for a in arrays] if len(index) <= SHORT else [None] * len(arrays)
+    blocks = []
+    for together, places in _blocks(tuple(kinds)):
+        first = arrays[places[0]]
+        values = np.array([arrays[i] for i in places]) if together else first.reshape(1, -1) if isinstance(first, np.ndarray) else first
+        blocks.append((values, places))
     return create_dataframe_from_blocks(blocks, index=index, columns=labels)
 
 
-@functools.lru_cache(maxsize=1024)
-def _place(i):
-    return np.array([i])
+@functools.lru_cache(maxsize=256)
+def _blocks(kinds):
+    """The blocks of columns of these dtypes: whether they are put together, and their places. None and objects stay alone."""
+    alone = [(False, [i]) for i, kind in enumerate(kinds) if kind in (None, "|O")]
+    places = {}
+    for i, kind in enumerate(kinds):
+        if kind not in (None, "|O"):
+            places.setdefault(kind, []).append(i)
+    return [(together, np.array(at)) for together, at in [*alone, *((True, at) for at in places.values())]]
 
 
 def as_is(array, index=None):
@@ -285,12 +301,15 @@ def _name_of_values(dtype, values):
 
 def fields_of(data):
     """Return (index fields, column fields) of a pandas object: lists of (label, dtype name, False)."""
-    index = data.index
-    levels = [index.get_level_values(i) for i in range(index.nlevels)]
-    index_fields = [(_plain_label(level.name), _name_of_values(level.dtype, lambda level=level: level), False) for level in levels]
+    index_fields = [(_plain_label(level.name), _name_of_values(level.dtype, lambda level=level: level), False) for level in _levels(data.index)]
     if isinstance(data, pd.Series):
         return index_fields, [(_plain_label(data.name), _name_of_values(data.dtype, lambda: data), False)]
     return index_fields, [(_plain_label(label), _name_of_values(dtype, lambda i=i: data.iloc[:, i]), False) for i, (label, dtype) in enumerate(data.dtypes.items())]
+
+
+def _levels(index):
+    """An index' levels, row by row."""
+    return [index] if index.nlevels == 1 else [index.get_level_values(i) for i in range(index.nlevels)]
 
 
 def plain_labels(labels):
@@ -311,7 +330,7 @@ def from_pandas(data, cuts):
         arrays = [data.array]
     else:
         arrays = [data.iloc[:, i].array for i in range(data.shape[1])]
-    arrays = [data.index.get_level_values(i).array for i in range(data.index.nlevels)] + arrays
+    arrays = [level.array for level in _levels(data.index)] + arrays
     payloads = [payload_of(a.to_numpy() if type(a) is pd.arrays.NumpyExtensionArray else a, f[1]) for a, f in zip(arrays, index_fields + fields, strict=True)]
     integer = isinstance(data, pd.DataFrame) and isinstance(data.columns, pd.RangeIndex)
     return _core.from_columns("series" if isinstance(data, pd.Series) else "frame", index_fields, fields, payloads, cuts, integer, data, _divisions(data.index, cuts))
@@ -429,17 +448,18 @@ def apply(function, index, columns, rows, out_kind, out_index, out_fields, parti
         index.clear(), columns.clear()
     if not isinstance(out, (pd.DataFrame, pd.Series)):
         out = pd.Series(out) if isinstance(out, (pd.Index, np.ndarray)) and out_kind != "scalar" else _one(out, out_fields[0][1])
-    made = [out] if isinstance(out, pd.Series) else [column for _, column in out.items()]
+    made, labels = ([out.array], [out.name]) if isinstance(out, pd.Series) else (list(out._iter_column_arrays()), out.columns)  # items() makes a Series a column
     if not rows and not len(out) and len(made) != len(out_fields):  # pandas gives the groups of no rows back as they were
         return 0, [payload_of_none(name) for _, name, _ in (*out_index, *out_fields)]
-    if len(made) != len(out_fields) or (out_kind == "frame" and not function.has_labels(out.columns, out_fields)):
+    if len(made) != len(out_fields) or (out_kind == "frame" and not function.has_labels(labels, out_fields)):
         raise ValueError(
-            f"{function.label}: partition {partition} returned the columns {[column.name for column in made]}, expected {[f[0] for f in out_fields]}; "
+            f"{function.label}: partition {partition} returned the columns {list(labels)}, expected {[f[0] for f in out_fields]}; "
             "give meta=, or make the function return the same columns for every partition"
         )
     guesses = function.guesses
-    payloads = [payload_as(out.index.get_level_values(i).to_series(), name, function, partition, guess=guesses.get(("index", i)) == name) for i, (_, name, _) in enumerate(out_index)]
-    payloads += [payload_as(made[i], name, function, partition, guess=guesses.get(i) == name) for i, (_, name, _) in enumerate(out_fields)]
+    levels = _levels(out.index) if out_index else []
+    payloads = [payload_as(levels[i].array, name, function, partition, guess=guesses.get(("index", i)) == name) for i, (_, name, _) in enumerate(out_index)]
+    payloads += [payload_as(made[i], name, function, partition, guess=guesses.get(i) == name, labels=labels, at=i) for i, (_, name, _) in enumerate(out_fields)]
     return len(out), payloads
 
 

@@ -9,37 +9,41 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from muster._pandas import as_is, dtype_name, dtype_of, foreign_name, is_text, payload_of, sample_values
+from muster._pandas import as_is, dtype_name, dtype_of, foreign_name, is_text, payload_of, sample_values, series_of
 
 OBJECT = np.dtype(object)
 
 
-def payload_as(series, name, function, partition, guess=False):
+def payload_as(array, name, function, partition, guess=False, labels=(None,), at=0):
     """The payload of a result's column; where the promised dtype cannot hold its values, the name of one that can.
 
     A promise that the user gave is kept, or broken with an error. `guess`: the promised categories are those of made-up or first rows, and need not be there at all.
+    `labels` and `at` say which column it is.
     """
-    dtype, given = dtype_of(name), series.dtype
-    if given is dtype and isinstance(dtype, np.dtype) and dtype.kind in "iuf" and not name.startswith("object"):
-        return np.ascontiguousarray(series.to_numpy()), None
-    if name == unseen() and not series.isna().all():
-        return "str" if given == OBJECT and is_text(series) else dtype_name(given)
+    if type(array) is pd.arrays.NumpyExtensionArray:
+        array = array.to_numpy()
+    dtype, given = dtype_of(name), array.dtype
+    if isinstance(given, np.dtype) and given.kind in "iuf" and given == dtype and not name.startswith("object"):
+        return np.ascontiguousarray(array), None
+    if name == unseen() and not pd.isna(array).all():
+        return "str" if given == OBJECT and is_text(array) else dtype_name(given)
     if dtype == OBJECT:
-        return payload_of(np.asarray(series, dtype=object), "object")
+        return payload_of(np.asarray(array, dtype=object), "object")
     if given == dtype or (_open_categories(dtype) and isinstance(given, pd.CategoricalDtype) and given.ordered == dtype.ordered):
-        return _payload(series, name)
-    missing = series.isna().to_numpy()
+        return payload_of(array, name)
+    missing = np.asarray(pd.isna(array))
     if missing.all():
-        return _all_missing(len(series), dtype, name)
-    if name == "str" and given == OBJECT and is_text(series):
-        return _payload(series, name)
+        return _all_missing(len(array), dtype, name)
+    if name == "str" and given == OBJECT and is_text(array):
+        return payload_of(array, name)
     forced = getattr(function, "forced", False)
     if isinstance(dtype, np.dtype) and dtype.kind in "iub" and (forced or isinstance(given, np.dtype)) and missing.any():
-        values = _present_as(series[~missing].to_numpy(), dtype)
+        values = _present_as(np.asarray(array[~missing]), dtype)
         if values is not None:  # such columns are open
-            whole = np.zeros(len(series), dtype=dtype)
+            whole = np.zeros(len(array), dtype=dtype)
             whole[~missing] = values
             return payload_of(whole, name)[0], (~missing).view(np.uint8)
+    series = series_of(array, None, labels[at] if forced else None)
     if forced:
         return _payload(_forced(series, dtype, missing, function, partition), name)
     both = common_dtype(dtype, given)

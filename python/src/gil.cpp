@@ -64,9 +64,25 @@ void Asking::must() const {
   if (!granted_) throw Error(ErrorKind::cancelled, "the interpreter is ending");
 }
 
-Gil::Gil() {
+namespace {
+thread_local PyThreadState* own_state = nullptr;
+}
+void keep_thread_state() {
+  if (!PyGILState_GetThisThreadState()) own_state = PyThreadState_New(PyInterpreterState_Main());
+}
+void drop_thread_state() {
+  const Asking asking;
+  if (!own_state || !asking) return;
+  PyEval_RestoreThread(own_state);
+  PyThreadState_Clear(own_state);
+  PyThreadState_DeleteCurrent();
+  own_state = nullptr;
+}
+
+Gil::Gil(bool kept) {
   const Asking asking;
   asking.must();
+  if (kept) keep_thread_state();
   state_ = PyGILState_Ensure();
 }
 

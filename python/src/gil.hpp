@@ -52,10 +52,14 @@ class Asking {
   bool granted_ = true, counted_ = false;
 };
 
-/// Has the GIL while it lives, in any thread, also one that had it before. Throws Error{cancelled} when the interpreter is ending.
+/// Gives a thread of the pool a Python thread state for life, which takes longer to make than a short call, and takes it away when the thread ends.
+void keep_thread_state();
+void drop_thread_state();
+
+/// Has the GIL while it lives, in any thread, also one that had it before. `kept`: the thread is the pool's. Throws Error{cancelled} when the interpreter is ending.
 class Gil {
  public:
-  Gil();
+  explicit Gil(bool kept = false);
   ~Gil() { PyGILState_Release(state_); }
   Gil(const Gil&) = delete;
   Gil& operator=(const Gil&) = delete;

@@ -23,6 +23,7 @@
 #include "texts.hpp"
 #include "values.hpp"
 #include "waiting.hpp"
+#include "worker/guest.hpp"
 
 namespace muster::python {
 using namespace base;
@@ -106,7 +107,7 @@ Expr from_columns(const std::string& kind, nb::list index_fields, nb::list field
 
 // A user's function of a partition: muster._pandas.apply does the pandas part.
 kernels::PythonRows apply(Task& task, const Opaque& function, const Batches& rows, const Schema& in, const Schema& out, bool ids) {
-  const Gil gil;
+  const Gil gil(worker::in_pool_thread());
   std::vector<Field> index_fields = in.index;
   if (index_fields.empty()) index_fields.push_back({Label(), {Storage::int64}});
   const auto as_labels = [ids](size_t, const Column& part, int64_t n) {

@@ -191,29 +191,18 @@ nb::list run_nodes(nb::list roots, int64_t threads, nb::object tick, nb::object 
   return out;
 }
 
-// ---- the door: a pool thread keeps one Python thread state for life
-thread_local PyThreadState* own_state = nullptr;
-
+// ---- the door
 void enter() {
   const Asking asking;
   asking.must();
-  PyThreadState* state = PyGILState_GetThisThreadState();
-  if (!state) state = own_state = PyThreadState_New(PyInterpreterState_Main());
-  PyEval_RestoreThread(state);
+  keep_thread_state();
+  PyEval_RestoreThread(PyGILState_GetThisThreadState());
 }
 void leave() { PyEval_SaveThread(); }
 // Sent as the thread's next step of Python: a call that blocks in C ends first.
 void interrupt(pthread_t thread) {
   const Gil gil;
   PyThreadState_SetAsyncExc(reinterpret_cast<unsigned long>(thread), PyExc_KeyboardInterrupt);
-}
-void thread_ends() {
-  const Asking asking;
-  if (!own_state || !asking) return;
-  PyEval_RestoreThread(own_state);
-  PyThreadState_Clear(own_state);
-  PyThreadState_DeleteCurrent();
-  own_state = nullptr;
 }
 }  // namespace
 
@@ -236,7 +225,7 @@ void register_tasks(nb::module_& m) {
     for (PyObject* n : c.nodes) nodes.append(nb::handle(n));
     return nb::make_tuple(nodes, c.begins, c.needs, c.roots);
   });
-  worker::set_guest_door({enter, leave, thread_ends, interrupt});
+  worker::set_guest_door({enter, leave, drop_thread_state, interrupt});
 }
 
 }  // namespace muster::python

@@ -25,6 +25,8 @@ struct GuestDoor {
   void (*interrupt)(pthread_t) = nullptr;  // makes what the thread runs inside raise; only when the guest is ending
 };
 void set_guest_door(GuestDoor door);
+/// Whether this is a thread of the pool, which calls thread_ends.
+bool in_pool_thread();
 const GuestDoor& guest_door();
 
 }  // namespace muster::worker

@@ -541,6 +541,7 @@ void Pool::loop(PoolThread& self) {
 
 void set_guest_door(GuestDoor d) { door = d; }
 const GuestDoor& guest_door() { return door; }
+bool in_pool_thread() { return in_pool; }
 
 std::shared_ptr<Job> run(std::shared_ptr<const graph::Graph> graph, int64_t threads, std::function<bool(int range, int64_t index, const TaskResult&)> on_result) {
   if (threads == 0 || in_pool) {

@@ -1,6 +1,7 @@
 """What planning costs: with four times as many columns, operations or inputs it takes about four times as long, not sixteen times."""
 
 import os
+import sys
 
 import numpy as np
 import pandas as pd
@@ -133,3 +134,21 @@ def test_four_times_as_many_columns_of_a_file(name, tmp_path):
 @pytest.mark.parametrize("name", BY_OPERATION)
 def test_four_times_as_many_operations(name):
     _grows_slowly(BY_OPERATION[name])
+
+
+@pytest.mark.parametrize(("columns", "most"), [(3, 300), (30, 1000)])  # twice as many when each column was a block and a Series
+def test_python_calls_of_a_partition(columns, most):
+    df = dd.from_pandas(pd.DataFrame(np.arange(400 * columns).reshape(400, columns)).add_prefix("c"), npartitions=100).map_partitions(lambda part: part)
+    df.compute(scheduler="synchronous")
+    calls = 0
+
+    def count(frame, event, argument):
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        df.compute(scheduler="synchronous")
+    finally:
+        sys.setprofile(None)
+    assert calls / 100 <= most

@@ -42,10 +42,15 @@ class Function:
         self.known_labels = None  # of a result that had those expected
 
     def __call__(self, arrays, index):
+        from muster._pandas import SHORT
+
         held, values, at = [], [], 0  # held: pandas copies what another object still has before it writes to it
         for kind, labels in self.inputs:
-            held.append(_object_of(arrays[at : at + len(labels)], index, kind, labels))
-            values.append(held[-1].copy(deep=False) if kind in ("frame", "series") else held[-1])
+            made = _object_of(arrays[at : at + len(labels)], index, kind, labels)
+            if kind in ("frame", "series") and len(index) > SHORT:
+                held.append(made)
+                made = made.copy(deep=False)
+            values.append(made)
             at += len(labels)
         out = self.func(*_filled(self.args, values), **_filled(self.kwargs, values))
         if not self.partition:
