@@ -4,6 +4,7 @@
 #include <atomic>
 #include <optional>
 
+#include "base/copy.hpp"
 #include "base/error.hpp"
 #include "base/side_by_side.hpp"
 #include "data/dispatch.hpp"
@@ -125,7 +126,7 @@ void put(Batches& parts, const std::vector<int64_t>& row_of, const std::vector<T
         continue;
       }
       const int64_t bytes = part.rows * width(t.storage);
-      std::memcpy(values[i].take(bytes), column.values, static_cast<size_t>(bytes));
+      copy_bytes(values[i].take(bytes), column.values, bytes);
       if (column.valid) std::memcpy(t.flags.get() + row_of[p], column.valid, static_cast<size_t>(part.rows));
       else if (t.flags) std::memset(t.flags.get() + row_of[p], 1, static_cast<size_t>(part.rows));
     }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <unordered_map>
 
+#include "base/copy.hpp"
 #include "base/error.hpp"
 #include "base/side_by_side.hpp"
 #include "data/dispatch.hpp"
@@ -147,7 +148,7 @@ Column concatenate(std::span<const ColumnRows> parts) {
   side_by_side(count, rows < kSideBySide ? count : 1, [&](int64_t from, int64_t to) {
     for (auto k = static_cast<size_t>(from); k < static_cast<size_t>(to); ++k) {
       const auto& [column, begin, n] = parts[k];
-      std::memcpy(out.as<char>() + begins[k] * size, column->as<char>() + begin * size, static_cast<size_t>(n * size));
+      copy_bytes(out.as<char>() + begins[k] * size, column->as<char>() + begin * size, n * size);
       if (column->valid) std::memcpy(out.valid() + begins[k], column->valid + begin, static_cast<size_t>(n));
     }
   });

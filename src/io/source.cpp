@@ -114,6 +114,8 @@ void refuse_hidden(const std::string& path) {
 FileInfo info_of(const std::string& path, const struct stat& s) { return {path, s.st_size, s.st_mtim.tv_sec * 1'000'000'000L + s.st_mtim.tv_nsec}; }
 }  // namespace
 
+bool is_local(const std::string& path) { return !is_url(path); }
+
 const FileSystem& filesystem(const std::string& url) {
   if (is_url(url) && !registered().read) throw unsupported("'", url, "': only local files are read without Python (fsspec)");
   return registered();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/copy.hpp"
 #include "base/error.hpp"
 #include "data/pages.hpp"
 
@@ -57,7 +58,7 @@ struct Packing::Range {
   }
   void put_fixed(const Column& c, Place& p, int64_t n) {
     const int64_t size = width(c.storage);
-    std::memcpy(p.values + count * size, c.values, static_cast<size_t>(n * size));
+    copy_bytes(p.values + count * size, c.values, n * size);
     if (c.valid && !std::exchange(p.flagged, true)) std::memset(p.valid, 1, static_cast<size_t>(count));
     if (c.valid) std::memcpy(p.valid + count, c.valid, static_cast<size_t>(n));
     else if (p.flagged) std::memset(p.valid + count, 1, static_cast<size_t>(n));

@@ -5,8 +5,9 @@
 
 #include "base/error.hpp"
 #include "data/dispatch.hpp"
-#include "kernels/wire.hpp"
 #include "kernels/elementwise.hpp"
+#include "kernels/missing.hpp"
+#include "kernels/wire.hpp"
 
 namespace muster::kernels {
 using namespace base;
@@ -154,10 +155,12 @@ std::vector<int64_t> order_of(const std::vector<SortKey>& keys, int64_t rows) {
     visit(key->column.storage, [&](auto tag) {
       using T = typename decltype(tag)::type;
       const T* v = key->column.as<T>();
-      std::stable_sort(at.begin(), at.end(), [&](int64_t a, int64_t b) {
-        const bool missing_a = key->column.is_missing(a), missing_b = key->column.is_missing(b);
-        if (missing_a || missing_b) return !missing_a && missing_b;
-        return key->ascending ? order(v[a], v[b]) < 0 : order(v[b], v[a]) < 0;
+      with_missing<T>(key->column, [&](auto missing) {
+        std::stable_sort(at.begin(), at.end(), [=, ascending = key->ascending](int64_t a, int64_t b) {
+          const bool missing_a = missing(a), missing_b = missing(b);
+          if (missing_a || missing_b) return !missing_a && missing_b;
+          return ascending ? order(v[a], v[b]) < 0 : order(v[b], v[a]) < 0;
+        });
       });
     });
   return at;
@@ -195,18 +198,18 @@ class TopRows : public Fold {
 
  private:
   void keep(Columns in, int64_t rows) {
-    if (worst_.length == 0) {
+    const auto at = candidates(in[static_cast<size_t>(first_)], rows);
+    dropped_ |= static_cast<int64_t>(at.size()) < rows;
+    if (at.empty() && !rows_.empty()) return;
+    if (static_cast<int64_t>(at.size()) == rows) {
       rows_.push_back(own(in, rows));
     } else {
-      const auto at = candidates(in[static_cast<size_t>(first_)], rows);
-      dropped_ |= static_cast<int64_t>(at.size()) < rows;
-      if (at.empty()) return;
       Batch some{static_cast<int64_t>(at.size()), {}};
-      for (const auto& c : in) some.columns.push_back(own_text(take(c, at)));
+      for (const auto& c : in) some.columns.push_back(own_text(take(spread(c, rows), at)));
       rows_.push_back(std::move(some));
     }
     waiting_ += rows_.back().rows, bytes_ += size_of(rows_.back());
-    if (waiting_ > std::max<int64_t>(4 * wanted_, 16384)) shrink(wanted_ + 1, false);
+    if (waiting_ > (worst_.length == 0 ? wanted_ : std::max<int64_t>(4 * wanted_, 256))) shrink(wanted_ + 1, false);
   }
   // Keeps the best n, in row order, or by value when it is the end.
   void shrink(int64_t n, bool by_value) {
@@ -247,32 +250,59 @@ class TopRows : public Fold {
     rows_ = {own(best.columns, best.rows)};
     bytes_ = bytes_of(rows_);
   }
-  // The rows whose first key is not worse than the worst one kept: no other can be among the best.
+  // The rows that may be among the best, of which there are wanted_ + 1: no others are.
   std::vector<int64_t> candidates(const Column& key, int64_t rows) const {
-    std::vector<int64_t> at(static_cast<size_t>(rows));
-    size_t n = 0;
-    const int64_t step = key.constant ? 0 : 1;
+    std::vector<int64_t> at;
+    const auto all = [&] { at.resize(static_cast<size_t>(rows)), std::iota(at.begin(), at.end(), 0); };
     visit(key.storage, [&](auto tag) {
       using T = typename decltype(tag)::type;
-      const T *v = key.as<T>(), worst = *worst_.as<T>();
-      if (worst_.is_missing(0)) {
-        n = at.size();
-        return std::iota(at.begin(), at.end(), 0);
-      }
+      const bool bounded = worst_.length && !worst_.is_missing(0);
       if constexpr (std::is_same_v<T, Text>) {
+        const Text* v = key.as<Text>();
+        if (!bounded || key.constant) return all();
         for (int64_t i = 0; i < rows; ++i)
-          if (!key.is_missing(i) && (ascending_ ? order(v[i * step], worst) <= 0 : order(v[i * step], worst) >= 0)) at[n++] = i;
-      } else {  // a comparison with NaN is false
-        // Of equal keys the first rows are kept: a later one only comes in by a better key.
-        if (strict_ && ascending_) for (int64_t i = 0; i < rows; ++i) at[n] = i, n += v[i * step] < worst;
-        else if (strict_) for (int64_t i = 0; i < rows; ++i) at[n] = i, n += v[i * step] > worst;
-        else if (ascending_) for (int64_t i = 0; i < rows; ++i) at[n] = i, n += v[i * step] <= worst;
-        else for (int64_t i = 0; i < rows; ++i) at[n] = i, n += v[i * step] >= worst;
-        if (key.valid) n = static_cast<size_t>(std::remove_if(at.begin(), at.begin() + static_cast<std::ptrdiff_t>(n), [&](int64_t i) { return key.is_missing(i); }) - at.begin());
+          if (v[i].data && (ascending_ ? order(v[i], *worst_.as<T>()) <= 0 : order(v[i], *worst_.as<T>()) >= 0)) at.push_back(i);
+      } else {
+        if (key.constant) return all();
+        const T* v = key.as<T>();
+        with_missing<T>(key, [&](auto missing) {
+          // Of equal keys the first rows are kept: a later one only comes in by a better key.
+          if (!bounded) all();
+          else if (strict_) ascending_ ? passing(v, rows, at, missing, [w = *worst_.as<T>()](T x) { return x < w; }) : passing(v, rows, at, missing, [w = *worst_.as<T>()](T x) { return x > w; });
+          else ascending_ ? passing(v, rows, at, missing, [w = *worst_.as<T>()](T x) { return x <= w; }) : passing(v, rows, at, missing, [w = *worst_.as<T>()](T x) { return x >= w; });
+          if (static_cast<int64_t>(at.size()) > 2 * wanted_ + 64) best_of(v, at, missing);
+        });
       }
     });
-    at.resize(n);
     return at;
+  }
+  // Appends the rows whose values pass; a block of which none does is passed over.
+  template <class T, class Missing, class Passes>
+  static void passing(const T* v, int64_t rows, std::vector<int64_t>& at, Missing missing, Passes passes) {
+    using Mask = std::conditional_t<sizeof(T) == 8, int64_t, std::conditional_t<sizeof(T) == 4, int32_t, std::conditional_t<sizeof(T) == 2, int16_t, int8_t>>>;  // as wide as the values: the loop over them is vectorized
+    constexpr int64_t kBlock = 1024;
+    for (int64_t begin = 0; begin < rows; begin += kBlock) {
+      const int64_t end = std::min(rows, begin + kBlock);
+      Mask any = 0;
+      for (int64_t i = begin; i < end; ++i) any |= static_cast<Mask>(-static_cast<Mask>(passes(v[i])));
+      if (!any) continue;
+      for (int64_t i = begin; i < end; ++i)
+        if (passes(v[i]) && !missing(i)) at.push_back(i);
+    }
+  }
+  // Leaves of these rows those whose value is not worse than that of the best wanted_ + 1.
+  template <class T, class Missing>
+  void best_of(const T* v, std::vector<int64_t>& at, Missing missing) const {
+    std::vector<T> values;
+    values.reserve(at.size());
+    for (int64_t i : at)
+      if (!missing(i)) values.push_back(v[i]);
+    const auto n = static_cast<size_t>(wanted_);
+    if (values.size() <= n) return;
+    const auto last = values.begin() + static_cast<std::ptrdiff_t>(n);
+    ascending_ ? std::nth_element(values.begin(), last, values.end()) : std::nth_element(values.begin(), last, values.end(), std::greater<T>());
+    const T bound = *last;
+    std::erase_if(at, [&](int64_t i) { return missing(i) || (ascending_ ? bound < v[i] : v[i] < bound); });
   }
 
   Args args_;

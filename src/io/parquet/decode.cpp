@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "base/copy.hpp"
 #include "base/error.hpp"
 #include "data/dispatch.hpp"
 #include "io/parquet/rle.hpp"
@@ -96,11 +97,14 @@ class Values {
         done += run;
         continue;
       }
-      const int64_t packed = levels_.packed(n - done);
-      numbers_.resize(static_cast<size_t>(packed));
-      levels_.read(numbers_.data(), packed);
-      int64_t present = 0;
-      for (int64_t i = 0; i < packed; ++i) valid[done + i] = static_cast<uint8_t>(numbers_[static_cast<size_t>(i)] != 0), present += valid[done + i];
+      const int64_t packed = levels_.packed(n - done), present = levels_.flags(valid + done, packed);
+      if constexpr (std::is_arithmetic_v<P> && sizeof(P) > 1) {
+        if (!codes_ && !whole_) {
+          take_plain(to + done, valid + done, packed, present);
+          missing += packed - present, done += packed;
+          continue;
+        }
+      }
       // The values that are there come one after the other: from the last to the first each moves to its row.
       take(to + done, codes ? codes + done : nullptr, present);
       for (int64_t i = packed - 1, from = present - 1; i >= 0; --i) {
@@ -117,7 +121,7 @@ class Values {
     return missing;
   }
   void none(P* to, uint32_t* codes, int64_t n) {
-    std::fill_n(to, n, P{});
+    std::fill_n(to, n, kMissing);
     if (codes) std::fill_n(codes, n, static_cast<uint32_t>(dictionary_.size()));
   }
 
@@ -172,6 +176,20 @@ class Values {
     }
   }
 
+  // Numbers of which `present` are there, each to its row.
+  void take_plain(P* to, const uint8_t* valid, int64_t rows, int64_t present) {
+    const auto bytes = static_cast<size_t>(present) * sizeof(P);
+    if (bytes > plain_.size()) corrupt("a page of numbers ends early");
+    const char* from = plain_.data();
+    for (int64_t i = 0; i < rows; ++i) {
+      P value;
+      std::memcpy(&value, from, sizeof(P));  // behind the last one there are bytes to read
+      to[i] = valid[i] ? value : kMissing;
+      from += valid[i] * sizeof(P);
+    }
+    plain_.remove_prefix(bytes);
+  }
+
   void begin_plain(std::string_view bytes) { plain_ = bytes, bit_ = 0; }
   void take_plain(P* to, int64_t n) {
     if (n == 0) return;
@@ -194,7 +212,7 @@ class Values {
     } else {
       const auto bytes = static_cast<size_t>(n) * sizeof(P);
       if (bytes > plain_.size()) corrupt("a page of numbers ends early");
-      std::memcpy(static_cast<void*>(to), plain_.data(), bytes);
+      copy_bytes(to, plain_.data(), static_cast<int64_t>(bytes));
       plain_.remove_prefix(bytes);
     }
   }
@@ -272,6 +290,10 @@ class Values {
     throw unsupported("Parquet encoding number ", static_cast<int>(page_.encoding), " of this type");
   }
 
+  static constexpr P kMissing = [] {
+    if constexpr (std::is_floating_point_v<P>) return std::numeric_limits<P>::quiet_NaN();
+    else return P{};
+  }();
   PageReader pages_;
   bool optional_;
   Page page_;
@@ -320,7 +342,8 @@ class NumberDecoder : public Decoder {
         }
       }
       if (missing) {
-        if constexpr (std::is_floating_point_v<T>) {
+        if constexpr (std::is_same_v<T, P> && std::is_floating_point_v<T>) {  // stand there as NaN
+        } else if constexpr (std::is_floating_point_v<T>) {
           for (int64_t i = 0; i < rows; ++i)
             if (!valid_[static_cast<size_t>(i)]) out.as<T>()[i] = std::numeric_limits<T>::quiet_NaN();
         } else {

@@ -5,6 +5,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/copy.hpp"
 #include "base/error.hpp"
 #include "io/parquet/snappy.hpp"
 #include "io/parquet/thrift.hpp"
@@ -16,6 +17,7 @@ namespace {
 using Type = Compact::Type;
 
 constexpr int64_t kLargestPage = int64_t{1} << 31;
+constexpr int64_t kHeader = 16 << 10, kWindow = 256 << 10;  // bytes that a page's header may be expected to have; of a small read
 
 struct Header {
   int64_t kind = -1, uncompressed = -1, compressed = -1, values = 0, encoding = 0, level_encoding = 3;
@@ -65,7 +67,7 @@ void decompress(Codec codec, const char* from, int64_t size, char* to, int64_t w
   const auto in_size = static_cast<size_t>(size), out_size = static_cast<size_t>(wanted);
   switch (codec) {
     case Codec::none:
-      if ((good = size == wanted)) std::memcpy(to, from, in_size);
+      if ((good = size == wanted)) copy_bytes(to, from, size);
       break;
     case Codec::snappy: good = unsnappy(from, size, to, wanted); break;
     case Codec::gzip: {
@@ -101,29 +103,50 @@ void decompress(Codec codec, const char* from, int64_t size, char* to, int64_t w
 }
 }  // namespace
 
-PageReader::PageReader(const std::string& path, const std::string& options, const Chunk& chunk, bool optional) : codec_(chunk.codec), optional_(optional), values_left_(chunk.values), bytes_(data::allocate(chunk.bytes)), size_(chunk.bytes) {
-  read_at(path, options, chunk.offset, bytes_.get(), chunk.bytes);
+PageReader::PageReader(const std::string& path, const std::string& options, const Chunk& chunk, bool optional) : path_(path), options_(options), codec_(chunk.codec), optional_(optional), values_left_(chunk.values), offset_(chunk.offset), size_(chunk.bytes) {
+  ahead(kHeader);  // a file that is gone says so here
+}
+
+std::string_view PageReader::ahead(int64_t size) {
+  size = std::min(size, size_ - at_);
+  if (end_ - at_ < size) {
+    const int64_t wanted = is_local(path_) ? std::min(std::max(size + kHeader, kWindow), size_ - at_) : size_ - at_, have = end_ - at_;
+    auto next = data::allocate(wanted);  // pages handed out may lie in the one before
+    if (have > 0) copy_bytes(next.get(), window_.get() + (at_ - begin_), have);
+    read_at(path_, options_, offset_ + end_, next.get() + have, wanted - have);
+    window_ = std::move(next), begin_ = at_, end_ = at_ + wanted;
+  }
+  return {window_.get() + (at_ - begin_), static_cast<size_t>(end_ - at_)};
 }
 
 bool PageReader::next(Page& page) {
   for (;;) {
     if (values_left_ <= 0) return false;
     if (at_ >= size_) corrupt("a column's pages end before its values");
-    Compact in({bytes_.get() + at_, static_cast<size_t>(size_ - at_)});
-    const Header h = header(in);
-    at_ += in.position();
+    Header h;
+    for (int64_t most = kHeader;; most *= 16) {  // a header holds statistics, and so texts of any length
+      Compact in(ahead(most));
+      try {
+        h = header(in);
+      } catch (const Error&) {
+        if (end_ < size_) continue;
+        throw;
+      }
+      at_ += in.position();
+      break;
+    }
     if (h.compressed < 0 || h.compressed > size_ - at_ || h.uncompressed < 0 || h.uncompressed > kLargestPage || h.values < 0) corrupt("a page reaches beyond its column");
-    const char* from = bytes_.get() + at_;
+    const char* from = ahead(h.compressed).data();
     at_ += h.compressed;
     if (h.kind != 0 && h.kind != 2 && h.kind != 3) continue;  // an index page
     page = {};
     page.dictionary = h.kind == 2, page.encoding = static_cast<Encoding>(h.encoding), page.values = h.values;
     const int64_t levels = h.kind == 3 ? h.definition_bytes + h.repetition_bytes : 0;
     if (levels < 0 || h.definition_bytes < 0 || h.repetition_bytes < 0 || levels > h.compressed || levels > h.uncompressed) corrupt("a page's levels reach beyond it");
-    auto whole = codec_ == Codec::none ? std::shared_ptr<char>(bytes_, const_cast<char*>(from)) : data::allocate(h.uncompressed + kSnappySlack);
+    auto whole = codec_ == Codec::none ? std::shared_ptr<char>(window_, const_cast<char*>(from)) : data::allocate(h.uncompressed + kSnappySlack);
     if (codec_ != Codec::none) {
       std::memcpy(whole.get(), from, static_cast<size_t>(levels));
-      if (h.kind == 3 && !h.compressed_values) std::memcpy(whole.get() + levels, from + levels, static_cast<size_t>(std::min(h.compressed, h.uncompressed) - levels));
+      if (h.kind == 3 && !h.compressed_values) copy_bytes(whole.get() + levels, from + levels, std::min(h.compressed, h.uncompressed) - levels);
       else if (h.uncompressed > levels) decompress(codec_, from + levels, h.compressed - levels, whole.get() + levels, h.uncompressed - levels);
     } else if (h.compressed != h.uncompressed) {
       corrupt("an uncompressed page of two sizes");

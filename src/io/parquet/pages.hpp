@@ -19,19 +19,24 @@ struct Page {
   data::Keep keep;             // what both lie in
 };
 
+/// Reads a chunk of a local file page by page, into memory that is still in the cache when the page is decompressed; any other at once.
 class PageReader {
  public:
-  /// Reads the chunk's bytes at once.
   PageReader(const std::string& path, const std::string& options, const Chunk& chunk, bool optional);
   /// False at the end of the chunk. Throws Error{io} on bytes that are no page.
   bool next(Page& page);
 
  private:
+  /// The chunk's bytes from `at_` on: at least `size` of them, or all there are.
+  std::string_view ahead(int64_t size);
+
+  std::string path_, options_;
   Codec codec_;
   bool optional_;
   int64_t values_left_;
-  std::shared_ptr<char> bytes_;
-  int64_t at_ = 0, size_;
+  int64_t offset_, at_ = 0, size_;  // of the chunk in its file; in the chunk
+  std::shared_ptr<char> window_;
+  int64_t begin_ = 0, end_ = 0;     // what is in the window
 };
 
 }  // namespace muster::io::parquet

@@ -58,7 +58,7 @@ class ScanReader : public Reader {
     try {
       return decoder.read(rows);
     } catch (const Error& e) {
-      throw Error(e.kind, concat("'", scan_.files[static_cast<size_t>(part_.file)].path, "', column '", column.name, "': ", e.message));
+      throw Error(e.kind, concat("'", scan_.files[static_cast<size_t>(part_.file)].path, "', column '", column.name, "': ", e.message), e.python);
     }
   }
   void open(Task& task) {
