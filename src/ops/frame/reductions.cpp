@@ -1,4 +1,6 @@
 // Reductions of frames and series to one row: one table of functions over the group-by fold without keys.
+#include <algorithm>
+
 #include "kernels/aggregate.hpp"
 #include "kernels/distinct_counts.hpp"
 #include "ops/frame/columns.hpp"
@@ -48,9 +50,12 @@ Op reduction(const Reduction& r) {
 )" : ""};
   op.params = {{"axis", "0 or 'index'; 1 of each row, None of all columns together: through pandas."}, {"skipna", "Leave missing values out (default); False: one makes the result missing."}, {"numeric_only", "Leave out columns that are not numeric or bool."},
                {"min_count", "Fewer values than that give a missing result."}, {"ddof", "Degrees of freedom taken off the number of values."}, {"dropna", "Missing values do not count as a value."}};
-  op.schema = [name](const Call& c) {
+  const auto all_together = [](const Call& c) {  // axis=None was said, of columns
+    return c.input().kind == Kind::frame && c["axis"].is_none() && c.args.is_dict() && std::ranges::any_of(c.args.dict(), [](const auto& arg) { return arg.first == Value("axis"); });
+  };
+  op.schema = [name, all_together](const Call& c) {
     if (c["axis"].is_integer() && c["axis"].integer() == 1) throw unsupported(name, " along axis=1; use map_partitions");
-    if (c["axis"].is_none() && c.input().kind == Kind::frame) throw unsupported(name, " of all columns together");
+    if (all_together(c)) throw unsupported(name, " of all columns together");
     const Schema& in = c.input();
     Schema s{in.kind == Kind::series || in.kind == Kind::row ? Kind::scalar : Kind::row, {}, {}, in.labels_integer};
     for (auto i : chosen(c)) {
