@@ -63,6 +63,7 @@ class Slabs {
   void chill_all() {
     std::lock_guard lock(mutex_);
     for (size_t c = 0; c < warm_.size(); ++c) {
+      if (warm_[c].empty()) continue;  // the first classes are of no size
       for (void* block : warm_[c]) chill(block, c);
       keep_resident(-static_cast<int64_t>(warm_[c].size() * size_of_class(c)));
       cold_[c].insert(cold_[c].end(), warm_[c].begin(), warm_[c].end());
