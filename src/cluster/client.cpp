@@ -151,6 +151,7 @@ std::vector<TaskId> Client::take_releases() {
 }
 
 void Client::flush_releases() {
+  std::lock_guard order(references_);
   const std::vector<TaskId> list = take_releases();
   if (list.empty() || closed_) return;
   if (hub_) hub_->release(id_, list);
@@ -213,10 +214,12 @@ void Client::close_job(JobId job) {
   else send(Type::close_job, Encoder().operator<<(job).take());
 }
 
+// What was given up a moment ago and is wanted again was never given up: a release that is sent later would end it.
 void Client::want(const std::vector<TaskId>& tasks) {
+  std::lock_guard order(references_);
   {
     std::lock_guard lock(mutex_);
-    for (TaskId id : tasks) tasks_[id];
+    for (TaskId id : tasks) tasks_[id], std::erase(releases_, id);
   }
   if (hub_) hub_->want(id_, tasks);
   else send(Type::want, ids(tasks));

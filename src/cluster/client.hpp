@@ -81,6 +81,7 @@ class Client : public ClientPeer {
   ClientId id_ = 0;
   std::string name_;
   std::mutex mutex_, sending_;
+  std::mutex references_;  // taken first: releases and wants are sent in the order in which they were made
   std::condition_variable changed_;
   std::unordered_map<TaskId, Known, base::TaskHash> tasks_;
   std::unordered_map<TaskId, bool, base::TaskHash> watched_;

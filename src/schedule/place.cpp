@@ -251,9 +251,14 @@ void Scheduler::fill() {
     while (given < chunk && open(workers_[s]) && serve(s)) ++given;
     if (!given && classes_[0].heap.empty()) break;
   }
+  // What a task submitted it may wait for with its thread in hand: free threads first, only then the queue behind running tasks.
   for (uint32_t c = 1; c < classes_.size(); ++c)
-    for (size_t i = 0; i < classes_[c].eligible.size() && !classes_[c].heap.empty(); ++i)
-      while (!classes_[c].heap.empty() && open(workers_[classes_[c].eligible[i]]) && fits(workers_[classes_[c].eligible[i]], classes_[c].options) && serve(classes_[c].eligible[i])) {}
+    for (const bool free : {true, false})
+      for (size_t i = 0; i < classes_[c].eligible.size() && !classes_[c].heap.empty(); ++i) {
+        const Slot s = classes_[c].eligible[i];
+        const Worker& w = workers_[s];
+        while (!classes_[c].heap.empty() && open(w) && (!free || w.running < w.info.threads) && fits(w, classes_[c].options) && serve(s)) {}
+      }
   if (!open_.empty() && (!queued_.empty() || !deep_.empty())) balance();
 }
 

@@ -5,6 +5,7 @@ import collections
 import dataclasses
 import operator
 import os
+import pickle
 import threading
 import time
 
@@ -13,7 +14,7 @@ import pytest
 
 import muster
 from muster import delayed
-from muster.distributed import Client, FutureCancelledError, as_completed, default_client, fire_and_forget, futures_of, get_client, get_worker, progress, rejoin, secede, wait, worker_client
+from muster.distributed import Client, FutureCancelledError, LocalCluster, as_completed, default_client, fire_and_forget, futures_of, get_client, get_worker, progress, rejoin, secede, wait, worker_client
 
 
 def inc(x):
@@ -355,6 +356,21 @@ def test_futures_inside_objects(client):
     assert client.submit(lambda h: h.future.result() + 1, Holder(f)).result() == 3
 
 
+def test_a_future_that_is_wanted_again_at_once(client):
+    # The handle goes while the task runs, and its pickled copy arrives before the cluster has heard of that.
+    for seconds in (0, 0.2):
+        data = pickle.dumps(client.submit(slow, 5, seconds, pure=False))
+        assert pickle.loads(data).result(timeout=20) == 5
+
+
+def test_what_was_cancelled_is_no_input(client):
+    gone = client.submit(slow, 1, 5, pure=False)
+    gone.cancel()
+    for call in (lambda: client.submit(inc, gone), lambda: client.submit(sum, [gone]), lambda: client.map(inc, [gone]), lambda: delayed(inc)(gone).compute()):
+        with pytest.raises(FutureCancelledError, match="slow"):
+            call()
+
+
 def test_executor(client):
     with client.get_executor() as pool:
         assert pool.submit(pow, 2, 5).result() == 32
@@ -387,6 +403,16 @@ def test_asynchronous(cluster):
             return "done"
 
     assert asyncio.run(f()) == "done"
+
+
+def test_bad_words_to_wait_and_cluster(client):
+    assert wait([]).done == wait({}).not_done == set()
+    for nothing in (5, [1, 2], {"a": 1}):
+        with pytest.raises(TypeError, match="no future"):
+            wait(nothing)
+    for call in (LocalCluster, Client):
+        with pytest.raises(TypeError, match="unexpected keyword 'n_workrs'; did you mean 'n_workers'"):
+            call(n_workrs=2)
 
 
 def test_several_clients(cluster, client):

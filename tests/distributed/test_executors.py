@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from muster.distributed import CancelledError, Client, KilledWorker, LocalCluster
+from muster.distributed import CancelledError, Client, KilledWorker, LocalCluster, as_completed, get_client, get_worker, wait
 from muster.distributed._errors import ClosedClientError
 
 _PATIENCE = 30
@@ -408,6 +408,52 @@ with Client(n_workers=1, threads_per_worker=1, dashboard_address=None) as client
 def test_seceded_tasks_are_few(python):
     done, few, most, leaves = python(SECEDED, timeout=90).stdout.split()
     assert (done, few, leaves) == ("True", "True", "4"), most
+
+
+def add(x, y):
+    return x + y
+
+
+def by_gather(c, fs):
+    return c.gather(fs)
+
+
+def by_result(c, fs):
+    return [f.result() for f in fs]
+
+
+def by_as_completed(c, fs):
+    return sorted(f.result() for f in as_completed(fs))
+
+
+def by_wait(c, fs):
+    return [f.result() for f in wait(fs).done]
+
+
+def by_asking(c, fs):
+    while not all([f.done() for f in fs]):
+        time.sleep(0.01)
+    return by_result(c, fs)
+
+
+@pytest.mark.parametrize("waits", [by_gather, by_result, by_as_completed, by_wait, by_asking])
+def test_a_task_that_waits_for_its_own_tasks_gives_way(one, waits):
+    # The only thread is the waiting task's; nobody said secede().
+    def outer(n):
+        c = get_client()
+        return sum(waits(c, c.map(add, range(n), range(n), pure=False)))
+
+    assert one.submit(outer, 4, pure=False).result(timeout=_PATIENCE) == 12
+
+
+def test_tasks_inside_of_tasks_take_free_threads_first():
+    def outer():
+        return get_client().submit(lambda: get_worker().address, pure=False).result(), get_worker().address
+
+    with LocalCluster(n_workers=3, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+        for _ in range(6):
+            inner, around = client.submit(outer, pure=False).result(timeout=_PATIENCE)
+            assert inner != around
 
 
 # ---- results after the end

@@ -4,10 +4,12 @@ import asyncio
 import collections
 import queue
 import threading
+from collections.abc import Collection
 from types import GenericAlias
 
 from muster.distributed._containers import inside
 from muster.distributed._time import parse_timedelta
+from muster.distributed._worker import give_way
 
 DoneAndNotDoneFutures = collections.namedtuple("DoneAndNotDoneFutures", "done not_done")
 
@@ -29,6 +31,8 @@ def wait(fs, timeout=None, return_when="ALL_COMPLETED"):
     ------
     TimeoutError
         If they have not ended by then.
+    TypeError
+        If there is no future in `fs`, which is not empty.
     """
     if isinstance(timeout, str) and not timeout[0].isdigit():
         raise TypeError("timeout= keyword received a non-numeric value.\nDid you mean to pass a list of futures?")
@@ -36,6 +40,8 @@ def wait(fs, timeout=None, return_when="ALL_COMPLETED"):
         raise NotImplementedError("Only return_when='ALL_COMPLETED' and 'FIRST_COMPLETED' are supported")
     found = inside(fs)
     if not found:
+        if not isinstance(fs, Collection) or len(fs):
+            raise TypeError(f"wait: no future in {fs!r}")
         return DoneAndNotDoneFutures(set(), set())
     client = found[0].client
     any_of = return_when == "FIRST_COMPLETED"
@@ -156,7 +162,7 @@ class as_completed:
             try:
                 return self._take(self.queue.get(timeout=0.1 if left is None else min(left, 0.1)))
             except queue.Empty:
-                continue
+                give_way()
         raise StopIteration
 
     def next(self, timeout=None, block=True):

@@ -24,6 +24,7 @@ from muster.distributed._errors import FutureCancelledError
 from muster.distributed._future import Future, Watcher
 from muster.distributed._queries import Queries
 from muster.distributed._time import parse_timedelta
+from muster.distributed._worker import give_way
 
 logger = logging.getLogger("muster")
 _numbers = itertools.count(1)
@@ -261,6 +262,12 @@ class Client(Collections, Queries):
             return future._id
         raise ValueError(f"Inputs contain futures that were created by another client: {future!r}")
 
+    def _input(self, future):
+        """The number of a future that another task needs; one that was cancelled is not begun again by that."""
+        if future.cancelled():
+            raise FutureCancelledError(future.key)
+        return self._id_of(future)
+
     def _check_open(self):
         if self.status != "running":
             raise _closed()
@@ -280,6 +287,7 @@ class Client(Collections, Queries):
             left = _STEP if end is None else min(_STEP, end - time.monotonic())
             if self._core.wait(ids, any_of, max(left, 0.0)):
                 return
+            give_way()
             self._check_open()
             if end is not None and time.monotonic() >= end:
                 raise TimeoutError(f"{what} has not ended after {timeout} s" if isinstance(timeout, (int, float)) else f"{what} has not ended after {timeout}")
@@ -388,6 +396,7 @@ class Client(Collections, Queries):
     def _wait_all_or_error(self, found):
         ids = [f._id for f in found]
         while not self._core.wait(ids, False, _STEP):
+            give_way()
             self._check_open()
             for f in found:
                 if self._core.status(f._id) in ("error", "cancelled", "lost"):

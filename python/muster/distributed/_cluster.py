@@ -1,17 +1,20 @@
 """Clusters on this machine."""
 
 import atexit
+import inspect
 import math
 import os
 import sys
 import warnings
 import weakref
 
-from muster import _core, config
+from muster import _core, _keywords, config
 from muster._later import NotThereYet
 from muster._run import parse_bytes
 
 _all = weakref.WeakSet()
+# What programs say of workers that here are all alike, and have nothing to set.
+_IGNORED = frozenset("blocked_handlers config connection_limit contact_address death_timeout env extensions heartbeat_interval lifetime lifetime_restart lifetime_stagger local_directory memory_pause_fraction memory_spill_fraction memory_target_fraction memory_terminate_fraction nanny plugins preload preload_argv preload_nanny preload_nanny_argv profile_cycle_interval scheduler_sync_interval service_kwargs shutdown_on_close validate worker_class".split())
 _LATER = {"adapt": "use scale(n)", "get_logs": "workers write to standard error"}
 
 
@@ -108,6 +111,7 @@ class LocalCluster:
         scheduler_kwargs=None,
         **kwargs,
     ):
+        _keywords.check("LocalCluster", kwargs, _IGNORED, inspect.signature(LocalCluster).parameters)
         if host not in (None, "127.0.0.1", "localhost"):
             raise ValueError(f"host={host!r}: connections to other hosts are refused until they are encrypted; leave host away, or use '127.0.0.1'")
         if protocol not in (None, "tcp", "tcp://", "unix", "inproc", "inproc://"):

@@ -6,6 +6,7 @@ from types import GenericAlias
 
 from muster._core import TaskNode
 from muster.distributed._errors import FutureCancelledError
+from muster.distributed._worker import give_way
 
 
 class Future:
@@ -41,7 +42,10 @@ class Future:
 
     def done(self):
         """Whether the task has ended, well or not."""
-        return self.status != "pending"
+        if self.status != "pending":
+            return True
+        give_way()  # who asks again and again waits
+        return False
 
     def cancelled(self):
         """Whether the task was cancelled."""

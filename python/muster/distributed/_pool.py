@@ -4,6 +4,8 @@ import concurrent.futures
 import threading
 import weakref
 
+from muster.distributed._worker import give_way
+
 _KEYWORDS = frozenset(["pure", "workers", "resources", "allow_other_workers", "retries"])
 
 
@@ -98,7 +100,7 @@ class ClientExecutor(concurrent.futures.Executor):
         if wait:
             ids = [f._id for f in futures]
             while ids and self._client.status == "running" and not self._client._core.wait(ids, False, 0.05):
-                pass
+                give_way()
 
 
 def _call(fn, args, kwargs):

@@ -76,7 +76,7 @@ class Arguments:
                     return NOT_LAZY
                 (future,) = self.client._submit_nodes([node])  # a lazy value: it is computed on the cluster first
                 self.keep.append(future)
-            needs.append(self.client._id_of(future))
+            needs.append(self.client._input(future))
             return Input(len(needs) - 1 - base)
 
         value = unpack((args, kwargs), lazy)
@@ -134,7 +134,7 @@ def graph_parts(client, roots):
                 mentioned.append(futures)
                 labels.append(funcname(f))
             mine = needs[begins[i] : begins[i + 1]]
-            ids = [number[m] if m in number else client._id_of(outside[m]) for m in mine]
+            ids = [number[m] if m in number else client._input(outside[m]) for m in mine]
             arguments.hold(number[i], mentioned[place])
             part.add(place, _node_bytes(n, arguments, ids, number[i]), ids)
         parts.append((part, groups[options_key]))

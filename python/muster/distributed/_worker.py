@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 
 from muster import _active
 
@@ -69,6 +70,13 @@ def secede():
     if executor is not None:
         executor.secede()
         executor.seceded = True
+
+
+def give_way():
+    """Secede, if this is a task that still holds its thread: what it waits for may be queued behind it. Called where a wait is not over at once."""
+    executor = _executor()
+    if executor is not None and not executor.seceded and threading.current_thread() is threading.main_thread():
+        secede()
 
 
 def rejoin():
