@@ -1,5 +1,7 @@
 #include "cluster/client.hpp"
 
+#include <unordered_set>
+
 #include "base/error.hpp"
 #include "kernels/memory.hpp"
 #include "kernels/wire.hpp"
@@ -219,7 +221,11 @@ void Client::want(const std::vector<TaskId>& tasks) {
   std::lock_guard order(references_);
   {
     std::lock_guard lock(mutex_);
-    for (TaskId id : tasks) tasks_[id], std::erase(releases_, id);
+    for (TaskId id : tasks) tasks_[id];
+    if (!releases_.empty()) {
+      const std::unordered_set<TaskId, base::TaskHash> wanted(tasks.begin(), tasks.end());
+      std::erase_if(releases_, [&](TaskId id) { return wanted.contains(id); });
+    }
   }
   if (hub_) hub_->want(id_, tasks);
   else send(Type::want, ids(tasks));
