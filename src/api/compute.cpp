@@ -94,7 +94,7 @@ Run run(std::vector<Expr> expressions, const RunOptions& options) {
     Run r;
     r.expressions = expressions;
     r.plan = plan::lower(expressions);
-    plan::optimize(r.plan);
+    plan::optimize(r.plan, options.cluster ? 0 : kept_between_stages());
     r.expanded = plan::expand(r.plan);
     auto graph = std::make_shared<const graph::Graph>(r.expanded.graph);
     // Categories differ in as many ways as there are partitions: all are heard before the plan is made again.
@@ -425,6 +425,7 @@ std::vector<Expr> persist(const std::vector<Expr>& expressions, const RunOptions
 }
 
 void set_memory_limit(int64_t bytes) { worker::budget().set_limit(bytes); }
+int64_t kept_between_stages() { return worker::budget().limit() / 8; }
 int64_t cpu_count() { return worker::cpu_count(); }
 int64_t memory_limit() { return worker::default_memory_limit(); }
 void stop() { worker::stop_pool(); }

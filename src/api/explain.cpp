@@ -66,7 +66,7 @@ std::string dot_of_operations(const std::vector<Expr>& roots) {
 // A node per task: what will run.
 std::string dot_of_tasks(const std::vector<Expr>& roots) {
   auto plan = plan::lower(roots);
-  plan::optimize(plan);
+  plan::optimize(plan, kept_between_stages());
   const auto expanded = plan::expand(plan);
   std::string out = head();
   for (size_t r = 0; r < expanded.graph.ranges.size(); ++r) {
@@ -89,7 +89,7 @@ std::string explain(const std::vector<Expr>& expressions) {
   std::set<Hash128> seen;
   for (const auto& e : expressions) tree(e, 0, seen, out);
   auto plan = plan::lower(expressions);
-  plan::optimize(plan);
+  plan::optimize(plan, kept_between_stages());
   out += "\n== optimized: fused pipelines ==\n" + plan::describe(plan);
   return out + "\n== physical: tasks ==\n" + plan::describe(plan::expand(plan).graph);
 }
@@ -97,7 +97,7 @@ std::string explain(const std::vector<Expr>& expressions) {
 std::string plan_digest(const Expr& expression) {
   start();
   auto plan = plan::lower({expression});
-  plan::optimize(plan);
+  plan::optimize(plan, kept_between_stages());
   // Registers and labels are names; what counts is which step feeds which.
   std::string bytes;
   for (const auto& range : plan::expand(plan).graph.ranges) {

@@ -65,6 +65,8 @@ MUSTER_API std::string explain(const std::vector<Expr>& expressions);
 MUSTER_API std::string plan_digest(const Expr& expression);
 /// The graph in Graphviz' language: a node per operation and partition, or per fused task.
 MUSTER_API std::string to_dot(const std::vector<Expr>& expressions, bool optimized);
+/// Bytes of sources that a plan for this process may keep where they would be read again: an eighth of the memory limit.
+int64_t kept_between_stages();
 MUSTER_API void set_memory_limit(int64_t bytes);
 MUSTER_API int64_t cpu_count();
 /// 80 % of the memory this process may use.

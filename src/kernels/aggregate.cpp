@@ -8,6 +8,7 @@
 #include "data/dispatch.hpp"
 #include "kernels/blocks.hpp"
 #include "kernels/key_table.hpp"
+#include "kernels/ranked_groups.hpp"
 #include "kernels/wire.hpp"
 #include "muster/error.hpp"
 
@@ -120,11 +121,17 @@ class Sum : public States<State> {
   void add(const uint32_t* groups, const Column& c, int64_t rows) override {
     auto& states = this->states_;
     if constexpr (std::is_same_v<T, double>)
+      if (!groups && !c.constant) return add_block(sum_of(c.as<double>(), rows), rows);
+    if constexpr (std::is_same_v<T, float>)
       if (!groups && !c.constant) {
-        const BlockSum block = sum_of(c.as<double>(), rows);
-        FloatSum more;
-        more.sum = block.sum, more.error = block.error, more.count = block.count, more.missing = rows - block.count;
-        return states[1].merge(more);
+        constexpr int64_t kPiece = 1024;
+        for (int64_t begin = 0; begin < rows; begin += kPiece) {
+          double wide[kPiece];
+          const int64_t n = std::min(kPiece, rows - begin);
+          std::copy_n(c.as<float>() + begin, n, wide);
+          add_block(sum_of(wide, n), n);
+        }
+        return;
       }
     if constexpr (std::is_same_v<T, int64_t> && std::is_same_v<State, IntegerSum>)
       if (!groups && !c.constant && !c.valid) {
@@ -164,6 +171,13 @@ class Sum : public States<State> {
   }
 
  private:
+  void add_block(const BlockSum& block, int64_t rows) {
+    if constexpr (std::is_same_v<State, FloatSum>) {
+      FloatSum more;
+      more.sum = block.sum, more.error = block.error, more.count = block.count, more.missing = rows - block.count;
+      this->states_[1].merge(more);
+    }
+  }
   static constexpr size_t kFew = 128, kLanes = 4;
   // Of few groups the same comes again before its last sum is done: neighbouring rows go to states of their own.
   void add_in_lanes(const uint32_t* groups, const double* v, int64_t rows) {
@@ -385,6 +399,10 @@ class PickOne : public Aggregate {
         offer(states_[1], pick_ == Pick::min ? low : high), states_[1].count += rows - 1;
         return;
       }
+    if constexpr (!std::is_same_v<T, Text>) {
+      if (pick_ == Pick::min) return add_extreme(groups, c, rows, [](T v, T than) { return v < than; });
+      if (pick_ == Pick::max) return add_extreme(groups, c, rows, [](T v, T than) { return v > than; });
+    }
     each_row<T>(groups, c, rows, [this](uint32_t g, T v) { offer(states_[g], v); }, [this](uint32_t g) { ++states_[g].missing; });
   }
   void merge(Aggregate& later, Groups from, Groups to) override {
@@ -428,6 +446,16 @@ class PickOne : public Aggregate {
   }
 
  private:
+  template <class Better>
+  void add_extreme(const uint32_t* groups, const Column& c, int64_t rows, Better better) {
+    auto* states = states_.data();
+    const auto offered = [=](uint32_t g, T v) {
+      Extreme<T>& s = states[g];
+      s.value = !s.count || better(v, s.value) ? v : s.value;
+      ++s.count;
+    };
+    each_row<T>(groups, c, rows, offered, [=](uint32_t g) { ++states[g].missing; });
+  }
   void offer(Extreme<T>& s, T v) {
     bool better = !s.count || pick_ == Pick::last;
     if (!better && pick_ != Pick::first) {
@@ -625,83 +653,6 @@ class Distinct : public Aggregate {
   std::vector<uint32_t> numbers_;
 };
 
-// Exact medians and quantiles: all values are kept, with their groups.
-template <class T>
-class Ranked : public Aggregate {
- public:
-  Ranked(double q, DType type, DType result, Options o) : q_(q), type_(type), result_(result), o_(o) {}
-  void grow(uint32_t groups) override { groups_ = std::max(groups_, groups); }
-  void add(const uint32_t* groups, const Column& c, int64_t rows) override {
-    each_row<T>(groups, c, rows, [this](uint32_t g, T v) { of_.push_back(g), values_.push_back(v); }, [this](uint32_t g) { gone_.push_back(g); });
-  }
-  void merge(Aggregate& later, Groups from, Groups to) override {
-    auto& other = static_cast<Ranked&>(later);
-    std::vector<uint32_t> place(other.groups_ + 1u);
-    for (size_t i = 0; i < from.size(); ++i) place[from[i]] = to[i];
-    for (size_t i = 0; i < other.of_.size(); ++i)
-      if (place[other.of_[i]]) of_.push_back(place[other.of_[i]]), values_.push_back(other.values_[i]);
-    for (uint32_t g : other.gone_)
-      if (place[g]) gone_.push_back(place[g]);
-  }
-  Column finish(const std::vector<uint32_t>& groups) override {
-    std::vector<size_t> begins(groups_ + 2u, 0);
-    for (uint32_t g : of_) ++begins[g + 1u];
-    for (size_t g = 1; g < begins.size(); ++g) begins[g] += begins[g - 1];
-    std::vector<T> sorted(values_.size());
-    auto at = begins;
-    for (size_t i = 0; i < of_.size(); ++i) sorted[at[of_[i]]++] = values_[i];
-    std::vector<bool> gone(groups_ + 1u, false);
-    if (!o_.skipna)
-      for (uint32_t g : gone_) gone[g] = true;
-    Writable out(result_.storage, static_cast<int64_t>(groups.size()));
-    for (size_t i = 0; i < groups.size(); ++i) {
-      const uint32_t g = groups[i];
-      T* begin = sorted.data() + begins[g];
-      const auto n = static_cast<int64_t>(begins[g + 1u] - begins[g]);
-      double value = std::numeric_limits<double>::quiet_NaN();
-      if (n && !gone[g]) {
-        // NumPy's linear interpolation between the two nearest ranks.
-        const double position = q_ * static_cast<double>(n - 1);
-        const auto low = static_cast<int64_t>(position);
-        const double part = position - static_cast<double>(low);
-        std::nth_element(begin, begin + low, begin + n);
-        const auto a = static_cast<double>(begin[low]);
-        if (part == 0) {
-          value = a;
-        } else {
-          const auto b = static_cast<double>(*std::min_element(begin + low + 1, begin + n));
-          value = part == 0.5 && q_ == 0.5 ? a + (b - a) / 2 : part < 0.5 ? a + (b - a) * part : b - (b - a) * (1 - part);
-          if (q_ == 0.5 && part == 0.5) value = (a + b) / 2;
-        }
-      }
-      if (result_.storage == Storage::float32) out.as<float>()[i] = static_cast<float>(value);
-      else out.as<double>()[i] = value;
-    }
-    return std::move(out).finish();
-  }
-  int64_t bytes() const override { return static_cast<int64_t>(of_.capacity() * 4 + values_.capacity() * sizeof(T) + gone_.capacity() * 4); }
-  void encode(Encoder& out, size_t) const override {
-    out << of_ << std::string_view(reinterpret_cast<const char*>(values_.data()), values_.size() * sizeof(T)) << gone_;
-  }
-  void decode(base::Decoder& in, size_t groups) override {
-    of_ = in.list<uint32_t>();
-    const auto bytes = in.get<std::string_view>();
-    gone_ = in.list<uint32_t>();
-    if (bytes.size() != of_.size() * sizeof(T) || std::any_of(of_.begin(), of_.end(), [&](uint32_t g) { return g > groups; }) || std::any_of(gone_.begin(), gone_.end(), [&](uint32_t g) { return g > groups; }))
-      throw Error(ErrorKind::io, "the values of a median do not fit");
-    values_.resize(of_.size());
-    std::memcpy(static_cast<void*>(values_.data()), bytes.data(), bytes.size());
-  }
-
- private:
-  double q_;
-  DType type_, result_;
-  Options o_;
-  uint32_t groups_ = 1;
-  std::vector<uint32_t> of_, gone_;
-  std::vector<T> values_;
-};
-
 }  // namespace
 
 bool keeps_values(const std::string& function) { return function == "median" || function == "quantile"; }
@@ -747,7 +698,7 @@ std::unique_ptr<Aggregate> make_aggregate(const std::string& f, DType type, cons
         if (f == "sum" && (type.is_integer() || type.is_boolean()) && !type.open && o.min_count == 0) return std::make_unique<Sum<T, WrappingSum>>(Wanted::sum, type, result, o);
       if (f == "sum") return std::make_unique<Sum<T>>(Wanted::sum, type, result, o);
       if (f == "mean") return std::make_unique<Sum<T>>(Wanted::mean, type, result, o);
-      if (f == "median" || f == "quantile") return std::make_unique<Ranked<T>>(f == "median" ? 0.5 : options["q"].number(), type, result, o);
+      if (f == "median" || f == "quantile") return ranked_aggregate(f == "median" ? 0.5 : options["q"].number(), type, result, o.skipna);
       if (f == "prod") return std::make_unique<Prod<T>>(result, o);
       return std::make_unique<Variance<T>>(f == "std", result, o);
     }

@@ -66,6 +66,18 @@ bool equal(const Column& c, int64_t a, int64_t b) {
     else return c.as<T>()[a] == c.as<T>()[b];
   });
 }
+
+// Calls f(same), where same(a, b) says whether two rows have equal keys.
+template <class F>
+void with_equal(Columns keys, F f) {
+  const Column& c = keys[0];
+  const bool plain = keys.size() == 1 && !c.constant && !c.valid && c.storage != Storage::text && c.storage != Storage::float32 && c.storage != Storage::float64 && c.storage != Storage::object;
+  if (!plain) return f([keys](int64_t a, int64_t b) { return std::all_of(keys.begin(), keys.end(), [=](const Column& k) { return equal(k, a, b); }); });
+  visit_fixed(c.storage, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    f([v = c.as<T>()](int64_t a, int64_t b) { return v[a] == v[b]; });
+  });
+}
 }  // namespace
 
 void RowTable::encode(Columns keys, int64_t rows, const uint64_t* hashes, std::vector<uint32_t>& groups, std::vector<int64_t>& first) {
@@ -76,20 +88,22 @@ void RowTable::encode(Columns keys, int64_t rows, const uint64_t* hashes, std::v
   groups.resize(static_cast<size_t>(rows));
   first.assign(1, 0);
   constexpr int64_t kAhead = 24;
-  for (int64_t i = 0; i < rows; ++i) {
-    if (i + kAhead < rows) __builtin_prefetch(&slots_[hashes[i + kAhead] & (size - 1)], 1);
-    for (size_t at = hashes[i] & (size - 1);; at = (at + 1) & (size - 1)) {
-      Slot& s = slots_[at];
-      if (!s.group) {
-        s = {hashes[i], static_cast<uint32_t>(first.size())};
-        first.push_back(i);
-      } else if (s.hash != hashes[i] || !std::all_of(keys.begin(), keys.end(), [&](const Column& c) { return equal(c, first[s.group], i); })) {
-        continue;
+  with_equal(keys, [&](auto same) {
+    for (int64_t i = 0; i < rows; ++i) {
+      if (i + kAhead < rows) __builtin_prefetch(&slots_[hashes[i + kAhead] & (size - 1)], 1);
+      for (size_t at = hashes[i] & (size - 1);; at = (at + 1) & (size - 1)) {
+        Slot& s = slots_[at];
+        if (!s.group) {
+          s = {hashes[i], static_cast<uint32_t>(first.size())};
+          first.push_back(i);
+        } else if (s.hash != hashes[i] || !same(first[s.group], i)) {
+          continue;
+        }
+        groups[static_cast<size_t>(i)] = s.group;
+        break;
       }
-      groups[static_cast<size_t>(i)] = s.group;
-      break;
     }
-  }
+  });
 }
 
 void RowParts::add(Columns columns, int64_t rows, const std::vector<uint64_t>& hashes, const std::vector<uint8_t>& gone, int64_t first_number) {

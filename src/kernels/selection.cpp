@@ -14,6 +14,23 @@ using namespace base;
 using namespace data;
 namespace {
 
+// Appends the rows that are flagged, and valid where that is said: eight at a time are looked at, so that where few are little is done.
+void rows_where(const uint8_t* flags, const uint8_t* valid, int64_t rows, std::vector<int64_t>& out) {
+  constexpr int64_t kAtOnce = 8;
+  int64_t set = 0;
+  for (int64_t i = 0; i < rows; ++i) set += flags[i];
+  out.resize(static_cast<size_t>(set + kAtOnce));
+  size_t n = 0;
+  for (int64_t i = 0; i < rows; i += kAtOnce) {
+    uint64_t any = 0;
+    const int64_t end = std::min(rows, i + kAtOnce);
+    std::memcpy(&any, flags + i, static_cast<size_t>(end - i));
+    if (!any) continue;
+    for (int64_t k = i; k < end; ++k) out[n] = k, n += flags[k] & (!valid || valid[k]);
+  }
+  out.resize(n);
+}
+
 Map select(const Args&) {
   return [](Task&, Columns in, int64_t rows, std::span<Column> out) {
     const Column& mask = in[0];
@@ -24,11 +41,7 @@ Map select(const Args&) {
         return rows;
       }
     } else {
-      kept.resize(static_cast<size_t>(rows));
-      const uint8_t* flags = mask.as<uint8_t>();
-      size_t n = 0;
-      for (int64_t i = 0; i < rows; ++i) kept[n] = i, n += flags[i] & (!mask.valid || mask.valid[i]);
-      kept.resize(n);
+      rows_where(mask.as<uint8_t>(), mask.valid, rows, kept);
     }
     for (size_t c = 1; c < in.size(); ++c) out[c - 1] = in[c].constant ? in[c] : take(in[c], kept);
     return static_cast<int64_t>(kept.size());

@@ -84,8 +84,8 @@ Plan lower(const std::vector<Expr>& expressions);
 /// The stages that results need, each behind those it reads.
 std::vector<int> order_of(const Plan& plan);
 
-/// Applies the rules of src/plan/rules in order.
-void optimize(Plan& plan);
+/// Applies the rules of src/plan/rules in order. `kept_bytes`: so much of sources that are read more than once may be kept instead.
+void optimize(Plan& plan, int64_t kept_bytes);
 
 /// A plan as tasks. `range_of[stage]` is the range of the stage's pipeline.
 struct Expanded {

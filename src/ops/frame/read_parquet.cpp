@@ -43,6 +43,23 @@ Value source(const Call& c, const std::vector<int>& needed) {
   return scan.encode();
 }
 
+int64_t column_bytes(const Call& c, int reg) {
+  const Scan scan = Scan::decode(c["scan"]);
+  const auto* column = reg < static_cast<int>(scan.columns.size()) ? &scan.columns[static_cast<size_t>(reg)] : nullptr;  // behind them: row ids
+  int64_t bytes = 0;
+  const auto footers = io::parquet::metadata_of(scan.files, scan.options);
+  for (const auto& part : scan.parts) {
+    const auto& footer = *footers.at(static_cast<size_t>(part.file));
+    for (int64_t g = part.first; g < part.last; ++g) {
+      const auto& group = footer.row_groups.at(static_cast<size_t>(g));
+      bytes += group.rows * (column ? width(column->type.storage) + 1 : 8);  // a byte says whether a value is missing
+      for (size_t l = 0; column && column->type.is_text() && l < footer.leaves.size(); ++l)
+        if (footer.leaves[l].name == column->name) bytes += 8 * group.chunks.at(l).uncompressed;  // of codes, perhaps: the texts are longer
+    }
+  }
+  return bytes;
+}
+
 Value refresh(const Call& c) {
   for (const auto& file : Scan::decode(c["scan"]).files) {
     const FileInfo now = io::stat_file(file.path, Scan::decode(c["scan"]).options);
@@ -99,6 +116,7 @@ Ops read_parquet_ops() {
         }
         return rows;
       },
+      .bytes = column_bytes,
       .show = [](const Call& c) { return c["shown"].label(); },
       .kernels = {io::parquet::scan_kernel()},
   }};

@@ -9,6 +9,8 @@ void drop_unused(Plan& plan);
 void drop_unused(Stage& stage);
 /// Removes columns that leave a stage and that no other stage reads.
 void prune_exits(Plan& plan);
+/// Hands on the columns of a source that would be read again, where they are at most `most` bytes.
+void keep_rows(Plan& plan, int64_t most);
 /// Tells sources which rows a filter drops, so that they need not be read.
 void push_statistics(Plan& plan);
 /// Counts the rows behind a filter by its mask.
