@@ -1,6 +1,7 @@
 """Peak memory of operations of every family, each in a process of its own: memory.py FOLDER ROWS LIMIT... (MB); prints a table, fails if a limit does not hold.
 
-MUSTER_OPERATIONS="melt;mode" asks for some alone. Rows that are there in FOLDER are used again.
+MUSTER_OPERATIONS="melt;mode" asks for some alone. Rows that are there in FOLDER are used again. MUSTER_MEASURED=FILE: what was measured goes on to this
+file, and what is right there already, of this operation under this limit, is not measured again: a run that was broken off goes on.
 """
 
 import json
@@ -19,11 +20,12 @@ import muster.dataframe as dd
 
 MB = 1_000_000
 SLACK = 20 * MB  # allocators, threads' stacks, what is imported late
-SECONDS = 600    # of one operation
 PARTITION = 25_000  # rows
+UNLIMITED = 100_000  # MB
 
 folder, rows = pathlib.Path(sys.argv[1]), int(sys.argv[2])
 partitions = max(1, rows // PARTITION)
+SECONDS = 600 + rows // 10_000  # of one operation
 SIX = ["id1", "id2", "id3", "id4", "id5", "id6"]
 
 few, many = pd.array([f"id{i:03}" for i in range(100)], "str"), pd.array([f"id{i:010}" for i in range(max(1, rows // 10))], "str")
@@ -181,28 +183,52 @@ with muster.config.set(scheduler="synchronous"):  # what is imported and begun l
         lazy = OPERATIONS[name](small)
         if hasattr(lazy, "compute") and not name.startswith("bag"):
             lazy.compute()
+
+
+def measured(name, limit, free):
+    """How an operation did under a limit: the fields of a line of the table."""
+    begun = time.monotonic()
+    answer = in_a_process(name, limit)
+    if answer is None:
+        return {"wrong": f"died, or took more than {SECONDS} s"}
+    peak, made, size, refused = answer
+    bound = limit * MB + SLACK + 5 * ROW * PARTITION + 2 * size
+    wrong = [] if refused or made == (right := free()) else [f"{made} for {right}"]
+    if peak > bound:
+        wrong.append(f"{peak // MB} MB are more than {bound // MB}")
+    if refused and ("the memory budget of" not in refused or "memory-limit" not in refused or not any(w in refused for w in ("about", "needs"))):
+        wrong.append(f"no estimate: {refused}")
+    return {"peak": peak, "result": size, "refused": refused, "seconds": time.monotonic() - begun, "wrong": "; ".join(wrong)}
+
+
+def line(name, limit, peak=0, result=0, refused="", seconds=0.0, wrong="", **_):
+    return f"{name:30} {limit:6} MB: peak {peak // MB:6}, result {result // MB:6}, {'refused' if refused else 'made':8} {seconds:4.0f} s {'WRONG: ' + wrong if wrong else ''}"
+
+
+def kept(name, limit, measure):
+    """What is known of an operation under a limit, or is measured now."""
+    if (name, limit, rows) not in known or known[name, limit, rows].get("wrong"):
+        known[name, limit, rows] = {"name": name, "limit": limit, "rows": rows, **measure()}
+        if journal:
+            with open(journal, "a") as file:
+                file.write(json.dumps(known[name, limit, rows]) + "\n")
+    return known[name, limit, rows]
+
+
+journal = os.environ.get("MUSTER_MEASURED")
+known = {}
+if journal and os.path.exists(journal):
+    for entry in map(json.loads, open(journal)):
+        known[entry["name"], entry["limit"], entry["rows"]] = entry
 failed = 0
 for name in chosen:
-    free = None
-    for limit in (100_000, *map(int, sys.argv[3:])):
-        begun = time.monotonic()
-        answer = in_a_process(name, limit)
-        if answer is None:
-            failed += 1
-            print(f"{name}: {limit} MB: died, or took more than {SECONDS} s", flush=True)
-            continue
-        peak, made, size, refused = answer
-        if limit == 100_000:
-            free = made
-            failed += bool(refused)
-            continue
-        bound = limit * MB + SLACK + 5 * ROW * PARTITION + 2 * size
-        wrong = [] if refused or made == free else [f"{made} for {free}"]
-        if peak > bound:
-            wrong.append(f"{peak // MB} MB are more than {bound // MB}")
-        if refused and ("the memory budget of" not in refused or "memory-limit" not in refused or not any(w in refused for w in ("about", "needs"))):
-            wrong.append(f"no estimate: {refused}")
-        failed += bool(wrong)
-        print(f"{name:30} {limit:6} MB: peak {peak // MB:6}, result {size // MB:6}, {'refused' if refused else 'made':8} {time.monotonic() - begun:4.0f} s {'WRONG: ' + '; '.join(wrong) if wrong else ''}", flush=True)
+
+    def free(name=name):
+        return kept(name, UNLIMITED, lambda: {"made": (in_a_process(name, UNLIMITED) or [0, "died without a limit"])[1]})["made"]
+
+    for limit in map(int, sys.argv[3:]):
+        entry = kept(name, limit, lambda name=name, limit=limit, free=free: measured(name, limit, free))
+        failed += bool(entry["wrong"])
+        print(line(**entry), flush=True)
 print(f"{len(chosen)} operations, {failed} wrong")
 sys.exit(failed > 0)
