@@ -162,6 +162,30 @@ for partitions in (1, 9, 70):
     python(program, timeout=300)
 
 
+def test_what_is_spilled_hardly_takes_memory(python):
+    """Eleven columns of 100 partitions, each in 256 parts on disk: hundreds of thousands of parts, known by a number each. What they are counted by is never all there."""
+    program = """
+import pathlib
+import numpy as np, pandas as pd, muster, muster.dataframe as dd
+from muster import _core
+
+def status(name):
+    return int(next(line for line in open("/proc/self/status") if line.startswith(name)).split()[1]) << 10
+
+rows, partitions = 400_000, 100
+pdf = pd.DataFrame({f"c{i}": np.random.default_rng(i).permutation(rows) // 2 for i in range(11)})
+df = dd.from_pandas(pdf, npartitions=partitions)
+df.c0.head(compute=False).nunique().compute()
+pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak is the present
+before, spilled = status("VmRSS"), _core.spilled_bytes()
+with muster.config.set({"memory-limit": "10 MB", "num-workers": 2}):
+    assert df.nunique().compute().tolist() == [rows // 2] * 11
+assert _core.spilled_bytes() - spilled > 20e6
+assert status("VmHWM") - before < 60e6, status("VmHWM") - before
+"""
+    python(program, timeout=300)
+
+
 def test_the_limit_holds_for_every_operation(tmp_path):
     """Within the limit, one task's inputs and outputs and the result, or a MemoryError with an estimate; and right answers."""
     long = os.environ.get("MUSTER_EXAMPLES") == "long"

@@ -1,82 +1,37 @@
 // One group-by without aggregates for each column: its groups are the values.
 #include "kernels/distinct_counts.hpp"
 
-#include <memory>
-
-#include "kernels/aggregate.hpp"
+#include "kernels/column_groups.hpp"
 
 namespace muster::kernels {
 using namespace base;
 using namespace data;
 namespace {
 
-class DistinctCounts : public Fold {
+class DistinctCounts : public ColumnGroups {
  public:
-  explicit DistinctCounts(const Args& a) {
-    for (const auto& type : a["types"].list())
-      columns_.push_back(group_by_kernel().fold(Dict{{"keys", List{type}}, {"aggregates", List{}}, {"dropna", a["dropna"]}, {"sort", Value()}, {"parts", a["parts"]}}));
-  }
-
-  void add(Task& task, Columns in, int64_t rows) override {
-    for (size_t c = 0; c < columns_.size(); ++c) columns_[c]->add(task, in.subspan(c, 1), rows);
-  }
-  void merge(Task& task, Fold& later) override {
-    for (size_t c = 0; c < columns_.size(); ++c) columns_[c]->merge(task, *of(later)[c]);
-  }
-  void seal(Task& task) override {
-    for (auto& c : columns_) c->seal(task);
-  }
-  Batches merge_part(Task& task, const std::vector<Fold*>& states, int64_t part) override {
-    std::vector<int64_t> counts;
-    for (size_t c = 0; c < columns_.size(); ++c) {
-      std::vector<Fold*> column;
-      for (auto* s : states) column.push_back(of(*s)[c].get());
-      counts.push_back(rows_of(columns_[c]->merge_part(task, column, part)));
-    }
-    return one_row(counts);
-  }
-  Batches join_parts(Task&, const std::vector<std::shared_ptr<const Batches>>& parts) override {
-    std::vector<int64_t> counts(columns_.size());
-    for (const auto& p : parts)
-      for (size_t c = 0; c < counts.size(); ++c) counts[c] += p->at(0).columns[c].as<int64_t>()[0];
-    return one_row(counts);
-  }
-  Batches finish(Task& task) override {
-    std::vector<int64_t> counts;
-    for (auto& c : columns_) counts.push_back(rows_of(c->finish(task)));
-    return one_row(counts);
-  }
-
-  int64_t bytes() const override {
-    int64_t total = 0;
-    for (const auto& c : columns_) total += c->bytes();
-    return total;
-  }
-  void encode(Encoder& out) const override {
-    for (const auto& c : columns_) c->encode(out);
-  }
-  void decode(base::Decoder& in) override {
-    for (auto& c : columns_) c->decode(in);
-  }
+  explicit DistinctCounts(const Args& a) : ColumnGroups(a, {}) {}
 
  private:
-  static std::vector<std::unique_ptr<Fold>>& of(Fold& fold) { return static_cast<DistinctCounts&>(fold).columns_; }
-  static int64_t rows_of(const Batches& batches) {
+  Batch keep(const Batches& groups) const override {
     int64_t rows = 0;
-    for (const auto& b : batches) rows += b.rows;
-    return rows;
+    for (const auto& b : groups) rows += b.rows;
+    return {1, {count(rows)}};
   }
-  static Batches one_row(const std::vector<int64_t>& counts) {
+  Batch result(Task&, const std::vector<Batches>& columns) const override {
     Batch out{1, {}};
-    for (int64_t n : counts) {
-      Writable w(Storage::int64, 1);
-      w.as<int64_t>()[0] = n;
-      out.columns.push_back(std::move(w).finish());
+    for (const auto& kept : columns) {
+      int64_t sum = 0;
+      for (const auto& b : kept) sum += b.columns[0].as<int64_t>()[0];
+      out.columns.push_back(count(sum));
     }
-    return {std::move(out)};
+    return out;
   }
-
-  std::vector<std::unique_ptr<Fold>> columns_;
+  static Column count(int64_t n) {
+    Writable w(Storage::int64, 1);
+    w.as<int64_t>()[0] = n;
+    return std::move(w).finish();
+  }
 };
 }  // namespace
 

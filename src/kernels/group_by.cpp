@@ -3,7 +3,7 @@
 // States that gain nothing from being one stay beside each other, in order; all are merged part by part, side by side.
 // Without keys all rows are one group, there even when there is no row.
 #include <algorithm>
-#include <array>
+#include <deque>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -90,15 +90,9 @@ class GroupBy : public Fold {
     if (!keys_) return;
     if (keys_->bytes() > task.headroom() / 64) keys_->compact();
     if (kept_.bytes() > std::max(kLeftBytes, task.headroom() / 32)) kept_.shed();  // as long as others are made, it only lies there
-    of_part_.assign(kRowParts, {}), part_of_.assign(keys_->size() + 1, 0);
-    const auto all = numbers(keys_->size());
-    const auto values = keys_->values(all);
-    hasher_.hash(values, static_cast<int64_t>(all.size()), hashes_, gone_);
-    if (keys_->size() > kFewGroups && !seen_) seen_ = std::make_unique<DistinctSketch>();
-    if (seen_)
-      for (size_t i = 0; i < all.size(); ++i) seen_->add(hashes_[i]);
-    for (size_t i = 0; i < all.size(); ++i) of_part_[part_of_[all[i]] = static_cast<uint8_t>(hashes_[i] >> 56)].push_back(all[i]);
-    if (size_of_table() > std::max(kLeftBytes, task.headroom() / 8)) shed_table();
+    of_part_ = {}, part_of_.assign(keys_->size() + 1, 0);
+    if (keys_->size()) split_table(task);
+    groups_ = {}, hashes_ = {}, gone_ = {};  // scratch; there may be thousands of states
     if (told_ >= 0) tell(task);
   }
 
@@ -109,7 +103,8 @@ class GroupBy : public Fold {
       states.push_back(first);
       for (auto& state : first->behind_) states.push_back(state.get());
     }
-    // A fold's own state is not looked at: it is new, and what is merged is collected in it.
+    // A fold's own state is not looked at: it is new, or the last part's, and what is merged is collected in it.
+    if (keys_->size()) reset();
     const int64_t begin = part * kRowParts / parts_, end = (part + 1) * kRowParts / parts_;
     bool any_rows = false;
     for (const auto* s : states) any_rows |= !s->kept_.empty() || s->spilled_;
@@ -180,12 +175,13 @@ class GroupBy : public Fold {
   }
   const DistinctSketch* seen() const { return seen_.get(); }
   int64_t bytes() const override {
-    int64_t total = size_of_table() + kept_.bytes();
+    int64_t total = size_of_table() + kept_.bytes() + kept_.kept_bytes() + (spilled_ ? spilled_->kept_bytes() : 0);
     for (const auto& state : behind_) total += state->bytes();
     return total;
   }
 
  private:
+  using Aggregates = std::vector<std::unique_ptr<Aggregate>>;
   // Takes the rows behind its own into itself; false where it gains nothing, or where they would get in front of rows that it keeps.
   bool absorb(Task& task, GroupBy& later) {
     const uint32_t before = keys_->size(), theirs = later.keys_->size();
@@ -213,35 +209,69 @@ class GroupBy : public Fold {
     reset();
     return out;
   }
-  void shed_table() {
-    auto pieces = std::make_unique<SpilledTable>();
-    GroupBy one(args_);
-    for (size_t p = 0; p < kRowParts; ++p) {
-      if (of_part_[p].empty()) continue;
-      one.reset();
-      one.merge_groups(*this, of_part_[p]);
-      Encoder out;
-      one.encode(out);
-      (*pieces)[p] = spill(out.take());
-    }
-    spilled_ = std::move(pieces);
-    reset();
-    of_part_.clear(), part_of_.clear();
+  // Sorts the groups into parts; where memory is short these are spilled.
+  void split_table(Task& task) {
+    of_part_.assign(kRowParts, {});
+    const auto all = numbers(keys_->size());
+    const auto values = keys_->values(all);
+    hasher_.hash(values, static_cast<int64_t>(all.size()), hashes_, gone_);
+    if (keys_->size() > kFewGroups && !order_.empty() && !seen_) seen_ = std::make_unique<DistinctSketch>();
+    if (seen_)
+      for (size_t i = 0; i < all.size(); ++i) seen_->add(hashes_[i]);
+    for (size_t i = 0; i < all.size(); ++i) of_part_[part_of_[all[i]] = static_cast<uint8_t>(hashes_[i] >> 56)].push_back(all[i]);
+    if (size_of_table() > std::max(kLeftBytes, task.headroom() / 8)) shed_table();
   }
-  // The part of a table that was spilled; null if there are no groups in it.
-  std::unique_ptr<GroupBy> unspilled(size_t part) const {
-    const auto& piece = (*spilled_)[part];
-    if (!piece) return nullptr;
-    auto out = std::make_unique<GroupBy>(args_);
-    const std::string bytes = piece->read();
+  void shed_table() {
+    auto parts = std::make_unique<SpilledParts>();
+    for (const auto& groups : of_part_) {
+      Encoder out;
+      if (!groups.empty()) encode_groups(out, groups);
+      parts->add(out.bytes());
+    }
+    parts->close();
+    spilled_ = std::move(parts);
+    reset();
+    of_part_ = {}, part_of_ = {};
+  }
+  // Groups without a table to find them in: of a part that was spilled. Their numbers are 1, 2, ...
+  struct Groups {
+    std::vector<uint32_t> numbers;
+    std::vector<Column> keys;
+    std::vector<int64_t> first_rows;
+    Aggregates aggregates;
+  };
+  void encode_groups(Encoder& out, const std::vector<uint32_t>& groups) {
+    const auto count = static_cast<uint32_t>(groups.size());
+    kernels::encode(out, Batches{{static_cast<int64_t>(count), keys_->values(groups)}});
+    std::vector<int64_t> first_rows{0};
+    for (uint32_t g : groups) first_rows.push_back(first_rows_[g]);
+    out << first_rows;
+    const auto taken = made();
+    const auto all = numbers(count);
+    for (size_t i = 0; i < taken.size(); ++i) {
+      taken[i]->grow(count);
+      taken[i]->merge(*aggregates_[i], groups, all);
+      taken[i]->encode(out, count);
+    }
+  }
+  Groups unspilled(size_t part) const {
+    Groups out;
+    const std::string bytes = spilled_->read(part);
+    if (bytes.empty()) return out;
     base::Decoder in(bytes);
-    out->decode(in);
+    Batches keys = decode_batches(in);
+    out.first_rows = in.list<int64_t>(), out.aggregates = made();
+    out.numbers = numbers(static_cast<uint32_t>(out.first_rows.size() - 1)), out.keys = std::move(keys.at(0).columns);
+    for (const auto& a : out.aggregates) {
+      a->grow(static_cast<uint32_t>(out.numbers.size()));
+      a->decode(in, out.numbers.size());
+    }
     return out;
   }
   std::unique_ptr<GroupBy> unspilled() const {
     auto whole = std::make_unique<GroupBy>(args_);
     for (size_t p = 0; p < kRowParts; ++p)
-      if (auto table = unspilled(p)) whole->merge_groups(*table, numbers(table->keys_->size()));
+      if (const Groups part = unspilled(p); !part.numbers.empty()) whole->merge_groups(part.keys, part.first_rows, part.aggregates, part.numbers);
     return whole;
   }
   int64_t size_of_table() const {
@@ -275,8 +305,8 @@ class GroupBy : public Fold {
   void keep(Task& task, Columns in, int64_t rows) {
     hasher_.hash(in.first(key_count_), rows, hashes_, gone_);
     if (keep_missing_) gone_.clear();
-    if (!seen_) seen_ = std::make_unique<DistinctSketch>();
-    for (int64_t i = 0; i < rows; ++i)
+    if (!order_.empty() && !seen_) seen_ = std::make_unique<DistinctSketch>();
+    for (int64_t i = 0; seen_ && i < rows; ++i)
       if (gone_.empty() || !gone_[static_cast<size_t>(i)]) seen_->add(hashes_[static_cast<size_t>(i)]);
     kept_.add(in, rows, hashes_, gone_, partition_ << 32 | rows_seen_);
     rows_seen_ += rows;
@@ -285,9 +315,13 @@ class GroupBy : public Fold {
   }
   void reset() {
     keys_ = key_count_ ? std::make_unique<KeyTable>(storages_, keep_missing_) : nullptr;
-    first_rows_.assign(1, 0);
-    aggregates_.clear();
-    for (const auto& g : args_["aggregates"].list()) aggregates_.push_back(make_aggregate(g["function"].string(), dtype_of(g["type"].integer()), g["options"]));
+    first_rows_ = std::vector<int64_t>(1, 0);  // nothing of its memory stays
+    aggregates_ = made();
+  }
+  Aggregates made() const {
+    Aggregates out;
+    for (const auto& g : args_["aggregates"].list()) out.push_back(make_aggregate(g["function"].string(), dtype_of(g["type"].integer()), g["options"]));
+    return out;
   }
   static std::vector<uint32_t> numbers(uint32_t count) {
     std::vector<uint32_t> out(count);
@@ -314,6 +348,10 @@ class GroupBy : public Fold {
   Batch merge_tables(const std::vector<GroupBy*>& states, int64_t begin, int64_t end) {
     for (auto* s : states) {
       auto& state = *s;
+      if (end - begin == 1) {
+        if (!state.of_part_.empty() && !state.of_part_[static_cast<size_t>(begin)].empty()) merge_groups(state, state.of_part_[static_cast<size_t>(begin)]);
+        continue;
+      }
       std::vector<uint32_t> theirs(state.part_of_.size());
       size_t n = 0;
       for (uint32_t g = 1; g < state.part_of_.size(); ++g) theirs[n] = g, n += state.part_of_[g] >= begin && state.part_of_[g] < end;
@@ -326,33 +364,34 @@ class GroupBy : public Fold {
   // The groups of one part, of tables and rows: the keys of all beside each other, then a number for each, in a table that stays in the cache.
   Batch merge_rows(Task& task, const std::vector<GroupBy*>& states, int part) {
     struct Piece {
-      GroupBy* table;  // null: rows
+      const Aggregates* of_groups;  // null: rows
       std::vector<uint32_t> groups;
       Batch rows;
-      std::unique_ptr<GroupBy> read = {};
+      Aggregates read = {};
     };
     int64_t size = 0;
     for (const auto* s : states) {
       size += s->kept_.bytes(part);
-      if (s->spilled_ && (*s->spilled_)[static_cast<size_t>(part)]) size += (*s->spilled_)[static_cast<size_t>(part)]->bytes();
+      if (s->spilled_) size += s->spilled_->bytes(static_cast<size_t>(part));
     }
     task.reserve(2 * size);  // as pieces, and beside each other
-    std::vector<Piece> pieces;
+    std::deque<Piece> pieces;
     Batches keys;
     std::vector<uint64_t> hashes;
     std::vector<int64_t> seen;
     for (auto* s : states) {
-      auto read = s->spilled_ ? s->unspilled(static_cast<size_t>(part)) : nullptr;
-      auto* table = read ? read.get() : s;
-      std::vector<uint32_t> theirs;
-      if (read) theirs = numbers(read->keys_->size());
-      else if (!s->spilled_) theirs = s->of_part_[static_cast<size_t>(part)];
-      if (!theirs.empty()) {
-        keys.push_back({static_cast<int64_t>(theirs.size()), table->keys_->values(theirs)});
+      const auto add_groups = [&](std::vector<uint32_t> groups, std::vector<Column> of_groups, const std::vector<int64_t>& first_rows, const Aggregates* aggregates, Aggregates read) {
+        keys.push_back({static_cast<int64_t>(groups.size()), std::move(of_groups)});
         hasher_.hash(keys.back().columns, keys.back().rows, hashes_, gone_);
         hashes.insert(hashes.end(), hashes_.begin(), hashes_.end());
-        for (uint32_t g : theirs) seen.push_back(table->first_rows_[g]);
-        pieces.push_back({table, std::move(theirs), {}, std::move(read)});
+        for (uint32_t g : groups) seen.push_back(first_rows[g]);
+        pieces.push_back({aggregates, std::move(groups), {}, std::move(read)});
+        if (!aggregates) pieces.back().of_groups = &pieces.back().read;
+      };
+      if (s->spilled_) {
+        if (Groups read = s->unspilled(static_cast<size_t>(part)); !read.numbers.empty()) add_groups(std::move(read.numbers), std::move(read.keys), read.first_rows, nullptr, std::move(read.aggregates));
+      } else if (!s->of_part_.empty()) {
+        if (const auto& theirs = s->of_part_[static_cast<size_t>(part)]; !theirs.empty()) add_groups(theirs, s->keys_->values(theirs), s->first_rows_, &s->aggregates_, {});
       }
       Batch rows = s->kept_.part(part);
       if (!rows.rows) continue;
@@ -378,8 +417,8 @@ class GroupBy : public Fold {
     size_t at = 0;
     for (auto& piece : pieces) {
       const uint32_t* mine = groups_.data() + at;
-      if (piece.table) {
-        for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->merge(*piece.table->aggregates_[i], piece.groups, {mine, piece.groups.size()});
+      if (piece.of_groups) {
+        for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->merge(*(*piece.of_groups)[i], piece.groups, {mine, piece.groups.size()});
         at += piece.groups.size();
       } else {
         add_to(mine, piece.rows.columns, piece.rows.rows, key_count_);
@@ -404,17 +443,17 @@ class GroupBy : public Fold {
     for (int64_t i = 0; i < rows && first_rows_.size() <= keys_->size(); ++i)
       if (groups_[static_cast<size_t>(i)] == first_rows_.size()) first_rows_.push_back(first + i);
   }
-  void merge_groups(GroupBy& later, const std::vector<uint32_t>& theirs) {
-    const auto values = later.keys_->values(theirs);
+  void merge_groups(GroupBy& later, const std::vector<uint32_t>& theirs) { merge_groups(later.keys_->values(theirs), later.first_rows_, later.aggregates_, theirs); }
+  void merge_groups(const std::vector<Column>& keys, const std::vector<int64_t>& first_rows, const Aggregates& aggregates, const std::vector<uint32_t>& theirs) {
     std::vector<uint32_t> mine;
-    keys_->encode(values, static_cast<int64_t>(theirs.size()), mine);
+    keys_->encode(keys, static_cast<int64_t>(theirs.size()), mine);
     for (size_t i = 0; i < theirs.size(); ++i) {
-      const int64_t seen = later.first_rows_[theirs[i]];
+      const int64_t seen = first_rows[theirs[i]];
       if (mine[i] == first_rows_.size()) first_rows_.push_back(seen);
       else first_rows_[mine[i]] = std::min(first_rows_[mine[i]], seen);
     }
     for (auto& a : aggregates_) a->grow(keys_->size());
-    for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->merge(*later.aggregates_[i], theirs, mine);
+    for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->merge(*aggregates[i], theirs, mine);
   }
   Args args_;
   size_t key_count_;
@@ -426,17 +465,16 @@ class GroupBy : public Fold {
   RowHasher hasher_;
   std::unique_ptr<KeyTable> keys_;
   std::vector<int64_t> inputs_;
-  std::vector<std::unique_ptr<Aggregate>> aggregates_;
+  Aggregates aggregates_;
   std::vector<int64_t> first_rows_;             // by group: partition << 32 | row of its first row
   int64_t partition_ = 0, rows_seen_ = 0, checked_groups_ = 0, checked_rows_ = 0, table_bytes_ = 0;
   int64_t told_ = 0;                            // bytes that the task knows of; -1: it is another one
   RowTable table_;
   RowParts kept_;                               // rows behind those in the table
-  using SpilledTable = std::array<std::shared_ptr<const Spilled>, kRowParts>;
-  std::unique_ptr<SpilledTable> spilled_;       // the table, a state of its own for each part; then there is none in memory
+  std::unique_ptr<SpilledParts> spilled_;       // the table, a state of its own for each part; then there is none in memory
   std::vector<std::unique_ptr<GroupBy>> behind_;  // states of later rows
-  std::unique_ptr<DistinctSketch> seen_;        // of the groups of a partition's rows, if these are many
-  std::vector<std::vector<uint32_t>> of_part_;  // once sealed: the groups of each part
+  std::unique_ptr<DistinctSketch> seen_;        // of the groups of a partition's rows, if these are many, and are wanted in an order: all at once
+  std::vector<std::vector<uint32_t>> of_part_;  // once sealed: the groups of each part, if there are any
   std::vector<uint8_t> part_of_;                // and the part of each group
   std::vector<Column> slices_;
   std::vector<uint32_t> groups_;

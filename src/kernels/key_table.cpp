@@ -48,7 +48,7 @@ uint64_t TextTable::hash(Text t) {
 }
 
 void WordTable::grow() {
-  std::vector<Slot> old(slots_.size() * 2);
+  std::vector<Slot> old(std::max<size_t>(64, slots_.size() * 2));
   old.swap(slots_);
   for (const auto& s : old) {
     if (!s.number) continue;
@@ -59,7 +59,7 @@ void WordTable::grow() {
 }
 
 void TextTable::grow() {
-  std::vector<Slot> old(slots_.size() * 2);
+  std::vector<Slot> old(std::max<size_t>(64, slots_.size() * 2));
   old.swap(slots_);
   for (const auto& s : old) {
     if (!s.number) continue;

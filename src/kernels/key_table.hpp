@@ -28,7 +28,7 @@ class WordTable {
       if (s.word == word) return s.number;
     }
   }
-  void prefetch(uint64_t word) const { __builtin_prefetch(&slots_[mix(word) & (slots_.size() - 1)]); }
+  void prefetch(uint64_t word) const { if (!slots_.empty()) __builtin_prefetch(&slots_[mix(word) & (slots_.size() - 1)]); }
   int64_t bytes() const { return static_cast<int64_t>(slots_.size() * sizeof(Slot)); }
 
  private:
@@ -37,7 +37,7 @@ class WordTable {
     uint32_t number = 0;  // 0 = free
   };
   void grow();
-  std::vector<Slot> slots_ = std::vector<Slot>(64);
+  std::vector<Slot> slots_;  // none before the first word
   size_t count_ = 0;
 };
 
@@ -46,7 +46,7 @@ class TextTable {
  public:
   /// The number of a text that is there, or a new one (`next` is then taken, and `added` set).
   uint32_t find_or_add(data::Text text, uint64_t hash, uint32_t next, const std::vector<data::Text>& texts, bool& added);
-  void prefetch(uint64_t hash) const { __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]); }
+  void prefetch(uint64_t hash) const { if (!slots_.empty()) __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]); }
   static uint64_t hash(data::Text text);
   int64_t bytes() const { return static_cast<int64_t>(slots_.size() * sizeof(Slot) + hashes_.capacity() * 8); }
 
@@ -57,7 +57,7 @@ class TextTable {
     uint32_t number = 0;             // 0 = free
   };
   void grow();
-  std::vector<Slot> slots_ = std::vector<Slot>(64);
+  std::vector<Slot> slots_;
   std::vector<uint64_t> hashes_ = {0};  // by number, for growing
   size_t count_ = 0;
 };

@@ -136,7 +136,7 @@ void RowParts::add(Columns columns, int64_t rows, const std::vector<uint64_t>& h
 
 void RowParts::append(RowParts& later) {
   if (!later.runs_.empty()) shed();  // spilled rows come before those in memory
-  runs_.insert(runs_.end(), later.runs_.begin(), later.runs_.end());
+  runs_.insert(runs_.end(), std::make_move_iterator(later.runs_.begin()), std::make_move_iterator(later.runs_.end()));
   chunks_.insert(chunks_.end(), std::make_move_iterator(later.chunks_.begin()), std::make_move_iterator(later.chunks_.end()));
   bytes_ += later.bytes_;
   later.chunks_.clear(), later.runs_.clear(), later.bytes_ = 0;
@@ -161,8 +161,7 @@ Batch RowParts::in_memory(int part) const {
 Batch RowParts::part(int part) const {
   Batches all;
   for (const auto& run : runs_)
-    if (const auto& piece = run[static_cast<size_t>(part)]) {
-      const std::string bytes = piece->read();
+    if (const std::string bytes = run.read(static_cast<size_t>(part)); !bytes.empty()) {
       base::Decoder in(bytes);
       for (auto& b : decode_batches(in)) all.push_back(std::move(b));
     }
@@ -173,23 +172,28 @@ Batch RowParts::part(int part) const {
 int64_t RowParts::bytes(int part) const {
   const auto p = static_cast<size_t>(part);
   int64_t total = 0;
-  for (const auto& run : runs_)
-    if (run[p]) total += run[p]->bytes();
+  for (const auto& run : runs_) total += run.bytes(p);
   for (const auto& chunk : chunks_)
     if (const int64_t rows = chunk.begins[p + 1] - chunk.begins[p]) total += chunk.bytes / chunk.rows.rows * rows;
   return total;
 }
 
+int64_t RowParts::kept_bytes() const {
+  int64_t total = 0;
+  for (const auto& run : runs_) total += run.kept_bytes();
+  return total;
+}
+
 void RowParts::shed() {
   if (chunks_.empty()) return;
-  Run run;
+  SpilledParts run;
   for (int p = 0; p < kRowParts; ++p) {
     Batch rows = in_memory(p);
-    if (!rows.rows) continue;
     Encoder out;
-    kernels::encode(out, Batches{std::move(rows)});
-    run[static_cast<size_t>(p)] = spill(out.take());
+    if (rows.rows) kernels::encode(out, Batches{std::move(rows)});
+    run.add(out.bytes());
   }
+  run.close();
   runs_.push_back(std::move(run));
   chunks_.clear(), bytes_ = 0;
 }

@@ -50,7 +50,10 @@ class RowParts {
   /// The rows of a part, in order, as one batch; no columns if there are none.
   data::Batch part(int part) const;
   bool empty() const { return chunks_.empty() && runs_.empty(); }
+  /// Of the rows in memory.
   int64_t bytes() const { return bytes_; }
+  /// What is kept in memory to find spilled ones.
+  int64_t kept_bytes() const;
   /// Of the rows of a part, spilled or not.
   int64_t bytes(int part) const;
   void encode(base::Encoder& out) const;
@@ -62,9 +65,8 @@ class RowParts {
     std::array<uint32_t, kRowParts + 1> begins;
     int64_t bytes = 0;
   };
-  using Run = std::array<std::shared_ptr<const Spilled>, kRowParts>;
   data::Batch in_memory(int part) const;
-  std::vector<Run> runs_;      // before the chunks
+  std::vector<SpilledParts> runs_;  // before the chunks
   std::vector<Chunk> chunks_;
   int64_t bytes_ = 0;
 };

@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <mutex>
 
@@ -24,6 +26,9 @@ std::string folder() {
 }
 
 std::atomic<int64_t> written{0};
+constexpr size_t kPiece = 256 << 10;  // bytes of parts that are written together
+
+[[noreturn]] void throw_damaged() { throw io_error("the spill file gave back other bytes than were written; the disk or its file system is damaged"); }
 
 // The file is unlinked before anything is in it: whatever becomes of the process, nothing is left behind.
 class File {
@@ -104,7 +109,12 @@ class Piece : public Spilled {
   std::string read() const override {
     std::string bytes(static_cast<size_t>(size_), '\0');
     file_->read(at_, bytes);
-    if (!(hash_bytes(bytes) == sum_)) throw io_error("the spill file gave back other bytes than were written; the disk or its file system is damaged");
+    if (!(hash_bytes(bytes) == sum_)) throw_damaged();
+    return bytes;
+  }
+  std::string read(int64_t begin, int64_t size) const override {
+    std::string bytes(static_cast<size_t>(size), '\0');
+    file_->read(at_ + begin, bytes);
     return bytes;
   }
   int64_t bytes() const override { return size_; }
@@ -130,6 +140,45 @@ std::shared_ptr<File> current_file() {
 std::shared_ptr<const Spilled> spill(std::string_view bytes) {
   written += static_cast<int64_t>(bytes.size());
   return std::make_shared<Piece>(current_file(), bytes);
+}
+
+void SpilledParts::add(std::string_view bytes) {
+  if (!bytes.empty()) {
+    const Hash128 sum = hash_bytes(bytes);
+    open_.append(reinterpret_cast<const char*>(&sum), sizeof sum).append(bytes);
+    if (open_.size() > std::numeric_limits<uint32_t>::max()) throw io_error("cannot spill a part of ", bytes.size(), " bytes");
+  }
+  ends_.push_back(static_cast<uint32_t>(open_.size()));
+  if (open_.size() >= kPiece) close();
+}
+
+void SpilledParts::close() {
+  if (!open_.empty()) pieces_.push_back({first_, spill(open_)});
+  std::string().swap(open_);
+  first_ = ends_.size();
+}
+
+SpilledParts::Place SpilledParts::place_of(size_t part) const {
+  const auto behind = std::upper_bound(pieces_.begin(), pieces_.end(), part, [](size_t p, const Piece& piece) { return p < piece.first; });
+  if (behind == pieces_.begin()) return {nullptr, 0, 0};
+  const Piece& piece = behind[-1];
+  return {&piece, part == piece.first ? 0 : ends_[part - 1], ends_[part]};  // of empty parts behind the last piece the end is 0
+}
+
+int64_t SpilledParts::bytes(size_t part) const {
+  const auto [piece, begin, end] = place_of(part);
+  return end <= begin ? 0 : static_cast<int64_t>(end - begin - sizeof(Hash128));
+}
+
+std::string SpilledParts::read(size_t part) const {
+  const auto [piece, begin, end] = place_of(part);
+  if (end <= begin) return {};
+  std::string bytes = piece->spilled->read(begin, end - begin);
+  Hash128 sum;
+  std::memcpy(&sum, bytes.data(), sizeof sum);
+  bytes.erase(0, sizeof sum);
+  if (!(hash_bytes(bytes) == sum)) throw_damaged();
+  return bytes;
 }
 
 int64_t spilled_bytes() { return written; }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace muster::kernels {
 
@@ -13,11 +14,43 @@ class Spilled {
   virtual ~Spilled() = default;
   /// The bytes. Throws Error{io} if they are not those that were written.
   virtual std::string read() const = 0;
+  /// Some of them, unchecked.
+  virtual std::string read(int64_t begin, int64_t size) const = 0;
   virtual int64_t bytes() const = 0;
 };
 
 /// Writes bytes to the spill file, in the folder of MUSTER_TEMPORARY_DIRECTORY, TMPDIR or /tmp. Throws Error{io} with the way out when the disk is full.
 std::shared_ptr<const Spilled> spill(std::string_view bytes);
+
+/// Many small parts, spilled one behind the other in few pieces and read one by one. Each carries a checksum.
+class SpilledParts {
+ public:
+  /// Adds the next part; an empty one takes no room.
+  void add(std::string_view bytes);
+  /// Writes what is not written yet; nothing is added behind it.
+  void close();
+  /// Of a part: its bytes, and how many they are. Throws Error{io} if they are not those that were written.
+  std::string read(size_t part) const;
+  int64_t bytes(size_t part) const;
+  /// What all this takes in memory.
+  int64_t kept_bytes() const { return static_cast<int64_t>(ends_.capacity() * sizeof(uint32_t) + pieces_.capacity() * sizeof(Piece)) + kPieceBytes * static_cast<int64_t>(pieces_.size()); }
+
+ private:
+  struct Piece {
+    size_t first;  // part
+    std::shared_ptr<const Spilled> spilled;
+  };
+  struct Place {
+    const Piece* piece;
+    uint32_t begin, end;
+  };
+  static constexpr int64_t kPieceBytes = 96;  // of a piece on the heap
+  Place place_of(size_t part) const;
+  std::string open_;            // the piece that is being filled
+  size_t first_ = 0;            // its first part
+  std::vector<uint32_t> ends_;  // of each part, in its piece
+  std::vector<Piece> pieces_;
+};
 
 /// Bytes written so far by this process, for tests and logs.
 int64_t spilled_bytes();
