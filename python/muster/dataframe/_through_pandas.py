@@ -419,7 +419,7 @@ _ARITHMETIC = frozenset("add sub mul truediv floordiv mod pow radd rsub rmul rtr
 _SHAPES = {
     **dict.fromkeys([*_OPERATORS], "rows"),
     **dict.fromkeys("abs isna notna isin fillna astype where mask clip round replace".split(), "rows"),
-    **dict.fromkeys("sum prod mean std var min max count nunique any all nlargest nsmallest".split(), "whole"),
+    **dict.fromkeys("sum prod mean std var min max count nunique any all mode nlargest nsmallest".split(), "whole"),
     **dict.fromkeys("cumsum cumprod cummin cummax shift diff ffill bfill".split(), "beside"),
     "dropna": "partitions",
 }
