@@ -758,6 +758,39 @@ class DataFrame(FrameMethods, Frame):
         options = {"axis": axis, "raw": raw, "result_type": result_type, "args": tuple(args), **kwargs}
         return call(self, "apply", (func,), options, shape=shape, real=True, meta=meta_object(meta), forced=True)
 
+    def melt(self, id_vars=None, value_vars=None, var_name=None, value_name="value", col_level=None, ignore_index=True):
+        """Return the values of some columns below each other, each beside its column's label and the values of the other columns.
+
+        Parameters
+        ----------
+        id_vars : label or list, optional
+            Columns that stay, and are repeated.
+        value_vars : label or list, optional
+            Columns whose values become rows, one column after the other. Default: all others.
+        var_name : label, optional
+            Of the column of labels. Default: the name of the columns, or "variable".
+        value_name : label, default "value"
+        col_level : int or str, optional
+            Of columns of several levels, the one that is melted; through pandas.
+        ignore_index : bool, default True
+            Number the rows from 0; False: repeat the index.
+
+        Returns
+        -------
+        DataFrame
+            Rows in pandas' order. The data is read once for each of `value_vars`.
+
+        Examples
+        --------
+        >>> import muster.dataframe as dd
+        >>> df = dd.from_dict({"k": [1, 2], "x": [3, 4], "y": [5, 6]}, npartitions=1)
+        >>> df.melt("k").value.compute().tolist()
+        [3, 4, 5, 6]
+        """
+        from muster.dataframe._melt import melt
+
+        return melt(self, id_vars, value_vars, var_name, value_name, col_level, ignore_index)
+
     def map(self, func, na_action=None, meta=no_default, **kwargs):
         """Return what a Python function makes of each value."""
         from muster.dataframe._map_partitions import meta_object
@@ -958,13 +991,12 @@ def _along_axis(name, shape, kept=False):
     return run
 
 
-for _name in "sem mode skew kurt kurtosis".split():
+for _name in "sem skew kurt kurtosis".split():
     setattr(Frame, _name, _along_axis(_name, "whole"))
 add_methods(Frame, "infer_objects convert_dtypes", "rows")
 add_methods(Frame, "memory_usage combine combine_first dot value_counts", "whole")
 add_methods(Frame, "explode", "partitions", kept=True)
 add_methods(Frame, "rename_axis to_timestamp to_period", "partitions")
-add_methods(DataFrame, "melt", "whole")
 
 
 def _items(part, index, format):

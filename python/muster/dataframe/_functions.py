@@ -92,12 +92,12 @@ def get_dummies(data, prefix=None, prefix_sep="_", dummy_na=False, columns=None,
 def _with_categories(series):
     import pandas as pd
 
-    if isinstance(series._meta.dtype, pd.CategoricalDtype) and not _made_by_python(series._expr):
+    if isinstance(series._meta.dtype, pd.CategoricalDtype) and not made_by_python(series._expr):
         return series.cat.as_known()
     return series.astype(series.drop_duplicates().compute().astype("category").dtype)
 
 
-def _made_by_python(expr):
+def made_by_python(expr):
     """Whether a function's result is part of an expression: its categories are a guess before it has run."""
     pending, seen = [expr], set()
     while pending:

@@ -3,7 +3,10 @@
 from muster import _core
 from muster._call import plain
 from muster.dataframe._collection import new_collection
+from muster.dataframe._overlap import overlapped
 from muster.dataframe._through_pandas import through
+
+_TRIED_ROWS = 100
 
 
 def _applied(data, maker, options, function, args, kwargs, select):
@@ -23,9 +26,11 @@ class _Grouped:
         getattr(_sample(frame), self._maker)(**self._options)  # pandas checks the options
 
     def _aggregate(self, function, args, kwargs, real=False):
+        return through(f"{self._maker}.{function}", _applied, (self._frame,), self._arguments(function, args, kwargs), shape=self._shape_of(function), real=real)
+
+    def _arguments(self, function, args, kwargs):
         kwargs = {k: v for k, v in kwargs.items() if k not in ("split_every", "split_out")}
-        options = {"maker": self._maker, "options": self._options, "function": function, "args": tuple(args), "kwargs": kwargs, "select": self._select}
-        return through(f"{self._maker}.{function}", _applied, (self._frame,), options, shape=self._shape_of(function), real=real)
+        return {"maker": self._maker, "options": self._options, "function": function, "args": tuple(args), "kwargs": kwargs, "select": self._select}
 
     def _shape_of(self, function):
         return self._shape
@@ -64,7 +69,7 @@ def _member(cls, name):
 
 
 class Rolling(_Grouped):
-    """Moving windows over rows; results stay beside the rows."""
+    """Moving windows over rows; results stay beside the rows. Each partition is told the rows of its neighbours that its windows reach."""
 
     _maker, _shape = "rolling", "beside"
 
@@ -73,7 +78,39 @@ class Rolling(_Grouped):
         self.window, self.min_periods, self.center, self.win_type = options["window"], options.get("min_periods"), options.get("center", False), options.get("win_type")
 
     def _shape_of(self, function):
-        return "whole" if function in ("cov", "corr") and self._frame.ndim == 2 else self._shape  # a row for each pair of columns
+        fewer = self._options.get("step") not in (None, 1)
+        return "whole" if fewer or function in ("cov", "corr") and self._frame.ndim == 2 else self._shape  # a row for each pair of columns
+
+    def _aggregate(self, function, args, kwargs, real=False):
+        reach = self._reach()
+        if reach is None or self._shape_of(function) == "whole" or any(hasattr(a, "_expr") for a in (*args, *kwargs.values())):
+            return super()._aggregate(function, args, kwargs, real)
+        return self._near(function, args, kwargs, reach)
+
+    def _near(self, function, args, kwargs, reach):
+        """An aggregate of windows that need a few rows of neighbouring partitions."""
+        given = self._arguments(function, args, kwargs)
+        try:
+            meta = _applied(_sample(self._frame), **given)
+        except Exception:  # a user's function, that made-up rows say nothing to
+            meta = _applied(self._frame.head(_TRIED_ROWS, compute=False).compute(), **given)
+        before, after = reach
+        on = self._options.get("on")
+        place = None if on is None else self._frame._labels().index(on)
+        return overlapped(f"{self._maker}.{function}", _applied, (self._frame,), given, before, after, meta, on=place, labels=function in ("apply", "agg") or not isinstance(before, int))
+
+    def _reach(self):
+        """How far windows reach to the front and to the back; None where that is not known."""
+        import pandas as pd
+
+        window, center = self.window, bool(self.center)
+        if isinstance(window, int) and not isinstance(window, bool) and window >= 0:
+            return window, window if center else 0
+        try:
+            span = pd.Timedelta(window) + pd.Timedelta(1, "ns")  # closed on the left: with what is just as far
+        except (TypeError, ValueError):
+            return None
+        return span, span if center else 0
 
     @classmethod
     def _of(cls, frame, options, key):

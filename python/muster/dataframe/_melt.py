@@ -1,0 +1,53 @@
+"""melt: the rows of some columns, one column after the other."""
+
+from muster.dataframe._functions import made_by_python
+from muster.dataframe._partitioning import concat
+from muster.dataframe._through_pandas import call
+
+_MOST = 32  # columns: the data is read once for each
+
+
+def melt(frame, id_vars, value_vars, var_name, value_name, col_level, ignore_index):
+    """Return the values of some columns as rows; see `DataFrame.melt`."""
+    from muster._pandas import sample_of
+
+    options = {"id_vars": id_vars, "value_vars": value_vars, "var_name": var_name, "value_name": value_name, "col_level": col_level, "ignore_index": ignore_index}
+    sample = sample_of(frame._expr)
+    meta = sample.melt(**options)  # pandas checks the arguments
+    ids, values = list(meta.columns[:-2]), _values(sample, id_vars, value_vars)
+    if not values or len(values) > _MOST or set(ids) & set(values) or not _is_plain(sample, meta, values) or made_by_python(frame._expr):
+        return call(frame, "melt", (), options, shape="whole")
+    variable, name = meta.columns[-2:]
+    parts = [frame[[*ids, label]]._relabelled([*ids, name])._assign({variable: label})[[*ids, variable, name]] for label in values]
+    dtype = meta[name].dtype
+    parts = [part.astype({name: dtype}) if part._meta[name].dtype != dtype else part for part in parts]
+    out = concat(parts)
+    return out.reset_index(drop=True) if ignore_index else out
+
+
+def _values(sample, id_vars, value_vars):
+    """The labels of the columns whose values become rows."""
+    import pandas as pd
+
+    def listed(given):
+        return [] if given is None else list(given) if pd.api.types.is_list_like(given) and not isinstance(given, tuple) else [given]
+
+    return [label for label in sample.columns if label not in listed(id_vars)] if value_vars is None else listed(value_vars)
+
+
+def _is_plain(sample, meta, values):
+    """Whether the result is that of single columns behind each other."""
+    import numpy as np
+    import pandas as pd
+
+    texts = pd.StringDtype(na_value=np.nan)
+
+    def is_numeric(dtype):
+        return isinstance(dtype, np.dtype) and dtype.kind in "iuf"
+
+    if sample.columns.nlevels > 1 or not sample.columns.is_unique or not meta.columns.is_unique or not all(type(label) in (str, int) for label in (*values, *meta.columns)):
+        return False
+    variable, dtype = meta.dtypes.iloc[-2:]
+    if variable not in (texts, "int64") or dtype != texts and (not isinstance(dtype, np.dtype) or dtype.kind == "O"):
+        return False
+    return all(d == dtype or is_numeric(d) and is_numeric(dtype) for d in sample[values].dtypes)
