@@ -93,6 +93,8 @@ def _call(op, self, args):
             raise NotImplementedError(f"{op}: of nullable numbers")
         if "other" in args and _keeps_its_dtype(op, self, args["other"]):
             raise NotImplementedError(f"{op}: a float64 beside a float32 column")
+        if op == "astype" and any(str(d) == "string" for d in (args["dtype"].values() if isinstance(args["dtype"], dict) else [args["dtype"]])):
+            raise NotImplementedError("astype: text with pandas.NA; the engine's has NaN, as pandas' 'str'")
         return new_collection(_core.call(op, [self._expr], {k: plain([v] if k in ("columns", "subset") and isinstance(v, tuple) and v in self else v) for k, v in args.items()}))
     except (NotImplementedError, TypeError) as refusal:
         from muster.dataframe._through_pandas import instead

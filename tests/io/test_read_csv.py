@@ -1,6 +1,7 @@
 """read_csv against pandas.read_csv: the pitfalls, the arguments, types that outgrow the sample, blocks cut anywhere."""
 
 import bz2
+import collections
 import gzip
 import lzma
 import os
@@ -254,6 +255,49 @@ def test_dates(tmp_path):
         dd.read_csv(str(path), parse_dates=["nope"])
     path.write_text("a\nnot a date\n2020-01-01\n")
     same(dd.read_csv(str(path), parse_dates=["a"]), pd.read_csv(path, parse_dates=["a"]))
+
+
+TIMES = {  # as pandas takes them, with and without a format
+    "two digits of a year": ("1/2/20\n12/31/21\n", {}),
+    "two digits of a year and hours": ("1/2/20 10:11\n12/31/69 23:59\n", {}),
+    "noon and midnight": ("1/2/2020 3:04 PM\n1/2/2020 12:00 AM\n", {}),
+    "words": ("Jan 5 2020\nFeb 6 2021\n", {}),
+    "any form": ("2020-01-01\n3 Feb 2021\n", {"date_format": "mixed"}),
+    "ISO 8601": ("2020-01-01\n2020-01-01T10:00:00.456\n", {"date_format": "ISO8601"}),
+    "ISO 8601 with zones": ("2020-01-01T00:00:00Z\n2020-01-01T10:00:00.456Z\n", {"date_format": "ISO8601"}),
+    "ISO 8601 by column": ("2020-01-01\n2020-01-02\n", {"date_format": {"a": "ISO8601"}}),
+    "digits that are no time": ("5 of 9\n2020-01-01\n", {}),
+}
+
+
+@pytest.mark.parametrize("name", TIMES)
+def test_forms_of_times(name, tmp_path):
+    text, options = TIMES[name]
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n" + text.replace("\n", ",1\n"))
+    for blocksize in (None, 9):
+        pd.testing.assert_frame_equal(dd.read_csv(str(path), blocksize=blocksize, parse_dates=["a"], **options).compute(), pd.read_csv(path, parse_dates=["a"], **options))
+
+
+def test_times_that_are_all_missing_at_first(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n" + ",1\n" * 100_000 + "2020-01-02,3\n")
+    df = dd.read_csv(str(path), parse_dates=["a"], blocksize=50_000)
+    assert df.a.dtype == "datetime64[us]"
+    same(df, pd.read_csv(path, parse_dates=["a"]))
+
+
+def test_dtype_of_the_columns_that_are_not_named(tmp_path):
+    text = "a,b,c,d\n1,2,3,2020-01-01\n4,5,6,2020-01-02\n"
+    for kind in (float, str, "int32", "Int64"):
+        check(text, tmp_path, dtype=collections.defaultdict(lambda kind=kind: kind, a="str"), parse_dates=["d"])
+    check("a\n1\nx\n", tmp_path, dtype="O", pandas={"dtype": str})
+
+
+def test_skipped_lines_with_quotes(tmp_path):
+    for skiprows in (1, [0], [1], 2):
+        check('"x\ny",2\n"p\nq",4\na,b\n5,6\n', tmp_path, skiprows=skiprows)
+    check('a,b\n"x\ny",2\n3,4\n5,6\n', tmp_path, skiprows=[1])
 
 
 def test_many_files(tmp_path):

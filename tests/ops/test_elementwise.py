@@ -1,5 +1,6 @@
 """Arithmetic, comparison, logic, missing values, casts: row by row, against pandas."""
 
+import datetime
 import operator
 
 import numpy as np
@@ -302,3 +303,23 @@ def test_assignment_of_lists_is_refused(frames):
     with pytest.raises(TypeError, match="pickle"):
         __import__("pickle").dumps(df)
     assert list(dd.from_dict({"x": [1, 2, 3]}, npartitions=2).x) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("span", [pd.Timedelta("2h"), datetime.timedelta(hours=2), np.timedelta64(2, "h")], ids=lambda span: type(span).__name__)
+def test_gaps_filled_with_spans_of_time(span):
+    pdf = pd.DataFrame({"d": pd.to_timedelta([1, None, 3, 4], unit="h"), "x": [1.0, np.nan, 3.0, 4.0]})
+    df = dd.from_pandas(pdf, npartitions=2)
+    for operation in (lambda d: d.d.fillna(span), lambda d: d.fillna({"d": span}), lambda d: d.fillna({"d": span, "x": 0.0}), lambda d: d.d.fillna(span).sum()):
+        same(operation(df), operation(pdf))
+    with pytest.raises(TypeError):
+        df.x.fillna("x")
+
+
+@pytest.mark.parametrize("dtype", ["string", pd.StringDtype(), {"x": "string", "s": "str"}], ids=str)
+def test_text_that_misses_as_pandas_na(dtype):
+    pdf = pd.DataFrame({"x": [1, 2, 3], "s": ["a", None, "c"]})
+    df = dd.from_pandas(pdf, npartitions=2)
+    same(df.astype(dtype), pdf.astype(dtype))
+    if not isinstance(dtype, dict):
+        assert df.s.astype(dtype).dtype == pdf.s.astype(dtype).dtype
+        same(df.s.astype(dtype).isna(), pdf.s.isna())

@@ -182,6 +182,46 @@ def test_named_aggregates_and_selections():
         df.groupby("k").agg(a="sum")
 
 
+@pytest.mark.parametrize("function", [np.sum, np.min, np.any, np.std, np.var, np.median, np.nanmean, np.size, sum, min, max, all, len], ids=lambda f: f"{f.__module__}-{f.__name__}")
+def test_functions_of_numpy_and_python(function):
+    # Some treat a Series otherwise than its method of that name: np.std is that of the population, np.median and Python's own see what is missing.
+    nan = np.nan
+    pdf = pd.DataFrame({"k": [1, 1, 2, 2, 3, 3, 3], "v": [1, nan, 2, 5, nan, nan, 7], "w": [3, 1, 2, 5, 4, 4, 7]})
+    df = dd.from_pandas(pdf, npartitions=3)
+    for operation in (
+        lambda d: d.groupby("k").v.agg(function),
+        lambda d: d.groupby("k")[["v", "w"]].agg([function, "count"]),
+        lambda d: d.groupby("k")[["w", "v"]].agg(function),
+        lambda d: d.groupby("k", as_index=False).agg({"v": function, "w": "sum"}),
+        lambda d: d.groupby("k").agg(out=("v", function)),
+    ):
+        same(operation(df), operation(pdf))
+
+
+def test_labels_of_functions():
+    pdf = pd.DataFrame({"k": ["a", "b", "a"], "v": [1, 2, 5], "w": [1.5, 2.5, 3.5]})
+    df = dd.from_pandas(pdf, npartitions=2)
+    for operation in (
+        lambda d: d.groupby("k").v.agg([lambda s: s.max(), "sum", lambda s: s.min()]),
+        lambda d: d.groupby("k").v.agg([lambda s: s.max(), "sum"]),
+        lambda d: d.groupby("k").agg([lambda s: s.max(), lambda s: s.min()]),
+        lambda d: d.groupby("k").agg({"v": [lambda s: s.max(), lambda s: s.min()], "w": [lambda s: s.max()]}),
+        lambda d: d.groupby("k").v.agg([("low", "min"), ("high", lambda s: s.max()), "sum"]),
+        lambda d: d.groupby("k").agg({"v": [("low", "min")]}),
+        lambda d: d.groupby("k").v.agg([functools.partial(np.quantile, q=0.5), "sum"]),
+        lambda d: d.groupby("k", as_index=False).agg({"k": "count"}),
+        lambda d: d.groupby("k", as_index=False).agg(k=("v", "sum"), n=("w", "max")),
+        lambda d: d.groupby(pd.Grouper(key="k")).v.sum(),
+    ):
+        same(operation(df), operation(pdf))
+    with pytest.raises(TypeError, match="pair of label and function"):
+        df.groupby("k").v.agg([("low", "min", "max")])
+    with pytest.raises(NotImplementedError, match="get_group"):
+        list(df.groupby("k"))
+    with pytest.raises(NotImplementedError, match="dt.floor"):
+        df.groupby(pd.Grouper(key="t", freq="D"))
+
+
 @pytest.mark.parametrize("npartitions", [1, 2, 7, 129])
 def test_distinct_values_in_groups(npartitions):
     random = np.random.default_rng(npartitions)

@@ -1,5 +1,8 @@
 """Group-by objects: keys and a selection, turned into one operator by each aggregation."""
 
+import functools
+import itertools
+
 from muster import _core, _keywords
 from muster._call import has_foreign_numbers, no_default, plain
 from muster._generated.groupby import GroupByMethods
@@ -16,14 +19,22 @@ _SYNONYMS = {"amin": "min", "amax": "max", "nanmean": "mean", "nansum": "sum", "
 _KINDS = {"frame": 0, "series": 1}
 
 
-def _function_name(function):
-    """The native aggregate that a name or function means, or None."""
-    name = function if isinstance(function, str) else getattr(function, "__name__", None)
-    module = getattr(function, "__module__", None)
-    if not isinstance(function, str) and module not in ("builtins", "numpy"):
-        return None
-    name = _SYNONYMS.get(name, name)
-    return name if name in FUNCTIONS else None
+# NumPy's functions that treat a pandas Series otherwise than its method of that name: by the population, or with what is missing.
+_OTHERWISE = frozenset(["std", "var", "median"])
+
+
+def _function_name(function, dtype):
+    """The native aggregate that a name or function means for a column of a dtype, or None."""
+    if isinstance(function, str):
+        name = _SYNONYMS.get(function, function)
+        return name if name in FUNCTIONS else None
+    name, module = getattr(function, "__name__", None), getattr(function, "__module__", None)
+    if module == "numpy" and name not in _OTHERWISE:
+        return _function_name(name, dtype)
+    # Python's own see what is missing as a value like others.
+    if module == "builtins" and (name == "len" or dtype == "bool" or dtype.startswith(("int", "uint"))):
+        return _function_name(name, dtype)
+    return None
 
 
 class Aggregation:
@@ -147,6 +158,10 @@ class GroupBy(GroupByMethods):
             if key.name is None or key.name not in self._frame or self._frame[key.name]._expr.id != key._expr.id:
                 return key
             key = key.name
+        if type(key).__name__ in ("Grouper", "TimeGrouper") and type(key).__module__.startswith("pandas"):
+            if getattr(key, "freq", None) is not None or key.key is None:
+                raise NotImplementedError("groupby: pandas.Grouper; take a key such as df.time.dt.floor('2D'), or resample the rows by their index")
+            return self._key(key.key)
         if in_memory(key):
             return beside(self._frame, key, "groupby")
         if isinstance(key, Index):
@@ -193,6 +208,9 @@ class GroupBy(GroupByMethods):
             return result
         if result.ndim == 1 and result.name is None:
             result = result.rename("size")
+        names = result.index.names
+        if result.ndim == 2 and all(name in result for name in names):  # what is aggregated stands for the key
+            return result.reset_index(drop=True)
         return result.reset_index()
 
     def _counts_are_nullable(self, op):
@@ -240,7 +258,7 @@ class GroupBy(GroupByMethods):
         for _, _, function in entries:
             if isinstance(function, str) and not _known(function):
                 raise AttributeError(f"unknown aggregate {function!r}")
-        native = [(label, column, _function_name(function)) for label, column, function in entries]
+        native = [(label, column, _function_name(function, self._frame._expr.columns[column][1])) for label, column, function in entries]
         if not kwargs and all(name for _, _, name in native):
             aggregates = [{"label": plain(label), "function": "size", "whole_rows": True} if name == "size" else {"label": plain(label), "column": column, "function": name} for label, column, name in native]
             try:
@@ -296,6 +314,9 @@ class GroupBy(GroupByMethods):
         """Return the rows of one group; KeyError at compute where there is none. Runs through pandas."""
         meta = (self._frame if self._select is None else self._frame[self._select])._meta
         return self._method("get_group", (key,), kept=True, labels=False, meta=meta, needs=None if self._select is not None else range(len(self._frame._expr.columns)))
+
+    def __iter__(self):
+        raise NotImplementedError("groups are not iterated over: apply calls a function with each, get_group(key) gives one, compute() a pandas group-by of all rows in memory")
 
     def compute(self, **kwargs):
         """Return the pandas group-by of the rows in memory."""
@@ -384,14 +405,13 @@ class DataFrameGroupBy(GroupBy):
                     if isinstance(functions, dict):
                         entries += [(_beneath(labels[i], out), i, f) for out, f in functions.items()]
                     elif nested:
-                        entries += [(_beneath(labels[i], _label_of(f)), i, f) for f in (functions if isinstance(functions, (list, tuple)) else [functions])]
+                        entries += [(_beneath(labels[i], out), i, f) for out, f in _labelled(functions if isinstance(functions, (list, tuple)) else [functions])]
                     else:
                         entries.append((labels[i], i, functions))
             return self._aggregates(entries, "frame", kwargs)
         if isinstance(arg, (list, tuple)):
-            return self._aggregates([(_beneath(labels[i], _label_of(f)), i, f) for i in self._values() for f in arg], "frame", kwargs)
-        name = _function_name(arg)
-        if name:
+            return self._aggregates([(_beneath(labels[i], out), i, f) for i in self._values() for out, f in _labelled(arg)], "frame", kwargs)
+        if isinstance(arg, str) and (name := _function_name(arg, None)):
             return self.size() if name == "size" else getattr(self, name)(**kwargs)
         return self._aggregates([(labels[i], i, arg) for i in self._values()], "frame", kwargs)
 
@@ -423,13 +443,11 @@ class _SelectedFrame(DataFrameGroupBy):
         if not isinstance(arg, (list, tuple)):
             return super().aggregate(arg, **kwargs)
         (position,) = self._values()
-        return self._aggregates([(_label_of(function), position, function) for function in arg], "frame", kwargs)
+        return self._aggregates([(label, position, function) for label, function in _labelled(arg)], "frame", kwargs)
 
 
 def _pair(named):
     """The column and the function of a named aggregate, a tuple or a pandas.NamedAgg."""
-    import functools
-
     if type(named).__name__ == "NamedAgg":
         args, kwargs = getattr(named, "args", ()), getattr(named, "kwargs", {})
         return named.column, functools.partial(_aggregate_with, function=named.aggfunc, args=args, kwargs=kwargs) if args or kwargs else named.aggfunc
@@ -448,7 +466,21 @@ def _beneath(label, name):
 
 
 def _label_of(function):
-    return function if isinstance(function, str) else getattr(function, "__name__", repr(function))
+    if isinstance(function, str):
+        return function
+    return _label_of(function.func) if isinstance(function, functools.partial) else getattr(function, "__name__", type(function).__name__)
+
+
+def _labelled(functions):
+    """Pairs of label and function of a list of functions, some of which may be such pairs; of several functions the nameless ones are numbered."""
+    pairs = [f if isinstance(f, (tuple, list)) else (_label_of(f), f) for f in functions]
+    for pair in pairs:
+        if len(pair) != 2:
+            raise TypeError(f"agg: {pair!r} is no function, nor a pair of label and function")
+    if len(pairs) < 2:
+        return [tuple(pair) for pair in pairs]
+    numbers = itertools.count()
+    return [(f"<lambda_{next(numbers)}>" if label == "<lambda>" else label, function) for label, function in pairs]
 
 
 class SeriesGroupBy(GroupBy):
@@ -462,9 +494,9 @@ class SeriesGroupBy(GroupBy):
         elif isinstance(arg, dict):
             entries = list(arg.items())
         elif isinstance(arg, (list, tuple)):
-            entries = [(_label_of(f), f) for f in arg]
+            entries = _labelled(arg)
         else:
-            name = _function_name(arg)
+            name = _function_name(arg, None) if isinstance(arg, str) else None
             return getattr(self, name)(**kwargs) if name else self._aggregates([(self._select, position, arg)], "series", kwargs)
         return self._aggregates([(label, position, function) for label, function in entries], "frame", kwargs)
 

@@ -1,5 +1,6 @@
 """Collections from files and from memory."""
 
+import collections
 import functools
 import os
 
@@ -120,6 +121,8 @@ def read_csv(
     if args.get("usecols") is not None:
         args["usecols"] = list(args["usecols"])
     if isinstance(args.get("dtype"), dict):
+        if isinstance(args["dtype"], collections.defaultdict) and args["dtype"].default_factory is not None:
+            args["dtype_of_others"] = _dtype_text(args["dtype"].default_factory())
         args["dtype"] = {k: _dtype_text(v) for k, v in args["dtype"].items()}
     elif args.get("dtype") is not None:
         args["dtype"] = _dtype_text(args["dtype"])
@@ -146,7 +149,7 @@ def read_table(urlpath, sep="\t", **kwargs):
 
 def _dtype_text(dtype):
     if isinstance(dtype, str):
-        return dtype
+        return "object" if dtype == "O" else dtype
     if isinstance(dtype, type) and dtype in (int, float, str, bool, object):
         return dtype.__name__
     import numpy as np

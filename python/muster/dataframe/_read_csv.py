@@ -1,5 +1,6 @@
 """read_csv with options that only pandas' reader knows: a partition a file, inside the graph."""
 
+import collections
 import os
 import re
 
@@ -23,7 +24,10 @@ def is_needed(kwargs):
         if f == "mixed" or isinstance(f, str) and not _DIRECTIVES.issuperset(re.findall("%(.)", f)):
             return True
     dtype = kwargs.get("dtype")
-    for d in dtype.values() if isinstance(dtype, dict) else [dtype]:
+    given = [*dtype.values()] if isinstance(dtype, dict) else [dtype]
+    if isinstance(dtype, collections.defaultdict) and dtype.default_factory is not None:
+        given.append(dtype.default_factory())
+    for d in given:
         if d is None or isinstance(d, (str, type)) and str(getattr(d, "__name__", d)) in ("str", "object"):
             continue
         if isinstance(pd.api.types.pandas_dtype(d), pd.api.extensions.ExtensionDtype):

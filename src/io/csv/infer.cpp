@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "base/error.hpp"
@@ -187,9 +188,6 @@ struct Dates {
   std::set<int64_t> single;
 };
 
-// As the parser has it: "" is ISO 8601.
-std::string parser_format(const Value& given) { return given.string() == "ISO8601" ? "" : given.string(); }
-
 Dates dates_of(const Value& given, const std::vector<Label>& labels) {
   Dates out;
   auto position = [&](const Value& v) {
@@ -300,24 +298,26 @@ Inferred infer(const Value& a) {
     if (!dtype.is_dict()) return nullptr;
     for (const auto& [k, v] : dtype.dict())
       if (k == label || (!numbered && k.is_integer() && k.integer() == position)) return &v;
-    return nullptr;
+    return a["dtype_of_others"].is_none() ? nullptr : &a["dtype_of_others"];
   };
   const bool assume_missing = !a["assume_missing"].is_none() && a["assume_missing"].boolean();
   const Value words = List{a["true_values"].is_none() ? Value(List{}) : a["true_values"], a["false_values"].is_none() ? Value(List{}) : a["false_values"]};
   Dates dates = dates_of(a["parse_dates"], labels);
   const bool day_first = a["dayfirst"].is_bool() && a["dayfirst"].boolean();
   const Value& formats = a["date_format"];
-  auto format_for = [&](const Label& label) -> const Value* {
-    if (formats.is_string()) return &formats;
+  auto format_for = [&](const Label& label) -> std::optional<std::string> {
+    const Value* given = formats.is_string() ? &formats : nullptr;
     if (formats.is_dict())
       for (const auto& [k, v] : formats.dict())
-        if (k == label) return &v;
-    return nullptr;
+        if (k == label) given = &v;
+    if (!given) return {};
+    if (given->string() == "mixed") throw unsupported("read_csv: date_format='mixed' of column ", label.repr(), "; leave it out of parse_dates");
+    return given->string() == "ISO8601" ? "" : given->string();  // as the formats here call it
   };
   std::set<int64_t> parts;
   for (const auto& [label, fields] : dates.combined) {
     ColumnSource c{label, {Storage::timestamp}, true, fields, false, false, "", missing_texts(a, label)};
-    if (const Value* f = format_for(label)) c.format = parser_format(*f);
+    if (auto f = format_for(label)) c.format = *f;
     else {
       std::vector<std::string> joined;
       for (size_t r = 0; r < sample.fields[0].size() && r < 100; ++r) {
@@ -340,13 +340,21 @@ Inferred infer(const Value& a) {
     bool any_missing = false;
     if (dates.single.contains(static_cast<int64_t>(i))) {
       c.type = {Storage::timestamp};
-      const Value* f = format_for(labels[i]);
-      if (f) c.format = parser_format(*f);
-      if (f ? c.format.empty() : !guess_time_format(texts, missing, day_first, c.format)) {
+      const auto given = format_for(labels[i]);
+      if (given) c.format = *given;
+      bool any = false;
+      if (!given && !guess_time_format(texts, missing, day_first, c.format))
+        for (const auto& t : texts) {
+          if (!t.data || missing.contains(t) || is_not_a_time(t)) continue;
+          any = true;
+          const auto view = t.view();
+          if (std::any_of(view.begin(), view.end(), [](char x) { return x >= '0' && x <= '9'; }))
+            throw unsupported("read_csv: column ", labels[i].repr(), " holds '", std::string(view), has_zone(t) ? "', a time with a zone" : "', which is no time in a known form", "; leave it out of parse_dates, or give date_format");
+        }
+      if (any) c.type = {Storage::text};  // without a value it is a column of times that are missing
+      if (given && c.format.empty())
         for (const auto& t : texts)
           if (t.data && has_zone(t)) throw unsupported("read_csv: column ", labels[i].repr(), " holds times with a zone ('", std::string(t.view()), "'); leave it out of parse_dates");
-        if (!f) c.type = {Storage::text};
-      }
       if (c.type.storage == Storage::timestamp)
         for (const auto& t : texts) {
           Instant at;

@@ -264,7 +264,9 @@ bool read_head(const Dialect& dialect, const Head& head, const char* data, int64
     while (std::binary_search(head.skip.begin(), head.skip.end(), line)) {
       const auto* newline = static_cast<const char*>(std::memchr(data + at, '\n', static_cast<size_t>(size - at)));
       if (!newline && !last) return false;
-      at = newline ? newline + 1 - data : size, ++line;
+      const int64_t end = newline ? newline + 1 - data : size;
+      if (dialect.quote && std::count(data + at, data + end, dialect.quote) % 2) throw unsupported("read_csv: skiprows: line ", line, " ends inside of quotes");
+      at = end, ++line;
       if (!newline) break;
     }
     return true;

@@ -91,7 +91,12 @@ bool parse_time(Text t, const std::string& format, Instant& out) {
     }
     int ok = 0;
     switch (++f < format.size() ? format[f] : '%') {
-      case 'Y': ok = c.year = digits(p, end, 4); break;
+      case 'Y': {
+        const char* begin = p;
+        ok = c.year = digits(p, end, 4);
+        if (p - begin != 4) return false;
+        break;
+      }
       case 'y': ok = c.year = digits(p, end, 2), c.year += c.year < 69 ? 2000 : 1900; break;
       case 'm': ok = c.month = digits(p, end, 2); break;
       case 'd': ok = c.day = digits(p, end, 2); break;
@@ -114,7 +119,7 @@ bool parse_time(Text t, const std::string& format, Instant& out) {
 
 namespace {
 // Common ways to write a time, as strftime writes them; "" is ISO 8601. The month stands in front unless asked otherwise.
-const char* const kFormats[] = {"", "%m/%d/%Y", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%d/%m/%Y", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%m-%d-%Y", "%d-%m-%Y", "%d.%m.%Y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y", "%Y%m%d", "%Y %m %d", "%m/%d/%Y %I:%M:%S %p"};
+const char* const kFormats[] = {"", "%m/%d/%Y", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%d/%m/%Y", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%m-%d-%Y", "%d-%m-%Y", "%d.%m.%Y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y", "%Y%m%d", "%Y %m %d", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p"};
 
 bool all_have(std::span<const Text> texts, const MissingTexts& missing, const std::string& format) {
   bool any = false;
