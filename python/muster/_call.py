@@ -95,7 +95,8 @@ def _call(op, self, args):
             raise NotImplementedError(f"{op}: a float64 beside a float32 column")
         if op == "astype" and any(str(d) == "string" for d in (args["dtype"].values() if isinstance(args["dtype"], dict) else [args["dtype"]])):
             raise NotImplementedError("astype: text with pandas.NA; the engine's has NaN, as pandas' 'str'")
-        return new_collection(_core.call(op, [self._expr], {k: plain([v] if k in ("columns", "subset") and isinstance(v, tuple) and v in self else v) for k, v in args.items()}))
+        given = {**args, "missing": _finds_missing(self, args["values"])} if op == "isin" else args
+        return new_collection(_core.call(op, [self._expr], {k: plain([v] if k in ("columns", "subset") and isinstance(v, tuple) and v in self else v) for k, v in given.items()}))
     except (NotImplementedError, TypeError) as refusal:
         from muster.dataframe._through_pandas import instead
 
@@ -110,6 +111,33 @@ def has_foreign_numbers(expr):
     from muster._pandas import is_foreign_number
 
     return any(is_foreign_number(name) for name in foreign)
+
+
+def _finds_missing(self, values):
+    """Whether a missing value of each column is among values, as pandas has it; None where none of them is missing."""
+    by_label = values if isinstance(values, dict) else None
+    lists = [by_label.get(label, ()) for label, _, _ in self._expr.columns] if by_label is not None else [values]
+    if not any(_has_missing(v) for v in lists):
+        return None
+    import pandas as pd
+
+    from muster._pandas import dtype_of
+
+    def found(name, given):
+        if not _has_missing(given):
+            return False
+        dtype = "float64" if name.startswith(("int", "uint")) else object if name == "bool" else dtype_of(name)  # what such columns of files become
+        try:
+            return bool(pd.Series([float("nan") if dtype is object else None], dtype=dtype).isin(given).iloc[0])
+        except (TypeError, ValueError, OverflowError):
+            return True
+    return [found(name, given) for (_, name, _), given in zip(self._expr.columns, lists * (len(self._expr.columns) if by_label is None else 1), strict=True)]
+
+
+def _has_missing(values):
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+        return False
+    return any(v is None or type(v).__name__ in ("NaTType", "NAType") or (v != v) is True or isinstance(v, float) and v != v for v in values)
 
 
 _COMPARISONS = frozenset("eq ne lt le gt ge".split())

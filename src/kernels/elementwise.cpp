@@ -77,21 +77,22 @@ T power(T a, T b) {
   }
 }
 
+// Whether a number that is there is divided by zero.
 template <class T>
-bool has_zero(const Column& b, int64_t rows) {
-  const T* divisors = b.as<T>();
-  for (int64_t i = 0; i < (b.constant ? 1 : rows); ++i)
-    if (divisors[i] == 0 && (!b.valid || b.valid[i])) return true;
+bool divides_by_zero(const Column& a, const Column& b, int64_t rows) {
+  const T *numbers = a.as<T>(), *divisors = b.as<T>();
+  for (int64_t i = 0; i < rows; ++i)
+    if (divisors[b.constant ? 0 : i] == 0 && !b.is_missing(i) && !a.is_missing(i)) return true;
   return false;
 }
 
-// Integers over integers, one of which is zero: pandas computes integers, and makes them float64 with inf and NaN.
+// One number is divided by zero: pandas computes in the dtype, and makes the result float64 with inf and NaN.
 template <class T>
 void divide_by_zero(bool floor, const Column& a, const Column& b, int64_t rows, double* out) {
   const T *x = a.as<T>(), *y = b.as<T>();
   for (int64_t i = 0; i < rows; ++i) {
     const T n = x[a.constant ? 0 : i], d = y[b.constant ? 0 : i];
-    if (d != 0) out[i] = static_cast<double>(floor ? floor_divide<T>(n, d) : modulo<T>(n, d));
+    if (d != 0 || std::is_floating_point_v<T>) out[i] = static_cast<double>(floor ? floor_divide<T>(n, d) : modulo<T>(n, d));
     else out[i] = !floor || n == 0 ? std::numeric_limits<double>::quiet_NaN() : std::copysign(std::numeric_limits<double>::infinity(), n < 0 ? -1.0 : 1.0);
   }
 }
@@ -198,7 +199,7 @@ Map binary(const Args& args) {
   const DType type = dtype_of(args["type"].integer());
   const Group group = group_of(op);
   if (args.has("text")) return compare_with(op, args["text"].string());
-  const bool wide = args.has("wide");                                    // integers over integers, one of which is zero
+  const bool wide = args.has("wide");                                    // a number is divided by zero
   const int64_t first = args.has("first") ? args["first"].integer() : -1;  // the number under which that is reported
   return [=](Task& t, Columns in, int64_t rows, std::span<Column> out) {
     const Column &a = in[0], &b = in[1];
@@ -220,10 +221,8 @@ Map binary(const Args& args) {
         using T = typename decltype(tag)::type;
         if (group == Group::comparison) comparison<T>(op, a, b, rows, to.as<uint8_t>());
         else {
-          if constexpr (std::is_integral_v<T>) {
-            if (wide) return divide_by_zero<T>(op == "floordiv", a, b, rows, to.as<double>());
-            if (first >= 0 && has_zero<T>(b, rows)) t.report.wider.emplace_back(first, DType{Storage::float64});
-          }
+          if (wide) return divide_by_zero<T>(op == "floordiv", a, b, rows, to.as<double>());
+          if (first >= 0 && divides_by_zero<T>(a, b, rows)) t.report.wider.emplace_back(first, DType{Storage::float64});
           if constexpr (std::is_integral_v<T> && std::is_signed_v<T>)
             if (op == "pow") refuse_negative<T>(b, rows);
           if (type.is_time() && (op == "add" || op == "sub")) refuse_overflow(op, a, b, rows, present);

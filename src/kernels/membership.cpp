@@ -1,6 +1,4 @@
 // is_in: whether values are among some.
-#include <cmath>
-
 #include "data/dispatch.hpp"
 #include "kernels/elementwise.hpp"
 #include "kernels/lookup.hpp"
@@ -12,11 +10,8 @@ using namespace data;
 
 Map is_in(const Args& args) {
   const DType type = dtype_of(args["type"].integer());
-  List wanted;
-  bool missing = false;
-  for (const auto& v : args["values"].list())
-    if (v.is_none() || (v.is_float() && std::isnan(v.number()))) missing = true;
-    else wanted.push_back(v);
+  const List& wanted = args["values"].list();
+  const bool missing = args["missing"].boolean();
   if (type.is_text()) {
     std::vector<std::string> texts;
     for (const auto& v : wanted) texts.push_back(v.string());

@@ -19,6 +19,7 @@ constexpr size_t kCounted = 32 << 10;      // different values that are counted
 constexpr int64_t kWorthCounting = 4;      // rows for each of these, or all are kept
 constexpr int64_t kHeldBytes = 256 << 10;  // of values that stay in memory in any case while rows are added
 constexpr int64_t kLeftBytes = 16 << 10;   // and when all are
+constexpr double kEndOfIntegers = 0x1p63;
 
 template <class T>
 class Quantiles : public Fold {
@@ -87,16 +88,13 @@ class Quantiles : public Fold {
       const auto [low, part] = place_of(q);
       const T a = value_at(low), b = middle_ && part == 0 ? a : value_at(std::min(low + 1, n - 1));
       Writable w(result.storage, 1);
-      if (type_.is_time()) {
-        const double gap = static_cast<double>(b) - static_cast<double>(a);
-        w.as<int64_t>()[0] = static_cast<int64_t>(a) + static_cast<int64_t>(part < 0.5 ? gap * part : gap - gap * (1 - part));
-      } else {
-        const auto x = static_cast<double>(a), y = static_cast<double>(b);
-        // Also where the rank is whole: an infinite neighbour makes NumPy's quantile NaN, its median not.
-        const double value = middle_ ? (part == 0 ? x : (x + y) / 2) : part < 0.5 ? x + (y - x) * part : y - (y - x) * (1 - part);
-        if (result.storage == Storage::float32) w.as<float>()[0] = static_cast<float>(value);
-        else w.as<double>()[0] = value;
-      }
+      const auto x = static_cast<double>(a), y = static_cast<double>(b);
+      const double gap = std::is_integral_v<T> ? static_cast<double>(static_cast<uint64_t>(b) - static_cast<uint64_t>(a)) : y - x;  // b is not the smaller one
+      // Also where the rank is whole: an infinite neighbour makes NumPy's quantile NaN, its median not. Times are computed as floats, too, and cut.
+      const double value = middle_ ? (part == 0 ? x : (x + y) / 2) : part < 0.5 ? x + gap * part : y - gap * (1 - part);
+      if (type_.is_time()) w.as<int64_t>()[0] = value < kEndOfIntegers ? static_cast<int64_t>(value) : std::numeric_limits<int64_t>::max();
+      else if (result.storage == Storage::float32) w.as<float>()[0] = static_cast<float>(value);
+      else w.as<double>()[0] = value;
       out.columns.push_back(std::move(w).finish());
     }
     return {std::move(out)};

@@ -82,3 +82,34 @@ def test_codes_stay_behind_a_filter(texts):
     pd.testing.assert_series_equal(a.groupby("s", dropna=False).i.sum().compute(), b.groupby("s", dropna=False).i.sum())
     pd.testing.assert_frame_equal(a.compute(), b)
     pd.testing.assert_frame_equal(a.tail(50, compute=False).compute(), b.tail(50))
+
+
+MISSING = {
+    "float64": pd.Series([1.0, np.nan, 2.0, 0.0]),
+    "float32": pd.Series([1.0, np.nan, 2.0, 0.0], dtype="float32"),
+    "int64": pd.Series([1, 2, 0, 3]),
+    "bool": pd.Series([True, False, True, False]),
+    "str": pd.Series(["a", None, "b", "1"], dtype="str"),
+    "datetime": pd.Series(pd.to_datetime(["2020-01-01", None, "2020-01-02", "2021-01-01"])),
+    "timedelta": pd.to_timedelta(pd.Series([1, None, 2, 3]), unit="s"),
+    "Int64": pd.Series([1, None, 2, 0], dtype="Int64"),
+    "category": pd.Series(["a", None, "b", "a"], dtype="category"),
+}
+_DAY, _SECOND = pd.Timestamp("2020-01-01"), pd.Timedelta("1s")
+WANTED = [[None], [None, 1], [None, 1.5], [np.nan], [np.nan, 1], [np.nan, "a"], [None, "a"], [pd.NA], [pd.NA, 1], [pd.NaT], [pd.NaT, 1], [None, True], [1, 2.5, "a", None], [_DAY, None], [_DAY, np.nan], [_DAY, "x", None],
+          [_SECOND, None], [_SECOND, np.nan], np.array([1, np.nan]), np.array([None, 1], dtype=object), pd.Series([1, None]), pd.Series([1, None], dtype="Int64"), {1, None}, (None,), ["2020-01-01", None], [2**53 + 1, None]]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", MISSING)
+def test_what_a_missing_value_is_found_by(kind):
+    s = MISSING[kind].rename("x")
+    lazy = dd.from_pandas(s, npartitions=2)
+    for wanted in WANTED:
+        pd.testing.assert_series_equal(lazy.isin(wanted).compute(), s.isin(wanted), obj=f"{kind}.isin({wanted!r})")
+
+
+def test_missing_values_of_each_column():
+    frame = pd.DataFrame({k: MISSING[k] for k in ("float64", "int64", "str", "datetime")})
+    lazy = dd.from_pandas(frame, npartitions=2)
+    for wanted in ([None], [np.nan], [None, 1], [np.nan, "a"], {"float64": [np.nan, 1], "datetime": [None]}, {"str": [None], "float64": [None]}):
+        pd.testing.assert_frame_equal(lazy.isin(wanted).compute(), frame.isin(wanted), obj=repr(wanted))

@@ -210,11 +210,13 @@ class Series(SeriesMethods, Frame):
         for part in self.partitions:
             yield from part.compute().items()
 
-    def __divmod__(self, other):
-        return self // other, self % other
+    def divmod(self, other, level=None, fill_value=None, axis=0):
+        """Return the quotients and the remainders: a pair of what `floordiv` and `mod` give."""
+        return self.floordiv(other, level=level, fill_value=fill_value, axis=axis), self.mod(other, level=level, fill_value=fill_value, axis=axis)
 
-    def __rdivmod__(self, other):
-        return other // self, other % self
+    def rdivmod(self, other, level=None, fill_value=None, axis=0):
+        """Return the quotients and the remainders of `other` by this: a pair of what `rfloordiv` and `rmod` give."""
+        return self.rfloordiv(other, level=level, fill_value=fill_value, axis=axis), self.rmod(other, level=level, fill_value=fill_value, axis=axis)
 
     def __contains__(self, key):
         raise NotImplementedError("Using 'in' to test for membership is not supported: a lazy Series is not known before it is computed; use (s == value).any()")
@@ -259,6 +261,6 @@ def _mapped(series, arg, na_action):
     return series.map(arg, na_action=na_action)
 
 
-add_methods(Series, "divmod rdivmod case_when", "rows")
+add_methods(Series, "case_when", "rows")
 add_methods(Series, "autocorr", "whole")
 add_synonyms(Series)

@@ -45,7 +45,8 @@ def quantile(frame, q, numeric_only):
         frame = frame.select_dtypes(include=["number", "bool"])
     if not len(frame._expr.columns) or not all(_is_native(name) for _, name, _ in frame._expr.columns) or not values:
         return call(frame, "quantile", (q,), {"numeric_only": numeric_only}, shape="whole")
-    return through("quantile", _as_columns, (quantiles(frame, values),), {"q": q if one else values, "labels": frame.columns}, shape="partitions")
+    dtypes = [name if name == "float32" else None for _, name, _ in frame._expr.columns]
+    return through("quantile", _as_columns, (quantiles(frame, values),), {"q": q if one else values, "labels": frame.columns, "dtypes": dtypes}, shape="partitions")
 
 
 def median(frame, axis, skipna, numeric_only):
@@ -89,14 +90,15 @@ def _as_series(row, q, name):
     return pd.Series(row.array, index=pd.Index(q, dtype="float64"), name=name)
 
 
-def _as_columns(row, q, labels):
+def _as_columns(row, q, labels, dtypes=()):
     import pandas as pd
 
     if not isinstance(q, list):
         return row.set_axis(labels).rename(q)
     each = len(q)
     values = row.array
-    return pd.DataFrame({i: values[i * each : (i + 1) * each] for i in range(len(labels))}, index=pd.Index(q, dtype="float64")).infer_objects().set_axis(labels, axis=1)
+    columns = pd.DataFrame({i: values[i * each : (i + 1) * each] for i in range(len(labels))}, index=pd.Index(q, dtype="float64")).infer_objects()
+    return columns.astype({i: dtype for i, dtype in enumerate(dtypes) if dtype}).set_axis(labels, axis=1)
 
 
 def _rows_of_summary(percentiles, time):

@@ -20,7 +20,7 @@ struct Kernel2 {
   DType compute, result;
   std::string op;
   int constant = -1;
-  bool divides = false;  // integers over integers, which may be zero: the result is float64 if one is (Op::revise)
+  bool divides = false;  // by numbers that may be zero: the result is float64 if one is (Op::revise)
 };
 
 [[noreturn]] void refuse(const std::string& op, const Side& a, const Side& b) {
@@ -42,7 +42,8 @@ DType common(const Side& a, const Side& b) {
   return promote(a.type, b.type);
 }
 
-Kernel2 choose(const std::string& op, const Side& a, const Side& b) {
+// `plain`: numbers as NumPy divides them; an operator divides as pandas does.
+Kernel2 choose(const std::string& op, const Side& a, const Side& b, bool plain) {
   const DType boolean{Storage::boolean};
   const bool text = a.type.is_text() && b.type.is_text(), any_text = a.type.is_text() || b.type.is_text();
   const bool none = (a.scalar && a.scalar->is_none()) || (b.scalar && b.scalar->is_none());
@@ -93,13 +94,17 @@ Kernel2 choose(const std::string& op, const Side& a, const Side& b) {
     if (op == "add") return {boolean, type, "or"};
     if (op == "mul") return {boolean, type, "and"};
     if (op == "sub") throw type_error("numpy boolean subtract, the `-` operator, is not supported, use the bitwise_xor, the `^` operator, or the logical_xor function instead.");
+    if (!plain && op != "mod") throw unsupported("operator '", op, "' between bools");
     type = op == "truediv" ? DType{Storage::float64} : DType{Storage::int8, Unit::us, type.open};
   }
   if (op == "truediv" && !type.is_float()) type = {Storage::float64};
+  if (op == "pow" && a.type.is_boolean() && b.scalar && b.scalar->is_integer() && b.scalar->integer() == 2) type = {Storage::int8, Unit::us, type.open};  // NumPy: x * x in the smallest integers
   if (op == "pow" && type.is_signed() && b.scalar && b.scalar->is_integer() && b.scalar->integer() < 0) throw invalid("Integers to negative integer powers are not allowed.");
-  // pandas: an integer division by zero gives inf or nan, so the result is float; that of float32 is a wider one
-  if (b.scalar && b.scalar->number() == 0 && ((op == "floordiv" && type.is_number()) || (op == "mod" && type.is_integer()))) type = {Storage::float64};
-  return {type, type, op, -1, type.is_integer() && !b.scalar && (op == "floordiv" || (op == "mod" && !b.type.is_boolean()))};
+  if (plain) return {type, type, op};
+  // pandas: a division by zero gives inf or nan, so the result is float64; the remainder of floats is NaN anyway
+  const bool widens = (op == "floordiv" && type.is_number() && type.storage != Storage::float64) || (op == "mod" && type.is_integer() && !b.type.is_boolean());
+  if (b.scalar && b.scalar->number() == 0 && (widens || (op == "mod" && type.is_integer()))) type = {Storage::float64};
+  return {type, type, op, -1, widens && !b.scalar};
 }
 
 // A string beside a timestamp is a time.
@@ -179,11 +184,14 @@ bool is_wide(const Call& c, size_t i) {
   return false;
 }
 
+// Of two Series pandas' methods (only these have an axis) divide the values with NumPy.
+bool divides_plainly(const Call& c) { return c.input().kind == Kind::series && c["other"].is_input() && c.input(other(c)).kind == Kind::series && !c["axis"].is_none(); }
+
 Kernel2 kernel_for(const Call& c, const Entry& e, const Operands& o, std::pair<int64_t, int64_t> pair, Value& scalar) {
   if (pair.second < 0) scalar = adapted(c["other"], c.input().columns[static_cast<size_t>(pair.first)].type);
   Side a = side(c, o, pair.first, 0, scalar), b = side(c, o, pair.second, c["other"].is_input() ? other(c) : 0, scalar);
   if (e.reverse) std::swap(a, b);
-  return choose(e.op, a, b);
+  return choose(e.op, a, b, divides_plainly(c));
 }
 
 Op make_op(const Entry& e, std::vector<Method> on) {

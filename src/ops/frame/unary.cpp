@@ -34,7 +34,7 @@ bool can_be(const Value& v, DType t) {
 Op is_in() {
   Op op{.name = "isin", .on = {{frame, "values"}, {series, "values"}}};
   op.doc = {.summary = "Whether each value is one of `values`.", .returns = "bool, as the input. Lazy.", .raises = {{"TypeError", "at the call: values is not a list"}},
-            .notes = "A missing value is found only if values holds None or NaN. Values of another kind than the column are never found.",
+            .notes = "A missing value is found where values holds one that pandas takes for the same: NaN beside floats, NaT beside times. Values of another kind than the column are never found.",
             .example = R"(
 >>> s = dd.from_pandas(pd.Series([1, 2, 3], name="x"), npartitions=2)
 >>> s.isin([1, 3]).compute()
@@ -61,10 +61,12 @@ Name: x, dtype: bool
       List values;
       const Value* wanted = given[i];
       static const List none;
+      bool missing = false;
       for (const auto& v : wanted ? wanted->list() : none)
-        if (v.is_none() || (v.is_float() && v.number() != v.number())) values.push_back({});
+        if (is_missing(v)) missing = true;
         else if (can_be(v, type)) values.push_back(v);
-      rows.columns[i] = l.one(rows.stage, "is_in", Dict{{"type", code(type)}, {"values", values}}, {rows.columns[i]});
+      if (c["missing"].is_list()) missing = c["missing"].list().at(i).boolean();  // as pandas has it: beside floats NaN is one of them, None is not
+      rows.columns[i] = l.one(rows.stage, "is_in", Dict{{"type", code(type)}, {"values", values}, {"missing", missing}}, {rows.columns[i]});
     }
     return rows;
   };
