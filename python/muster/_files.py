@@ -1,6 +1,8 @@
 """Files of any URL through fsspec, and encodings other than UTF-8: what the engine asks Python for."""
 
 import codecs
+import contextlib
+import os
 import threading
 
 from muster import _core
@@ -71,6 +73,41 @@ def tokenized(options):
     from muster._tokenize import tokenize
 
     return tokenize(options)
+
+
+def stamp_of(path):
+    """Return what tells whether a local file has changed: its size and time in ns; None for a URL."""
+    if "://" in path and not path.startswith("file://"):
+        return None
+    facts = os.stat(path.removeprefix("file://"))
+    return facts.st_size, facts.st_mtime_ns
+
+
+@contextlib.contextmanager
+def unchanged(path, stamp, reader):
+    """Raise OSError if a file has another stamp than when `reader` looked at it, before or after what is done with it here.
+
+    Parameters
+    ----------
+    path : str
+    stamp : tuple or None
+        As `stamp_of` gave it.
+    reader : str
+        The function that is to be called again.
+    """
+    _compare(path, stamp, reader)
+    try:
+        yield
+    except Exception:
+        _compare(path, stamp, reader)  # the cause, where there is one
+        raise
+    _compare(path, stamp, reader)
+
+
+def _compare(path, stamp, reader):
+    now = None if stamp is None else stamp_of(path)
+    if now != stamp:
+        raise OSError(f"{path!r} changed since {reader} looked at it: it has {now[0]} bytes, it had {stamp[0]}; call {reader} again")
 
 
 def _list(url, token):

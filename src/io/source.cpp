@@ -132,6 +132,13 @@ FileInfo stat_file(const std::string& path, const std::string& options) {
   return info_of(path, s);
 }
 
+void check_unchanged(const FileInfo& planned) {
+  if (is_url(planned.path)) return;  // a request more for each piece
+  const FileInfo now = stat_file(planned.path, "");
+  if (now.size != planned.size || now.mtime != planned.mtime)
+    throw io_error("'", planned.path, "' changed while it was read: it has ", now.size, " bytes, it had ", planned.size, " when the computation was planned; compute again when nobody writes to it");
+}
+
 std::vector<FileInfo> list_files(const std::string& pattern, const std::string& options) {
   std::vector<FileInfo> files;
   if (is_url(pattern)) {

@@ -20,6 +20,8 @@ class Stream {
 std::vector<FileInfo> list_files(const std::string& pattern, const std::string& options);
 /// The file's size and time now. Throws Error{io} naming it.
 FileInfo stat_file(const std::string& path, const std::string& options);
+/// Throws Error{io} naming a local file that has not the size and time any more which it was planned with.
+void check_unchanged(const FileInfo& planned);
 
 /// "gzip", "bz2", "xz", "zstd" or "" for a path's ending.
 std::string compression_of(const std::string& path);

@@ -93,9 +93,12 @@ def read_text(urlpath, blocksize=None, compression="infer", encoding="utf-8", er
     ------
     OSError
         If there is no such file.
+        Also when the bag is computed, if a file has changed since.
     ValueError
         If blocksize is given for a compressed file, or for an encoding whose files cannot be cut at bytes.
     """
+    from muster._files import stamp_of
+
     if blocksize is not None and files_per_partition is not None:
         raise ValueError("Only one of blocksize or files_per_partition can be set")
     paths = _paths(urlpath, storage_options)
@@ -110,11 +113,13 @@ def read_text(urlpath, blocksize=None, compression="infer", encoding="utf-8", er
         for path in paths:
             if _compression(path, compression):
                 raise ValueError("Cannot do chunked reads on compressed files. To read, set blocksize=None")
-            length = _size(path, storage_options)
-            parts.extend(node(_read_block, path, at, size, storage_options, options, name="read-text") for at in builtins.range(0, max(length, 1), size))
+            stamp = stamp_of(path)
+            length = stamp[0] if stamp else _size(path, storage_options)
+            parts.extend(node(_read_block, path, stamp, at, size, storage_options, options, name="read-text") for at in builtins.range(0, max(length, 1), size))
     else:
         n = files_per_partition or 1
-        parts = [node(_read_files, paths[i : i + n], compression, storage_options, options, name="read-text") for i in builtins.range(0, len(paths), n)]
+        stamped = [(path, stamp_of(path)) for path in paths]
+        parts = [node(_read_files, stamped[i : i + n], compression, storage_options, options, name="read-text") for i in builtins.range(0, len(paths), n)]
     bag = Bag(parts, "read-text")
     return bag if collection else bag.to_delayed()
 
@@ -150,8 +155,6 @@ def _compression(path, compression):
 
 
 def _size(path, storage_options):
-    if "://" not in path:
-        return os.path.getsize(path)
     import fsspec
 
     fs, inner = fsspec.core.url_to_fs(path, **(storage_options or {}))
@@ -183,10 +186,12 @@ def _lines(text, delimiter):
     return list(io.StringIO(text, newline=None)) if delimiter is None else _split(text, delimiter)
 
 
-def _read_files(paths, compression, storage_options, options):
+def _read_files(stamped, compression, storage_options, options):
+    from muster._files import unchanged
+
     out = []
-    for path in paths:
-        with _opened(path, "rb", _compression(path, compression), storage_options) as file:
+    for path, stamp in stamped:
+        with unchanged(path, stamp, "read_text"), _opened(path, "rb", _compression(path, compression), storage_options) as file:
             if options["delimiter"] is None:
                 lines = list(io.TextIOWrapper(file, encoding=options["encoding"], errors=options["errors"]))
             else:
@@ -212,10 +217,12 @@ def _units(encoding, delimiter):
     return unit, {}, name
 
 
-def _read_block(path, start, size, storage_options, options):
+def _read_block(path, stamp, start, size, storage_options, options):
     """Return the lines that start in these bytes of a file."""
+    from muster._files import unchanged
+
     unit, marks, encoding = _units(options["encoding"], options["delimiter"] or "\n")
-    with _opened(path, "rb", None, storage_options) as file:
+    with unchanged(path, stamp, "read_text"), _opened(path, "rb", None, storage_options) as file:
         head = file.read(4) if marks else b""
         mark = max((m for m in marks if head.startswith(m)), key=len, default=b"")
         encoding = marks.get(mark, encoding)

@@ -57,6 +57,8 @@ class _ReadFile:
     def __call__(self, path, rows=None):
         import pandas as pd
 
+        from muster._files import stamp_of, unchanged
+
         options = dict(self.kwargs)
         if rows is None:
             self.check_size(path)
@@ -65,7 +67,8 @@ class _ReadFile:
         if "://" in path and not path.startswith("file://"):
             options["storage_options"] = self.storage_options
         try:
-            frame = pd.read_csv(path.removeprefix("file://"), **options)
+            with unchanged(path, stamp_of(path), "read_csv"):
+                frame = pd.read_csv(path.removeprefix("file://"), **options)
         except Exception as error:
             error.add_note(f"read_csv: file '{path}'")
             raise

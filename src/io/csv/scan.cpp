@@ -40,6 +40,7 @@ class CsvReader : public Reader {
     find_row_ = known_begin < 0 && range.begin > 0;
     guesses_ = range.begin > 0 && scan.dialect.quote != 0;  // a begin that is known may be the end of a partition that was itself misled
     head_ = at_ == 0 && range.begin == 0;
+    is_as_stored_ = scan.compression_of_file(range.file).empty() && scan.dialect.encoding.empty();
     stream_ = open_stream(file_.path, scan.options, scan.compression_of_file(range.file), scan.dialect.encoding, at_);
   }
 
@@ -107,6 +108,8 @@ class CsvReader : public Reader {
       if (n == 0) ended_ = true;
       have_ += n, got += n;
     }
+    check_unchanged(file_);
+    if (ended_ && is_as_stored_ && at_ + have_ < file_.size) throw io_error("'", file_.path, "' ends at byte ", at_ + have_, "; it had ", file_.size, " bytes when the computation was planned");
     task.progress(got);
   }
 
@@ -209,7 +212,7 @@ class CsvReader : public Reader {
   int64_t used_ = 0, have_ = 0; // the buffer's bytes [used_, have_) wait to be read
   int64_t local_ = 0;           // rows handed out
   int64_t extra_ = 0;
-  bool ended_ = false, done_ = false, find_row_ = false, guesses_ = false, head_ = false;
+  bool ended_ = false, done_ = false, find_row_ = false, guesses_ = false, head_ = false, is_as_stored_ = false;
   Rows rows_;
 };
 

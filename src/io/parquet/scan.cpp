@@ -86,6 +86,7 @@ class ScanReader : public Reader {
       decoders_.push_back(make_decoder(file.path, scan_.options, *leaf, chunk, column.type));
       task.progress(chunk.bytes);
     }
+    check_unchanged(file);
   }
 
   const Scan& scan_;

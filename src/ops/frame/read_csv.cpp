@@ -68,12 +68,13 @@ Value with_scan(const Call& c, const Scan& scan, List columns) {
   return Dict{{"scan", scan.encode()}, {"columns", std::move(columns)}, {"true", c["true"]}, {"false", c["false"]}, {"shown", c["shown"]}};
 }
 
-// A file that changed since is read as it is now.
+// A file that changed since is read as it is now; one that has become empty has no columns any more.
 Value refresh(const Call& c) {
   Scan scan = Scan::decode(c["scan"]);
   bool changed = false;
   for (auto& file : scan.files) {
     FileInfo now = io::stat_file(file.path, scan.options);
+    if (!now.size && file.size) throw Error(ErrorKind::io, concat("read_csv: No columns to parse from file '", file.path, "': it is empty now, it had ", file.size, " bytes when read_csv looked at it"), "pandas.errors.EmptyDataError");
     changed |= now.size != file.size || now.mtime != file.mtime;
     file.size = now.size, file.mtime = now.mtime;
   }
