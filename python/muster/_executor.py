@@ -92,7 +92,8 @@ class Executor:
         self.reply("H", b"")
         self.flush()
         space = socket.CMSG_SPACE(256 * 4)
-        cut = 0  # descriptors of the request to come were lost
+        ahead_of = b""  # the request that the descriptors at hand belong to
+        cut = 0  # some of them were lost
         while True:
             try:
                 size, ancillary, flags, _ = self.requests.recvmsg_into([self.buffer], space, socket.MSG_DONTWAIT)
@@ -102,9 +103,6 @@ class Executor:
                 size, ancillary, flags, _ = self.requests.recvmsg_into([self.buffer], space)
             if size == 0:
                 return
-            for _, _, data in ancillary:
-                self.fds.extend(array.array("i", data[: len(data) - len(data) % 4]))
-            cut = cut or flags & socket.MSG_CTRUNC
             kind = self.buffer[0]
             if kind == 85:  # U: what no task will need
                 for thing, number in struct.iter_unpack("<II", self.view[1:size]):
@@ -113,14 +111,20 @@ class Executor:
                     else:
                         self.functions.pop(number, None)
                 continue
+            first = kind == 70 and self.view[11:15] == b"\0\0\0\0"
+            if first or self.view[1:11] != ahead_of:  # the request that others came ahead of did not follow
+                ahead_of, cut = bytes(self.view[1:11]), 0
+                self.close_fds()
+            for _, _, data in ancillary:
+                self.fds.extend(array.array("i", data[: len(data) - len(data) % 4]))
+            cut = cut or flags & socket.MSG_CTRUNC
             if kind == 70:  # F: descriptors of the request to come
                 continue
             request = bytes(self.view[1:size])
             if cut:
                 cut = 0
                 self.fail(request[:10], time.perf_counter_ns(), _REFUSED, _error_bytes(OSError(errno.EMFILE, "an executor has no descriptor left for the inputs of a task: tasks before it left files open, or the limit is too low (ulimit -n)")))
-                while self.fds:
-                    os.close(self.fds.pop())
+                self.close_fds()
                 continue
             if kind == 77:  # M: the request lies in the first descriptor
                 with open(self.fds.pop(0), "rb") as file:
@@ -133,6 +137,10 @@ class Executor:
             if self.out and time.monotonic() - self.flushed > 0.002:
                 self.flush()
                 self.flushed = time.monotonic()
+
+    def close_fds(self):
+        while self.fds:
+            os.close(self.fds.pop())
 
     def task(self, request):
         """Run one request and queue its reply."""

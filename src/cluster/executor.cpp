@@ -120,21 +120,23 @@ void Executor::kill() {
 }
 
 bool Executor::send(const Request& r) {
-  // kind: 'T' a task, 'M' a task whose request lies in the first descriptor, 'F' descriptors ahead of one; 'U' what will not be used again
-  std::string head("T");
-  const uint64_t id = r.task.bits();
-  auto append = [&](const auto& v) { head.append(reinterpret_cast<const char*>(&v), sizeof v); };
-  append(id), append(r.attempt);
-  std::vector<int> fds = r.fds;
-  for (size_t at = 0; fds.size() > kFds - 1; at += kFds - 1) {
-    head[0] = 'F';
-    const std::vector<int> some(fds.begin(), fds.begin() + static_cast<std::ptrdiff_t>(kFds - 1));
-    if (!send_datagram(requests_.get(), head, some)) return refused();
-    fds.erase(fds.begin(), fds.begin() + static_cast<std::ptrdiff_t>(kFds - 1));
-  }
-  head[0] = 'T';
+  // kind: 'T' a task, 'M' a task whose request lies in the first descriptor, 'F' descriptors ahead of one, with the place of the first; 'U' what will not be used again
+  const auto head = [&](char kind) {
+    std::string out(1, kind);
+    const uint64_t id = r.task.bits();
+    out.append(reinterpret_cast<const char*>(&id), sizeof id);
+    return out.append(reinterpret_cast<const char*>(&r.attempt), sizeof r.attempt);
+  };
+  constexpr size_t kMost = kFds - 1;  // a request may need one for itself
+  uint32_t at = 0;
+  if (ahead_ || r.fds.size() > kMost) do {  // the one at place 0 makes the executor forget what came ahead of a request that did not follow
+      const std::vector<int> some(r.fds.begin() + at, r.fds.begin() + at + static_cast<std::ptrdiff_t>(std::min(kMost, r.fds.size() - at)));
+      if (!send_datagram(requests_.get(), head('F').append(reinterpret_cast<const char*>(&at), sizeof at), some)) return refused();
+      ahead_ = true, at += static_cast<uint32_t>(some.size());
+    } while (r.fds.size() - at > kMost);
+  std::vector<int> fds(r.fds.begin() + at, r.fds.end());
   if (r.body.size() < kDatagram) {
-    if (!send_datagram(requests_.get(), head + r.body, fds)) return refused();
+    if (!send_datagram(requests_.get(), head('T') + r.body, fds)) return refused();
   } else {
     Fd memory(memfd_create("muster-request", MFD_CLOEXEC));
     if (!memory) return refused();
@@ -143,11 +145,10 @@ bool Executor::send(const Request& r) {
       if (n <= 0) return refused();
       done += static_cast<size_t>(n);
     }
-    head[0] = 'M';
     fds.insert(fds.begin(), memory.get());
-    if (!send_datagram(requests_.get(), head, fds)) return refused();
+    if (!send_datagram(requests_.get(), head('M'), fds)) return refused();
   }
-  sent.push_back({r.task, r.attempt, std::chrono::steady_clock::now()});
+  sent.push_back({r.task, r.attempt, std::chrono::steady_clock::now(), std::exchange(ahead_, false)});
   return true;
 }
 
@@ -174,7 +175,11 @@ std::vector<std::pair<TaskId, uint16_t>> Executor::take_back() {
     uint16_t attempt;
     std::memcpy(&id, buffer.data() + 1, 8), std::memcpy(&attempt, buffer.data() + 9, 2);
     out.emplace_back(TaskId::of(id), attempt);
-    std::erase_if(sent, [&](const Sent& s) { return s.task == out.back().first && s.attempt == attempt; });
+    std::erase_if(sent, [&](const Sent& s) {
+      const bool taken = s.task == out.back().first && s.attempt == attempt;
+      ahead_ |= taken && s.ahead;
+      return taken;
+    });
   }
   return out;
 }

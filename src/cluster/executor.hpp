@@ -62,7 +62,12 @@ class Executor {
   /// It has said that it runs: what it wrote before goes where its errors go.
   void is_ready();
 
-  struct Sent { TaskId task; uint16_t attempt; std::chrono::steady_clock::time_point at; };
+  struct Sent {
+    TaskId task;
+    uint16_t attempt;
+    std::chrono::steady_clock::time_point at;
+    bool ahead;                  // descriptors went ahead of it
+  };
   std::deque<Sent> sent;         // requests without reply, in order
   bool seceded = false;          // its task runs without occupying a thread
   bool ready = false;
@@ -74,6 +79,7 @@ class Executor {
   std::string words() const;     // what it wrote before it was ready
   Fd requests_, requests_end_, replies_, cancels_, end_, errors_;
   pid_t pid_ = -1;
+  bool ahead_ = false;           // descriptors were sent ahead of a request that the child did not get
   std::string in_, forgets_;
   std::vector<Fd> in_fds_;
 };

@@ -640,7 +640,7 @@ class Node {
     const std::string how = e.death();
     if (!e.ready) start_failed(how);
     for (size_t i = 0; i < e.sent.size(); ++i) {
-      const auto [task, attempt, at] = e.sent[i];
+      const auto [task, attempt, at, ahead] = e.sent[i];
       auto w = work_.find({task, attempt});
       if (w == work_.end()) {
         state_.ended(task, attempt);
