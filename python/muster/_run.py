@@ -189,6 +189,19 @@ def _run(function, exprs, threads, *more):
     return result
 
 
+def _planned_again(run, exprs):
+    """Run expressions; those for which a kernel refuses the dtype that a column turns out to have are made again."""
+    while True:
+        try:
+            return run(exprs)
+        except (TypeError, NotImplementedError):
+            from muster._replan import made_again
+
+            exprs = made_again(exprs)
+            if exprs is None:
+                raise
+
+
 def run_nodes(nodes, scheduler=None, num_workers=None, **options):
     """Return the values of nodes."""
     return schedule(scheduler, num_workers).run_nodes(list(nodes), **options)
@@ -289,7 +302,7 @@ def compute(*args, traverse=True, optimize_graph=True, scheduler=None, get=None,
     def exprs(collections):
         from muster._pandas import to_pandas
 
-        results = where.compute_exprs([c._expr for c in collections])
+        results = _planned_again(where.compute_exprs, [c._expr for c in collections])
         return [c._finish(to_pandas(r)) for c, r in zip(collections, results, strict=True)]
 
     with _placed(kwargs):
@@ -327,7 +340,7 @@ def persist(*args, traverse=True, optimize_graph=True, scheduler=None, num_worke
     def exprs(collections):
         from muster.dataframe._collection import new_collection
 
-        return [new_collection(e) for e in where.persist_exprs([c._expr for c in collections])]
+        return [new_collection(e) for e in _planned_again(where.persist_exprs, [c._expr for c in collections])]
 
     def others(values):
         # A node is persisted itself, a collection over nodes by persisting these.

@@ -45,11 +45,17 @@ Kind kind_named(const std::string& name) {
   throw invalid("unknown kind ", name);
 }
 
+// Bools that stay open have the name of what they are in pandas.
+nb::object result_to_python(const api::Gathered& values, const data::Field& field) {
+  const nb::tuple column = column_to_python(values, field);
+  return field.type.is_boolean() && field.type.open ? nb::make_tuple(column[0], "bool objects", column[2]) : column;
+}
+
 nb::dict to_python(const api::Computed& c, const std::vector<api::Gathered>& gathered) {
   nb::list index, columns;
   size_t at = 0;
   for (const auto& f : c.schema.index) index.append(c.schema.index.size() == 1 ? index_to_python(gathered[at], f) : column_to_python(gathered[at], f)), ++at;
-  for (const auto& f : c.schema.columns) columns.append(column_to_python(gathered[at++], f));
+  for (const auto& f : c.schema.columns) columns.append(result_to_python(gathered[at++], f));
   nb::dict out;
   out["kind"] = kind_name(c.schema.kind), out["index"] = index, out["columns"] = columns, out["rows"] = c.rows;
   out["labels_integer"] = c.schema.labels_integer;
@@ -194,6 +200,7 @@ NB_MODULE(_core, m) {
   nb::class_<Node>(m, "Expr")
       .def_prop_ro("op", [](const Node& n) { return n.op->name; })
       .def_prop_ro("name", &Node::name)
+      .def_prop_ro("args", [](const Node& n) { return argument_of(n, n.args); })
       .def_prop_ro("id", [](const Node& n) { return n.id.hex(); })
       .def_prop_ro("rows", [](const Node& n) { return n.rows.hex(); })
       .def_prop_ro("kind", [](const Node& n) { return kind_name(n.schema.kind); })

@@ -116,4 +116,20 @@ nb::object from_value(const Value& v) {
   throw internal("no Python object for ", v.repr());
 }
 
+nb::object argument_of(const expr::Node& node, const Value& v) {
+  if (v.is_input()) return nb::cast(std::const_pointer_cast<expr::Node>(node.inputs.at(static_cast<size_t>(v.input()))));
+  if (v.is_opaque()) return nb::cast(std::const_pointer_cast<Opaque>(v.opaque()));
+  if (v.is_list()) {
+    nb::list items;
+    for (const auto& x : v.list()) items.append(argument_of(node, x));
+    return nb::tuple(items);
+  }
+  if (v.is_dict()) {
+    nb::dict out;
+    for (const auto& [key, value] : v.dict()) out[from_value(key)] = argument_of(node, value);
+    return out;
+  }
+  return from_value(v);
+}
+
 }  // namespace muster::python

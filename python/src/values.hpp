@@ -14,6 +14,8 @@ base::Value to_value(nb::handle object, std::vector<expr::Expr>& inputs);
 base::Value to_value(nb::handle object);
 /// A list becomes a tuple (labels), a Moment a pandas-free (ns) Moment.
 nb::object from_value(const base::Value& value);
+/// One of a node's arguments: inputs are expressions, what the engine carries stays wrapped.
+nb::object argument_of(const expr::Node& node, const base::Value& value);
 
 /// A Python object the engine carries: equal tokens mean equal objects.
 std::shared_ptr<const base::Opaque> opaque_of(nb::object object, std::string token);

@@ -31,9 +31,9 @@ class Builder {
   void count_generations(const std::vector<Expr>& expressions);
   const Rows& lower(const Expr& e, int generation, const Subset& subset) { return lower(e, generation, number(subset)); }
   const Rows& lower(const Expr& e, int generation, int subset);
-  int generation(const Expr& e) const { return generations_.at(e->id).own; }
-  // Of an input of a fold: inputs of the same rows are read in the same pass.
-  int folded_generation(const Node& fold, const Expr& in) const { return in->is_one_row() ? generation(in) : generations_.at(fold.id).of_rows; }
+  int generation(const Expr& e) const { return generations_.at(e->id); }
+  // Of the rows that a fold reads, all in one pass: what these see beside them is made before.
+  int folded_generation(const Node& fold) const { return generations_.at(fold.id) - 1; }
   Exit collect(const Rows& rows);
   int number(const Subset& subset) {
     const auto [known, fresh] = subset_numbers_.try_emplace(subset, static_cast<int>(subsets_.size()));
@@ -92,15 +92,11 @@ class Builder {
     return out;
   }
 
-  struct Generation {
-    int own = 0;
-    int of_rows = 0;  // the highest of the inputs that are not one row
-  };
   Plan& plan_;
   std::map<std::tuple<Hash128, int, int>, Rows> lowered_;  // node, generation, subset
   std::map<Subset, int> subset_numbers_;
   std::vector<const Subset*> subsets_;
-  std::map<Hash128, Generation> generations_;
+  std::map<Hash128, int> generations_;
   std::map<std::tuple<Exit, int, std::string>, int> readers_;  // stages that read an exit
   std::map<std::pair<int, std::string>, std::vector<int>> steps_;
   std::map<std::pair<int, std::string>, int> sinks_;
@@ -149,11 +145,11 @@ class NodeLowering : public Lowering {
 
   const Rows& input(size_t i) override {
     const Expr& in = e_->inputs.at(i);
-    if (e_->op->folds) return b_.lower(in, b_.folded_generation(*e_, in), kAll);
-    if (i == anchor_) return b_.lower(in, std::max(generation_, b_.generation(in)), subset_number_);
+    const bool folds = e_->op->folds;
+    if (i == anchor_) return folds ? b_.lower(in, b_.folded_generation(*e_), kAll) : b_.lower(in, std::max(generation_, b_.generation(in)), subset_number_);
     const int at = input(anchor_).stage;
     if (!in->is_one_row()) {
-      const Rows& rows = b_.lower(in, generation_, subset_number_);
+      const Rows& rows = folds ? b_.lower(in, b_.folded_generation(*e_), kAll) : b_.lower(in, generation_, subset_number_);
       if (rows.stage != at) throw internal(e_->op->name, ": inputs are not aligned");
       return rows;
     }
@@ -353,14 +349,9 @@ class NodeLowering : public Lowering {
 void Builder::count_generations(const std::vector<Expr>& expressions) {
   number({});  // kAll
   for (const auto& node : topological(expressions)) {
-    Generation g;
-    for (const auto& i : node->inputs) {
-      const int below = generation(i);
-      g.own = std::max(g.own, below);
-      if (!i->is_one_row()) g.of_rows = std::max(g.of_rows, below);
-    }
-    g.own += node->op->folds ? 1 : 0;
-    generations_[node->id] = g;
+    int below = 0;
+    for (const auto& i : node->inputs) below = std::max(below, generation(i));
+    generations_[node->id] = below + (node->op->folds ? 1 : 0);
   }
 }
 
@@ -382,9 +373,9 @@ const Rows& Builder::lower(const Expr& e, int generation, int subset) {
     }
     if (top.next < top.node->inputs.size() && !top.node->op->picks_partitions) {
       const Expr& in = top.node->inputs[top.next];
-      const bool folds = top.node->op->folds, natural = folds || (in->is_one_row() && top.next != top.anchor);
+      const bool folds = top.node->op->folds, beside = in->is_one_row() && top.next != top.anchor;
       ++top.next;
-      stack.push_back(waiting(in, folds ? folded_generation(*top.node, in) : natural ? this->generation(in) : std::max(top.generation, this->generation(in)), natural ? kAll : top.subset));
+      stack.push_back(waiting(in, beside ? this->generation(in) : folds ? folded_generation(*top.node) : std::max(top.generation, this->generation(in)), beside || folds ? kAll : top.subset));
       continue;
     }
     const Expr node = top.node;

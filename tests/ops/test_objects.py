@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import muster.dataframe as dd
+from muster.dataframe._through_pandas import through
 
 COLUMNS = {
     "mixed": [1, "a", None, 1, 2.5, (1, 2)],
@@ -116,3 +117,21 @@ def test_objects_are_treated_as_pandas_does(column, operation):
             pd.testing.assert_series_equal(got, expected)
         else:
             assert got == expected
+
+
+def _less(values, one, other):
+    return values - one + other
+
+
+@pytest.mark.parametrize("shape", ["rows", "partitions", "whole", "beside"])
+@pytest.mark.parametrize("npartitions", [1, 2, 7])
+def test_functions_see_lazy_values_beside_their_rows(shape, npartitions):
+    pdf = pd.DataFrame({"a": [3.0, 1, 2, 5, 4, 7, 6], "b": range(7)})
+    df = dd.from_pandas(pdf, npartitions=npartitions)
+    pd.testing.assert_series_equal(through("less", _less, (df.a, df.a.min(), df.b.max()), shape=shape).compute(), pdf.a - 1 + 6, check_names=False)
+    centred = df.a - df.a.mean()  # which reads its rows twice itself
+    pd.testing.assert_series_equal(through("less", _less, (centred, centred.max(), (df.b - df.b.min()).sum()), shape=shape).compute(), pdf.a - 7 + 21, check_names=False)
+    if shape not in ("rows", "beside"):
+        assert through("less", _less, (df.a.max(), df.a.min(), centred.max()), shape=shape).compute() == 7 - 1 + 3
+        row = through("less", _less, (df.max(), df.min(), df.mean()), shape=shape).compute()
+        pd.testing.assert_series_equal(row, pdf.max() - pdf.min() + pdf.mean())

@@ -394,3 +394,60 @@ def test_first_rows_that_are_all_missing_say_nothing(values):
     same(df.map({column.iloc[150]: "hit"}), column.map({column.iloc[150]: "hit"}), check_dtype=not isinstance(column.dtype, pd.ArrowDtype))
     rows = df.to_frame().apply(lambda r: None if pd.isna(r.x) else str(r.x), axis=1)
     same(rows.fillna("none"), column.map(lambda v: None if pd.isna(v) else str(v)).fillna("none").rename(None), check_dtype=not isinstance(column.dtype, pd.ArrowDtype))
+
+
+def _of_kind(kind):
+    return pd.DataFrame({"x": pd.Series([True, False] if kind.startswith("bool") else [1, 2], dtype=kind), "y": [1.5, 2.5]})
+
+
+AFTER_WIDENING = {
+    "sum": lambda d: d.x.sum(),
+    "min": lambda d: d.x.min(),
+    "mean": lambda d: d.x.mean(),
+    "+": lambda d: d.x + 1,
+    "*": lambda d: d.x * d.x,
+    "filter": lambda d: d[d.x > 1].y,
+    "neg": lambda d: -d.x,
+    "fillna": lambda d: d.x.fillna(0),
+    "isin": lambda d: d.x.isin([1]),
+    "clip": lambda d: d.x.clip(1, 1),
+    "abs": lambda d: d.x.abs(),
+    "where": lambda d: d.x.where(d.y > 2),
+    "assign": lambda d: d.assign(z=d.x * 2),
+    "cumsum": lambda d: d.x.cumsum(),
+    "shift": lambda d: d.x.shift(1),
+    "chain": lambda d: ((d.x + 1) * 2 - d.x.min()).max(),
+    "nunique": lambda d: d.x.nunique(),
+    "frame": lambda d: d.sum(),
+}
+
+
+@pytest.mark.parametrize("name", AFTER_WIDENING)
+@pytest.mark.parametrize("kinds", [["int64", "Int64"], ["Int64", "int64"], ["int64", "int64", "Int64"], ["int64", "Float64"], ["bool", "boolean"]], ids=" ".join)
+def test_kernels_hand_over_what_turns_out_nullable(name, kinds):
+    ask = AFTER_WIDENING[name]
+    if kinds[0] == "bool" and name in ("neg", "clip", "abs", "*", "chain", "shift"):
+        pytest.skip("pandas refuses bools, or they are objects from the start")
+    theirs = ask(pd.concat([_of_kind(k) for k in kinds]))
+    for lazy in (ask(dd.from_map(_of_kind, kinds)), ask(dd.from_map(_of_kind, kinds)).persist()):
+        ours = lazy.compute()
+        if isinstance(theirs, (pd.Series, pd.DataFrame)):
+            (pd.testing.assert_series_equal if isinstance(theirs, pd.Series) else pd.testing.assert_frame_equal)(ours, theirs)
+        else:
+            assert ours == theirs
+
+
+def test_an_error_of_a_function_is_its_own():
+    def fails(part):
+        raise TypeError("mine")
+
+    with pytest.raises(TypeError, match="mine"):
+        (dd.from_map(_of_kind, ["int64", "Int64"]).map_partitions(fails, meta={"x": "int64"}).x + 1).compute()
+
+
+def test_dummies_of_repeated_labels():
+    frame = pd.DataFrame([["x", 1, "y", "u"], ["y", 2, "x", "v"], ["y", 3, "y", "u"]], columns=["s", "a", "s", "t"])
+    df = dd.from_pandas(frame, npartitions=2)
+    same(dd.get_dummies(df), pd.get_dummies(frame))
+    same(dd.get_dummies(df, columns=["s"]), pd.get_dummies(frame, columns=["s"]))
+    same(dd.get_dummies(df, columns=["t"], dtype="int8"), pd.get_dummies(frame, columns=["t"], dtype="int8"))

@@ -225,3 +225,60 @@ def test_running_from_the_first_value_on(name, npartitions):
     for dtype, values in (("int8", [-128, 127, 5]), ("uint64", [2**64 - 1, 1, 3]), ("int64", [-(2**63), -1, 2**63 - 1]), ("bool", [True, False, True])):
         s = pd.Series(values, dtype=dtype)
         pd.testing.assert_series_equal(getattr(dd.from_pandas(s, npartitions=npartitions), name)().compute(), getattr(s, name)())
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "Int8", "Float64", "boolean", "string", "int64[pyarrow]", "double[pyarrow]"])
+@pytest.mark.parametrize("npartitions", [1, 2, 3])
+def test_nullable_columns_have_NA_for_what_is_not_there(dtype, npartitions):
+    text = dtype == "string"
+    for values in ([None, None, None], [None, None, "a" if text else 1], ["b" if text else 1, None, "a" if text else 0]):
+        s = pd.Series(values, dtype=dtype, name="x")
+        lazy = dd.from_pandas(s, npartitions=npartitions)
+        for name in "min max sum".split() if text else "min max sum prod mean std var sem skew kurt median any all count".split():
+            for options in ({}, {"skipna": False}, {"min_count": 2}):
+                if options and (name in ("count", "median") or ("min_count" in options) != (name in ("sum", "prod")) or (name, dtype) == ("sum", "string")):
+                    continue
+                theirs, ours = getattr(s, name)(**options), getattr(lazy, name)(**options).compute()
+                assert (ours is pd.NA) if theirs is pd.NA else ours == theirs, (name, options, values)
+
+
+def test_nullable_frames_and_their_reductions():
+    pdf = pd.DataFrame({"i": pd.array([1, None, 3, 4], dtype="Int64"), "f": pd.array([1.5, None, None, 2], dtype="Float64"), "n": [1.0, 2, 3, 4], "none": pd.array([None] * 4, dtype="Int64")})
+    for n in (1, 3):
+        df = dd.from_pandas(pdf, npartitions=n)
+        for name in "sum prod mean std var min max".split():
+            same(getattr(df, name)(), getattr(pdf, name)())
+        same(df - df.min(), pdf - pdf.min())
+        same((df - df.mean()) / df.std(), (pdf - pdf.mean()) / pdf.std())
+        same(df.max() - df.min(), pdf.max() - pdf.min())
+        same(df.i - df.i.min(), pdf.i - pdf.i.min())
+        same(df.i.max() - df.n, pdf.i.max() - pdf.n)
+        same(df[df.i > df.i.mean()], pdf[pdf.i > pdf.i.mean()])
+        assert df.min()["none"].compute() is pd.NA
+        assert (df.none.max() + 1).compute() is pd.NA and (-df.i.max()).compute() == -4 and (1 - df.i.max()).compute() == -3
+        assert (df.i.sum() / df.i.count()).compute() == pdf.i.mean() and (df.i.max() > df.f.max()).compute()
+
+
+def test_integers_are_numpy_s():
+    s = pd.Series([1, 2])
+    assert isinstance(dd.from_pandas(s, npartitions=2).sum().compute(), np.int64) and np.issubdtype((dd.from_pandas(s, npartitions=2) + 1).compute().dtype, np.int64)
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_quantiles_of_times_are_pandas(unit):
+    random = np.random.default_rng(0)
+    for kind in ("datetime64", "timedelta64"):
+        for n in (1, 2, 5, 6, 9):
+            values = random.integers(10**9, 2 * 10**9, n) * {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit] + random.integers(0, 10**9 if unit == "ns" else 1000, n)
+            s = pd.Series((values if kind == "datetime64" else values - values[0]).astype(f"{kind}[{unit}]"), name="t")
+            lazy = dd.from_pandas(s, npartitions=min(2, n))
+            same(lazy.quantile([0, 0.1, 1 / 3, 0.5, 0.75, 1]), s.quantile([0, 0.1, 1 / 3, 0.5, 0.75, 1]))
+            assert lazy.median().compute() == s.median()
+
+
+def test_quantiles_keep_each_column_s_dtype():
+    pdf = pd.DataFrame({"g": np.array([1.5, 2.25, np.nan, 7], dtype="float32"), "f": [1.0, 2, 3, 4], "i": [1, 2, 3, 4]})
+    df = dd.from_pandas(pdf, npartitions=2)
+    same(df.quantile([0.1, 0.5]), pdf.quantile([0.1, 0.5]))
+    same(df.quantile(0.3), pdf.quantile(0.3))
+    same(df[["g"]].quantile(0.3), pdf[["g"]].quantile(0.3))

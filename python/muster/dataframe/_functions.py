@@ -79,14 +79,16 @@ def get_dummies(data, prefix=None, prefix_sep="_", dummy_na=False, columns=None,
     options = {"prefix": prefix, "prefix_sep": prefix_sep, "dummy_na": dummy_na, "drop_first": drop_first, "dtype": dtype}
     if data.ndim == 1:
         return through("get_dummies", _dummies, (_with_categories(data),), options)
+    labels = list(data.columns)
+    frame = data._relabelled(range(len(labels)))  # labels may repeat
     if columns is None:
-        meta = data._meta
-        columns = meta.columns.difference(_dummies(meta).columns, sort=False)  # pandas says which it takes
-    labels = list(columns)
-    frame = data
-    for label in labels:
-        frame = frame._assign({label: _with_categories(data[label])})
-    return through("get_dummies", _dummies, (frame,), {**options, "columns": labels})
+        kept = set(_dummies(frame._meta).columns)  # pandas says which it takes
+        at = [i for i in range(len(labels)) if i not in kept]
+    else:
+        at = dict.fromkeys(i for label in columns for i in data._positions(label))
+    for i in at:
+        frame = frame._assign({i: _with_categories(frame._column(i))})
+    return through("get_dummies", _dummies, (frame,), {**options, "columns": columns, "labels": labels})
 
 
 def _with_categories(series):
@@ -109,10 +111,10 @@ def made_by_python(expr):
     return False
 
 
-def _dummies(data, **options):
+def _dummies(data, labels=None, **options):
     import pandas as pd
 
-    return pd.get_dummies(data, **options)
+    return pd.get_dummies(data if labels is None else data.set_axis(labels, axis=1), **options)
 
 
 def _converted(name, arg, kwargs):

@@ -190,7 +190,7 @@ def _coded(of):
     return [[f[0], _code(f[1])] for f in of]
 
 
-def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=False, token=None, real=False, labels=None, forced=False):
+def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=False, token=None, real=False, labels=None, forced=False, nullable=False):
     """Return the collection that a function of pandas objects makes.
 
     Parameters
@@ -213,6 +213,8 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
         own functions work row by row.
     forced : bool, default False
         `meta` is a user's: a value that it does not hold is an error, where another promise gives way to a wider dtype.
+    nullable : bool, default False
+        A value of nullable columns has a nullable dtype, also where it is never missing.
 
     Raises
     ------
@@ -242,6 +244,8 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
     else:
         function.forced = forced
     kind, index, columns = fields(meta)
+    if kind == "scalar" and (name := _nullable(meta, function, inputs, nullable)) is not None:
+        columns = [(None, name, False)]
     if real and not function.forced and kind in ("series", "frame"):
         columns = _open_to_the_first(columns, meta)
     if not function.forced:
@@ -264,6 +268,47 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
     if kind == "index" or shape == "rows" and kind == "scalar":
         raise TypeError(f"{label}: the function returned a {type(meta).__name__}, not rows")
     return new_collection(_core.call(op, exprs, arguments))
+
+
+def _nullable(meta, function, inputs, always):
+    """The engine's name of the dtype of a value that is pandas.NA where all that it is made of are missing, or `always`; None of another."""
+    import warnings
+
+    import numpy as np
+    import pandas as pd
+
+    from muster._pandas import dtype_name, dtype_of, is_nullable
+
+    names = [name for i in inputs for _, name, _ in i._expr.columns]
+    if not any(is_nullable(name) for name in names):
+        return None
+    values = [_missing_sample(i._expr) for i in inputs]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if not always and function.func(*_filled(function.args, values), **_filled(function.kwargs, values)) is not pd.NA:
+                return None
+    except Exception:
+        return None
+    dtypes = [dtype_of(name) for name in names if is_nullable(name)]
+    known = 1.0 if meta is pd.NA else meta  # of too few values
+    if any(isinstance(d, pd.ArrowDtype) for d in dtypes):
+        import pyarrow as pa
+
+        return dtype_name(pd.ArrowDtype(pa.scalar(known).type))
+    if isinstance(known, str):
+        return dtype_name(next(d for d in dtypes if isinstance(d, pd.StringDtype)))
+    return dtype_name(pd.array(np.asarray([known])).dtype)
+
+
+def _missing_sample(expr):
+    import pandas as pd
+
+    from muster._pandas import is_nullable, sample_of
+
+    if expr.kind == "scalar":
+        return pd.NA if is_nullable(expr.columns[0][1]) else sample_of(expr)
+    return sample_of(expr) if expr.kind == "row" else sample_of(expr).set_axis([0, 1], axis=0).reindex([2, 3])
 
 
 def _tokens(value):
@@ -414,7 +459,9 @@ def add_methods(cls, names, shape, **options):
 
 # Python's operators with a native kernel; pandas' methods of the same names treat None in object columns otherwise.
 _OPERATORS = frozenset("add sub mul truediv floordiv mod pow radd rsub rmul rtruediv rfloordiv rmod rpow eq ne lt le gt ge and or xor rand ror rxor neg invert".split())
+_BINARY = frozenset("add sub mul truediv floordiv mod pow eq ne lt le gt ge and or xor".split())
 _ARITHMETIC = frozenset("add sub mul truediv floordiv mod pow radd rsub rmul rtruediv rfloordiv rmod rpow".split())
+_REDUCTIONS = frozenset("sum prod mean std var min max any all".split())
 # Operators with a native kernel, by the shape in which pandas' method of that name stands in where the kernel refuses.
 _SHAPES = {
     **dict.fromkeys([*_OPERATORS], "rows"),
@@ -437,9 +484,15 @@ def instead(op, self, args, refusal):
 
         rows = from_pandas(args["other"], npartitions=1, sort=False)
         return getattr(rows, f"__{mirrored(op)}__")(self)
-    if shape is None or self._expr.kind == "scalar" or not isinstance(self, Collection):
+    if shape is None or not isinstance(self, Collection):
         raise refusal
     kwargs = {k: v for k, v in args.items() if v is not no_default}
+    if self._expr.kind == "scalar":
+        return _of_a_scalar(op, self, kwargs, refusal)
+    if op in _REDUCTIONS and self._expr.kind == "frame" and kwargs.get("axis", 0) in (0, "index"):
+        row = _of_each_column(op, self, kwargs)
+        if row is not None:
+            return row
     if op in _OPERATORS and kwargs.get("level") is not None:
         raise NotImplementedError(f"{op}: level must be None")
     if op in _ARITHMETIC and self.ndim == 2 and getattr(kwargs.get("other"), "ndim", 0) == 1 and getattr(getattr(kwargs["other"], "_expr", None), "kind", "") == "series" and kwargs.get("axis", 1) in (1, "columns"):
@@ -481,6 +534,48 @@ def instead(op, self, args, refusal):
 def _is_open(value):
     """Whether the engine knows what a value, or each value of a dict, is: then its refusal stands."""
     return all(isinstance(plain(v), (str, bool, int, float, _core.Moment)) for v in (value.values() if isinstance(value, dict) else [value]))
+
+
+def _of_a_scalar(op, self, kwargs, refusal):
+    """An operator of a lazy value that the engine carries without opening."""
+    if op not in _OPERATORS:
+        raise refusal
+    operator = _Operator(op)
+    if "other" not in kwargs:
+        return through(op, operator, (self,), shape="partitions", token=op)
+    other = kwargs["other"]
+    if getattr(getattr(other, "_expr", None), "kind", "scalar") in ("scalar", "row"):
+        return through(op, operator, (self, other), shape="partitions", token=op)
+    return through(op, operator, (other, self), {"swapped": True}, token=op)
+
+
+class _Operator:
+    """One of Python's operators by its name in the engine."""
+
+    def __init__(self, op):
+        self.op = op
+
+    def __call__(self, one, other=None, swapped=False):
+        import operator
+
+        if self.op in ("neg", "invert"):
+            return getattr(operator, self.op)(one)
+        mirrored = self.op not in _BINARY
+        function = getattr(operator, f"__{self.op.removeprefix('r') if mirrored else self.op}__")
+        return function(other, one) if mirrored != swapped else function(one, other)
+
+
+def _of_each_column(op, self, kwargs):
+    """A row of the reductions of a frame's columns, where the engine opens them all or pandas has pandas.NA for what they lack; None elsewhere."""
+    from muster._pandas import is_foreign_number, is_nullable
+
+    names = [name for _, name, _ in self._expr.columns]
+    if not any(map(is_nullable, names)) or not all(is_nullable(n) or not n.startswith("object") for n in names):
+        return None
+    numeric = kwargs.pop("numeric_only", False)
+    at = [i for i, n in enumerate(names) if not numeric or is_foreign_number(n) or n.startswith(("int", "uint", "float", "bool"))]
+    each = [call(self._column(i), op, (), kwargs, shape="whole", nullable=True) if is_nullable(names[i]) else getattr(self._column(i), op)(**kwargs) for i in at]
+    return new_collection(_core.call("joined_rows", [c._expr for c in each], {"labels": [self._expr.columns[i][0] for i in at]})) if each else None
 
 
 def _shifted(moved, self, kwargs):

@@ -50,13 +50,15 @@ Op quantiles() {
           .kernels = {kernels::quantiles_kernel()}};
 }
 
-// One-row results as one row.
+// One-row results as one row. {labels: of its values, default their own}
 Op joined_rows() {
   return {.name = "joined_rows",
           .on = {{internal, ""}},
           .schema = [](const Call& c) {
             Schema s{Kind::row, {}, {}, false};
             for (const auto& in : c.inputs) s.columns.insert(s.columns.end(), in->schema.columns.begin(), in->schema.columns.end());
+            if (c["labels"].is_list())
+              for (size_t i = 0; i < s.columns.size(); ++i) s.columns[i].label = c["labels"].list().at(i);
             return s;
           },
           .lower = [](Lowering& l, const Call& c) {
