@@ -32,8 +32,12 @@ def array_of(dtype, payload):
     if dtype.startswith("object"):
         array = _objects(dtype, values, present)
         return array.to_numpy() if type(array) is pd.arrays.NumpyExtensionArray else array
-    if dtype == "bool":
+    if dtype == "bool objects":  # a value was missing, be it in another row
+        values = values.view(np.bool_).astype(object)
+    elif dtype == "bool":
         values = values.view(np.bool_)
+    elif dtype in ("int64", "uint64"):
+        values = values.view(dtype)  # C's long long is another type to NumPy's issubdtype
     elif dtype.startswith(("datetime64", "timedelta64")):
         values = values.view(dtype)
         if present is not None:
@@ -41,7 +45,7 @@ def array_of(dtype, payload):
         return values
     if present is not None and not present.all():
         missing = ~present.view(np.bool_)
-        values = values.astype(object if dtype == "bool" else "float64")
+        values = values.astype(object if dtype.startswith("bool") else "float64")
         values[missing] = np.nan
     return values
 

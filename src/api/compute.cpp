@@ -297,14 +297,14 @@ Column as_float(const Column& c, DType from) {
   return std::move(out).finish();
 }
 
-// One field of a result: whether it gets wider, and its final dtype.
+// One field of a result: whether it gets wider, and its final dtype. Bools that stay open are objects in pandas, whatever rows are left.
 struct Final {
   bool wider;
   DType from, to;
 };
 Final final_of(DType type, bool widened) {
   Final f{type.open && widened, type, type};
-  f.to.open = false;
+  f.to.open = f.wider && type.is_boolean();
   if (f.wider && type.is_integer()) f.to = {Storage::float64};
   return f;
 }

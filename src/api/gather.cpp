@@ -165,18 +165,21 @@ Column joined(Batches& parts, size_t c, Storage storage, const Finish& finish) {
 }  // namespace
 
 std::vector<Gathered> gather(Batches parts, const Schema& schema, const Finish& finish) {
+  const auto types = types_of(schema);
+  std::vector<Gathered> out(types.size());
+  for (size_t c = 0; c < types.size(); ++c)
+    if (types[c].is_object()) out[c].values = joined(parts, c, Storage::object, finish);  // places in what Python holds; categories count without rows, too
   std::erase_if(parts, [](const Batch& b) { return b.rows == 0; });
   std::vector<int64_t> row_of{0};
   for (const auto& p : parts) row_of.push_back(row_of.back() + p.rows);
   const int64_t rows = row_of.back();
-  const auto types = types_of(schema);
-  std::vector<Gathered> out(types.size());
   std::vector<Target> targets;
   int64_t bytes = 0;
   for (size_t c = 0; c < types.size(); ++c) {
+    if (types[c].is_object()) continue;
     const Storage storage = parts.empty() ? types[c].storage : finish(c, slice(parts[0].columns[c], 0, 0), 0).storage;
     const bool text = storage == Storage::text;
-    if (storage == Storage::object || (parts.size() == 1 && !text)) {  // places in what Python holds, or nothing to copy
+    if (parts.size() == 1 && !text) {  // nothing to copy
       out[c].values = joined(parts, c, storage, finish);
       continue;
     }

@@ -1,5 +1,7 @@
 #include "kernels/memory.hpp"
 
+#include <cstring>
+
 namespace muster::kernels {
 using namespace base;
 using namespace data;
@@ -20,7 +22,10 @@ class MemoryReader : public Reader {
     const Batch& b = batches_[batch_];
     const int64_t rows = std::min(kMorsel, b.rows - row_);
     out.rows = rows, out.columns.clear();
-    for (auto c : columns_) out.columns.push_back(slice(b.columns[static_cast<size_t>(c)], row_, rows));
+    for (auto c : columns_) {
+      const Column& part = out.columns.emplace_back(slice(b.columns[static_cast<size_t>(c)], row_, rows));
+      if (part.storage == Storage::boolean && part.valid && std::memchr(part.valid, 0, static_cast<size_t>(part.constant ? 1 : rows))) task.report.missing.push_back(c);  // of those that are open
+    }
     if (ids_) {
       Writable ids(Storage::row_id, rows);
       for (int64_t i = 0; i < rows; ++i) ids.as<int64_t>()[i] = partition_ << 32 | (local_ + i);

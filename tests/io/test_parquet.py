@@ -631,3 +631,60 @@ def test_partitions_without_a_value_of_an_object_column(values, tmp_path):
     assert [None if pd.api.types.is_scalar(v) and pd.isna(v) else v.tolist() if hasattr(v, "tolist") else v for v in back.o] == frame.o.tolist()
     df[df.n > 2].to_parquet(tmp_path / "some")
     assert dd.read_parquet(tmp_path / "some").n.compute().tolist() == [3, 4, 5]
+
+
+@pytest.mark.parametrize("query", ["k > 10", "k < 10", "k == 1", "k > 100", "k != 1"])
+def test_rows_that_are_filtered_out_still_say_dtypes(tmp_path, query):
+    """Of files that are not read, too: what a column is does not change with the rows that are wanted of it."""
+    parts = [pd.DataFrame({"k": [1, 2], "c": pd.Categorical(["a", "b"]), "b": [True, None]}), pd.DataFrame({"k": [11, 12], "c": pd.Categorical(["x", "y"]), "b": [True, False]}), pd.DataFrame({"k": [21], "c": pd.Categorical(["a"]), "b": [False]})]
+    for i, part in enumerate(parts):
+        part.to_parquet(tmp_path / f"{i}.parquet")
+    whole = pd.read_parquet(tmp_path)
+    for ours in (dd.read_parquet(tmp_path), dd.read_parquet(tmp_path).persist()):
+        kept = ours.query(query).compute().reset_index(drop=True)
+        theirs = whole.query(query).reset_index(drop=True)
+        pd.testing.assert_frame_equal(kept.astype({"c": "str"}).fillna("none"), theirs.astype({"c": "str"}).fillna("none"))
+        assert set(kept.c.cat.categories) == set(theirs.c.cat.categories) == {"a", "b", "x", "y"}
+
+
+def test_filters_of_read_parquet_keep_values_and_declared_dtypes(tmp_path):
+    pq.write_table(pa.table({"k": [1, 2], "i": pa.array([None, 1], pa.int64()), "b": [True, None]}), tmp_path / "0.parquet")
+    pq.write_table(pa.table({"k": [11, 12], "i": pa.array([5, 6], pa.int64()), "b": [True, False]}), tmp_path / "1.parquet")
+    for filters in ([("k", ">", 10)], [("k", "<", 10)], [("k", "==", 2)], [("k", ">", 100)]):
+        ours, theirs = dd.read_parquet(tmp_path, filters=filters), pd.read_parquet(tmp_path, filters=filters)
+        result = ours.compute()
+        assert result.k.tolist() == theirs.k.tolist() and result.i.isna().tolist() == theirs.i.isna().tolist()
+        assert result.i.dropna().tolist() == theirs.i.dropna().tolist() and result.b.dropna().tolist() == theirs.b.dropna().tolist()
+        assert result.i.dtype == ours.dtypes["i"] and result.b.dtype in (bool, object)
+
+
+OF_OBJECTS = {
+    "bytes": [b"a", b"b", None, b"c"],
+    "decimal": [Decimal("1.5"), Decimal("2.5"), None, Decimal(3)],
+    "time": [datetime.time(1), datetime.time(2), None, datetime.time(3)],
+    "date": [datetime.date(2020, 1, 1), datetime.date(2020, 1, 2), None, datetime.date(2021, 1, 1)],
+    "zoned": pa.array([datetime.datetime(2020, 1, 1), None, datetime.datetime(2020, 1, 3), datetime.datetime(2021, 1, 1)], pa.timestamp("us", "UTC")),
+    "duration": pa.array([1, None, 3, 4], pa.duration("us")),
+}
+ASKED = {
+    "bytes": [b"b"],
+    "decimal": [Decimal("2.50")],
+    "time": [datetime.time(2)],
+    "date": [datetime.date(2020, 1, 2), datetime.datetime(2020, 1, 2), datetime.datetime(2020, 1, 2, 3), pd.Timestamp("2020-01-02")],
+    "zoned": [pd.Timestamp("2020-01-03", tz="UTC"), pd.Timestamp("2020-01-03 01:00", tz="Europe/Berlin")],
+    "duration": [datetime.timedelta(microseconds=3), pd.Timedelta(3, "us")],
+}
+
+
+@pytest.mark.parametrize("kind", OF_OBJECTS)
+def test_filters_of_any_value(tmp_path, kind):
+    for i in range(2):
+        pq.write_table(pa.table({"k": [4 * i + n for n in range(4)], "x": OF_OBJECTS[kind]}), tmp_path / f"{i}.parquet", row_group_size=2)
+    for value in ASKED[kind]:
+        for op in ("==", "!=", "<", "<=", ">", ">=", "in", "not in"):
+            for more in ([], [("k", ">", 2)]):
+                filters = [("x", op, [value, value] if "in" in op else value), *more]
+                theirs = pd.read_parquet(tmp_path, filters=filters).k.tolist()
+                assert dd.read_parquet(tmp_path, filters=filters).k.compute().tolist() == theirs, filters
+        either = [[("x", "==", value)], [("k", "==", 0)]]
+        assert dd.read_parquet(tmp_path, filters=either).k.compute().tolist() == pd.read_parquet(tmp_path, filters=either).k.tolist()

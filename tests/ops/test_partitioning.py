@@ -238,3 +238,13 @@ def test_parts_of_what_has_one_partition(partitions):
     for lazy, whole in ((df.drop_duplicates("s"), frame.drop_duplicates("s")), (df.nlargest(8, "x"), frame.nlargest(8, "x")), (df.groupby("s").x.sum().reset_index(), frame.groupby("s").x.sum().reset_index())):
         same(lazy.partitions[0], whole)
         same(lazy.tail(2), whole.tail(2))
+
+
+def test_set_index_names_what_is_not_there():
+    df = dd.from_pandas(pd.DataFrame({"amount": [1, 2], "b": [3, 4]}), npartitions=2)
+    for wrong in ("amonut", ["amonut"], ["b", "amonut"]):
+        with pytest.raises(KeyError, match=r"set_index: column 'amonut' not found; did you mean amount"):
+            df.set_index(wrong)
+    with pytest.raises(NotImplementedError, match="set_index: an index of 2 columns"):
+        df.set_index(["amount", "b"])
+    same(df.set_index(["amount"]), pd.DataFrame({"b": [3, 4]}, index=pd.Index([1, 2], name="amount")))

@@ -37,6 +37,12 @@ class Frame(Collection):
     def __pos__(self):
         return call(self, "__pos__", labels=False)
 
+    def __divmod__(self, other):
+        return self // other, self % other
+
+    def __rdivmod__(self, other):
+        return other // self, other % self
+
     @property
     def empty(self):
         """Whether there is no row. Computes the number of rows."""
@@ -582,6 +588,13 @@ class DataFrame(FrameMethods, Frame):
             self[key]  # says which columns there are
         return found
 
+    def _positions_for(self, operation, key):
+        """As `_positions`; the KeyError names the operation."""
+        try:
+            return [] if hasattr(key, "_expr") else self._positions(key)
+        except KeyError as error:
+            raise KeyError(str(error.args[0]).replace("getitem:", f"{operation}:", 1)) from None
+
     def __getitem__(self, key):
         from muster.dataframe._series import Series
 
@@ -879,9 +892,13 @@ class DataFrame(FrameMethods, Frame):
                 raise NotImplementedError(f"set_index: {name}=True is not there yet")
         _keywords.check("set_index", kwargs, {*_keywords.SHAPING, *"append inplace verify_integrity upsample partition_size max_branch compute shuffle".split()}, "drop sorted npartitions divisions sort".split())
         if isinstance(other, list):
-            if len(other) > 1:
-                raise NotImplementedError("set_index with several columns")
+            for label in other:
+                self._positions_for("set_index", label)
+            if len(other) != 1:
+                raise NotImplementedError(f"set_index: an index of {len(other)} columns is not supported; put them together into one column first, for example df.assign(key=df.a.astype('str') + ' ' + df.b.astype('str')).set_index('key')")
             other = other[0]
+        elif not hasattr(other, "_expr"):
+            self._positions_for("set_index", other)
         if divisions is not None and not sorted:
             raise NotImplementedError("set_index of unsorted data by divisions is not there yet; sorted=True if the rows are in order")
         if divisions is not None and len(divisions) != self.npartitions + 1:

@@ -125,7 +125,7 @@ def read_parquet(
             block = 0
         elif split_row_groups is False:
             block = 1 << 62
-        args = {"files": [list(f) for f in files], "storage_options": options, "root": root, "blocksize": block, "filters": plain(filters), "index": list(index_names), "elsewhere": list({*through, *kinds} - (schemas.native - set(through))), "shown": repr(paths[0]) if len(paths) == 1 else f"{len(paths)} paths"}
+        args = {"files": [list(f) for f in files], "storage_options": options, "root": root, "blocksize": block, "filters": _for_statistics(filters), "index": list(index_names), "elsewhere": list({*through, *kinds} - (schemas.native - set(through))), "shown": repr(paths[0]) if len(paths) == 1 else f"{len(paths)} paths"}
         if wanted is not None:
             args["columns"] = [n for n in dict.fromkeys([*wanted, *used]) if n not in through and n not in index_names]
         elif through:
@@ -136,7 +136,7 @@ def read_parquet(
             frame = _with_others(frame, files, through, storage_options, args, list(dict.fromkeys([*asked, *used])), types)
         if index is None and len(files) == 1 and not filters:
             frame = _with_range(frame, pandas)
-        out = _kept(frame, filters)
+        out = _kept(frame, filters, schemas)
         if wanted is not None and list(out.columns) != wanted:
             out = out[wanted]
         if _labels_of(pandas) and wanted is None:
@@ -203,8 +203,49 @@ def _checked(filters):
     return [[(c, op, sorted(v) if isinstance(v, (set, frozenset)) else list(v) if isinstance(v, tuple) else v) for c, op, v in conjunction] for conjunction in filters]
 
 
-def _kept(frame, filters):
+def _for_statistics(filters):
+    """What of filters the engine compares with the statistics of row groups; the rest is only asked of rows."""
+    out = []
+    for conjunction in filters:
+        out.append([])
+        for name, op, value in conjunction:
+            try:
+                value = plain(value)
+            except NotImplementedError:  # a time with a zone
+                continue
+            if all(v is None or isinstance(v, (str, bool, int, float, _core.Moment)) for v in (value if isinstance(value, list) else [value])):
+                out[-1].append((name, op, value))
+    return out if all(out) else []
+
+
+class _Compared:
+    """Compares a column of objects as Arrow does its values, where pandas has no order between them, such as dates and times."""
+
+    _FUNCTIONS = {"==": "equal", "=": "equal", "!=": "not_equal", "<": "less", "<=": "less_equal", ">": "greater", ">=": "greater_equal"}
+
+    def __init__(self, type, op, value):
+        self.type, self.op, self.value = type, op, value
+
+    def __call__(self, column):
+        import pandas as pd
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        values = pa.array(column, type=self.type, from_pandas=True)
+        if self.op in ("in", "not in"):
+            found = pa.array([False] * len(values))
+            for one in self.value:
+                found = pc.or_(found, pc.fill_null(pc.equal(values, pa.scalar(one)), False))
+            found = found if self.op == "in" else pc.invert(found)
+        else:
+            found = pc.fill_null(getattr(pc, self._FUNCTIONS[self.op])(values, pa.scalar(self.value)), False)
+        return pd.Series(found.to_numpy(zero_copy_only=False).astype(bool), index=column.index)
+
+
+def _kept(frame, filters, schemas):
     import operator
+
+    from muster.dataframe._through_pandas import through
 
     compare = {"==": operator.eq, "=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
     mask = None
@@ -212,7 +253,9 @@ def _kept(frame, filters):
         one = None
         for name, op, value in conjunction:
             column = frame[name] if name in frame.columns else frame.index.to_series()
-            if op in ("in", "not in"):
+            if column.dtype == object and op not in ("is", "is not"):
+                term = through("read_parquet", _Compared(schemas.type_of(name), op, value), (column,), labels=False, meta=_mask())
+            elif op in ("in", "not in"):
                 term = column.isin(value)
                 term = ~term if op == "not in" else term
             elif op in ("is", "is not"):
@@ -225,6 +268,12 @@ def _kept(frame, filters):
         if one is not None:
             mask = one if mask is None else mask | one
     return frame if mask is None else frame[mask]
+
+
+def _mask():
+    import pandas as pd
+
+    return pd.Series([], dtype=bool)
 
 
 def _natural(text):
@@ -256,15 +305,27 @@ def _with_hive(frame, keys):
     return frame
 
 
+def _stamped(files):
+    """Pairs of path and stamp of files that the engine has listed."""
+    return [(path, None if "://" in path else (size, mtime)) for path, size, mtime in files]
+
+
 class _Read:
     """Reads a file's columns with pyarrow."""
 
     label = "read_parquet"
 
     def __init__(self, files, columns, index, storage_options, filters, dtype_backend, coarse, types):
-        self.files, self.columns, self.index, self.storage_options, self.filters, self.dtype_backend, self.coarse, self.types = files, columns, index, storage_options, filters, dtype_backend, coarse, types
+        self.stamped, self.columns, self.index, self.storage_options, self.filters, self.dtype_backend, self.coarse, self.types = files, columns, index, storage_options, filters, dtype_backend, coarse, types
 
     def read(self, number):
+        from muster._files import unchanged
+
+        path, stamp = self.stamped[number]
+        with unchanged(path, stamp, "read_parquet"):
+            return self.read_file(path)
+
+    def read_file(self, path):
         import pandas as pd
         import pyarrow.parquet as pq
 
@@ -275,10 +336,10 @@ class _Read:
             options["dtype_backend"] = self.dtype_backend
         columns = None if self.columns is None else list(dict.fromkeys([*self.columns, *self.index]))
         if self.types:
-            with _open(self.files[number], self.storage_options) as handle:
+            with _open(path, self.storage_options) as handle:
                 there = set(pq.read_schema(handle).names)
             columns = [n for n in columns if n in there or n not in self.types]
-        frame = pd.read_parquet(self.files[number], columns=columns, storage_options=self.storage_options, **options)
+        frame = pd.read_parquet(path, columns=columns, storage_options=self.storage_options, **options)
         if self.index and frame.index.names != [None if n.startswith("__index_level_") else n for n in self.index]:
             frame = frame.set_index([n for n in self.index if n in frame.columns] or self.index)
         return frame if self.columns is None else completed(frame, self.columns, self.types, self.dtype_backend)[self.columns]
@@ -292,8 +353,7 @@ def _through_pyarrow(files, columns, index, storage_options, filters, dtype_back
 
     from muster.dataframe._io import from_pandas
 
-    files = [f[0] for f in files]
-    read = _Read(files, columns, index, storage_options, filters, dtype_backend, coarse, types)
+    read = _Read(_stamped(files), columns, index, storage_options, filters, dtype_backend, coarse, types)
     meta = read.read(0).iloc[:0]
     numbers = from_pandas(pd.DataFrame({"file": range(len(files))}), npartitions=len(files))
     return numbers.map_partitions(read, meta=meta, enforce_metadata=False)
@@ -313,8 +373,10 @@ class _Groups:
     def read(self, number, empty=False):
         import pyarrow.parquet as pq
 
-        file, first, last = self.parts[number]
-        with _open(file, self.storage_options) as handle:
+        from muster._files import unchanged
+
+        (path, stamp), first, last = self.parts[number]
+        with unchanged(path, stamp, "read_parquet"), _open(path, self.storage_options) as handle:
             source = pq.ParquetFile(handle, coerce_int96_timestamp_unit="us")
             there = [n for n in self.columns if n in source.schema_arrow.names]
             table = source.read_row_groups([] if empty else list(range(first, last)), columns=there)
@@ -333,7 +395,8 @@ def _with_others(frame, files, columns, storage_options, args, order, types):
     """Add columns that pyarrow reads to those that are read natively: the partitions are the same row groups."""
     from muster.dataframe._through_pandas import through
 
-    parts = [(files[f][0], first, last) for f, first, last in _core.parquet_parts(args)]
+    stamped = _stamped(files)
+    parts = [(stamped[f], first, last) for f, first, last in _core.parquet_parts(args)]
     read = _Groups(parts, columns, storage_options, types)
     import pandas as pd
 

@@ -66,6 +66,11 @@ class Schemas:
             out[name] = whole, first.dtypes.get(name) if whole == found[0][0] else None
         return out
 
+    def type_of(self, name):
+        """The Arrow type of a column's values in all files."""
+        common = self.common([name]).get(name)
+        return common[0] if common else self._type(next(f for f in self.footers if f.kinds.get(name, "null") != "null"), name)
+
     def _type(self, footer, name):
         if footer.arrow is None:
             import pyarrow.parquet as pq

@@ -28,6 +28,9 @@ Ops from_memory_ops() {
       .lower = [](Lowering& l, const Call& c) {
         const int index = static_cast<int>(c["index"].list().size()), columns = static_cast<int>(c["fields"].list().size());
         Rows all = l.source(index + columns);
+        const List fields = c["fields"].list();
+        for (int i = 0; i < columns; ++i)
+          if (dtype_of(fields[static_cast<size_t>(i)].list().at(1).integer()).open) l.open_column(all.stage, index + i, index + i);
         return Rows{all.stage, {all.columns.begin() + index, all.columns.end()}, {all.columns.begin(), all.columns.begin() + index}};
       },
       .partitions = [](const Call& c) { return static_cast<int64_t>(kernels::memory_table(c["table"]).partitions.size()); },
