@@ -115,21 +115,25 @@ class Executor:
             if first or self.view[1:11] != ahead_of:  # the request that others came ahead of did not follow
                 ahead_of, cut = bytes(self.view[1:11]), 0
                 self.close_fds()
+            ahead = len(self.fds)
             for _, _, data in ancillary:
                 self.fds.extend(array.array("i", data[: len(data) - len(data) % 4]))
             cut = cut or flags & socket.MSG_CTRUNC
             if kind == 70:  # F: descriptors of the request to come
                 continue
             request = bytes(self.view[1:size])
-            if cut:
-                cut = 0
-                self.fail(request[:10], time.perf_counter_ns(), _REFUSED, _error_bytes(OSError(errno.EMFILE, "an executor has no descriptor left for the inputs of a task: tasks before it left files open, or the limit is too low (ulimit -n)")))
+            try:
+                if cut:
+                    cut = 0
+                    raise OSError(errno.EMFILE, "an executor has no descriptor left for the inputs of a task: tasks before it left files open, or the limit is too low (ulimit -n)")
+                if kind == 77:  # M: the request lies in the first descriptor that came with it
+                    with open(self.fds.pop(ahead), "rb") as file:
+                        file.seek(0)
+                        request += file.read()
+            except (OSError, MemoryError) as error:
+                self.fail(request[:10], time.perf_counter_ns(), _REFUSED, _error_bytes(error))
                 self.close_fds()
                 continue
-            if kind == 77:  # M: the request lies in the first descriptor
-                with open(self.fds.pop(0), "rb") as file:
-                    file.seek(0)
-                    request += file.read()
             self.task(request)
             if self.stop:  # what was interrupted may have left locks, caches or modules half done: a new process takes over
                 self.flush()

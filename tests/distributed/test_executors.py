@@ -2,7 +2,10 @@
 
 import os
 import pathlib
+import pickle
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -528,3 +531,95 @@ def test_a_scheduler_that_died():
     with pytest.raises(OSError, match="the connection to the scheduler was lost"):
         client.submit(int)
     client.close()
+
+
+class Requests:
+    """An executor process, and the worker's ends of its sockets."""
+
+    def __init__(self):
+        self.requests, requests = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.replies, replies = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        cancels = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)[0]
+
+        def arrange():
+            held = [os.dup(fd) for fd in (requests.fileno(), replies.fileno(), cancels.fileno(), 2)]
+            for place, fd in enumerate(held, 3):
+                os.dup2(fd, place)
+
+        self.process = subprocess.Popen([sys.executable, "-m", "muster._executor", "", "", "one"], preexec_fn=arrange, close_fds=False)
+        assert self.reply() == "H"
+
+    def reply(self):
+        """The kind of the next reply, and for one about a task its number."""
+        length, kind, _ = struct.unpack("<IBB", self.replies.recv(6, socket.MSG_WAITALL))
+        body = self.replies.recv(length, socket.MSG_WAITALL) if length else b""
+        return chr(kind) if not body else (chr(kind), struct.unpack_from("<Q", body)[0])
+
+    def send(self, kind, task, more=b"", fds=()):
+        head = kind + struct.pack("<QH", task, 0)
+        socket.send_fds(self.requests, [head + more], list(fds)) if fds else self.requests.send(head + more)
+
+    def ahead(self, task, first, fds):
+        self.send(b"F", task, struct.pack("<I", first), fds)
+
+    def end(self):
+        self.requests.close()
+        assert self.process.wait(20) == 0
+
+
+def stored(*values):
+    """Memory files with values, each larger than the one before."""
+    from muster import _serialize
+
+    fds, sizes = [], []
+    for value in values:
+        fds.append(os.memfd_create("input"))
+        sizes.append(os.write(fds[-1], b"".join(_serialize.dumps_parts(value))))
+    return fds, sizes
+
+
+def body(sizes):
+    """A call of len("abc") that has inputs of these sizes."""
+
+    def text(data):
+        return struct.pack("<Q", len(data)) + data
+
+    return b"\0" + struct.pack("<I", 1) + text(pickle.dumps(len)) + struct.pack("<qI", 0, 0) + text(b"len") + text(pickle.dumps((("abc",), {}))) + struct.pack("<QI", 0, len(sizes)) + b"".join(b"\1" + struct.pack("<Q", s) for s in sizes)
+
+
+def test_descriptors_ahead_of_a_request_that_does_not_follow():
+    executor = Requests()
+    fds, sizes = stored("a", "b" * 5000, "c" * 10000, "d" * 20000)
+    executor.ahead(1, 0, fds[:1])  # the socket was full behind it: another task goes first
+    executor.send(b"T", 2, body(sizes[1:2]), fds[1:2])
+    assert executor.reply() == ("D", 2)
+    executor.ahead(1, 0, fds[:2])  # and again, from the start
+    executor.ahead(1, 0, fds[:2])
+    executor.ahead(1, 2, fds[2:3])
+    executor.send(b"T", 1, body(sizes), fds[3:])
+    assert executor.reply() == ("D", 1)
+    executor.ahead(3, 0, fds[:2])
+    executor.requests.send(b"U" + struct.pack("<II", 0, 7))  # what will not be used comes in between
+    request = os.memfd_create("request")
+    os.write(request, body(sizes))
+    executor.send(b"M", 3, b"", [request, *fds[2:]])  # a large request lies in the first descriptor of its own datagram
+    assert executor.reply() == ("D", 3)
+    executor.end()
+
+
+def _large(i):
+    return bytes([i % 256]) * 1_050_000
+
+
+def _small(i):
+    return bytes([i % 256]) * 1000
+
+
+def _ends(values):
+    return [(len(v), v[0]) for v in values]
+
+
+def test_many_large_and_many_small_inputs(one):
+    """More descriptors than one datagram takes, and a request that lies in memory itself."""
+    futures = one.map(_large, range(205), pure=False) + one.map(_small, range(120), pure=False)
+    assert one.submit(_ends, futures).result(timeout=60) == [(1_050_000, i % 256) for i in range(205)] + [(1000, i % 256) for i in range(120)]
