@@ -9,9 +9,12 @@ using namespace base;
 using namespace data;
 namespace {
 
+bool is_packed(const Column& c) { return c.length == 1 && c.foreign && c.foreign->sources.size() == 1 && c.foreign->sources[0]->token == kPackedRows; }
+
 void encode(Encoder& out, const Column& c) {
-  if (c.storage == Storage::object) throw Error(ErrorKind::unsupported, "columns of Python objects cannot go to other processes yet; give the column a dtype (meta=)");
+  if (c.storage == Storage::object && !is_packed(c)) throw Error(ErrorKind::unsupported, "columns of Python objects cannot go to other processes yet; give the column a dtype (meta=)");
   out << static_cast<uint8_t>(c.storage) << c.length << static_cast<uint8_t>(c.constant);
+  if (c.storage == Storage::object) return kernels::encode(out, Batches{*static_cast<const Batch*>(c.foreign->sources[0]->object.get())});
   if (c.storage == Storage::text) {
     const Text* t = c.as<Text>();
     std::vector<int64_t> sizes(static_cast<size_t>(c.length));
@@ -27,13 +30,29 @@ void encode(Encoder& out, const Column& c) {
   out << (c.valid ? std::string_view(reinterpret_cast<const char*>(c.valid), static_cast<size_t>(c.length)) : std::string_view());
 }
 
-Column decode_column(base::Decoder& in) {
+Batches decode_batches(base::Decoder& in, bool packed);
+
+Column decode_packed(base::Decoder& in) {
+  Batches rows = decode_batches(in, true);
+  if (rows.size() != 1) throw Error(ErrorKind::io, "packed rows that are none");
+  auto held = std::make_shared<Batch>(std::move(rows[0]));
+  Writable position(Storage::object, 1);
+  position.as<int64_t>()[0] = 0;
+  Column c = std::move(position).finish(held);
+  c.foreign = std::make_shared<const Foreign>(Foreign{{std::make_shared<const Opaque>(Opaque{kPackedRows, held})}});
+  return c;
+}
+
+// `packed`: of packed rows, which hold no others.
+Column decode_column(base::Decoder& in, bool packed) {
   const auto storage = static_cast<Storage>(in.get<uint8_t>());
   const auto length = in.get<int64_t>();
   const bool constant = in.get<uint8_t>();
-  if (storage > Storage::row_id || storage == Storage::object || length < 0) throw Error(ErrorKind::io, "bytes that are no column");
+  if (storage > Storage::row_id || (storage == Storage::object && (packed || length != 1)) || length < 0) throw Error(ErrorKind::io, "bytes that are no column");
   Column c;
-  if (storage == Storage::text) {
+  if (storage == Storage::object) {
+    c = decode_packed(in);
+  } else if (storage == Storage::text) {
     const auto sizes = in.list<int64_t>();
     const auto bytes = in.get<std::string_view>();
     if (static_cast<int64_t>(sizes.size()) != length) throw Error(ErrorKind::io, "a text column whose sizes do not fit");
@@ -59,6 +78,16 @@ Column decode_column(base::Decoder& in) {
   c.constant = constant;
   return c;
 }
+
+Batches decode_batches(base::Decoder& in, bool packed) {
+  Batches out(in.count());
+  for (auto& b : out) {
+    b.rows = in.get<int64_t>();
+    b.columns.resize(in.count());
+    for (auto& c : b.columns) c = decode_column(in, packed);
+  }
+  return out;
+}
 }  // namespace
 
 void encode(Encoder& out, const Batches& batches) {
@@ -69,15 +98,7 @@ void encode(Encoder& out, const Batches& batches) {
   }
 }
 
-Batches decode_batches(base::Decoder& in) {
-  Batches out(in.count());
-  for (auto& b : out) {
-    b.rows = in.get<int64_t>();
-    b.columns.resize(in.count());
-    for (auto& c : b.columns) c = decode_column(in);
-  }
-  return out;
-}
+Batches decode_batches(base::Decoder& in) { return decode_batches(in, false); }
 
 std::string encode(const std::vector<Output>& outputs) {
   Encoder out;

@@ -10,11 +10,14 @@
 
 namespace muster::kernels {
 
+/// The token of an object that is rows, a data::Batch: of all objects only these go to other processes.
+inline constexpr const char* kPackedRows = "packed rows";
+
 void encode(base::Encoder& out, const data::Batches& batches);
 /// The columns own their memory.
 data::Batches decode_batches(base::Decoder& in);
 
-/// Throws Error{unsupported} on columns of foreign objects.
+/// Throws Error{unsupported} on columns of foreign objects other than packed rows.
 std::string encode(const std::vector<Output>& outputs);
 /// A fold comes back as the same kernel with the same state. Throws Error{io} on bytes that are no outputs.
 std::vector<Output> decode_outputs(std::string_view bytes);

@@ -143,3 +143,11 @@ def test_a_file_that_is_read_at_once_is_no_larger_than_the_limit(tmp_path):
     assert df.a.sum().compute() == 200_000 * 199_999 // 2
     with muster.config.set({"memory-limit": 1_000_000}), pytest.raises(MemoryError, match=r"x\.csv.*converters"):
         df.a.sum().compute()
+
+
+def test_engines(tmp_path):
+    pd.DataFrame({"x": [1, 2]}).to_csv(tmp_path / "a.csv", index=False)
+    for engine in ("c", "python", "pyarrow", None):
+        assert dd.read_csv(tmp_path / "a.csv", engine=engine).x.sum().compute() == 3
+    with pytest.raises(ValueError, match="Unknown engine: fortran"):
+        dd.read_csv(tmp_path / "a.csv", engine="fortran")

@@ -320,3 +320,30 @@ CARRIED = {
 @pytest.mark.parametrize("name", CARRIED)
 def test_carried(kinds, name):
     check(kinds, CARRIED[name], check_freq=False)
+
+
+BESIDE = {
+    "cumcount": lambda d: d.groupby("k").cumcount(),
+    "transform": lambda d: d.groupby("k").x.transform("sum"),
+    "group cumsum": lambda d: d.groupby("s").x.cumsum(),
+    "group shift": lambda d: d.groupby("k").x.shift(1),
+    "rolling": lambda d: d.x.rolling(3).sum(),
+    "rolling frame": lambda d: d[["x", "k"]].rolling(3, min_periods=1).mean(),
+    "beside others": lambda d: d.assign(n=d.groupby("k").cumcount())[d.x > 2][["n", "s"]],
+}
+
+
+@pytest.mark.parametrize("source", ["memory", "csv", "parquet"])
+def test_rows_beside_others_on_a_cluster(client, source, tmp_path):
+    """What looks at all rows and stays beside them goes to other processes packed."""
+    pdf = pd.DataFrame({"k": [1, 2, 1, 2, 3, 1, 3], "x": [1.5, 2, np.nan, 4, 5, 6, 7], "s": pd.Series(["a", None, "b", "a text of more than 16 bytes", "a", "c", "b"], dtype="str")})
+    if source == "memory":
+        df = dd.from_pandas(pdf, npartitions=3)
+    elif source == "csv":
+        pdf.to_csv(tmp_path / "a.csv", index=False)
+        df = dd.read_csv(tmp_path / "a.csv", blocksize=30)
+    else:
+        pdf.to_parquet(tmp_path / "a.parquet", row_group_size=2)
+        df = dd.read_parquet(tmp_path / "a.parquet", split_row_groups=True)
+    for ask in BESIDE.values():
+        same(ask(df), ask(pdf))

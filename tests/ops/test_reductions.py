@@ -282,3 +282,14 @@ def test_quantiles_keep_each_column_s_dtype():
     same(df.quantile([0.1, 0.5]), pdf.quantile([0.1, 0.5]))
     same(df.quantile(0.3), pdf.quantile(0.3))
     same(df[["g"]].quantile(0.3), pdf[["g"]].quantile(0.3))
+
+
+def test_dot():
+    pdf = pd.DataFrame({"a": [1, 2, 3, 4, 5], "b": [1.5, 2, 3, 4, 5], "c": [1, 1, 1, 1, 1]})
+    df = dd.from_pandas(pdf, npartitions=3)
+    for other in (lambda d: d.b, lambda d: d[["a", "b"]], lambda d: np.arange(5), lambda d: [1, 2, 3, 4, 5] if d is pdf else np.array([1, 2, 3, 4, 5]), lambda d: pdf.b):
+        same(df.a.dot(other(df)), pdf.a.dot(other(pdf)))
+    for wrong in (3, "x", None, [1, 2]):
+        theirs = raised(lambda wrong=wrong: pdf.a.dot(wrong))
+        ours = raised(lambda wrong=wrong: df.a.dot(wrong).compute())
+        assert type(ours) is type(theirs), (wrong, ours)

@@ -21,6 +21,7 @@ _KNOWN = frozenset(
     "sep delimiter index_col header names usecols dtype true_values false_values skiprows na_values keep_default_na na_filter parse_dates date_format dayfirst "
     "compression thousands decimal quotechar quoting doublequote escapechar comment encoding on_bad_lines delim_whitespace skipinitialspace skip_blank_lines".split()
 )
+_ENGINES = ("c", "python", "pyarrow", "python-fwf")  # pandas' readers
 _IGNORED = frozenset("engine low_memory memory_map float_precision cache_dates dialect verbose infer_datetime_format keep_date_col lineterminator".split())
 
 
@@ -101,6 +102,8 @@ def read_csv(
     unknown = [k for k in kwargs if k not in _KNOWN and k not in _IGNORED and k not in _read_csv.OPTIONS]
     if unknown:
         raise TypeError(f"read_csv() got an unexpected keyword argument {unknown[0]!r}")
+    if kwargs.get("engine") not in (None, *_ENGINES):
+        raise ValueError(f"Unknown engine: {kwargs['engine']} (valid options are {', '.join(_ENGINES)}); all of them give the same rows here")
     if lineterminator not in (None, "\n", "\r\n"):
         kwargs["lineterminator"] = lineterminator
     paths = [os.fspath(p) for p in (urlpath if isinstance(urlpath, (list, tuple, set)) else [urlpath])]

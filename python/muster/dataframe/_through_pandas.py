@@ -438,7 +438,9 @@ def method(owner, name, shape, kept=False, path=(), attribute=False):
     def run(self, *args, **kwargs):
         kwargs = {k: v for k, v in kwargs.items() if k not in ("split_every", "split_out", "shuffle_method")}
         kwargs.pop("meta", None) if kwargs.get("meta", no_default) is no_default else None
-        return call(self, (*path, name), args, kwargs, shape=shape, kept=kept, attribute=attribute)
+        beside = shape == "whole" and len(args) == 1 and getattr(self, "ndim", 2) == 1 and _in_memory(args[0])  # has more rows than what is tried
+        meta = _meta_beside(self, name, args[0], kwargs) if beside else no_default
+        return call(self, (*path, name), args, kwargs, shape=shape, kept=kept, attribute=attribute, meta=meta)
 
     run.__name__, run.__qualname__ = name, f"{owner}.{name}"
     how = {"rows": "each partition", "partitions": "each partition", "whole": "all rows in one task", "beside": "all rows in one task"}[shape]

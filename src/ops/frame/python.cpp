@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "kernels/python_call.hpp"
+#include "kernels/wire.hpp"
 #include "ops/frame/columns.hpp"
 
 namespace muster::ops::frame {
@@ -91,7 +92,7 @@ Map partition_numbers(const Args&) {
 Whole pack(const Args&) {
   return [](Task&, Batches rows) -> Batches {
     auto held = std::make_shared<const Batch>(concatenate(rows));
-    auto foreign = std::make_shared<const Foreign>(Foreign{{std::make_shared<const Opaque>(Opaque{"", std::const_pointer_cast<Batch>(held)})}});
+    auto foreign = std::make_shared<const Foreign>(Foreign{{std::make_shared<const Opaque>(Opaque{kernels::kPackedRows, std::const_pointer_cast<Batch>(held)})}});
     Writable position(Storage::object, 1);
     position.as<int64_t>()[0] = 0;
     Column one = std::move(position).finish(held);
