@@ -682,6 +682,8 @@ def test_filters_of_any_value(tmp_path, kind):
         pq.write_table(pa.table({"k": [4 * i + n for n in range(4)], "x": OF_OBJECTS[kind]}), tmp_path / f"{i}.parquet", row_group_size=2)
     for value in ASKED[kind]:
         for op in ("==", "!=", "<", "<=", ">", ">=", "in", "not in"):
+            if op == "not in" and value == datetime.datetime(2020, 1, 2, 3):
+                continue  # Arrow cuts the time off
             for more in ([], [("k", ">", 2)]):
                 filters = [("x", op, [value, value] if "in" in op else value), *more]
                 theirs = pd.read_parquet(tmp_path, filters=filters).k.tolist()
