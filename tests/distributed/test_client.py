@@ -200,7 +200,7 @@ def test_timeouts(client):
 
 
 def test_wait_and_as_completed(client):
-    futures = [client.submit(slow, i, i / 10, pure=False) for i in (3, 0)]
+    futures = [client.submit(slow, i, i / 2, pure=False) for i in (3, 0)]
     done, left = wait(futures, return_when="FIRST_COMPLETED")
     assert done == {futures[1]} and left == {futures[0]}
     assert wait(futures).not_done == set()
