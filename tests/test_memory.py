@@ -186,6 +186,33 @@ assert status("VmHWM") - before < 60e6, status("VmHWM") - before
     python(program, timeout=300)
 
 
+def test_rows_behind_a_filter_leave_the_dictionary_they_came_with(python):
+    """One row of a thousand keeps a text, not the dictionary of its row group: 30 MB of dictionaries for 800 rows."""
+    program = """
+import pathlib
+import numpy as np, pandas as pd, muster, muster.dataframe as dd
+
+def status(name):
+    return int(next(line for line in open("/proc/self/status") if line.startswith(name)).split()[1]) << 10
+
+rows, partitions = 20_000, 40
+for i in range(partitions):
+    ids = np.random.default_rng(i).permutation(np.repeat(np.arange(rows // 2), 2))
+    pd.DataFrame({"x": np.arange(rows), "s": pd.array([f"text {i} {n} " + "s" * 50 for n in ids], "str")}).to_parquet(f"{i:02}.parquet", index=False)
+df = dd.read_parquet("*.parquet")
+small = df[df.x % 1000 == 3]
+right = small.partitions[:2].compute()
+pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak is the present
+before = status("VmRSS")
+with muster.config.set({"num-workers": 1}):
+    kept = small.persist()
+    out = kept.compute()
+assert len(out) == 20 * partitions and out.head(len(right)).equals(right) and kept.s.str.len().min().compute() > 50
+assert status("VmHWM") - before < 25e6, status("VmHWM") - before
+"""
+    python(program, timeout=300)
+
+
 def test_the_limit_holds_for_every_operation(tmp_path):
     """Within the limit, one task's inputs and outputs and the result, or a MemoryError with an estimate; and right answers."""
     long = os.environ.get("MUSTER_EXAMPLES") == "long"

@@ -1,6 +1,7 @@
 #include "kernels/packing.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "base/copy.hpp"
 #include "base/error.hpp"
@@ -112,7 +113,23 @@ int64_t Packing::add(std::span<const Column> columns, int64_t rows) {
 
 Batches Packing::take() {
   close();
+  leave_dictionaries();
   return std::move(rows_);
+}
+
+void Packing::leave_dictionaries() {
+  std::unordered_map<const Dictionary*, int64_t> used;  // by rows
+  for (const auto& b : rows_)
+    for (const auto& c : b.columns)
+      if (c.codes) used[c.dictionary.get()] += b.rows;
+  for (auto& b : rows_)
+    for (auto& c : b.columns) {
+      if (!c.codes || used[c.dictionary.get()] >= static_cast<int64_t>(c.dictionary->texts.size())) continue;
+      const int64_t before = size_of({b.rows, {c}});
+      c.codes = nullptr, c.dictionary = nullptr, c.text_kept = false;
+      c = own_text(c);
+      copied_ += size_of({b.rows, {c}}) - before;
+    }
 }
 
 void Packing::keep(std::span<const Column> columns, int64_t rows) {

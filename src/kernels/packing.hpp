@@ -9,18 +9,22 @@ class Packing {
  public:
   /// Keeps these rows; returns their bytes. Texts of the columns may be written over afterwards.
   int64_t add(std::span<const data::Column> columns, int64_t rows);
-  /// All rows, in their order.
+  /// All rows, in their order. Where they are fewer than the texts of their dictionary, as behind a filter, they have left it.
   data::Batches take();
+  /// Bytes of texts that were copied to leave dictionaries.
+  int64_t copied() const { return copied_; }
 
  private:
   struct Range;
   void keep(std::span<const data::Column> columns, int64_t rows);
   void open(std::span<const data::Column> columns, int64_t rows, int64_t text);
   void close();
+  void leave_dictionaries();
 
   data::Batches rows_;
   size_t loose_ = 0;  // of these the last, which wait for a range
   std::shared_ptr<Range> range_;
+  int64_t copied_ = 0;
   int64_t seen_rows_ = 0, seen_bytes_ = 0, seen_text_ = 0;  // of what was packed or waits
 };
 
