@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/copy.hpp"
 #include "base/error.hpp"
@@ -122,13 +123,19 @@ void Packing::leave_dictionaries() {
   for (const auto& b : rows_)
     for (const auto& c : b.columns)
       if (c.codes) used[c.dictionary.get()] += b.rows;
+  std::unordered_set<const Dictionary*> left;
+  for (const auto& [dictionary, rows] : used) {
+    if (rows < static_cast<int64_t>(dictionary->texts.size())) left.insert(dictionary);
+    else for (const auto& t : dictionary->texts) behind_ += width(Storage::text) + t.size;
+  }
+  if (left.empty()) return;
   for (auto& b : rows_)
     for (auto& c : b.columns) {
-      if (!c.codes || used[c.dictionary.get()] >= static_cast<int64_t>(c.dictionary->texts.size())) continue;
-      const int64_t before = size_of({b.rows, {c}});
+      if (!c.codes || !left.contains(c.dictionary.get())) continue;
+      const int64_t with_codes = size_of({b.rows, {c}});
       c.codes = nullptr, c.dictionary = nullptr, c.text_kept = false;
       c = own_text(c);
-      copied_ += size_of({b.rows, {c}}) - before;
+      behind_ += size_of({b.rows, {c}}) - with_codes;
     }
 }
 

@@ -11,8 +11,8 @@ class Packing {
   int64_t add(std::span<const data::Column> columns, int64_t rows);
   /// All rows, in their order. Where they are fewer than the texts of their dictionary, as behind a filter, they have left it.
   data::Batches take();
-  /// Bytes of texts that were copied to leave dictionaries.
-  int64_t copied() const { return copied_; }
+  /// Bytes beside those that add() told of, once all rows were taken: dictionaries that stay, and texts that were copied to leave others.
+  int64_t behind() const { return behind_; }
 
  private:
   struct Range;
@@ -24,7 +24,7 @@ class Packing {
   data::Batches rows_;
   size_t loose_ = 0;  // of these the last, which wait for a range
   std::shared_ptr<Range> range_;
-  int64_t copied_ = 0;
+  int64_t behind_ = 0;
   int64_t seen_rows_ = 0, seen_bytes_ = 0, seen_text_ = 0;  // of what was packed or waits
 };
 

@@ -142,7 +142,7 @@ class Execution {
     for (size_t s = 0; s < program_.sinks.size(); ++s) {
       Output o;
       if (folds_[s]) folds_[s]->seal(*task_), o.bytes = folds_[s]->bytes(), o.fold = std::move(folds_[s]), o.recipe = recipes[s];
-      else o.batches = std::make_shared<const Batches>(collected_[s].rows.take()), o.bytes = collected_[s].bytes + collected_[s].rows.copied();
+      else o.batches = std::make_shared<const Batches>(collected_[s].rows.take()), o.bytes = collected_[s].bytes + collected_[s].rows.behind();
       all.push_back(std::move(o));
     }
     return all;
