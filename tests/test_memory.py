@@ -162,6 +162,55 @@ for partitions in (1, 9, 70):
     python(program, timeout=300)
 
 
+@pytest.mark.parametrize("way", ["made", "refused", "fails", "interrupted", "killed"])
+def test_nothing_is_left_in_the_folder_of_spills(python, tmp_path, way):
+    """What is spilled lies in a file without a name: whatever becomes of the run, the folder is empty."""
+    folder = tmp_path / "spilled"
+    folder.mkdir()
+    program = f"""
+import os, signal, sys, threading, time
+import numpy as np, pandas as pd, muster, muster.dataframe as dd
+from muster import _core
+
+way, rows = {way!r}, 300_000
+df = dd.from_pandas(pd.DataFrame({{"k": np.random.default_rng(0).permutation(rows) // 2, "x": np.arange(rows)}}), npartitions=30)
+
+def spilled_then(signals):
+    while not _core.spilled_bytes():
+        time.sleep(0.001)
+    os.kill(os.getpid(), signals)
+
+def fails(part):
+    while not _core.spilled_bytes():  # by the other thread
+        time.sleep(0.001)
+    raise ValueError("broken")
+
+with muster.config.set({{"memory-limit": "4 MB", "num-workers": 2}}):
+    if way in ("interrupted", "killed"):
+        threading.Thread(target=spilled_then, args=(signal.SIGINT if way == "interrupted" else signal.SIGKILL,)).start()
+    try:
+        if way == "refused":
+            df.groupby(["k", "x"]).x.sum().compute()
+        elif way == "fails":
+            muster.compute(df.k.nunique(), df.partitions[29].map_partitions(fails, meta=(None, "int64")).sum())
+        else:
+            for _ in range(1 if way == "made" else 1000):
+                assert df.nunique().compute().tolist() == [rows // 2, rows]
+    except MemoryError:
+        assert way == "refused"
+    except ValueError as error:
+        assert way == "fails" and "broken" in str(error), error
+    except KeyboardInterrupt:
+        assert way == "interrupted"
+    else:
+        assert way == "made" and _core.spilled_bytes() > 0
+    assert os.listdir(os.environ["MUSTER_TEMPORARY_DIRECTORY"]) == []
+"""
+    done = python(program, check=False, timeout=120, MUSTER_TEMPORARY_DIRECTORY=str(folder))
+    assert done.returncode == (-9 if way == "killed" else 0), done.stderr
+    assert os.listdir(folder) == []
+
+
 def test_what_is_spilled_hardly_takes_memory(python):
     """Eleven columns of 100 partitions, each in 256 parts on disk: hundreds of thousands of parts, known by a number each. What they are counted by is never all there."""
     program = """
