@@ -24,7 +24,7 @@ int64_t copies_of(const Output& o) { return !is_gathering(o) ? 0 : o.recipe->arg
 void RangeMemory::add(const std::vector<Output>& outputs) {
   made += !outputs.empty();  // those that failed left nothing
   for (const auto& o : outputs) {
-    if (o.batches || is_gathering(o)) kept += o.bytes;
+    if (o.batches || is_gathering(o)) kept += o.bytes, rows += o.bytes;
     copies = std::max(copies, copies_of(o));
   }
 }

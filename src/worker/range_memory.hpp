@@ -18,6 +18,7 @@ struct RangeMemory {
   std::atomic<int64_t> need{0};  // the most that one task needed, or was refused
   bool gathered = false;         // its results are needed all at once
   int64_t made = 0, kept = 0;    // tasks, and bytes of their rows that are there
+  int64_t rows = 0;              // bytes of the rows of all that are made, also of those that are merged by now
   int64_t copies = 1;            // how often these must fit
   std::vector<kernels::DistinctSketch> groups = {};  // of each output that is a group-by's state
 
@@ -27,7 +28,7 @@ struct RangeMemory {
   void add(const std::vector<kernels::Output>& outputs);
   void drop(const std::vector<kernels::Output>& outputs);
   /// Bytes of the rows of all tasks, as those that are made have it.
-  int64_t estimate(const graph::Range& range) const { return made ? kept / made * range.count * copies : 0; }
+  int64_t estimate(const graph::Range& range) const { return made ? rows / made * range.count * copies : 0; }
 };
 
 /// Null, or why the groups seen so far are too many: their rows must fit twice, as parts and as the result. `outputs` are of the last task made.
