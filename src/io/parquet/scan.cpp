@@ -47,6 +47,7 @@ class ScanReader : public Reader {
       else out.columns.push_back(read(column, *decoders_[at++], rows));
       if (column.type.open && out.columns.back().valid && std::memchr(out.columns.back().valid, 0, static_cast<size_t>(rows))) task.report.missing.push_back(w);
     }
+    check_unchanged(scan_.files[static_cast<size_t>(part_.file)]);
     left_ -= rows, local_ += rows, given_ = true;
     task.report.rows += rows;
     return true;
@@ -58,6 +59,7 @@ class ScanReader : public Reader {
     try {
       return decoder.read(rows);
     } catch (const Error& e) {
+      check_unchanged(scan_.files[static_cast<size_t>(part_.file)]);  // or that is why
       throw Error(e.kind, concat("'", scan_.files[static_cast<size_t>(part_.file)].path, "', column '", column.name, "': ", e.message), e.python);
     }
   }
@@ -86,7 +88,6 @@ class ScanReader : public Reader {
       decoders_.push_back(make_decoder(file.path, scan_.options, *leaf, chunk, column.type));
       task.progress(chunk.bytes);
     }
-    check_unchanged(file);
   }
 
   const Scan& scan_;
