@@ -136,14 +136,22 @@ def _objects(name, positions, sources):
         return sources[0].take(positions, allow_fill=bool((positions < 0).any()))
     sizes = np.cumsum([0, *(len(s) for s in sources)])
     if isinstance(dtype, pd.CategoricalDtype):
-        from pandas.api.types import union_categoricals
-
-        same = all(s.dtype == sources[0].dtype for s in sources)
-        joined = union_categoricals(_of_one_dtype(sources)) if not (same and sources[0].dtype.ordered) else type(sources[0])._concat_same_type(sources)
+        joined = _joined(sources)
     else:
         joined = type(sources[0])._concat_same_type(sources)
     flat = np.where(positions < 0, -1, (positions & ((1 << _POSITION_BITS) - 1)) + sizes[np.maximum(positions, 0) >> _POSITION_BITS])
     return joined.take(flat, allow_fill=bool((flat < 0).any()))
+
+
+def _joined(categoricals):
+    """Categoricals one behind the other, with the categories of all. An order is kept where all have it, but for those that have no categories."""
+    from pandas.api.types import union_categoricals
+
+    ordered = categoricals[0].dtype.ordered
+    known = [c.dtype for c in categoricals if len(c.categories)]
+    if not ordered or any(dtype != known[0] for dtype in known):
+        return union_categoricals(_of_one_dtype(categoricals), ignore_order=ordered)
+    return type(categoricals[0])._concat_same_type([c if len(c.categories) or not known else c.set_categories(known[0].categories) for c in categoricals])
 
 
 def _of_one_dtype(categoricals):

@@ -690,3 +690,24 @@ def test_filters_of_any_value(tmp_path, kind):
                 assert dd.read_parquet(tmp_path, filters=filters).k.compute().tolist() == theirs, filters
         either = [[("x", "==", value)], [("k", "==", 0)]]
         assert dd.read_parquet(tmp_path, filters=either).k.compute().tolist() == pd.read_parquet(tmp_path, filters=either).k.tolist()
+
+
+@pytest.mark.parametrize("numbers", [(0, 1), (1, 0), (0, 1, 0), (0, 2), (2, 1, 0)], ids=str)
+def test_ordered_categories_in_some_files(tmp_path, numbers):
+    ordered = pd.DataFrame({"x": [1, 2], "c": pd.Categorical(["hi", "lo"], ["lo", "hi"], ordered=True)})
+    kinds = [ordered, ordered[["x"]], ordered.assign(c=pd.Categorical(["mid", "lo"], ["lo", "mid"], ordered=True))]
+    frames = [kinds[i] for i in numbers]
+    for i, frame in enumerate(frames):
+        frame.to_parquet(tmp_path / f"{i}.parquet")
+    out = dd.read_parquet(tmp_path).compute()
+    expected = pd.concat(frames)
+    assert out.c.dtype == expected.c.dtype or set(out.c.dtype.categories) == {"lo", "mid", "hi"} and not out.c.dtype.ordered
+    pd.testing.assert_frame_equal(out.astype({"c": "str"}).reset_index(drop=True), expected.astype({"c": "str"})[out.columns].reset_index(drop=True))
+
+
+def test_filters_of_a_column_that_no_file_has(tmp_path):
+    pd.DataFrame({"x": [1, 2, 3]}, index=pd.Index([5, 6, 7], name="i")).to_parquet(tmp_path / "a.parquet")
+    assert dd.read_parquet(tmp_path / "a.parquet", filters=[("i", ">", 5)]).x.compute().tolist() == [2, 3]
+    for filters in ([("ix", ">", 0)], [[("x", ">", 1)], [("x", "==", 1), ("nope", "in", [1])]]):
+        with pytest.raises(KeyError, match="filters.*ix.*did you mean|filters.*nope"):
+            dd.read_parquet(tmp_path / "a.parquet", filters=filters)

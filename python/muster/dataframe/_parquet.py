@@ -75,7 +75,7 @@ def read_parquet(
     ValueError
         No dtype holds a column's values in all files; the message names the column, two files and its types there. `filters` make no sense.
     KeyError
-        A column is not there.
+        `columns` or `filters` name a column that no file has.
 
     Examples
     --------
@@ -111,6 +111,9 @@ def read_parquet(
     special = schemas.special()
     asked = wanted if wanted is not None else [n for n in kinds if n not in index_names] + list(hive)
     used = [f[0] for conjunction in filters for f in conjunction]
+    for name in used:
+        if name not in kinds and name not in hive and name not in index_names:
+            raise KeyError(f"read_parquet: filters name the column {name!r}, which no file has{_keywords.nearest(str(name), map(str, kinds))}; columns are {', '.join(map(str, [*kinds, *hive]))}")
     through = [n for n in dict.fromkeys([*asked, *used, *index_names]) if n in kinds and (n not in schemas.native or n in special)]
     alone = False  # whether pyarrow reads whole files
     if dtype_backend is not None or _wide(pandas) or (through and any(n in index_names for n in through)):
