@@ -98,7 +98,7 @@ class Objects {
   Py_buffer view_;
 };
 
-// Lists that are made do not count as possible garbage: looking through all of them over and over takes longer than making them.
+// Making objects does not call the collector meanwhile.
 class NoCollection {
  public:
   NoCollection() : was_enabled_(PyGC_Disable()) {}
@@ -135,6 +135,7 @@ void split_texts(nb::tuple payload, const std::string& mark, int64_t most, nb::h
       if (!text) throw nb::python_error();
       PyList_SET_ITEM(list, static_cast<Py_ssize_t>(p), text);
     }
+    PyObject_GC_UnTrack(list);  // texts refer to nothing: the collector need not look through millions of lists of them, now and ever again
   }
 }
 

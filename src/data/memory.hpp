@@ -1,4 +1,4 @@
-// Memory for columns: blocks of some size classes, cut from slabs of huge pages and used again before new ones are made. First touch of a page costs
+// Memory for columns: blocks of some size classes, cut from slabs of large pages and used again before new ones are made. First touch of a page costs
 // more than a pass over it: what was touched is kept.
 #pragma once
 #include <cstdint>

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <atomic>
+#include <fstream>
 #include <mutex>
 #include <vector>
 
@@ -18,6 +19,17 @@ struct Free {
 Free& free_pages() {
   static auto* one = new Free;  // memory may be given back after static objects are gone
   return *one;
+}
+
+// In a virtual machine whose kernel tells the host which huge pages are free, the host takes their memory away, and touching them again takes five times as
+// long as touching small pages. Elsewhere the order that says so is not a number of pages.
+bool host_takes_huge_pages() {
+  static const bool taken = [] {
+    std::ifstream file("/sys/module/page_reporting/parameters/page_reporting_order");
+    int64_t order;
+    return file >> order && order >= 0 && order < 64;
+  }();
+  return taken;
 }
 
 void give_back(char* first, int64_t pages) {
@@ -37,7 +49,7 @@ std::shared_ptr<char> reserve_pages(int64_t pages) {
   auto at = reinterpret_cast<uintptr_t>(raw), aligned = (at + kSize - 1) / kSize * kSize;
   if (aligned > at) ::munmap(raw, aligned - at);
   if (const size_t behind = at + kSize - aligned) ::munmap(reinterpret_cast<void*>(aligned + size), behind);
-  ::madvise(reinterpret_cast<void*>(aligned), size, MADV_HUGEPAGE);
+  ::madvise(reinterpret_cast<void*>(aligned), size, host_takes_huge_pages() ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
   return {reinterpret_cast<char*>(aligned), [pages](char* p) { give_back(p, pages); }};
 }
 

@@ -1,4 +1,4 @@
-// Pages of 2 MiB: memory in large pieces. A page that is free stays resident, within a limit, and is moved to where the next one is wanted instead of being
+// Pages of 2 MiB: memory in large pieces, of the processor's huge pages where these pay. A page that is free stays resident, within a limit, and is moved to where the next one is wanted instead of being
 // cleared by the system: that costs as much as two passes over it.
 #pragma once
 #include <cstdint>

@@ -378,13 +378,12 @@ def _parts(series, name, sep):
 
 def _pieces(series, mark, most):
     import numpy as np
-    import pandas as pd
 
-    from muster._pandas import payload_of
+    from muster._pandas import payload_of, series_of
 
     lists = np.full(len(series), np.nan, dtype=object)
     _core.split_texts(payload_of(series.array, "str"), mark, most, lists)
-    return pd.Series(lists, index=series.index, name=series.name, dtype=object)
+    return series_of(lists, series.index, series.name)
 
 
 def _expanded(series, name, n, **kwargs):
