@@ -290,6 +290,8 @@ def payload_of(array, name):
         return all_offsets, np.frombuffer(data, np.uint8) if data else empty, np.frombuffer(bitmap, np.uint8) if bitmap else None, text.offset
     if name.startswith("object"):
         positions = np.arange(len(array), dtype=np.int64)
+        if name == "object" and isinstance(array, np.ndarray) and array.dtype == object and array.flags.c_contiguous and array.flags.writeable and _core.all_are_present(array):
+            return positions, array
         missing = pd.isna(array)
         if name != "object" and isinstance(array, np.ndarray):  # float16, complex: with the methods of pandas' other arrays
             array = pd.arrays.NumpyExtensionArray(array)

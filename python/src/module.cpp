@@ -266,6 +266,7 @@ NB_MODULE(_core, m) {
   }, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("client").none() = nb::none());
   m.def("revised", [](std::shared_ptr<Node> e) { return std::const_pointer_cast<Node>(api::revised({e})[0]); });
   m.def("dtype_code", [](const std::string& name) { return code(python_dtype(name)); });
+  m.def("all_are_present", &all_are_present, nb::arg("array"));
   m.def("split_texts", &split_texts, nb::arg("payload"), nb::arg("mark"), nb::arg("most"), nb::arg("out"));
   m.def("spilled_bytes", &kernels::spilled_bytes);
   m.def("foreign_dtype", &data::foreign_dtype);

@@ -1,6 +1,7 @@
 #include "texts.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <string_view>
 #include <vector>
@@ -32,11 +33,25 @@ class Known {
   Known(const Known&) = delete;
   Known& operator=(const Known&) = delete;
 
-  /// A new reference.
-  PyObject* operator()(std::string_view text) {
-    if (text.size() > 16 || !pays_) return python_text(text);
+  struct Text {
+    uint64_t low, high;
+    size_t size;
+    PyObject* text;
+  };
+
+  /// Where a text would be, and its memory on the way; nullptr: it is not worth looking.
+  Text* place(std::string_view text) {
+    if (text.size() > 16 || !pays_) return nullptr;
     const auto [low, high] = words(text);
-    Text& k = known_[(low * 0x9E3779B97F4A7C15u ^ (high + text.size()) * 0xC2B2AE3D27D4EB4Fu) >> (64 - kBits)];
+    Text* place = &known_[(low * 0x9E3779B97F4A7C15u ^ (high + text.size()) * 0xC2B2AE3D27D4EB4Fu) >> (64 - kBits)];
+    __builtin_prefetch(place);
+    return place;
+  }
+  /// A new reference.
+  PyObject* operator()(std::string_view text, Text* place) {
+    if (!place) return python_text(text);
+    const auto [low, high] = words(text);
+    Text& k = *place;
     if (++asked_ == kTrial) pays_ = found_ > kTrial / 4, asked_ = found_ = 0;
     if (k.text && k.low == low && k.high == high && k.size == text.size()) return ++found_, Py_NewRef(k.text);
     PyObject* made = python_text(text);
@@ -49,11 +64,6 @@ class Known {
  private:
   static constexpr int kBits = 15;
   static constexpr int64_t kTrial = 1 << 16;
-  struct Text {
-    uint64_t low, high;
-    size_t size;
-    PyObject* text;
-  };
   template <class W>
   static uint64_t word(const char* bytes) {
     W w;
@@ -88,6 +98,7 @@ class Objects {
   Objects(const Objects&) = delete;
   Objects& operator=(const Objects&) = delete;
   Py_ssize_t size() const { return view_.len / view_.itemsize; }
+  PyObject* get(int64_t i) const { return static_cast<PyObject**>(view_.buf)[i]; }
   void set(int64_t i, PyObject* owned) {
     PyObject*& slot = static_cast<PyObject**>(view_.buf)[i];
     PyObject* before = std::exchange(slot, owned);
@@ -119,24 +130,50 @@ void split_texts(nb::tuple payload, const std::string& mark, int64_t most, nb::h
   NoCollection paused;
   if (objects.size() < texts.length) throw base::internal("the array is too short");
   if (most < 0) most = std::numeric_limits<int64_t>::max();
+  // Some texts at a time: while they are cut, what is known of their pieces comes into the cache.
+  constexpr int64_t kTogether = 64;
   std::vector<std::string_view> pieces;
+  std::vector<Known::Text*> places;
+  std::array<size_t, kTogether> ends;
   Known known;
-  for (int64_t i = 0; i < texts.length; ++i) {
-    if (!texts.as<Text>()[i].data) continue;
-    std::string_view rest = texts.as<Text>()[i].view();
-    pieces.clear();
-    for (size_t end; static_cast<int64_t>(pieces.size()) < most && (end = rest.find(mark)) != std::string_view::npos; rest.remove_prefix(end + mark.size())) pieces.push_back(rest.substr(0, end));
-    pieces.push_back(rest);
-    PyObject* list = PyList_New(static_cast<Py_ssize_t>(pieces.size()));
-    if (!list) throw nb::python_error();
-    objects.set(i, list);
-    for (size_t p = 0; p < pieces.size(); ++p) {
-      PyObject* text = known(pieces[p]);
-      if (!text) throw nb::python_error();
-      PyList_SET_ITEM(list, static_cast<Py_ssize_t>(p), text);
+  for (int64_t begin = 0; begin < texts.length; begin += kTogether) {
+    const int64_t count = std::min(kTogether, texts.length - begin);
+    pieces.clear(), places.clear();
+    for (int64_t i = 0; i < count; ++i) {
+      if (const Text& text = texts.as<Text>()[begin + i]; text.data) {
+        std::string_view rest = text.view();
+        const size_t before = pieces.size();
+        for (size_t end; static_cast<int64_t>(pieces.size() - before) < most && (end = rest.find(mark)) != std::string_view::npos; rest.remove_prefix(end + mark.size())) pieces.push_back(rest.substr(0, end));
+        pieces.push_back(rest);
+      }
+      ends[static_cast<size_t>(i)] = pieces.size();
     }
-    PyObject_GC_UnTrack(list);  // texts refer to nothing: the collector need not look through millions of lists of them, now and ever again
+    for (const auto& piece : pieces) places.push_back(known.place(piece));
+    for (const auto* place : places)
+      if (place && place->text) __builtin_prefetch(place->text, 1);
+    for (size_t i = 0, at = 0; i < static_cast<size_t>(count); ++i) {
+      const size_t size = ends[i] - at;
+      if (!size) continue;  // missing
+      PyObject* list = PyList_New(static_cast<Py_ssize_t>(size));
+      if (!list) throw nb::python_error();
+      objects.set(begin + static_cast<int64_t>(i), list);
+      for (size_t p = 0; p < size; ++p, ++at) {
+        PyObject* text = known(pieces[at], places[at]);
+        if (!text) throw nb::python_error();
+        PyList_SET_ITEM(list, static_cast<Py_ssize_t>(p), text);
+      }
+      PyObject_GC_UnTrack(list);  // texts refer to nothing: the collector need not look through millions of lists of them, now and ever again
+    }
   }
+}
+
+bool all_are_present(nb::handle array) {
+  Objects objects(array);
+  for (Py_ssize_t i = 0; i < objects.size(); ++i) {
+    const PyObject* o = objects.get(i);
+    if (!o || !(PyList_CheckExact(o) || PyUnicode_CheckExact(o) || PyTuple_CheckExact(o) || PyDict_CheckExact(o) || PyLong_CheckExact(o))) return false;
+  }
+  return true;
 }
 
 }  // namespace muster::python

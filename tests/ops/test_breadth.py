@@ -1,5 +1,6 @@
 """Every operation of a frame, a Series and their accessors against pandas, over partition counts. Operations are written once and run on both."""
 
+import gc
 import warnings
 
 import numpy as np
@@ -179,6 +180,29 @@ def test_text(frames, name):
     pdf, df = frames
     for column in ["s", "t"]:
         same(TEXT[name](df[column]), TEXT[name](pdf[column]))
+
+
+@pytest.mark.parametrize("rows", [1, 63, 64, 65, 1000])  # texts are cut some at a time
+def test_lists_of_pieces(rows):
+    texts = [None if i % 7 == 3 else "" if i % 11 == 5 else " ".join(["é" * (i % 3), str(i % 13), "word", "a long piece of a text" * (i % 2)][: i % 5]) for i in range(rows)]
+    s = pd.Series(texts, dtype="str")
+    lazy = dd.from_pandas(s, npartitions=1 + rows // 400)
+    for mark, most in ((" ", -1), (" ", 1), ("word", -1), ("é", 2)):
+        made = lazy.str.split(mark, n=most).compute()
+        same(made, s.str.split(mark, n=most))
+        lists = [x for x in made if isinstance(x, list)]
+        assert len({id(x) for x in lists}) == len(lists)
+        assert len(mark) > 1 or not any(gc.is_tracked(x) for x in lists)  # longer marks are regular expressions, and pandas'
+    same(lazy.str.split(" ").str.len(), s.str.split(" ").str.len())
+
+
+def test_objects_without_missing_values():
+    for values in ([[1], [2]], ["a", {"b": 1}], [(1,), 2**70], [[1], None], [[1], pd.NA], [[1], float("nan")], [1.5, "a"], [b"x", True]):
+        frame = pd.DataFrame({"o": pd.Series(values, dtype=object), "i": [1, 2]})
+        df = dd.from_pandas(frame, npartitions=2)
+        same(df, frame)
+        same(df.o.isna(), frame.o.isna())
+        same(df.map_partitions(lambda part: part[["o"]]), frame[["o"]])
 
 
 def test_split_into_columns(frames):
