@@ -295,13 +295,13 @@ Map running(const Args& a) {
   };
 }
 
-// shift {n, fill, types}: row i - n; rows from before the first are the value in `fill`.
-Map shift(const Args& a) {
+// shift {n, fill, types}: row i - n; rows from before the first are the value in `fill`. by_batch: n is positive, and what is in front of a batch is remembered.
+Map shift(const Args& a, bool by_batch) {
   const int64_t n = a["n"].integer();
   std::vector<Column> fill;
   for (size_t c = 0; c < a["types"].list().size(); ++c) fill.push_back(constant_of(a["fill"].list().at(c), dtype_of(a["types"].list()[c].integer())));
-  return [=](Task& t, Columns in, int64_t rows, std::span<Column> out) {
-    const Batch beside = carried(in.back(), t.partition());
+  return [=, state = by_batch ? std::make_shared<Carried>() : nullptr, rule = RowsRule(std::abs(n), false)](Task& t, Columns in, int64_t rows, std::span<Column> out) {
+    const Batch beside = state ? state->of(t, in.back()) : carried(in.back(), t.partition());
     const int64_t moved = std::min(std::abs(n), rows), kept = rows - moved, have = beside.columns.empty() ? 0 : beside.rows;
     // Of the rows carried: those that become this partition's first (last) `moved`.
     const int64_t begin = n > 0 ? std::max<int64_t>(0, have - n) : std::min(have, std::max<int64_t>(0, -n - rows));
@@ -312,6 +312,10 @@ Map shift(const Args& a) {
       if (from_beside > 0) pieces.push_back(slice(beside.columns[c], begin, from_beside));
       pieces.push_back(n > 0 ? slice(x, 0, kept) : none);
       out[c] = concatenate(pieces);
+    }
+    if (state && rows) {
+      Batch last = rule.part(in.first(out.size()), rows);
+      state->of(t, in.back()) = beside.columns.empty() ? std::move(last) : rule.join(beside, last);
     }
     return rows;
   };
@@ -402,9 +406,9 @@ Kernel carry_kernel() {
 }
 
 std::vector<Kernel> carried_kernels() {
-  return {{.name = "running", .map = running}, {.name = "fill_gaps", .map = fill_gaps}, {.name = "shift", .map = shift, .partition_at_once = true}, {.name = "fill_gaps_back", .map = fill_gaps_back, .partition_at_once = true}};
+  return {{.name = "running", .map = running}, {.name = "fill_gaps", .map = fill_gaps}, {.name = "shift", .map = [](const Args& a) { return shift(a, false); }, .partition_at_once = true}, {.name = "shift_down", .map = [](const Args& a) { return shift(a, true); }}, {.name = "fill_gaps_back", .map = fill_gaps_back, .partition_at_once = true}};
 }
 
-bool remembers_rows(const std::string& kernel) { return kernel == "running" || kernel == "fill_gaps"; }
+bool remembers_rows(const std::string& kernel) { return kernel == "running" || kernel == "fill_gaps" || kernel == "shift_down"; }
 
 }  // namespace muster::kernels

@@ -44,14 +44,25 @@ class WordTable {
 /// The distinct texts of a column: those of up to 16 bytes lie in the table itself.
 class TextTable {
  public:
+  /// What a text is looked for by.
+  struct Probe {
+    uint64_t hash, first, second;
+  };
   /// The number of a text that is there, or a new one (`next` is then taken, and `added` set).
-  uint32_t find_or_add(data::Text text, uint64_t hash, uint32_t next, const std::vector<data::Text>& texts, bool& added);
+  uint32_t find_or_add(data::Text text, const Probe& probe, uint32_t next, const std::vector<data::Text>& texts, bool& added);
+  static Probe probe(data::Text text);
+  static uint64_t hash(data::Text text) { return probe(text).hash; }
   void prefetch(uint64_t hash) const { if (!slots_.empty()) __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]); }
-  static uint64_t hash(data::Text text);
+  /// The number of a text of at most 16 bytes if it is where it is looked for first, else 0.
+  uint32_t at_once(const Probe& p, int64_t size) const {
+    if (slots_.empty()) return 0;
+    const Slot& s = slots_[p.hash & (slots_.size() - 1)];
+    return size <= 16 && s.first == p.first && s.second == p.second && s.size == size ? s.number : 0;
+  }
   int64_t bytes() const { return static_cast<int64_t>(slots_.size() * sizeof(Slot) + hashes_.capacity() * 8); }
 
  private:
-  struct Slot {
+  struct alignas(32) Slot {          // never in two lines of the cache
     uint64_t first = 0, second = 0;  // of a long text: its hash, and nothing
     int32_t size = 0;
     uint32_t number = 0;             // 0 = free
@@ -91,7 +102,7 @@ class KeyColumn {
   bool is_text() const { return storage_ == data::Storage::text; }
   void encode_text(const data::Column& column, int64_t rows, uint32_t* numbers);
   void encode_codes(const data::Column& column, int64_t rows, uint32_t* numbers);
-  uint32_t number_of(data::Text text, uint64_t hash, bool kept);
+  uint32_t number_of(data::Text text, const TextTable::Probe& probe, bool kept);
   uint32_t* direct(uint64_t word);
 
   data::Storage storage_;

@@ -177,7 +177,7 @@ class NodeLowering : public Lowering {
     auto [known, fresh] = b_.steps_.try_emplace({at, step_key(kernel, args, in)});
     if (!fresh) return known->second;
     Stage& s = b_.stage(at);
-    static const std::map<std::string, size_t> kColumnwise = {{"select", 1}, {"running", 0}, {"shift", 0}, {"fill_gaps", 0}, {"fill_gaps_back", 0}};
+    static const std::map<std::string, size_t> kColumnwise = {{"select", 1}, {"running", 0}, {"shift", 0}, {"shift_down", 0}, {"fill_gaps", 0}, {"fill_gaps_back", 0}};
     const auto columnwise = kColumnwise.find(kernel);  // column i of the result comes from input i alone, behind the mask of a selection
     const bool own = kernel == "python.map" || kernel == "lookup";  // says itself what is missing; has its values from its table
     const int all = columnwise != kColumnwise.end() || own ? kNothing : b_.depends_on({{}, dependences(at, in), 0, kernel == "row_labels"});

@@ -40,6 +40,21 @@ def test_codecs_and_pages(tmp_path, frame, codec, version, dictionary):
     same(dd.read_parquet(path).groupby("s").f.sum(), frame.groupby("s").f.sum())
 
 
+@pytest.mark.parametrize("codec", ["snappy", "none"])
+@pytest.mark.parametrize("size", [20_000, 400_000, 10_000_000])
+def test_pages_smaller_and_larger_than_a_read(tmp_path, codec, size):
+    random = np.random.default_rng(0)
+    n = 200_000
+    f = pd.DataFrame({"x": random.normal(size=n), "z": np.where(random.random(n) < 0.1, np.nan, random.random(n).round(3)), "i": random.integers(0, 1000, n), "s": pd.Series([f"text {v}" for v in random.integers(0, 10**6, n)], dtype="str")})
+    f.loc[3, "s"] = "a" * 50_000  # a header's statistics hold it, too
+    f.loc[50_000:120_000, "z"] = np.nan
+    f.to_parquet(tmp_path / "a.parquet", compression=codec, data_page_size=size, use_dictionary=["i"])
+    df = dd.read_parquet(tmp_path / "a.parquet")
+    same(df, f)
+    same(df[df.i == 7].x, f[f.i == 7].x)
+    same(df.x.cumsum().tail(), f.x.cumsum().tail())
+
+
 @pytest.mark.parametrize("encoding,columns", [("DELTA_BINARY_PACKED", "i"), ("DELTA_LENGTH_BYTE_ARRAY", "s"), ("DELTA_BYTE_ARRAY", "t"), ("BYTE_STREAM_SPLIT", "fg"), ("RLE", "b"), ("PLAIN", "ifsb")])
 def test_encodings(tmp_path, frame, encoding, columns):
     path = tmp_path / "a.parquet"

@@ -263,3 +263,20 @@ def test_many_distinct_values_in_groups():
     same(df.groupby("k", sort=False).x.nunique(), expected)
     with muster.config.set({"memory-limit": "64MB"}):
         same(df.groupby("k", sort=False).x.nunique(), expected)
+
+
+@pytest.mark.parametrize("kind", ["normal", "equal", "whole", "infinite", "skewed", "narrow", "float32"])
+def test_medians_of_large_groups(kind):
+    random = np.random.default_rng(5)
+    rows = 40_000
+    x = {
+        "normal": lambda: random.normal(size=rows), "equal": lambda: np.full(rows, 2.5), "whole": lambda: random.integers(-(2**62), 2**62, rows), "infinite": lambda: random.choice([np.inf, -np.inf, 1.0, 2.0], rows),
+        "skewed": lambda: np.exp(random.normal(0, 40, rows)), "narrow": lambda: random.integers(-5, 5, rows).astype("int8"), "float32": lambda: random.random(rows).astype("float32"),
+    }[kind]()
+    f = pd.DataFrame({"g": random.integers(0, 5, rows), "x": x})
+    if kind == "normal":
+        f.loc[random.random(rows) < 0.1, "x"] = np.nan
+    df = dd.from_pandas(f, npartitions=3)
+    same(df.groupby("g").x.median(), f.groupby("g").x.median())
+    for q in (0, 0.3, 0.999, 1):
+        same(df.groupby("g").x.quantile(q), f.groupby("g").x.quantile(q))

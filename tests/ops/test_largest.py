@@ -46,3 +46,18 @@ def test_fewer_values_than_rows_wanted(npartitions):
     n = int(d.k.notna().sum()) + 50
     expected = d.sort_values("k", ascending=False, kind="stable", na_position="last").head(n)
     same(dd.from_pandas(d, npartitions=npartitions).nlargest(n, "k"), expected)
+
+
+@pytest.mark.parametrize("n", [1, 3, 100, 20_000])
+@pytest.mark.parametrize("column", ["float", "small", "ties", "missing", "rising"])
+def test_rows_of_many_batches_of_files(tmp_path, column, n):
+    random = np.random.default_rng(2)
+    rows = 150_000
+    f = pd.DataFrame({"float": random.normal(size=rows), "small": random.integers(-100, 100, rows).astype("int8"), "ties": random.integers(0, 2, rows) * 1.0, "missing": np.where(random.random(rows) < 0.9999, np.nan, 1.5), "rising": np.arange(rows)})
+    f["s"] = pd.Series([f"row {i}" for i in range(rows)], dtype="str")
+    f.to_parquet(tmp_path / "a.parquet", row_group_size=70_000)
+    df = dd.read_parquet(tmp_path / "a.parquet", split_row_groups=True)
+    for keep in ("first", "last", "all") if n < 1000 and column != "missing" else ("first",):
+        same(df.nlargest(n, column, keep=keep), f.nlargest(n, column, keep=keep))
+        same(df.nsmallest(n, column, keep=keep), f.nsmallest(n, column, keep=keep))
+    assert df[column].idxmax().compute() == f[column].idxmax() and df[column].idxmin().compute() == f[column].idxmin()

@@ -75,6 +75,18 @@ class Values {
     }
     return missing;
   }
+  /// The next values where they lie in their page, or null: where all are there, one after the other.
+  const P* in_place(int64_t rows) {
+    if constexpr (!std::is_arithmetic_v<P> || sizeof(P) == 1) return nullptr;
+    if (!left_) load();
+    const auto bytes = static_cast<size_t>(rows) * sizeof(P);
+    if (codes_ || whole_ || left_ < rows || bytes > plain_.size() || reinterpret_cast<uintptr_t>(plain_.data()) % alignof(P)) return nullptr;
+    if (levels_there_ && !levels_.passes(rows, 1)) return nullptr;
+    const auto* at = reinterpret_cast<const P*>(plain_.data());
+    plain_.remove_prefix(bytes), left_ -= rows;
+    return at;
+  }
+  const Keep& page_keep() const { return page_.keep; }
   const std::vector<P>& dictionary() const { return dictionary_; }
   const Keep& dictionary_keep() const { return dictionary_keep_; }
   /// True while every page so far was of dictionary codes.
@@ -314,6 +326,12 @@ class NumberDecoder : public Decoder {
  public:
   NumberDecoder(const std::string& path, const std::string& options, const Leaf& leaf, const Chunk& chunk, DType type) : values_(path, options, leaf, chunk), type_(type), unsigned_(leaf.type && leaf.type->is_integer() && !leaf.type->is_signed()) {}
   Column read(int64_t rows) override {
+    if (rows && is_as_stored())
+      if (const P* at = values_.in_place(rows)) {
+        Column c;
+        c.storage = type_.storage, c.length = rows, c.values = at, c.keep = values_.page_keep();
+        return c;
+      }
     valid_.resize(static_cast<size_t>(rows));
     keeps_.clear();
     Writable out(type_.storage, rows);
@@ -355,6 +373,9 @@ class NumberDecoder : public Decoder {
   }
 
  private:
+  bool is_as_stored() const {
+    return visit_fixed(type_.storage, [](auto tag) { return std::is_same_v<typename decltype(tag)::type, P>; });
+  }
   Values<P> values_;
   DType type_;
   bool unsigned_;

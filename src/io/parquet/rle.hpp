@@ -91,6 +91,13 @@ class RleReader {
     left_ -= n;
     return n;
   }
+  /// Passes over `count` numbers if a run says that all are `value`.
+  bool passes(int64_t count, uint32_t value) {
+    if (left_ == 0) next_run();
+    if (packed_ || value_ != value || left_ < count) return false;
+    left_ -= count;
+    return true;
+  }
   int64_t packed(int64_t count) const { return std::min(count, left_); }
   /// `count` bit-packed numbers of one bit, as flags; returns how many are set.
   int64_t flags(uint8_t* out, int64_t count) {

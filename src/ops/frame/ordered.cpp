@@ -8,6 +8,7 @@
 namespace muster::ops::frame {
 namespace {
 constexpr int64_t kMostRows = 1 << 20;  // carried between partitions
+constexpr int64_t kFewRows = 4096;      // and from batch to batch
 
 using Choice = std::function<bool(const Call&, DType)>;
 using Typing = std::function<DType(const Call&, DType)>;
@@ -93,7 +94,7 @@ Op cumulative(const std::string& name, const std::string& function, const std::s
   Op op = ordered(name, {{frame, "axis=0, skipna=True"}, {series, "axis=0, skipna=True"}}, typing,
                   {every, typing, [=](const Call&) { return Dict{{"of", "running"}, {"op", function}}; }, [=](const Call&, const std::vector<DType>&) { return std::pair<std::string, Dict>("running", Dict{{"op", function}}); }});
   op.doc = {.summary = concat("The ", what, " of the values up to each row."), .returns = "As the input; sums and products of integers and bools are 64 bit. Lazy.",
-            .notes = "Missing values stay missing and are passed over. The data is read twice: each partition is told first what those in front of it come to.",
+            .notes = "Missing values stay missing and are passed over. Each partition is told first what those in front of it come to: the data is read twice, or kept where it is small.",
             .example = concat("\n>>> s = dd.from_pandas(pd.Series([2, 1, 3], name=\"x\"), npartitions=2)\n>>> s.", name, "().compute().tolist()\n", function == "sum" ? "[2, 3, 6]" : function == "prod" ? "[2, 2, 6]" : function == "min" ? "[2, 1, 1]" : "[2, 2, 3]", "\n")};
   op.params = {{"axis", "0; 1 along each row, through pandas."}, {"skipna", "False: after a missing value all are; through pandas."}};
   return op;
@@ -109,7 +110,8 @@ Dict rows_beside(const Call& c) { return {{"of", "rows"}, {"n", std::abs(periods
 std::pair<std::string, Dict> shift_step(const Call& c, const std::vector<DType>& types) {
   List codes;
   for (auto t : types) codes.push_back(code(t));
-  return {"shift", Dict{{"n", periods_of(c)}, {"fill", List(types.size(), c["fill_value"])}, {"types", codes}}};
+  const int64_t n = periods_of(c);
+  return {n > 0 && n <= kFewRows ? "shift_down" : "shift", Dict{{"n", periods_of(c)}, {"fill", List(types.size(), c["fill_value"])}, {"types", codes}}};
 }
 
 Op shift_op() {
