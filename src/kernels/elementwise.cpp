@@ -80,7 +80,7 @@ T power(T a, T b) {
 // Whether a number that is there is divided by zero.
 template <class T>
 bool divides_by_zero(const Column& a, const Column& b, int64_t rows) {
-  const T *numbers = a.as<T>(), *divisors = b.as<T>();
+  const T* divisors = b.as<T>();
   for (int64_t i = 0; i < rows; ++i)
     if (divisors[b.constant ? 0 : i] == 0 && !b.is_missing(i) && !a.is_missing(i)) return true;
   return false;

@@ -351,8 +351,6 @@ BESIDE = {
     "transform": lambda d: d.groupby("k").x.transform("sum"),
     "group cumsum": lambda d: d.groupby("s").x.cumsum(),
     "group shift": lambda d: d.groupby("k").x.shift(1),
-    "rolling": lambda d: d.x.rolling(3).sum(),
-    "rolling frame": lambda d: d[["x", "k"]].rolling(3, min_periods=1).mean(),
     "beside others": lambda d: d.assign(n=d.groupby("k").cumcount())[d.x > 2][["n", "s"]],
 }
 
