@@ -86,6 +86,7 @@ Gil::Gil(bool kept) {
   state_ = PyGILState_Ensure();
 }
 
+[[gnu::no_sanitize("null")]]  // what the C library throws to end a thread is no object that the handler could refer to
 PyObject* call_python(PyObject* function, PyObject* const* arguments, size_t count, PyObject* keywords) {
   try {
     return PyObject_VectorcallDict(function, arguments, count, keywords);
