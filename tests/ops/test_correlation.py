@@ -92,3 +92,10 @@ def test_a_constant_has_no_correlation():
     d = frame(3000)
     ours = dd.from_pandas(d, npartitions=7)
     assert np.isnan(ours.c.corr(ours.x).compute()) and ours.c.cov(ours.x).compute() == 0
+
+
+@pytest.mark.parametrize("options", [{}, {"min_periods": 30}])
+def test_correlation_of_ranks(options):
+    d = frame(40)[["x", "y", "i"]]
+    ours = dd.from_pandas(d, npartitions=3)
+    same(ours.corr(method="spearman", **options), d.corr(method="spearman", **options))

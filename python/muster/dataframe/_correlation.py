@@ -22,7 +22,8 @@ def of_columns(frame, function, numeric_only, **kwargs):
     kwargs = _known(function, kwargs)
     chosen = frame.select_dtypes(include=["number", "bool"]) if numeric_only else frame
     if kwargs.get("method", "pearson") != "pearson" or not len(chosen._expr.columns) or not _is_native(chosen):
-        return call(frame, function, (), {"numeric_only": numeric_only, **kwargs}, shape="whole")
+        given = {name: value for name, value in kwargs.items() if value is not None}  # pandas' spearman takes no None
+        return call(frame, function, (), {"numeric_only": numeric_only, **given}, shape="whole")
     sums = new_collection(_core.call("comoments", [chosen._expr], {}))
     kwargs.pop("method", None)
     import numpy as np
