@@ -140,8 +140,8 @@ struct Op {
   std::function<std::vector<int64_t>(const Call&)> files = {};
   /// Of a source that knows it without reading rows: how many rows each partition has.
   std::function<std::vector<int64_t>(const Call&)> partition_rows = {};
-  /// Of a source that is dearer to read than to keep: about how many bytes the column in this register has in memory.
-  std::function<int64_t(const Call&, int reg)> bytes = {};
+  /// Of a source that is dearer to read than to keep: about how many bytes the column in each register has in memory.
+  std::function<std::vector<int64_t>(const Call&)> bytes = {};
   /// What explain() shows besides the name.
   std::function<std::string(const Call&)> show = {};
   std::vector<Kernel> kernels = {};

@@ -1,4 +1,6 @@
 // read_parquet: the rows of Parquet files as a frame. What it finds out once (files, row groups, types) becomes the node's arguments.
+#include <unordered_map>
+
 #include "io/parquet/scan.hpp"
 #include "io/source.hpp"
 #include "ops/frame/catalog.hpp"
@@ -43,18 +45,21 @@ Value source(const Call& c, const std::vector<int>& needed) {
   return scan.encode();
 }
 
-int64_t column_bytes(const Call& c, int reg) {
+std::vector<int64_t> bytes_of_columns(const Call& c) {
   const Scan scan = Scan::decode(c["scan"]);
-  const auto* column = reg < static_cast<int>(scan.columns.size()) ? &scan.columns[static_cast<size_t>(reg)] : nullptr;  // behind them: row ids
-  int64_t bytes = 0;
   const auto footers = io::parquet::metadata_of(scan.files, scan.options);
+  std::vector<int64_t> bytes(scan.columns.size() + 1);  // behind the columns: row ids
+  std::unordered_map<std::string_view, size_t> texts;
+  for (size_t i = 0; i < scan.columns.size(); ++i)
+    if (scan.columns[i].type.is_text()) texts[scan.columns[i].name] = i;
   for (const auto& part : scan.parts) {
     const auto& footer = *footers.at(static_cast<size_t>(part.file));
     for (int64_t g = part.first; g < part.last; ++g) {
       const auto& group = footer.row_groups.at(static_cast<size_t>(g));
-      bytes += group.rows * (column ? width(column->type.storage) + 1 : 8);  // a byte says whether a value is missing
-      for (size_t l = 0; column && column->type.is_text() && l < footer.leaves.size(); ++l)
-        if (footer.leaves[l].name == column->name) bytes += 8 * group.chunks.at(l).uncompressed;  // of codes, perhaps: the texts are longer
+      for (size_t i = 0; i < scan.columns.size(); ++i) bytes[i] += group.rows * (width(scan.columns[i].type.storage) + 1);  // a byte says whether a value is missing
+      for (size_t l = 0; l < footer.leaves.size() && !texts.empty(); ++l)
+        if (const auto text = texts.find(footer.leaves[l].name); text != texts.end()) bytes[text->second] += 8 * group.chunks.at(l).uncompressed;  // of codes, perhaps: the texts are longer
+      bytes.back() += group.rows * 8;
     }
   }
   return bytes;
@@ -116,7 +121,7 @@ Ops read_parquet_ops() {
         }
         return rows;
       },
-      .bytes = column_bytes,
+      .bytes = bytes_of_columns,
       .show = [](const Call& c) { return c["shown"].label(); },
       .kernels = {io::parquet::scan_kernel()},
   }};

@@ -45,9 +45,9 @@ class Handing {
     return out;
   }
   void apply(Stage& first, Stage& second, int first_number) const {
-    for (int r : second.out)
-      if (std::find(first.out.begin(), first.out.end(), r) == first.out.end()) first.out.push_back(r);
+    first.out.insert(first.out.end(), second.out.begin(), second.out.end());
     std::sort(first.out.begin(), first.out.end());
+    first.out.erase(std::unique(first.out.begin(), first.out.end()), first.out.end());
     first.registers = first_.registers + static_cast<int>(more_dependences_.size());
     first.dependences.insert(first.dependences.end(), more_dependences_.begin(), more_dependences_.end());
     first.steps.insert(first.steps.end(), more_.begin(), more_.end());
@@ -104,7 +104,7 @@ class Handing {
   void stay(const Step& step) { need(step.in), staying_.push_back(step); }
   void need(const std::vector<int>& regs) {
     for (int r : regs)
-      if (place_.contains(r) && place_.at(r).rows != kConstant && std::find(needed_.begin(), needed_.end(), r) == needed_.end()) needed_.push_back(r);
+      if (const auto place = place_.find(r); place != place_.end() && place->second.rows != kConstant && is_needed_.insert(r).second) needed_.push_back(r);
   }
   int fresh(int second) {
     more_dependences_.push_back(second_.dependences[static_cast<size_t>(second)]);
@@ -116,6 +116,7 @@ class Handing {
   std::map<std::pair<int, int>, int> selected_;         // its columns behind a mask
   std::map<int, Place> place_;
   std::vector<int> needed_;                             // of the second stage: what it is handed
+  std::set<int> is_needed_;
   std::vector<Step> more_, staying_;
   std::vector<int> more_dependences_;                   // of registers that the first stage gets
 };
@@ -133,9 +134,10 @@ void keep_rows(Plan& plan, int64_t most) {
     if (!handing.possible()) continue;
     int64_t bytes = 0;
     const expr::Call call(*s.source->op, s.source->args, s.source->inputs);
+    const auto columns = s.source->op->bytes(call);
     for (const auto& sources : handing.made_of()) {
       int64_t largest = 0;
-      for (int r : sources) largest = std::max(largest, s.source->op->bytes(call, r));
+      for (int r : sources) largest = std::max(largest, columns.at(static_cast<size_t>(r)));
       bytes += largest;
     }
     if (bytes > most) continue;
