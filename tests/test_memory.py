@@ -2,10 +2,15 @@
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
+import numpy as np
+import pandas as pd
 import pytest
+
+import muster.dataframe as dd
 
 _FRAME = """
 import numpy as np, pandas as pd, muster, muster.dataframe as dd
@@ -260,6 +265,21 @@ assert len(out) == 20 * partitions and out.head(len(right)).equals(right) and ke
 assert status("VmHWM") - before < 25e6, status("VmHWM") - before
 """
     python(program, timeout=300)
+
+
+def test_columns_have_huge_pages_where_no_host_takes_them():
+    smaps = pathlib.Path("/proc/self/smaps")
+    reported = pathlib.Path("/sys/module/page_reporting/parameters/page_reporting_order")
+    if not smaps.exists() or "THPeligible" not in smaps.read_text():
+        pytest.skip("the system does not tell")
+    values = (dd.from_pandas(pd.Series(np.arange(3_000_000)), npartitions=3) + 1).compute().to_numpy()
+    flags = ""
+    for mapping in re.split(r"\n(?=[0-9a-f]+-[0-9a-f]+ )", smaps.read_text()):
+        begin, end = (int(x, 16) for x in mapping.split(" ", 1)[0].split("-"))
+        if begin <= values.ctypes.data < end:
+            flags = re.search("VmFlags: (.*)", mapping)[1].split()
+    taken = reported.exists() and 0 <= int(reported.read_text()) < 64
+    assert ("nh" if taken else "hg") in flags
 
 
 def test_the_limit_holds_for_every_operation(tmp_path):
