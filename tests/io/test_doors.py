@@ -1,5 +1,6 @@
 """The C++ door gives what the Python door gives."""
 
+import os
 import pathlib
 import re
 import subprocess
@@ -229,3 +230,18 @@ def test_a_wide_frame_as_csv(tmp_path):
     frame = pd.DataFrame({f"c{i}": range(i, i + 250) for i in range(1001)})
     dd.from_pandas(frame, npartitions=2).to_csv(tmp_path / "wide.csv", single_file=True)
     assert (tmp_path / "wide.csv").read_text() == frame.to_csv()
+
+
+@pytest.mark.parametrize("choose", [slice(1, None), [2, 0], 2], ids=str)
+def test_chosen_partitions_are_written(tmp_path, choose):
+    df = dd.from_pandas(pd.DataFrame({"x": range(12)}), npartitions=3)
+    chosen = df.partitions[choose]
+    expected = chosen.compute()
+    chosen.to_csv(str(tmp_path / "one.csv"), single_file=True)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "one.csv", index_col=0), expected)
+    chosen.to_csv(str(tmp_path / "many"))
+    assert sorted(os.listdir(tmp_path / "many")) == [f"{i}.part" for i in range(chosen.npartitions)]
+    chosen.to_json(str(tmp_path / "json"))
+    assert len(os.listdir(tmp_path / "json")) == chosen.npartitions
+    chosen[chosen.x > 1].to_parquet(tmp_path / "parquet")
+    assert dd.read_parquet(tmp_path / "parquet").x.compute().tolist() == [x for x in expected.x if x > 1]

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import muster
 import muster.dataframe as dd
 from conftest import same
 
@@ -248,3 +249,36 @@ def test_set_index_names_what_is_not_there():
     with pytest.raises(NotImplementedError, match="set_index: an index of 2 columns"):
         df.set_index(["amount", "b"])
     same(df.set_index(["amount"]), pd.DataFrame({"b": [3, 4]}, index=pd.Index([1, 2], name="amount")))
+
+
+def test_functions_that_are_told_their_place():
+    def place(part, add=0, partition_info=None):
+        return part.x * 0 + add + (partition_info["number"] if partition_info else 0)
+
+    def begin(part, partition_info=None):
+        return part.x * 0 + (partition_info["division"] if partition_info else 0)
+
+    df = dd.from_pandas(pd.DataFrame({"x": range(12)}), npartitions=3)
+    expected = [0] * 4 + [1] * 4 + [2] * 4
+    for scheduler in ("threads", "synchronous"):
+        assert df.map_partitions(place).compute(scheduler=scheduler).tolist() == expected
+    assert df.map_partitions(place, meta=("x", "int64")).compute().tolist() == expected
+    assert df.map_partitions(place, df.x).compute().tolist() == [i + x for x, i in enumerate(expected)]
+    assert df.map_partitions(begin).compute().tolist() == [0] * 4 + [4] * 4 + [8] * 4
+    assert df.map_partitions(place, partition_info={"number": 5}).compute().tolist() == [5] * 12
+    assert df[df.x > 5].map_partitions(place).compute().tolist() == [1, 1, 2, 2, 2, 2]
+    for chosen in (df.partitions[1:], df.partitions[[2, 0]], df.partitions[1:].persist()):
+        assert chosen.map_partitions(place).compute().tolist() == [0] * 4 + [1] * 4
+
+
+def test_tasks_among_the_arguments_of_a_function():
+    df = dd.from_pandas(pd.DataFrame({"x": range(6)}), npartitions=2)
+    five = muster.delayed(lambda: 5)()
+    assert df.map_partitions(lambda part, n: part.x + n, five).compute().tolist() == list(range(5, 11))
+    assert df.map_partitions(lambda part, n=0: part.x + n, n=five, meta=("x", "int64")).compute().tolist() == list(range(5, 11))
+
+
+def test_divisions_of_tasks_are_counted():
+    part = muster.delayed(pd.DataFrame)({"x": [1]})
+    with pytest.raises(ValueError, match="len\\(dfs\\) \\+ 1, got 2 for 2 tasks"):
+        dd.from_delayed([part, part], divisions=[0, 5])

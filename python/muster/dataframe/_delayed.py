@@ -49,6 +49,8 @@ def from_delayed(dfs, meta=no_default, divisions=None, prefix="from-delayed", ve
     ------
     TypeError
         If `dfs` has something that is not lazy.
+    ValueError
+        If there are not as many divisions as tasks, and one more.
 
     Examples
     --------
@@ -73,6 +75,8 @@ def from_delayed(dfs, meta=no_default, divisions=None, prefix="from-delayed", ve
         if node is None:
             raise TypeError(f"Expected Delayed object, got {type(d).__name__}")
         nodes.append(node)
+    if divisions is not None and len(divisions) != len(nodes) + 1:
+        raise ValueError(f"divisions should be a tuple of len(dfs) + 1, got {len(divisions)} for {len(nodes)} tasks")
     forced = verify_meta and meta is not no_default and meta is not None
     if meta is no_default or meta is None:
         meta = _run.compute(nodes[0], traverse=False)[0]

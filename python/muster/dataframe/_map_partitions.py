@@ -3,6 +3,7 @@
 from muster._call import no_default
 from muster.dataframe._collection import Collection
 from muster.dataframe._frame import Frame
+from muster.dataframe._partitioning import numbered
 from muster.dataframe._through_pandas import through
 
 
@@ -58,6 +59,13 @@ def map_partitions(func, *args, meta=no_default, enforce_metadata=True, **kwargs
         func, args = _Reordered(func, next(i for i, a in enumerate(args) if a is frame)), (frame, *(a for a in args if a is not frame))
     for name in ("align_dataframes", "transform_divisions", "clear_divisions", "required_columns", "token"):
         kwargs.pop(name, None)
+    args, kwargs = tuple(_computed(a) for a in args), {k: _computed(v) for k, v in kwargs.items()}
+    placed = "partition_info" not in kwargs and _takes_a_place(func)
+    if placed:
+        if all(not isinstance(a, Collection) for a in [*args[1:], *kwargs.values()]):
+            frame = numbered(frame)
+            args = (frame, *args[1:])
+        kwargs["partition_info"] = None  # while it is tried
     described = meta is not no_default and meta is not None and not isinstance(meta, (pd.DataFrame, pd.Series, pd.Index, Collection))
     meta = meta_object(meta)
     if described and isinstance(meta, (pd.DataFrame, pd.Series)):  # names and dtypes say nothing of the index: it is that of the rows
@@ -70,7 +78,45 @@ def map_partitions(func, *args, meta=no_default, enforce_metadata=True, **kwargs
             meta = func(frame.partitions[0].compute(), *args[1:], **kwargs)
     if meta is not no_default and not isinstance(meta, (pd.DataFrame, pd.Series)):
         meta = pd.Series(meta if isinstance(meta, pd.Index) else [meta])
-    return through(getattr(func, "__name__", type(func).__name__), func, args, kwargs, shape="partitions", meta=meta, real=True, forced=forced)
+    label = getattr(func, "__name__", type(func).__name__)
+    if placed:
+        del kwargs["partition_info"]
+        func = _Placed(func, frame.divisions)
+    return through(label, func, args, kwargs, shape="partitions", meta=meta, real=True, forced=forced)
+
+
+def _computed(value):
+    """The value of a task among the arguments, any other as it is."""
+    from muster import _run
+    from muster._core import TaskNode
+    from muster._tasks import node_of
+
+    if isinstance(value, Collection) or not (isinstance(value, TaskNode) or node_of(value) is not None):
+        return value
+    return _run.compute(value)[0]
+
+
+def _takes_a_place(func):
+    """Whether a function has a keyword `partition_info`."""
+    import inspect
+
+    try:
+        return "partition_info" in inspect.signature(func).parameters
+    except (TypeError, ValueError):  # of what is not written in Python
+        return False
+
+
+class _Placed:
+    """Calls a function with the number of its partition, and where that begins."""
+
+    def __init__(self, func, divisions):
+        self.func, self.divisions = func, divisions
+
+    def __call__(self, *args, **kwargs):
+        from muster._pandas import current_partition
+
+        number = current_partition()
+        return self.func(*args, partition_info={"number": number, "division": self.divisions[number]}, **kwargs)
 
 
 class _Reordered:

@@ -145,3 +145,19 @@ def _span(part):
 
     ends = part.iloc[:1].reset_index(drop=True), part.iloc[-1:].reset_index(drop=True)
     return pd.DataFrame({"low": ends[0], "high": ends[1], "ascends": pd.Series([part.is_monotonic_increasing] * len(ends[0]), dtype="bool")})
+
+
+def numbered(frame):
+    """Return the collection with partitions that functions see numbered from 0; chosen ones (`partitions`) have the numbers of those they were chosen from."""
+    from muster.dataframe._delayed import from_delayed, to_delayed
+
+    left, seen = [frame._expr], set()
+    while left:
+        expr = left.pop()
+        if expr.id in seen:
+            continue
+        seen.add(expr.id)
+        if expr.op == "partitions":
+            return from_delayed(to_delayed(frame), meta=frame._meta, verify_meta=False)
+        left.extend(expr.inputs)
+    return frame

@@ -6,6 +6,7 @@ import os
 import uuid
 from urllib.parse import quote
 
+from muster.dataframe._partitioning import numbered
 from muster.dataframe._through_pandas import through
 
 
@@ -221,7 +222,7 @@ def _written(frame, label, write, compute, paths, finish=None, index=True, names
     from muster.delayed import Delayed, delayed
 
     target = write.target
-    lazy = through(label, write, (frame,), shape="partitions", meta=pd.Series([], dtype="str", name="file"), labels=bool(index))
+    lazy = through(label, write, (numbered(frame),), shape="partitions", meta=pd.Series([], dtype="str", name="file"), labels=bool(index))
 
     def published(files):
         target.publish(files)
