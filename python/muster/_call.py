@@ -135,8 +135,12 @@ def _finds_missing(self, values):
 
 
 def _has_missing(values):
-    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+    if isinstance(values, (str, bytes)) or hasattr(values, "_expr") or not hasattr(values, "__iter__"):
         return False
+    if hasattr(values, "dtype"):
+        import pandas as pd
+
+        return bool(pd.isna(values).any())
     return any(v is None or type(v).__name__ in ("NaTType", "NAType") or (v != v) is True or isinstance(v, float) and v != v for v in values)
 
 
