@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import itertools
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -531,3 +532,18 @@ def test_columns_of_every_dtype_go_through_functions():
                 pd.testing.assert_frame_equal(df.map_partitions(lambda part: part).compute(), given)
                 pd.testing.assert_frame_equal(df.map_partitions(lambda part: part.iloc[:, ::-1].copy()).compute(), given.iloc[:, ::-1])
                 pd.testing.assert_frame_equal(df.map_partitions(lambda part: part[::-1][::-1]).compute(), given)
+
+
+@pytest.mark.parametrize("rows", [3, 5000])
+@pytest.mark.parametrize("give", [lambda frame: frame, lambda frame: frame["a"], lambda frame: frame[["b", "a"]]], ids=["itself", "a column", "columns"])
+def test_functions_that_write_into_what_they_returned(rows, give):
+    outer = pd.DataFrame({"a": np.arange(rows), "b": 1.0})
+    calls = itertools.count(1)
+
+    def function(part):
+        outer.iloc[0, 0] = next(calls)
+        return give(outer)
+
+    out = dd.from_pandas(pd.DataFrame({"x": range(3)}), npartitions=3).map_partitions(function, meta=give(outer).iloc[:0]).compute(scheduler="synchronous")
+    first = out if out.ndim == 1 else out["a"]
+    assert first.iloc[[0, rows, 2 * rows]].tolist() == [1, 2, 3]

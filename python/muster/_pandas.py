@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import sys
 import threading
 
 import numpy as np
@@ -447,11 +448,11 @@ def current_partition():
 
 
 def apply(function, index, columns, rows, out_kind, out_index, out_fields, partition):
-    """Call a function with the arrays of columns and their index; return (rows, payloads) of its result. Called by the engine."""
+    """Call a function with the arrays of columns and their index; return (rows, payloads, object) of its result, for as long as whose columns live the object is to live. Called by the engine."""
     from muster._promises import payload_as, payload_of_none
 
     if not rows and not out_index and out_kind != "scalar":  # pandas asks a function of rows about one that it makes up
-        return 0, [payload_of_none(name) for _, name, _ in out_fields]
+        return 0, [payload_of_none(name) for _, name, _ in out_fields], None
     _running.partition = partition
     try:
         out = function([array_of(dtype, payload) for _, dtype, payload in columns], index_of(index, rows))
@@ -462,9 +463,11 @@ def apply(function, index, columns, rows, out_kind, out_index, out_fields, parti
         index.clear(), columns.clear()
     if not isinstance(out, (pd.DataFrame, pd.Series)):
         out = pd.Series(out) if isinstance(out, (pd.Index, np.ndarray)) and out_kind != "scalar" else _one(out, out_fields[0][1])
+    if sys.getrefcount(out) > 2:  # somebody else's too, who may write to it: not to what another object still has
+        out = out.copy(deep=False)
     made, labels = ([out.array], [out.name]) if isinstance(out, pd.Series) else (list(out._iter_column_arrays()), out.columns)  # items() makes a Series a column
     if not rows and not len(out) and len(made) != len(out_fields):  # pandas gives the groups of no rows back as they were
-        return 0, [payload_of_none(name) for _, name, _ in (*out_index, *out_fields)]
+        return 0, [payload_of_none(name) for _, name, _ in (*out_index, *out_fields)], None
     if len(made) != len(out_fields) or (out_kind == "frame" and not function.has_labels(labels, out_fields)):
         raise ValueError(
             f"{function.label}: partition {partition} returned the columns {list(labels)}, expected {[f[0] for f in out_fields]}; "
@@ -474,7 +477,7 @@ def apply(function, index, columns, rows, out_kind, out_index, out_fields, parti
     levels = _levels(out.index) if out_index else []
     payloads = [payload_as(levels[i].array, name, function, partition, guess=guesses.get(("index", i)) == name) for i, (_, name, _) in enumerate(out_index)]
     payloads += [payload_as(made[i], name, function, partition, guess=guesses.get(i) == name, labels=labels, at=i) for i, (_, name, _) in enumerate(out_fields)]
-    return len(out), payloads
+    return len(out), payloads, out
 
 
 def _one(value, name):

@@ -137,6 +137,7 @@ kernels::PythonRows apply(Task& task, const Opaque& function, const Batches& row
   all.clear();
   nb::object payloads = call(nb::module_::import_("muster._pandas").attr("apply"), object_of(function), index, columns, count, kind_name(out.kind), fields_to_python(out.index), fields_to_python(out.columns), task.partition());
   kernels::PythonRows result{{nb::cast<int64_t>(payloads[0]), {}}, {}};
+  const Keep whole = opaque_of(payloads[2], "");  // while it is there, pandas copies its values before somebody else writes to them
   at = 0;
   for (const auto* list : {&out.index, &out.columns})
     for (const auto& f : *list) {
@@ -146,6 +147,7 @@ kernels::PythonRows apply(Task& task, const Opaque& function, const Batches& row
         result.rows.columns.push_back(spread(constant_of(Value(), f.type), result.rows.rows));
       } else {
         result.rows.columns.push_back(column_from_python(f.type, payload));
+        result.rows.columns.back().keep = keep_both(result.rows.columns.back().keep, whole);
       }
     }
   return result;

@@ -82,6 +82,11 @@ struct Packing::Range {
   int64_t count = 0, most;
 };
 
+Column leave_dictionary(Column c) {
+  c.codes = nullptr, c.dictionary = nullptr, c.text_kept = false;
+  return own_text(c);
+}
+
 int64_t Packing::add(std::span<const Column> columns, int64_t rows) {
   if (rows == 0 && (range_ || !rows_.empty())) return 0;  // one that is empty says what the columns are
   int64_t text = 0, bytes = 0;
@@ -133,8 +138,7 @@ void Packing::leave_dictionaries() {
     for (auto& c : b.columns) {
       if (!c.codes || !left.contains(c.dictionary.get())) continue;
       const int64_t with_codes = size_of({b.rows, {c}});
-      c.codes = nullptr, c.dictionary = nullptr, c.text_kept = false;
-      c = own_text(c);
+      c = leave_dictionary(c);
       behind_ += size_of({b.rows, {c}}) - with_codes;
     }
 }

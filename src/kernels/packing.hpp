@@ -5,6 +5,9 @@
 
 namespace muster::kernels {
 
+/// The same texts in memory of their own, without the dictionary they came with.
+data::Column leave_dictionary(data::Column column);
+
 class Packing {
  public:
   /// Keeps these rows; returns their bytes. Texts of the columns may be written over afterwards.

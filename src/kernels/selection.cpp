@@ -7,6 +7,7 @@
 #include "data/dispatch.hpp"
 #include "kernels/elementwise.hpp"
 #include "kernels/missing.hpp"
+#include "kernels/packing.hpp"
 #include "kernels/wire.hpp"
 
 namespace muster::kernels {
@@ -48,9 +49,11 @@ Map select(const Args&) {
   };
 }
 
+// Few rows do not keep the dictionary they came with.
+Column own(const Column& c) { return c.codes && c.length < static_cast<int64_t>(c.dictionary->texts.size()) ? leave_dictionary(c) : own_text(c); }
 Batch own(Columns in, int64_t rows) {
   Batch b{rows, {}};
-  for (const auto& c : in) b.columns.push_back(own_text(spread(c, rows)));
+  for (const auto& c : in) b.columns.push_back(own(spread(c, rows)));
   return b;
 }
 
@@ -194,9 +197,10 @@ class TopRows : public Fold {
     keep(in, rows);
     task.reserve(bytes_ - std::exchange(told_, bytes_));
   }
-  void merge(Task&, Fold& later) override {
+  void merge(Task& task, Fold& later) override {
     for (auto& b : static_cast<TopRows&>(later).rows_) keep(b.columns, b.rows);
     dropped_ |= static_cast<TopRows&>(later).dropped_;
+    task.hold(bytes_ - std::exchange(told_, bytes_));  // a refused task is tried again, and what is merged cannot be merged twice
   }
   Batches finish(Task&) override { return shrink(wanted_, true), rows_; }
   int64_t bytes() const override { return bytes_; }
@@ -218,11 +222,11 @@ class TopRows : public Fold {
       rows_.push_back(own(in, rows));
     } else {
       Batch some{static_cast<int64_t>(at.size()), {}};
-      for (const auto& c : in) some.columns.push_back(own_text(take(spread(c, rows), at)));
+      for (const auto& c : in) some.columns.push_back(own(take(spread(c, rows), at)));
       rows_.push_back(std::move(some));
     }
     waiting_ += rows_.back().rows, bytes_ += size_of(rows_.back());
-    if (waiting_ > (worst_.length == 0 ? wanted_ : std::max<int64_t>(4 * wanted_, 256))) shrink(wanted_ + 1, false);
+    if (waiting_ > (worst_.length == 0 ? wanted_ : std::max<int64_t>(2 * wanted_, 256))) shrink(wanted_ + 1, false);
   }
   // Keeps the best n, in row order, or by value when it is the end.
   void shrink(int64_t n, bool by_value) {
