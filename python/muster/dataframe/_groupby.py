@@ -258,7 +258,8 @@ class GroupBy(GroupByMethods):
         for _, _, function in entries:
             if isinstance(function, str) and not _known(function):
                 raise AttributeError(f"unknown aggregate {function!r}")
-        native = [(label, column, _function_name(function, self._frame._expr.columns[column][1])) for label, column, function in entries]
+        dtypes = [column[1] for column in self._frame._expr.columns]  # read once: each reading makes the whole list
+        native = [(label, column, _function_name(function, dtypes[column])) for label, column, function in entries]
         if not kwargs and all(name for _, _, name in native):
             aggregates = [{"label": plain(label), "function": "size", "whole_rows": True} if name == "size" else {"label": plain(label), "column": column, "function": name} for label, column, name in native]
             try:
@@ -268,7 +269,8 @@ class GroupBy(GroupByMethods):
         entries = [(label, _WHOLE if function == "size" else column, function) for label, column, function in entries]
         needs = [column for _, column, _ in entries if column is not _WHOLE]
         handed = self._handed(needs)
-        entries = [(label, column if column is _WHOLE else handed.index(column), function) for label, column, function in entries]
+        place = {column: i for i, column in enumerate(handed)}
+        entries = [(label, column if column is _WHOLE else place[column], function) for label, column, function in entries]
         return self._finished(self._through(call=_aggregated, needs=needs, entries=entries, kind=kind, kwargs=kwargs or {}, label="agg", real=any(not isinstance(f, str) for _, _, f in entries)))
 
     def apply(self, func, *args, meta=no_default, **kwargs):

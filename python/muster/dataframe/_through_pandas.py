@@ -571,13 +571,14 @@ def _of_each_column(op, self, kwargs):
     """A row of the reductions of a frame's columns, where the engine opens them all or pandas has pandas.NA for what they lack; None elsewhere."""
     from muster._pandas import is_foreign_number, is_nullable
 
-    names = [name for _, name, _ in self._expr.columns]
+    columns = self._expr.columns
+    names = [name for _, name, _ in columns]
     if not any(map(is_nullable, names)) or not all(is_nullable(n) or not n.startswith("object") for n in names):
         return None
     numeric = kwargs.pop("numeric_only", False)
     at = [i for i, n in enumerate(names) if not numeric or is_foreign_number(n) or n.startswith(("int", "uint", "float", "bool"))]
     each = [call(self._column(i), op, (), kwargs, shape="whole", nullable=True) if is_nullable(names[i]) else getattr(self._column(i), op)(**kwargs) for i in at]
-    return new_collection(_core.call("joined_rows", [c._expr for c in each], {"labels": [self._expr.columns[i][0] for i in at]})) if each else None
+    return new_collection(_core.call("joined_rows", [c._expr for c in each], {"labels": [columns[i][0] for i in at]})) if each else None
 
 
 def _shifted(moved, self, kwargs):
