@@ -156,7 +156,7 @@ class Ranked : public Aggregate {
   // The last one, with room for so many rows more.
   Piece& piece_for(int64_t rows) {
     if (pieces_.empty() || pieces_.back().capacity - pieces_.back().count < rows) {
-      const int64_t capacity = std::max(rows, kLeast);
+      const int64_t capacity = (std::max(rows, kLeast) + 7) & ~int64_t{7};  // the groups behind the values are aligned for values of any width
       auto memory = allocate(capacity * kRow);
       auto* values = reinterpret_cast<T*>(memory.get());
       pieces_.push_back({std::move(memory), capacity, 0, values, reinterpret_cast<uint32_t*>(values + capacity)});
