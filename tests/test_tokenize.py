@@ -13,7 +13,7 @@ import pytest
 
 import muster
 from muster import tokenize
-from muster._tokenize import TokenizationError, normalize_token
+from muster._base.tokenize import TokenizationError, normalize_token
 
 SCALE = 1
 

@@ -89,7 +89,7 @@ int main(int argc, char** argv) {
   std::ofstream(folder / "__init__.py") << "\"\"\"Written by the build from src/ops; do not edit.\"\"\"\n";
   for (const auto& [owner, target] : kTargets) {
     std::ofstream out(folder / (std::string(target.file) + ".py"));
-    out << "\"\"\"" << target.about << " Written by the build from src/ops; do not edit.\"\"\"\n\nfrom muster._call import _aggregate, _call, _operator, no_default  # noqa: F401\n\n\nclass " << target.type << ":\n    \"\"\"" << target.about << "\"\"\"\n";
+    out << "\"\"\"" << target.about << " Written by the build from src/ops; do not edit.\"\"\"\n\nfrom muster._base.values import no_default  # noqa: F401\nfrom muster.dataframe._call import _aggregate, _call, _operator  # noqa: F401\n\n\nclass " << target.type << ":\n    \"\"\"" << target.about << "\"\"\"\n";
     for (const Op* op : all_ops())
       for (const auto& m : op->on)
         if (m.owner == owner) out << "\n" << method(*op, m);

@@ -44,19 +44,19 @@ def _load_core():
 _core = _load_core()
 
 _WHERE = {
-    "compute": "muster._run",
-    "persist": "muster._run",
-    "visualize": "muster._run",
-    "explain": "muster._run",
-    "optimize": "muster._run",
-    "is_dask_collection": "muster._run",
-    "annotate": "muster._run",
-    "get_annotations": "muster._run",
+    "compute": "muster._collections.running",
+    "persist": "muster._collections.running",
+    "visualize": "muster._collections.running",
+    "explain": "muster._collections.running",
+    "optimize": "muster._collections.running",
+    "is_dask_collection": "muster._collections.running",
+    "annotate": "muster._collections.running",
+    "get_annotations": "muster._collections.running",
     "delayed": "muster.delayed",
     "get": "muster.local",
-    "istask": "muster._graphs",
-    "tokenize": "muster._tokenize",
-    "show_versions": "muster._versions",
+    "istask": "muster._collections.graphs",
+    "tokenize": "muster._base.tokenize",
+    "show_versions": "muster._base.versions",
 }
 _MODULES = ("as_dask", "bag", "callbacks", "config", "dataframe", "datasets", "diagnostics", "distributed", "local", "multiprocessing", "threaded")
 

@@ -14,7 +14,7 @@ from muster import distributed as distributed
 from muster import local as local
 from muster import multiprocessing as multiprocessing
 from muster import threaded as threaded
-from muster._types import Scheduler
+from muster._base.types import Scheduler
 from muster.delayed import delayed as delayed
 
 __version__: str

@@ -199,15 +199,15 @@ class Executor:
             raise _Refused(function.error)
         if type(function) is _Stateful:
             function = pickle.loads(function.code)
-        from muster import _serialize
-        from muster._tasks import inputs_at_hand
+        from muster._base import serialize
+        from muster._base.tasks import inputs_at_hand
 
         try:
             if inputs:
                 apart = not arguments  # arguments too large for a message are the last input
-                values = [_serialize.loads(i) for i in (inputs[:-1] if apart else inputs)]
+                values = [serialize.loads(i) for i in (inputs[:-1] if apart else inputs)]
                 with inputs_at_hand(values):
-                    args, kwargs = _serialize.loads(inputs[-1]) if apart else pickle.loads(arguments)
+                    args, kwargs = serialize.loads(inputs[-1]) if apart else pickle.loads(arguments)
             else:
                 args, kwargs = pickle.loads(arguments)
         except Exception as error:
@@ -337,10 +337,10 @@ def _dumps(value):
     if kind is int or kind is float or kind is str or kind is bool or value is None or kind is bytes:
         body = pickle.dumps(value, protocol=5)
         return (struct.pack("<IQ", 0, len(body)), body)
-    from muster import _serialize
+    from muster._base import serialize
 
     try:
-        return _serialize.dumps_parts(value)
+        return serialize.dumps_parts(value)
     except Exception as error:
         raise TypeError(f"the result, a {_type_name(value)}, {error}") from error
 
@@ -362,13 +362,13 @@ def _segment(parts):
 
 
 def _error_bytes(error):
-    from muster import _serialize
+    from muster._base import serialize
 
     # The executor's own frames are not part of the user's story.
     tb = error.__traceback__
     while tb is not None and tb.tb_frame.f_code.co_filename == __file__:
         tb = tb.tb_next
-    return _serialize.dumps_error(error.with_traceback(tb), skip=0)
+    return serialize.dumps_error(error.with_traceback(tb), skip=0)
 
 
 _running = collections.deque(maxlen=1)

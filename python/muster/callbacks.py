@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Self
 
-from muster import _run
+from muster._collections import running
 
 
 class Callback:
@@ -38,11 +38,11 @@ class Callback:
 
     def register(self) -> None:
         """Call from now on, in this thread."""
-        _run.active_callbacks().append(self)
+        running.active_callbacks().append(self)
 
     def unregister(self) -> None:
         """Stop calling."""
-        _run.active_callbacks().remove(self)
+        running.active_callbacks().remove(self)
 
     def __enter__(self) -> Self:
         self.register()
@@ -68,15 +68,15 @@ class Callback:
 
 def _is_value(node):
     """Whether a node is a value in the graph: nothing is called."""
+    from muster._base.tasks import identity
     from muster._core import TaskNode
-    from muster._tasks import identity
 
     return node._function is identity and not node._nested and not any(isinstance(a, TaskNode) for a in node._arguments)
 
 
 def hooks(nodes):
     """Return (before, after), what to call around each task of a graph of nodes, None where nobody listens."""
-    active = [c for c in _run.active_callbacks() if hasattr(c, "_pretask") or hasattr(c, "_posttask")]
+    active = [c for c in running.active_callbacks() if hasattr(c, "_pretask") or hasattr(c, "_posttask")]
     if not active:
         return None, None
     import threading

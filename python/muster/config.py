@@ -350,7 +350,7 @@ _ACCEPTED = frozenset(
 
 def _check_key(key, value):
     """Refuse a key that is a known one misspelt, or not known below a name of ours; other programs keep settings of their own here."""
-    from muster import _keywords
+    from muster._base import keywords
 
     here, before = config, ""
     for part in key.replace("_", "-").split("."):
@@ -360,9 +360,9 @@ def _check_key(key, value):
         names = names | {n[len(before) :].split(".")[0].rstrip("*") for n in _ACCEPTED if n.startswith(before)}
         if part not in names:
             namespace = "." in key or isinstance(value, dict)
-            if not before.startswith("dataframe.") and (before or not _keywords.nearest(part, names, 0.8 if namespace else 0.6)):
+            if not before.startswith("dataframe.") and (before or not keywords.nearest(part, names, 0.8 if namespace else 0.6)):
                 return  # a setting of somebody else's
-            raise KeyError(f"config has no {key!r}{_keywords.nearest(part, names)}")
+            raise KeyError(f"config has no {key!r}{keywords.nearest(part, names)}")
         here = here.get(canonical_name(part, here)) if isinstance(here, dict) else None
         before += f"{part}."
     for k, v in value.items() if isinstance(value, dict) else ():

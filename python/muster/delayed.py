@@ -16,10 +16,10 @@ import operator
 import weakref
 from types import GenericAlias
 
-from muster import _run
-from muster._call import no_default
+from muster._base.tasks import NOT_LAZY, Input, identity, node_of, pack, unique, unpack
+from muster._base.values import no_default
+from muster._collections import running
 from muster._core import TaskNode
-from muster._tasks import NOT_LAZY, Input, identity, node_of, pack, unique, unpack
 
 __all__ = ["Delayed", "DelayedAttr", "DelayedLeaf", "delayed", "to_task_dask", "unpack_collections", "single_key", "rebuild"]
 
@@ -75,7 +75,7 @@ class Delayed(TaskNode):
     def __init__(self, key, function=identity, arguments=(), keywords=None, nested=None, length=None, name=None):
         TaskNode.__init__(self, function, arguments, keywords, nested)
         self._key, self._length, self._name = key, length, name
-        self._annotations = _run.active_annotations()
+        self._annotations = running.active_annotations()
 
     @property
     def key(self):
@@ -86,15 +86,15 @@ class Delayed(TaskNode):
 
     def compute(self, **kwargs):
         """Return the value; keywords as those of `muster.compute`."""
-        return _run.compute(self, traverse=False, **kwargs)[0]
+        return running.compute(self, traverse=False, **kwargs)[0]
 
     def persist(self, **kwargs):
         """Return a Delayed whose value is computed: at once in this process, in the background on a cluster."""
-        return _run.persist(self, traverse=False, **kwargs)[0]
+        return running.persist(self, traverse=False, **kwargs)[0]
 
     def visualize(self, filename="mydask", format=None, optimize_graph=False, **kwargs):
         """Draw the graph of calls; see `muster.visualize`."""
-        return _run.visualize(self, filename=filename, format=format, optimize_graph=optimize_graph, **kwargs)
+        return running.visualize(self, filename=filename, format=format, optimize_graph=optimize_graph, **kwargs)
 
     @property
     def dask(self):
@@ -102,7 +102,7 @@ class Delayed(TaskNode):
         return self.__dask_graph__()
 
     def __dask_graph__(self):
-        from muster._graphs import to_dict
+        from muster._collections.graphs import to_dict
 
         return to_dict([self])
 
@@ -219,9 +219,9 @@ def _restored(key, function, arguments, keywords, nested, length):
 def _call_node(function, args, kwargs, pure, key, length, name=None, traverse=True):
     arguments, keywords, nested = pack(args, kwargs, traverse)
     if pure is None:
-        pure = _run.config.get("delayed_pure", False)
+        pure = running.config.get("delayed_pure", False)
     if pure and key is None:
-        from muster._tokenize import tokenize
+        from muster._base.tokenize import tokenize
 
         key = f"{name or funcname(function)}-{tokenize(function, args, kwargs)}"
         known = _pure.get(key)
@@ -352,8 +352,8 @@ def delayed(obj=no_default, name=None, pure=None, nout=None, traverse=True):
     if node is not None:
         return node
     label = funcname(obj) if callable(obj) else type(obj).__name__
-    if name is None and (_run.config.get("delayed_pure", False) if pure is None else pure):
-        from muster._tokenize import tokenize
+    if name is None and (running.config.get("delayed_pure", False) if pure is None else pure):
+        from muster._base.tokenize import tokenize
 
         name = f"{label}-{tokenize(obj)}"
     if not callable(obj) or isinstance(obj, TaskNode):
@@ -382,7 +382,7 @@ def unpack_collections(value, _return_collections=True):
 
 def to_task_dask(value):
     """Return (value, graph): the lazy values in `value` and the graph that computes them."""
-    from muster._graphs import to_dict
+    from muster._collections.graphs import to_dict
 
     new, found = unpack_collections(value)
     return new, to_dict(found)
@@ -395,7 +395,7 @@ def single_key(seq):
 
 def rebuild(dsk, key, length, rename=None):
     """Return a Delayed over results in `dsk`."""
-    from muster._graphs import to_nodes
+    from muster._collections.graphs import to_nodes
 
     key = (rename or {}).get(key, key)
     return to_nodes(dsk, [key])[key]

@@ -5,8 +5,8 @@ from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Protocol, Typ
 
 import typing_extensions
 
+from muster._base.types import Scheduler
 from muster._core import TaskNode
-from muster._types import Scheduler
 
 __all__ = ["Delayed", "DelayedAttr", "DelayedLeaf", "delayed", "to_task_dask", "unpack_collections", "single_key", "rebuild"]
 

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from muster import _graphs
+from muster._collections import graphs
 
 
 def get_sync(dsk: Any, keys: Any, **kwargs: Any) -> Any:
     """Compute keys of a graph in this thread; arguments and results as those of `muster.threaded.get`."""
-    return _graphs.get(dsk, keys, "synchronous")
+    return graphs.get(dsk, keys, "synchronous")
 
 
 get = get_sync

@@ -15,7 +15,7 @@ import logging
 import random
 import sys
 
-from muster._dispatch import Dispatch
+from muster._base.dispatch import Dispatch
 
 _SAMPLE = 100  # of a larger container or array of objects so many are looked at
 _logger = logging.getLogger("muster")

@@ -153,13 +153,13 @@ void register_cluster(nb::module_& m) {
   kernels::set_python_border(
       [](const Opaque& object) {
         const Gil gil;
-        auto bytes = nb::cast<nb::bytes>(call(nb::module_::import_("muster._serialize").attr("dumps_by_value"), object_of(object)));
+        auto bytes = nb::cast<nb::bytes>(call(nb::module_::import_("muster._base.serialize").attr("dumps_by_value"), object_of(object)));
         return std::string(bytes.c_str(), bytes.size());
       },
       [](const std::string& bytes) {
         const Gil gil;
         try {
-          call(nb::module_::import_("muster._serialize").attr("raise_error"), nb::bytes(bytes.data(), bytes.size()));
+          call(nb::module_::import_("muster._base.serialize").attr("raise_error"), nb::bytes(bytes.data(), bytes.size()));
         } catch (...) {
           return std::current_exception();
         }

@@ -19,7 +19,7 @@ using namespace base;
 namespace {
 
 /// A call that is not made yet: muster.delayed.Delayed derives from it. Arguments that are TaskNodes stand for their results; nodes deeper inside
-/// stand in `nested`, and there are placeholders in their places (muster._tasks.Input).
+/// stand in `nested`, and there are placeholders in their places (muster._base.tasks.Input).
 struct TaskNode {
   nb::object function, arguments, keywords, nested;
   int traverse(visitproc visit, void* arg) {

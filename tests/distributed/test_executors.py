@@ -569,12 +569,12 @@ class Requests:
 
 def stored(*values):
     """Memory files with values, each larger than the one before."""
-    from muster import _serialize
+    from muster._base import serialize
 
     fds, sizes = [], []
     for value in values:
         fds.append(os.memfd_create("input"))
-        sizes.append(os.write(fds[-1], b"".join(_serialize.dumps_parts(value))))
+        sizes.append(os.write(fds[-1], b"".join(serialize.dumps_parts(value))))
     return fds, sizes
 
 

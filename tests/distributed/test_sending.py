@@ -10,7 +10,7 @@ import pytest
 import muster
 import muster.dataframe as dd
 from muster import delayed
-from muster._serialize import dumps_by_value
+from muster._base.serialize import dumps_by_value
 from muster.distributed import Client
 
 HELPERS = """

@@ -51,7 +51,7 @@ def test_what_is_not_there(s3):
 
 
 def test_a_failed_write_leaves_nothing(s3, frame):
-    from muster._files import system_of
+    from muster._border.files import system_of
 
     def part(p):
         return p if p.x.max() < 200 else 1 / 0

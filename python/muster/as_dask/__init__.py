@@ -10,7 +10,7 @@ import importlib.machinery
 import sys
 import types
 
-from muster._later import Later
+from muster._base.later import Later
 
 # Public names of Dask's collections (Dask's API reference); those that muster has not yet raise NotImplementedError.
 FRAME_NAMES = frozenset(
@@ -38,8 +38,8 @@ DATAFRAME_NAMES = frozenset(
 
 # Where a module's names are: in one of muster's modules, or in several that are asked in turn.
 _CLUSTER = ("muster.distributed",)
-_BASE = ("muster._run", "muster._tokenize", "muster._graphs", "muster.delayed", "muster")
-_UTILS = ("muster.as_dask._utils", "muster._run", "muster.delayed", "muster._tokenize")
+_BASE = ("muster._collections.running", "muster._base.tokenize", "muster._collections.graphs", "muster.delayed", "muster")
+_UTILS = ("muster.as_dask._utils", "muster._collections.running", "muster.delayed", "muster._base.tokenize")
 _REAL = {
     "dask": ("muster",),
     "dask.bag": ("muster.bag",),
@@ -47,7 +47,7 @@ _REAL = {
     "dask.base": _BASE,
     "dask.callbacks": ("muster.callbacks",),
     "dask.config": ("muster.config",),
-    "dask.core": ("muster._graphs", "muster.local"),
+    "dask.core": ("muster._collections.graphs", "muster.local"),
     "dask.dataframe": ("muster.dataframe",),
     "dask.dataframe.dask_expr": ("muster.dataframe",),
     "dask.dataframe.dask_expr.datasets": ("muster.datasets",),
@@ -63,10 +63,10 @@ _REAL = {
     "dask.sizeof": ("muster.sizeof",),
     "dask.system": ("muster.as_dask._utils",),
     "dask.threaded": ("muster.threaded",),
-    "dask.tokenize": ("muster._tokenize",),
+    "dask.tokenize": ("muster._base.tokenize",),
     "dask.utils": _UTILS,
     "distributed": _CLUSTER,
-    "distributed.client": ("muster.distributed", "muster.distributed._client", "muster._active"),
+    "distributed.client": ("muster.distributed", "muster.distributed._client", "muster._base.context"),
     "distributed.config": ("muster.config",),
     "distributed.core": _CLUSTER,
     "distributed.deploy": _CLUSTER,

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from muster import config
-from muster._pandas import UNKNOWN_CATEGORIES as _UNKNOWN
-from muster._pandas import sample_values
+from muster._border.pandas import UNKNOWN_CATEGORIES as _UNKNOWN
+from muster._border.pandas import sample_values
 from muster.as_dask._utils import asciitable, is_dataframe_like, is_index_like, is_series_like, typename
 from muster.dataframe._collection import Collection
 from muster.dataframe._map_partitions import meta_object

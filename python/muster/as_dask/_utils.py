@@ -15,9 +15,9 @@ import uuid
 import weakref
 from collections.abc import Iterator
 
+from muster._base.dispatch import Dispatch  # noqa: F401
+from muster._collections.running import is_dask_collection, parse_bytes  # noqa: F401
 from muster._core import cpu_count
-from muster._dispatch import Dispatch  # noqa: F401
-from muster._run import is_dask_collection, parse_bytes  # noqa: F401
 from muster.bag._bag import takes_multiple_arguments  # noqa: F401
 from muster.delayed import funcname  # noqa: F401
 from muster.distributed._repr import format_bytes  # noqa: F401

@@ -8,7 +8,7 @@ from typing import Any, Generic, Literal, overload
 import typing_extensions
 
 from muster import compute as compute
-from muster._types import Function, Options, Scheduler
+from muster._base.types import Function, Options, Scheduler
 from muster.dataframe import DataFrame
 from muster.delayed import Delayed
 

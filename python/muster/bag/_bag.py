@@ -6,9 +6,9 @@ import itertools
 import random as _random
 from types import GenericAlias
 
-from muster import _run
-from muster._call import no_default
-from muster._tokenize import tokenize
+from muster._base.tokenize import tokenize
+from muster._base.values import no_default
+from muster._collections import running
 from muster.bag import _partitions
 from muster.bag._item import Item, node
 from muster.bag._partitions import reify, takes_multiple_arguments, total_mem_usage  # noqa: F401 (Dask has them here)
@@ -37,7 +37,7 @@ class Bag:
     def __init__(self, dsk, name="bag", npartitions=None):
         parts = dsk
         if npartitions is not None:  # a raw graph with the keys (name, 0), (name, 1), ...
-            from muster._graphs import to_nodes
+            from muster._collections.graphs import to_nodes
 
             keys = [(name, i) for i in builtins.range(npartitions)]
             nodes = to_nodes(parts, keys)
@@ -77,15 +77,15 @@ class Bag:
 
     def compute(self, **kwargs):
         """Return all items, a list."""
-        return _run.compute(self.__muster_node__(), traverse=False, **kwargs)[0]
+        return running.compute(self.__muster_node__(), traverse=False, **kwargs)[0]
 
     def persist(self, **kwargs):
         """Return the bag with its partitions computed: here at once, on a cluster in the background."""
-        return _run.persist(self, traverse=False, **kwargs)[0]
+        return running.persist(self, traverse=False, **kwargs)[0]
 
     def visualize(self, **kwargs):
         """Draw the tasks; see `muster.visualize`."""
-        return _run.visualize(*self._parts, **kwargs)
+        return running.visualize(*self._parts, **kwargs)
 
     def to_delayed(self, optimize_graph=True):
         """Return a list of Delayed, one for each partition."""
@@ -274,16 +274,16 @@ class Bag:
             raise ValueError(f"only {self.npartitions} partitions, take received {npartitions}")
         parts = self._parts if npartitions <= -1 else self._parts[:npartitions]
         taken = node(_partitions.taken, k, warn, *parts, name="take")
-        return _run.compute(taken, traverse=False)[0] if compute else _made([taken], "take", self, k, npartitions)
+        return running.compute(taken, traverse=False)[0] if compute else _made([taken], "take", self, k, npartitions)
 
     def repartition(self, npartitions=None, partition_size=None):
         """The same items in another number of partitions."""
         if (npartitions is None) == (partition_size is None):
             raise ValueError("Please provide either the `npartitions` or `partition_size` argument")
         if partition_size is not None:
-            from muster._run import parse_bytes
+            from muster._collections.running import parse_bytes
 
-            sizes = _run.compute(*[node(_partitions.total_mem_usage, p, name="size") for p in self._parts])
+            sizes = running.compute(*[node(_partitions.total_mem_usage, p, name="size") for p in self._parts])
             npartitions = builtins.max(1, -(-builtins.sum(sizes) // parse_bytes(partition_size)))
         old = self.npartitions
         if npartitions == old:
@@ -332,7 +332,7 @@ class Bag:
 
     def __getattr__(self, name):
         if name == "to_avro":
-            from muster._later import NotThereYet
+            from muster._base.later import NotThereYet
 
             raise NotThereYet("Bag.to_avro is not there yet")
         raise AttributeError(f"'Bag' object has no attribute {name!r}")

@@ -97,14 +97,14 @@ def read_text(urlpath, blocksize=None, compression="infer", encoding="utf-8", er
     ValueError
         If blocksize is given for a compressed file, or for an encoding whose files cannot be cut at bytes.
     """
-    from muster._files import stamp_of
+    from muster._border.files import stamp_of
 
     if blocksize is not None and files_per_partition is not None:
         raise ValueError("Only one of blocksize or files_per_partition can be set")
     paths = _paths(urlpath, storage_options)
     options = dict(encoding=encoding, errors=errors, delimiter=linedelimiter or None, include_path=include_path)
     if blocksize is not None:
-        from muster._run import parse_bytes
+        from muster._collections.running import parse_bytes
 
         size, parts = parse_bytes(blocksize), []
         if size < 1:
@@ -187,7 +187,7 @@ def _lines(text, delimiter):
 
 
 def _read_files(stamped, compression, storage_options, options):
-    from muster._files import unchanged
+    from muster._border.files import unchanged
 
     out = []
     for path, stamp in stamped:
@@ -219,7 +219,7 @@ def _units(encoding, delimiter):
 
 def _read_block(path, stamp, start, size, storage_options, options):
     """Return the lines that start in these bytes of a file."""
-    from muster._files import unchanged
+    from muster._border.files import unchanged
 
     unit, marks, encoding = _units(options["encoding"], options["delimiter"] or "\n")
     with unchanged(path, stamp, "read_text"), _opened(path, "rb", None, storage_options) as file:
@@ -335,9 +335,9 @@ def to_textfiles(bag, path, name_function=None, compression="infer", encoding="u
     nodes = [node(_write, p, name, _compression(name, compression), encoding, last_endline, storage_options, name="to-textfiles") for p, name in zip(bag._parts, paths, strict=True)]
     if not compute:
         return nodes
-    from muster import _run
+    from muster._collections import running
 
-    _run.compute(*nodes, **kwargs)
+    running.compute(*nodes, **kwargs)
     return paths
 
 

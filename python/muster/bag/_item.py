@@ -2,14 +2,14 @@
 
 from types import GenericAlias
 
-from muster import _run
-from muster._tokenize import tokenize
+from muster._base.tokenize import tokenize
+from muster._collections import running
 from muster.delayed import Delayed, funcname
 
 
 def node(function, *args, name=None, **kwargs):
     """Return the task function(*args, **kwargs)."""
-    from muster._tasks import pack
+    from muster._base.tasks import pack
 
     arguments, keywords, nested = pack(args, kwargs)
     return Delayed(None, function, arguments, keywords, nested, None, name or funcname(function))
@@ -49,15 +49,15 @@ class Item:
 
     def compute(self, **kwargs):
         """Return the value."""
-        return _run.compute(self._node, traverse=False, **kwargs)[0]
+        return running.compute(self._node, traverse=False, **kwargs)[0]
 
     def persist(self, **kwargs):
         """Return an Item whose value is computed."""
-        return _run.persist(self, traverse=False, **kwargs)[0]
+        return running.persist(self, traverse=False, **kwargs)[0]
 
     def visualize(self, **kwargs):
         """Draw the tasks; see `muster.visualize`."""
-        return _run.visualize(self._node, **kwargs)
+        return running.visualize(self._node, **kwargs)
 
     def apply(self, func):
         """Return the Item func(value)."""

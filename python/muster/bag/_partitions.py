@@ -10,7 +10,7 @@ import operator
 import random as _random
 from collections.abc import Iterable, Iterator
 
-from muster._call import no_default
+from muster._base.values import no_default
 
 
 def mapped(func, args, kwargs, zipped, *parts):

@@ -12,7 +12,7 @@ b    2
 Name: x, dtype: int64
 """
 
-from muster._run import compute
+from muster._collections.running import compute
 from muster.dataframe import extensions
 from muster.dataframe._collection import Scalar
 from muster.dataframe._delayed import from_delayed, to_delayed
@@ -35,7 +35,7 @@ __all__ = [
 
 
 def __getattr__(name):
-    from muster._later import NotThereYet
+    from muster._base.later import NotThereYet
     from muster.as_dask import DATAFRAME_NAMES
 
     if name in DATAFRAME_NAMES:

@@ -5,7 +5,7 @@ from os import PathLike
 from typing import Any, Literal, Protocol, overload, type_check_only
 
 from muster import compute as compute
-from muster._types import Axis, Function, Label, Labels, Options, Scheduler
+from muster._base.types import Axis, Function, Label, Labels, Options, Scheduler
 from muster.bag import Bag
 from muster.dataframe import extensions as extensions
 from muster.dataframe._collection import Scalar as Scalar

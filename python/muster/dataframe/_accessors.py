@@ -3,7 +3,7 @@
 import re
 
 from muster import _core
-from muster._call import no_default
+from muster._base.values import no_default
 from muster._generated.datetime import DatetimeProperties as _DatetimeMethods
 from muster.dataframe._collection import new_collection, raise_own
 from muster.dataframe._through_pandas import Function, Named, Slot, call, through
@@ -228,7 +228,7 @@ class StringMethods(_Accessor):
 
     def _matched(self, op, pat, by=None):
         """What the engine makes of a regular expression; None where it is left to pandas."""
-        from muster._tokenize import tokenize
+        from muster._base.tokenize import tokenize
         from muster.dataframe._patterns import read
 
         known = read(pat) if isinstance(pat, str) and self._is_text() else None
@@ -379,7 +379,7 @@ def _parts(series, name, sep):
 def _pieces(series, mark, most):
     import numpy as np
 
-    from muster._pandas import payload_of, series_of
+    from muster._border.pandas import payload_of, series_of
 
     lists = np.full(len(series), np.nan, dtype=object)
     _core.split_texts(payload_of(series.array, "str"), mark, most, lists)
@@ -407,7 +407,7 @@ class CategoricalMethods(_Accessor):
     @property
     def known(self):
         """Whether the categories are known before the data is read."""
-        from muster._pandas import UNKNOWN_CATEGORIES
+        from muster._border.pandas import UNKNOWN_CATEGORIES
 
         return not self._series._meta.cat.categories.equals(UNKNOWN_CATEGORIES)
 
@@ -438,7 +438,7 @@ class CategoricalMethods(_Accessor):
         """Return the Series with categories that are known only when the data is read."""
         import pandas as pd
 
-        from muster._pandas import UNKNOWN_CATEGORIES
+        from muster._border.pandas import UNKNOWN_CATEGORIES
 
         return through("as_unknown", _itself, (self._series,), meta=pd.Series([], dtype=pd.CategoricalDtype(UNKNOWN_CATEGORIES, self.ordered), name=self._series.name))
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import pandas
 
-from muster._types import Function
+from muster._base.types import Function
 from muster.dataframe._frame import DataFrame
 from muster.dataframe._series import Series
 

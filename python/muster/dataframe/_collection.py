@@ -2,9 +2,10 @@
 
 import operator
 
-from muster import _core, _run
-from muster._call import array_function, ufunc
+from muster import _core
+from muster._collections import running
 from muster._generated.scalar import ScalarMethods
+from muster.dataframe._call import array_function, ufunc
 
 
 def new_collection(expr):
@@ -60,7 +61,7 @@ class Collection:
         known = self._expr.divisions
         if not known:
             return (None,) * (self.npartitions + 1)
-        from muster._pandas import label_of
+        from muster._border.pandas import label_of
 
         return tuple(label_of(value) for value in known)
 
@@ -75,7 +76,7 @@ class Collection:
 
     @property
     def _meta(self):
-        from muster._pandas import meta_of
+        from muster._border.pandas import meta_of
 
         try:
             return meta_of(_core.revised(self._expr))
@@ -93,7 +94,7 @@ class Collection:
         **kwargs
             scheduler : "threads" (default) or "synchronous"; num_workers : threads.
         """
-        return _run.compute(self, traverse=False, **kwargs)[0]
+        return running.compute(self, traverse=False, **kwargs)[0]
 
     def to_delayed(self, optimize_graph=True):
         """Return a list of Delayed, the pandas objects of the partitions."""
@@ -103,15 +104,15 @@ class Collection:
 
     def persist(self, **kwargs):
         """Return the same collection with its partitions computed and kept in memory."""
-        return _run.persist(self, traverse=False, **kwargs)[0]
+        return running.persist(self, traverse=False, **kwargs)[0]
 
     def visualize(self, filename="mydask", format=None, optimize_graph=False, **kwargs):
         """Draw the graph; see `muster.visualize`."""
-        return _run.visualize(self, filename=filename, format=format, optimize_graph=optimize_graph, **kwargs)
+        return running.visualize(self, filename=filename, format=format, optimize_graph=optimize_graph, **kwargs)
 
     def explain(self):
         """Print the logical, optimized and physical plan."""
-        _run.explain(self)
+        running.explain(self)
 
     def optimize(self, **kwargs):
         """Return self: a plan is optimized when it runs."""

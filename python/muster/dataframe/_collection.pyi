@@ -3,8 +3,8 @@
 from collections.abc import Callable, Generator
 from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Self, TypeVar
 
+from muster._base.types import Scheduler
 from muster._core import Expr
-from muster._types import Scheduler
 from muster.dataframe._series import Series
 from muster.delayed import Delayed
 

@@ -1,6 +1,6 @@
 """DataFrames from tasks, and tasks from DataFrames."""
 
-from muster._call import no_default
+from muster._base.values import no_default
 from muster._core import TaskNode
 
 
@@ -11,9 +11,9 @@ class _PartOf:
         self.nodes = nodes
 
     def __call__(self, part):
-        from muster import _run
+        from muster._collections import running
 
-        return _run.compute(self.nodes[int(part.iloc[0, 0])], traverse=False)[0]
+        return running.compute(self.nodes[int(part.iloc[0, 0])], traverse=False)[0]
 
 
 class _Checked:
@@ -61,8 +61,8 @@ def from_delayed(dfs, meta=no_default, divisions=None, prefix="from-delayed", ve
     """
     import pandas as pd
 
-    from muster import _run
-    from muster._tasks import node_of
+    from muster._base.tasks import node_of
+    from muster._collections import running
     from muster.dataframe._io import from_pandas
     from muster.dataframe._map_partitions import meta_object
 
@@ -79,7 +79,7 @@ def from_delayed(dfs, meta=no_default, divisions=None, prefix="from-delayed", ve
         raise ValueError(f"divisions should be a tuple of len(dfs) + 1, got {len(divisions)} for {len(nodes)} tasks")
     forced = verify_meta and meta is not no_default and meta is not None
     if meta is no_default or meta is None:
-        meta = _run.compute(nodes[0], traverse=False)[0]
+        meta = running.compute(nodes[0], traverse=False)[0]
         if not isinstance(meta, (pd.DataFrame, pd.Series)):
             raise TypeError(f"from_delayed: a task returned a {type(meta).__name__}, not a pandas object")
         meta = meta.iloc[:0]

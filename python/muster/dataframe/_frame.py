@@ -1,9 +1,10 @@
 """The DataFrame, and what it shares with the Series. Their operators come from `muster._generated`, the others from `_through_pandas`."""
 
-from muster import _core, _keywords
-from muster._call import no_default, plain
+from muster import _core
+from muster._base import keywords
+from muster._base.later import NotThereYet
+from muster._base.values import no_default, plain
 from muster._generated.frame import FrameMethods
-from muster._later import NotThereYet
 from muster.dataframe import _repr
 from muster.dataframe._beside import beside, in_memory, is_foreign_scalar, is_mask, repeated
 from muster.dataframe._collection import Collection, Scalar, new_collection, raise_own
@@ -159,12 +160,12 @@ class Frame(Collection):
         ValueError
             At compute, as pandas: no rows, or missing values with skipna=False.
         """
-        _keywords.check("idxmax", kwargs, _keywords.SHAPING, ("axis", "skipna", "numeric_only"))
+        keywords.check("idxmax", kwargs, keywords.SHAPING, ("axis", "skipna", "numeric_only"))
         return self._index_of("idxmax", axis, skipna, numeric_only)
 
     def idxmin(self, axis=0, skipna=True, numeric_only=False, **kwargs):
         """Return the index value of the smallest value; see `idxmax`."""
-        _keywords.check("idxmin", kwargs, _keywords.SHAPING, ("axis", "skipna", "numeric_only"))
+        keywords.check("idxmin", kwargs, keywords.SHAPING, ("axis", "skipna", "numeric_only"))
         return self._index_of("idxmin", axis, skipna, numeric_only)
 
     def _index_of(self, name, axis, skipna, numeric_only):
@@ -188,7 +189,7 @@ class Frame(Collection):
         """
         from muster.dataframe._summary import quantile
 
-        _keywords.check("quantile", kwargs, _keywords.SHAPING, ("q", "axis", "numeric_only"))
+        keywords.check("quantile", kwargs, keywords.SHAPING, ("q", "axis", "numeric_only"))
         if axis in (1, "columns") and self.ndim == 2:
             return call(self, "quantile", (q,), {"axis": 1, "numeric_only": numeric_only})
         return quantile(self, q, numeric_only)
@@ -197,7 +198,7 @@ class Frame(Collection):
         """Return the median, exactly; of each column of a DataFrame, with axis=1 of each row."""
         from muster.dataframe._summary import median
 
-        _keywords.check("median", kwargs, _keywords.SHAPING, ("axis", "skipna", "numeric_only"))
+        keywords.check("median", kwargs, keywords.SHAPING, ("axis", "skipna", "numeric_only"))
         return median(self, axis, skipna, numeric_only)
 
     def describe(self, percentiles=None, include=None, exclude=None, **kwargs):
@@ -212,12 +213,12 @@ class Frame(Collection):
         """
         from muster.dataframe._summary import describe
 
-        _keywords.check("describe", kwargs, _keywords.SHAPING, ("percentiles", "include", "exclude"))
+        keywords.check("describe", kwargs, keywords.SHAPING, ("percentiles", "include", "exclude"))
         return describe(self, percentiles, include, exclude)
 
     def median_approximate(self, axis=0, **kwargs):
         """Return the median, exactly."""
-        _keywords.check("median_approximate", kwargs, _keywords.SHAPING, ("axis",))
+        keywords.check("median_approximate", kwargs, keywords.SHAPING, ("axis",))
         return self.median(axis=axis) if self.ndim == 2 else self.median()
 
     def nunique_approx(self, split_every=None):
@@ -439,7 +440,7 @@ class Frame(Collection):
 
     def categorize(self, columns=None, index=None, **kwargs):
         """Return the frame with text columns as categoricals whose categories are known; they are learnt by reading the data once."""
-        _keywords.check("categorize", kwargs, _keywords.SHAPING, ("columns", "index"))
+        keywords.check("categorize", kwargs, keywords.SHAPING, ("columns", "index"))
         wanted = [label for label, name, _ in self._expr.columns if name in ("str", "object")] if columns is None else [columns] if isinstance(columns, str) else list(columns)
         labels = self._labels()
         out = self._relabelled(range(len(labels)))
@@ -828,7 +829,7 @@ class DataFrame(FrameMethods, Frame):
         """
         from muster.dataframe._query import Scope, evaluate
 
-        _keywords.check("query", kwargs, {"engine", "parser"}, ("expr", "local_dict", "global_dict"))
+        keywords.check("query", kwargs, {"engine", "parser"}, ("expr", "local_dict", "global_dict"))
         mask = evaluate(expr, self, Scope.of_caller(local_dict, global_dict))
         return self[mask]
 
@@ -836,7 +837,7 @@ class DataFrame(FrameMethods, Frame):
         """Return the value of an expression over the columns; ``"c = a + b"`` gives the frame with a new column."""
         from muster.dataframe._query import Scope, evaluate
 
-        _keywords.check("eval", kwargs, {"engine", "parser"}, ("expr", "inplace", "local_dict", "global_dict"))
+        keywords.check("eval", kwargs, {"engine", "parser"}, ("expr", "inplace", "local_dict", "global_dict"))
         if inplace:
             raise NotImplementedError("eval: inplace=True; assign the result")
         return evaluate(expr, self, Scope.of_caller(local_dict, global_dict))
@@ -891,7 +892,7 @@ class DataFrame(FrameMethods, Frame):
         for name in ("append", "inplace", "verify_integrity"):
             if kwargs.get(name):
                 raise NotImplementedError(f"set_index: {name}=True is not there yet")
-        _keywords.check("set_index", kwargs, {*_keywords.SHAPING, *"append inplace verify_integrity upsample partition_size max_branch compute shuffle".split()}, "drop sorted npartitions divisions sort".split())
+        keywords.check("set_index", kwargs, {*keywords.SHAPING, *"append inplace verify_integrity upsample partition_size max_branch compute shuffle".split()}, "drop sorted npartitions divisions sort".split())
         if isinstance(other, list):
             for label in other:
                 self._positions_for("set_index", label)

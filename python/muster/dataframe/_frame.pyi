@@ -7,7 +7,7 @@ from typing import Any, Generic, Literal, Self, TypeVar, overload
 
 import pandas
 
-from muster._types import Axis, Function, Keep, Label, Labels, Options, Scheduler
+from muster._base.types import Axis, Function, Keep, Label, Labels, Options, Scheduler
 from muster.bag import Bag
 from muster.dataframe._collection import Collection, Scalar, _Computed
 from muster.dataframe._groupby import DataFrameGroupBy, FlatGroupBy

@@ -1,6 +1,6 @@
 """Functions of collections that are not methods: to_datetime, get_dummies and the like."""
 
-from muster import _keywords
+from muster._base import keywords
 from muster.dataframe._through_pandas import through
 
 
@@ -75,7 +75,7 @@ def get_dummies(data, prefix=None, prefix_sep="_", dummy_na=False, columns=None,
     """
     if sparse:
         raise NotImplementedError("get_dummies: sparse=True")
-    _keywords.check("get_dummies", kwargs, (), "prefix prefix_sep dummy_na columns sparse drop_first dtype".split())
+    keywords.check("get_dummies", kwargs, (), "prefix prefix_sep dummy_na columns sparse drop_first dtype".split())
     options = {"prefix": prefix, "prefix_sep": prefix_sep, "dummy_na": dummy_na, "drop_first": drop_first, "dtype": dtype}
     if data.ndim == 1:
         return through("get_dummies", _dummies, (_with_categories(data),), options)

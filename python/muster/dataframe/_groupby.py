@@ -3,10 +3,12 @@
 import functools
 import itertools
 
-from muster import _core, _keywords
-from muster._call import has_foreign_numbers, no_default, plain
+from muster import _core
+from muster._base import keywords
+from muster._base.values import no_default, plain
 from muster._generated.groupby import GroupByMethods
 from muster.dataframe._beside import beside, in_memory
+from muster.dataframe._call import has_foreign_numbers
 from muster.dataframe._collection import new_collection
 from muster.dataframe._frame import Frame
 from muster.dataframe._index import Index
@@ -214,7 +216,7 @@ class GroupBy(GroupByMethods):
         return result.reset_index()
 
     def _counts_are_nullable(self, op):
-        from muster._pandas import is_nullable
+        from muster._border.pandas import is_nullable
 
         if op != "groupby.count" and not (op == "groupby.size" and isinstance(self, SeriesGroupBy)):
             return False
@@ -299,17 +301,17 @@ class GroupBy(GroupByMethods):
 
     def shift(self, periods=1, freq=None, axis=no_default, fill_value=no_default, meta=no_default, **kwargs):
         """Return the values moved by rows within each group, beside the rows."""
-        _keywords.check("shift", kwargs, _keywords.SHAPING, ("periods", "freq", "axis", "fill_value", "meta"))
+        keywords.check("shift", kwargs, keywords.SHAPING, ("periods", "freq", "axis", "fill_value", "meta"))
         return self._method("shift", (periods,), {"freq": freq, "fill_value": fill_value}, shape="whole" if freq is not None else "beside")
 
     def head(self, n=5, **kwargs):
         """Return the first rows of each group, in the order of the rows. Runs through pandas."""
-        _keywords.check("head", kwargs, _keywords.SHAPING, ("n",))
+        keywords.check("head", kwargs, keywords.SHAPING, ("n",))
         return self._method("head", (n,), kept=True, labels=False, needs=None if self._select is not None else range(len(self._frame._expr.columns)))
 
     def tail(self, n=5, **kwargs):
         """Return the last rows of each group, in the order of the rows. Runs through pandas."""
-        _keywords.check("tail", kwargs, _keywords.SHAPING, ("n",))
+        keywords.check("tail", kwargs, keywords.SHAPING, ("n",))
         return self._method("tail", (n,), kept=True, labels=False, needs=None if self._select is not None else range(len(self._frame._expr.columns)))
 
     def get_group(self, key):

@@ -2,7 +2,7 @@
 
 from typing import Any, Generic, NoReturn, TypeVar, overload, type_check_only
 
-from muster._types import Axis, Function, Label, Labels
+from muster._base.types import Axis, Function, Label, Labels
 from muster.dataframe._frame import DataFrame
 from muster.dataframe._series import Series
 

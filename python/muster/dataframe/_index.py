@@ -1,7 +1,7 @@
 """The Index."""
 
 from muster import _core
-from muster._call import plain
+from muster._base.values import plain
 from muster.dataframe import _repr
 from muster.dataframe._collection import Collection, new_collection
 from muster.dataframe._through_pandas import through

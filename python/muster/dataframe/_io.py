@@ -5,8 +5,8 @@ import functools
 import os
 
 from muster import _core
-from muster._call import plain
-from muster._run import parse_bytes
+from muster._base.values import plain
+from muster._collections.running import parse_bytes
 from muster.dataframe import _read_csv
 from muster.dataframe._collection import new_collection
 
@@ -116,9 +116,9 @@ def read_csv(
         return through_pandas()
     token = ""
     if any("://" in p for p in paths) or kwargs.get("encoding"):
-        from muster import _files
+        from muster._border import files
 
-        token = _files.options_token(storage_options)
+        token = files.options_token(storage_options)
     args = {k: v for k, v in kwargs.items() if k in _KNOWN}
     args.setdefault("header", "infer")
     if args.get("usecols") is not None:
@@ -185,7 +185,7 @@ def from_pandas(data, npartitions=None, chunksize=None, sort=True):
     """
     import pandas as pd
 
-    from muster import _pandas
+    from muster._border import pandas
 
     if not isinstance(data, (pd.DataFrame, pd.Series)):
         raise TypeError(f"Input must be a pandas DataFrame or Series, got {type(data).__name__}")
@@ -200,7 +200,7 @@ def from_pandas(data, npartitions=None, chunksize=None, sort=True):
     rows = len(data)
     size = chunksize or max(1, -(-rows // (npartitions or 1)))
     cuts = [*range(0, rows, size), rows] if rows else [0, 0]
-    return new_collection(_pandas.from_pandas(data, cuts))
+    return new_collection(pandas.from_pandas(data, cuts))
 
 
 def from_dict(data, npartitions=1, orient="columns", dtype=None, columns=None, constructor=None):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from muster._types import Axis
+from muster._base.types import Axis
 
 class ByLabel:
     def __getitem__(self, key: Any) -> Any: ...

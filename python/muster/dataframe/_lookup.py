@@ -38,7 +38,7 @@ def lookup_table(mapper, na_action, dtype):
 
 
 def _name(dtype):
-    from muster._pandas import STRING
+    from muster._border.pandas import STRING
 
     return "str" if dtype == STRING else str(dtype)
 

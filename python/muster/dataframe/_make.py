@@ -1,7 +1,7 @@
 """Collections from functions, arrays, Arrow tables and JSON."""
 
-from muster._call import no_default
-from muster._run import parse_bytes
+from muster._base.values import no_default
+from muster._collections.running import parse_bytes
 from muster.dataframe._io import from_pandas
 
 
@@ -55,7 +55,7 @@ def from_map(func, *iterables, args=None, meta=no_default, divisions=None, label
     import pandas as pd
 
     from muster import _core
-    from muster._call import plain
+    from muster._base.values import plain
     from muster.dataframe._collection import new_collection
     from muster.dataframe._map_partitions import meta_object
 

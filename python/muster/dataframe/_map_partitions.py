@@ -1,6 +1,6 @@
 """Python functions of partitions: the expression, and what the result looks like before it is computed."""
 
-from muster._call import no_default
+from muster._base.values import no_default
 from muster.dataframe._collection import Collection
 from muster.dataframe._frame import Frame
 from muster.dataframe._partitioning import numbered
@@ -30,7 +30,7 @@ def _with_any_categories(meta):
     """A promise of no categories at all is one of some, whichever they are."""
     import pandas as pd
 
-    from muster._pandas import UNKNOWN_CATEGORIES
+    from muster._border.pandas import UNKNOWN_CATEGORIES
 
     def some(dtype):
         return pd.CategoricalDtype(UNKNOWN_CATEGORIES, dtype.ordered) if isinstance(dtype, pd.CategoricalDtype) and len(dtype.categories) == 0 else dtype
@@ -48,7 +48,7 @@ def map_partitions(func, *args, meta=no_default, enforce_metadata=True, **kwargs
     """Return what a Python function makes of each partition of the first collection; see `DataFrame.map_partitions`."""
     import pandas as pd
 
-    from muster._pandas import sample_of
+    from muster._border.pandas import sample_of
 
     if not callable(func):
         raise TypeError(f"map_partitions: func must be callable, got {type(func).__name__}")
@@ -87,13 +87,13 @@ def map_partitions(func, *args, meta=no_default, enforce_metadata=True, **kwargs
 
 def _computed(value):
     """The value of a task among the arguments, any other as it is."""
-    from muster import _run
+    from muster._base.tasks import node_of
+    from muster._collections import running
     from muster._core import TaskNode
-    from muster._tasks import node_of
 
     if isinstance(value, Collection) or not (isinstance(value, TaskNode) or node_of(value) is not None):
         return value
-    return _run.compute(value)[0]
+    return running.compute(value)[0]
 
 
 def _takes_a_place(func):
@@ -113,7 +113,7 @@ class _Placed:
         self.func, self.divisions = func, divisions
 
     def __call__(self, *args, **kwargs):
-        from muster._pandas import current_partition
+        from muster._border.pandas import current_partition
 
         number = current_partition()
         return self.func(*args, partition_info={"number": number, "division": self.divisions[number]}, **kwargs)

@@ -9,7 +9,7 @@ _MOST = 32  # columns: the data is read once for each
 
 def melt(frame, id_vars, value_vars, var_name, value_name, col_level, ignore_index):
     """Return the values of some columns as rows; see `DataFrame.melt`."""
-    from muster._pandas import sample_of
+    from muster._border.pandas import sample_of
 
     options = {"id_vars": id_vars, "value_vars": value_vars, "var_name": var_name, "value_name": value_name, "col_level": col_level, "ignore_index": ignore_index}
     sample = sample_of(frame._expr)

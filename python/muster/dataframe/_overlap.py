@@ -3,7 +3,7 @@
 Each partition leaves the rows at its ends that others may look at; these, of all partitions, are one object that every partition takes its neighbours' rows from.
 """
 
-from muster._call import no_default
+from muster._base.values import no_default
 from muster.dataframe._collection import new_collection
 from muster.dataframe._through_pandas import through, whole
 
@@ -14,7 +14,7 @@ def map_overlap(frame, func, before, after, args, meta, kwargs):
     """Return what a function makes of each partition with rows in front and behind; see `DataFrame.map_overlap`."""
     import pandas as pd
 
-    from muster._pandas import sample_of
+    from muster._border.pandas import sample_of
     from muster.dataframe._map_partitions import meta_object
 
     for name in ("enforce_metadata", "align_dataframes", "transform_divisions", "clear_divisions"):
@@ -53,7 +53,7 @@ def overlapped(label, func, args, kwargs, before, after, meta, forced=False, on=
     labels : bool, default True
         Whether the function, or what is near, looks at index values.
     """
-    from muster._pandas import sample_of
+    from muster._border.pandas import sample_of
 
     frame, numbers = args[0], args[0]._partition_numbers()
     reach = {"before": before, "after": after, "on": on}

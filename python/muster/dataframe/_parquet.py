@@ -4,9 +4,10 @@ import os
 import re
 from urllib.parse import unquote
 
-from muster import _core, _keywords
-from muster._call import plain
-from muster._run import parse_bytes
+from muster import _core
+from muster._base import keywords
+from muster._base.values import plain
+from muster._collections.running import parse_bytes
 from muster.dataframe._collection import new_collection
 from muster.dataframe._parquet_schemas import Schemas, completed, fitted
 from muster.dataframe._parquet_schemas import index_names as names_of_index
@@ -88,15 +89,15 @@ def read_parquet(
     np.int64(3)
     >>> folder.cleanup()
     """
-    from muster import _files
+    from muster._border import files
 
-    _keywords.check("read_parquet", kwargs, {"dataset", "read", "gather_statistics", "chunksize", "open_file_options"}, "columns filters categories index storage_options split_row_groups blocksize calculate_divisions".split())
+    keywords.check("read_parquet", kwargs, {"dataset", "read", "gather_statistics", "chunksize", "open_file_options"}, "columns filters categories index storage_options split_row_groups blocksize calculate_divisions".split())
     if dtype_backend not in (None, "numpy_nullable", "pyarrow"):
         raise ValueError(f"dtype_backend {dtype_backend!r} is invalid, only 'numpy_nullable' and 'pyarrow' are allowed.")
     paths = [os.fspath(p) for p in (path if isinstance(path, (list, tuple, set)) else [path])]
     if not paths:
         raise ValueError("read_parquet: an empty list of paths")
-    options = _files.options_token(storage_options) if any("://" in p for p in paths) or storage_options else ""
+    options = files.options_token(storage_options) if any("://" in p for p in paths) or storage_options else ""
     root = paths[0].rstrip("/") + "/" if len(paths) == 1 else ""
     files = list(_core.parquet_files(_expanded(paths), options))
     if len(paths) == 1:
@@ -113,7 +114,7 @@ def read_parquet(
     used = [f[0] for conjunction in filters for f in conjunction]
     for name in used:
         if name not in kinds and name not in hive and name not in index_names:
-            raise KeyError(f"read_parquet: filters name the column {name!r}, which no file has{_keywords.nearest(str(name), map(str, kinds))}; columns are {', '.join(map(str, [*kinds, *hive]))}")
+            raise KeyError(f"read_parquet: filters name the column {name!r}, which no file has{keywords.nearest(str(name), map(str, kinds))}; columns are {', '.join(map(str, [*kinds, *hive]))}")
     through = [n for n in dict.fromkeys([*asked, *used, *index_names]) if n in kinds and (n not in schemas.native or n in special)]
     alone = False  # whether pyarrow reads whole files
     if dtype_backend is not None or _wide(pandas) or (through and any(n in index_names for n in through)):
@@ -322,7 +323,7 @@ class _Read:
         self.stamped, self.columns, self.index, self.storage_options, self.filters, self.dtype_backend, self.coarse, self.types = files, columns, index, storage_options, filters, dtype_backend, coarse, types
 
     def read(self, number):
-        from muster._files import unchanged
+        from muster._border.files import unchanged
 
         path, stamp = self.stamped[number]
         with unchanged(path, stamp, "read_parquet"):
@@ -376,7 +377,7 @@ class _Groups:
     def read(self, number, empty=False):
         import pyarrow.parquet as pq
 
-        from muster._files import unchanged
+        from muster._border.files import unchanged
 
         (path, stamp), first, last = self.parts[number]
         with unchanged(path, stamp, "read_parquet"), _open(path, self.storage_options) as handle:
@@ -388,9 +389,9 @@ class _Groups:
 
 
 def _open(file, storage_options):
-    from muster import _files
+    from muster._border import files
 
-    system = _files.system_of(file, storage_options)
+    system = files.system_of(file, storage_options)
     return system.open(system._strip_protocol(file), "rb")
 
 
@@ -403,7 +404,7 @@ def _with_others(frame, files, columns, storage_options, args, order, types):
     read = _Groups(parts, columns, storage_options, types)
     import pandas as pd
 
-    from muster._pandas import UNKNOWN_CATEGORIES
+    from muster._border.pandas import UNKNOWN_CATEGORIES
 
     meta = read.read(0, empty=True)
     for label in columns:

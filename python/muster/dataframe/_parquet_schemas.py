@@ -75,9 +75,9 @@ class Schemas:
         if footer.arrow is None:
             import pyarrow.parquet as pq
 
-            from muster import _files
+            from muster._border import files
 
-            system = _files.system_of(footer.file, self.storage_options)
+            system = files.system_of(footer.file, self.storage_options)
             with system.open(system._strip_protocol(footer.file), "rb") as handle:
                 footer.arrow = pq.read_schema(handle)
         return footer.arrow.field(name).type

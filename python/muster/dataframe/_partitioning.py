@@ -1,8 +1,9 @@
 """concat and repartition."""
 
-from muster import _core, _keywords
-from muster._call import plain
-from muster._run import parse_bytes
+from muster import _core
+from muster._base import keywords
+from muster._base.values import plain
+from muster._collections.running import parse_bytes
 from muster.dataframe._collection import Collection, new_collection
 from muster.dataframe._through_pandas import through
 
@@ -37,7 +38,7 @@ def concat(dfs, axis=0, join="outer", ignore_unknown_divisions=False, ignore_ord
     """
     from muster.dataframe._io import from_pandas
 
-    _keywords.check("concat", kwargs, {"ignore_index", "sort"}, "axis join ignore_unknown_divisions ignore_order interleave_partitions".split())
+    keywords.check("concat", kwargs, {"ignore_index", "sort"}, "axis join ignore_unknown_divisions ignore_order interleave_partitions".split())
     if kwargs.pop("ignore_index", False):
         if axis in (1, "columns"):
             raise NotImplementedError("concat: ignore_index=True with axis=1; name the columns")

@@ -43,8 +43,8 @@ class _ReadFile:
 
     def check_size(self, path):
         """Raise MemoryError for a file that is larger than the memory limit: it is read at once."""
-        from muster._files import system_of
-        from muster._run import memory_limit
+        from muster._border.files import system_of
+        from muster._collections.running import memory_limit
 
         system = system_of(path, self.storage_options)
         size, limit = system.size(system._strip_protocol(path)), memory_limit()
@@ -57,7 +57,7 @@ class _ReadFile:
     def __call__(self, path, rows=None):
         import pandas as pd
 
-        from muster._files import stamp_of, unchanged
+        from muster._border.files import stamp_of, unchanged
 
         options = dict(self.kwargs)
         if rows is None:
@@ -87,7 +87,7 @@ def read_csv(paths, kwargs, compression, assume_missing, storage_options, includ
     """Return the rows of CSV files as pandas reads them, a partition a file."""
     import pandas as pd
 
-    from muster._pandas import UNKNOWN_CATEGORIES
+    from muster._border.pandas import UNKNOWN_CATEGORIES
     from muster.dataframe._make import from_map
 
     files = [file for path in paths for file in _files(path, storage_options)]

@@ -1,7 +1,7 @@
 """A row: what a reduction of a DataFrame gives, a Series over its columns. The engine holds a column for each of its values."""
 
 from muster import _core
-from muster._call import plain
+from muster._base.values import plain
 from muster.dataframe._beside import is_mask
 from muster.dataframe._collection import Collection, Scalar, new_collection
 from muster.dataframe._series import Series

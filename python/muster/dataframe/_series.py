@@ -2,10 +2,11 @@
 
 import operator
 
-from muster import _core, _keywords
-from muster._call import no_default, plain
+from muster import _core
+from muster._base import keywords
+from muster._base.later import NotThereYet
+from muster._base.values import no_default, plain
 from muster._generated.series import SeriesMethods
-from muster._later import NotThereYet
 from muster.dataframe import _repr
 from muster.dataframe._beside import is_mask
 from muster.dataframe._collection import Scalar, new_collection, raise_own
@@ -123,7 +124,7 @@ class Series(SeriesMethods, Frame):
         """
         if kwargs.get("bins") is not None:
             raise NotImplementedError("value_counts: bins; cut the values with map_partitions(pandas.cut, bins) first")
-        _keywords.check("value_counts", kwargs, {*_keywords.SHAPING, "bins"}, ("sort", "ascending", "dropna", "normalize"))
+        keywords.check("value_counts", kwargs, {*keywords.SHAPING, "bins"}, ("sort", "ascending", "dropna", "normalize"))
         if self._meta.dtype == object or self._expr.columns[0][1].startswith("object"):
             return call(self, "value_counts", (), {"sort": sort is None or sort, "ascending": ascending, "dropna": dropna, "normalize": normalize}, shape="whole")
         counts = _core.call(

@@ -6,7 +6,7 @@ from typing import Any, Literal, NoReturn, overload
 
 import pandas
 
-from muster._types import Axis, Function, Keep, Label, Side
+from muster._base.types import Axis, Function, Keep, Label, Side
 from muster.dataframe._accessors import CategoricalMethods, DatetimeProperties, StringMethods
 from muster.dataframe._collection import Scalar
 from muster.dataframe._frame import DataFrame, Frame

@@ -7,7 +7,8 @@ rows), `beside` (one task over all rows whose result has the same rows in the sa
 import functools
 
 from muster import _core
-from muster._call import mirrored, no_default, plain
+from muster._base.values import no_default, plain
+from muster.dataframe._call import mirrored
 from muster.dataframe._collection import Collection, new_collection
 
 _TRIED_ROWS = 100  # of the first partition, to see what a user's function returns
@@ -42,7 +43,7 @@ class Function:
         self.known_labels = None  # of a result that had those expected
 
     def __call__(self, arrays, index):
-        from muster._pandas import SHORT
+        from muster._border.pandas import SHORT
 
         held, values, at = [], [], 0  # held: pandas copies what another object still has before it writes to it
         for kind, labels in self.inputs:
@@ -64,7 +65,7 @@ class Function:
 
     def has_labels(self, labels, fields):
         """Whether a result has the labels of the fields that were promised."""
-        from muster._pandas import plain_labels
+        from muster._border.pandas import plain_labels
 
         if not labels.is_(self.known_labels):
             if plain_labels(labels) != [f[0] for f in fields]:
@@ -76,7 +77,7 @@ class Function:
 def _object_of(arrays, index, kind, labels):
     import pandas as pd
 
-    from muster._pandas import frame_of, sample_values, series_of
+    from muster._border.pandas import frame_of, sample_values, series_of
 
     if kind == "index":
         return index
@@ -159,7 +160,7 @@ def fields(meta):
     """Return (kind, index fields, column fields) of a pandas object or scalar: what a result looks like."""
     import pandas as pd
 
-    from muster._pandas import dtype_name, fields_of
+    from muster._border.pandas import dtype_name, fields_of
 
     if isinstance(meta, pd.Index):
         index, columns = fields_of(meta.to_frame(index=True))
@@ -175,7 +176,7 @@ def fields(meta):
 
 def _open_to_the_first(columns, meta):
     """Fields in which objects that are all missing in what was tried promise nothing."""
-    from muster._promises import unseen
+    from muster._border.promises import unseen
 
     values = meta.to_frame() if meta.ndim == 1 else meta
     return [(c[0], unseen(), c[2]) if c[1] == "object" and len(values) and values.iloc[:, i].isna().all() else c for i, c in enumerate(columns)]
@@ -221,7 +222,7 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
     NotImplementedError
         If a collection among the arguments has other rows than the first, and the shape is neither "whole" nor "beside".
     """
-    from muster._tokenize import tokenize
+    from muster._base.tokenize import tokenize
     from muster.dataframe._index import Index
 
     first = args[0]
@@ -277,7 +278,7 @@ def _nullable(meta, function, inputs, always):
     import numpy as np
     import pandas as pd
 
-    from muster._pandas import dtype_name, dtype_of, is_nullable
+    from muster._border.pandas import dtype_name, dtype_of, is_nullable
 
     names = [name for i in inputs for _, name, _ in i._expr.columns]
     if not any(is_nullable(name) for name in names):
@@ -304,7 +305,7 @@ def _nullable(meta, function, inputs, always):
 def _missing_sample(expr):
     import pandas as pd
 
-    from muster._pandas import is_nullable, sample_of
+    from muster._border.pandas import is_nullable, sample_of
 
     if expr.kind == "scalar":
         return pd.NA if is_nullable(expr.columns[0][1]) else sample_of(expr)
@@ -329,7 +330,7 @@ def _tried(function, inputs, real):
 
     import pandas as pd
 
-    from muster._pandas import sample_of
+    from muster._border.pandas import sample_of
     from muster.dataframe._index import Index
 
     def call(values):
@@ -379,7 +380,7 @@ def _tried(function, inputs, real):
 
 def _name_column(error, function, inputs):
     """Say in an error of pandas' about a dtype which column has it."""
-    from muster._pandas import sample_of
+    from muster._border.pandas import sample_of
 
     first = inputs[0]
     if len(error.args) != 1 or not isinstance(error.args[0], str) or first._expr.kind not in ("series", "frame"):
@@ -569,7 +570,7 @@ class _Operator:
 
 def _of_each_column(op, self, kwargs):
     """A row of the reductions of a frame's columns, where the engine opens them all or pandas has pandas.NA for what they lack; None elsewhere."""
-    from muster._pandas import is_foreign_number, is_nullable
+    from muster._border.pandas import is_foreign_number, is_nullable
 
     columns = self._expr.columns
     names = [name for _, name, _ in columns]
@@ -593,7 +594,7 @@ def _astype(self, dtype):
     """astype through pandas; categories that are not named are those of all rows."""
     import pandas as pd
 
-    from muster._pandas import UNKNOWN_CATEGORIES, sample_of
+    from muster._border.pandas import UNKNOWN_CATEGORIES, sample_of
 
     def unnamed(given):
         return isinstance(given, str) and given == "category" or isinstance(given, pd.CategoricalDtype) and given.categories is None
@@ -631,7 +632,7 @@ def _in_memory(value):
 
 def _meta_beside(self, name, other, kwargs):
     """What a method makes of two rows and as many of an object in memory."""
-    from muster._pandas import sample_of
+    from muster._border.pandas import sample_of
 
     sample = sample_of(self._expr)
     part = other[:2] if len(other) >= 2 else other

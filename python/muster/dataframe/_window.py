@@ -1,7 +1,7 @@
 """Moving windows and groups by time span; they run through pandas."""
 
 from muster import _core
-from muster._call import plain
+from muster._base.values import plain
 from muster.dataframe._collection import new_collection
 from muster.dataframe._overlap import overlapped
 from muster.dataframe._through_pandas import through
@@ -53,7 +53,7 @@ class _Grouped:
 def _sample(frame):
     import pandas as pd
 
-    from muster._pandas import sample_of
+    from muster._border.pandas import sample_of
 
     sample = sample_of(frame._expr)
     return sample if not isinstance(sample.index, pd.DatetimeIndex) else sample.set_axis(pd.date_range("2000", periods=len(sample)), axis=0)

@@ -2,7 +2,7 @@
 
 from typing import Any, Generic, TypeVar
 
-from muster._types import Function, Options
+from muster._base.types import Function, Options
 
 _Result = TypeVar("_Result")  # what an aggregation gives
 

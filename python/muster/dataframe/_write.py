@@ -25,9 +25,9 @@ class _Target:
         self.lasting = True  # someone waits for the whole and cleans up
 
     def system(self):
-        from muster import _files
+        from muster._border import files
 
-        return _files.system_of(self.url, self.storage_options)
+        return files.system_of(self.url, self.storage_options)
 
     def exists(self, path):
         return self.system().exists(path) if self.remote else os.path.exists(path)
@@ -242,7 +242,7 @@ class _WriteText:
     def __call__(self, part):
         import pandas as pd
 
-        from muster._pandas import current_partition
+        from muster._border.pandas import current_partition
 
         number = current_partition()
         kwargs = dict(self.kwargs)
@@ -382,7 +382,7 @@ class _WriteParquet:
     def __call__(self, part):
         import pandas as pd
 
-        from muster._pandas import current_partition
+        from muster._border.pandas import current_partition
 
         name = self.names(self.first + current_partition())
         if not self.partition_on:

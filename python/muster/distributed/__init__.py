@@ -9,7 +9,7 @@ Examples
 """
 
 from muster import config
-from muster._later import Later
+from muster._base.later import Later
 from muster.distributed._as_completed import as_completed, wait
 from muster.distributed._client import Client
 from muster.distributed._cluster import LocalCluster

@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, Self
 import typing_extensions
 
 from muster import config as config
-from muster._types import Function, Options
+from muster._base.types import Function, Options
 from muster.distributed._errors import CancelledError as CancelledError
 from muster.distributed._errors import ClosedClientError as ClosedClientError
 from muster.distributed._errors import FutureCancelledError as FutureCancelledError

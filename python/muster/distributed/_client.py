@@ -11,11 +11,13 @@ import uuid
 import warnings
 import weakref
 
-from muster import _active, _core, _run
-from muster._later import NotThereYet
-from muster._serialize import dumps_parts, loads, loads_error
-from muster._tasks import LEFT_OUT, NOT_LAZY, unpack
-from muster._tokenize import tokenize
+from muster import _core
+from muster._base import context
+from muster._base.later import NotThereYet
+from muster._base.serialize import dumps_parts, loads, loads_error
+from muster._base.tasks import LEFT_OUT, NOT_LAZY, unpack
+from muster._base.tokenize import tokenize
+from muster._collections import running
 from muster.distributed import _submit
 from muster.distributed._asynchronous import done_if, ready
 from muster.distributed._collections import Collections
@@ -99,7 +101,7 @@ class Client(Collections, Queries):
         self._finalizer = weakref.finalize(self, _forget, self._core)
         _clients.add(self)
         if set_as_default:
-            _active.enter(self)
+            context.enter(self)
 
     # ---- submitting
 
@@ -185,10 +187,10 @@ class Client(Collections, Queries):
 
     def _options(self, workers, resources, retries, priority, allow_other_workers, timeout):
         given = {"workers": workers, "resources": resources, "retries": retries, "priority": priority or None, "allow_other_workers": allow_other_workers or None, "timeout": timeout}
-        _run._check_annotations({k: v for k, v in given.items() if v is not None and k != "timeout"})
+        running._check_annotations({k: v for k, v in given.items() if v is not None and k != "timeout"})
         if allow_other_workers and workers is None:
             raise ValueError("Only use allow_other_workers= if using workers=")
-        return _submit.options_of({**(_run.active_annotations() or {}), **{k: v for k, v in given.items() if v is not None}})
+        return _submit.options_of({**(running.active_annotations() or {}), **{k: v for k, v in given.items() if v is not None}})
 
     def _submit_calls(self, func, calls, keys, options):
         self._check_open()
@@ -340,7 +342,7 @@ class Client(Collections, Queries):
 
     def _load(self, task):
         data = self._core.get(task)
-        with _active.current(self):  # futures inside are this client's
+        with context.current(self):  # futures inside are this client's
             return loads(_OwnedView.of(data) if type(data) is tuple else data)
 
     def _error(self, future):
@@ -513,12 +515,12 @@ class Client(Collections, Queries):
 
     def as_current(self):
         """Return a context in which this is the client of the thread."""
-        return _active.current(self)
+        return context.current(self)
 
     @classmethod
     def current(cls, allow_global=True):
         """Return the client of this thread; ValueError if there is none."""
-        client = _active.client()
+        client = context.client()
         if client is None:
             raise ValueError("No clients found. Start a client and point it to the scheduler address: from muster.distributed import Client; client = Client('ip-addr-of-scheduler:8786')")
         return client
@@ -527,7 +529,7 @@ class Client(Collections, Queries):
         """Give the results up and disconnect; a cluster the client started ends."""
         if self.status != "closed":
             self.status = "closed"
-            _active.leave(self)
+            context.leave(self)
             _clients.discard(self)
             self._finalizer.detach()
             self._core.close()
@@ -648,7 +650,7 @@ def _close_all():
 def _after_fork():
     for client in list(_clients):
         client.status = "closed"
-        _active.leave(client)
+        context.leave(client)
     _clients.clear()
 
 

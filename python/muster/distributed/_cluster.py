@@ -8,9 +8,10 @@ import sys
 import warnings
 import weakref
 
-from muster import _core, _keywords, config
-from muster._later import NotThereYet
-from muster._run import parse_bytes
+from muster import _core, config
+from muster._base import keywords
+from muster._base.later import NotThereYet
+from muster._collections.running import parse_bytes
 
 _all = weakref.WeakSet()
 # What programs say of workers that here are all alike, and have nothing to set.
@@ -111,7 +112,7 @@ class LocalCluster:
         scheduler_kwargs=None,
         **kwargs,
     ):
-        _keywords.check("LocalCluster", kwargs, _IGNORED, inspect.signature(LocalCluster).parameters)
+        keywords.check("LocalCluster", kwargs, _IGNORED, inspect.signature(LocalCluster).parameters)
         if host not in (None, "127.0.0.1", "localhost"):
             raise ValueError(f"host={host!r}: connections to other hosts are refused until they are encrypted; leave host away, or use '127.0.0.1'")
         if protocol not in (None, "tcp", "tcp://", "unix", "inproc", "inproc://"):

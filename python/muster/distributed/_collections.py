@@ -1,7 +1,9 @@
 """Lazy collections on a cluster: delayed calls, bags, DataFrames, raw graphs."""
 
-from muster import _core, _keywords, _run
-from muster._tasks import identity, node_of
+from muster import _core
+from muster._base import keywords
+from muster._base.tasks import identity, node_of
+from muster._collections import running
 from muster.distributed import _submit
 from muster.distributed._future import FutureNode
 
@@ -17,9 +19,9 @@ class Collections:
         Future or list of Future
             One for a single collection; what is not lazy stays as it is. With sync=True the results.
         """
-        _keywords.check("Client.compute", kwargs, _keywords.COMPUTE, ("sync", "optimize_graph", "traverse"))
+        keywords.check("Client.compute", kwargs, keywords.COMPUTE, ("sync", "optimize_graph", "traverse"))
         single = not isinstance(collections, (list, tuple, set, frozenset))
-        with _run.annotate(**{k: v for k, v in {"workers": workers, "resources": resources, "retries": retries or None, "priority": priority or None, "allow_other_workers": allow_other_workers or None}.items() if v is not None}):
+        with running.annotate(**{k: v for k, v in {"workers": workers, "resources": resources, "retries": retries or None, "priority": priority or None, "allow_other_workers": allow_other_workers or None}.items() if v is not None}):
             futures = self._futures([collections] if single else list(collections))
         if sync:
             results = self.gather(futures)
@@ -29,7 +31,7 @@ class Collections:
     def _futures(self, values):
         nodes = []
         for i, v in enumerate(values):
-            node = v if isinstance(v, _core.TaskNode) else self._node_of_frame(v) if _run._is_expr(v) else node_of(v)
+            node = v if isinstance(v, _core.TaskNode) else self._node_of_frame(v) if running._is_expr(v) else node_of(v)
             nodes.append((i, node))
         found = [(i, n) for i, n in nodes if n is not None]
         out = list(values)
@@ -44,14 +46,14 @@ class Collections:
         """Compute DataFrames on the cluster; return futures of the pandas objects."""
         if not collections:
             return []
-        return [self._scatter_one(v, None, False, False) for v in _run.compute(*collections, scheduler=self)]
+        return [self._scatter_one(v, None, False, False) for v in running.compute(*collections, scheduler=self)]
 
     def _submit_nodes(self, roots):
         """Return futures of nodes."""
         if not roots:
             return []
         self._check_open()
-        annotations = _run.active_annotations()
+        annotations = running.active_annotations()
         with self._lock:
             tasks = [r for r in roots if not isinstance(r, FutureNode)]
             made = {}
@@ -78,12 +80,12 @@ class Collections:
     def compute_exprs(self, exprs):
         """Compute DataFrames' expressions; what `muster.compute` calls."""
         self._check_open()
-        return _run._run(_core.compute, exprs, 0, self._core)
+        return running._run(_core.compute, exprs, 0, self._core)
 
     def persist_exprs(self, exprs):
         """Compute DataFrames' expressions and keep their partitions in this process."""
         self._check_open()
-        return _run._run(_core.persist, exprs, 0, self._core)
+        return running._run(_core.persist, exprs, 0, self._core)
 
     def run_nodes(self, nodes, **options):
         """Compute nodes; what `muster.compute` calls."""
@@ -106,18 +108,18 @@ class Collections:
 
     def persist(self, collections, optimize_graph=True, workers=None, allow_other_workers=None, resources=None, retries=None, priority=0, fifo_timeout="60s", actors=None, **kwargs):
         """Compute collections in the background and return the same collections over the results, which stay on the workers."""
-        _keywords.check("Client.persist", kwargs, _keywords.COMPUTE, ("optimize_graph",))
+        keywords.check("Client.persist", kwargs, keywords.COMPUTE, ("optimize_graph",))
         single = not isinstance(collections, (list, tuple, set, frozenset))
-        with _run.annotate(**{k: v for k, v in {"workers": workers, "resources": resources, "retries": retries, "priority": priority or None, "allow_other_workers": allow_other_workers}.items() if v is not None}):
-            out = _run.persist(*([collections] if single else collections), scheduler=self)
+        with running.annotate(**{k: v for k, v in {"workers": workers, "resources": resources, "retries": retries, "priority": priority or None, "allow_other_workers": allow_other_workers}.items() if v is not None}):
+            out = running.persist(*([collections] if single else collections), scheduler=self)
         return out[0] if single else list(out)
 
     def get(self, dsk, keys, sync=True, asynchronous=None, **kwargs):
         """Compute keys of a raw graph; with sync=False their futures."""
-        from muster import _graphs
+        from muster._collections import graphs
 
-        wanted = list(dict.fromkeys(_graphs.flatten(keys)))
-        nodes = _graphs.to_nodes(dsk, wanted)
+        wanted = list(dict.fromkeys(graphs.flatten(keys)))
+        nodes = graphs.to_nodes(dsk, wanted)
         for k, n in nodes.items():
             if not isinstance(k, str):
                 n._key = str(k)

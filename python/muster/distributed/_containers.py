@@ -1,6 +1,6 @@
 """Futures inside containers."""
 
-from muster._tasks import NOT_LAZY, unpack
+from muster._base.tasks import NOT_LAZY, unpack
 from muster.distributed._future import Future, FutureNode
 
 

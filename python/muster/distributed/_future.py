@@ -232,7 +232,7 @@ def _restored(task, key):
 
 def futures_of(obj, client=None):
     """Return the futures inside collections and containers."""
-    from muster._tasks import NOT_LAZY, unpack
+    from muster._base.tasks import NOT_LAZY, unpack
 
     found, seen = [], set()
 

@@ -3,7 +3,7 @@
 import time
 import uuid
 
-from muster._versions import versions
+from muster._base.versions import versions
 from muster.distributed._asynchronous import done_if
 from muster.distributed._future import Future, futures_of
 from muster.distributed._time import parse_timedelta

@@ -3,9 +3,9 @@
 import collections
 import weakref
 
+from muster._base.serialize import dumps_by_value, dumps_parts, dumps_simple, size_of_parts
+from muster._base.tasks import NOT_LAZY, Input, node_of, unpack
 from muster._core import TaskNode, collect_nodes
-from muster._serialize import dumps_by_value, dumps_parts, dumps_simple, size_of_parts
-from muster._tasks import NOT_LAZY, Input, node_of, unpack
 from muster.distributed._future import Future, FutureNode, sending
 
 _APART = 1 << 20  # larger arguments go to a worker, not through the scheduler
@@ -22,7 +22,7 @@ def function_bytes(function):
     if known is not None:
         return known
     out = dumps_by_value(function)
-    if len(out) < 200 and b"cloudpickle" not in out and b"muster._by_value" not in out:
+    if len(out) < 200 and b"cloudpickle" not in out and b"muster._base.by_value" not in out:
         try:
             _by_reference[function] = out
         except TypeError:

@@ -4,7 +4,7 @@ import contextlib
 import os
 import threading
 
-from muster import _active
+from muster._base import context
 
 _task_clients = {}  # by depth
 
@@ -23,7 +23,7 @@ def default_client():
     ValueError
         If there is none.
     """
-    client = _active.client()
+    client = context.client()
     if client is None:
         raise ValueError("No clients found. Start a client and point it to the scheduler address: from muster.distributed import Client; client = Client('tcp://127.0.0.1:8786')")
     return client
@@ -39,7 +39,7 @@ def get_client(address=None, timeout=None, resolve_address=True):
     """
     executor = _executor()
     if executor is None:
-        client = _active.client()
+        client = context.client()
         if client is None or (address is not None and client.scheduler_address != address):
             if address is not None:
                 from muster.distributed._client import Client

@@ -16,7 +16,7 @@ def options_token(options):
     """Return the token under which the engine hands storage_options back."""
     if not options:
         return ""
-    from muster._tokenize import tokenize
+    from muster._base.tokenize import tokenize
 
     token = tokenize(options)
     _options[token] = options
@@ -70,7 +70,7 @@ def system_of(url, options):
 
 def tokenized(options):
     """Return a text that tells options apart."""
-    from muster._tokenize import tokenize
+    from muster._base.tokenize import tokenize
 
     return tokenize(options)
 

@@ -61,7 +61,7 @@ def _as_given(value):
 
         return new_collection(value)
     if isinstance(value, _core.Moment):
-        from muster._pandas import label_of
+        from muster._border.pandas import label_of
 
         return label_of(value)
     if isinstance(value, tuple):

@@ -10,7 +10,7 @@ import pickle
 import struct
 import types
 
-from muster._modules import local_modules
+from muster._base.modules import local_modules
 
 _HEAD = struct.Struct("<IQ")
 _ALIGN = 64
@@ -19,10 +19,10 @@ _padding = bytes(_ALIGN)
 
 
 def _pickled(obj, by, buffer_callback=None):
-    from muster import _by_value
+    from muster._base import by_value
 
     with io.BytesIO() as out:
-        getattr(_by_value, by)(out, protocol=5, buffer_callback=buffer_callback).dump(obj)
+        getattr(by_value, by)(out, protocol=5, buffer_callback=buffer_callback).dump(obj)
         return out.getvalue()
 
 

@@ -15,7 +15,7 @@ class Dispatch:
 
     Examples
     --------
-    >>> from muster._dispatch import Dispatch
+    >>> from muster._base.dispatch import Dispatch
     >>> size = Dispatch("size")
     >>> @size.register((list, tuple))
     ... def of_sequence(x):

@@ -1,85 +1,10 @@
 """From a method call to an expression: what every generated method does."""
 
-import datetime
 import enum
 import sys
 
 from muster import _core
-
-
-class _NoDefault:
-    """Says that an argument was not given, where None means something."""
-
-    def __repr__(self):
-        return "<no_default>"
-
-
-no_default = _NoDefault()
-
-
-def plain(value):
-    """Return `value` as the engine takes it: plain Python values, `_core.Moment` for times, expressions for collections.
-
-    Parameters
-    ----------
-    value
-        Scalar, NumPy scalar or dtype, datetime, list, tuple, set, dict or lazy collection.
-
-    Raises
-    ------
-    TypeError
-        For anything else, with the type's name.
-    """
-    if value is None or value is no_default or isinstance(value, (str, bool, int, float)):
-        return None if value is no_default else value
-    expr = getattr(value, "_expr", None)
-    if isinstance(expr, _core.Expr):
-        return value.to_series()._expr if hasattr(value, "to_series") and expr.kind != "scalar" else expr
-    if isinstance(value, dict):
-        return {plain(k): plain(v) for k, v in value.items()}
-    if isinstance(value, (list, set, frozenset, range)):
-        return [plain(v) for v in value]
-    if isinstance(value, tuple):
-        return tuple(plain(v) for v in value)
-    if isinstance(value, (datetime.datetime, datetime.date)):
-        return _moment(value)
-    if isinstance(value, type) and value in (int, float, str, bool, object):
-        return value.__name__
-    numpy = sys.modules.get("numpy")
-    if numpy is not None:
-        if isinstance(value, numpy.datetime64):
-            return _moment(value)
-        if isinstance(value, numpy.generic):
-            return value.item()
-        if isinstance(value, numpy.dtype) or (isinstance(value, type) and issubclass(value, numpy.generic)):
-            return numpy.dtype(value).name
-        if isinstance(value, numpy.ndarray) and value.ndim == 1:
-            return [plain(v) for v in value]
-    pandas = sys.modules.get("pandas")
-    if pandas is not None:
-        if value is pandas.NA or value is pandas.NaT:
-            return None
-        if isinstance(value, (pandas.Index, pandas.Series)):
-            return [plain(v) for v in value]
-        if isinstance(value, pandas.api.extensions.ExtensionDtype):
-            return str(value)
-    if callable(getattr(value, "tolist", None)):
-        return plain(value.tolist())
-    return value  # the engine says what it cannot take
-
-
-def _moment(value):
-    import pandas as pd
-
-    stamp = pd.Timestamp(value)
-    if stamp is pd.NaT:
-        return None
-    if stamp.tz is not None:
-        raise NotImplementedError(f"times with a zone ({stamp}) are not supported yet; convert to UTC without zone")
-    try:
-        return _core.Moment(stamp.as_unit("ns").value)
-    except pd.errors.OutOfBoundsDatetime:
-        raise NotImplementedError(f"the time {stamp} is beyond what nanoseconds reach") from None
+from muster._base.values import plain
 
 
 def _call(op, self, args):
@@ -108,7 +33,7 @@ def has_foreign_numbers(expr):
     foreign = [name for _, name, _ in expr.columns if name.startswith("object:")]
     if not foreign:
         return False
-    from muster._pandas import is_foreign_number
+    from muster._border.pandas import is_foreign_number
 
     return any(is_foreign_number(name) for name in foreign)
 
@@ -121,7 +46,7 @@ def _finds_missing(self, values):
         return None
     import pandas as pd
 
-    from muster._pandas import dtype_of
+    from muster._border.pandas import dtype_of
 
     def found(name, given):
         if not _has_missing(given):
@@ -229,7 +154,7 @@ def array_function(function, args, kwargs):
         if name in _OVER_ALL and first.ndim == 2:
             given.setdefault("axis", None)
         return getattr(first, name)(**given)
-    from muster._run import compute
+    from muster._collections.running import compute
 
     args, kwargs = compute(list(args), kwargs)
     return function(*args, **kwargs)

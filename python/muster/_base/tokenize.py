@@ -21,8 +21,8 @@ import threading
 import types
 
 from muster import config
-from muster._dispatch import Dispatch
-from muster._modules import found_by_name, is_local
+from muster._base.dispatch import Dispatch
+from muster._base.modules import found_by_name, is_local
 
 _unique = itertools.count()
 _asked = threading.local()

@@ -7,7 +7,7 @@ import sysconfig
 import types
 
 _STANDARD = tuple({os.path.join(sysconfig.get_paths()[k], "") for k in ("stdlib", "platstdlib", "purelib", "platlib")})
-_ours = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+_ours = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 _listed = (None, ())  # (how many modules there were and the last of them, names of the local ones)
 _known = {}  # name -> (file, whether it is local)
 

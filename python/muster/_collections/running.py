@@ -7,7 +7,8 @@ import logging
 import threading
 import time
 
-from muster import _core, _keywords, config
+from muster import _core, config
+from muster._base import keywords, tasks
 
 _callbacks = threading.local()
 _logger = logging.getLogger("muster")
@@ -51,7 +52,7 @@ class _Local:
         return _run(_core.persist, exprs, self.threads)
 
     def run_nodes(self, nodes, **options):
-        from muster._tasks import fill
+        from muster._base.tasks import fill
 
         before, after = _task_hooks(nodes)
         return _watched(lambda tick: _core.run_nodes(nodes, self.threads, tick, fill, before, after))
@@ -75,7 +76,7 @@ class _Getter:
         return _Local(_positive(None)).persist_exprs(exprs)
 
     def run_nodes(self, nodes, **options):
-        from muster._graphs import to_dict
+        from muster._collections.graphs import to_dict
 
         keys = [n.key for n in nodes]
         return list(self.get(to_dict(nodes), keys))
@@ -93,9 +94,9 @@ def schedule(scheduler=None, num_workers=None):
     """
     scheduler = scheduler if scheduler is not None else config.get("scheduler", None)
     if scheduler is None:
-        from muster import _active
+        from muster._base import context
 
-        client = _active.client()
+        client = context.client()
         return client if client is not None else _Local(_positive(num_workers))
     if isinstance(scheduler, str):
         name = scheduler.lower()
@@ -104,9 +105,9 @@ def schedule(scheduler=None, num_workers=None):
         if name in _SYNCHRONOUS:
             return _Local(0)
         if name in _PROCESSES:
-            from muster import _active
+            from muster._base import context
 
-            return _active.processes(_positive(num_workers))
+            return context.processes(_positive(num_workers))
         if name in _CLUSTER:
             from muster.distributed import default_client
 
@@ -137,7 +138,7 @@ def parse_bytes(value):
 
     Examples
     --------
-    >>> from muster._run import parse_bytes
+    >>> from muster._collections.running import parse_bytes
     >>> parse_bytes("1.5 kB")
     1500
     """
@@ -195,7 +196,7 @@ def _planned_again(run, exprs):
         try:
             return run(exprs)
         except (TypeError, NotImplementedError):
-            from muster._replan import made_again
+            from muster.dataframe._replan import made_again
 
             exprs = made_again(exprs)
             if exprs is None:
@@ -223,25 +224,19 @@ def _split(args, traverse=True, as_nodes=True):
         if isinstance(value, _core.TaskNode) or _is_expr(value):
             new = value
         else:
-            new = _tasks().node_of(value)
+            new = tasks.node_of(value)
         if new is None:
-            return _tasks().NOT_LAZY
+            return tasks.NOT_LAZY
         found.append(new if as_nodes else value)
-        return _tasks().Input(len(found) - 1)
+        return tasks.Input(len(found) - 1)
 
-    unpack, placeholder = _tasks().unpack, _tasks().Input
+    unpack, placeholder = tasks.unpack, tasks.Input
     parts = tuple(unpack(a, lazy, traverse) for a in args)
 
     def rebuild(results):
-        return tuple(unpack(p, lambda v: results[v.index] if type(v) is placeholder else _tasks().NOT_LAZY) for p in parts)
+        return tuple(unpack(p, lambda v: results[v.index] if type(v) is placeholder else tasks.NOT_LAZY) for p in parts)
 
     return found, rebuild
-
-
-def _tasks():
-    from muster import _tasks
-
-    return _tasks
 
 
 def _by_kind(found, exprs, nodes):
@@ -293,14 +288,14 @@ def compute(*args, traverse=True, optimize_graph=True, scheduler=None, get=None,
     """
     if get is not None:
         raise TypeError("The get= keyword has been removed. Please use the scheduler= keyword instead")
-    _keywords.check("compute", kwargs, _keywords.COMPUTE, _OWN)
+    keywords.check("compute", kwargs, keywords.COMPUTE, _OWN)
     found, rebuild = _split(args, traverse)
     if not found:
         return args
     where = schedule(scheduler, threads_of(kwargs.get("pool")) if num_workers is None else num_workers)
 
     def exprs(collections):
-        from muster._pandas import to_pandas
+        from muster._border.pandas import to_pandas
 
         results = _planned_again(where.compute_exprs, [c._expr for c in collections])
         return [c._finish(to_pandas(r)) for c, r in zip(collections, results, strict=True)]
@@ -317,9 +312,9 @@ def threads_of(pool):
     return getattr(pool, "_max_workers", None) or getattr(pool, "_processes", None)
 
 
-def _placed(keywords):
+def _placed(given):
     """Return a context in which tasks are made with what keywords say of their place."""
-    said = {k: v for k, v in keywords.items() if k in _keywords.PLACING and v is not None}
+    said = {k: v for k, v in given.items() if k in keywords.PLACING and v is not None}
     return annotate(**said) if said else contextlib.nullcontext()
 
 
@@ -331,7 +326,7 @@ def persist(*args, traverse=True, optimize_graph=True, scheduler=None, num_worke
     tuple
         As many values as arguments; collections stay lazy collections, over data in memory.
     """
-    _keywords.check("persist", kwargs, _keywords.COMPUTE, _OWN)
+    keywords.check("persist", kwargs, keywords.COMPUTE, _OWN)
     found, rebuild = _split(args, traverse, as_nodes=False)
     if not found:
         return args
@@ -360,7 +355,7 @@ def optimize(*args, traverse=True, **kwargs):
 
 def is_dask_collection(x):
     """Return whether `x` is a lazy collection."""
-    return _is_expr(x) or isinstance(x, _core.TaskNode) or _tasks().node_of(x) is not None or (not isinstance(x, type) and getattr(x, "__dask_graph__", None) is not None and x.__dask_graph__() is not None)
+    return _is_expr(x) or isinstance(x, _core.TaskNode) or tasks.node_of(x) is not None or (not isinstance(x, type) and getattr(x, "__dask_graph__", None) is not None and x.__dask_graph__() is not None)
 
 
 def explain(*args):
@@ -397,7 +392,7 @@ def visualize(*args, filename="mydask", format=None, optimize_graph=False, trave
     import shutil
     import subprocess
 
-    _keywords.check("visualize", kwargs, _keywords.VISUALIZE, ("filename", "format", "optimize_graph", "traverse"))
+    keywords.check("visualize", kwargs, keywords.VISUALIZE, ("filename", "format", "optimize_graph", "traverse"))
     found, _ = _split(args, traverse)
     if not found:
         raise ValueError("visualize: no lazy collection among the arguments")
@@ -406,7 +401,7 @@ def visualize(*args, filename="mydask", format=None, optimize_graph=False, trave
     if exprs and nodes:
         raise NotImplementedError("visualize: DataFrames and tasks in one picture; draw them one by one")
     if nodes:
-        from muster._graphs import to_dot
+        from muster._collections.graphs import to_dot
 
         text = to_dot(nodes)
     else:

@@ -3,8 +3,8 @@
 A value is a call if it is a tuple whose first item is callable; a key of the graph stands for its value, anywhere inside calls and lists.
 """
 
+from muster._base.tasks import NOT_LAZY, Input, identity, unpack
 from muster._core import TaskNode, collect_nodes
-from muster._tasks import NOT_LAZY, Input, identity, unpack
 
 
 def istask(value):
@@ -174,11 +174,11 @@ def flatten(keys):
 
 def get(dsk, keys, scheduler, **kwargs):
     """Return the values of one key, a list of keys, or nested lists of keys."""
-    from muster import _run
+    from muster._collections import running
 
     wanted = list(dict.fromkeys(flatten(keys)))
     nodes = to_nodes(dsk, wanted)
-    values = dict(zip(wanted, _run.run_nodes([nodes[k] for k in wanted], scheduler=scheduler, **kwargs), strict=True))
+    values = dict(zip(wanted, running.run_nodes([nodes[k] for k in wanted], scheduler=scheduler, **kwargs), strict=True))
 
     def shaped(k):
         return tuple(shaped(x) for x in k) if isinstance(k, list) else values[k]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from muster._pandas import as_is, dtype_name, dtype_of, foreign_name, is_text, payload_of, sample_values, series_of
+from muster._border.pandas import as_is, dtype_name, dtype_of, foreign_name, is_text, payload_of, sample_values, series_of
 
 OBJECT = np.dtype(object)
 

@@ -18,8 +18,8 @@ import weakref
 import cloudpickle
 from cloudpickle import cloudpickle as _theirs
 
-from muster import _tasks, _tokenize
-from muster._modules import is_local
+from muster._base import tasks, tokenize
+from muster._base.modules import is_local
 
 _ORIGIN = "__muster_origin__"
 _ABOUT = ("__name__", "__package__", "__file__", "__path__")
@@ -80,7 +80,7 @@ def _about_package(package, about):
 
 def _space(origin, about):
     """Return the namespace for a module of process `origin`, None for a module that this process has itself."""
-    if origin == _tasks.process():
+    if origin == tasks.process():
         return None
     known = _spaces.get((origin, about["__name__"]))
     if known is None:
@@ -95,7 +95,7 @@ def _place(names):
         module = sys.modules.get(names.get("__name__"))
         if module is None or vars(module) is not names:
             return None
-        origin = _tasks.process() if is_local(module.__name__) else ""
+        origin = tasks.process() if is_local(module.__name__) else ""
     return origin, {k: names[k] for k in _ABOUT if isinstance(names.get(k), (str, list))}
 
 
@@ -106,7 +106,7 @@ def _is_definition(value):
 def _uses(function):
     """Return what a function and the code in it use of local modules: [(process, about the module, name, token, value)]."""
     out, seen = [], set()
-    used, attributes, imported = _tokenize.names_in(function.__code__)
+    used, attributes, imported = tokenize.names_in(function.__code__)
 
     def add(names, wanted):
         place = _place(names)
@@ -149,7 +149,7 @@ def _variable(value):
     make = _PROCESS_STATE.get(type(value))
     if make is not None:
         return "of each process", _Made(make)
-    return _tokenize.tokenize(value), value
+    return tokenize.tokenize(value), value
 
 
 class _Made:
@@ -213,7 +213,7 @@ class ByValue(ByReference):
         if name is not None:
             space = _space(origin, about) if origin else None
             known = space.functions.get(name) if space is not None else None
-            token = known[1] if known is not None and known[0] is function else _tokenize.definition(function)
+            token = known[1] if known is not None and known[0] is function else tokenize.definition(function)
         slots = {k: getattr(function, k) for k in ("__name__", "__qualname__", "__module__", "__doc__", "__defaults__", "__kwdefaults__", "__annotations__")}
         contents = cells and [_theirs._get_cell_contents(c) for c in cells]
         shells = cells and tuple(self.shells.setdefault(id(c), _Made(types.CellType)) for c in cells)
@@ -275,10 +275,10 @@ def _class_token(cls):
         elif type(value) in _PLAIN:
             stamp.append((name, type(value), value))
         elif not name.startswith("__"):
-            return _tokenize.definition(cls)
+            return tokenize.definition(cls)
     known = _class_tokens.get(cls)
     if known is None or known[0] != stamp:
-        known = _class_tokens[cls] = (stamp, _tokenize.definition(cls))
+        known = _class_tokens[cls] = (stamp, tokenize.definition(cls))
     return known[1]
 
 
@@ -286,7 +286,7 @@ def _class_parts(cls):
     known = _received.get(cls)
     if known is None:
         _own.add(cls)
-        origin, token = _tasks.process(), _class_token(cls)
+        origin, token = tasks.process(), _class_token(cls)
     else:
         origin, token = known
     make, args, state, _, _, fill = _theirs._dynamic_class_reduce(cls)
@@ -330,7 +330,7 @@ def _marked(obj):
     """Return the name by which other processes know a bare object(), which is nothing but itself."""
     known = _marks.get(id(obj))
     if known is None:
-        known = _marks[id(obj)] = (obj, _tasks.unique())
+        known = _marks[id(obj)] = (obj, tasks.unique())
         _marks_by_name[known[1]] = obj
     return known[1]
 

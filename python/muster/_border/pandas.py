@@ -332,7 +332,7 @@ def plain_labels(labels):
 
 
 def _plain_label(label):
-    from muster._call import plain
+    from muster._base.values import plain
 
     return None if label is None else plain(label)
 
@@ -449,7 +449,7 @@ def current_partition():
 
 def apply(function, index, columns, rows, out_kind, out_index, out_fields, partition):
     """Call a function with the arrays of columns and their index; return (rows, payloads, object) of its result, for as long as whose columns live the object is to live. Called by the engine."""
-    from muster._promises import payload_as, payload_of_none
+    from muster._border.promises import payload_as, payload_of_none
 
     if not rows and not out_index and out_kind != "scalar":  # pandas asks a function of rows about one that it makes up
         return 0, [payload_of_none(name) for _, name, _ in out_fields], None
@@ -490,6 +490,6 @@ def _one(value, name):
 
 def common_name(one, other):
     """Return the engine's name of the dtype of values of two, given by their names. Called by the engine."""
-    from muster._promises import common_dtype
+    from muster._border.promises import common_dtype
 
     return dtype_name(common_dtype(dtype_of(one), dtype_of(other)))

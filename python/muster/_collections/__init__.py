@@ -1,0 +1,1 @@
+"""What all lazy collections share: graphs of tasks, and running them."""
