@@ -12,7 +12,7 @@ import muster.bag as db
 import muster.dataframe as dd
 import muster.distributed
 from conftest import same
-from muster.as_dask import DATAFRAME_NAMES, FRAME_NAMES, SERIES_NAMES
+from muster._base.later import DATAFRAME_NAMES, FRAME_NAMES, SERIES_NAMES
 
 PROBES = ("_repr_mimebundle_", "_ipython_display_", "_ipython_canary_method_should_not_exist_", "_repr_svg_", "__wrapped__", "__array_interface__", "__cuda_array_interface__", "__geo_interface__", "nothing_like_it")
 later = muster.distributed.Lock

@@ -5,7 +5,6 @@ the executor is ready its errors go to the worker, which says why it did not sta
 """
 
 import array
-import collections
 import errno
 import mmap
 import os
@@ -19,6 +18,7 @@ import types
 import weakref
 
 from muster import _core
+from muster._base import context
 
 _REQUESTS, _REPLIES, _CANCELS, _ERRORS = 3, 4, 5, 6
 _ID = struct.Struct("<QH")
@@ -371,14 +371,6 @@ def _error_bytes(error):
     return serialize.dumps_error(error.with_traceback(tb), skip=0)
 
 
-_running = collections.deque(maxlen=1)
-
-
-def current():
-    """Return the Executor of this process, None outside of one."""
-    return _running[0] if _running else None
-
-
 def main(args):
     """Run until the worker goes away."""
     path = os.environ.get("MUSTER_SYS_PATH")
@@ -390,12 +382,10 @@ def main(args):
         import muster.as_dask
 
         muster.as_dask.install()
-    import muster._executor as me  # the module, not this script: what tasks see
-
     executor = Executor(*args[:3])
     os.dup2(_ERRORS, 2)
     os.close(_ERRORS)
-    me._running.append(executor)
+    context.become(executor)
     executor.run()
     os._exit(0)
 

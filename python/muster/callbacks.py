@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Self
 
-from muster._collections import running
+from muster._base import context
 
 
 class Callback:
@@ -38,11 +38,11 @@ class Callback:
 
     def register(self) -> None:
         """Call from now on, in this thread."""
-        running.active_callbacks().append(self)
+        context.active_callbacks().append(self)
 
     def unregister(self) -> None:
         """Stop calling."""
-        running.active_callbacks().remove(self)
+        context.active_callbacks().remove(self)
 
     def __enter__(self) -> Self:
         self.register()
@@ -64,38 +64,3 @@ class Callback:
         function = getattr(self, "_finish", None)
         if function is not None:
             function({}, {}, False)
-
-
-def _is_value(node):
-    """Whether a node is a value in the graph: nothing is called."""
-    from muster._base.tasks import identity
-    from muster._core import TaskNode
-
-    return node._function is identity and not node._nested and not any(isinstance(a, TaskNode) for a in node._arguments)
-
-
-def hooks(nodes):
-    """Return (before, after), what to call around each task of a graph of nodes, None where nobody listens."""
-    active = [c for c in running.active_callbacks() if hasattr(c, "_pretask") or hasattr(c, "_posttask")]
-    if not active:
-        return None, None
-    import threading
-
-    from muster._core import collect_nodes
-
-    found = collect_nodes(nodes)[0]
-    keys = [getattr(n, "key", None) for n in found]
-    graph = dict(zip(keys, found, strict=True))
-    is_value = [_is_value(n) for n in found]
-
-    def before(index):
-        for c in active:
-            if hasattr(c, "_pretask") and not is_value[index]:
-                c._pretask(keys[index], graph, {})
-
-    def after(index, result):
-        for c in active:
-            if hasattr(c, "_posttask") and not is_value[index]:
-                c._posttask(keys[index], result, graph, {}, threading.get_ident())
-
-    return before, after

@@ -17,6 +17,9 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from muster._base import dask_settings
+from muster._base.keywords import nearest
+
 defaults: list[Mapping[str, Any]] = [{"scheduler": None, "num-workers": None, "memory-limit": None, "temporary-directory": None, "dataframe": {"convert-string": None, "shuffle": {"method": None}}}]
 config: dict[str, Any] = {}
 global_config = config
@@ -248,12 +251,10 @@ def _renamed(settings):
 
 def read_dask() -> None:
     """Read Dask's files and variables too; what muster's say goes before."""
-    from muster.as_dask import _settings
-
     if "dask" not in _read:
         _read.insert(0, "dask")
-        deprecations.update(_settings.RENAMED)
-        update_defaults(_settings.DEFAULTS)
+        deprecations.update(dask_settings.RENAMED)
+        update_defaults(dask_settings.DEFAULTS)
         globals()["PATH"] = os.environ.get("DASK_CONFIG") or os.path.expanduser("~/.config/dask")
     update(config, collect())
 
@@ -350,8 +351,6 @@ _ACCEPTED = frozenset(
 
 def _check_key(key, value):
     """Refuse a key that is a known one misspelt, or not known below a name of ours; other programs keep settings of their own here."""
-    from muster._base import keywords
-
     here, before = config, ""
     for part in key.replace("_", "-").split("."):
         if f"{before}{part}*" in _ACCEPTED:
@@ -360,9 +359,9 @@ def _check_key(key, value):
         names = names | {n[len(before) :].split(".")[0].rstrip("*") for n in _ACCEPTED if n.startswith(before)}
         if part not in names:
             namespace = "." in key or isinstance(value, dict)
-            if not before.startswith("dataframe.") and (before or not keywords.nearest(part, names, 0.8 if namespace else 0.6)):
+            if not before.startswith("dataframe.") and (before or not nearest(part, names, 0.8 if namespace else 0.6)):
                 return  # a setting of somebody else's
-            raise KeyError(f"config has no {key!r}{keywords.nearest(part, names)}")
+            raise KeyError(f"config has no {key!r}{nearest(part, names)}")
         here = here.get(canonical_name(part, here)) if isinstance(here, dict) else None
         before += f"{part}."
     for k, v in value.items() if isinstance(value, dict) else ():

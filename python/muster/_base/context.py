@@ -1,11 +1,15 @@
-"""Which client computes when nobody says: the last one that was made and not closed."""
+"""Where code runs and what holds there: the client that computes, the task around it, diagnostics, annotations."""
 
+import contextlib
 import threading
+
+from muster._base import registry
 
 _lock = threading.RLock()
 _clients = []
 _pools = {}
 _current = threading.local()
+_executors = []
 
 
 def client():
@@ -14,6 +18,20 @@ def client():
     if own:
         return own[-1]
     return _clients[-1] if _clients else None
+
+
+def default_client():
+    """Return the active client.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    found = client()
+    if found is None:
+        raise ValueError("No clients found. Start a client and point it to the scheduler address: from muster.distributed import Client; client = Client('tcp://127.0.0.1:8786')")
+    return found
 
 
 def enter(new):
@@ -50,7 +68,85 @@ def processes(number):
     with _lock:
         pool = _pools.get(number)
         if pool is None or pool.status != "running":
-            from muster.distributed import Client
-
-            pool = _pools[number] = Client(n_workers=number, threads_per_worker=1, set_as_default=False, dashboard_address=None)
+            pool = _pools[number] = registry.given("client")(n_workers=number, threads_per_worker=1, set_as_default=False, dashboard_address=None)
         return pool
+
+
+def executor():
+    """Return the executor of Python tasks that this process is, None in any other process."""
+    return _executors[0] if _executors else None
+
+
+def become(new):
+    """Make `new` the executor of this process."""
+    _executors.append(new)
+
+
+def active_callbacks():
+    """Return the diagnostics registered in this thread (`ProgressBar`, `Callback`), outermost first."""
+    if not hasattr(_current, "stack"):
+        _current.stack = []
+    return _current.stack
+
+
+def active_annotations():
+    """Return what `annotate` says in this thread, None where it says nothing."""
+    return getattr(_current, "annotations", None)
+
+
+@contextlib.contextmanager
+def annotate(**annotations):
+    """Say how the tasks made inside the `with` block are to run on a cluster.
+
+    Parameters
+    ----------
+    priority : int, optional
+        Higher runs first.
+    retries : int, optional
+        Runs again after an exception, at most so often.
+    workers : str or list, optional
+        Addresses, names or hosts that may run it.
+    allow_other_workers : bool, optional
+        `workers` is a wish only.
+    resources : dict, optional
+        What a task occupies, such as ``{"GPU": 1}``.
+    **annotations
+        Anything else is kept with the tasks.
+
+    Examples
+    --------
+    >>> import muster
+    >>> with muster.annotate(priority=10):
+    ...     x = muster.delayed(abs)(-1)
+    >>> x.compute()
+    1
+    """
+    check_annotations(annotations)
+    before = active_annotations()
+    _current.annotations = {**(before or {}), **annotations}
+    try:
+        yield
+    finally:
+        _current.annotations = before
+
+
+def get_annotations():
+    """Return what `annotate` says here, as a dict."""
+    return dict(active_annotations() or {})
+
+
+def check_annotations(a):
+    retries = a.get("retries")
+    if retries is not None and not callable(retries) and (not isinstance(retries, int) or retries < 0):
+        raise TypeError(f"'retries' must be a non-negative integer, got {retries!r}")
+    priority = a.get("priority")
+    if priority is not None and not callable(priority) and not isinstance(priority, int):
+        raise TypeError(f"'priority' must be an integer, got {priority!r}")
+    workers = a.get("workers")
+    if workers is not None and not callable(workers) and not isinstance(workers, (list, tuple, set, str)):
+        raise TypeError(f"'workers' must be a text or a list of texts, got {workers!r}")
+    resources = a.get("resources")
+    if resources is not None and not callable(resources) and not isinstance(resources, dict):
+        raise TypeError(f"'resources' must be a dict, got {resources!r}")
+    if not isinstance(a.get("allow_other_workers", False), bool) and not callable(a["allow_other_workers"]):
+        raise TypeError(f"'allow_other_workers' must be True or False, got {a['allow_other_workers']!r}")

@@ -254,6 +254,9 @@ def _remade(kind, args, attributes):
     return error
 
 
+runtime_errors = {}  # what `muster.distributed` makes of the texts of the runtime's errors, by kind
+
+
 def loads_error(body):
     """Return (exception, traceback) of bytes that dumps_error or the runtime made."""
     kind, _, rest = bytes(body).partition(b"\n")
@@ -269,18 +272,13 @@ def loads_error(body):
 
 
 def _runtime_error(kind, text):
-    from muster.distributed._errors import FutureCancelledError, KilledWorker
-
-    if kind == b"killed":
-        task, _, how = text.partition("\n")
-        return KilledWorker(task, how)
+    if kind in runtime_errors:
+        return runtime_errors[kind](text)
     if kind == b"timeout":
         return TimeoutError(text)
     if kind == b"native":
         number, python, message = text.split("\n", 2)
         return _native_error(int(number), python, message)
-    if kind in (b"lost", b"connection"):
-        return FutureCancelledError("", text)
     return RuntimeError(text or kind.decode(errors="replace"))
 
 

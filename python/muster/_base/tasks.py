@@ -1,4 +1,4 @@
-"""Graphs of Python tasks: nodes, placeholders for inputs deep inside arguments, and running them in this interpreter."""
+"""Python tasks: nodes, placeholders for inputs deep inside arguments, and what takes containers apart for them."""
 
 import collections
 import copy
@@ -9,6 +9,7 @@ import os
 import threading
 import uuid
 
+from muster._base import context
 from muster._core import TaskNode
 
 _ATOMS = frozenset([int, float, str, bytes, bool, type(None), complex])
@@ -34,6 +35,44 @@ def unique():
 def identity(value):
     """Return the value: the function of a node that is no call."""
     return value
+
+
+def funcname(function):
+    """Return a function's name as it is shown: of a partial the function's, of a method Class.method's last part."""
+    while hasattr(function, "func"):
+        function = function.func
+    name = getattr(function, "__name__", None) or type(function).__name__
+    return "lambda" if name == "<lambda>" else name[:50]
+
+
+class Node(TaskNode):
+    """A call as a node of a graph: it has a key, and the annotations that held where it was made."""
+
+    __slots__ = ("_key", "_name", "_length", "_annotations", "__weakref__")
+
+    def __init__(self, key, function=identity, arguments=(), keywords=None, nested=None, length=None, name=None):
+        TaskNode.__init__(self, function, arguments, keywords, nested)
+        self._key, self._length, self._name = key, length, name
+        self._annotations = context.active_annotations()
+
+    @property
+    def key(self):
+        """The task's name."""
+        if self._key is None:
+            self._key = f"{self._name or funcname(self._function)}-{unique()}"
+        return self._key
+
+    @property
+    def _label(self):
+        """What a picture of the graph shows."""
+        return funcname(self._function)
+
+    def _holding(self, value):
+        """Return the node of this key that is the value."""
+        return Node(self.key, arguments=(value,), length=self._length)
+
+    def __dask_tokenize__(self):
+        return self.key
 
 
 class Input:

@@ -22,6 +22,7 @@ import types
 
 from muster import config
 from muster._base.dispatch import Dispatch
+from muster._base.libraries import np, pa, pd
 from muster._base.modules import found_by_name, is_local
 
 _unique = itertools.count()
@@ -315,8 +316,6 @@ _TAKERS = {
 
 
 def _numpy(value):
-    import numpy as np
-
     if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
         return None
     if value.dtype.hasobject or value.dtype.kind == "T":
@@ -327,8 +326,6 @@ def _numpy(value):
 
 
 def _pandas(value):
-    import pandas as pd
-
     kind = type(value)
     if isinstance(value, pd.DataFrame):
         more = {name: getattr(value, name, None) for name in value._metadata}
@@ -351,15 +348,11 @@ def _pandas(value):
     if isinstance(value, pd.arrays.PeriodArray):
         return _Parts("periods", (str(value.dtype), value.asi8))
     if isinstance(value, (pd.arrays.ArrowExtensionArray, pd.arrays.ArrowStringArray)):
-        import pyarrow as pa
-
         return _Parts("arrow", (kind, str(value.dtype), pa.array(value)))
     return None
 
 
 def _arrow(value):
-    import pyarrow as pa
-
     if isinstance(value, pa.ChunkedArray):
         value = value.combine_chunks()
         if isinstance(value, pa.ChunkedArray):

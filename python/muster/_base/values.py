@@ -4,6 +4,7 @@ import datetime
 import sys
 
 from muster import _core
+from muster._base.libraries import pd
 
 
 class _NoDefault:
@@ -68,8 +69,6 @@ def plain(value):
 
 
 def _moment(value):
-    import pandas as pd
-
     stamp = pd.Timestamp(value)
     if stamp is pd.NaT:
         return None

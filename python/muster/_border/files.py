@@ -6,6 +6,7 @@ import os
 import threading
 
 from muster import _core
+from muster._base.tokenize import tokenize
 
 _options = {}  # storage_options by token
 _s3 = {}  # Arrow's file systems by their options
@@ -16,8 +17,6 @@ def options_token(options):
     """Return the token under which the engine hands storage_options back."""
     if not options:
         return ""
-    from muster._base.tokenize import tokenize
-
     token = tokenize(options)
     _options[token] = options
     return token
@@ -70,8 +69,6 @@ def system_of(url, options):
 
 def tokenized(options):
     """Return a text that tells options apart."""
-    from muster._base.tokenize import tokenize
-
     return tokenize(options)
 
 

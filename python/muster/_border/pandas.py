@@ -1,18 +1,17 @@
-"""The border to pandas: columns of the engine to pandas objects and back. Imports pandas; nothing else here is imported before it is needed."""
+"""The border to pandas: columns of the engine to pandas objects and back."""
 
 import functools
 import itertools
-import sys
-import threading
-
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-from pandas.api.internals import create_dataframe_from_blocks
 
 from muster import _core
+from muster._base.libraries import np, pa, pd
+from muster._base.values import plain
 
-STRING = pd.StringDtype("pyarrow", na_value=np.nan)
+
+@functools.cache
+def string_dtype():
+    """The dtype of texts: pandas' str over Arrow."""
+    return pd.StringDtype("pyarrow", na_value=np.nan)
 
 
 def array_of(dtype, payload):
@@ -28,7 +27,7 @@ def array_of(dtype, payload):
     if dtype == "str":
         offsets, data, bitmap = payload
         buffers = [None if bitmap is None else pa.py_buffer(bitmap), pa.py_buffer(offsets), pa.py_buffer(data)]
-        return pd.arrays.ArrowStringArray(pa.LargeStringArray.from_buffers(len(offsets) - 1, buffers[1], buffers[2], buffers[0]), dtype=STRING)
+        return pd.arrays.ArrowStringArray(pa.LargeStringArray.from_buffers(len(offsets) - 1, buffers[1], buffers[2], buffers[0]), dtype=string_dtype())
     values, present = payload
     if dtype.startswith("object"):
         array = _objects(dtype, values, present)
@@ -60,7 +59,7 @@ def foreign_name(dtype):
     """Return the engine's name of a dtype that it carries without opening."""
     key = (type(dtype), repr(dtype))
     if isinstance(dtype, pd.CategoricalDtype):
-        if dtype.categories is not None and len(dtype.categories) == 1 and dtype.categories[0] == UNKNOWN_CATEGORIES[0]:
+        if dtype.categories is not None and len(dtype.categories) == 1 and dtype.categories[0] == unknown_categories()[0]:
             dtype = pd.CategoricalDtype(None, dtype.ordered)
         categories = None if dtype.categories is None else (str(dtype.categories.dtype), tuple(dtype.categories))
         key = (pd.CategoricalDtype, categories, dtype.ordered)
@@ -79,7 +78,7 @@ def foreign_name(dtype):
 def dtype_of(name):
     """Return the pandas dtype of an engine's name."""
     if name == "str":
-        return STRING
+        return string_dtype()
     if not name.startswith("object:"):
         return np.dtype(name)
     if int(name[7:]) >= len(_foreign):
@@ -146,12 +145,10 @@ def _objects(name, positions, sources):
 
 def _joined(categoricals):
     """Categoricals one behind the other, with the categories of all. An order is kept where all have it, but for those that have no categories."""
-    from pandas.api.types import union_categoricals
-
     ordered = categoricals[0].dtype.ordered
     known = [c.dtype for c in categoricals if len(c.categories)]
     if not ordered or any(dtype != known[0] for dtype in known):
-        return union_categoricals(_of_one_dtype(categoricals), ignore_order=ordered)
+        return pd.api.types.union_categoricals(_of_one_dtype(categoricals), ignore_order=ordered)
     return type(categoricals[0])._concat_same_type([c if len(c.categories) or not known else c.set_categories(known[0].categories) for c in categoricals])
 
 
@@ -174,7 +171,7 @@ def _labels(fields, integer):
         return pd.RangeIndex(len(labels))
     if labels and all(isinstance(x, tuple) for x in labels) and len({len(x) for x in labels}) == 1:
         return pd.MultiIndex.from_tuples(labels)
-    return pd.Index(labels, dtype=STRING if labels and all(isinstance(x, str) for x in labels) else None, tupleize_cols=False) if labels else pd.Index([], dtype=STRING)  # what columns of texts leave behind
+    return pd.Index(labels, dtype=string_dtype() if labels and all(isinstance(x, str) for x in labels) else None, tupleize_cols=False) if labels else pd.Index([], dtype=string_dtype())  # what columns of texts leave behind
 
 
 def index_of(columns, rows):
@@ -240,7 +237,7 @@ def frame_of(arrays, index, labels):
         first = arrays[places[0]]
         values = np.array([arrays[i] for i in places]) if together else first.reshape(1, -1) if isinstance(first, np.ndarray) else first
         blocks.append((values, places))
-    return create_dataframe_from_blocks(blocks, index=index, columns=labels)
+    return pd.api.internals.create_dataframe_from_blocks(blocks, index=index, columns=labels)
 
 
 @functools.lru_cache(maxsize=256)
@@ -332,8 +329,6 @@ def plain_labels(labels):
 
 
 def _plain_label(label):
-    from muster._base.values import plain
-
     return None if label is None else plain(label)
 
 
@@ -368,7 +363,7 @@ def meta_of(expr):
     def empty(name):
         dtype = dtype_of(name)
         if isinstance(dtype, pd.CategoricalDtype) and dtype.categories is None:
-            return pd.Categorical([], categories=UNKNOWN_CATEGORIES, ordered=dtype.ordered)
+            return pd.Categorical([], categories=unknown_categories(), ordered=dtype.ordered)
         return np.empty(0, dtype=dtype) if isinstance(dtype, np.dtype) else pd.array([], dtype=dtype)
 
     index = [(label, name) for label, name, _ in expr.index]
@@ -386,7 +381,10 @@ def meta_of(expr):
     return frame
 
 
-UNKNOWN_CATEGORIES = pd.Index(["__UNKNOWN_CATEGORIES__"], dtype=object)  # in a meta, as Dask's
+@functools.cache
+def unknown_categories():
+    """What stands in a meta for categories that are not known, as Dask's."""
+    return pd.Index(["__UNKNOWN_CATEGORIES__"], dtype=object)
 
 
 def sample_values(series, distinct=False):
@@ -437,59 +435,3 @@ def sample_of(expr):
     frame = pd.DataFrame({i: column(meta.iloc[:, i]) for i in range(meta.shape[1])})
     frame.index, frame.columns = index, meta.columns
     return frame
-
-
-_running = threading.local()
-
-
-def current_partition():
-    """Return the number of the partition whose function this thread runs."""
-    return _running.partition
-
-
-def apply(function, index, columns, rows, out_kind, out_index, out_fields, partition):
-    """Call a function with the arrays of columns and their index; return (rows, payloads, object) of its result, for as long as whose columns live the object is to live. Called by the engine."""
-    from muster._border.promises import payload_as, payload_of_none
-
-    if not rows and not out_index and out_kind != "scalar":  # pandas asks a function of rows about one that it makes up
-        return 0, [payload_of_none(name) for _, name, _ in out_fields], None
-    _running.partition = partition
-    try:
-        out = function([array_of(dtype, payload) for _, dtype, payload in columns], index_of(index, rows))
-    except Exception as error:
-        error.add_note(f"in {function.label}, partition {partition}")
-        raise
-    finally:
-        index.clear(), columns.clear()
-    if not isinstance(out, (pd.DataFrame, pd.Series)):
-        out = pd.Series(out) if isinstance(out, (pd.Index, np.ndarray)) and out_kind != "scalar" else _one(out, out_fields[0][1])
-    if sys.getrefcount(out) > 2:  # somebody else's too, who may write to it: not to what another object still has
-        out = out.copy(deep=False)
-    made, labels = ([out.array], [out.name]) if isinstance(out, pd.Series) else (list(out._iter_column_arrays()), out.columns)  # items() makes a Series a column
-    if not rows and not len(out) and len(made) != len(out_fields):  # pandas gives the groups of no rows back as they were
-        return 0, [payload_of_none(name) for _, name, _ in (*out_index, *out_fields)], None
-    if len(made) != len(out_fields) or (out_kind == "frame" and not function.has_labels(labels, out_fields)):
-        raise ValueError(
-            f"{function.label}: partition {partition} returned the columns {list(labels)}, expected {[f[0] for f in out_fields]}; "
-            "give meta=, or make the function return the same columns for every partition"
-        )
-    guesses = function.guesses
-    levels = _levels(out.index) if out_index else []
-    payloads = [payload_as(levels[i].array, name, function, partition, guess=guesses.get(("index", i)) == name) for i, (_, name, _) in enumerate(out_index)]
-    payloads += [payload_as(made[i], name, function, partition, guess=guesses.get(i) == name, labels=labels, at=i) for i, (_, name, _) in enumerate(out_fields)]
-    return len(out), payloads, out
-
-
-def _one(value, name):
-    if name == "object":
-        held = np.empty(1, dtype=object)
-        held[0] = value
-        return pd.Series(held, dtype=object)
-    return pd.Series([value])
-
-
-def common_name(one, other):
-    """Return the engine's name of the dtype of values of two, given by their names. Called by the engine."""
-    from muster._border.promises import common_dtype
-
-    return dtype_name(common_dtype(dtype_of(one), dtype_of(other)))

@@ -5,13 +5,8 @@ A promise made by trying gives way: the engine is told a dtype that holds the va
 
 import functools
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-
+from muster._base.libraries import np, pa, pd
 from muster._border.pandas import as_is, dtype_name, dtype_of, foreign_name, is_text, payload_of, sample_values, series_of
-
-OBJECT = np.dtype(object)
 
 
 def payload_as(array, name, function, partition, guess=False, labels=(None,), at=0):
@@ -26,15 +21,15 @@ def payload_as(array, name, function, partition, guess=False, labels=(None,), at
     if isinstance(given, np.dtype) and given.kind in "iuf" and given == dtype and not name.startswith("object"):
         return np.ascontiguousarray(array), None
     if name == unseen() and not pd.isna(array).all():
-        return "str" if given == OBJECT and is_text(array) else dtype_name(given)
-    if dtype == OBJECT:
+        return "str" if given == "object" and is_text(array) else dtype_name(given)
+    if dtype == "object":
         return payload_of(np.asarray(array, dtype=object), "object")
     if given == dtype or (_open_categories(dtype) and isinstance(given, pd.CategoricalDtype) and given.ordered == dtype.ordered):
         return payload_of(array, name)
     missing = np.asarray(pd.isna(array))
     if missing.all():
         return _all_missing(len(array), dtype, name)
-    if name == "str" and given == OBJECT and is_text(array):
+    if name == "str" and given == "object" and is_text(array):
         return payload_of(array, name)
     forced = getattr(function, "forced", False)
     if isinstance(dtype, np.dtype) and dtype.kind in "iub" and (forced or isinstance(given, np.dtype)) and missing.any():
@@ -59,19 +54,19 @@ def payload_as(array, name, function, partition, guess=False, labels=(None,), at
     try:
         return _payload(series.astype(dtype), name)
     except pa.ArrowInvalid:  # an integer that Arrow's doubles would round
-        return dtype_name(OBJECT)
+        return dtype_name(np.dtype(object))
 
 
 def payload_of_none(name):
     """The payload of a column without rows."""
     dtype = dtype_of(name)
-    return payload_of(np.empty(0, dtype=object), name) if dtype == OBJECT else _all_missing(0, dtype, name)
+    return payload_of(np.empty(0, dtype=object), name) if dtype == "object" else _all_missing(0, dtype, name)
 
 
 @functools.cache
 def unseen():
     """The name of the dtype of objects of which all that were seen are missing: the first others decide."""
-    return foreign_name(OBJECT)
+    return foreign_name(np.dtype(object))
 
 
 def _payload(series, name):
@@ -108,7 +103,7 @@ def _integers_holding(series, dtype):
     low, high = int(series.min()), int(series.max())
     if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
         return dtype
-    return np.dtype("uint64") if low >= 0 else OBJECT
+    return np.dtype("uint64") if low >= 0 else np.dtype(object)
 
 
 def _forced(series, dtype, missing, function, partition):
@@ -133,9 +128,9 @@ def _forced(series, dtype, missing, function, partition):
 
 def _comparable(promised, given):
     """Whether values of one dtype may be some of the other at all, as numbers of two widths and times of two units are."""
-    if given == OBJECT or isinstance(given, pd.CategoricalDtype) or (isinstance(promised, pd.DatetimeTZDtype) and isinstance(given, pd.DatetimeTZDtype)):
+    if given == "object" or isinstance(given, pd.CategoricalDtype) or (isinstance(promised, pd.DatetimeTZDtype) and isinstance(given, pd.DatetimeTZDtype)):
         return True
-    return common_dtype(promised, given) != OBJECT
+    return common_dtype(promised, given) != "object"
 
 
 def _held(values, dtype):
@@ -146,7 +141,7 @@ def _held(values, dtype):
         back = changed.astype(object if isinstance(given, pd.CategoricalDtype) else given)
     except (TypeError, ValueError, OverflowError):
         return None
-    if isinstance(given, np.dtype) and given != OBJECT:
+    if isinstance(given, np.dtype) and given != "object":
         return back.to_numpy() == values.to_numpy()
     return np.fromiter((not pd.isna(x) and bool(x == y) for x, y in zip(back, values, strict=True)), bool, len(values))
 
@@ -173,3 +168,8 @@ def common_dtype(one, other):
 
 def _known(dtype):
     return pd.CategoricalDtype([], dtype.ordered) if _open_categories(dtype) else dtype
+
+
+def common_name(one, other):
+    """Return the engine's name of the dtype of values of two, given by their names. Called by the engine."""
+    return dtype_name(common_dtype(dtype_of(one), dtype_of(other)))

@@ -3,7 +3,7 @@
 A value is a call if it is a tuple whose first item is callable; a key of the graph stands for its value, anywhere inside calls and lists.
 """
 
-from muster._base.tasks import NOT_LAZY, Input, identity, unpack
+from muster._base.tasks import NOT_LAZY, Input, Node, funcname, identity, unpack
 from muster._core import TaskNode, collect_nodes
 
 
@@ -44,8 +44,8 @@ def _hashable(value):
 
 
 class _Builder:
-    def __init__(self, dsk):
-        self.dsk = dsk
+    def __init__(self, dsk, make):
+        self.dsk, self.make = dsk, make
         self.nodes = {}
 
     def references(self, value):
@@ -99,15 +99,15 @@ class _Builder:
         if istask(value):
             return self.call(value, key)
         if type(value) is not bool and _hashable(value) and value in self.dsk and value != key:
-            return _named(identity, (self.nodes[value],), None, key)
+            return self.make(key, identity, (self.nodes[value],))
         nested = []
         args = (self.argument(value, nested, {}, top=False),)
-        return _named(identity, args, nested or None, key)
+        return self.make(key, identity, args, None, nested or None)
 
     def call(self, task, key=None):
         nested, known = [], {}
         args = tuple(self.argument(a, nested, known, top=True) for a in task[1:])
-        return _named(task[0], args, nested or None, key)
+        return self.make(key, task[0], args, None, nested or None)
 
     def argument(self, value, nested, known, top):
         node = None
@@ -137,17 +137,8 @@ def _is_spec(value):
     return hasattr(type(value), "to_node") and hasattr(type(value), "dependencies")
 
 
-def _named(function, arguments, nested, key):
-    from muster.delayed import Delayed
-
-    if nested:
-        # Inputs that are arguments themselves come first: placeholders are numbered among `nested` only.
-        return Delayed(key, function, arguments, None, nested)
-    return Delayed(key, function, arguments)
-
-
-def to_nodes(dsk, keys):
-    """Return {key: node} for `keys` and all they need.
+def to_nodes(dsk, keys, make=Node):
+    """Return {key: node} for `keys` and all they need; `make` is the class of nodes.
 
     Raises
     ------
@@ -156,7 +147,7 @@ def to_nodes(dsk, keys):
     RuntimeError
         If the graph has a cycle.
     """
-    return _Builder(_flat(dsk)).build(keys)
+    return _Builder(_flat(dsk), make).build(keys)
 
 
 def _flat(dsk):
@@ -170,20 +161,6 @@ def flatten(keys):
             yield from flatten(k)
     else:
         yield keys
-
-
-def get(dsk, keys, scheduler, **kwargs):
-    """Return the values of one key, a list of keys, or nested lists of keys."""
-    from muster._collections import running
-
-    wanted = list(dict.fromkeys(flatten(keys)))
-    nodes = to_nodes(dsk, wanted)
-    values = dict(zip(wanted, running.run_nodes([nodes[k] for k in wanted], scheduler=scheduler, **kwargs), strict=True))
-
-    def shaped(k):
-        return tuple(shaped(x) for x in k) if isinstance(k, list) else values[k]
-
-    return shaped(keys)
 
 
 def to_dict(roots):
@@ -216,23 +193,13 @@ def _apply(function, args, kwargs):
     return function(*args, **kwargs)
 
 
-
-
 def to_dot(roots):
     """Return the picture of a graph of nodes in Graphviz' language: boxes for results, circles for calls."""
     nodes, begins, needs, _ = collect_nodes(list(roots))
     lines = ["digraph {", "  rankdir=BT; node [fontname=helvetica, fontsize=12];"]
     for i, n in enumerate(nodes):
-        label = _label(n).replace("\\", "").replace('"', "'")
+        label = (n._label if isinstance(n, Node) else funcname(n._function)).replace("\\", "").replace('"', "'")
         lines.append(f'  f{i} [label="{label}", shape=circle];')
         lines.append(f'  r{i} [label="", shape=box]; f{i} -> r{i};')
         lines.extend(f"  r{m} -> f{i};" for m in dict.fromkeys(needs[begins[i] : begins[i + 1]]))
     return "\n".join([*lines, "}"])
-
-
-def _label(node):
-    from muster.delayed import DelayedLeaf, funcname
-
-    if isinstance(node, DelayedLeaf):
-        return repr(node._object)[:30]
-    return funcname(node._function)

@@ -4,13 +4,14 @@ import atexit
 import contextlib
 import functools
 import logging
-import threading
 import time
 
 from muster import _core, config
-from muster._base import keywords, tasks
+from muster._base import context, keywords, registry, tasks
+from muster._base.units import parse_bytes
+from muster._border.pandas import to_pandas
+from muster._collections import graphs, watching
 
-_callbacks = threading.local()
 _logger = logging.getLogger("muster")
 atexit.register(_core.stop)
 
@@ -18,18 +19,6 @@ _THREADS = ("threads", "threading")
 _SYNCHRONOUS = ("synchronous", "sync", "single-threaded")
 _PROCESSES = ("processes", "multiprocessing")
 _CLUSTER = ("distributed", "dask.distributed")
-
-
-def active_callbacks():
-    """Return the diagnostics registered in this thread (`ProgressBar`, `Callback`), outermost first."""
-    if not hasattr(_callbacks, "stack"):
-        _callbacks.stack = []
-    return _callbacks.stack
-
-
-def active_annotations():
-    """Return what `annotate` says in this thread, None where it says nothing."""
-    return getattr(_callbacks, "annotations", None)
 
 
 def _positive(number):
@@ -52,15 +41,11 @@ class _Local:
         return _run(_core.persist, exprs, self.threads)
 
     def run_nodes(self, nodes, **options):
-        from muster._base.tasks import fill
-
-        before, after = _task_hooks(nodes)
-        return _watched(lambda tick: _core.run_nodes(nodes, self.threads, tick, fill, before, after))
+        before, after = watching.task_hooks(nodes)
+        return watching.watched(lambda tick: _core.run_nodes(nodes, self.threads, tick, tasks.fill, before, after))
 
     def persist_nodes(self, nodes):
-        from muster.delayed import Delayed
-
-        return [Delayed(n.key, arguments=(v,), length=getattr(n, "_length", None)) for n, v in zip(nodes, self.run_nodes(nodes), strict=True)]
+        return [n._holding(v) for n, v in zip(nodes, self.run_nodes(nodes), strict=True)]
 
 
 class _Getter:
@@ -76,10 +61,8 @@ class _Getter:
         return _Local(_positive(None)).persist_exprs(exprs)
 
     def run_nodes(self, nodes, **options):
-        from muster._collections.graphs import to_dict
-
         keys = [n.key for n in nodes]
-        return list(self.get(to_dict(nodes), keys))
+        return list(self.get(graphs.to_dict(nodes), keys))
 
     persist_nodes = _Local.persist_nodes
 
@@ -94,8 +77,6 @@ def schedule(scheduler=None, num_workers=None):
     """
     scheduler = scheduler if scheduler is not None else config.get("scheduler", None)
     if scheduler is None:
-        from muster._base import context
-
         client = context.client()
         return client if client is not None else _Local(_positive(num_workers))
     if isinstance(scheduler, str):
@@ -105,13 +86,9 @@ def schedule(scheduler=None, num_workers=None):
         if name in _SYNCHRONOUS:
             return _Local(0)
         if name in _PROCESSES:
-            from muster._base import context
-
             return context.processes(_positive(num_workers))
         if name in _CLUSTER:
-            from muster.distributed import default_client
-
-            return default_client()
+            return context.default_client()
         raise ValueError(f"scheduler={scheduler!r} is not known; use 'threads' (default), 'processes', 'synchronous', 'distributed', a Client, an Executor or a get function")
     if hasattr(scheduler, "run_nodes"):
         return scheduler
@@ -133,59 +110,10 @@ def memory_limit():
     return _default_limit() if limit is None else parse_bytes(limit)
 
 
-def parse_bytes(value):
-    """Return a number of bytes from an integer or a text such as "2 GB" or "512MiB".
-
-    Examples
-    --------
-    >>> from muster._collections.running import parse_bytes
-    >>> parse_bytes("1.5 kB")
-    1500
-    """
-    if isinstance(value, (int, float)):
-        return int(value)
-    text = value.replace(" ", "").lower()
-    digits = text.rstrip("abcdefghijklmnopqrstuvwxyz")
-    units = {"": 1, "b": 1, **{p + "b": 1000**i for i, p in enumerate("kmgtp", 1)}, **{p: 1000**i for i, p in enumerate("kmgtp", 1)}, **{p + "ib": 1024**i for i, p in enumerate("kmgtp", 1)}}
-    try:
-        return int(float(digits or 1) * units[text[len(digits) :]])
-    except (KeyError, ValueError):
-        raise ValueError(f"{value!r} is no number of bytes; write for example '512 MB' or '2 GiB'") from None
-
-
-def _tick():
-    stack = list(active_callbacks())
-    if not stack:
-        return None
-
-    def tick(done, tasks, size):
-        for callback in stack:
-            callback._tick(done, tasks, size)
-
-    return tick
-
-
-def _task_hooks(nodes):
-    from muster.callbacks import hooks
-
-    return hooks(nodes)
-
-
-def _watched(function):
-    stack = list(active_callbacks())
-    for callback in stack:
-        callback._begin()
-    try:
-        return function(_tick())
-    finally:
-        for callback in stack:
-            callback._end()
-
-
 def _run(function, exprs, threads, *more):
     _core.set_memory_limit(memory_limit())
     start = time.perf_counter()
-    result = _watched(lambda tick: function(exprs, threads, tick, *more))
+    result = watching.watched(lambda tick: function(exprs, threads, tick, *more))
     _logger.info("%s of %s on %d threads took %.3f s", function.__name__, ", ".join(e.op for e in exprs), threads, time.perf_counter() - start)
     return result
 
@@ -196,9 +124,7 @@ def _planned_again(run, exprs):
         try:
             return run(exprs)
         except (TypeError, NotImplementedError):
-            from muster.dataframe._replan import made_again
-
-            exprs = made_again(exprs)
+            exprs = registry.given("made_again")(exprs)
             if exprs is None:
                 raise
 
@@ -206,6 +132,18 @@ def _planned_again(run, exprs):
 def run_nodes(nodes, scheduler=None, num_workers=None, **options):
     """Return the values of nodes."""
     return schedule(scheduler, num_workers).run_nodes(list(nodes), **options)
+
+
+def run_graph(dsk, keys, scheduler, **kwargs):
+    """Return the values of one key, a list of keys, or nested lists of keys."""
+    wanted = list(dict.fromkeys(graphs.flatten(keys)))
+    nodes = graphs.to_nodes(dsk, wanted)
+    values = dict(zip(wanted, run_nodes([nodes[k] for k in wanted], scheduler=scheduler, **kwargs), strict=True))
+
+    def shaped(k):
+        return tuple(shaped(x) for x in k) if isinstance(k, list) else values[k]
+
+    return shaped(keys)
 
 
 def _is_expr(value):
@@ -295,8 +233,6 @@ def compute(*args, traverse=True, optimize_graph=True, scheduler=None, get=None,
     where = schedule(scheduler, threads_of(kwargs.get("pool")) if num_workers is None else num_workers)
 
     def exprs(collections):
-        from muster._border.pandas import to_pandas
-
         results = _planned_again(where.compute_exprs, [c._expr for c in collections])
         return [c._finish(to_pandas(r)) for c, r in zip(collections, results, strict=True)]
 
@@ -315,7 +251,7 @@ def threads_of(pool):
 def _placed(given):
     """Return a context in which tasks are made with what keywords say of their place."""
     said = {k: v for k, v in given.items() if k in keywords.PLACING and v is not None}
-    return annotate(**said) if said else contextlib.nullcontext()
+    return context.annotate(**said) if said else contextlib.nullcontext()
 
 
 def persist(*args, traverse=True, optimize_graph=True, scheduler=None, num_workers=None, **kwargs):
@@ -333,9 +269,7 @@ def persist(*args, traverse=True, optimize_graph=True, scheduler=None, num_worke
     where = schedule(scheduler, threads_of(kwargs.get("pool")) if num_workers is None else num_workers)
 
     def exprs(collections):
-        from muster.dataframe._collection import new_collection
-
-        return [new_collection(e) for e in _planned_again(where.persist_exprs, [c._expr for c in collections])]
+        return [type(c)(e) for c, e in zip(collections, _planned_again(where.persist_exprs, [c._expr for c in collections]), strict=True)]
 
     def others(values):
         # A node is persisted itself, a collection over nodes by persisting these.
@@ -401,9 +335,7 @@ def visualize(*args, filename="mydask", format=None, optimize_graph=False, trave
     if exprs and nodes:
         raise NotImplementedError("visualize: DataFrames and tasks in one picture; draw them one by one")
     if nodes:
-        from muster._collections.graphs import to_dot
-
-        text = to_dot(nodes)
+        text = graphs.to_dot(nodes)
     else:
         text = _core.to_dot(exprs, bool(optimize_graph))
     if filename is not None:
@@ -431,61 +363,3 @@ def visualize(*args, filename="mydask", format=None, optimize_graph=False, trave
             return path
         return SVG(filename=path) if format == "svg" else Image(filename=path)
     return path
-
-
-@contextlib.contextmanager
-def annotate(**annotations):
-    """Say how the tasks made inside the `with` block are to run on a cluster.
-
-    Parameters
-    ----------
-    priority : int, optional
-        Higher runs first.
-    retries : int, optional
-        Runs again after an exception, at most so often.
-    workers : str or list, optional
-        Addresses, names or hosts that may run it.
-    allow_other_workers : bool, optional
-        `workers` is a wish only.
-    resources : dict, optional
-        What a task occupies, such as ``{"GPU": 1}``.
-    **annotations
-        Anything else is kept with the tasks.
-
-    Examples
-    --------
-    >>> import muster
-    >>> with muster.annotate(priority=10):
-    ...     x = muster.delayed(abs)(-1)
-    >>> x.compute()
-    1
-    """
-    _check_annotations(annotations)
-    before = active_annotations()
-    _callbacks.annotations = {**(before or {}), **annotations}
-    try:
-        yield
-    finally:
-        _callbacks.annotations = before
-
-
-def get_annotations():
-    """Return what `annotate` says here, as a dict."""
-    return dict(active_annotations() or {})
-
-
-def _check_annotations(a):
-    retries = a.get("retries")
-    if retries is not None and not callable(retries) and (not isinstance(retries, int) or retries < 0):
-        raise TypeError(f"'retries' must be a non-negative integer, got {retries!r}")
-    priority = a.get("priority")
-    if priority is not None and not callable(priority) and not isinstance(priority, int):
-        raise TypeError(f"'priority' must be an integer, got {priority!r}")
-    workers = a.get("workers")
-    if workers is not None and not callable(workers) and not isinstance(workers, (list, tuple, set, str)):
-        raise TypeError(f"'workers' must be a text or a list of texts, got {workers!r}")
-    resources = a.get("resources")
-    if resources is not None and not callable(resources) and not isinstance(resources, dict):
-        raise TypeError(f"'resources' must be a dict, got {resources!r}")
-    if not isinstance(a.get("allow_other_workers", False), bool) and not callable(a["allow_other_workers"]):
-        raise TypeError(f"'allow_other_workers' must be True or False, got {a['allow_other_workers']!r}")

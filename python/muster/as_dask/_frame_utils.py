@@ -2,17 +2,14 @@
 
 import contextlib
 
-import numpy as np
-import pandas as pd
-
 from muster import config
-from muster._border.pandas import UNKNOWN_CATEGORIES as _UNKNOWN
-from muster._border.pandas import sample_values
+from muster._base.libraries import np, pd
+from muster._border.pandas import sample_values, unknown_categories
 from muster.as_dask._utils import asciitable, is_dataframe_like, is_index_like, is_series_like, typename
 from muster.dataframe._collection import Collection
-from muster.dataframe._map_partitions import meta_object
+from muster.dataframe._meta import meta_object
 
-UNKNOWN_CATEGORIES = _UNKNOWN[0]
+UNKNOWN_CATEGORIES = unknown_categories()[0]
 _object = "foo"  # what stands for any object in made-up rows
 
 

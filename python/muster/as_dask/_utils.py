@@ -16,12 +16,16 @@ import weakref
 from collections.abc import Iterator
 
 from muster._base.dispatch import Dispatch  # noqa: F401
-from muster._collections.running import is_dask_collection, parse_bytes  # noqa: F401
+from muster._base.libraries import np
+from muster._base.units import (
+    format_bytes,  # noqa: F401
+    parse_bytes,  # noqa: F401
+    parse_timedelta,  # noqa: F401
+)
+from muster._collections.running import is_dask_collection  # noqa: F401
 from muster._core import cpu_count
 from muster.bag._bag import takes_multiple_arguments  # noqa: F401
 from muster.delayed import funcname  # noqa: F401
-from muster.distributed._repr import format_bytes  # noqa: F401
-from muster.distributed._time import parse_timedelta  # noqa: F401
 
 CPU_COUNT = cpu_count()
 monotonic = time.monotonic
@@ -353,8 +357,6 @@ def get_named_args(func):
 
 def random_state_data(n, random_state=None):
     """Return n arrays that np.random.RandomState takes as seeds."""
-    import numpy as np
-
     random_state = random_state if all(hasattr(random_state, a) for a in ("bytes", "normal", "uniform")) else np.random.RandomState(random_state)
     words = np.frombuffer(random_state.bytes(624 * n * 4), dtype=np.uint32)
     return list(words.reshape((n, -1)))
@@ -362,8 +364,6 @@ def random_state_data(n, random_state=None):
 
 def pseudorandom(n, p, random_state=None):
     """Return n integers below len(p), drawn with these probabilities; int8."""
-    import numpy as np
-
     p = np.cumsum(p)
     if not np.allclose(p[-1], 1) or (np.diff(p) < 0).any() or p[0] < 0:
         raise ValueError("p must be probabilities whose sum is 1")

@@ -7,6 +7,7 @@ Examples
 90
 """
 
+from muster._base.later import NotThereYet
 from muster._collections.running import compute
 from muster.bag._bag import Bag, Item, concat, map, map_partitions, zip
 from muster.bag._io import from_delayed, from_sequence, from_url, range, read_text, to_textfiles
@@ -16,7 +17,5 @@ __all__ = ["Bag", "Item", "compute", "concat", "from_delayed", "from_sequence", 
 
 def __getattr__(name):
     if name in ("read_avro", "random"):
-        from muster._base.later import NotThereYet
-
         raise NotThereYet(f"muster.bag.{name} is not there yet")
     raise AttributeError(f"module 'muster.bag' has no attribute {name!r}")

@@ -6,13 +6,18 @@ import itertools
 import random as _random
 from types import GenericAlias
 
+from muster._base import registry
+from muster._base.later import NotThereYet
 from muster._base.tokenize import tokenize
+from muster._base.units import parse_bytes
 from muster._base.values import no_default
 from muster._collections import running
+from muster._collections.graphs import to_nodes
 from muster.bag import _partitions
+from muster.bag._files import to_textfiles
 from muster.bag._item import Item, node
 from muster.bag._partitions import reify, takes_multiple_arguments, total_mem_usage  # noqa: F401 (Dask has them here)
-from muster.delayed import funcname
+from muster.delayed import Delayed, funcname
 
 _FAN_IN = 8
 
@@ -37,10 +42,8 @@ class Bag:
     def __init__(self, dsk, name="bag", npartitions=None):
         parts = dsk
         if npartitions is not None:  # a raw graph with the keys (name, 0), (name, 1), ...
-            from muster._collections.graphs import to_nodes
-
             keys = [(name, i) for i in builtins.range(npartitions)]
-            nodes = to_nodes(parts, keys)
+            nodes = to_nodes(parts, keys, Delayed)
             parts = [node(_partitions.reify, nodes[k], name=name) for k in keys]
         self._parts = list(parts)
         self._label, self._name = name, name if npartitions is not None else None
@@ -281,8 +284,6 @@ class Bag:
         if (npartitions is None) == (partition_size is None):
             raise ValueError("Please provide either the `npartitions` or `partition_size` argument")
         if partition_size is not None:
-            from muster._collections.running import parse_bytes
-
             sizes = running.compute(*[node(_partitions.total_mem_usage, p, name="size") for p in self._parts])
             npartitions = builtins.max(1, -(-builtins.sum(sizes) // parse_bytes(partition_size)))
         old = self.npartitions
@@ -299,8 +300,6 @@ class Bag:
 
     def to_textfiles(self, path, name_function=None, compression="infer", encoding="utf-8", compute=True, storage_options=None, last_endline=False, **kwargs):
         """Write each partition to a file of lines; see `muster.bag.to_textfiles`."""
-        from muster.bag._io import to_textfiles
-
         return to_textfiles(self, path, name_function, compression, encoding, compute, storage_options, last_endline, **kwargs)
 
     def to_dataframe(self, meta=None, columns=None, optimize_graph=True):
@@ -312,28 +311,10 @@ class Bag:
             Names and dtypes; default: guessed from the first item, which is computed.
         columns : list, optional
         """
-        import pandas as pd
-
-        import muster.dataframe as dd
-        from muster.dataframe._map_partitions import meta_object
-
-        given = meta is not None
-        if meta is None:
-            head = self.take(1, warn=False)
-            if not head:
-                raise ValueError("`dask.bag.Bag.to_dataframe` failed to properly infer metadata, please pass in metadata via the `meta` keyword")
-            meta = pd.DataFrame(list(head), columns=columns).iloc[:0]
-        else:
-            meta = meta_object(meta)
-        if columns is not None and list(meta.columns) != list(columns):
-            raise ValueError("Can't specify both `meta` and `columns`")
-        frames = [node(_partitions.frame, list(meta.columns), p, name="to-dataframe") for p in self._parts]
-        return dd.from_delayed(frames, meta=meta, verify_meta=given)
+        return registry.given("frame_of_bag")(self, meta, columns)
 
     def __getattr__(self, name):
         if name == "to_avro":
-            from muster._base.later import NotThereYet
-
             raise NotThereYet("Bag.to_avro is not there yet")
         raise AttributeError(f"'Bag' object has no attribute {name!r}")
 

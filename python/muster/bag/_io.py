@@ -5,9 +5,13 @@ import codecs
 import io
 import os
 
+from muster._base.units import parse_bytes
+from muster._border.files import stamp_of, unchanged
 from muster.bag._bag import Bag, _made
+from muster.bag._files import _compression, _opened, _size, to_textfiles  # noqa: F401
 from muster.bag._item import node
 from muster.bag._partitions import reify
+from muster.delayed import Delayed, delayed
 
 
 def from_sequence(seq, partition_size=None, npartitions=None):
@@ -49,8 +53,6 @@ def _numbers(a, b):
 
 def from_delayed(values):
     """Return the bag whose partitions are the values of Delayed, iterables."""
-    from muster.delayed import Delayed, delayed
-
     values = [values] if isinstance(values, Delayed) else list(values)
     values = [delayed(v) for v in values]
     return _made([node(reify, v, name="from_delayed") for v in values], "from_delayed", values)
@@ -97,15 +99,11 @@ def read_text(urlpath, blocksize=None, compression="infer", encoding="utf-8", er
     ValueError
         If blocksize is given for a compressed file, or for an encoding whose files cannot be cut at bytes.
     """
-    from muster._border.files import stamp_of
-
     if blocksize is not None and files_per_partition is not None:
         raise ValueError("Only one of blocksize or files_per_partition can be set")
     paths = _paths(urlpath, storage_options)
     options = dict(encoding=encoding, errors=errors, delimiter=linedelimiter or None, include_path=include_path)
     if blocksize is not None:
-        from muster._collections.running import parse_bytes
-
         size, parts = parse_bytes(blocksize), []
         if size < 1:
             raise ValueError(f"blocksize must be at least one byte, got {blocksize!r}")
@@ -147,34 +145,6 @@ def _paths(urlpath, storage_options):
     return out
 
 
-_ENDINGS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd"}
-
-
-def _compression(path, compression):
-    return _ENDINGS.get(os.path.splitext(path)[1]) if compression == "infer" else compression
-
-
-def _size(path, storage_options):
-    import fsspec
-
-    fs, inner = fsspec.core.url_to_fs(path, **(storage_options or {}))
-    return fs.size(inner)
-
-
-def _opened(path, mode, compression, storage_options=None):
-    if "://" in path:
-        import fsspec
-
-        return fsspec.open(path, mode, compression=compression, **(storage_options or {})).open()
-    if compression is None:
-        return open(path, mode)
-    if compression in ("gzip", "bz2", "xz"):
-        import importlib
-
-        return importlib.import_module({"xz": "lzma"}.get(compression, compression)).open(path, mode)
-    import fsspec
-
-    return fsspec.open(path, mode, compression=compression).open()
 
 
 def _split(text, delimiter):
@@ -187,8 +157,6 @@ def _lines(text, delimiter):
 
 
 def _read_files(stamped, compression, storage_options, options):
-    from muster._border.files import unchanged
-
     out = []
     for path, stamp in stamped:
         with unchanged(path, stamp, "read_text"), _opened(path, "rb", _compression(path, compression), storage_options) as file:
@@ -219,8 +187,6 @@ def _units(encoding, delimiter):
 
 def _read_block(path, stamp, start, size, storage_options, options):
     """Return the lines that start in these bytes of a file."""
-    from muster._border.files import unchanged
-
     unit, marks, encoding = _units(options["encoding"], options["delimiter"] or "\n")
     with unchanged(path, stamp, "read_text"), _opened(path, "rb", None, storage_options) as file:
         head = file.read(4) if marks else b""
@@ -298,56 +264,3 @@ def _uncrossed(data, delimiter, offset, unit):
         quiet = found + 1
         if quiet >= len(data):
             return None
-
-
-def to_textfiles(bag, path, name_function=None, compression="infer", encoding="utf-8", compute=True, storage_options=None, last_endline=False, **kwargs):
-    """Write each partition of a bag of texts to a file, an item a line.
-
-    Parameters
-    ----------
-    path : str or list
-        A folder; a name with ``*``, which becomes the number of the partition; or a list of names.
-    name_function : callable, optional
-        From the number to the text in place of ``*``.
-    compression : str, default "infer"
-    compute : bool, default True
-        False: return the tasks, a list of Delayed.
-    last_endline : bool, default False
-        End the last line too.
-
-    Returns
-    -------
-    list of str, the files' names
-    """
-    if isinstance(path, (str, os.PathLike)):
-        path = os.fspath(path)
-        pattern = path if "*" in path else os.path.join(path, "*.part")
-        digits = len(str(max(bag.npartitions - 1, 0)))
-        name_function = name_function or (lambda i: str(i).zfill(digits))
-        paths = [pattern.replace("*", name_function(i)) for i in builtins.range(bag.npartitions)]
-    else:
-        paths = list(path)
-        if len(paths) != bag.npartitions:
-            raise ValueError(f"{len(paths)} names for {bag.npartitions} partitions")
-    for folder in {os.path.dirname(p) for p in paths if "://" not in p}:
-        if folder:
-            os.makedirs(folder, exist_ok=True)
-    nodes = [node(_write, p, name, _compression(name, compression), encoding, last_endline, storage_options, name="to-textfiles") for p, name in zip(bag._parts, paths, strict=True)]
-    if not compute:
-        return nodes
-    from muster._collections import running
-
-    running.compute(*nodes, **kwargs)
-    return paths
-
-
-def _write(part, path, compression, encoding, last_endline, storage_options):
-    with _opened(path, "wb", compression, storage_options) as file:
-        first = True
-        for line in part:
-            if not isinstance(line, str):
-                raise TypeError(f"to_textfiles writes texts, got {type(line).__name__}; bag.map(str) makes texts")
-            file.write((line if first else "\n" + line).encode(encoding))
-            first = False
-        if last_endline and not first:
-            file.write("\n".encode(encoding))

@@ -2,15 +2,14 @@
 
 from types import GenericAlias
 
+from muster._base.tasks import pack
 from muster._base.tokenize import tokenize
 from muster._collections import running
-from muster.delayed import Delayed, funcname
+from muster.delayed import Delayed, delayed, funcname
 
 
 def node(function, *args, name=None, **kwargs):
     """Return the task function(*args, **kwargs)."""
-    from muster._base.tasks import pack
-
     arguments, keywords, nested = pack(args, kwargs)
     return Delayed(None, function, arguments, keywords, nested, None, name or funcname(function))
 
@@ -26,8 +25,6 @@ class Item:
     @staticmethod
     def from_delayed(value):
         """Return the Item of a Delayed."""
-        from muster.delayed import delayed
-
         return Item(delayed(value))
 
     @property

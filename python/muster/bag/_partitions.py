@@ -10,7 +10,9 @@ import operator
 import random as _random
 from collections.abc import Iterable, Iterator
 
+from muster._base.libraries import pd
 from muster._base.values import no_default
+from muster.sizeof import sizeof
 
 
 def mapped(func, args, kwargs, zipped, *parts):
@@ -270,8 +272,6 @@ def accumulated(binop, first, part, before):
 
 
 def frame(columns, part):
-    import pandas as pd
-
     return pd.DataFrame(list(part), columns=columns)
 
 
@@ -301,8 +301,6 @@ def shares(part):
 
 def total_mem_usage(part):
     """Return the bytes of a partition's items."""
-    from muster.sizeof import sizeof
-
     return sizeof(reify(part))
 
 

@@ -12,19 +12,21 @@ b    2
 Name: x, dtype: int64
 """
 
+from muster._base.later import DATAFRAME_NAMES, NotThereYet
 from muster._collections.running import compute
-from muster.dataframe import extensions
-from muster.dataframe._collection import Scalar
+from muster.dataframe import _bags, _replan, _row, extensions  # noqa: F401 (which register themselves)
 from muster.dataframe._delayed import from_delayed, to_delayed
 from muster.dataframe._frame import DataFrame
 from muster.dataframe._functions import get_collection_type, get_dummies, isna, map_overlap, melt, to_datetime, to_numeric, to_timedelta
 from muster.dataframe._groupby import Aggregation
 from muster.dataframe._index import Index
-from muster.dataframe._io import from_dict, from_pandas, read_csv, read_table
+from muster.dataframe._io import read_csv, read_table
 from muster.dataframe._make import from_array, from_arrow, from_map, read_json
 from muster.dataframe._map_partitions import map_partitions
+from muster.dataframe._memory import from_dict, from_pandas
 from muster.dataframe._parquet import read_parquet
 from muster.dataframe._partitioning import concat, repartition
+from muster.dataframe._scalar import Scalar
 from muster.dataframe._series import Series
 from muster.dataframe._write import to_bag, to_csv, to_json, to_parquet
 
@@ -35,9 +37,6 @@ __all__ = [
 
 
 def __getattr__(name):
-    from muster._base.later import NotThereYet
-    from muster.as_dask import DATAFRAME_NAMES
-
     if name in DATAFRAME_NAMES:
         raise NotThereYet(f"muster.dataframe.{name} is not there yet")
     raise AttributeError(f"module 'muster.dataframe' has no attribute {name!r}")

@@ -3,9 +3,13 @@
 import re
 
 from muster import _core
+from muster._base.libraries import np, pd
+from muster._base.tokenize import tokenize
 from muster._base.values import no_default
+from muster._border.pandas import payload_of, series_of, unknown_categories
 from muster._generated.datetime import DatetimeProperties as _DatetimeMethods
 from muster.dataframe._collection import new_collection, raise_own
+from muster.dataframe._patterns import read
 from muster.dataframe._through_pandas import Function, Named, Slot, call, through
 
 _SPECIAL = re.compile(r"[.^$*+?{}\[\]\\|()]")  # of regular expressions
@@ -161,8 +165,6 @@ class StringMethods(_Accessor):
             return self._through(name, (), {"pat": pat, "n": n, "expand": False, **kwargs})
         if n is None or n <= 0:
             raise NotImplementedError(f"{name}: to use expand=True, the number of splits must be given: n=")
-        import pandas as pd
-
         meta = pd.DataFrame({i: pd.Series([], dtype=self._series._meta.dtype) for i in range(n + 1)})
         return through(f"str.{name}", _expanded, (self._series,), {"name": name, "n": n, "pat": pat, **kwargs}, meta=meta)
 
@@ -228,9 +230,6 @@ class StringMethods(_Accessor):
 
     def _matched(self, op, pat, by=None):
         """What the engine makes of a regular expression; None where it is left to pandas."""
-        from muster._base.tokenize import tokenize
-        from muster.dataframe._patterns import read
-
         known = read(pat) if isinstance(pat, str) and self._is_text() else None
         if known is None or known.empty and op in ("count", "replace") or op == "extract" and not known.names:
             return None
@@ -347,8 +346,6 @@ class StringMethods(_Accessor):
     def _parted(self, name, sep, expand):
         if not expand:
             return self._through(name, (sep,), {"expand": False})
-        import pandas as pd
-
         meta = pd.DataFrame({i: pd.Series([], dtype=self._series._meta.dtype) for i in range(3)})
         return through(f"str.{name}", _parts, (self._series, name, sep), meta=meta)
 
@@ -377,10 +374,6 @@ def _parts(series, name, sep):
 
 
 def _pieces(series, mark, most):
-    import numpy as np
-
-    from muster._border.pandas import payload_of, series_of
-
     lists = np.full(len(series), np.nan, dtype=object)
     _core.split_texts(payload_of(series.array, "str"), mark, most, lists)
     return series_of(lists, series.index, series.name)
@@ -407,9 +400,7 @@ class CategoricalMethods(_Accessor):
     @property
     def known(self):
         """Whether the categories are known before the data is read."""
-        from muster._border.pandas import UNKNOWN_CATEGORIES
-
-        return not self._series._meta.cat.categories.equals(UNKNOWN_CATEGORIES)
+        return not self._series._meta.cat.categories.equals(unknown_categories())
 
     @property
     def categories(self):
@@ -427,8 +418,6 @@ class CategoricalMethods(_Accessor):
         """Return the Series with known categories; they are learnt by reading the data once."""
         if self.known:
             return self._series
-        import pandas as pd
-
         learnt = self._series.drop_duplicates().compute().array.remove_unused_categories().categories
         ordered = self.ordered
         categories = learnt if ordered else learnt.sort_values()
@@ -436,11 +425,7 @@ class CategoricalMethods(_Accessor):
 
     def as_unknown(self):
         """Return the Series with categories that are known only when the data is read."""
-        import pandas as pd
-
-        from muster._border.pandas import UNKNOWN_CATEGORIES
-
-        return through("as_unknown", _itself, (self._series,), meta=pd.Series([], dtype=pd.CategoricalDtype(UNKNOWN_CATEGORIES, self.ordered), name=self._series.name))
+        return through("as_unknown", _itself, (self._series,), meta=pd.Series([], dtype=pd.CategoricalDtype(unknown_categories(), self.ordered), name=self._series.name))
 
     def remove_unused_categories(self):
         """Return the Series with the categories that occur."""

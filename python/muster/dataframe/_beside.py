@@ -2,6 +2,7 @@
 
 import datetime
 
+from muster._base.libraries import pd
 from muster.dataframe._through_pandas import through
 
 
@@ -34,8 +35,6 @@ def repeated(frame, value):
 
 
 def _repeated(index, value):
-    import pandas as pd
-
     return pd.DataFrame(index=index).assign(value=value)["value"]
 
 
@@ -61,8 +60,6 @@ def beside(frame, values, what):
     pandas.errors.IndexingError
         At compute: a mask has no value for a row.
     """
-    import pandas as pd
-
     index = _row_index(frame)
     if not isinstance(values, pd.Series):
         values = pd.Series(values)
@@ -78,8 +75,6 @@ def _by_position(index, values):
 
 
 def _by_label(index, values, mask):
-    import pandas as pd
-
     if values.index.equals(index):
         return values
     if mask and not index.isin(values.index).all():

@@ -4,13 +4,15 @@ import enum
 import sys
 
 from muster import _core
+from muster._base.libraries import pd
 from muster._base.values import plain
+from muster._border.pandas import dtype_of, is_foreign_number
+from muster.dataframe._collection import new_collection
+from muster.dataframe._instead import instead
 
 
 def _call(op, self, args):
     """Return the collection that operator `op` makes of `self`."""
-    from muster.dataframe._collection import new_collection
-
     try:
         if "other" in args and not _is_operand(args["other"]):
             raise TypeError(f"{op}: an operand of type {type(args['other']).__name__} is not supported")
@@ -23,8 +25,6 @@ def _call(op, self, args):
         given = {**args, "missing": _finds_missing(self, args["values"])} if op == "isin" else args
         return new_collection(_core.call(op, [self._expr], {k: plain([v] if k in ("columns", "subset") and isinstance(v, tuple) and v in self else v) for k, v in given.items()}))
     except (NotImplementedError, TypeError) as refusal:
-        from muster.dataframe._through_pandas import instead
-
         return instead(op, self, args, refusal)
 
 
@@ -33,8 +33,6 @@ def has_foreign_numbers(expr):
     foreign = [name for _, name, _ in expr.columns if name.startswith("object:")]
     if not foreign:
         return False
-    from muster._border.pandas import is_foreign_number
-
     return any(is_foreign_number(name) for name in foreign)
 
 
@@ -44,10 +42,6 @@ def _finds_missing(self, values):
     lists = [by_label.get(label, ()) for label, _, _ in self._expr.columns] if by_label is not None else [values]
     if not any(_has_missing(v) for v in lists):
         return None
-    import pandas as pd
-
-    from muster._border.pandas import dtype_of
-
     def found(name, given):
         if not _has_missing(given):
             return False
@@ -63,8 +57,6 @@ def _has_missing(values):
     if isinstance(values, (str, bytes)) or hasattr(values, "_expr") or not hasattr(values, "__iter__"):
         return False
     if hasattr(values, "dtype"):
-        import pandas as pd
-
         return bool(pd.isna(values).any())
     return any(v is None or type(v).__name__ in ("NaTType", "NAType") or (v != v) is True or isinstance(v, float) and v != v for v in values)
 
@@ -88,76 +80,6 @@ def _operator(op, self, args):
 def _is_scalar_of_pandas(value):
     """Whether a value beside a column is pandas' to judge, not the value's own: a number, time or container of Python's library, pandas or NumPy."""
     return type(value).__module__.split(".")[0] in ("pandas", "numpy", "datetime", "decimal", "fractions", "uuid", "builtins") or isinstance(value, enum.Enum)
-
-
-_UFUNCS = {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv", "true_divide": "truediv", "floor_divide": "floordiv", "remainder": "mod", "power": "pow"}
-_UFUNCS.update({"equal": "eq", "not_equal": "ne", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "logical_and": "and", "logical_or": "or", "bitwise_and": "and", "bitwise_or": "or"})
-_FOLDS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
-_TURNED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne"}
-
-
-def mirrored(op):
-    """Return the operator that gives the same with its operands exchanged."""
-    return _TURNED.get(op) or (op[1:] if op.startswith("r") else f"r{op}")
-
-
-def ufunc(self, function, method, inputs, kwargs):
-    """Return what a NumPy ufunc makes of a collection: an operator where there is one, else NumPy's own on each partition."""
-    if method in ("reduce", "accumulate") and function.__name__ in _FOLDS and len(inputs) == 1 and set(kwargs) <= {"axis"} and inputs[0].ndim == 1:
-        name = _FOLDS[function.__name__]
-        return getattr(self, name if method == "reduce" else f"cum{name}")()
-    if method != "__call__" or not kwargs.keys() <= {"casting", "dtype"}:
-        return NotImplemented
-    op = None if kwargs else _UFUNCS.get(function.__name__)
-    if op is not None and len(inputs) == 2:
-        if hasattr(inputs[0], "_expr"):
-            return _operator(op, inputs[0], {"other": inputs[1]})
-        return _operator(mirrored(op), inputs[1], {"other": inputs[0]})
-    if any(not hasattr(i, "_expr") and not _is_scalar(i) for i in inputs):
-        return NotImplemented
-    collections = [i for i in inputs if hasattr(i, "_expr")]
-    constants = [None if hasattr(i, "_expr") else i for i in inputs]
-    outputs = [collections[0].map_partitions(_ufunc_of_partition, *collections[1:], function=function, constants=constants, keywords=kwargs, output=n) for n in range(function.nout)]
-    return outputs[0] if function.nout == 1 else tuple(outputs)
-
-
-def _ufunc_of_partition(*partitions, function, constants, keywords, output):
-    partitions = iter(partitions)
-    result = function(*(next(partitions) if c is None else c for c in constants), **keywords)
-    return result if function.nout == 1 else result[output]
-
-
-def _is_scalar(value):
-    import pandas as pd
-
-    return value is not None and pd.api.types.is_scalar(value)
-
-
-
-_REDUCTIONS = frozenset("sum prod mean std var min max any all median cumsum cumprod".split())
-_OVER_ALL = _REDUCTIONS - {"cumsum", "cumprod"}  # of a table NumPy makes one value, unless an axis is named
-
-
-def array_function(function, args, kwargs):
-    """Return what a NumPy function makes of collections: the method of that name where there is one, else NumPy's own of the values, which are computed."""
-    name = {"amin": "min", "amax": "max", "around": "round"}.get(function.__name__, function.__name__)
-    given = {k: v for k, v in kwargs.items() if v is not None and v is not False and type(v).__name__ != "_NoValueType"}
-    first = args[0] if args and hasattr(args[0], "_expr") and hasattr(args[0], "ndim") else None
-    if first is not None and name == "round" and len(args) <= 2 and set(given) <= {"decimals"}:
-        return first.round(*args[1:], **given)
-    if first is not None and name == "clip" and set(given) <= {"a_min", "a_max", "min", "max"}:
-        lower, upper = (args[1:] + (None, None))[:2]
-        return first.clip(given.get("a_min", given.get("min", lower)), given.get("a_max", given.get("max", upper)))
-    if first is not None and name in _REDUCTIONS and len(args) == 1 and set(given) <= {"axis", "ddof"}:
-        if name in ("std", "var"):
-            given.setdefault("ddof", 0)
-        if name in _OVER_ALL and first.ndim == 2:
-            given.setdefault("axis", None)
-        return getattr(first, name)(**given)
-    from muster._collections.running import compute
-
-    args, kwargs = compute(list(args), kwargs)
-    return function(*args, **kwargs)
 
 
 def _aggregate(op, self, args):

@@ -1,20 +1,27 @@
-"""What all lazy collections have, and the scalar; each is a handle on an expression."""
-
-import operator
+"""What all collections of expressions have; each is a handle on one."""
 
 from muster import _core
+from muster._base.libraries import np
+from muster._border.pandas import label_of, meta_of
 from muster._collections import running
-from muster._generated.scalar import ScalarMethods
-from muster.dataframe._call import array_function, ufunc
+from muster.delayed import Delayed
+
+_classes = {}  # of collections, by the kind of their expressions
+
+
+def collection_of(kind):
+    """Return a decorator that makes a class the one of the collections of this kind of expressions."""
+
+    def enter(cls):
+        _classes[kind] = cls
+        return cls
+
+    return enter
 
 
 def new_collection(expr):
     """Return the collection of an expression: DataFrame, Series, Index or Scalar by its kind."""
-    from muster.dataframe._frame import DataFrame
-    from muster.dataframe._row import Row
-    from muster.dataframe._series import Series
-
-    return {"frame": DataFrame, "series": Series, "row": Row, "scalar": Scalar}[expr.kind](expr)
+    return _classes[expr.kind](expr)
 
 
 def raise_own(self, name):
@@ -34,6 +41,8 @@ _computed.of_collection = True  # a cluster computes the collection itself, nati
 class Collection:
     """What all lazy collections have: an expression that can be computed, kept, drawn and explained."""
 
+    _is_index = False
+
     def __init__(self, expr):
         self.__dict__["_expr"] = expr
 
@@ -41,8 +50,6 @@ class Collection:
         return result
 
     def __muster_node__(self):
-        from muster.delayed import Delayed
-
         return Delayed(f"compute-{self._name}", _computed, (self,))
 
     @property
@@ -61,8 +68,6 @@ class Collection:
         known = self._expr.divisions
         if not known:
             return (None,) * (self.npartitions + 1)
-        from muster._border.pandas import label_of
-
         return tuple(label_of(value) for value in known)
 
     @property
@@ -76,8 +81,6 @@ class Collection:
 
     @property
     def _meta(self):
-        from muster._border.pandas import meta_of
-
         try:
             return meta_of(_core.revised(self._expr))
         except (TypeError, ValueError, NotImplementedError):  # what follows is not defined for the wider dtype: computing says so
@@ -98,9 +101,7 @@ class Collection:
 
     def to_delayed(self, optimize_graph=True):
         """Return a list of Delayed, the pandas objects of the partitions."""
-        from muster.dataframe._delayed import to_delayed
-
-        return to_delayed(self)
+        return [self.partitions[i].__muster_node__() for i in range(self.npartitions)]
 
     def persist(self, **kwargs):
         """Return the same collection with its partitions computed and kept in memory."""
@@ -143,18 +144,10 @@ class Collection:
 
         return asyncio.to_thread(self.compute).__await__()
 
-    def __array_ufunc__(self, function, method, *inputs, **kwargs):
-        return ufunc(self, function, method, inputs, kwargs)
-
     __pandas_priority__ = 5000  # above its DataFrame's: pandas leaves operators of its objects and collections to the collection
 
     def __array__(self, dtype=None, copy=None):
-        import numpy as np
-
         return np.asarray(self.compute(), dtype=dtype)
-
-    def __array_function__(self, function, types, args, kwargs):
-        return array_function(function, args, kwargs)
 
     def __reduce__(self):
         stack = [self._expr]
@@ -170,37 +163,5 @@ def _restore(kind, data):
     return kind(_core.decode(data)[0])
 
 
-def _as_series(value, index):
-    import pandas as pd
-
-    return pd.Series([value], index=[index])
-
-
-class Scalar(ScalarMethods, Collection):
-    """A lazy value, such as the sum of a column."""
-
-    @property
-    def dtype(self):
-        """The dtype."""
-        return self._meta.dtype
-
-    def __repr__(self):
-        return f"<muster Scalar: {self._expr.op}, dtype={self._expr.columns[0][1]}>"
-
-    def to_series(self, index=0):
-        """Return the value as a Series of one row with this index value."""
-        from muster.dataframe._through_pandas import through
-
-        return through("to_series", _as_series, (self,), {"index": index}, shape="partitions", labels=False)
-
-    def __int__(self):
-        return int(self.compute())
-
-    def __float__(self):
-        return float(self.compute())
-
-    def __index__(self):
-        return operator.index(self.compute())
-
-    def __bool__(self):
-        raise TypeError(f"Trying to convert {self!r} to a boolean value. Because muster objects are lazily evaluated, they cannot be converted to a boolean value or used in boolean conditions like if statements. Try calling .compute() to force computation prior to converting to a boolean value or using in a conditional statement.")
+class Rows(Collection):
+    """What has rows, in partitions: DataFrames and Series."""

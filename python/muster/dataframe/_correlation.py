@@ -1,6 +1,7 @@
 """corr and cov: one native pass over the columns, put together in NumPy."""
 
 from muster import _core
+from muster._base.libraries import np, pd
 from muster.dataframe._collection import new_collection
 from muster.dataframe._through_pandas import call, through
 
@@ -26,8 +27,6 @@ def of_columns(frame, function, numeric_only, **kwargs):
         return call(frame, function, (), {"numeric_only": numeric_only, **given}, shape="whole")
     sums = new_collection(_core.call("comoments", [chosen._expr], {}))
     kwargs.pop("method", None)
-    import numpy as np
-
     labels = chosen.columns
     meta = _framed(np.empty((len(labels), len(labels))), labels).iloc[:0]
     return through(function, _as_table, (sums,), {"function": function, "labels": labels, **kwargs}, shape="whole", meta=meta, labels=False)
@@ -48,8 +47,6 @@ def _tables(sums):
     """Counts, sums of squares of the one and the other, and of products of each pair of columns; missing and infinite values of each column."""
     import math
 
-    import numpy as np
-
     values = sums.to_numpy(dtype="float64")
     n = math.isqrt(4 + 2 * len(values)) // 2 - 1  # 2 n (n + 1) + 2 n values
     lower = np.tril_indices(n)
@@ -63,28 +60,20 @@ def _tables(sums):
 
 
 def _correlation(count, xx, yy, xy):
-    import numpy as np
-
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.clip(np.where((xx == 0) | (yy == 0), np.nan, xy / (np.sqrt(xx) * np.sqrt(yy))), -1, 1)
 
 
 def _covariance(count, xy, ddof):
-    import numpy as np
-
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(count == 0, np.nan, xy / np.maximum(count - ddof, 0))
 
 
 def _framed(values, labels):
-    import pandas as pd
-
     return pd.DataFrame(values, columns=labels).set_axis(pd.DataFrame(columns=labels).columns)
 
 
 def _as_table(sums, function, labels, min_periods=None, ddof=1):
-    import numpy as np
-
     count, xx, yy, xy, missing, infinite = _tables(sums)
     if function == "corr":
         made = _correlation(count, xx, yy, xy)
@@ -100,8 +89,6 @@ def _as_table(sums, function, labels, min_periods=None, ddof=1):
 
 
 def _as_scalar(sums, function, min_periods=None, ddof=1):
-    import numpy as np
-
     count, xx, yy, xy, _, infinite = _tables(sums)
     if infinite.any() or count[1, 0] < (1 if min_periods is None else min_periods):
         return np.nan

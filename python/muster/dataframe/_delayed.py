@@ -1,7 +1,12 @@
 """DataFrames from tasks, and tasks from DataFrames."""
 
+from muster._base.libraries import pd
+from muster._base.tasks import node_of
 from muster._base.values import no_default
+from muster._collections import running
 from muster._core import TaskNode
+from muster.dataframe._memory import from_pandas
+from muster.dataframe._meta import meta_object
 
 
 class _PartOf:
@@ -11,8 +16,6 @@ class _PartOf:
         self.nodes = nodes
 
     def __call__(self, part):
-        from muster._collections import running
-
         return running.compute(self.nodes[int(part.iloc[0, 0])], traverse=False)[0]
 
 
@@ -23,8 +26,6 @@ class _Checked:
         self.columns = columns
 
     def __call__(self, part):
-        import pandas as pd
-
         got = list(part.columns) if isinstance(part, pd.DataFrame) else [part.name]
         if got != self.columns:
             raise ValueError(f"Metadata mismatch found in `from_delayed`: a task returned the columns {got}, expected {self.columns}")
@@ -59,13 +60,6 @@ def from_delayed(dfs, meta=no_default, divisions=None, prefix="from-delayed", ve
     >>> int(dd.from_delayed(parts).x.sum().compute())
     4
     """
-    import pandas as pd
-
-    from muster._base.tasks import node_of
-    from muster._collections import running
-    from muster.dataframe._io import from_pandas
-    from muster.dataframe._map_partitions import meta_object
-
     dfs = list(dfs) if isinstance(dfs, (list, tuple, set)) or hasattr(dfs, "__next__") else [dfs]
     if not dfs:
         raise TypeError("Must supply at least one delayed object")

@@ -2,23 +2,40 @@
 
 from muster import _core
 from muster._base import keywords
-from muster._base.later import NotThereYet
+from muster._base.later import FRAME_NAMES, NotThereYet
+from muster._base.libraries import np, pd
 from muster._base.values import no_default, plain
 from muster._generated.frame import FrameMethods
-from muster.dataframe import _repr
+from muster.dataframe import _bags, _repr
 from muster.dataframe._beside import beside, in_memory, is_foreign_scalar, is_mask, repeated
-from muster.dataframe._collection import Collection, Scalar, new_collection, raise_own
+from muster.dataframe._collection import Rows, collection_of, new_collection, raise_own
+from muster.dataframe._correlation import of_columns
+from muster.dataframe._groupby import DataFrameGroupBy
+from muster.dataframe._index import Index
+from muster.dataframe._locate import ByLabel, ByPosition
+from muster.dataframe._located import Located
+from muster.dataframe._make import arrow_stream
+from muster.dataframe._map_partitions import map_partitions
+from muster.dataframe._melt import melt
+from muster.dataframe._memory import from_dict
+from muster.dataframe._meta import meta_object
+from muster.dataframe._numpy import NumpyProtocol
+from muster.dataframe._overlap import map_overlap
+from muster.dataframe._partitioning import divisions_of_ascending, repartition
+from muster.dataframe._query import Scope, evaluate
+from muster.dataframe._scalar import Scalar
+from muster.dataframe._summary import describe, median, quantile
 from muster.dataframe._through_pandas import add_methods, call, through
+from muster.dataframe._window import Resampler, Rolling
+from muster.dataframe._write import to_csv, to_json, to_parquet
 
 
-class Frame(Collection):
+class Frame(NumpyProtocol, Rows):
     """What DataFrame and Series share: rows in partitions with an index."""
 
     @property
     def index(self):
         """The index, lazy."""
-        from muster.dataframe._index import Index
-
         return Index(self._expr)
 
     @index.setter
@@ -101,8 +118,6 @@ class Frame(Collection):
         DataFrame or Series
             Lazy; the same number of partitions.
         """
-        from muster.dataframe._map_partitions import map_partitions
-
         return map_partitions(func, self, *args, meta=meta, enforce_metadata=enforce_metadata, **kwargs)
 
     def reset_index(self, drop=False, **kwargs):
@@ -141,15 +156,11 @@ class Frame(Collection):
     @property
     def loc(self):
         """Rows by label, and columns: ``df.loc[mask]``, ``df.loc["a":"b"]``, ``df.loc[:, ["x"]]``."""
-        from muster.dataframe._locate import ByLabel
-
         return ByLabel(self)
 
     @property
     def iloc(self):
         """Columns by position: ``df.iloc[:, [0, 2]]``. Rows by position are not supported; see `head` and `partitions`."""
-        from muster.dataframe._locate import ByPosition
-
         return ByPosition(self)
 
     def idxmax(self, axis=0, skipna=True, numeric_only=False, **kwargs):
@@ -169,8 +180,6 @@ class Frame(Collection):
         return self._index_of("idxmin", axis, skipna, numeric_only)
 
     def _index_of(self, name, axis, skipna, numeric_only):
-        from muster.dataframe._located import Located
-
         if axis in (1, "columns"):
             return call(self, name, (), {"axis": 1, "skipna": skipna, "numeric_only": numeric_only})
         return Located.of(self, name, skipna, numeric_only)
@@ -187,8 +196,6 @@ class Frame(Collection):
         method : str
             Accepted: the result is exact.
         """
-        from muster.dataframe._summary import quantile
-
         keywords.check("quantile", kwargs, keywords.SHAPING, ("q", "axis", "numeric_only"))
         if axis in (1, "columns") and self.ndim == 2:
             return call(self, "quantile", (q,), {"axis": 1, "numeric_only": numeric_only})
@@ -196,8 +203,6 @@ class Frame(Collection):
 
     def median(self, axis=0, skipna=True, numeric_only=False, **kwargs):
         """Return the median, exactly; of each column of a DataFrame, with axis=1 of each row."""
-        from muster.dataframe._summary import median
-
         keywords.check("median", kwargs, keywords.SHAPING, ("axis", "skipna", "numeric_only"))
         return median(self, axis, skipna, numeric_only)
 
@@ -211,8 +216,6 @@ class Frame(Collection):
         include, exclude
             As pandas: dtypes, or "all".
         """
-        from muster.dataframe._summary import describe
-
         keywords.check("describe", kwargs, keywords.SHAPING, ("percentiles", "include", "exclude"))
         return describe(self, percentiles, include, exclude)
 
@@ -282,8 +285,6 @@ class Frame(Collection):
         shuffle : bool, default False
             Accepted: rows keep their order.
         """
-        import numpy as np
-
         if abs(sum(frac) - 1) > 1e-9:
             raise ValueError("frac should sum to 1")
         draw = through("random_split", _drawn, (self.index, self._partition_numbers()), {"seed": _seed(random_state)}, meta=_float_series(), labels=False)
@@ -304,14 +305,10 @@ class Frame(Collection):
         min_periods, center, win_type, closed
             As pandas.
         """
-        from muster.dataframe._window import Rolling
-
         return Rolling(self, {"window": window, "min_periods": min_periods, "center": center, "win_type": win_type, "on": on, "closed": closed, "step": step, **kwargs})
 
     def resample(self, rule, closed=None, label=None, **kwargs):
         """Return groups of rows by time span of the datetime index, as pandas; aggregate with ``mean`` and the like."""
-        from muster.dataframe._window import Resampler
-
         return Resampler(self, rule, {"closed": closed, "label": label, **kwargs})
 
     def reduction(self, chunk, aggregate=None, combine=None, meta=no_default, token=None, split_every=None, chunk_kwargs=None, aggregate_kwargs=None, combine_kwargs=None, **kwargs):
@@ -374,25 +371,14 @@ class Frame(Collection):
         >>> dd.from_dict({"x": [1, 2], "y": ["a", "b"]}, npartitions=2).to_bag().compute()
         [(1, 'a'), (2, 'b')]
         """
-        from muster.bag._bag import Bag
-        from muster.bag._item import node
-        from muster.dataframe._delayed import to_delayed
-
-        if format not in ("tuple", "dict", "frame"):
-            raise ValueError(f"format must be either 'tuple', 'dict' or 'frame', got {format!r}")
-        parts = to_delayed(self)
-        return Bag(parts if format == "frame" else [node(_items, p, index, format, name="to_bag") for p in parts], "to_bag")
+        return _bags.bag_of_frame(self, index, format)
 
     def to_csv(self, filename, **kwargs):
         """Write a CSV file per partition; see `muster.dataframe.to_csv`."""
-        from muster.dataframe._write import to_csv
-
         return to_csv(self, filename, **kwargs)
 
     def to_json(self, filename, **kwargs):
         """Write a file of JSON lines per partition; see `muster.dataframe.to_json`."""
-        from muster.dataframe._write import to_json
-
         return to_json(self, filename, **kwargs)
 
     def repartition(self, divisions=None, npartitions=None, partition_size=None, freq=None, force=False):
@@ -411,8 +397,6 @@ class Frame(Collection):
         force : bool, default False
             `divisions` may reach beyond the index.
         """
-        from muster.dataframe._partitioning import repartition
-
         return repartition(self, divisions, npartitions, partition_size, freq, force)
 
     def map_overlap(self, func, before, after, *args, meta=no_default, **kwargs):
@@ -434,8 +418,6 @@ class Frame(Collection):
         TypeError
             If it is a time span and the index has no times.
         """
-        from muster.dataframe._overlap import map_overlap
-
         return map_overlap(self, func, before, after, args, meta, kwargs)
 
     def categorize(self, columns=None, index=None, **kwargs):
@@ -458,8 +440,6 @@ class Frame(Collection):
 
     def __arrow_c_stream__(self, requested_schema=None):
         """Return the computed rows as an Arrow stream, for Polars, DuckDB and others."""
-        from muster.dataframe._make import arrow_stream
-
         return arrow_stream(self, requested_schema)
 
     def memory_usage_per_partition(self, index=True, deep=False):
@@ -467,9 +447,7 @@ class Frame(Collection):
         return through("memory_usage_per_partition", _bytes_of, (self,), {"index": index, "deep": deep}, shape="partitions")
 
     def _where(self, mask):
-        from muster.dataframe._series import Series
-
-        if not isinstance(mask, Series):
+        if not _is_column(mask):
             mask = beside(self, mask, "mask")
         if mask._expr.columns[0][1].startswith("object"):
             mask = through("mask", _as_bool, (mask,))
@@ -495,14 +473,13 @@ class _Partitions:
         return (self[i] for i in range(len(self)))
 
 
+@collection_of("frame")
 class DataFrame(FrameMethods, Frame):
     """Rows and labelled columns, in partitions that are pandas DataFrames when computed."""
 
     @staticmethod
     def from_dict(data, *, npartitions=1, orient="columns", dtype=None, columns=None, constructor=None):
         """Return a dict of columns as a lazy DataFrame; see `muster.dataframe.from_dict`."""
-        from muster.dataframe._io import from_dict
-
         return from_dict(data, npartitions, orient, dtype, columns, constructor)
 
     def corr(self, method="pearson", min_periods=None, numeric_only=False, **kwargs):
@@ -519,8 +496,6 @@ class DataFrame(FrameMethods, Frame):
         **kwargs
             `split_every`: accepted.
         """
-        from muster.dataframe._correlation import of_columns
-
         return of_columns(self, "corr", numeric_only, method=method, min_periods=min_periods, **kwargs)
 
     def cov(self, min_periods=None, ddof=1, numeric_only=False, **kwargs):
@@ -536,8 +511,6 @@ class DataFrame(FrameMethods, Frame):
         **kwargs
             `split_every`: accepted.
         """
-        from muster.dataframe._correlation import of_columns
-
         return of_columns(self, "cov", numeric_only, min_periods=min_periods, ddof=ddof, **kwargs)
 
     @property
@@ -598,9 +571,7 @@ class DataFrame(FrameMethods, Frame):
             raise KeyError(str(error.args[0]).replace("getitem:", f"{operation}:", 1)) from None
 
     def __getitem__(self, key):
-        from muster.dataframe._series import Series
-
-        if isinstance(key, Series):
+        if _is_column(key):
             return self._where(key)
         if isinstance(key, DataFrame):
             return self.where(key)
@@ -619,8 +590,6 @@ class DataFrame(FrameMethods, Frame):
         if not name.startswith("_") and name in self:
             return self[name]
         raise_own(self, name)
-        from muster.as_dask import FRAME_NAMES
-
         if name in FRAME_NAMES:
             raise NotThereYet(f"DataFrame.{name} is not there yet")
         raise AttributeError(f"'DataFrame' object has no attribute {name!r}")
@@ -751,8 +720,6 @@ class DataFrame(FrameMethods, Frame):
         ValueError
             If several columns have the label of a key.
         """
-        from muster.dataframe._groupby import DataFrameGroupBy
-
         kwargs = {**kwargs, "group_keys": None if group_keys else False}
         return DataFrameGroupBy(self, by, sort=sort, dropna=dropna, observed=observed, **kwargs)
 
@@ -767,8 +734,6 @@ class DataFrame(FrameMethods, Frame):
         meta : pandas object, dict or pairs, optional
             What the result looks like. Default: what it is for the first rows; dtypes are revised where other rows show it.
         """
-        from muster.dataframe._map_partitions import meta_object
-
         shape = "rows" if axis in (1, "columns") else "whole"
         options = {"axis": axis, "raw": raw, "result_type": result_type, "args": tuple(args), **kwargs}
         return call(self, "apply", (func,), options, shape=shape, real=True, meta=meta_object(meta), forced=True)
@@ -802,14 +767,10 @@ class DataFrame(FrameMethods, Frame):
         >>> df.melt("k").value.compute().tolist()
         [3, 4, 5, 6]
         """
-        from muster.dataframe._melt import melt
-
         return melt(self, id_vars, value_vars, var_name, value_name, col_level, ignore_index)
 
     def map(self, func, na_action=None, meta=no_default, **kwargs):
         """Return what a Python function makes of each value."""
-        from muster.dataframe._map_partitions import meta_object
-
         return call(self, "map", (func,), {"na_action": na_action, **kwargs}, real=True, labels=False, meta=meta_object(meta), forced=True)
 
     applymap = map
@@ -827,16 +788,12 @@ class DataFrame(FrameMethods, Frame):
         SyntaxError
             If it is no expression.
         """
-        from muster.dataframe._query import Scope, evaluate
-
         keywords.check("query", kwargs, {"engine", "parser"}, ("expr", "local_dict", "global_dict"))
         mask = evaluate(expr, self, Scope.of_caller(local_dict, global_dict))
         return self[mask]
 
     def eval(self, expr, inplace=False, local_dict=None, global_dict=None, **kwargs):
         """Return the value of an expression over the columns; ``"c = a + b"`` gives the frame with a new column."""
-        from muster.dataframe._query import Scope, evaluate
-
         keywords.check("eval", kwargs, {"engine", "parser"}, ("expr", "inplace", "local_dict", "global_dict"))
         if inplace:
             raise NotImplementedError("eval: inplace=True; assign the result")
@@ -910,16 +867,12 @@ class DataFrame(FrameMethods, Frame):
             raise ValueError(f"set_index: {len(key._expr.columns)} columns are labelled {other!r}; give them labels of their own")
         frame = self.drop(columns=[other]) if drop and not hasattr(other, "_expr") else self
         if sort and not sorted and self.npartitions > 1:
-            from muster.dataframe._partitioning import divisions_of_ascending
-
             return new_collection(_core.call("with_index", [frame._expr, key._expr], {"divisions": plain(divisions_of_ascending(key))}))
         out = new_collection(_core.call("with_index", [frame._expr, key._expr], {} if divisions is None else {"divisions": [plain(d) for d in divisions]}))
         return call(out, "sort_index", (), {"kind": "stable"}, shape="whole") if sort and not sorted else out
 
     def to_parquet(self, path, **kwargs):
         """Write a Parquet file per partition; see `muster.dataframe.to_parquet`."""
-        from muster.dataframe._write import to_parquet
-
         return to_parquet(self, path, **kwargs)
 
     def info(self, buf=None, verbose=False, memory_usage=False):
@@ -946,6 +899,10 @@ class DataFrame(FrameMethods, Frame):
         return _repr.frame_html(self)
 
 
+def _is_column(value):
+    return isinstance(value, Rows) and value.ndim == 1
+
+
 def _as_bool(mask):
     if mask.dtype not in ("bool", "boolean", "bool[pyarrow]") and not mask.isin([True, False]).all():
         raise TypeError(f"a mask must be boolean, got dtype {mask.dtype}")
@@ -957,8 +914,6 @@ def _distinct_rows(frame):
 
 
 def _seed(random_state):
-    import numpy as np
-
     if hasattr(random_state, "randint"):
         return int(random_state.randint(2**31))
     if hasattr(random_state, "integers"):
@@ -973,16 +928,11 @@ def _sampled(frame, numbers, frac, replace, seed):
 
 
 def _drawn(index, numbers, seed):
-    import numpy as np
-    import pandas as pd
-
     first = int(numbers.iloc[0]) if len(numbers) else 0
     return pd.Series(np.random.default_rng([seed, first]).random(len(numbers)), index=index)
 
 
 def _float_series():
-    import pandas as pd
-
     return pd.Series([], dtype="float64")
 
 
@@ -991,8 +941,6 @@ def _aligned(a, b, side, **kwargs):
 
 
 def _bytes_of(part, index, deep):
-    import pandas as pd
-
     used = part.memory_usage(index=index, deep=deep)
     return pd.Series([int(used if part.ndim == 1 else used.sum())])
 
@@ -1016,18 +964,6 @@ add_methods(Frame, "infer_objects convert_dtypes", "rows")
 add_methods(Frame, "memory_usage combine combine_first dot value_counts", "whole")
 add_methods(Frame, "explode", "partitions", kept=True)
 add_methods(Frame, "rename_axis to_timestamp to_period", "partitions")
-
-
-def _items(part, index, format):
-    import pandas as pd
-
-    if isinstance(part, pd.DataFrame):
-        if format == "dict":
-            return (part.reset_index() if index else part).to_dict(orient="records")
-        return list(map(tuple, part.itertuples(index)))
-    if format == "dict":
-        return (part.reset_index() if index else part.to_frame()).to_dict(orient="records")
-    return list(part.items()) if index else list(part)
 
 
 def add_synonyms(cls):

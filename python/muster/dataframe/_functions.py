@@ -1,7 +1,15 @@
 """Functions of collections that are not methods: to_datetime, get_dummies and the like."""
 
 from muster._base import keywords
+from muster._base.libraries import pd
+from muster.dataframe._frame import DataFrame
+from muster.dataframe._index import Index
+from muster.dataframe._memory import from_pandas
+from muster.dataframe._meta import made_by_python
+from muster.dataframe._scalar import Scalar
+from muster.dataframe._series import Series
 from muster.dataframe._through_pandas import through
+from muster.delayed import delayed
 
 
 def to_datetime(arg, meta=None, **kwargs):
@@ -15,12 +23,8 @@ def to_datetime(arg, meta=None, **kwargs):
     **kwargs
         As pandas: format, unit, errors, utc, dayfirst and others.
     """
-    import pandas as pd
-
     if not hasattr(arg, "_expr") and not isinstance(arg, (pd.DataFrame, pd.Series)):
         raise NotImplementedError(f"dask.dataframe.to_datetime does not support non-index-able arguments (like scalars), got {type(arg).__name__}; use pandas.to_datetime")
-    from muster.dataframe._index import Index
-
     if isinstance(arg, Index):
         return arg._with(_converted("to_datetime", arg.to_series(), kwargs))
     return _converted("to_datetime", arg, kwargs)
@@ -28,8 +32,6 @@ def to_datetime(arg, meta=None, **kwargs):
 
 def to_timedelta(arg, unit=None, errors="raise"):
     """Return a Series of timedeltas, as pandas.to_timedelta makes them."""
-    import pandas as pd
-
     if not hasattr(arg, "_expr") and not isinstance(arg, pd.Series):
         raise TypeError(f"arg must be a Series, got {type(arg).__name__}")
     return _converted("to_timedelta", arg, {"unit": unit, "errors": errors})
@@ -37,11 +39,7 @@ def to_timedelta(arg, unit=None, errors="raise"):
 
 def to_numeric(arg, errors="raise", downcast=None, meta=None):
     """Return a Series of numbers, as pandas.to_numeric makes them; of a scalar a Delayed."""
-    import pandas as pd
-
     if pd.api.types.is_scalar(arg):
-        from muster.delayed import delayed
-
         if errors not in ("raise", "coerce"):
             raise ValueError("invalid error value specified")
         if meta is not None:
@@ -92,42 +90,22 @@ def get_dummies(data, prefix=None, prefix_sep="_", dummy_na=False, columns=None,
 
 
 def _with_categories(series):
-    import pandas as pd
-
     if isinstance(series._meta.dtype, pd.CategoricalDtype) and not made_by_python(series._expr):
         return series.cat.as_known()
     return series.astype(series.drop_duplicates().compute().astype("category").dtype)
 
 
-def made_by_python(expr):
-    """Whether a function's result is part of an expression: its categories are a guess before it has run."""
-    pending, seen = [expr], set()
-    while pending:
-        node = pending.pop()
-        if node.op in ("map_partitions", "python_rows", "python_whole"):
-            return True
-        pending += [i for i in node.inputs if i.id not in seen]
-        seen.update(i.id for i in node.inputs)
-    return False
-
-
 def _dummies(data, labels=None, **options):
-    import pandas as pd
-
     return pd.get_dummies(data if labels is None else data.set_axis(labels, axis=1), **options)
 
 
 def _converted(name, arg, kwargs):
     if not hasattr(arg, "_expr"):
-        from muster.dataframe import from_pandas
-
         arg = from_pandas(arg, npartitions=1)
     return through(name, _convert, (arg,), {"name": name, **kwargs}, real=True)
 
 
 def _convert(data, name, **kwargs):
-    import pandas as pd
-
     return getattr(pd, name)(data, **kwargs)
 
 
@@ -136,18 +114,12 @@ def _convert(data, name, **kwargs):
 def map_overlap(func, df, before, after, *args, **kwargs):
     """Return what a function makes of each partition with rows in front and behind; see `DataFrame.map_overlap`. A pandas object is one partition."""
     if not hasattr(df, "_expr"):
-        from muster.dataframe import from_pandas
-
         df = from_pandas(df, npartitions=1)
     return df.map_overlap(func, before, after, *args, **kwargs)
 
 
 def get_collection_type(value):
     """Return the collection class of a pandas object: DataFrame, Series, Index, or Scalar for anything else."""
-    import pandas as pd
-
-    from muster.dataframe import DataFrame, Index, Scalar, Series
-
     for theirs, ours in ((pd.DataFrame, DataFrame), (pd.Series, Series), (pd.Index, Index)):
         if isinstance(value, theirs):
             return ours

@@ -5,14 +5,15 @@ import itertools
 
 from muster import _core
 from muster._base import keywords
+from muster._base.libraries import pd
 from muster._base.values import no_default, plain
+from muster._border.pandas import is_nullable
 from muster._generated.groupby import GroupByMethods
 from muster.dataframe._beside import beside, in_memory
 from muster.dataframe._call import has_foreign_numbers
-from muster.dataframe._collection import new_collection
-from muster.dataframe._frame import Frame
+from muster.dataframe._collection import Rows, new_collection
 from muster.dataframe._index import Index
-from muster.dataframe._series import Series
+from muster.dataframe._meta import meta_object
 from muster.dataframe._through_pandas import through
 
 # Aggregates with a native kernel; others run through pandas.
@@ -111,8 +112,6 @@ def _listed(grouped):
 
 def _aggregated(data, *keys, labels, select, options, entries, kind, kwargs):
     """Aggregates one by one: `entries` are (label, position of a column, function)."""
-    import pandas as pd
-
     beside = iter(keys)
     by = [next(beside) if label is _BESIDE else data[label] for label in labels]
     options = {k: v for k, v in options.items() if k != "as_index"}
@@ -154,8 +153,8 @@ class GroupBy(GroupByMethods):
         self._by = [self._key(key) for key in by]
 
     def _key(self, key):
-        if isinstance(key, Frame):
-            if not isinstance(key, Series):
+        if isinstance(key, Rows):
+            if key.ndim != 1:
                 raise ValueError(f"Grouper for {type(key)} not 1-dimensional; a key is a label, a Series or a function of the index")
             if key.name is None or key.name not in self._frame or self._frame[key.name]._expr.id != key._expr.id:
                 return key
@@ -182,7 +181,7 @@ class GroupBy(GroupByMethods):
         return key if key in self._frame._labels() else column
 
     def _keys(self):
-        return [k._expr if isinstance(k, Frame) else plain(k) for k in self._by]
+        return [k._expr if isinstance(k, Rows) else plain(k) for k in self._by]
 
     def _values(self):
         """Positions of the columns that are aggregated."""
@@ -192,7 +191,7 @@ class GroupBy(GroupByMethods):
 
     def _handed(self, wanted):
         """Positions of the columns that pandas' group-by needs."""
-        keys = [i for k in self._by if not isinstance(k, Frame) for i in self._frame._positions(k)]
+        keys = [i for k in self._by if not isinstance(k, Rows) for i in self._frame._positions(k)]
         return sorted({*keys, *wanted})
 
     def _arguments(self, op):
@@ -216,8 +215,6 @@ class GroupBy(GroupByMethods):
         return result.reset_index()
 
     def _counts_are_nullable(self, op):
-        from muster._border.pandas import is_nullable
-
         if op != "groupby.count" and not (op == "groupby.size" and isinstance(self, SeriesGroupBy)):
             return False
         columns = self._frame._expr.columns
@@ -231,8 +228,8 @@ class GroupBy(GroupByMethods):
 
     def _through(self, call=_call, shape="whole", needs=None, kept=False, real=False, meta=no_default, labels=None, label=None, forced=False, **arguments):
         """The collection of a group-by through pandas; only the columns it needs are handed over."""
-        keys = [k for k in self._by if isinstance(k, Frame)]
-        by = [_BESIDE if isinstance(k, Frame) else k for k in self._by]
+        keys = [k for k in self._by if isinstance(k, Rows)]
+        by = [_BESIDE if isinstance(k, Rows) else k for k in self._by]
         handed = self._handed(self._values() if needs is None else needs)
         frame = self._frame._take(handed) if len(handed) < len(self._frame._expr.columns) else self._frame
         options = {**self._options, "as_index": self._as_index}
@@ -285,14 +282,10 @@ class GroupBy(GroupByMethods):
         meta : pandas object, dict or pairs, optional
             What the result looks like. Default: what it is for the first rows; dtypes are revised where other rows show it.
         """
-        from muster.dataframe._map_partitions import meta_object
-
         return self._method("apply", (func, *args), kwargs, real=True, meta=meta_object(meta), forced=True)
 
     def transform(self, func, *args, meta=no_default, **kwargs):
         """Return what a function, or an aggregate by name, makes of each group, beside the rows."""
-        from muster.dataframe._map_partitions import meta_object
-
         return self._method("transform", (func, *args), kwargs, shape="beside", real=not isinstance(func, str), meta=meta_object(meta), forced=True)
 
     def rolling(self, window, **kwargs):
@@ -324,8 +317,8 @@ class GroupBy(GroupByMethods):
 
     def compute(self, **kwargs):
         """Return the pandas group-by of the rows in memory."""
-        keys = [k.compute(**kwargs) for k in self._by if isinstance(k, Frame)]
-        labels = [_BESIDE if isinstance(k, Frame) else k for k in self._by]
+        keys = [k.compute(**kwargs) for k in self._by if isinstance(k, Rows)]
+        labels = [_BESIDE if isinstance(k, Rows) else k for k in self._by]
         return _grouped(self._frame.compute(**kwargs), keys, labels, self._select, {**self._options, "as_index": self._as_index})
 
 
@@ -355,8 +348,6 @@ class _GroupWindow:
         self._grouped, self._window = grouped, window
 
     def __getattr__(self, name):
-        import pandas as pd
-
         if name.startswith("_") or not hasattr(type(pd.Series([0]).groupby([0]).rolling(1)), name):
             raise AttributeError(f"'RollingGroupby' object has no attribute {name!r}")
 
@@ -436,7 +427,7 @@ class DataFrameGroupBy(GroupBy):
         return positions[0]
 
     def __repr__(self):
-        return f"<muster DataFrameGroupBy: by {[k.name if isinstance(k, Frame) else k for k in self._by]}>"
+        return f"<muster DataFrameGroupBy: by {[k.name if isinstance(k, Rows) else k for k in self._by]}>"
 
 
 class _SelectedFrame(DataFrameGroupBy):
@@ -505,4 +496,4 @@ class SeriesGroupBy(GroupBy):
         return self._aggregates([(label, position, function) for label, function in entries], "frame", kwargs)
 
     def __repr__(self):
-        return f"<muster SeriesGroupBy: {self._select!r} by {[k.name if isinstance(k, Frame) else k for k in self._by]}>"
+        return f"<muster SeriesGroupBy: {self._select!r} by {[k.name if isinstance(k, Rows) else k for k in self._by]}>"

@@ -1,14 +1,18 @@
 """The Index."""
 
 from muster import _core
+from muster._base.libraries import pd
 from muster._base.values import plain
 from muster.dataframe import _repr
 from muster.dataframe._collection import Collection, new_collection
-from muster.dataframe._through_pandas import through
+from muster.dataframe._numpy import NumpyProtocol
+from muster.dataframe._through_pandas import shifted_divisions, through
 
 
-class Index(Collection):
+class Index(NumpyProtocol, Collection):
     """The index of a DataFrame or Series."""
+
+    _is_index = True
 
     def _finish(self, result):
         return result.index
@@ -76,8 +80,6 @@ class Index(Collection):
         is_monotonic : bool, default False
             The results ascend as the values do: divisions stay known.
         """
-        import pandas as pd
-
         meta = meta.to_series() if isinstance(meta, pd.Index) else meta
         mapped = self.to_series().map(arg, na_action=na_action, **({} if meta is None else {"meta": meta}))
         divisions = [plain(d) for d in pd.Index(self.divisions).map(arg)] if is_monotonic and self.known_divisions else []
@@ -112,8 +114,6 @@ class Index(Collection):
 
         Divisions stay known where every time is moved by the same span.
         """
-        import pandas as pd
-
         meta = self._meta
         if isinstance(meta, pd.PeriodIndex):
             if freq is not None:
@@ -162,23 +162,7 @@ def _to_series(index, name):
 
 
 def _shifted(index, periods, freq):
-    import pandas as pd
-
     return pd.Series(index.shift(periods, freq), index=index)
-
-
-def shifted_divisions(collection, periods, freq):
-    """Return the divisions of rows whose index is shifted, none where they are not known then."""
-    import pandas as pd
-
-    meta = collection._meta if isinstance(collection, Index) else collection.index._meta
-    if not collection.known_divisions:
-        return []
-    divisions = pd.Index(list(collection.divisions))
-    if isinstance(meta, pd.PeriodIndex):
-        return [plain(d) for d in pd.PeriodIndex(divisions, freq=meta.freq).shift(periods)]
-    offset = pd.tseries.frequencies.to_offset(freq)
-    return [plain(d) for d in divisions.shift(periods, offset)] if isinstance(offset, (pd.offsets.Tick, pd.offsets.Day)) else []
 
 
 def _operator(name):
@@ -216,8 +200,6 @@ def _field(name):
 
 
 def _calendar(index, field):
-    import pandas as pd
-
     return pd.Series(getattr(index, field), index=index)
 
 

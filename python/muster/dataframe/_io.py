@@ -5,8 +5,10 @@ import functools
 import os
 
 from muster import _core
+from muster._base.libraries import np
+from muster._base.units import parse_bytes
 from muster._base.values import plain
-from muster._collections.running import parse_bytes
+from muster._border import files
 from muster.dataframe import _read_csv
 from muster.dataframe._collection import new_collection
 
@@ -116,8 +118,6 @@ def read_csv(
         return through_pandas()
     token = ""
     if any("://" in p for p in paths) or kwargs.get("encoding"):
-        from muster._border import files
-
         token = files.options_token(storage_options)
     args = {k: v for k, v in kwargs.items() if k in _KNOWN}
     args.setdefault("header", "infer")
@@ -155,66 +155,7 @@ def _dtype_text(dtype):
         return "object" if dtype == "O" else dtype
     if isinstance(dtype, type) and dtype in (int, float, str, bool, object):
         return dtype.__name__
-    import numpy as np
-
     try:
         return np.dtype(dtype).name
     except TypeError:
         return str(dtype)
-
-
-def from_pandas(data, npartitions=None, chunksize=None, sort=True):
-    """Return a pandas DataFrame or Series as a lazy collection. The data is not copied where the engine can read it in place.
-
-    Parameters
-    ----------
-    data : pandas.DataFrame or pandas.Series
-    npartitions : int, optional
-        Partitions to make, at most; default 1.
-    chunksize : int, optional
-        Rows of a partition, instead of npartitions.
-    sort : bool, default True
-        Sort by index first.
-
-    Raises
-    ------
-    TypeError
-        If data is no pandas object.
-    ValueError
-        If both or neither of npartitions and chunksize make sense.
-    """
-    import pandas as pd
-
-    from muster._border import pandas
-
-    if not isinstance(data, (pd.DataFrame, pd.Series)):
-        raise TypeError(f"Input must be a pandas DataFrame or Series, got {type(data).__name__}")
-    if npartitions is not None and chunksize is not None:
-        raise ValueError("Exactly one of npartitions and chunksize must be specified.")
-    if npartitions is not None and not isinstance(npartitions, int):
-        raise TypeError("Please provide npartitions as an int, or possibly as None if you specify chunksize.")
-    if chunksize is not None and not isinstance(chunksize, int):
-        raise TypeError("Please provide chunksize as an int, or possibly as None if you specify npartitions.")
-    if sort and not data.index.is_monotonic_increasing:
-        data = data.sort_index(kind="stable", ascending=True)
-    rows = len(data)
-    size = chunksize or max(1, -(-rows // (npartitions or 1)))
-    cuts = [*range(0, rows, size), rows] if rows else [0, 0]
-    return new_collection(pandas.from_pandas(data, cuts))
-
-
-def from_dict(data, npartitions=1, orient="columns", dtype=None, columns=None, constructor=None):
-    """Return a dict of columns as a lazy DataFrame.
-
-    Parameters
-    ----------
-    data : dict
-        Lists or arrays by label; with orient="index" rows by index value.
-    npartitions : int
-        Partitions to make, at most.
-    orient, dtype, columns
-        As pandas.DataFrame.from_dict.
-    """
-    import pandas as pd
-
-    return from_pandas(pd.DataFrame.from_dict(data, orient=orient, dtype=dtype, columns=columns), npartitions=npartitions)

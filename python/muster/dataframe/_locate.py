@@ -2,6 +2,7 @@
 
 import bisect
 
+from muster._base.libraries import pd
 from muster.dataframe._through_pandas import through
 
 
@@ -12,8 +13,6 @@ class ByLabel:
         self._frame = frame
 
     def __getitem__(self, key):
-        import pandas as pd
-
         rows, columns = key if isinstance(key, tuple) and self._frame.ndim == 2 and len(key) == 2 else (key, None)
         if isinstance(key, tuple) and len(key) > self._frame.ndim and not isinstance(self._frame._meta.index, pd.MultiIndex):
             raise pd.errors.IndexingError("Too many indexers")
@@ -46,8 +45,6 @@ def _between(frame, start, stop):
     """The partitions that can hold index values from start to stop: all where divisions are not known."""
     if not frame.known_divisions or not frame._expr.index:
         return frame
-    import pandas as pd
-
     divisions = [_comparable(d) for d in frame.divisions]
     try:
         low = 0 if start is None else max(0, bisect.bisect_right(divisions, _comparable(start)) - 1)
@@ -61,8 +58,6 @@ def _between(frame, start, stop):
 
 def _comparable(value):
     import datetime
-
-    import pandas as pd
 
     return pd.Timestamp(value) if isinstance(value, datetime.date) else value
 
@@ -104,8 +99,6 @@ def _columns(frame, columns):
 
 def _at(frame, columns):
     """Positions of the columns that a slice of labels or a mask chooses."""
-    import pandas as pd
-
     labels = frame.columns
     return list(pd.DataFrame([range(len(labels))], columns=labels).loc[:, columns].iloc[0])
 

@@ -1,6 +1,7 @@
 """idxmax and idxmin: index values, found as the rows they stand at, whose numbers are known only when a result leaves the engine."""
 
-from muster.dataframe._collection import Scalar
+from muster._base.libraries import pd
+from muster.dataframe._scalar import Scalar
 from muster.dataframe._through_pandas import through
 
 _ORDERED = ("bool", "int", "uint", "float", "datetime64", "timedelta64")
@@ -25,8 +26,6 @@ class Located(Scalar):
         return out
 
     def _finish(self, result):
-        import pandas as pd
-
         if len(result) < (1 if self._labels_of is None else len(self._labels_of)):
             raise ValueError(f"attempt to get {self._name_of.replace('idx', 'arg')} of an empty sequence")
         if result.any():
@@ -45,7 +44,5 @@ def _extremes(frame, name):
 
 
 def _extreme_rows(data, name, skipna):
-    import pandas as pd
-
     places = getattr(data.reset_index(drop=True), name)(skipna=skipna)
     return pd.Series(False, index=data.index[[places] if data.ndim == 1 else places.to_numpy()])

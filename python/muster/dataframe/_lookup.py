@@ -1,8 +1,8 @@
 """What `Series.map` looks up natively: a dict or a Series whose keys compare with the column's values as the engine compares them."""
 
-import numpy as np
-
 from muster import _core
+from muster._base.libraries import np, pd
+from muster._border.pandas import string_dtype
 
 _EXACT = 2**53  # integers below this are the same as floats
 
@@ -18,8 +18,6 @@ def lookup_table(mapper, na_action, dtype):
     dtype : str
         The engine's name of the column's dtype.
     """
-    import pandas as pd
-
     if na_action not in (None, "ignore"):
         return None
     if isinstance(mapper, dict):
@@ -38,9 +36,7 @@ def lookup_table(mapper, na_action, dtype):
 
 
 def _name(dtype):
-    from muster._border.pandas import STRING
-
-    return "str" if dtype == STRING else str(dtype)
+    return "str" if dtype == string_dtype() else str(dtype)
 
 
 def _keys(index, dtype):

@@ -1,8 +1,12 @@
 """Collections from functions, arrays, Arrow tables and JSON."""
 
-from muster._base.values import no_default
-from muster._collections.running import parse_bytes
-from muster.dataframe._io import from_pandas
+from muster import _core
+from muster._base.libraries import np, pa, pd
+from muster._base.units import parse_bytes
+from muster._base.values import no_default, plain
+from muster.dataframe._collection import new_collection
+from muster.dataframe._memory import from_pandas
+from muster.dataframe._meta import meta_object
 
 
 class _Mapped:
@@ -15,8 +19,6 @@ class _Mapped:
         self.__name__ = getattr(func, "__name__", "from_map")
 
     def __call__(self, part):
-        import pandas as pd
-
         out = self.func(*self.values[int(part.iloc[0, 0])], *self.args, **self.kwargs)
         if not isinstance(out, (pd.DataFrame, pd.Series)):
             raise TypeError(f"from_map: the function returned a {type(out).__name__}, not a pandas object")
@@ -52,13 +54,6 @@ def from_map(func, *iterables, args=None, meta=no_default, divisions=None, label
     >>> dd.from_map(lambda i: pd.DataFrame({"x": [i, i + 1]}), [0, 10]).x.sum().compute()
     np.int64(22)
     """
-    import pandas as pd
-
-    from muster import _core
-    from muster._base.values import plain
-    from muster.dataframe._collection import new_collection
-    from muster.dataframe._map_partitions import meta_object
-
     if not callable(func):
         raise TypeError("`func` argument must be `callable`")
     lists = []
@@ -94,9 +89,6 @@ def from_array(arr, chunksize=50_000, columns=None, meta=None):
         Rows of a partition.
     columns : str or list of str, optional
     """
-    import numpy as np
-    import pandas as pd
-
     arr = np.asarray(arr)
     if arr.ndim > 2 or arr.ndim == 0:
         raise ValueError(f"from_array takes arrays of one or two dimensions, got the shape {arr.shape}")
@@ -126,8 +118,6 @@ def from_arrow(data, npartitions=1):
     >>> dd.from_arrow(pa.table({"x": [1, 2]})).x.sum().compute()
     np.int64(3)
     """
-    import pyarrow as pa
-
     if not isinstance(data, (pa.Table, pa.RecordBatch)):
         if not hasattr(data, "__arrow_c_stream__"):
             raise TypeError(f"from_arrow: a {type(data).__name__} has no __arrow_c_stream__")
@@ -139,8 +129,6 @@ def from_arrow(data, npartitions=1):
 
 def arrow_stream(frame, requested_schema=None):
     """The rows of a collection as an Arrow stream, a PyCapsule: computed, then handed over."""
-    import pyarrow as pa
-
     result = frame.compute()
     result = result.to_frame() if result.ndim == 1 else result
     table = pa.Table.from_pandas(result, preserve_index=None if result.index.name is not None else False)
@@ -155,8 +143,6 @@ class _ReadJson:
         import io
 
         import fsspec
-        import pandas as pd
-
         path, begin, end = piece
         with fsspec.open(path, "rb", compression=self.compression, **(self.storage_options or {})) as file:
             if begin:
@@ -195,8 +181,6 @@ def read_json(
     import os
 
     import fsspec
-    import pandas as pd
-
     lines = orient == "records" if lines is None else lines
     if orient != "records" and lines:
         raise ValueError("Line-delimited JSON is only available with orient='records'.")

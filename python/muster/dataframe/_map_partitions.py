@@ -1,58 +1,23 @@
 """Python functions of partitions: the expression, and what the result looks like before it is computed."""
 
+from muster._base.libraries import pd
+from muster._base.tasks import node_of
 from muster._base.values import no_default
-from muster.dataframe._collection import Collection
-from muster.dataframe._frame import Frame
+from muster._border.calls import current_partition
+from muster._border.pandas import sample_of
+from muster._collections import running
+from muster._core import TaskNode
+from muster.dataframe._collection import Collection, Rows
+from muster.dataframe._meta import meta_object
 from muster.dataframe._partitioning import numbered
 from muster.dataframe._through_pandas import through
 
 
-def meta_object(meta):
-    """Return what a user gave as meta as a pandas object or scalar: a dict, pairs of (name, dtype), one such pair, or that itself."""
-    import pandas as pd
-
-    if meta is None or meta is no_default:
-        return no_default
-    if isinstance(meta, Collection):
-        return meta._meta
-    if isinstance(meta, dict):
-        meta = list(meta.items())
-    if isinstance(meta, list):
-        meta = pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in meta})
-    elif isinstance(meta, tuple) and len(meta) == 2:
-        meta = pd.Series([], dtype=meta[1], name=meta[0])
-    elif isinstance(meta, (str, type)):
-        meta = pd.Series([], dtype=meta)
-    return _with_any_categories(meta)
-
-
-def _with_any_categories(meta):
-    """A promise of no categories at all is one of some, whichever they are."""
-    import pandas as pd
-
-    from muster._border.pandas import UNKNOWN_CATEGORIES
-
-    def some(dtype):
-        return pd.CategoricalDtype(UNKNOWN_CATEGORIES, dtype.ordered) if isinstance(dtype, pd.CategoricalDtype) and len(dtype.categories) == 0 else dtype
-
-    if isinstance(meta, pd.Series):
-        return meta if some(meta.dtype) is meta.dtype else pd.Series([], dtype=some(meta.dtype), name=meta.name)
-    if isinstance(meta, pd.DataFrame):
-        columns = {i: meta.iloc[:, i].astype(some(dtype)) for i, dtype in enumerate(meta.dtypes) if some(dtype) is not dtype}
-        if columns:
-            meta = pd.DataFrame({i: columns.get(i, meta.iloc[:, i]) for i in range(meta.shape[1])}).set_axis(meta.columns, axis=1)
-    return meta
-
-
 def map_partitions(func, *args, meta=no_default, enforce_metadata=True, **kwargs):
     """Return what a Python function makes of each partition of the first collection; see `DataFrame.map_partitions`."""
-    import pandas as pd
-
-    from muster._border.pandas import sample_of
-
     if not callable(func):
         raise TypeError(f"map_partitions: func must be callable, got {type(func).__name__}")
-    frame = next((a for a in args if isinstance(a, Frame)), None)
+    frame = next((a for a in args if isinstance(a, Rows)), None)
     if frame is None:
         raise TypeError("map_partitions: no lazy DataFrame or Series among the arguments")
     if args[0] is not frame:
@@ -87,10 +52,6 @@ def map_partitions(func, *args, meta=no_default, enforce_metadata=True, **kwargs
 
 def _computed(value):
     """The value of a task among the arguments, any other as it is."""
-    from muster._base.tasks import node_of
-    from muster._collections import running
-    from muster._core import TaskNode
-
     if isinstance(value, Collection) or not (isinstance(value, TaskNode) or node_of(value) is not None):
         return value
     return running.compute(value)[0]
@@ -113,8 +74,6 @@ class _Placed:
         self.func, self.divisions = func, divisions
 
     def __call__(self, *args, **kwargs):
-        from muster._border.pandas import current_partition
-
         number = current_partition()
         return self.func(*args, partition_info={"number": number, "division": self.divisions[number]}, **kwargs)
 

@@ -1,6 +1,8 @@
 """melt: the rows of some columns, one column after the other."""
 
-from muster.dataframe._functions import made_by_python
+from muster._base.libraries import np, pd
+from muster._border.pandas import sample_of
+from muster.dataframe._meta import made_by_python
 from muster.dataframe._partitioning import concat
 from muster.dataframe._through_pandas import call
 
@@ -9,8 +11,6 @@ _MOST = 32  # columns: the data is read once for each
 
 def melt(frame, id_vars, value_vars, var_name, value_name, col_level, ignore_index):
     """Return the values of some columns as rows; see `DataFrame.melt`."""
-    from muster._border.pandas import sample_of
-
     options = {"id_vars": id_vars, "value_vars": value_vars, "var_name": var_name, "value_name": value_name, "col_level": col_level, "ignore_index": ignore_index}
     sample = sample_of(frame._expr)
     meta = sample.melt(**options)  # pandas checks the arguments
@@ -27,8 +27,6 @@ def melt(frame, id_vars, value_vars, var_name, value_name, col_level, ignore_ind
 
 def _values(sample, id_vars, value_vars):
     """The labels of the columns whose values become rows."""
-    import pandas as pd
-
     def listed(given):
         return [] if given is None else list(given) if pd.api.types.is_list_like(given) and not isinstance(given, tuple) else [given]
 
@@ -37,9 +35,6 @@ def _values(sample, id_vars, value_vars):
 
 def _is_plain(sample, meta, values):
     """Whether the result is that of single columns behind each other."""
-    import numpy as np
-    import pandas as pd
-
     texts = pd.StringDtype(na_value=np.nan)
 
     def is_numeric(dtype):

@@ -3,8 +3,11 @@
 Each partition leaves the rows at its ends that others may look at; these, of all partitions, are one object that every partition takes its neighbours' rows from.
 """
 
+from muster._base.libraries import np, pd
 from muster._base.values import no_default
+from muster._border.pandas import sample_of
 from muster.dataframe._collection import new_collection
+from muster.dataframe._meta import meta_object
 from muster.dataframe._through_pandas import through, whole
 
 _TRIED_ROWS = 100
@@ -12,11 +15,6 @@ _TRIED_ROWS = 100
 
 def map_overlap(frame, func, before, after, args, meta, kwargs):
     """Return what a function makes of each partition with rows in front and behind; see `DataFrame.map_overlap`."""
-    import pandas as pd
-
-    from muster._border.pandas import sample_of
-    from muster.dataframe._map_partitions import meta_object
-
     for name in ("enforce_metadata", "align_dataframes", "transform_divisions", "clear_divisions"):
         kwargs.pop(name, None)
     before, after = (_reach(frame, reach) for reach in (before, after))
@@ -53,8 +51,6 @@ def overlapped(label, func, args, kwargs, before, after, meta, forced=False, on=
     labels : bool, default True
         Whether the function, or what is near, looks at index values.
     """
-    from muster._border.pandas import sample_of
-
     frame, numbers = args[0], args[0]._partition_numbers()
     reach = {"before": before, "after": after, "on": on}
     lazy = [a for a in args if _has_rows(a)]
@@ -73,8 +69,6 @@ def _reach(frame, reach):
     """How far to look: a number of rows or a timedelta."""
     import datetime
 
-    import pandas as pd
-
     if isinstance(reach, (str, datetime.timedelta)):
         if not isinstance(frame._meta.index, pd.DatetimeIndex):
             raise TypeError(f"Must have a `DatetimeIndex` when using string offset for `before` and `after`, got {type(frame._meta.index).__name__}")
@@ -85,16 +79,11 @@ def _reach(frame, reach):
 
 
 def _times(data, on):
-    import pandas as pd
-
     return data.index if on is None else pd.Index(data.iloc[:, on])
 
 
 def _ends(*given, before, after, on):
     """The rows at a partition's ends that its neighbours may look at, one of them in any case; behind the columns its number, its rows and each row's place among them."""
-    import numpy as np
-    import pandas as pd
-
     *data, numbers = given
     rows = len(numbers)
     times = None if isinstance(before, int) and isinstance(after, int) else _times(data[0], on)
@@ -113,8 +102,6 @@ class _Neighbours:
     """The ends of all partitions."""
 
     def __init__(self, ends, before, after, on):
-        import numpy as np
-
         self.rows = ends.iloc[:, :-3]
         self.before, self.after, self.on = before, after, on
         numbers, counts = ends.iloc[:, -3].to_numpy(), ends.iloc[:, -2].to_numpy()
@@ -123,8 +110,6 @@ class _Neighbours:
 
     def of(self, number, data):
         """Where the rows in front of a partition and behind it are among those kept, the place of its first row among all, and how many these are."""
-        import numpy as np
-
         at = int(np.searchsorted(self.numbers, number))
         times = None if isinstance(self.before, int) and isinstance(self.after, int) else _times(data, self.on)
         front = self._walk(range(at - 1, -1, -1), self.before, -1, lambda kept: kept > times[:1].min() - self.before)
@@ -133,8 +118,6 @@ class _Neighbours:
 
     def _walk(self, partitions, reach, step, is_near):
         """Rows of one partition after the other, the nearest first, until one has rows that are not near."""
-        import numpy as np
-
         out = []
         for p in partitions:
             rows = np.arange(self.borders[p], self.borders[p + 1])[::step]
@@ -146,8 +129,6 @@ class _Neighbours:
 
 
 def _overlapping(data, numbers, neighbours, *args, func, kwargs, lazy, empty):
-    import pandas as pd
-
     if not len(data):
         return empty
     front, back, begin, total = neighbours.of(numbers.iloc[0], data)
@@ -172,17 +153,12 @@ def _kept_as(rows, like):
 
 
 def _behind_each_other(parts):
-    import pandas as pd
-
     parts = [p for p in parts if len(p)]
     return pd.concat(parts) if len(parts) > 1 else parts[0]
 
 
 def _overlapping_all(data, numbers, *args, func, before, after, kwargs):
     """The same of all partitions at once, beside collections of other rows."""
-    import numpy as np
-    import pandas as pd
-
     rows = len(data)
     borders = [0, *(np.flatnonzero(np.diff(numbers.to_numpy())) + 1), rows]
     parts = []

@@ -6,11 +6,16 @@ from urllib.parse import unquote
 
 from muster import _core
 from muster._base import keywords
+from muster._base.libraries import pa, pc, pd, pq
+from muster._base.units import parse_bytes
 from muster._base.values import plain
-from muster._collections.running import parse_bytes
+from muster._border.files import options_token, system_of, unchanged
+from muster._border.pandas import unknown_categories
 from muster.dataframe._collection import new_collection
+from muster.dataframe._memory import from_pandas
 from muster.dataframe._parquet_schemas import Schemas, completed, fitted
 from muster.dataframe._parquet_schemas import index_names as names_of_index
+from muster.dataframe._through_pandas import through
 
 _OPERATIONS = ("==", "=", "!=", "<", "<=", ">", ">=", "in", "not in", "is", "is not")
 _DEFAULT_BLOCK = 32 << 20  # bytes of neighbouring row groups, uncompressed, that make a partition
@@ -89,15 +94,13 @@ def read_parquet(
     np.int64(3)
     >>> folder.cleanup()
     """
-    from muster._border import files
-
     keywords.check("read_parquet", kwargs, {"dataset", "read", "gather_statistics", "chunksize", "open_file_options"}, "columns filters categories index storage_options split_row_groups blocksize calculate_divisions".split())
     if dtype_backend not in (None, "numpy_nullable", "pyarrow"):
         raise ValueError(f"dtype_backend {dtype_backend!r} is invalid, only 'numpy_nullable' and 'pyarrow' are allowed.")
     paths = [os.fspath(p) for p in (path if isinstance(path, (list, tuple, set)) else [path])]
     if not paths:
         raise ValueError("read_parquet: an empty list of paths")
-    options = files.options_token(storage_options) if any("://" in p for p in paths) or storage_options else ""
+    options = options_token(storage_options) if any("://" in p for p in paths) or storage_options else ""
     root = paths[0].rstrip("/") + "/" if len(paths) == 1 else ""
     files = list(_core.parquet_files(_expanded(paths), options))
     if len(paths) == 1:
@@ -231,10 +234,6 @@ class _Compared:
         self.type, self.op, self.value = type, op, value
 
     def __call__(self, column):
-        import pandas as pd
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
         values = pa.array(column, type=self.type, from_pandas=True)
         if self.op in ("in", "not in"):
             found = pa.array([False] * len(values))
@@ -248,8 +247,6 @@ class _Compared:
 
 def _kept(frame, filters, schemas):
     import operator
-
-    from muster.dataframe._through_pandas import through
 
     compare = {"==": operator.eq, "=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
     mask = None
@@ -275,8 +272,6 @@ def _kept(frame, filters, schemas):
 
 
 def _mask():
-    import pandas as pd
-
     return pd.Series([], dtype=bool)
 
 
@@ -299,8 +294,6 @@ def _hive_values(files, root):
 
 def _with_hive(frame, keys):
     """Columns that are folders become categoricals, as pandas has them."""
-    import pandas as pd
-
     for key, values in keys.items():
         if key in frame.columns:
             values = values - {"__HIVE_DEFAULT_PARTITION__"}
@@ -323,16 +316,11 @@ class _Read:
         self.stamped, self.columns, self.index, self.storage_options, self.filters, self.dtype_backend, self.coarse, self.types = files, columns, index, storage_options, filters, dtype_backend, coarse, types
 
     def read(self, number):
-        from muster._border.files import unchanged
-
         path, stamp = self.stamped[number]
         with unchanged(path, stamp, "read_parquet"):
             return self.read_file(path)
 
     def read_file(self, path):
-        import pandas as pd
-        import pyarrow.parquet as pq
-
         options = {"filters": self.filters} if self.filters else {}
         if self.coarse:  # int96 of a column of another unit: not by way of nanoseconds, which end in 2262
             options["coerce_int96_timestamp_unit"] = "us"
@@ -353,10 +341,6 @@ class _Read:
 
 
 def _through_pyarrow(files, columns, index, storage_options, filters, dtype_backend, coarse, types):
-    import pandas as pd
-
-    from muster.dataframe._io import from_pandas
-
     read = _Read(_stamped(files), columns, index, storage_options, filters, dtype_backend, coarse, types)
     meta = read.read(0).iloc[:0]
     numbers = from_pandas(pd.DataFrame({"file": range(len(files))}), npartitions=len(files))
@@ -375,10 +359,6 @@ class _Groups:
         return self.read(int(numbers.iloc[0])).set_axis(numbers.index, axis=0)
 
     def read(self, number, empty=False):
-        import pyarrow.parquet as pq
-
-        from muster._border.files import unchanged
-
         (path, stamp), first, last = self.parts[number]
         with unchanged(path, stamp, "read_parquet"), _open(path, self.storage_options) as handle:
             source = pq.ParquetFile(handle, coerce_int96_timestamp_unit="us")
@@ -389,27 +369,19 @@ class _Groups:
 
 
 def _open(file, storage_options):
-    from muster._border import files
-
-    system = files.system_of(file, storage_options)
+    system = system_of(file, storage_options)
     return system.open(system._strip_protocol(file), "rb")
 
 
 def _with_others(frame, files, columns, storage_options, args, order, types):
     """Add columns that pyarrow reads to those that are read natively: the partitions are the same row groups."""
-    from muster.dataframe._through_pandas import through
-
     stamped = _stamped(files)
     parts = [(stamped[f], first, last) for f, first, last in _core.parquet_parts(args)]
     read = _Groups(parts, columns, storage_options, types)
-    import pandas as pd
-
-    from muster._border.pandas import UNKNOWN_CATEGORIES
-
     meta = read.read(0, empty=True)
     for label in columns:
         if isinstance(meta[label].dtype, pd.CategoricalDtype):
-            meta[label] = meta[label].astype(pd.CategoricalDtype(UNKNOWN_CATEGORIES, meta[label].dtype.ordered))
+            meta[label] = meta[label].astype(pd.CategoricalDtype(unknown_categories(), meta[label].dtype.ordered))
     others = through("read_parquet", read, (frame.index, frame._partition_numbers()), meta=meta)
     for label in columns:
         frame = frame.assign(**{label: others[label]})
@@ -417,8 +389,6 @@ def _with_others(frame, files, columns, storage_options, args, order, types):
 
 
 def _with_divisions(frame):
-    import pandas as pd
-
     ends = frame.index.to_series().map_partitions(_ends, meta=pd.DataFrame({"low": frame._meta.index[:0], "high": frame._meta.index[:0]})).compute()
     if len(ends) != frame.npartitions or not ends.low.is_monotonic_increasing or not (ends.low.iloc[1:].to_numpy() > ends.high.iloc[:-1].to_numpy()).all():
         return frame
@@ -426,8 +396,6 @@ def _with_divisions(frame):
 
 
 def _ends(part):
-    import pandas as pd
-
     return pd.DataFrame({"low": [part.min()], "high": [part.max()]}) if len(part) else pd.DataFrame({"low": part[:0], "high": part[:0]})
 
 

@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 
 from muster import _core
+from muster._base.libraries import np, pa, pd, pq
+from muster._border import files
 
 
 @dataclass
@@ -73,10 +75,6 @@ class Schemas:
 
     def _type(self, footer, name):
         if footer.arrow is None:
-            import pyarrow.parquet as pq
-
-            from muster._border import files
-
             system = files.system_of(footer.file, self.storage_options)
             with system.open(system._strip_protocol(footer.file), "rb") as handle:
                 footer.arrow = pq.read_schema(handle)
@@ -85,8 +83,6 @@ class Schemas:
 
 def fitted(table, types):
     """A table of one file with the types that its columns have in all files."""
-    import pyarrow as pa
-
     for i, name in enumerate(table.column_names):
         column = table.column(i)
         wanted = types.get(name, (column.type,))[0]
@@ -100,8 +96,6 @@ def fitted(table, types):
 
 def completed(frame, columns, types, dtype_backend=None):
     """A frame of one file with the columns that only other files know, or know the values of: missing, in the dtype they have there."""
-    import pandas as pd
-
     for name in columns:
         unknown = name in frame.columns and dtype_backend is None and frame[name].dtype == object and frame[name].isna().all()
         if name in types and (name not in frame.columns or unknown):
@@ -114,10 +108,6 @@ def completed(frame, columns, types, dtype_backend=None):
 @functools.cache
 def dtype_of(type, dtype, dtype_backend=None):
     """The dtype in pandas of an Arrow type, unless pandas' description of the file says it."""
-    import pandas as pd
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     if pa.types.is_dictionary(type):
         return pd.CategoricalDtype(pd.Index([], dtype=dtype_of(type.value_type, None)), type.ordered)
     if dtype is not None and dtype_backend is None:
@@ -129,8 +119,6 @@ def dtype_of(type, dtype, dtype_backend=None):
 
 def _promoted(a, b):
     """The Arrow type that holds the values of both, or None."""
-    import pyarrow as pa
-
     if a == b:
         return a
     plain = [t.value_type if pa.types.is_dictionary(t) else t for t in (a, b)]
@@ -145,8 +133,6 @@ def _promoted(a, b):
     if _is_text(a) != _is_text(b):  # pyarrow would make bytes of text
         return None
     if (pa.types.is_integer(a) and pa.types.is_integer(b)) or (pa.types.is_floating(a) and pa.types.is_integer(b)) or (pa.types.is_integer(a) and pa.types.is_floating(b)):
-        import numpy as np
-
         return pa.from_numpy_dtype(np.result_type(a.to_pandas_dtype(), b.to_pandas_dtype()))
     if pa.types.is_decimal(a) and pa.types.is_integer(b):
         return pa.decimal256(max(a.precision, 20 + a.scale), a.scale) if 20 + a.scale > 38 else pa.decimal128(max(a.precision, 20 + a.scale), a.scale)
@@ -159,8 +145,6 @@ def _promoted(a, b):
 
 
 def _is_text(type):
-    import pyarrow as pa
-
     return pa.types.is_string(type) or pa.types.is_large_string(type) or pa.types.is_string_view(type)
 
 
@@ -188,8 +172,6 @@ def _arrow_schema(footer):
     encoded = footer["metadata"].get("ARROW:schema")
     if encoded is None:
         return None
-    import pyarrow as pa
-
     try:
         return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(encoded)))
     except (OSError, pa.ArrowException, ValueError, TypeError) as error:
@@ -198,8 +180,6 @@ def _arrow_schema(footer):
 
 def _dtypes(file, schema, pandas):
     """The dtypes of a file's columns by their names in the file, as pandas reads an empty one."""
-    import pyarrow as pa
-
     try:
         frame = schema.empty_table().to_pandas()
     except (pa.ArrowException, ValueError, TypeError, KeyError, UnicodeError) as error:
@@ -216,8 +196,6 @@ def _damaged(file, error):
 
 
 def _is_native(dtype, kind):
-    import numpy as np
-
     if isinstance(dtype, np.dtype):
         return str(dtype) == kind if dtype.kind in "Mm" else dtype.kind in "iufb" and dtype.itemsize > (dtype.kind == "f") * 2
     return str(dtype) == "str"

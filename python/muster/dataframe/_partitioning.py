@@ -2,9 +2,12 @@
 
 from muster import _core
 from muster._base import keywords
+from muster._base.libraries import pd
+from muster._base.units import parse_bytes
 from muster._base.values import plain
-from muster._collections.running import parse_bytes
 from muster.dataframe._collection import Collection, new_collection
+from muster.dataframe._delayed import from_delayed, to_delayed
+from muster.dataframe._memory import from_pandas
 from muster.dataframe._through_pandas import through
 
 
@@ -36,8 +39,6 @@ def concat(dfs, axis=0, join="outer", ignore_unknown_divisions=False, ignore_ord
     >>> dd.concat([a, b]).x.compute().tolist()
     [1, 2]
     """
-    from muster.dataframe._io import from_pandas
-
     keywords.check("concat", kwargs, {"ignore_index", "sort"}, "axis join ignore_unknown_divisions ignore_order interleave_partitions".split())
     if kwargs.pop("ignore_index", False):
         if axis in (1, "columns"):
@@ -66,22 +67,16 @@ def concat(dfs, axis=0, join="outer", ignore_unknown_divisions=False, ignore_ord
 
 
 def _beside(*parts, join):
-    import pandas as pd
-
     return pd.concat(parts, axis=1, join=join)
 
 
 def _behind(*parts, join):
-    import pandas as pd
-
     return pd.concat(parts, join=join)
 
 
 def repartition(frame, divisions=None, npartitions=None, partition_size=None, freq=None, force=False):
     """Return the rows of a collection, or of a pandas object, in other partitions; see `DataFrame.repartition`."""
     if not hasattr(frame, "_expr"):
-        from muster.dataframe._io import from_pandas
-
         frame = from_pandas(frame, npartitions=1)
     if sum(x is not None for x in (divisions, npartitions, partition_size, freq)) != 1:
         raise ValueError("Please provide exactly one of the ``npartitions``, ``freq``, ``divisions``, ``partition_size`` keyword arguments")
@@ -89,8 +84,6 @@ def repartition(frame, divisions=None, npartitions=None, partition_size=None, fr
         used = int(frame.memory_usage_per_partition(deep=True).sum().compute())
         npartitions = max(1, -(-used // parse_bytes(partition_size)))
     if freq is not None:
-        import pandas as pd
-
         if not frame.known_divisions or not isinstance(frame._meta.index, pd.DatetimeIndex):
             raise TypeError("Can only repartition on frequency for timeseries with known divisions")
         first, last = frame.divisions[0], frame.divisions[-1]
@@ -112,8 +105,6 @@ def repartition(frame, divisions=None, npartitions=None, partition_size=None, fr
 
 
 def _fixed(freq):
-    import pandas as pd
-
     try:
         pd.Timedelta(pd.tseries.frequencies.to_offset(freq))
         return True
@@ -129,8 +120,6 @@ def divisions_of_ascending(key):
     NotImplementedError
         If it does not ascend.
     """
-    import pandas as pd
-
     one = key._meta.reset_index(drop=True)
     spans = key.map_partitions(_span, meta=pd.DataFrame({"low": one, "high": one, "ascends": pd.Series([], dtype="bool")})).compute()
     low, high = list(spans.low), list(spans.high)
@@ -142,16 +131,12 @@ def divisions_of_ascending(key):
 
 
 def _span(part):
-    import pandas as pd
-
     ends = part.iloc[:1].reset_index(drop=True), part.iloc[-1:].reset_index(drop=True)
     return pd.DataFrame({"low": ends[0], "high": ends[1], "ascends": pd.Series([part.is_monotonic_increasing] * len(ends[0]), dtype="bool")})
 
 
 def numbered(frame):
     """Return the collection with partitions that functions see numbered from 0; chosen ones (`partitions`) have the numbers of those they were chosen from."""
-    from muster.dataframe._delayed import from_delayed, to_delayed
-
     left, seen = [frame._expr], set()
     while left:
         expr = left.pop()

@@ -5,6 +5,8 @@ import operator
 import re
 import sys
 
+from muster._base.libraries import np
+
 _BINARY = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv, ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: operator.pow,
     ast.BitAnd: operator.and_, ast.BitOr: operator.or_, ast.BitXor: operator.xor,
@@ -96,8 +98,6 @@ class _Evaluation:
     def call(self, node):
         args, kwargs = [self.value(a) for a in node.args], {k.arg: self.value(k.value) for k in node.keywords}
         if isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS:
-            import numpy as np
-
             return getattr(np, node.func.id)(*args, **kwargs)
         if isinstance(node.func, (ast.Attribute, ast.Name)) and not (isinstance(node.func, ast.Name) and not node.func.id.startswith(_LOCAL)):
             return self.value(node.func)(*args, **kwargs)

@@ -4,6 +4,12 @@ import collections
 import os
 import re
 
+from muster._base.libraries import pd
+from muster._border.files import stamp_of, system_of, unchanged
+from muster._border.pandas import unknown_categories
+from muster._collections.running import memory_limit
+from muster.dataframe._make import from_map
+
 _SAMPLE_ROWS = 1000  # of the first file, for labels and dtypes
 
 # What the engine has no way for, and what of it pandas' C parser has none for either.
@@ -13,8 +19,6 @@ _DIRECTIVES = frozenset("YymdHIMSfbBp%")  # of date_format, that the engine read
 
 def is_needed(kwargs):
     """Whether pandas' reader has to read the files: an option or a dtype that the engine does not have."""
-    import pandas as pd
-
     if any(kwargs.get(name) not in (None, 0, {}, "strict") for name in OPTIONS):
         return True
     if any(callable(kwargs.get(name)) for name in ("usecols", "skiprows", "on_bad_lines")):
@@ -43,9 +47,6 @@ class _ReadFile:
 
     def check_size(self, path):
         """Raise MemoryError for a file that is larger than the memory limit: it is read at once."""
-        from muster._border.files import system_of
-        from muster._collections.running import memory_limit
-
         system = system_of(path, self.storage_options)
         size, limit = system.size(system._strip_protocol(path)), memory_limit()
         if size and size > limit:
@@ -55,10 +56,6 @@ class _ReadFile:
             )
 
     def __call__(self, path, rows=None):
-        import pandas as pd
-
-        from muster._border.files import stamp_of, unchanged
-
         options = dict(self.kwargs)
         if rows is None:
             self.check_size(path)
@@ -85,11 +82,6 @@ class _ReadFile:
 
 def read_csv(paths, kwargs, compression, assume_missing, storage_options, include_path_column):
     """Return the rows of CSV files as pandas reads them, a partition a file."""
-    import pandas as pd
-
-    from muster._border.pandas import UNKNOWN_CATEGORIES
-    from muster.dataframe._make import from_map
-
     files = [file for path in paths for file in _files(path, storage_options)]
     kwargs = {k: v for k, v in kwargs.items() if k not in ("low_memory", "memory_map") or v is not None}
     label = "path" if include_path_column is True else include_path_column
@@ -99,7 +91,7 @@ def read_csv(paths, kwargs, compression, assume_missing, storage_options, includ
     for column, dtype in meta.dtypes.items():
         asked = categories.get(column) if isinstance(categories, dict) else categories
         if isinstance(dtype, pd.CategoricalDtype) and not (isinstance(asked, pd.CategoricalDtype) and asked.categories is not None):
-            meta[column] = meta[column].astype(pd.CategoricalDtype(UNKNOWN_CATEGORIES, dtype.ordered))
+            meta[column] = meta[column].astype(pd.CategoricalDtype(unknown_categories(), dtype.ordered))
     return from_map(read, files, meta=meta, label="read_csv", enforce_metadata=False)
 
 

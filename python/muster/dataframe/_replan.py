@@ -1,6 +1,10 @@
 """Expressions made again where a column has turned out to be of a dtype that a kernel does not open: pandas' methods take over, as at the call."""
 
 from muster import _core
+from muster._base import registry
+from muster._border.pandas import label_of
+from muster.dataframe._collection import new_collection
+from muster.dataframe._instead import instead
 
 
 def made_again(exprs):
@@ -11,9 +15,6 @@ def made_again(exprs):
     TypeError, NotImplementedError
         If an operator refuses them that pandas has no method for.
     """
-    from muster.dataframe._collection import new_collection
-    from muster.dataframe._through_pandas import instead
-
     made, refused = {}, False
     for node in _inputs_first(exprs):
         new = node
@@ -57,13 +58,12 @@ def _over(made, value):
 def _as_given(value):
     """An argument as the user's program gives it."""
     if isinstance(value, _core.Expr):
-        from muster.dataframe._collection import new_collection
-
         return new_collection(value)
     if isinstance(value, _core.Moment):
-        from muster._border.pandas import label_of
-
         return label_of(value)
     if isinstance(value, tuple):
         return [_as_given(v) for v in value]
     return {k: _as_given(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+registry.give("made_again", made_again)

@@ -2,22 +2,20 @@
 
 import html
 
+from muster._base.libraries import pd
+
 
 def _dtypes(expr):
     return [name for _, name, _ in expr.columns]
 
 
 def _division_index(collection):
-    import pandas as pd
-
     n = collection.npartitions
     return pd.Index(["" if d is None else d for d in collection.divisions], name=f"npartitions={n}", dtype=object)
 
 
 def frame_table(df):
     """Return the pandas DataFrame of dtypes that stands for a DataFrame."""
-    import pandas as pd
-
     index = _division_index(df)
     rows = [_dtypes(df._expr)] + [["..."] * len(df._expr.columns)] * (len(index) - 1)
     table = pd.DataFrame(rows, index=index)
@@ -27,8 +25,6 @@ def frame_table(df):
 
 def series_table(s):
     """Return the pandas Series of dtypes that stands for a Series."""
-    import pandas as pd
-
     index = _division_index(s)
     return pd.Series([_dtypes(s._expr)[0] if s._expr.columns else "float64"] + ["..."] * (len(index) - 1), index=index, name=s.name)
 

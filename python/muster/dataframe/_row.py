@@ -3,7 +3,8 @@
 from muster import _core
 from muster._base.values import plain
 from muster.dataframe._beside import is_mask
-from muster.dataframe._collection import Collection, Scalar, new_collection
+from muster.dataframe._collection import Collection, collection_of, new_collection
+from muster.dataframe._scalar import Scalar
 from muster.dataframe._series import Series
 from muster.dataframe._through_pandas import call, through
 
@@ -16,6 +17,7 @@ def _same(values):
     return values
 
 
+@collection_of("row")
 class Row(Series):
     """A Series over the columns of a DataFrame."""
 

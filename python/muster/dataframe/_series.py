@@ -4,16 +4,24 @@ import operator
 
 from muster import _core
 from muster._base import keywords
-from muster._base.later import NotThereYet
+from muster._base.later import SERIES_NAMES, NotThereYet
+from muster._base.libraries import pd
 from muster._base.values import no_default, plain
 from muster._generated.series import SeriesMethods
 from muster.dataframe import _repr
+from muster.dataframe._accessors import CategoricalMethods, DatetimeProperties, StringMethods
 from muster.dataframe._beside import is_mask
-from muster.dataframe._collection import Scalar, new_collection, raise_own
+from muster.dataframe._collection import collection_of, new_collection, raise_own
+from muster.dataframe._correlation import of_series
 from muster.dataframe._frame import Frame, add_synonyms
+from muster.dataframe._groupby import SeriesGroupBy
+from muster.dataframe._lookup import lookup_table
+from muster.dataframe._meta import meta_object
+from muster.dataframe._scalar import Scalar
 from muster.dataframe._through_pandas import add_methods, call, through, whole
 
 
+@collection_of("series")
 class Series(SeriesMethods, Frame):
     """One column of rows, in partitions that are pandas Series when computed."""
 
@@ -44,22 +52,16 @@ class Series(SeriesMethods, Frame):
     @property
     def dt(self):
         """Calendar fields of a datetime column."""
-        from muster.dataframe._accessors import DatetimeProperties
-
         return DatetimeProperties(self)
 
     @property
     def str(self):
         """Methods of text."""
-        from muster.dataframe._accessors import StringMethods
-
         return StringMethods(self)
 
     @property
     def cat(self):
         """Categories of a categorical column."""
-        from muster.dataframe._accessors import CategoricalMethods
-
         return CategoricalMethods(self)
 
     def __getitem__(self, key):
@@ -69,8 +71,6 @@ class Series(SeriesMethods, Frame):
 
     def __getattr__(self, name):
         raise_own(self, name)
-        from muster.as_dask import SERIES_NAMES
-
         if name in SERIES_NAMES:
             raise NotThereYet(f"Series.{name} is not there yet")
         raise AttributeError(f"'Series' object has no attribute {name!r}")
@@ -95,8 +95,6 @@ class Series(SeriesMethods, Frame):
         sorted_index : bool, default False
             The new index values ascend as the old ones do: divisions stay known.
         """
-        import pandas as pd
-
         if getattr(index, "_expr", None) is not None:
             return call(self, "rename", (index,), shape="whole")
         if callable(index) or isinstance(index, (dict, pd.Series)):
@@ -139,8 +137,6 @@ class Series(SeriesMethods, Frame):
 
     def groupby(self, by, **kwargs):
         """Group by another Series of the same rows."""
-        from muster.dataframe._groupby import SeriesGroupBy
-
         label = self.name if self.name is not None else 0
         return SeriesGroupBy(self.to_frame(name=label), by, select=label, name=self.name, **kwargs)
 
@@ -162,9 +158,6 @@ class Series(SeriesMethods, Frame):
         meta : pandas object or pair (name, dtype), optional
             What the result looks like. Default: what it is for the first rows; the dtype is revised where other rows show it.
         """
-        from muster.dataframe._lookup import lookup_table
-        from muster.dataframe._map_partitions import meta_object
-
         table = lookup_table(arg, na_action, self._expr.columns[0][1]) if meta is no_default and not kwargs else None
         if table is not None:
             return new_collection(_core.call("lookup", [self._expr], table))
@@ -174,20 +167,14 @@ class Series(SeriesMethods, Frame):
 
     def apply(self, func, convert_dtype=no_default, meta=no_default, args=(), **kwargs):
         """Return what a function makes of each value; see `map`."""
-        from muster.dataframe._map_partitions import meta_object
-
         return call(self, "apply", (func,), {"args": tuple(args), **kwargs}, real=True, labels=False, meta=meta_object(meta), forced=True)
 
     def corr(self, other, method="pearson", min_periods=None, **kwargs):
         """Return the correlation with another Series, lazy; one pass where both have the same rows, other methods than "pearson" through pandas."""
-        from muster.dataframe._correlation import of_series
-
         return of_series(self, other, "corr", method=method, min_periods=min_periods, **kwargs)
 
     def cov(self, other, min_periods=None, ddof=1, **kwargs):
         """Return the covariance with another Series, lazy; one pass where both have the same rows."""
-        from muster.dataframe._correlation import of_series
-
         return of_series(self, other, "cov", min_periods=min_periods, ddof=ddof, **kwargs)
 
     def unique(self, split_every=None, split_out=None):

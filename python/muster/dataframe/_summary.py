@@ -1,6 +1,7 @@
 """median, quantile and describe: native passes over the columns, put together in pandas."""
 
 from muster import _core
+from muster._base.libraries import np, pd
 from muster.dataframe._collection import new_collection
 from muster.dataframe._through_pandas import call, through
 
@@ -22,8 +23,6 @@ def quantiles(collection, q, middle=False):
 
 
 def _valid(q):
-    import numpy as np
-
     values = np.atleast_1d(np.asarray(q, dtype="float64"))
     if ((values < 0) | (values > 1)).any():
         raise ValueError("percentiles should all be in the interval [0, 1]")
@@ -32,8 +31,6 @@ def _valid(q):
 
 def quantile(frame, q, numeric_only):
     """Return quantiles of a Series or of each column of a DataFrame, natively where all columns have a kernel."""
-    import numpy as np
-
     values = _valid(q)
     one = np.ndim(q) == 0
     if frame.ndim == 1:
@@ -85,14 +82,10 @@ def describe(frame, percentiles, include, exclude):
 
 
 def _as_series(row, q, name):
-    import pandas as pd
-
     return pd.Series(row.array, index=pd.Index(q, dtype="float64"), name=name)
 
 
 def _as_columns(row, q, labels, dtypes=()):
-    import pandas as pd
-
     if not isinstance(q, list):
         return row.set_axis(labels).rename(q)
     each = len(q)
@@ -107,8 +100,6 @@ def _rows_of_summary(percentiles, time):
 
 
 def _summary_meta(labels, times, percentiles, series):
-    import pandas as pd
-
     index = pd.Index(_rows_of_summary(percentiles, False)[:0], dtype="str")
     if series:
         return pd.Series([], index=index, name=labels[0], dtype=object if times[0] else "float64")
@@ -116,9 +107,6 @@ def _summary_meta(labels, times, percentiles, series):
 
 
 def _as_summary(count, mean, low, high, std, ranks, labels, times, percentiles, series):
-    import numpy as np
-    import pandas as pd
-
     k = len(percentiles)
     if not any(times):
         rows = [count, mean, std, low, *(ranks.array[i::k] for i in range(k)), high]

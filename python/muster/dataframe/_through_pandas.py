@@ -7,12 +7,23 @@ rows), `beside` (one task over all rows whose result has the same rows in the sa
 import functools
 
 from muster import _core
+from muster._base.libraries import np, pa, pd
+from muster._base.tokenize import tokenize
 from muster._base.values import no_default, plain
-from muster.dataframe._call import mirrored
+from muster._border.pandas import SHORT, dtype_name, dtype_of, fields_of, frame_of, is_nullable, plain_labels, sample_of, sample_values, series_of
+from muster._border.promises import unseen
 from muster.dataframe._collection import Collection, new_collection
 
 _TRIED_ROWS = 100  # of the first partition, to see what a user's function returns
 _KINDS = {"frame": 0, "series": 1, "index": 2, "scalar": 3}
+
+
+_TURNED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne"}
+
+
+def mirrored(op):
+    """Return the operator that gives the same with its operands exchanged."""
+    return _TURNED.get(op) or (op[1:] if op.startswith("r") else f"r{op}")
 
 
 class Slot:
@@ -43,8 +54,6 @@ class Function:
         self.known_labels = None  # of a result that had those expected
 
     def __call__(self, arrays, index):
-        from muster._border.pandas import SHORT
-
         held, values, at = [], [], 0  # held: pandas copies what another object still has before it writes to it
         for kind, labels in self.inputs:
             made = _object_of(arrays[at : at + len(labels)], index, kind, labels)
@@ -65,8 +74,6 @@ class Function:
 
     def has_labels(self, labels, fields):
         """Whether a result has the labels of the fields that were promised."""
-        from muster._border.pandas import plain_labels
-
         if not labels.is_(self.known_labels):
             if plain_labels(labels) != [f[0] for f in fields]:
                 return False
@@ -75,10 +82,6 @@ class Function:
 
 
 def _object_of(arrays, index, kind, labels):
-    import pandas as pd
-
-    from muster._border.pandas import frame_of, sample_values, series_of
-
     if kind == "index":
         return index
     if kind == "series":
@@ -114,15 +117,13 @@ def _filled(value, values):
 
 def _gather(value, inputs, rows):
     """Take the lazy collections out of nested arguments; those of other rows stay, to be computed in the task."""
-    from muster.dataframe._index import Index
-
     if isinstance(value, Collection):
         for i, known in enumerate(inputs):
             if known is value or (known._expr is value._expr and type(known) is type(value)):
                 return Slot(i)
         if value._expr.kind not in ("scalar", "row") and value._expr.rows != rows:
             return _Later(value)
-        if isinstance(value, Index) and value._expr is not inputs[0]._expr:
+        if value._is_index and value._expr is not inputs[0]._expr:
             return _Later(value)
         inputs.append(value)
         return Slot(len(inputs) - 1)
@@ -144,10 +145,8 @@ def _has_later(value):
 
 
 def _described(collection):
-    from muster.dataframe._index import Index
-
     meta = collection._meta
-    if isinstance(collection, Index):
+    if collection._is_index:
         return "index", list(range(len(collection._expr.columns)))
     if collection._expr.kind == "scalar":
         return "scalar", [None]
@@ -158,10 +157,6 @@ def _described(collection):
 
 def fields(meta):
     """Return (kind, index fields, column fields) of a pandas object or scalar: what a result looks like."""
-    import pandas as pd
-
-    from muster._border.pandas import dtype_name, fields_of
-
     if isinstance(meta, pd.Index):
         index, columns = fields_of(meta.to_frame(index=True))
         return "index", index, columns
@@ -176,8 +171,6 @@ def fields(meta):
 
 def _open_to_the_first(columns, meta):
     """Fields in which objects that are all missing in what was tried promise nothing."""
-    from muster._border.promises import unseen
-
     values = meta.to_frame() if meta.ndim == 1 else meta
     return [(c[0], unseen(), c[2]) if c[1] == "object" and len(values) and values.iloc[:, i].isna().all() else c for i, c in enumerate(columns)]
 
@@ -222,9 +215,6 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
     NotImplementedError
         If a collection among the arguments has other rows than the first, and the shape is neither "whole" nor "beside".
     """
-    from muster._base.tokenize import tokenize
-    from muster.dataframe._index import Index
-
     first = args[0]
     inputs = [first]
     rows = first._expr.rows
@@ -253,7 +243,7 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
         function.guesses = {i: f[1] for i, f in enumerate(columns)} | {("index", i): f[1] for i, f in enumerate(index)}
     token = f"{label}-{token or tokenize(func)}-{tokenize(_tokens(args), _tokens(kwargs), [d[0] for d in function.inputs], function.forced)}"
     if labels is None:
-        labels = shape != "rows" or real or any(isinstance(i, Index) for i in inputs)
+        labels = shape != "rows" or real or any(i._is_index for i in inputs)
     arguments = {"label": label, "kind": _KINDS[kind], "fields": _coded(columns), "index": _coded(index), "kept": kept, "labels": labels}
     if shape == "beside":
         objects = [str(dtype) == "object" for dtype in ([meta.dtype] if meta.ndim == 1 else meta.dtypes)]  # made-up texts say nothing of real ones
@@ -275,11 +265,6 @@ def _nullable(meta, function, inputs, always):
     """The engine's name of the dtype of a value that is pandas.NA where all that it is made of are missing, or `always`; None of another."""
     import warnings
 
-    import numpy as np
-    import pandas as pd
-
-    from muster._border.pandas import dtype_name, dtype_of, is_nullable
-
     names = [name for i in inputs for _, name, _ in i._expr.columns]
     if not any(is_nullable(name) for name in names):
         return None
@@ -294,8 +279,6 @@ def _nullable(meta, function, inputs, always):
     dtypes = [dtype_of(name) for name in names if is_nullable(name)]
     known = 1.0 if meta is pd.NA else meta  # of too few values
     if any(isinstance(d, pd.ArrowDtype) for d in dtypes):
-        import pyarrow as pa
-
         return dtype_name(pd.ArrowDtype(pa.scalar(known).type))
     if isinstance(known, str):
         return dtype_name(next(d for d in dtypes if isinstance(d, pd.StringDtype)))
@@ -303,10 +286,6 @@ def _nullable(meta, function, inputs, always):
 
 
 def _missing_sample(expr):
-    import pandas as pd
-
-    from muster._border.pandas import is_nullable, sample_of
-
     if expr.kind == "scalar":
         return pd.NA if is_nullable(expr.columns[0][1]) else sample_of(expr)
     return sample_of(expr) if expr.kind == "row" else sample_of(expr).set_axis([0, 1], axis=0).reindex([2, 3])
@@ -328,18 +307,13 @@ def _tried(function, inputs, real):
     """What the function makes of made-up rows, or of the first real ones."""
     import warnings
 
-    import pandas as pd
-
-    from muster._border.pandas import sample_of
-    from muster.dataframe._index import Index
-
     def call(values):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return function.func(*_filled(function.args, values), **_filled(function.kwargs, values))
 
     samples = [sample_of(i._expr) for i in inputs]
-    samples = [s.index if isinstance(i, Index) else _row(s, _described(i)[1]) if i._expr.kind == "row" else s for s, i in zip(samples, inputs, strict=True)]
+    samples = [s.index if i._is_index else _row(s, _described(i)[1]) if i._expr.kind == "row" else s for s, i in zip(samples, inputs, strict=True)]
     if not real:
         try:
             return call(samples)
@@ -380,8 +354,6 @@ def _tried(function, inputs, real):
 
 def _name_column(error, function, inputs):
     """Say in an error of pandas' about a dtype which column has it."""
-    from muster._border.pandas import sample_of
-
     first = inputs[0]
     if len(error.args) != 1 or not isinstance(error.args[0], str) or first._expr.kind not in ("series", "frame"):
         return
@@ -433,14 +405,29 @@ def call(self, path, args=(), kwargs=None, shape="rows", attribute=False, **opti
     return through(named.token, named, (self, *args), kwargs, shape=shape, token=named.token, **options)
 
 
+def in_memory(value):
+    return getattr(value, "_expr", None) is None and type(value).__module__.split(".")[0] in ("pandas", "numpy") and getattr(value, "ndim", 0) > 0
+
+
+def meta_beside(self, name, other, kwargs):
+    """What a method makes of two rows and as many of an object in memory."""
+    sample = sample_of(self._expr)
+    part = other[:2] if len(other) >= 2 else other
+    if hasattr(part, "set_axis") and len(part) == 2:
+        part = part.set_axis(sample.index, axis=0)
+    elif len(part) < 2:
+        sample = sample.iloc[: len(part)]
+    return getattr(sample, name)(part, **kwargs)
+
+
 def method(owner, name, shape, kept=False, path=(), attribute=False):
     """Return a method (or property) that runs pandas' one of this name in this shape."""
 
     def run(self, *args, **kwargs):
         kwargs = {k: v for k, v in kwargs.items() if k not in ("split_every", "split_out", "shuffle_method")}
         kwargs.pop("meta", None) if kwargs.get("meta", no_default) is no_default else None
-        beside = shape == "whole" and len(args) == 1 and getattr(self, "ndim", 2) == 1 and _in_memory(args[0])  # has more rows than what is tried
-        meta = _meta_beside(self, name, args[0], kwargs) if beside else no_default
+        beside = shape == "whole" and len(args) == 1 and getattr(self, "ndim", 2) == 1 and in_memory(args[0])  # has more rows than what is tried
+        meta = meta_beside(self, name, args[0], kwargs) if beside else no_default
         return call(self, (*path, name), args, kwargs, shape=shape, kept=kept, attribute=attribute, meta=meta)
 
     run.__name__, run.__qualname__ = name, f"{owner}.{name}"
@@ -460,184 +447,13 @@ def add_methods(cls, names, shape, **options):
             setattr(cls, name, method(cls.__name__, name, shape, **options))
 
 
-# Python's operators with a native kernel; pandas' methods of the same names treat None in object columns otherwise.
-_OPERATORS = frozenset("add sub mul truediv floordiv mod pow radd rsub rmul rtruediv rfloordiv rmod rpow eq ne lt le gt ge and or xor rand ror rxor neg invert".split())
-_BINARY = frozenset("add sub mul truediv floordiv mod pow eq ne lt le gt ge and or xor".split())
-_ARITHMETIC = frozenset("add sub mul truediv floordiv mod pow radd rsub rmul rtruediv rfloordiv rmod rpow".split())
-_REDUCTIONS = frozenset("sum prod mean std var min max any all".split())
-# Operators with a native kernel, by the shape in which pandas' method of that name stands in where the kernel refuses.
-_SHAPES = {
-    **dict.fromkeys([*_OPERATORS], "rows"),
-    **dict.fromkeys("abs isna notna isin fillna astype where mask clip round replace".split(), "rows"),
-    **dict.fromkeys("sum prod mean std var min max count nunique any all mode nlargest nsmallest".split(), "whole"),
-    **dict.fromkeys("cumsum cumprod cummin cummax shift diff ffill bfill".split(), "beside"),
-    "dropna": "partitions",
-}
-
-
-def instead(op, self, args, refusal):
-    """Return what pandas makes of an operator's arguments that the native kernel refused; raise the refusal where there is no pandas method."""
-    import pandas as pd
-
-    if op.startswith("dt."):
-        return call(new_collection(self._expr), ("dt", op[3:]), attribute=True)
-    shape = _SHAPES.get(op)
-    if self._expr.kind == "scalar" and op in _OPERATORS and isinstance(args.get("other"), (pd.Series, pd.DataFrame)):
-        from muster.dataframe._io import from_pandas
-
-        rows = from_pandas(args["other"], npartitions=1, sort=False)
-        return getattr(rows, f"__{mirrored(op)}__")(self)
-    if shape is None or not isinstance(self, Collection):
-        raise refusal
-    kwargs = {k: v for k, v in args.items() if v is not no_default}
-    if self._expr.kind == "scalar":
-        return _of_a_scalar(op, self, kwargs, refusal)
-    if op in _REDUCTIONS and self._expr.kind == "frame" and kwargs.get("axis", 0) in (0, "index"):
-        row = _of_each_column(op, self, kwargs)
-        if row is not None:
-            return row
-    if op in _OPERATORS and kwargs.get("level") is not None:
-        raise NotImplementedError(f"{op}: level must be None")
-    if op in _ARITHMETIC and self.ndim == 2 and getattr(kwargs.get("other"), "ndim", 0) == 1 and getattr(getattr(kwargs["other"], "_expr", None), "kind", "") == "series" and kwargs.get("axis", 1) in (1, "columns"):
-        raise ValueError(f"Unable to {op} dd.Series with axis=1: its index would be matched with the columns; axis=0 matches rows, df.{op}(series, axis=0)")
-    if op in _OPERATORS and self._expr.kind == "series" and isinstance(kwargs.get("other"), pd.DataFrame):
-        raise ValueError(f"Unable to {op} a pandas DataFrame: its columns would be matched with the index of a lazy Series; make one row of it first, or a collection of both")
-    if op == "fillna" and isinstance(kwargs.get("value"), pd.Series):
-        if self.ndim == 2:  # a value for each column
-            return self.fillna(kwargs["value"].to_dict())
-        return call(self, op, (), kwargs, shape="rows" if kwargs["value"].index.is_unique else "beside", meta=self._meta, labels=True)
-    if isinstance(refusal, TypeError) and (op == "fillna" and _is_open(kwargs["value"]) or op == "isin" and not pd.api.types.is_list_like(kwargs["values"])):
-        raise refusal
-    if op == "astype":
-        return _astype(self, kwargs["dtype"])
-    first = "cond" if op in ("where", "mask") else "other"
-    positional = [kwargs.pop(first)] if first in kwargs else []
-    if positional and isinstance(positional[0], (list, tuple, dict, set)):
-        raise TypeError(f"{op}: an operand of type {type(positional[0]).__name__} is not supported; use a scalar, an array or a collection")
-    meta = no_default
-    name = f"__{op}__" if op in _OPERATORS and set(args) <= {"other"} else op
-    if op in ("eq", "ne", "lt", "le", "gt", "ge") and set(kwargs) <= {"axis"}:
-        kwargs = {}
-    if self._expr.kind == "row":
-        shape = "whole"
-    elif kwargs.get("axis") in (1, "columns") and shape in ("whole", "beside"):
-        shape = "rows"
-    elif kwargs.get("freq") is not None:
-        shape = "partitions"
-    elif positional and _in_memory(positional[0]):
-        shape, meta = "whole", _meta_beside(self, name, positional[0], kwargs)
-    elif any(_other_rows(self, value) for value in (*positional, kwargs.get("other"))) or kwargs.get("axis") in (0, "index") and positional and self.ndim == 2:
-        shape = "whole"
-    kept = op in ("nlargest", "nsmallest", "dropna")
-    if op == "shift" and kwargs.get("freq") is not None:
-        return _shifted(call(self, name, positional, kwargs, shape=shape), self, kwargs)
-    return call(self, name, positional, kwargs, shape=shape, kept=kept, labels=False if kept else None, meta=meta)
-
-
-def _is_open(value):
-    """Whether the engine knows what a value, or each value of a dict, is: then its refusal stands."""
-    return all(isinstance(plain(v), (str, bool, int, float, _core.Moment)) for v in (value.values() if isinstance(value, dict) else [value]))
-
-
-def _of_a_scalar(op, self, kwargs, refusal):
-    """An operator of a lazy value that the engine carries without opening."""
-    if op not in _OPERATORS:
-        raise refusal
-    operator = _Operator(op)
-    if "other" not in kwargs:
-        return through(op, operator, (self,), shape="partitions", token=op)
-    other = kwargs["other"]
-    if getattr(getattr(other, "_expr", None), "kind", "scalar") in ("scalar", "row"):
-        return through(op, operator, (self, other), shape="partitions", token=op)
-    return through(op, operator, (other, self), {"swapped": True}, token=op)
-
-
-class _Operator:
-    """One of Python's operators by its name in the engine."""
-
-    def __init__(self, op):
-        self.op = op
-
-    def __call__(self, one, other=None, swapped=False):
-        import operator
-
-        if self.op in ("neg", "invert"):
-            return getattr(operator, self.op)(one)
-        mirrored = self.op not in _BINARY
-        function = getattr(operator, f"__{self.op.removeprefix('r') if mirrored else self.op}__")
-        return function(other, one) if mirrored != swapped else function(one, other)
-
-
-def _of_each_column(op, self, kwargs):
-    """A row of the reductions of a frame's columns, where the engine opens them all or pandas has pandas.NA for what they lack; None elsewhere."""
-    from muster._border.pandas import is_foreign_number, is_nullable
-
-    columns = self._expr.columns
-    names = [name for _, name, _ in columns]
-    if not any(map(is_nullable, names)) or not all(is_nullable(n) or not n.startswith("object") for n in names):
-        return None
-    numeric = kwargs.pop("numeric_only", False)
-    at = [i for i, n in enumerate(names) if not numeric or is_foreign_number(n) or n.startswith(("int", "uint", "float", "bool"))]
-    each = [call(self._column(i), op, (), kwargs, shape="whole", nullable=True) if is_nullable(names[i]) else getattr(self._column(i), op)(**kwargs) for i in at]
-    return new_collection(_core.call("joined_rows", [c._expr for c in each], {"labels": [columns[i][0] for i in at]})) if each else None
-
-
-def _shifted(moved, self, kwargs):
-    """Rows with a shifted index; divisions stay known where all are moved by the same span."""
-    from muster.dataframe._index import shifted_divisions
-
-    divisions = shifted_divisions(self, kwargs.get("periods", 1), kwargs["freq"])
-    return new_collection(_core.call("with_index", [moved._expr, moved.index.to_series()._expr], {"divisions": divisions})) if divisions else moved
-
-
-def _astype(self, dtype):
-    """astype through pandas; categories that are not named are those of all rows."""
-    import pandas as pd
-
-    from muster._border.pandas import UNKNOWN_CATEGORIES, sample_of
-
-    def unnamed(given):
-        return isinstance(given, str) and given == "category" or isinstance(given, pd.CategoricalDtype) and given.categories is None
-
-    wanted = dtype if isinstance(dtype, dict) else {label: dtype for label in ([self.name] if self.ndim == 1 else self._labels())}
-    if not any(unnamed(d) for d in wanted.values()):
-        times = {label for label, name, _ in self._expr.columns if name.startswith(("datetime64", "timedelta64"))}
-        as_text = any(isinstance(pd.api.types.pandas_dtype(d), pd.StringDtype) for label, d in wanted.items() if label in times)
-        return call(self, "astype", (dtype,), shape="beside" if as_text else "rows", real=True)  # how many digits a time has depends on all of them
-    meta = sample_of(self._expr).astype(dtype).iloc[:0]
-
-    def promised(given, wanted, made):
-        if not unnamed(wanted):
-            return made
-        if isinstance(given, pd.CategoricalDtype):  # and keeps its categories
-            return given if isinstance(wanted, str) else given.update_dtype(wanted)
-        return pd.CategoricalDtype(UNKNOWN_CATEGORIES, getattr(wanted, "ordered", False))
-
-    if self.ndim == 1:
-        meta = pd.Series([], dtype=promised(self._meta.dtype, wanted.get(self.name), meta.dtype), name=self.name)
-    else:
-        columns = {i: pd.Series([], dtype=promised(given, wanted.get(label), made)) for i, (label, given, made) in enumerate(zip(self._labels(), self._meta.dtypes, meta.dtypes, strict=True))}
-        meta = pd.DataFrame(columns).set_axis(meta.columns, axis=1)
-    return call(self, "astype", (dtype,), shape="beside", meta=meta)
-
-
-def _other_rows(self, value):
-    expr = getattr(value, "_expr", None)
-    return expr is not None and expr.kind in ("frame", "series") and expr.rows != self._expr.rows
-
-
-def _in_memory(value):
-    return getattr(value, "_expr", None) is None and type(value).__module__.split(".")[0] in ("pandas", "numpy") and getattr(value, "ndim", 0) > 0
-
-
-def _meta_beside(self, name, other, kwargs):
-    """What a method makes of two rows and as many of an object in memory."""
-    from muster._border.pandas import sample_of
-
-    sample = sample_of(self._expr)
-    part = other[:2] if len(other) >= 2 else other
-    if hasattr(part, "set_axis") and len(part) == 2:
-        part = part.set_axis(sample.index, axis=0)
-    elif len(part) < 2:
-        sample = sample.iloc[: len(part)]
-    return getattr(sample, name)(part, **kwargs)
+def shifted_divisions(collection, periods, freq):
+    """Return the divisions of rows whose index is shifted, none where they are not known then."""
+    meta = collection._meta if collection._is_index else collection.index._meta
+    if not collection.known_divisions:
+        return []
+    divisions = pd.Index(list(collection.divisions))
+    if isinstance(meta, pd.PeriodIndex):
+        return [plain(d) for d in pd.PeriodIndex(divisions, freq=meta.freq).shift(periods)]
+    offset = pd.tseries.frequencies.to_offset(freq)
+    return [plain(d) for d in divisions.shift(periods, offset)] if isinstance(offset, (pd.offsets.Tick, pd.offsets.Day)) else []

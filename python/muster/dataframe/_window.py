@@ -1,7 +1,9 @@
 """Moving windows and groups by time span; they run through pandas."""
 
 from muster import _core
+from muster._base.libraries import pd
 from muster._base.values import plain
+from muster._border.pandas import sample_of
 from muster.dataframe._collection import new_collection
 from muster.dataframe._overlap import overlapped
 from muster.dataframe._through_pandas import through
@@ -51,10 +53,6 @@ class _Grouped:
 
 
 def _sample(frame):
-    import pandas as pd
-
-    from muster._border.pandas import sample_of
-
     sample = sample_of(frame._expr)
     return sample if not isinstance(sample.index, pd.DatetimeIndex) else sample.set_axis(pd.date_range("2000", periods=len(sample)), axis=0)
 
@@ -101,8 +99,6 @@ class Rolling(_Grouped):
 
     def _reach(self):
         """How far windows reach to the front and to the back; None where that is not known."""
-        import pandas as pd
-
         window, center = self.window, bool(self.center)
         if isinstance(window, int) and not isinstance(window, bool) and window >= 0:
             return window, window if center else 0
@@ -129,8 +125,6 @@ class Resampler(_Grouped):
         out = super()._aggregate(function, args, kwargs, real)
         if not self._frame.known_divisions or out._expr.kind not in ("frame", "series") or len(out._expr.index) != 1:
             return out
-        import pandas as pd
-
         ends = pd.Series(0, index=pd.DatetimeIndex([self._frame.divisions[0], self._frame.divisions[-1]])).resample(**self._options).count().index
         return new_collection(_core.call("with_index", [out._expr, out.index.to_series()._expr], {"divisions": [plain(ends[0]), plain(ends[-1])]}))
 

@@ -6,8 +6,12 @@ import os
 import uuid
 from urllib.parse import quote
 
+from muster._base.libraries import pa, pd, pq
+from muster._border import files
+from muster._border.calls import current_partition
 from muster.dataframe._partitioning import numbered
 from muster.dataframe._through_pandas import through
+from muster.delayed import Delayed, delayed
 
 
 class _Target:
@@ -25,8 +29,6 @@ class _Target:
         self.lasting = True  # someone waits for the whole and cleans up
 
     def system(self):
-        from muster._border import files
-
         return files.system_of(self.url, self.storage_options)
 
     def exists(self, path):
@@ -217,10 +219,6 @@ class _Published:
 
 def _written(frame, label, write, compute, paths, finish=None, index=True, names=None):
     """Compute what `write` makes of each partition, and publish the files: all or none; `paths` are in the folders they go to, `names` all names of files, `index` says whether index values are written."""
-    import pandas as pd
-
-    from muster.delayed import Delayed, delayed
-
     target = write.target
     lazy = through(label, write, (numbered(frame),), shape="partitions", meta=pd.Series([], dtype="str", name="file"), labels=bool(index))
 
@@ -240,10 +238,6 @@ class _WriteText:
         self.target, self.names, self.method, self.mode, self.compression, self.encoding, self.kwargs, self.first_only = target, names, method, mode, compression, encoding, kwargs, first_only
 
     def __call__(self, part):
-        import pandas as pd
-
-        from muster._border.pandas import current_partition
-
         number = current_partition()
         kwargs = dict(self.kwargs)
         if self.first_only and number:
@@ -274,8 +268,6 @@ def _compressed(data, compression):
 
         return lzma.compress(data)
     if compression == "zstd":
-        import pyarrow as pa
-
         return pa.compress(data, codec="zstd", asbytes=True)
     raise ValueError(f"compression {compression!r} is not known; use gzip, bz2, xz or zstd")
 
@@ -380,10 +372,6 @@ class _WriteParquet:
         self.target, self.names, self.first, self.options, self.index, self.partition_on, self.metadata = target, names, first, options, index, partition_on, metadata
 
     def __call__(self, part):
-        import pandas as pd
-
-        from muster._border.pandas import current_partition
-
         name = self.names(self.first + current_partition())
         if not self.partition_on:
             return pd.Series([self.write(part, f"{self.target.path}/{name}")], name="file")
@@ -395,9 +383,6 @@ class _WriteParquet:
         return pd.Series(files, name="file", dtype="str")
 
     def write(self, rows, path):
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         table = pa.Table.from_pandas(rows, preserve_index=self.index)
         if self.metadata:
             table = table.replace_schema_metadata({**(table.schema.metadata or {}), **{k if isinstance(k, bytes) else k.encode(): v if isinstance(v, bytes) else v.encode() for k, v in self.metadata.items()}})

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from muster._base.libraries import np, pd
 from muster.datasets import timeseries
 
 if TYPE_CHECKING:
@@ -107,8 +108,6 @@ def with_spec(spec: DatasetSpec, seed: int | None = None) -> "DataFrame":
     ValueError
         At the call: a column of another dtype, or no column.
     """
-    import numpy as np
-
     import muster.dataframe as dd
 
     if not spec.column_specs:
@@ -131,8 +130,6 @@ def _word(random, length):
 
 
 def _kind(dtype):
-    import numpy as np
-
     if dtype in (str, "str", "string", object, "object"):
         return "str"
     if dtype == "category":
@@ -147,9 +144,6 @@ def _kind(dtype):
 
 
 def _index(spec, begin, end):
-    import numpy as np
-    import pandas as pd
-
     index = spec.index_spec
     if isinstance(index, DatetimeIndexSpec):
         start = pd.Timestamp(index.start or "2000-01-01") + begin * pd.tseries.frequencies.to_offset(index.freq)
@@ -168,9 +162,6 @@ def _divisions(spec, borders):
 
 def _part(begin, end, spec, words, seed):
     """One partition."""
-    import numpy as np
-    import pandas as pd
-
     random = np.random.RandomState(seed)
     columns = {}
     for column, choices in zip(spec.column_specs, words, strict=True):
@@ -182,9 +173,6 @@ def _part(begin, end, spec, words, seed):
 
 
 def _values(column, words, n, random):
-    import numpy as np
-    import pandas as pd
-
     kind = _kind(column.dtype)
     choices = list(column.choices) if len(column.choices) else words
     if column.method is not None:

@@ -7,8 +7,9 @@ import threading
 from collections.abc import Collection
 from types import GenericAlias
 
+from muster._base.units import parse_timedelta
 from muster.distributed._containers import inside
-from muster.distributed._time import parse_timedelta
+from muster.distributed._errors import FutureCancelledError
 from muster.distributed._worker import give_way
 
 DoneAndNotDoneFutures = collections.namedtuple("DoneAndNotDoneFutures", "done not_done")
@@ -50,8 +51,6 @@ def wait(fs, timeout=None, return_when="ALL_COMPLETED"):
         done = {f for f in found if f.done()}
         gone = [f for f in done if f.cancelled()]
         if gone:
-            from muster.distributed._errors import FutureCancelledError
-
             raise FutureCancelledError(gone[0].key)
         return DoneAndNotDoneFutures(done, set(found) - done)
 

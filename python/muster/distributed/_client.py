@@ -12,21 +12,24 @@ import warnings
 import weakref
 
 from muster import _core
-from muster._base import context
+from muster._base import context, registry
 from muster._base.later import NotThereYet
 from muster._base.serialize import dumps_parts, loads, loads_error
-from muster._base.tasks import LEFT_OUT, NOT_LAZY, unpack
+from muster._base.tasks import LEFT_OUT, NOT_LAZY, funcname, unpack
 from muster._base.tokenize import tokenize
-from muster._collections import running
+from muster._base.units import parse_timedelta
 from muster.distributed import _submit
 from muster.distributed._asynchronous import done_if, ready
+from muster.distributed._cluster import LocalCluster
 from muster.distributed._collections import Collections
 from muster.distributed._containers import future_of, inside
-from muster.distributed._errors import FutureCancelledError
+from muster.distributed._errors import ClosedClientError, FutureCancelledError
 from muster.distributed._future import Future, Watcher
+from muster.distributed._later import LATER
+from muster.distributed._pool import ClientExecutor
 from muster.distributed._queries import Queries
-from muster.distributed._time import parse_timedelta
-from muster.distributed._worker import give_way
+from muster.distributed._repr import client_html, client_text
+from muster.distributed._worker import depth, give_way
 
 logger = logging.getLogger("muster")
 _numbers = itertools.count(1)
@@ -68,9 +71,6 @@ class Client(Collections, Queries):
     """
 
     def __init__(self, address=None, timeout="10 s", set_as_default=True, scheduler_file=None, security=None, asynchronous=False, name=None, heartbeat_interval=None, direct_to_workers=None, loop=None, connection_limit=None, extensions=None, serializers=None, deserializers=None, **kwargs):
-        from muster.distributed._cluster import LocalCluster
-        from muster.distributed._worker import depth
-
         self.asynchronous = asynchronous
         self.id = f"{name or 'Client'}-{uuid.uuid4()}"
         self.cluster, self._owned = None, None
@@ -140,7 +140,7 @@ class Client(Collections, Queries):
         if actor or actors:
             raise NotImplementedError("actors are not there yet")
         if key is None:
-            key = _submit_key(func, args, kwargs) if pure else f"{_funcname(func)}-{uuid.uuid4()}"
+            key = _submit_key(func, args, kwargs) if pure else f"{funcname(func)}-{uuid.uuid4()}"
         else:
             key = _check_key(key)
             self._check_definition(key, func, args, kwargs)
@@ -168,7 +168,7 @@ class Client(Collections, Queries):
                 raise ValueError(f"map: {len(key)} keys for {len(calls)} calls")
             keys = [_check_key(k) for k in key]
         else:
-            name = key or _funcname(func)
+            name = key or funcname(func)
             if pure:
                 function_token = tokenize(func, kwargs)
                 keys = [f"{name}-{tokenize(function_token, args)}" for args, _ in calls]
@@ -187,10 +187,10 @@ class Client(Collections, Queries):
 
     def _options(self, workers, resources, retries, priority, allow_other_workers, timeout):
         given = {"workers": workers, "resources": resources, "retries": retries, "priority": priority or None, "allow_other_workers": allow_other_workers or None, "timeout": timeout}
-        running._check_annotations({k: v for k, v in given.items() if v is not None and k != "timeout"})
+        context.check_annotations({k: v for k, v in given.items() if v is not None and k != "timeout"})
         if allow_other_workers and workers is None:
             raise ValueError("Only use allow_other_workers= if using workers=")
-        return _submit.options_of({**(running.active_annotations() or {}), **{k: v for k, v in given.items() if v is not None}})
+        return _submit.options_of({**(context.active_annotations() or {}), **{k: v for k, v in given.items() if v is not None}})
 
     def _submit_calls(self, func, calls, keys, options):
         self._check_open()
@@ -201,7 +201,7 @@ class Client(Collections, Queries):
                 first.setdefault(keys[i], i)
             fresh = list(first.values())
             if fresh:
-                parts, made = _submit.call_parts(self, func, [calls[i] for i in fresh], options, _funcname(func))
+                parts, made = _submit.call_parts(self, func, [calls[i] for i in fresh], options, funcname(func))
                 base = self._send(parts, None, len(fresh) > 4096, made)
                 for n, i in enumerate(fresh):
                     self._register(base + n, keys[i])
@@ -501,8 +501,6 @@ class Client(Collections, Queries):
 
     def get_executor(self, **kwargs):
         """Return a concurrent.futures.Executor that runs calls on the cluster; keywords as those of submit."""
-        from muster.distributed._pool import ClientExecutor
-
         return ClientExecutor(self, **kwargs)
 
     def sync(self, func, *args, asynchronous=None, callback_timeout=None, **kwargs):
@@ -567,21 +565,18 @@ class Client(Collections, Queries):
         return me().__await__()
 
     def __getattr__(self, name):
-        from muster.distributed import LATER
-
         if name in LATER:
             raise NotThereYet(f"Client.{name} is not there yet" + ("; close the client and make another" if name == "restart" else ""))
         raise AttributeError(f"'Client' object has no attribute {name!r}")
 
     def __repr__(self):
-        from muster.distributed._repr import client_text
-
         return client_text(self)
 
     def _repr_html_(self):
-        from muster.distributed._repr import client_html
-
         return client_html(self)
+
+
+registry.give("client", Client)
 
 
 class _OwnedView:
@@ -613,19 +608,11 @@ class _Scheduler:
 
 
 def _closed():
-    from muster.distributed._errors import ClosedClientError
-
     return ClosedClientError("the client is closed; make another: Client()")
 
 
-def _funcname(func):
-    from muster.delayed import funcname
-
-    return funcname(func)
-
-
 def _submit_key(func, args, kwargs):
-    return f"{_funcname(func)}-{tokenize(func, kwargs, *args)}"
+    return f"{funcname(func)}-{tokenize(func, kwargs, *args)}"
 
 
 def _check_key(key):

@@ -9,9 +9,11 @@ import warnings
 import weakref
 
 from muster import _core, config
-from muster._base import keywords
+from muster._base import keywords, registry
 from muster._base.later import NotThereYet
-from muster._collections.running import parse_bytes
+from muster._base.units import parse_bytes
+from muster.distributed._queries import scheduler_info
+from muster.distributed._repr import cluster_html, cluster_text
 
 _all = weakref.WeakSet()
 # What programs say of workers that here are all alike, and have nothing to set.
@@ -159,8 +161,6 @@ class LocalCluster:
     @property
     def scheduler_info(self):
         """What `Client.scheduler_info` says."""
-        from muster.distributed._queries import scheduler_info
-
         return scheduler_info(self._core.ask("identity", None), self.dashboard_link)
 
     @property
@@ -194,9 +194,7 @@ class LocalCluster:
 
     def get_client(self):
         """Return a client of this cluster."""
-        from muster.distributed._client import Client
-
-        return Client(self)
+        return registry.given("client")(self)
 
     def close(self, timeout=None):
         """End all workers; what they store is gone."""
@@ -230,13 +228,9 @@ class LocalCluster:
         raise AttributeError(f"'LocalCluster' object has no attribute {name!r}")
 
     def __repr__(self):
-        from muster.distributed._repr import cluster_text
-
         return cluster_text(self)
 
     def _repr_html_(self):
-        from muster.distributed._repr import cluster_html
-
         return cluster_html(self)
 
 

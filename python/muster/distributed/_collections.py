@@ -1,9 +1,9 @@
 """Lazy collections on a cluster: delayed calls, bags, DataFrames, raw graphs."""
 
 from muster import _core
-from muster._base import keywords
-from muster._base.tasks import identity, node_of
-from muster._collections import running
+from muster._base import context, keywords
+from muster._base.tasks import node_of
+from muster._collections import graphs, running
 from muster.distributed import _submit
 from muster.distributed._future import FutureNode
 
@@ -21,7 +21,7 @@ class Collections:
         """
         keywords.check("Client.compute", kwargs, keywords.COMPUTE, ("sync", "optimize_graph", "traverse"))
         single = not isinstance(collections, (list, tuple, set, frozenset))
-        with running.annotate(**{k: v for k, v in {"workers": workers, "resources": resources, "retries": retries or None, "priority": priority or None, "allow_other_workers": allow_other_workers or None}.items() if v is not None}):
+        with context.annotate(**{k: v for k, v in {"workers": workers, "resources": resources, "retries": retries or None, "priority": priority or None, "allow_other_workers": allow_other_workers or None}.items() if v is not None}):
             futures = self._futures([collections] if single else list(collections))
         if sync:
             results = self.gather(futures)
@@ -53,7 +53,7 @@ class Collections:
         if not roots:
             return []
         self._check_open()
-        annotations = running.active_annotations()
+        annotations = context.active_annotations()
         with self._lock:
             tasks = [r for r in roots if not isinstance(r, FutureNode)]
             made = {}
@@ -99,25 +99,18 @@ class Collections:
 
     def persist_nodes(self, nodes):
         """Start nodes and return Delayed values over their futures."""
-        from muster.delayed import Delayed
-
-        out = []
-        for n, f in zip(nodes, self._submit_nodes(nodes), strict=True):
-            out.append(Delayed(n.key, identity, (FutureNode(f),), None, None, getattr(n, "_length", None)))
-        return out
+        return [n._holding(FutureNode(f)) for n, f in zip(nodes, self._submit_nodes(nodes), strict=True)]
 
     def persist(self, collections, optimize_graph=True, workers=None, allow_other_workers=None, resources=None, retries=None, priority=0, fifo_timeout="60s", actors=None, **kwargs):
         """Compute collections in the background and return the same collections over the results, which stay on the workers."""
         keywords.check("Client.persist", kwargs, keywords.COMPUTE, ("optimize_graph",))
         single = not isinstance(collections, (list, tuple, set, frozenset))
-        with running.annotate(**{k: v for k, v in {"workers": workers, "resources": resources, "retries": retries, "priority": priority or None, "allow_other_workers": allow_other_workers}.items() if v is not None}):
+        with context.annotate(**{k: v for k, v in {"workers": workers, "resources": resources, "retries": retries, "priority": priority or None, "allow_other_workers": allow_other_workers}.items() if v is not None}):
             out = running.persist(*([collections] if single else collections), scheduler=self)
         return out[0] if single else list(out)
 
     def get(self, dsk, keys, sync=True, asynchronous=None, **kwargs):
         """Compute keys of a raw graph; with sync=False their futures."""
-        from muster._collections import graphs
-
         wanted = list(dict.fromkeys(graphs.flatten(keys)))
         nodes = graphs.to_nodes(dsk, wanted)
         for k, n in nodes.items():

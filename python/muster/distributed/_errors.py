@@ -3,6 +3,8 @@
 import concurrent.futures
 from typing import Any
 
+from muster._base import serialize
+
 
 class FutureCancelledError(concurrent.futures.CancelledError):
     """The result of a future that was cancelled, or whose data are lost, was asked for."""
@@ -36,3 +38,9 @@ class ClosedClientError(Exception):
 
 CancelledError = concurrent.futures.CancelledError
 TimeoutError = TimeoutError
+
+serialize.runtime_errors.update({
+    b"killed": lambda text: KilledWorker(*text.split("\n", 1)),
+    b"lost": lambda text: FutureCancelledError("", text),
+    b"connection": lambda text: FutureCancelledError("", text),
+})  # fmt: skip

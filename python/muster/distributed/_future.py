@@ -4,9 +4,12 @@ import asyncio
 import threading
 from types import GenericAlias
 
+from muster._base import context
+from muster._base.tasks import NOT_LAZY, unpack
 from muster._core import TaskNode
+from muster.delayed import Delayed
 from muster.distributed._errors import FutureCancelledError
-from muster.distributed._worker import give_way
+from muster.distributed._worker import get_client, give_way
 
 
 class Future:
@@ -179,6 +182,9 @@ class FutureNode(TaskNode):
         TaskNode.__init__(self, _Boxed(future), (), None, None)
         self.future, self.key = future, future.key
 
+    def _holding(self, value):
+        return Delayed(self.key, arguments=(value,))
+
     def __reduce__(self):
         return FutureNode, (self.future,)
 
@@ -216,24 +222,18 @@ def _sent(future):
     if noted is not None:
         noted.append(future)
         return
-    from muster._executor import current
-
-    executor = current()
+    executor = context.executor()
     if executor is not None and executor.current is not None:
         future.client._core.hold(executor.current[0], [future._id])
 
 
 def _restored(task, key):
-    from muster.distributed._worker import get_client
-
     client = get_client()
     return client._adopt(task, key)
 
 
 def futures_of(obj, client=None):
     """Return the futures inside collections and containers."""
-    from muster._base.tasks import NOT_LAZY, unpack
-
     found, seen = [], set()
 
     def see(value):
@@ -259,6 +259,12 @@ def futures_of(obj, client=None):
         if f.cancelled():
             raise FutureCancelledError(f.key)
     return out
+
+
+def fire_and_forget(obj):
+    """Let tasks run to their end even if nobody holds their futures any more."""
+    for future in futures_of(obj):
+        future.client._core.keep([future._id])
 
 
 class Watcher:

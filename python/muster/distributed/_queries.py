@@ -3,10 +3,10 @@
 import time
 import uuid
 
+from muster._base.units import parse_timedelta
 from muster._base.versions import versions
 from muster.distributed._asynchronous import done_if
 from muster.distributed._future import Future, futures_of
-from muster.distributed._time import parse_timedelta
 
 
 def scheduler_info(identity, dashboard):

@@ -2,13 +2,7 @@
 
 import html
 
-
-def format_bytes(n):
-    """Return a number of bytes as text, such as 1.50 GiB."""
-    for prefix, k in (("PiB", 2**50), ("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("kiB", 2**10)):
-        if n >= k * 0.9:
-            return f"{n / k:.2f} {prefix}"
-    return f"{n} B"
+from muster._base.units import format_bytes
 
 
 def _totals(info):

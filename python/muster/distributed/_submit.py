@@ -4,7 +4,8 @@ import collections
 import weakref
 
 from muster._base.serialize import dumps_by_value, dumps_parts, dumps_simple, size_of_parts
-from muster._base.tasks import NOT_LAZY, Input, node_of, unpack
+from muster._base.tasks import NOT_LAZY, Input, funcname, node_of, unpack
+from muster._base.units import parse_timedelta
 from muster._core import TaskNode, collect_nodes
 from muster.distributed._future import Future, FutureNode, sending
 
@@ -42,8 +43,6 @@ def options_of(annotations, key=None):
         if name == "workers":
             value = [value] if isinstance(value, str) else [str(w) for w in value]
         elif name == "timeout":
-            from muster.distributed._time import parse_timedelta
-
             value = parse_timedelta(value)
         elif name == "resources":
             value = {str(k): float(v) for k, v in value.items()}
@@ -98,8 +97,6 @@ class Arguments:
 
 def graph_parts(client, roots):
     """Return (parts for the engine, positions of the roots, what was made of the arguments) of a graph of nodes."""
-    from muster.delayed import funcname
-
     nodes, begins, needs, at = collect_nodes(roots)
     arguments = Arguments(client)
     outside = {i: n.future for i, n in enumerate(nodes) if isinstance(n, FutureNode)}

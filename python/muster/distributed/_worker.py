@@ -4,29 +4,9 @@ import contextlib
 import os
 import threading
 
-from muster._base import context
+from muster._base import context, registry
 
 _task_clients = {}  # by depth
-
-
-def _executor():
-    from muster import _executor as module
-
-    return module.current()
-
-
-def default_client():
-    """Return the active client.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-    """
-    client = context.client()
-    if client is None:
-        raise ValueError("No clients found. Start a client and point it to the scheduler address: from muster.distributed import Client; client = Client('tcp://127.0.0.1:8786')")
-    return client
 
 
 def get_client(address=None, timeout=None, resolve_address=True):
@@ -37,27 +17,23 @@ def get_client(address=None, timeout=None, resolve_address=True):
     ValueError
         If there is none.
     """
-    executor = _executor()
+    executor = context.executor()
     if executor is None:
         client = context.client()
         if client is None or (address is not None and client.scheduler_address != address):
             if address is not None:
-                from muster.distributed._client import Client
-
-                return Client(address, timeout=timeout or "10 s")
+                return registry.given("client")(address, timeout=timeout or "10 s")
             raise ValueError("No global client found and no address provided")
         return client
     client = _task_clients.get(executor.depth)
     if client is None or client.status != "running":
-        from muster.distributed._client import Client
-
-        client = _task_clients[executor.depth] = Client(executor.scheduler, name="worker-client", set_as_default=False)
+        client = _task_clients[executor.depth] = registry.given("client")(executor.scheduler, name="worker-client", set_as_default=False)
     return client
 
 
 def depth():
     """Return how many tasks are around what is submitted here: 0 outside of tasks."""
-    executor = _executor()
+    executor = context.executor()
     return 0 if executor is None else executor.depth + 1
 
 
@@ -66,7 +42,7 @@ def secede():
 
     While 16 tasks of a worker go on so, other tasks begin there only if a task submitted them.
     """
-    executor = _executor()
+    executor = context.executor()
     if executor is not None:
         executor.secede()
         executor.seceded = True
@@ -74,14 +50,14 @@ def secede():
 
 def give_way():
     """Secede, if this is a task that still holds its thread: what it waits for may be queued behind it. Called where a wait is not over at once."""
-    executor = _executor()
+    executor = context.executor()
     if executor is not None and not executor.seceded and threading.current_thread() is threading.main_thread():
         secede()
 
 
 def rejoin():
     """Take part in the worker's work again, after `secede`."""
-    executor = _executor()
+    executor = context.executor()
     if executor is not None:
         executor.seceded = False
 
@@ -130,18 +106,10 @@ def get_worker():
     ValueError
         Outside of tasks.
     """
-    executor = _executor()
+    executor = context.executor()
     if executor is None:
         raise ValueError("No worker found")
     view = getattr(executor, "view_of_worker", None)
     if view is None:
         view = executor.view_of_worker = WorkerView(executor)
     return view
-
-
-def fire_and_forget(obj):
-    """Let tasks run to their end even if nobody holds their futures any more."""
-    from muster.distributed._future import futures_of
-
-    for future in futures_of(obj):
-        future.client._core.keep([future._id])

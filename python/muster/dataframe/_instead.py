@@ -1,0 +1,162 @@
+"""pandas' methods in place of the engine's operators, where these refuse their arguments."""
+
+import operator
+
+from muster import _core
+from muster._base.libraries import pd
+from muster._base.values import no_default, plain
+from muster._border.pandas import is_foreign_number, is_nullable, sample_of, unknown_categories
+from muster.dataframe._collection import Collection, new_collection
+from muster.dataframe._memory import from_pandas
+from muster.dataframe._through_pandas import call, in_memory, meta_beside, mirrored, shifted_divisions, through
+
+# Python's operators with a native kernel; pandas' methods of the same names treat None in object columns otherwise.
+_OPERATORS = frozenset("add sub mul truediv floordiv mod pow radd rsub rmul rtruediv rfloordiv rmod rpow eq ne lt le gt ge and or xor rand ror rxor neg invert".split())
+_BINARY = frozenset("add sub mul truediv floordiv mod pow eq ne lt le gt ge and or xor".split())
+_ARITHMETIC = frozenset("add sub mul truediv floordiv mod pow radd rsub rmul rtruediv rfloordiv rmod rpow".split())
+_REDUCTIONS = frozenset("sum prod mean std var min max any all".split())
+# Operators with a native kernel, by the shape in which pandas' method of that name stands in where the kernel refuses.
+_SHAPES = {
+    **dict.fromkeys([*_OPERATORS], "rows"),
+    **dict.fromkeys("abs isna notna isin fillna astype where mask clip round replace".split(), "rows"),
+    **dict.fromkeys("sum prod mean std var min max count nunique any all mode nlargest nsmallest".split(), "whole"),
+    **dict.fromkeys("cumsum cumprod cummin cummax shift diff ffill bfill".split(), "beside"),
+    "dropna": "partitions",
+}
+
+
+def instead(op, self, args, refusal):
+    """Return what pandas makes of an operator's arguments that the native kernel refused; raise the refusal where there is no pandas method."""
+    if op.startswith("dt."):
+        return call(new_collection(self._expr), ("dt", op[3:]), attribute=True)
+    shape = _SHAPES.get(op)
+    if self._expr.kind == "scalar" and op in _OPERATORS and isinstance(args.get("other"), (pd.Series, pd.DataFrame)):
+        rows = from_pandas(args["other"], npartitions=1, sort=False)
+        return getattr(rows, f"__{mirrored(op)}__")(self)
+    if shape is None or not isinstance(self, Collection):
+        raise refusal
+    kwargs = {k: v for k, v in args.items() if v is not no_default}
+    if self._expr.kind == "scalar":
+        return _of_a_scalar(op, self, kwargs, refusal)
+    if op in _REDUCTIONS and self._expr.kind == "frame" and kwargs.get("axis", 0) in (0, "index"):
+        row = _of_each_column(op, self, kwargs)
+        if row is not None:
+            return row
+    if op in _OPERATORS and kwargs.get("level") is not None:
+        raise NotImplementedError(f"{op}: level must be None")
+    if op in _ARITHMETIC and self.ndim == 2 and getattr(kwargs.get("other"), "ndim", 0) == 1 and getattr(getattr(kwargs["other"], "_expr", None), "kind", "") == "series" and kwargs.get("axis", 1) in (1, "columns"):
+        raise ValueError(f"Unable to {op} dd.Series with axis=1: its index would be matched with the columns; axis=0 matches rows, df.{op}(series, axis=0)")
+    if op in _OPERATORS and self._expr.kind == "series" and isinstance(kwargs.get("other"), pd.DataFrame):
+        raise ValueError(f"Unable to {op} a pandas DataFrame: its columns would be matched with the index of a lazy Series; make one row of it first, or a collection of both")
+    if op == "fillna" and isinstance(kwargs.get("value"), pd.Series):
+        if self.ndim == 2:  # a value for each column
+            return self.fillna(kwargs["value"].to_dict())
+        return call(self, op, (), kwargs, shape="rows" if kwargs["value"].index.is_unique else "beside", meta=self._meta, labels=True)
+    if isinstance(refusal, TypeError) and (op == "fillna" and _is_open(kwargs["value"]) or op == "isin" and not pd.api.types.is_list_like(kwargs["values"])):
+        raise refusal
+    if op == "astype":
+        return _astype(self, kwargs["dtype"])
+    first = "cond" if op in ("where", "mask") else "other"
+    positional = [kwargs.pop(first)] if first in kwargs else []
+    if positional and isinstance(positional[0], (list, tuple, dict, set)):
+        raise TypeError(f"{op}: an operand of type {type(positional[0]).__name__} is not supported; use a scalar, an array or a collection")
+    meta = no_default
+    name = f"__{op}__" if op in _OPERATORS and set(args) <= {"other"} else op
+    if op in ("eq", "ne", "lt", "le", "gt", "ge") and set(kwargs) <= {"axis"}:
+        kwargs = {}
+    if self._expr.kind == "row":
+        shape = "whole"
+    elif kwargs.get("axis") in (1, "columns") and shape in ("whole", "beside"):
+        shape = "rows"
+    elif kwargs.get("freq") is not None:
+        shape = "partitions"
+    elif positional and in_memory(positional[0]):
+        shape, meta = "whole", meta_beside(self, name, positional[0], kwargs)
+    elif any(_other_rows(self, value) for value in (*positional, kwargs.get("other"))) or kwargs.get("axis") in (0, "index") and positional and self.ndim == 2:
+        shape = "whole"
+    kept = op in ("nlargest", "nsmallest", "dropna")
+    if op == "shift" and kwargs.get("freq") is not None:
+        return _shifted(call(self, name, positional, kwargs, shape=shape), self, kwargs)
+    return call(self, name, positional, kwargs, shape=shape, kept=kept, labels=False if kept else None, meta=meta)
+
+
+def _is_open(value):
+    """Whether the engine knows what a value, or each value of a dict, is: then its refusal stands."""
+    return all(isinstance(plain(v), (str, bool, int, float, _core.Moment)) for v in (value.values() if isinstance(value, dict) else [value]))
+
+
+def _of_a_scalar(op, self, kwargs, refusal):
+    """An operator of a lazy value that the engine carries without opening."""
+    if op not in _OPERATORS:
+        raise refusal
+    operator = _Operator(op)
+    if "other" not in kwargs:
+        return through(op, operator, (self,), shape="partitions", token=op)
+    other = kwargs["other"]
+    if getattr(getattr(other, "_expr", None), "kind", "scalar") in ("scalar", "row"):
+        return through(op, operator, (self, other), shape="partitions", token=op)
+    return through(op, operator, (other, self), {"swapped": True}, token=op)
+
+
+class _Operator:
+    """One of Python's operators by its name in the engine."""
+
+    def __init__(self, op):
+        self.op = op
+
+    def __call__(self, one, other=None, swapped=False):
+        if self.op in ("neg", "invert"):
+            return getattr(operator, self.op)(one)
+        mirrored = self.op not in _BINARY
+        function = getattr(operator, f"__{self.op.removeprefix('r') if mirrored else self.op}__")
+        return function(other, one) if mirrored != swapped else function(one, other)
+
+
+def _of_each_column(op, self, kwargs):
+    """A row of the reductions of a frame's columns, where the engine opens them all or pandas has pandas.NA for what they lack; None elsewhere."""
+    columns = self._expr.columns
+    names = [name for _, name, _ in columns]
+    if not any(map(is_nullable, names)) or not all(is_nullable(n) or not n.startswith("object") for n in names):
+        return None
+    numeric = kwargs.pop("numeric_only", False)
+    at = [i for i, n in enumerate(names) if not numeric or is_foreign_number(n) or n.startswith(("int", "uint", "float", "bool"))]
+    each = [call(self._column(i), op, (), kwargs, shape="whole", nullable=True) if is_nullable(names[i]) else getattr(self._column(i), op)(**kwargs) for i in at]
+    return new_collection(_core.call("joined_rows", [c._expr for c in each], {"labels": [columns[i][0] for i in at]})) if each else None
+
+
+def _shifted(moved, self, kwargs):
+    """Rows with a shifted index; divisions stay known where all are moved by the same span."""
+    divisions = shifted_divisions(self, kwargs.get("periods", 1), kwargs["freq"])
+    return new_collection(_core.call("with_index", [moved._expr, moved.index.to_series()._expr], {"divisions": divisions})) if divisions else moved
+
+
+def _astype(self, dtype):
+    """astype through pandas; categories that are not named are those of all rows."""
+    def unnamed(given):
+        return isinstance(given, str) and given == "category" or isinstance(given, pd.CategoricalDtype) and given.categories is None
+
+    wanted = dtype if isinstance(dtype, dict) else {label: dtype for label in ([self.name] if self.ndim == 1 else self._labels())}
+    if not any(unnamed(d) for d in wanted.values()):
+        times = {label for label, name, _ in self._expr.columns if name.startswith(("datetime64", "timedelta64"))}
+        as_text = any(isinstance(pd.api.types.pandas_dtype(d), pd.StringDtype) for label, d in wanted.items() if label in times)
+        return call(self, "astype", (dtype,), shape="beside" if as_text else "rows", real=True)  # how many digits a time has depends on all of them
+    meta = sample_of(self._expr).astype(dtype).iloc[:0]
+
+    def promised(given, wanted, made):
+        if not unnamed(wanted):
+            return made
+        if isinstance(given, pd.CategoricalDtype):  # and keeps its categories
+            return given if isinstance(wanted, str) else given.update_dtype(wanted)
+        return pd.CategoricalDtype(unknown_categories(), getattr(wanted, "ordered", False))
+
+    if self.ndim == 1:
+        meta = pd.Series([], dtype=promised(self._meta.dtype, wanted.get(self.name), meta.dtype), name=self.name)
+    else:
+        columns = {i: pd.Series([], dtype=promised(given, wanted.get(label), made)) for i, (label, given, made) in enumerate(zip(self._labels(), self._meta.dtypes, meta.dtypes, strict=True))}
+        meta = pd.DataFrame(columns).set_axis(meta.columns, axis=1)
+    return call(self, "astype", (dtype,), shape="beside", meta=meta)
+
+
+def _other_rows(self, value):
+    expr = getattr(value, "_expr", None)
+    return expr is not None and expr.kind in ("frame", "series") and expr.rows != self._expr.rows
