@@ -8,10 +8,10 @@ from muster import compute as compute
 from muster._base.types import Axis, Function, Label, Labels, Options, Scheduler
 from muster.bag import Bag
 from muster.dataframe import extensions as extensions
-from muster.dataframe._collection import Scalar as Scalar
 from muster.dataframe._frame import DataFrame as DataFrame
 from muster.dataframe._groupby import Aggregation as Aggregation
 from muster.dataframe._index import Index as Index
+from muster.dataframe._scalar import Scalar as Scalar
 from muster.dataframe._series import Series as Series
 from muster.delayed import Delayed
 

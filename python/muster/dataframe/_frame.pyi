@@ -9,10 +9,11 @@ import pandas
 
 from muster._base.types import Axis, Function, Keep, Label, Labels, Options, Scheduler
 from muster.bag import Bag
-from muster.dataframe._collection import Collection, Scalar, _Computed
+from muster.dataframe._collection import Collection, _Computed
 from muster.dataframe._groupby import DataFrameGroupBy, FlatGroupBy
 from muster.dataframe._index import Index
 from muster.dataframe._locate import ByLabel, ByPosition
+from muster.dataframe._scalar import Scalar
 from muster.dataframe._series import Series
 from muster.dataframe._window import Resampler, Rolling
 

@@ -4,8 +4,9 @@ from typing import Any, Literal, overload
 
 import pandas
 
-from muster.dataframe._collection import Collection, Scalar
+from muster.dataframe._collection import Collection
 from muster.dataframe._frame import DataFrame
+from muster.dataframe._scalar import Scalar
 from muster.dataframe._series import Series
 
 class Index(Collection[pandas.Index]):
