@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+import muster.dataframe as dd
 from muster._base.libraries import csv, np, pa, pc, pd
 
 if TYPE_CHECKING:
@@ -214,8 +215,6 @@ def timeseries(start: str = "2000-01-01", end: str = "2000-01-31", freq: str = "
     >>> muster.datasets.timeseries(end="2000-01-03", freq="1h", seed=1).x.count().compute()
     np.int64(48)
     """
-    import muster.dataframe as dd
-
     dtypes = dtypes or {"name": str, "id": int, "x": float, "y": float}
     borders = list(pd.date_range(start, end, freq=partition_freq))
     if len(borders) < 2:

@@ -15,6 +15,7 @@ class _Library:
 
 
 csv = _Library("pyarrow.csv")
+fs = _Library("pyarrow.fs")
 np = _Library("numpy")
 pa = _Library("pyarrow")
 pc = _Library("pyarrow.compute")

@@ -6,6 +6,7 @@ import os
 import threading
 
 from muster import _core
+from muster._base.libraries import fs
 from muster._base.tokenize import tokenize
 
 _options = {}  # storage_options by token
@@ -46,8 +47,6 @@ def s3(options):
     key = tokenized(options)
     known = _s3.get(key)
     if known is None:
-        from pyarrow.fs import S3FileSystem
-
         client = options.get("client_kwargs", {})
         endpoint = options.get("endpoint_url") or client.get("endpoint_url")
         arguments = {"anonymous": True} if options.get("anon") else {"access_key": options.get("key"), "secret_key": options.get("secret"), "session_token": options.get("token")}
@@ -56,7 +55,7 @@ def s3(options):
             arguments.update(endpoint_override=host, scheme=scheme or "https")
         if client.get("region_name"):
             arguments["region"] = client["region_name"]
-        known = _s3[key] = ArrowFSWrapper(S3FileSystem(**{k: v for k, v in arguments.items() if v is not None}))
+        known = _s3[key] = ArrowFSWrapper(fs.S3FileSystem(**{k: v for k, v in arguments.items() if v is not None}))
     return known
 
 

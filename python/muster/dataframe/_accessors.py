@@ -122,14 +122,11 @@ _members(DatetimeProperties, "components date end_time qyear start_time time tim
 
 def _nanoseconds(freq):
     """The length of a fixed frequency; 0 for others, which pandas judges."""
-    from pandas.tseries.frequencies import to_offset
-    from pandas.tseries.offsets import Day, Tick
-
     try:
-        offset = to_offset(freq)
+        offset = pd.tseries.frequencies.to_offset(freq)
     except ValueError:
         return 0
-    return offset.n * 86_400_000_000_000 if isinstance(offset, Day) else offset.nanos if isinstance(offset, Tick) else 0
+    return offset.n * 86_400_000_000_000 if isinstance(offset, pd.offsets.Day) else offset.nanos if isinstance(offset, pd.offsets.Tick) else 0
 
 
 class StringMethods(_Accessor):

@@ -165,3 +165,8 @@ def _restore(kind, data):
 
 class Rows(Collection):
     """What has rows, in partitions: DataFrames and Series."""
+
+
+def is_column(value):
+    """Whether a value is a lazy Series."""
+    return isinstance(value, Rows) and value.ndim == 1

@@ -48,7 +48,7 @@ def _between(frame, start, stop):
     divisions = [_comparable(d) for d in frame.divisions]
     try:
         low = 0 if start is None else max(0, bisect.bisect_right(divisions, _comparable(start)) - 1)
-        high = frame.npartitions if stop is None else bisect.bisect_right(divisions, _last_of(stop, divisions, pd))
+        high = frame.npartitions if stop is None else bisect.bisect_right(divisions, _last_of(stop, divisions))
     except TypeError:
         return frame
     low = min(low, frame.npartitions - 1)
@@ -62,7 +62,7 @@ def _comparable(value):
     return pd.Timestamp(value) if isinstance(value, datetime.date) else value
 
 
-def _last_of(stop, divisions, pd):
+def _last_of(stop, divisions):
     """A text beside times means the whole span it names, as in pandas."""
     if isinstance(stop, str) and isinstance(divisions[0], pd.Timestamp):
         return pd.Period(stop).end_time

@@ -13,10 +13,10 @@ from muster.dataframe._accessors import CategoricalMethods, DatetimeProperties, 
 from muster.dataframe._beside import is_mask
 from muster.dataframe._collection import collection_of, new_collection, raise_own
 from muster.dataframe._correlation import of_series
-from muster.dataframe._frame import Frame, add_synonyms
 from muster.dataframe._groupby import SeriesGroupBy
 from muster.dataframe._lookup import lookup_table
 from muster.dataframe._meta import meta_object
+from muster.dataframe._rows import Frame, add_synonyms
 from muster.dataframe._scalar import Scalar
 from muster.dataframe._through_pandas import add_methods, call, through, whole
 

@@ -8,9 +8,10 @@ import pandas
 
 from muster._base.types import Axis, Function, Keep, Label, Side
 from muster.dataframe._accessors import CategoricalMethods, DatetimeProperties, StringMethods
-from muster.dataframe._frame import DataFrame, Frame
+from muster.dataframe._frame import DataFrame
 from muster.dataframe._groupby import SeriesGroupBy
 from muster.dataframe._index import Index
+from muster.dataframe._rows import Frame
 from muster.dataframe._scalar import Scalar
 
 class Series(Frame[pandas.Series, Scalar]):

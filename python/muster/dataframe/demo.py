@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import muster.dataframe as dd
 from muster._base.libraries import np, pd
 from muster.datasets import timeseries
 
@@ -108,8 +109,6 @@ def with_spec(spec: DatasetSpec, seed: int | None = None) -> "DataFrame":
     ValueError
         At the call: a column of another dtype, or no column.
     """
-    import muster.dataframe as dd
-
     if not spec.column_specs:
         raise ValueError("with_spec: a specification without columns")
     borders = [spec.nrecords * i // spec.npartitions for i in range(spec.npartitions + 1)]
