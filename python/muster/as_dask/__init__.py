@@ -10,6 +10,7 @@ import importlib.machinery
 import sys
 import types
 
+from muster import config
 from muster._base.later import Later
 
 # Where a module's names are: in one of muster's modules, or in several that are asked in turn.
@@ -143,8 +144,6 @@ def install() -> None:
     if installed():
         return
     sys.meta_path.insert(0, _Finder())
-    from muster import config
-
     config.read_dask()
 
 

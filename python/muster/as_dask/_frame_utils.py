@@ -6,6 +6,7 @@ from muster import config
 from muster._base.libraries import np, pd
 from muster._border.pandas import sample_values, unknown_categories
 from muster.as_dask._utils import asciitable, is_dataframe_like, is_index_like, is_series_like, typename
+from muster.dataframe import Scalar
 from muster.dataframe._collection import Collection
 from muster.dataframe._meta import meta_object
 
@@ -19,8 +20,6 @@ class AttributeNotImplementedError(NotImplementedError, AttributeError):
 
 def is_scalar(x):
     """Return whether a value is one value: of pandas, a lazy Scalar, or a dtype's."""
-    from muster.dataframe import Scalar
-
     return isinstance(x, (Scalar, np.dtype)) or pd.api.types.is_scalar(x)
 
 

@@ -9,18 +9,21 @@ from muster.bag._item import node
 _ENDINGS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd"}
 
 
-def _compression(path, compression):
+def compression_of(path, compression):
+    """Return the name of a compression; "infer" is what the ending of the path says."""
     return _ENDINGS.get(os.path.splitext(path)[1]) if compression == "infer" else compression
 
 
-def _size(path, storage_options):
+def size_of(path, storage_options):
+    """Return the bytes of a file at a URL."""
     import fsspec
 
     fs, inner = fsspec.core.url_to_fs(path, **(storage_options or {}))
     return fs.size(inner)
 
 
-def _opened(path, mode, compression, storage_options=None):
+def opened(path, mode, compression, storage_options=None):
+    """Return an open file, of a path or a URL."""
     if "://" in path:
         import fsspec
 
@@ -68,7 +71,7 @@ def to_textfiles(bag, path, name_function=None, compression="infer", encoding="u
     for folder in {os.path.dirname(p) for p in paths if "://" not in p}:
         if folder:
             os.makedirs(folder, exist_ok=True)
-    nodes = [node(_write, p, name, _compression(name, compression), encoding, last_endline, storage_options, name="to-textfiles") for p, name in zip(bag._parts, paths, strict=True)]
+    nodes = [node(_write, p, name, compression_of(name, compression), encoding, last_endline, storage_options, name="to-textfiles") for p, name in zip(bag._parts, paths, strict=True)]
     if not compute:
         return nodes
     running.compute(*nodes, **kwargs)
@@ -76,7 +79,7 @@ def to_textfiles(bag, path, name_function=None, compression="infer", encoding="u
 
 
 def _write(part, path, compression, encoding, last_endline, storage_options):
-    with _opened(path, "wb", compression, storage_options) as file:
+    with opened(path, "wb", compression, storage_options) as file:
         first = True
         for line in part:
             if not isinstance(line, str):

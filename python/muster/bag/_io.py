@@ -8,7 +8,7 @@ import os
 from muster._base.units import parse_bytes
 from muster._border.files import stamp_of, unchanged
 from muster.bag._bag import Bag, _made
-from muster.bag._files import _compression, _opened, _size, to_textfiles  # noqa: F401
+from muster.bag._files import compression_of, opened, size_of
 from muster.bag._item import node
 from muster.bag._partitions import reify
 from muster.delayed import Delayed, delayed
@@ -109,10 +109,10 @@ def read_text(urlpath, blocksize=None, compression="infer", encoding="utf-8", er
             raise ValueError(f"blocksize must be at least one byte, got {blocksize!r}")
         _units(encoding, linedelimiter or "\n")
         for path in paths:
-            if _compression(path, compression):
+            if compression_of(path, compression):
                 raise ValueError("Cannot do chunked reads on compressed files. To read, set blocksize=None")
             stamp = stamp_of(path)
-            length = stamp[0] if stamp else _size(path, storage_options)
+            length = stamp[0] if stamp else size_of(path, storage_options)
             parts.extend(node(_read_block, path, stamp, at, size, storage_options, options, name="read-text") for at in builtins.range(0, max(length, 1), size))
     else:
         n = files_per_partition or 1
@@ -159,7 +159,7 @@ def _lines(text, delimiter):
 def _read_files(stamped, compression, storage_options, options):
     out = []
     for path, stamp in stamped:
-        with unchanged(path, stamp, "read_text"), _opened(path, "rb", _compression(path, compression), storage_options) as file:
+        with unchanged(path, stamp, "read_text"), opened(path, "rb", compression_of(path, compression), storage_options) as file:
             if options["delimiter"] is None:
                 lines = list(io.TextIOWrapper(file, encoding=options["encoding"], errors=options["errors"]))
             else:
@@ -188,7 +188,7 @@ def _units(encoding, delimiter):
 def _read_block(path, stamp, start, size, storage_options, options):
     """Return the lines that start in these bytes of a file."""
     unit, marks, encoding = _units(options["encoding"], options["delimiter"] or "\n")
-    with unchanged(path, stamp, "read_text"), _opened(path, "rb", None, storage_options) as file:
+    with unchanged(path, stamp, "read_text"), opened(path, "rb", None, storage_options) as file:
         head = file.read(4) if marks else b""
         mark = max((m for m in marks if head.startswith(m)), key=len, default=b"")
         encoding = marks.get(mark, encoding)
