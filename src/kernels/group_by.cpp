@@ -1,6 +1,7 @@
 // The group-by fold. A state is a table of groups, and behind it rows: once most rows are groups of their own, or the memory ends, a table gains
 // nothing, and the rows are kept, sorted into parts by the hash of their keys. Once a state is complete its table may be spilled, in the same parts.
-// States that gain nothing from being one stay beside each other, in order; all are merged part by part, side by side.
+// States that gain nothing from being one stay beside each other, in order; all are merged part by part, side by side. What a complete state has it
+// shares with those that it is merged into, and keeps: whoever merges it again finds it as it was.
 // Without keys all rows are one group, there even when there is no row.
 #include <algorithm>
 #include <deque>
@@ -40,6 +41,7 @@ class GroupBy : public Fold {
     for (const auto& g : a["aggregates"].list()) {
       inputs_.push_back(g["input"].integer());
       keeps_values_ |= keeps_values(g["function"].string());
+      merges_groups_alone_ &= !keeps_values(g["function"].string()) && g["function"].string() != "nunique";
     }
     if (in_appearance_) order_ = {key_count_ + inputs_.size()};
     else if (a["sort"].is_bool())
@@ -48,7 +50,7 @@ class GroupBy : public Fold {
   }
 
   void add(Task& task, Columns in, int64_t rows) override {
-    if (!keys_) return add_to(nullptr, in, rows, 0);
+    if (!own_->keys) return add_to(nullptr, in, rows, 0);
     if (rows_seen_ == 0) partition_ = task.partition();
     if (tabled_ && keeps_values_) tabled_ = false;
     int64_t done = 0;
@@ -68,16 +70,16 @@ class GroupBy : public Fold {
 
   void merge(Task& task, Fold& fold) override {
     auto& later = static_cast<GroupBy&>(fold);
-    if (!keys_) {
+    if (!own_->keys) {
       const uint32_t one = 1;
-      for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->merge(*later.aggregates_[i], {&one, 1}, {&one, 1});
+      for (size_t i = 0; i < own_->aggregates.size(); ++i) own_->aggregates[i]->merge(*later.own_->aggregates[i], {&one, 1}, {&one, 1});
       return;
     }
+    later.seal(task);
     sealed_ = false, told_ = -1;
-    std::vector<std::unique_ptr<GroupBy>> behind = std::move(later.behind_);
     auto& last = behind_.empty() ? *this : *behind_.back();
-    if (!last.absorb(task, later)) behind_.push_back(later.moved());
-    for (auto& state : behind) behind_.push_back(std::move(state));
+    if (!last.absorb(task, later)) behind_.push_back(std::make_unique<GroupBy>(args_)), behind_.back()->share(later);
+    for (const auto& state : later.behind_) behind_.push_back(std::make_unique<GroupBy>(args_)), behind_.back()->share(*state);
   }
 
   // For each part the groups of the table in it.
@@ -87,11 +89,13 @@ class GroupBy : public Fold {
     for (auto& state : behind_) state->seal(task);
     hasher_ = RowHasher(key_count_);  // it holds dictionaries
     slices_.clear();
-    if (!keys_) return;
-    if (keys_->bytes() > task.headroom() / 64) keys_->compact();
+    if (!own_->keys) return;
+    if (!shares_ && own_->keys->bytes() > task.headroom() / 64) own_->keys->compact();
     if (kept_.bytes() > std::max(kLeftBytes, task.headroom() / 32)) kept_.shed();  // as long as others are made, it only lies there
-    of_part_ = {}, part_of_.assign(keys_->size() + 1, 0);
-    if (keys_->size()) split_table(task);
+    if (!shares_) {
+      own_->of_part = {}, own_->part_of.assign(own_->keys->size() + 1, 0);
+      if (own_->keys->size()) split_table(task);
+    }
     groups_ = {}, hashes_ = {}, gone_ = {};  // scratch; there may be thousands of states
     if (told_ >= 0) tell(task);
   }
@@ -104,7 +108,7 @@ class GroupBy : public Fold {
       for (auto& state : first->behind_) states.push_back(state.get());
     }
     // A fold's own state is not looked at: it is new, or the last part's, and what is merged is collected in it.
-    if (keys_->size()) reset();
+    if (own_->keys->size()) reset();
     const int64_t begin = part * kRowParts / parts_, end = (part + 1) * kRowParts / parts_;
     bool any_rows = false;
     for (const auto* s : states) any_rows |= !s->kept_.empty() || s->spilled_;
@@ -130,7 +134,7 @@ class GroupBy : public Fold {
   }
 
   Batches finish(Task& task) override {
-    if (keys_) {
+    if (own_->keys) {
       seal(task);
       GroupBy one(args_);
       one.parts_ = 1;
@@ -138,119 +142,146 @@ class GroupBy : public Fold {
       return one.join_parts(task, {rows});
     }
     Batch out{1, {}};
-    for (auto& a : aggregates_) out.columns.push_back(a->finish({1}));
+    for (auto& a : own_->aggregates) out.columns.push_back(a->finish({1}));
     return {std::move(out)};
   }
 
+  // Many groups travel sorted into parts, like rows: whoever merges a part opens that one alone, and makes no table of the others.
   void encode(Encoder& out) const override {
-    const auto whole = spilled_ ? unspilled() : nullptr;
-    const GroupBy& table = whole ? *whole : *this;
-    auto groups = numbers(keys_ ? table.keys_->size() : 1);
-    out << static_cast<uint32_t>(groups.size()) << static_cast<uint8_t>(tabled_) << partition_ << rows_seen_;
-    if (keys_) {
-      kernels::encode(out, Batches{{static_cast<int64_t>(groups.size()), table.keys_->values(groups)}});
-      out << table.first_rows_;
+    const uint32_t groups = own_->keys ? own_->keys->size() : 1;
+    const bool packed = spilled_ || (groups > kFewGroups && !own_->of_part.empty() && merges_groups_alone_);
+    out << static_cast<uint8_t>(packed) << static_cast<uint8_t>(tabled_) << partition_ << rows_seen_;
+    if (packed) {
+      out << (spilled_ ? spilled_groups_ : groups);
+      PackedParts parts;
+      if (!spilled_) fill(parts);
+      for (size_t p = 0; spilled_ && p < kRowParts; ++p) parts.add(spilled_->read(p));
+      parts.encode(out);
+    } else {
+      out << groups;
+      if (own_->keys) {
+        kernels::encode(out, Batches{{static_cast<int64_t>(groups), own_->keys->values(numbers(groups))}});
+        out << own_->first_rows;
+      }
+      for (const auto& a : own_->aggregates) a->encode(out, groups);
     }
-    for (const auto& a : table.aggregates_) a->encode(out, groups.size());
     kept_.encode(out);
     out << static_cast<uint32_t>(behind_.size());
     for (const auto& state : behind_) state->encode(out);
   }
   void decode(base::Decoder& in) override {
-    const auto groups = in.get<uint32_t>();
+    const bool packed = in.get<uint8_t>() != 0;
     told_ = -1, tabled_ = in.get<uint8_t>() != 0, partition_ = in.get<int64_t>(), rows_seen_ = in.get<int64_t>();
-    if (keys_) {
-      const Batches keys = decode_batches(in);
-      if (keys.size() != 1 || keys[0].rows != groups || keys[0].columns.size() != key_count_) throw Error(ErrorKind::io, "the keys of a group-by do not fit");
-      keys_->encode(keys[0].columns, keys[0].rows, groups_);  // new keys get the same numbers again
-      first_rows_ = in.list<int64_t>();
-      if (keys_->size() != groups || first_rows_.size() != groups + size_t{1}) throw Error(ErrorKind::io, "the keys of a group-by do not fit");
-    }
-    for (auto& a : aggregates_) {
-      a->grow(groups);
-      a->decode(in, groups);
+    if (packed) {
+      packed_ = spilled_groups_ = in.get<uint32_t>();
+      spilled_ = std::make_shared<const PackedParts>(in, kRowParts);
+    } else {
+      const auto groups = in.get<uint32_t>();
+      if (own_->keys) {
+        const Batches keys = decode_batches(in);
+        if (keys.size() != 1 || keys[0].rows != groups || keys[0].columns.size() != key_count_) throw Error(ErrorKind::io, "the keys of a group-by do not fit");
+        own_->keys->encode(keys[0].columns, keys[0].rows, groups_);  // new keys get the same numbers again
+        own_->first_rows = in.list<int64_t>();
+        if (own_->keys->size() != groups || own_->first_rows.size() != groups + size_t{1}) throw Error(ErrorKind::io, "the keys of a group-by do not fit");
+      }
+      for (auto& a : own_->aggregates) {
+        a->grow(groups);
+        a->decode(in, groups);
+      }
     }
     kept_.decode(in);
     for (auto n = in.get<uint32_t>(); n > 0; --n) behind_.push_back(std::make_unique<GroupBy>(args_)), behind_.back()->decode(in);
   }
   const DistinctSketch* seen() const { return seen_.get(); }
   int64_t bytes() const override {
-    int64_t total = size_of_table() + kept_.bytes() + kept_.kept_bytes() + (spilled_ ? spilled_->kept_bytes() : 0);
+    int64_t total = size_of_table() + kept_.bytes() + kept_.kept_bytes() + (spilled_ && !packed_ ? spilled_->kept_bytes() : 0);
     for (const auto& state : behind_) total += state->bytes();
     return total;
   }
 
  private:
   using Aggregates = std::vector<std::unique_ptr<Aggregate>>;
+  struct Table {
+    std::unique_ptr<KeyTable> keys;                // null: all rows are one group
+    Aggregates aggregates;
+    std::vector<int64_t> first_rows;               // by group: partition << 32 | row of its first row
+    std::vector<std::vector<uint32_t>> of_part{};  // once sealed: the groups of each part, if there are any
+    std::vector<uint8_t> part_of{};                // and the part of each group
+  };
   // Takes the rows behind its own into itself; false where it gains nothing, or where they would get in front of rows that it keeps.
   bool absorb(Task& task, GroupBy& later) {
-    const uint32_t before = keys_->size(), theirs = later.keys_->size();
+    const uint32_t before = own_->keys->size(), theirs = later.own_->keys->size() + later.packed_;
     if (theirs || later.spilled_) {
+      if (before == 0 && kept_.empty() && !spilled_ && !later.tabled_) return share(later), true;
       const bool fits = size_of_table() + later.size_of_table() < std::max(kSmallTable, std::min(task.headroom(), kUnlimited) / 8);
-      if (!kept_.empty() || spilled_ || later.spilled_ || !(tabled_ || fits)) return false;
-      merge_groups(later, numbers(theirs));
-      tabled_ &= later.tabled_ && (fits || (keys_->size() - before) * uint64_t{4} < theirs * uint64_t{3});
+      if (shares_ || !kept_.empty() || spilled_ || (later.spilled_ && !later.packed_) || !(tabled_ || fits)) return false;
+      if (!later.packed_) merge_groups(later, numbers(theirs));
+      for (size_t p = 0; later.packed_ && p < kRowParts; ++p)
+        if (const Groups part = later.unspilled(p); !part.numbers.empty()) merge_groups(part.keys, part.first_rows, part.aggregates, part.numbers);
+      if (before) tabled_ &= later.tabled_ && (fits || (own_->keys->size() - before) * uint64_t{4} < theirs * uint64_t{3});
+      else tabled_ = later.tabled_;
       sealed_ = false;
     }
     kept_.append(later.kept_);
     if (too_much(task)) kept_.shed();
     return true;
   }
+  // Of one that is new: it has what another has, which is sealed.
+  void share(const GroupBy& other) {
+    own_ = other.own_, spilled_ = other.spilled_, spilled_groups_ = other.spilled_groups_, packed_ = other.packed_, shares_ = true;
+    kept_.append(other.kept_);
+    tabled_ = other.tabled_, sealed_ = other.sealed_, partition_ = other.partition_, rows_seen_ = other.rows_seen_, told_ = -1;
+  }
   // The task in which rows are added knows what it holds.
   void tell(Task& task) {
     const int64_t now = size_of_table() + kept_.bytes();
     task.hold(now - std::exchange(told_, now));
   }
-  std::unique_ptr<GroupBy> moved() {
-    auto out = std::make_unique<GroupBy>(args_);
-    out->keys_ = std::move(keys_), out->aggregates_ = std::move(aggregates_), out->first_rows_ = std::move(first_rows_), out->kept_ = std::move(kept_);
-    out->spilled_ = std::move(spilled_), out->of_part_ = std::move(of_part_), out->part_of_ = std::move(part_of_);
-    out->tabled_ = tabled_, out->sealed_ = sealed_, out->partition_ = partition_, out->rows_seen_ = rows_seen_, out->told_ = -1;
-    reset();
-    return out;
-  }
   // Sorts the groups into parts; where memory is short these are spilled.
   void split_table(Task& task) {
-    of_part_.assign(kRowParts, {});
-    const auto all = numbers(keys_->size());
-    const auto values = keys_->values(all);
+    own_->of_part.assign(kRowParts, {});
+    const auto all = numbers(own_->keys->size());
+    const auto values = own_->keys->values(all);
     hasher_.hash(values, static_cast<int64_t>(all.size()), hashes_, gone_);
-    if (keys_->size() > kFewGroups && !order_.empty() && !seen_) seen_ = std::make_unique<DistinctSketch>();
+    if (all.size() > kFewGroups && !order_.empty() && !seen_) seen_ = std::make_unique<DistinctSketch>();
     if (seen_)
       for (size_t i = 0; i < all.size(); ++i) seen_->add(hashes_[i]);
-    for (size_t i = 0; i < all.size(); ++i) of_part_[part_of_[all[i]] = static_cast<uint8_t>(hashes_[i] >> 56)].push_back(all[i]);
+    for (size_t i = 0; i < all.size(); ++i) own_->of_part[own_->part_of[all[i]] = static_cast<uint8_t>(hashes_[i] >> 56)].push_back(all[i]);
     if (size_of_table() > std::max(kLeftBytes, task.headroom() / 8)) shed_table();
   }
   void shed_table() {
-    auto parts = std::make_unique<SpilledParts>();
-    for (const auto& groups : of_part_) {
+    auto parts = std::make_shared<SpilledParts>();
+    fill(*parts);
+    parts->close();
+    spilled_ = std::move(parts), spilled_groups_ = own_->keys->size();
+    reset();
+  }
+  template <class P>
+  void fill(P& parts) const {
+    for (const auto& groups : own_->of_part) {
       Encoder out;
       if (!groups.empty()) encode_groups(out, groups);
-      parts->add(out.bytes());
+      parts.add(out.bytes());
     }
-    parts->close();
-    spilled_ = std::move(parts);
-    reset();
-    of_part_ = {}, part_of_ = {};
   }
-  // Groups without a table to find them in: of a part that was spilled. Their numbers are 1, 2, ...
+  // Groups without a table to find them in: of a part that was spilled, or came from elsewhere. Their numbers are 1, 2, ...
   struct Groups {
     std::vector<uint32_t> numbers;
     std::vector<Column> keys;
     std::vector<int64_t> first_rows;
     Aggregates aggregates;
   };
-  void encode_groups(Encoder& out, const std::vector<uint32_t>& groups) {
+  void encode_groups(Encoder& out, const std::vector<uint32_t>& groups) const {
     const auto count = static_cast<uint32_t>(groups.size());
-    kernels::encode(out, Batches{{static_cast<int64_t>(count), keys_->values(groups)}});
+    kernels::encode(out, Batches{{static_cast<int64_t>(count), own_->keys->values(groups)}});
     std::vector<int64_t> first_rows{0};
-    for (uint32_t g : groups) first_rows.push_back(first_rows_[g]);
+    for (uint32_t g : groups) first_rows.push_back(own_->first_rows[g]);
     out << first_rows;
     const auto taken = made();
     const auto all = numbers(count);
     for (size_t i = 0; i < taken.size(); ++i) {
       taken[i]->grow(count);
-      taken[i]->merge(*aggregates_[i], groups, all);
+      taken[i]->merge(*own_->aggregates[i], groups, all);
       taken[i]->encode(out, count);
     }
   }
@@ -268,15 +299,9 @@ class GroupBy : public Fold {
     }
     return out;
   }
-  std::unique_ptr<GroupBy> unspilled() const {
-    auto whole = std::make_unique<GroupBy>(args_);
-    for (size_t p = 0; p < kRowParts; ++p)
-      if (const Groups part = unspilled(p); !part.numbers.empty()) whole->merge_groups(part.keys, part.first_rows, part.aggregates, part.numbers);
-    return whole;
-  }
   int64_t size_of_table() const {
-    int64_t total = (keys_ ? keys_->bytes() : 0) + static_cast<int64_t>(first_rows_.capacity() * 8);
-    for (const auto& a : aggregates_) total += a->bytes();
+    int64_t total = (packed_ ? spilled_->kept_bytes() : 0) + (own_->keys ? own_->keys->bytes() : 0) + static_cast<int64_t>(own_->first_rows.capacity() * 8);
+    for (const auto& a : own_->aggregates) total += a->bytes();
     return total;
   }
   bool too_much(Task& task) const { return kept_.bytes() > kHeldBytes && kept_.bytes() > task.headroom() / 32; }
@@ -288,12 +313,12 @@ class GroupBy : public Fold {
     return slices_;
   }
   void add_to_table(Task& task, Columns in, int64_t rows, int64_t checked) {
-    keys_->encode(in.first(key_count_), rows, groups_);
+    own_->keys->encode(in.first(key_count_), rows, groups_);
     number_new_groups(rows, partition_ << 32 | rows_seen_);
     rows_seen_ += rows;
-    for (auto& a : aggregates_) a->grow(keys_->size());
+    for (auto& a : own_->aggregates) a->grow(own_->keys->size());
     add_to(groups_.data(), in, rows, key_count_);
-    const int64_t groups = keys_->size(), before = std::exchange(table_bytes_, size_of_table()), room = std::min(task.headroom(), kUnlimited) + before;
+    const int64_t groups = own_->keys->size(), before = std::exchange(table_bytes_, size_of_table()), room = std::min(task.headroom(), kUnlimited) + before;
     tell(task);
     if (groups < kManyGroups && table_bytes_ < std::max(kSmallTable, room / 64)) {
       checked_groups_ = groups, checked_rows_ = rows_seen_;
@@ -314,9 +339,7 @@ class GroupBy : public Fold {
     if (too_much(task)) kept_.shed(), tell(task);
   }
   void reset() {
-    keys_ = key_count_ ? std::make_unique<KeyTable>(storages_, keep_missing_) : nullptr;
-    first_rows_ = std::vector<int64_t>(1, 0);  // nothing of its memory stays
-    aggregates_ = made();
+    own_ = std::make_shared<Table>(Table{key_count_ ? std::make_unique<KeyTable>(storages_, keep_missing_) : nullptr, made(), std::vector<int64_t>(1, 0)});
   }
   Aggregates made() const {
     Aggregates out;
@@ -330,13 +353,13 @@ class GroupBy : public Fold {
   }
   void add_to(const uint32_t* groups, Columns in, int64_t rows, size_t keys) {
     static const Column none;
-    for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->add(groups, inputs_[i] < 0 ? none : in[keys + static_cast<size_t>(inputs_[i])], rows);
+    for (size_t i = 0; i < own_->aggregates.size(); ++i) own_->aggregates[i]->add(groups, inputs_[i] < 0 ? none : in[keys + static_cast<size_t>(inputs_[i])], rows);
   }
   // In the order that was asked for; where that is the groups' first rows, these are the last column.
   Batch results(std::vector<Column> keys, uint32_t groups, const std::vector<int64_t>& first_rows) {
     const auto all = numbers(groups);
     Batch b{static_cast<int64_t>(groups), std::move(keys)};
-    for (auto& a : aggregates_) b.columns.push_back(a->finish(all));
+    for (auto& a : own_->aggregates) b.columns.push_back(a->finish(all));
     if (in_appearance_) {
       Writable first(Storage::int64, b.rows);
       std::copy(first_rows.begin() + 1, first_rows.end(), first.as<int64_t>());
@@ -349,17 +372,17 @@ class GroupBy : public Fold {
     for (auto* s : states) {
       auto& state = *s;
       if (end - begin == 1) {
-        if (!state.of_part_.empty() && !state.of_part_[static_cast<size_t>(begin)].empty()) merge_groups(state, state.of_part_[static_cast<size_t>(begin)]);
+        if (!state.own_->of_part.empty() && !state.own_->of_part[static_cast<size_t>(begin)].empty()) merge_groups(state, state.own_->of_part[static_cast<size_t>(begin)]);
         continue;
       }
-      std::vector<uint32_t> theirs(state.part_of_.size());
+      std::vector<uint32_t> theirs(state.own_->part_of.size());
       size_t n = 0;
-      for (uint32_t g = 1; g < state.part_of_.size(); ++g) theirs[n] = g, n += state.part_of_[g] >= begin && state.part_of_[g] < end;
+      for (uint32_t g = 1; g < state.own_->part_of.size(); ++g) theirs[n] = g, n += state.own_->part_of[g] >= begin && state.own_->part_of[g] < end;
       theirs.resize(n);
       if (!theirs.empty()) merge_groups(state, theirs);
     }
-    auto keys = keys_->values(numbers(keys_->size()));
-    return results(std::move(keys), keys_->size(), first_rows_);
+    auto keys = own_->keys->values(numbers(own_->keys->size()));
+    return results(std::move(keys), own_->keys->size(), own_->first_rows);
   }
   // The groups of one part, of tables and rows: the keys of all beside each other, then a number for each, in a table that stays in the cache.
   Batch merge_rows(Task& task, const std::vector<GroupBy*>& states, int part) {
@@ -390,8 +413,8 @@ class GroupBy : public Fold {
       };
       if (s->spilled_) {
         if (Groups read = s->unspilled(static_cast<size_t>(part)); !read.numbers.empty()) add_groups(std::move(read.numbers), std::move(read.keys), read.first_rows, nullptr, std::move(read.aggregates));
-      } else if (!s->of_part_.empty()) {
-        if (const auto& theirs = s->of_part_[static_cast<size_t>(part)]; !theirs.empty()) add_groups(theirs, s->keys_->values(theirs), s->first_rows_, &s->aggregates_, {});
+      } else if (!s->own_->of_part.empty()) {
+        if (const auto& theirs = s->own_->of_part[static_cast<size_t>(part)]; !theirs.empty()) add_groups(theirs, s->own_->keys->values(theirs), s->own_->first_rows, &s->own_->aggregates, {});
       }
       Batch rows = s->kept_.part(part);
       if (!rows.rows) continue;
@@ -409,16 +432,16 @@ class GroupBy : public Fold {
     std::vector<int64_t> first;
     table_.encode(all.columns, all.rows, hashes.data(), groups_, first);
     const auto groups = static_cast<uint32_t>(first.size() - 1);
-    for (size_t i = 0; i < aggregates_.size(); ++i) {
+    for (size_t i = 0; i < own_->aggregates.size(); ++i) {
       const auto& g = args_["aggregates"].list()[i];
-      aggregates_[i] = make_aggregate(g["function"].string(), dtype_of(g["type"].integer()), g["options"]);
-      aggregates_[i]->grow(groups);
+      own_->aggregates[i] = make_aggregate(g["function"].string(), dtype_of(g["type"].integer()), g["options"]);
+      own_->aggregates[i]->grow(groups);
     }
     size_t at = 0;
     for (auto& piece : pieces) {
       const uint32_t* mine = groups_.data() + at;
       if (piece.of_groups) {
-        for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->merge(*(*piece.of_groups)[i], piece.groups, {mine, piece.groups.size()});
+        for (size_t i = 0; i < own_->aggregates.size(); ++i) own_->aggregates[i]->merge(*(*piece.of_groups)[i], piece.groups, {mine, piece.groups.size()});
         at += piece.groups.size();
       } else {
         add_to(mine, piece.rows.columns, piece.rows.rows, key_count_);
@@ -440,42 +463,40 @@ class GroupBy : public Fold {
 
   // Groups are numbered as they appear: a row of a new group has the next number.
   void number_new_groups(int64_t rows, int64_t first) {
-    for (int64_t i = 0; i < rows && first_rows_.size() <= keys_->size(); ++i)
-      if (groups_[static_cast<size_t>(i)] == first_rows_.size()) first_rows_.push_back(first + i);
+    for (int64_t i = 0; i < rows && own_->first_rows.size() <= own_->keys->size(); ++i)
+      if (groups_[static_cast<size_t>(i)] == own_->first_rows.size()) own_->first_rows.push_back(first + i);
   }
-  void merge_groups(GroupBy& later, const std::vector<uint32_t>& theirs) { merge_groups(later.keys_->values(theirs), later.first_rows_, later.aggregates_, theirs); }
+  void merge_groups(GroupBy& later, const std::vector<uint32_t>& theirs) { merge_groups(later.own_->keys->values(theirs), later.own_->first_rows, later.own_->aggregates, theirs); }
   void merge_groups(const std::vector<Column>& keys, const std::vector<int64_t>& first_rows, const Aggregates& aggregates, const std::vector<uint32_t>& theirs) {
     std::vector<uint32_t> mine;
-    keys_->encode(keys, static_cast<int64_t>(theirs.size()), mine);
+    own_->keys->encode(keys, static_cast<int64_t>(theirs.size()), mine);
     for (size_t i = 0; i < theirs.size(); ++i) {
       const int64_t seen = first_rows[theirs[i]];
-      if (mine[i] == first_rows_.size()) first_rows_.push_back(seen);
-      else first_rows_[mine[i]] = std::min(first_rows_[mine[i]], seen);
+      if (mine[i] == own_->first_rows.size()) own_->first_rows.push_back(seen);
+      else own_->first_rows[mine[i]] = std::min(own_->first_rows[mine[i]], seen);
     }
-    for (auto& a : aggregates_) a->grow(keys_->size());
-    for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->merge(*aggregates[i], theirs, mine);
+    for (auto& a : own_->aggregates) a->grow(own_->keys->size());
+    for (size_t i = 0; i < own_->aggregates.size(); ++i) own_->aggregates[i]->merge(*aggregates[i], theirs, mine);
   }
   Args args_;
   size_t key_count_;
   int64_t parts_;
   std::mutex sealing_;
-  bool in_appearance_, keep_missing_, keeps_values_ = false, tabled_ = true, sealed_ = false;
+  bool in_appearance_, keep_missing_, keeps_values_ = false, merges_groups_alone_ = true, tabled_ = true, sealed_ = false;
   std::vector<Storage> storages_;
   SortColumns order_;                           // of the results' columns
   RowHasher hasher_;
-  std::unique_ptr<KeyTable> keys_;
+  std::shared_ptr<Table> own_;                  // its own, or (`shares_`) that of a state that was merged into it
+  bool shares_ = false;
   std::vector<int64_t> inputs_;
-  Aggregates aggregates_;
-  std::vector<int64_t> first_rows_;             // by group: partition << 32 | row of its first row
   int64_t partition_ = 0, rows_seen_ = 0, checked_groups_ = 0, checked_rows_ = 0, table_bytes_ = 0;
   int64_t told_ = 0;                            // bytes that the task knows of; -1: it is another one
   RowTable table_;
   RowParts kept_;                               // rows behind those in the table
-  std::unique_ptr<SpilledParts> spilled_;       // the table, a state of its own for each part; then there is none in memory
+  std::shared_ptr<const Parts> spilled_;        // the table, a state of its own for each part; then there is none to find groups in
+  uint32_t spilled_groups_ = 0, packed_ = 0;    // in it; and if it lies in memory, as it came from elsewhere
   std::vector<std::unique_ptr<GroupBy>> behind_;  // states of later rows
   std::unique_ptr<DistinctSketch> seen_;        // of the groups of a partition's rows, if these are many, and are wanted in an order: all at once
-  std::vector<std::vector<uint32_t>> of_part_;  // once sealed: the groups of each part, if there are any
-  std::vector<uint8_t> part_of_;                // and the part of each group
   std::vector<Column> slices_;
   std::vector<uint32_t> groups_;
   std::vector<uint64_t> hashes_;

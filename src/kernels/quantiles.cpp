@@ -45,17 +45,20 @@ class Quantiles : public Fold {
   }
 
   void merge(Task& task, Fold& fold) override {
-    auto& later = static_cast<Quantiles&>(fold);
-    if (later.counting_)
-      for (size_t i = 1; i < later.counts_.size() && counting_; ++i) put(later.distinct_[i], std::exchange(later.counts_[i], 0));
-    if (!counting_) later.stop_counting();  // what is left of it
-    else if (!later.counting_) stop_counting();
-    for (auto* state : {this, &later}) state->ranked_.add(std::exchange(state->values_, {}));
+    const auto& later = static_cast<Quantiles&>(fold);
+    if (!later.counting_) stop_counting();
+    size_t counted = 1;
+    while (counted < later.counts_.size() && counting_) put(later.distinct_[counted], later.counts_[counted]), ++counted;
+    const auto left = static_cast<std::ptrdiff_t>(counted);
+    ranked_.add({later.distinct_.begin() + left, later.distinct_.end()}, {later.counts_.begin() + left, later.counts_.end()});
+    ranked_.add(std::exchange(values_, {}));
+    ranked_.add(later.values_);
     ranked_.append(later.ranked_);
     shed_beyond(task, kHeldBytes);
   }
   void seal(Task& task) override {
     if (!worth_counting()) stop_counting();
+    ranked_.add(std::exchange(values_, {}));  // whoever merges it shares them
     shed_beyond(task, kLeftBytes);
   }
 

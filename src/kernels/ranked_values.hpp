@@ -1,4 +1,5 @@
-// Values of which those of some ranks are wanted: in pieces, in memory or spilled, each value alone or with how often it is there.
+// Values of which those of some ranks are wanted: in pieces, in memory or spilled, each value alone or with how often it is there. Pieces do not change:
+// states share them.
 #pragma once
 #include <algorithm>
 #include <bit>
@@ -23,18 +24,18 @@ class RankedValues {
     for (T x : values) low_ = std::min(low_, word_of(x)), high_ = std::max(high_, word_of(x));
     if (counts.empty()) count_ += static_cast<int64_t>(values.size());
     for (int64_t n : counts) count_ += n;
-    pieces_.push_back({std::move(values), std::move(counts), nullptr});
+    pieces_.push_back({std::make_shared<const Values>(Values{std::move(values), std::move(counts)}), nullptr});
   }
-  void append(RankedValues& later) {
+  void append(const RankedValues& later) {
     low_ = std::min(low_, later.low_), high_ = std::max(high_, later.high_), count_ += later.count_;
-    pieces_.insert(pieces_.end(), std::make_move_iterator(later.pieces_.begin()), std::make_move_iterator(later.pieces_.end()));
-    later = {};
+    pieces_.insert(pieces_.end(), later.pieces_.begin(), later.pieces_.end());
   }
   int64_t count() const { return count_; }
   /// Bytes in memory.
   int64_t bytes() const {
     size_t total = 0;
-    for (const auto& p : pieces_) total += p.values.capacity() * sizeof(T) + p.counts.capacity() * sizeof(int64_t);
+    for (const auto& p : pieces_)
+      if (p.here) total += p.here->values.capacity() * sizeof(T) + p.here->counts.capacity() * sizeof(int64_t);
     return static_cast<int64_t>(total);
   }
   /// Moves what is in memory to the spill file.
@@ -42,8 +43,8 @@ class RankedValues {
     for (auto& p : pieces_) {
       if (p.spilled) continue;
       base::Encoder out;
-      out << p.values << p.counts;
-      p = {{}, {}, spill(out.take())};
+      out << p.here->values << p.here->counts;
+      p = {nullptr, spill(out.take())};
     }
   }
   /// The values of `ranks`, which ascend, by counting how many lie in each of some ranges, and again in finer ones where these are too many.
@@ -66,10 +67,13 @@ class RankedValues {
   }
 
  private:
-  struct Piece {
+  struct Values {
     std::vector<T> values;
     std::vector<int64_t> counts;
-    std::shared_ptr<const Spilled> spilled;  // then both are there
+  };
+  struct Piece {  // in one place or the other
+    std::shared_ptr<const Values> here;
+    std::shared_ptr<const Spilled> spilled;
   };
   // Integers that compare as the values do.
   using Word = std::conditional_t<sizeof(T) == 8, uint64_t, std::conditional_t<sizeof(T) == 4, uint32_t, std::conditional_t<sizeof(T) == 2, uint16_t, uint8_t>>>;
@@ -93,7 +97,7 @@ class RankedValues {
   void each(F call) const {
     for (const auto& p : pieces_) {
       if (!p.spilled) {
-        call(p.values, p.counts);
+        call(p.here->values, p.here->counts);
         continue;
       }
       const std::string bytes = p.spilled->read();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 
 #include "base/error.hpp"
 #include "data/dispatch.hpp"
@@ -131,28 +132,40 @@ void RowParts::add(Columns columns, int64_t rows, const std::vector<uint64_t>& h
   for (int64_t i = 0; i < kept; ++i) numbers.as<int64_t>()[i] = first_number + order[static_cast<size_t>(i)];
   chunk.rows.columns.push_back(std::move(numbers).finish());
   bytes_ += chunk.bytes = size_of(chunk.rows);
-  chunks_.push_back(std::move(chunk));
+  here_.push_back({std::make_shared<const Chunk>(std::move(chunk)), nullptr});
 }
 
-void RowParts::append(RowParts& later) {
+void RowParts::append(const RowParts& later) {
   if (!later.runs_.empty()) shed();  // spilled rows come before those in memory
-  runs_.insert(runs_.end(), std::make_move_iterator(later.runs_.begin()), std::make_move_iterator(later.runs_.end()));
-  chunks_.insert(chunks_.end(), std::make_move_iterator(later.chunks_.begin()), std::make_move_iterator(later.chunks_.end()));
+  runs_.insert(runs_.end(), later.runs_.begin(), later.runs_.end());
+  here_.insert(here_.end(), later.here_.begin(), later.here_.end());
   bytes_ += later.bytes_;
-  later.chunks_.clear(), later.runs_.clear(), later.bytes_ = 0;
 }
 
 Batch RowParts::in_memory(int part) const {
   const auto p = static_cast<size_t>(part);
+  struct Rows {
+    const Batch* of;
+    int64_t begin, count;
+  };
+  std::vector<Rows> pieces;
+  std::deque<Batches> opened;
+  for (const auto& h : here_)
+    if (h.packed) {
+      const std::string bytes = h.packed->read(p);
+      if (bytes.empty()) continue;
+      base::Decoder in(bytes);
+      for (const auto& b : opened.emplace_back(decode_batches(in))) pieces.push_back({&b, 0, b.rows});
+    } else if (const int64_t rows = h.chunk->begins[p + 1] - h.chunk->begins[p]) {
+      pieces.push_back({&h.chunk->rows, h.chunk->begins[p], rows});
+    }
   Batch out;
-  std::vector<const Chunk*> chunks;
-  for (const auto& chunk : chunks_)
-    if (const int64_t rows = chunk.begins[p + 1] - chunk.begins[p]) out.rows += rows, chunks.push_back(&chunk);
-  if (chunks.empty()) return out;
+  if (pieces.empty()) return out;
+  for (const auto& piece : pieces) out.rows += piece.count;
   std::vector<ColumnRows> rows;
-  for (size_t c = 0; c < chunks[0]->rows.columns.size(); ++c) {
+  for (size_t c = 0; c < pieces[0].of->columns.size(); ++c) {
     rows.clear();
-    for (const auto* chunk : chunks) rows.push_back({&chunk->rows.columns[c], chunk->begins[p], chunk->begins[p + 1] - chunk->begins[p]});
+    for (const auto& piece : pieces) rows.push_back({&piece.of->columns[c], piece.begin, piece.count});
     out.columns.push_back(concatenate(rows));
   }
   return out;
@@ -161,7 +174,7 @@ Batch RowParts::in_memory(int part) const {
 Batch RowParts::part(int part) const {
   Batches all;
   for (const auto& run : runs_)
-    if (const std::string bytes = run.read(static_cast<size_t>(part)); !bytes.empty()) {
+    if (const std::string bytes = run->read(static_cast<size_t>(part)); !bytes.empty()) {
       base::Decoder in(bytes);
       for (auto& b : decode_batches(in)) all.push_back(std::move(b));
     }
@@ -172,54 +185,49 @@ Batch RowParts::part(int part) const {
 int64_t RowParts::bytes(int part) const {
   const auto p = static_cast<size_t>(part);
   int64_t total = 0;
-  for (const auto& run : runs_) total += run.bytes(p);
-  for (const auto& chunk : chunks_)
-    if (const int64_t rows = chunk.begins[p + 1] - chunk.begins[p]) total += chunk.bytes / chunk.rows.rows * rows;
+  for (const auto& run : runs_) total += run->bytes(p);
+  for (const auto& h : here_)
+    if (h.packed) total += h.packed->bytes(p);
+    else if (const int64_t rows = h.chunk->begins[p + 1] - h.chunk->begins[p]) total += h.chunk->bytes / h.chunk->rows.rows * rows;
   return total;
 }
 
 int64_t RowParts::kept_bytes() const {
   int64_t total = 0;
-  for (const auto& run : runs_) total += run.kept_bytes();
+  for (const auto& run : runs_) total += run->kept_bytes();
   return total;
 }
 
 void RowParts::shed() {
-  if (chunks_.empty()) return;
-  SpilledParts run;
+  if (here_.empty()) return;
+  auto run = std::make_shared<SpilledParts>();
   for (int p = 0; p < kRowParts; ++p) {
     Batch rows = in_memory(p);
     Encoder out;
     if (rows.rows) kernels::encode(out, Batches{std::move(rows)});
-    run.add(out.bytes());
+    run->add(out.bytes());
   }
-  run.close();
+  run->close();
   runs_.push_back(std::move(run));
-  chunks_.clear(), bytes_ = 0;
+  here_.clear(), bytes_ = 0;
 }
 
 void RowParts::encode(Encoder& out) const {
   out << static_cast<uint8_t>(!empty());
   if (empty()) return;
+  PackedParts packed;
   for (int p = 0; p < kRowParts; ++p) {
-    Batch rows = part(p);
-    kernels::encode(out, rows.rows ? Batches{std::move(rows)} : Batches{});
+    Encoder one;
+    if (Batch rows = part(p); rows.rows) kernels::encode(one, Batches{std::move(rows)});
+    packed.add(one.bytes());
   }
+  packed.encode(out);
 }
 
 void RowParts::decode(base::Decoder& in) {
   if (!in.get<uint8_t>()) return;
-  Batches all;
-  Chunk chunk;
-  chunk.begins[0] = 0;
-  int64_t rows = 0;
-  for (int p = 0; p < kRowParts; ++p) {
-    for (auto& b : decode_batches(in)) rows += b.rows, all.push_back(std::move(b));
-    chunk.begins[static_cast<size_t>(p) + 1] = static_cast<uint32_t>(rows);
-  }
-  chunk.rows = concatenate(all);
-  bytes_ += chunk.bytes = size_of(chunk.rows);
-  chunks_.push_back(std::move(chunk));
+  here_.push_back({nullptr, std::make_shared<const PackedParts>(in, kRowParts)});
+  bytes_ += here_.back().packed->kept_bytes();
 }
 
 }  // namespace muster::kernels

@@ -1,6 +1,7 @@
 // Rows sorted into parts by the hash of their keys, batch by batch: in memory, or spilled. What a group-by of many groups keeps instead of a table.
 #pragma once
 #include <array>
+#include <memory>
 #include <vector>
 
 #include "data/kernel.hpp"
@@ -43,13 +44,13 @@ class RowParts {
  public:
   /// Adds rows; column 0.. are `columns`, behind them the rows' hashes and numbers (partition << 32 | first + i). Rows with gone[i] are left out if `gone` is not empty.
   void add(data::Columns columns, int64_t rows, const std::vector<uint64_t>& hashes, const std::vector<uint8_t>& gone, int64_t first_number);
-  /// Takes the rows of another, behind its own.
-  void append(RowParts& later);
+  /// Shares the rows of another, behind its own.
+  void append(const RowParts& later);
   /// Moves what is in memory to the spill file.
   void shed();
   /// The rows of a part, in order, as one batch; no columns if there are none.
   data::Batch part(int part) const;
-  bool empty() const { return chunks_.empty() && runs_.empty(); }
+  bool empty() const { return here_.empty() && runs_.empty(); }
   /// Of the rows in memory.
   int64_t bytes() const { return bytes_; }
   /// What is kept in memory to find spilled ones.
@@ -65,9 +66,13 @@ class RowParts {
     std::array<uint32_t, kRowParts + 1> begins;
     int64_t bytes = 0;
   };
+  struct Here {                                            // in memory: one or the other
+    std::shared_ptr<const Chunk> chunk;
+    std::shared_ptr<const PackedParts> packed;             // as they came from elsewhere
+  };
   data::Batch in_memory(int part) const;
-  std::vector<SpilledParts> runs_;  // before the chunks
-  std::vector<Chunk> chunks_;
+  std::vector<std::shared_ptr<const SpilledParts>> runs_;  // before those in memory
+  std::vector<Here> here_;
   int64_t bytes_ = 0;
 };
 

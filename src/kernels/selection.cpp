@@ -77,9 +77,9 @@ class FirstRows : public Fold {
     if (const int64_t bytes = keep(in, rows)) task.reserve(bytes);
   }
   void merge(Task&, Fold& later) override {
-    for (auto& b : static_cast<FirstRows&>(later).rows_) {
+    for (const auto& b : static_cast<FirstRows&>(later).rows_) {
       if (b.rows > wanted_ - have_) keep(b.columns, b.rows);
-      else have_ += b.rows, rows_.push_back(std::move(b));
+      else have_ += b.rows, rows_.push_back(b);
     }
   }
   Batches finish(Task&) override { return rows_; }

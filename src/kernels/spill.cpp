@@ -142,6 +142,10 @@ std::shared_ptr<const Spilled> spill(std::string_view bytes) {
   return std::make_shared<Piece>(current_file(), bytes);
 }
 
+PackedParts::PackedParts(base::Decoder& in, size_t parts) : ends_(in.list<uint64_t>()), bytes_(in.get<std::string>()) {
+  if (ends_.size() != parts || !std::is_sorted(ends_.begin(), ends_.end()) || (parts && ends_.back() != bytes_.size())) throw io_error("parts of a state that do not fit");
+}
+
 void SpilledParts::add(std::string_view bytes) {
   if (!bytes.empty()) {
     const Hash128 sum = hash_bytes(bytes);

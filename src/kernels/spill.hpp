@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/wire.hpp"
+
 namespace muster::kernels {
 
 /// A piece of the spill file; its place is free again when the last owner is gone.
@@ -22,18 +24,46 @@ class Spilled {
 /// Writes bytes to the spill file, in the folder of MUSTER_TEMPORARY_DIRECTORY, TMPDIR or /tmp. Throws Error{io} with the way out when the disk is full.
 std::shared_ptr<const Spilled> spill(std::string_view bytes);
 
-/// Many small parts, spilled one behind the other in few pieces and read one by one. Each carries a checksum.
-class SpilledParts {
+/// Parts that are read one by one.
+class Parts {
+ public:
+  virtual ~Parts() = default;
+  /// Of a part: its bytes, and how many they are. Throws Error{io} if they are not those that were written.
+  virtual std::string read(size_t part) const = 0;
+  virtual int64_t bytes(size_t part) const = 0;
+  /// What all this takes in memory.
+  virtual int64_t kept_bytes() const = 0;
+};
+
+/// Parts that lie behind each other in memory: as they travel, so that whoever needs one opens only that.
+class PackedParts : public Parts {
+ public:
+  /// Adds the next part.
+  void add(std::string_view bytes) { bytes_.append(bytes), ends_.push_back(bytes_.size()); }
+  std::string read(size_t part) const override { return bytes_.substr(begin(part), ends_.at(part) - begin(part)); }
+  int64_t bytes(size_t part) const override { return static_cast<int64_t>(ends_.at(part) - begin(part)); }
+  int64_t kept_bytes() const override { return static_cast<int64_t>(bytes_.capacity() + ends_.capacity() * sizeof(uint64_t)); }
+  void encode(base::Encoder& out) const { out << ends_ << bytes_; }
+  /// Throws Error{io} on bytes that are not `parts` parts.
+  PackedParts(base::Decoder& in, size_t parts);
+  PackedParts() = default;
+
+ private:
+  size_t begin(size_t part) const { return part ? ends_.at(part - 1) : 0; }
+  std::vector<uint64_t> ends_;
+  std::string bytes_;
+};
+
+/// Many small parts, spilled one behind the other in few pieces. Each carries a checksum.
+class SpilledParts : public Parts {
  public:
   /// Adds the next part; an empty one takes no room.
   void add(std::string_view bytes);
   /// Writes what is not written yet; nothing is added behind it.
   void close();
-  /// Of a part: its bytes, and how many they are. Throws Error{io} if they are not those that were written.
-  std::string read(size_t part) const;
-  int64_t bytes(size_t part) const;
-  /// What all this takes in memory.
-  int64_t kept_bytes() const { return static_cast<int64_t>(ends_.capacity() * sizeof(uint32_t) + pieces_.capacity() * sizeof(Piece)) + kPieceBytes * static_cast<int64_t>(pieces_.size()); }
+  std::string read(size_t part) const override;
+  int64_t bytes(size_t part) const override;
+  int64_t kept_bytes() const override { return static_cast<int64_t>(ends_.capacity() * sizeof(uint32_t) + pieces_.capacity() * sizeof(Piece)) + kPieceBytes * static_cast<int64_t>(pieces_.size()); }
 
  private:
   struct Piece {

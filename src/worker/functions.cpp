@@ -35,25 +35,26 @@ class PipelineFunction : public Function {
   kernels::Pipeline pipeline_;
 };
 
-/// Merges the states of a fold, in partition order, into the first: each is read by this task only.
+/// Merges the states of a fold, in partition order, into a new one: inputs stay as they are, for an attempt after this one, and for whoever else reads them.
 class CombineFunction : public Function {
  public:
   explicit CombineFunction(const Value& args) : last_(args["last"].boolean()) {}
   std::vector<Output> run(data::Task& task, const Inputs& inputs, std::string_view) const override {
     auto& states = inputs.at(0);
-    auto first = states.at(0).fold;
-    for (size_t i = 1; i < states.size(); ++i) {
+    const auto& recipe = states.at(0).recipe;
+    const std::shared_ptr<data::Fold> all = kernels::kernel(recipe->kernel).fold(recipe->args);
+    for (const auto& state : states) {
       if (task.stopped()) throw Error(ErrorKind::cancelled, "stopped");
-      first->merge(task, *states[i].fold);
+      all->merge(task, *state.fold);
     }
     Output out;
     if (last_) {
-      auto rows = first->finish(task);
+      auto rows = all->finish(task);
       for (const auto& b : rows) out.bytes += data::size_of(b);
       out.batches = std::make_shared<const data::Batches>(std::move(rows));
     } else {
-      first->seal(task);
-      out.bytes = first->bytes(), out.fold = first, out.recipe = states.at(0).recipe;
+      all->seal(task);
+      out.bytes = all->bytes(), out.fold = all, out.recipe = recipe;
     }
     return {out};
   }
