@@ -19,6 +19,7 @@ void Scheduler::set_state(Job& j, Task& t, State s) {
       for (const auto& reader : r.readers)
         if (j.ranges[reader.range].spec->inputs[reader.input].rule == Rule::all) j.ranges[reader.range].gate += was_complete ? 1 : -1;
   }
+  r.failed += (s == State::failed) - (t.state == State::failed);
   t.state = s;
   if (before == after) return;
   j.unfinished += after ? 1 : -1;
@@ -134,12 +135,14 @@ void Scheduler::drop_inputs(TaskId id) {
 }
 
 void Scheduler::revive() {
+  if (reviving_.empty()) return;
+  std::vector<TaskId> revived;
   while (!reviving_.empty()) {
     const TaskId id = reviving_.back();
     reviving_.pop_back();
     Job& j = job_of(id);
     Task& t = j.tasks[id.index];
-    if (t.state != State::released) continue;
+    if (t.state != State::released || !needed(j, t)) continue;
     if (t.data) {  // scattered: nobody can make it again
       fail(id, id);
       continue;
@@ -147,8 +150,27 @@ void Scheduler::revive() {
     set_state(j, t, State::waiting);
     ++t.attempt;
     take_inputs(id);
-    check_ready(id);
+    if (const Task* broken = failed_input(id)) fail(id, broken->cause);  // whoever failed says so once: this one hears of it only here
+    else revived.push_back(id);
   }
+  settle_unneeded();
+  for (TaskId id : revived) check_ready(id);  // not before it is known which of them failed: what these need is not wanted any more
+}
+
+const Scheduler::Task* Scheduler::failed_input(TaskId id) const {
+  const Task* found = nullptr;
+  const auto look = [&](TaskId in) {
+    if (const Task& t = at(in); t.state == State::failed) found = &t;
+  };
+  each_own_input(id, look);
+  const Job& j = *jobs_.at(id.job);
+  const RangeState& r = j.ranges[j.tasks[id.index].range];
+  for (const auto& d : r.spec->inputs) {
+    const RangeState& source = j.ranges[r.base + static_cast<uint32_t>(d.range)];
+    if (found || d.rule != Rule::all || !source.failed) continue;
+    for (int64_t i = 0; i < source.spec->count && !found; ++i) look({id.job, source.first + static_cast<uint32_t>(i)});
+  }
+  return found;
 }
 
 uint64_t Scheduler::priority_of(const Job& j, TaskId id) const {

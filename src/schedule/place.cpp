@@ -331,10 +331,10 @@ void Scheduler::validate() const {
     int64_t needs = 0, left = 0, out = 0, left_behind = 0;
     for (size_t n = 0; n < job->ranges.size(); ++n) {
       const RangeState& r = job->ranges[n];
-      int64_t done = 0, open = 0, gate = 0, alls = 0;
+      int64_t done = 0, open = 0, gate = 0, alls = 0, failed = 0;
       for (int64_t i = 0; i < r.spec->count; ++i) {
         const State s = job->tasks[r.first + static_cast<uint32_t>(i)].state;
-        done += s == State::done, open += unfinished(s);
+        done += s == State::done, open += unfinished(s), failed += s == State::failed;
       }
       for (const auto& d : r.spec->inputs) {
         const RangeState& source = job->ranges[r.base + static_cast<uint32_t>(d.range)];
@@ -343,6 +343,7 @@ void Scheduler::validate() const {
       for (const auto& reader : r.readers) alls += r.spec->count && job->ranges[reader.range].unfinished && job->ranges[reader.range].spec->inputs[reader.input].rule == graph::Dependency::Rule::all;
       if (open != r.unfinished) throw internal("scheduler: range ", n, " counts ", r.unfinished, " unfinished tasks of ", open);
       if (alls != r.open_alls && r.spec->count) throw internal("scheduler: range ", n, " is read by ", alls, " ranges, not ", r.open_alls);
+      if (failed != r.failed) throw internal("scheduler: range ", n, " counts ", r.failed, " failed tasks of ", failed);
       if (gate != r.gate) throw internal("scheduler: range ", n, " waits for ", gate, " ranges, not ", r.gate);
     }
     for (uint32_t i = 0; i < job->tasks.size(); ++i) {
@@ -350,8 +351,9 @@ void Scheduler::validate() const {
       auto counted = refs.find({id, i});
       if (t.refs != (counted == refs.end() ? 0 : counted->second)) throw internal("scheduler: task ", i, " of job ", id, " (", name_of(t.state), ") has ", t.refs, " references, not ", counted == refs.end() ? 0 : counted->second);
       if (auto held_by = pins.find({id, i}); t.pins != (held_by == pins.end() ? 0 : held_by->second)) throw internal("scheduler: task ", i, " of job ", id, " (", name_of(t.state), ") is pinned ", t.pins, " times wrongly");
-      if (t.counted != (needed(*job, t) || pinned(t))) throw internal("scheduler: task ", i, " of job ", id, " (", name_of(t.state), ") is counted as needed wrongly");
+      if (t.counted != (needed(*job, t) || pinned(t))) throw internal("scheduler: task ", i, " of job ", id, " (", name_of(t.state), ") is counted as needed wrongly: ", t.refs, " refs, ", t.pins, " pins, counted ", int{t.counted});
       if (unfinished(t.state) && !t.counted) throw internal("scheduler: task ", i, " runs for nobody");
+      if (unfinished(t.state) && failed_input({id, i})) throw internal("scheduler: task ", i, " of job ", id, " waits for one that has failed");
       needs += t.counted, left += unfinished(t.state);
       if (t.state == State::assigned) {
         if (!workers_[t.worker].alive) throw internal("scheduler: task ", i, " is assigned to a dead worker");

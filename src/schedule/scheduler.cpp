@@ -174,13 +174,7 @@ void Scheduler::submit(JobId id, ClientId client, std::shared_ptr<const graph::G
       if (!needed(j, t)) {
         unneeded_.push_back(self);
       } else if (!r.roots && t.state == State::waiting) {
-        TaskId cause{};
-        bool broken = false;
-        if (!r.spec->begins.empty())
-          each_own_input(self, [&](TaskId in) {
-            if (const Task& source = at(in); source.state == State::failed) broken = true, cause = source.cause;
-          });
-        if (broken) fail(self, cause);
+        if (const Task* broken = r.spec->begins.empty() ? nullptr : failed_input(self)) fail(self, broken->cause);
         else check_ready(self);
       }
     }
@@ -234,9 +228,12 @@ void Scheduler::want(ClientId client, TaskId id) {
   } else if (wants_[client].try_emplace(id, true).second) {
     add_ref(id);
   }
-  if (t.state == State::released) reviving_.push_back(id), revive();
   if (t.state == State::done) actions_.push_back({Kind::done, client, id, t.attempt});
   if (t.state == State::failed) actions_.push_back({Kind::failed, client, id, t.attempt, 0, t.cause});
+  if (t.state != State::released) return;
+  reviving_.push_back(id);
+  revive();
+  settle_unneeded();
 }
 
 void Scheduler::release(ClientId client, TaskId id) {
@@ -313,20 +310,26 @@ void Scheduler::retry(TaskId first) {
   while (!list.empty()) {
     const TaskId id = list.back();
     list.pop_back();
-    if (!find(id) || at(id).state != State::failed || !seen.emplace(id, true).second) continue;
+    if (!find(id) || at(id).state != State::failed || at(id).data || !seen.emplace(id, true).second) continue;  // scattered data cannot be made again
     order.push_back(id);
-    each_own_input(id, [&](TaskId in) { list.push_back(in); });
+    each_input(id, [&](TaskId in) { list.push_back(in); });
     each_dependent(id, [&](TaskId d) { list.push_back(d); });
   }
   for (TaskId id : order) {
+    Job& j = job_of(id);
     Task& t = at(id);
-    set_state(job_of(id), t, State::waiting);
+    set_state(j, t, State::waiting);
     ++t.attempt, t.deaths = 0;
+    if (!t.counted) t.counted = true, ++j.needed;  // until it is known better
   }
   for (TaskId id : order) take_inputs(id);
+  for (TaskId id : order)
+    if (!needed(job_of(id), at(id))) unneeded_.push_back(id);
+  for (TaskId id : order)
+    if (const Task* broken = unfinished(at(id).state) ? failed_input(id) : nullptr) fail(id, broken->cause);
+  settle_unneeded();
   revive();
   for (TaskId id : order) check_ready(id);
-  settle_unneeded();
 }
 
 void Scheduler::nest(ClientId client, uint32_t depth) { depths_[client] = depth; }

@@ -194,7 +194,7 @@ class Scheduler {
     uint32_t depth = 0;        // tasks around it
     int64_t gate = 0;          // inputs by rule `all` that are not completely done
     int64_t open_alls = 0;     // ranges that read all of this one and have unfinished tasks
-    int64_t done = 0, unfinished = 0;
+    int64_t done = 0, failed = 0, unfinished = 0;
     int64_t next_root = 0;     // of roots: tasks from here on were never ready
     bool roots = false;        // no inputs task by task
     std::vector<Reader> readers;
@@ -246,6 +246,7 @@ class Scheduler {
   void drop_ref(TaskId t);
   void settle_unneeded();
   void revive();
+  const Task* failed_input(TaskId t) const;  // null if there is none
   void check_ready(TaskId t);
   void ready(TaskId t);
   void open_gate(JobId id, uint32_t range);

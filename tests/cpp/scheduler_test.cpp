@@ -64,7 +64,7 @@ std::shared_ptr<Graph> explicit_tasks(std::mt19937& random, JobId job, uint32_t 
 }
 
 struct Faults {
-  int kill = 0, raise = 0, cancel = 0, lose = 0, secede = 0, pause = 0;  // per thousand steps
+  int kill = 0, raise = 0, cancel = 0, lose = 0, secede = 0, pause = 0, change = 0, retry = 0;  // per thousand steps; change: of what is wanted
 };
 
 class Simulation {
@@ -93,6 +93,18 @@ class Simulation {
     next_index_[job] = at;
     scheduler_.submit(job, client, std::move(g));
     obey();
+  }
+
+  // Data that a client brings, on one worker.
+  TaskId scatter(JobId job) {
+    const TaskId id{job, next_index_[job]++};
+    auto& w = workers_[random_() % workers_.size()];
+    inputs_[id], wanted_.insert(id);
+    w.store[id] = {0, value(id)};
+    EXPECT_EQ(scheduler_.scatter(job, 1, {w.slot}, 100, "data"), id);
+    results_[id] = {true, value(id)};
+    obey();
+    return id;
   }
 
   // Runs until nothing moves; then every wanted task must have its value, once.
@@ -362,6 +374,20 @@ class Simulation {
             w.outbox.push_back([this, s = w.slot, id = a.id, attempt = a.attempt] { scheduler_.seceded(s, id, attempt); });
             return;
           }
+    if (chance(faults_.change)) {
+      auto any = inputs_.begin();
+      std::advance(any, static_cast<std::ptrdiff_t>(random_() % inputs_.size()));
+      const TaskId id = any->first;
+      if (wanted_.erase(id)) scheduler_.release(1, id);
+      else if (scheduler_.find(id)) wanted_.insert(id), results_.erase(id), scheduler_.want(1, id);
+      obey();
+    }
+    if (chance(faults_.retry) && !wanted_.empty()) {
+      auto it = wanted_.begin();
+      std::advance(it, static_cast<std::ptrdiff_t>(random_() % wanted_.size()));
+      if (const auto* t = scheduler_.find(*it); t && t->state == State::failed) scheduler_.retry(*it);
+      obey();
+    }
     if (chance(faults_.cancel) && !wanted_.empty()) {
       auto it = wanted_.begin();
       std::advance(it, static_cast<std::ptrdiff_t>(random_() % wanted_.size()));
@@ -444,6 +470,46 @@ TEST(Scheduler, EverythingAtOnce) {
     random_jobs(s, seed);
     s.run();
   });
+}
+
+// Whoever is wanted again, above one that has failed meanwhile, is told.
+TEST(Scheduler, WhatIsWantedChanges) {
+  seeds(500, [](unsigned seed) {
+    Simulation s(seed, 1 + static_cast<int>(seed % 4), {.kill = 10, .raise = 60, .lose = 10, .change = 60, .retry = 10});
+    s.fault_steps = 500;
+    s.failures_allowed = true;
+    std::mt19937 random(seed + 5);
+    std::vector<TaskId> known{s.scatter(9), s.scatter(9)};
+    s.submit(1, explicit_tasks(random, 1, 0, 30, known, true));
+    s.scheduler().close(9);
+    s.submit(2, broadcasts(5));
+    s.submit(3, map_and_tree(20));
+    s.run();
+  });
+}
+
+std::shared_ptr<Graph> all_to_all(int64_t width) {
+  auto g = std::make_shared<Graph>();
+  g->ranges.push_back({.count = width, .label = "split"});
+  g->ranges.push_back({.count = width, .inputs = {{0, Rule::all, 1, 0}}, .label = "part"});
+  g->ranges.push_back({.count = 1, .inputs = {{1, Rule::all, 1, 0}}, .wanted = true, .label = "join"});
+  return g;
+}
+
+TEST(Scheduler, AllToAll) {
+  seeds(100, [](unsigned seed) {
+    Simulation s(seed, 3, {.kill = 10, .lose = 2, .pause = 5});
+    s.fault_steps = 300;
+    s.submit(1, all_to_all(20));
+    s.run();
+  });
+}
+
+TEST(Scheduler, AThousandToAThousand) {
+  Simulation s(1, 4, {.kill = 1});
+  s.fault_steps = 4000;
+  s.submit(1, all_to_all(1000));
+  s.run();
 }
 
 // Every order of the first events: choices are numbered like the digits of a counter, and each run is one number.
