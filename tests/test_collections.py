@@ -107,6 +107,19 @@ def test_columns_that_are_only_carried():
     assert (df.dtypes == pdf.dtypes).all()
 
 
+@pytest.mark.parametrize("kept", [lambda c: c.persist(), lambda c: c.copy(), lambda c: muster.persist(c)[0]], ids=["persist", "copy", "muster.persist"])
+def test_a_collection_stays_what_it_is(kept):
+    pdf = pd.DataFrame({"x": [3, 1, 2], "y": [1.0, 5.0, 4.0]}, index=pd.Index(["a", "b", "c"], name="k"))
+    df = dd.from_pandas(pdf, npartitions=2)
+    for ours, theirs in ((df, pdf), (df.x, pdf.x), (df.sum(), pdf.sum()), (df.idxmax(), pdf.idxmax())):
+        out = kept(ours)
+        assert type(out) is type(ours)
+        same(out, theirs)
+    assert kept(df.x.sum()).compute() == 6
+    assert kept(df.x.idxmin()).compute() == "b"
+    pd.testing.assert_index_equal(kept(df.index).compute(), pdf.index)
+
+
 def test_persist(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("a,b\n" + "1,x\n,y\n3,z\n" * 100)

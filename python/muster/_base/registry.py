@@ -2,9 +2,9 @@
 
 import importlib
 
-_HOMES = {  # the package that gives it, imported where it was not yet
+_HOMES = {  # the module that gives it, imported where it was not yet
     "client": "muster.distributed",
-    "frame_of_bag": "muster.dataframe",
+    "frame_of_bag": "muster.dataframe._bags",
     "made_again": "muster.dataframe",
 }
 _given = {}

@@ -269,7 +269,7 @@ def persist(*args, traverse=True, optimize_graph=True, scheduler=None, num_worke
     where = schedule(scheduler, threads_of(kwargs.get("pool")) if num_workers is None else num_workers)
 
     def exprs(collections):
-        return [type(c)(e) for c, e in zip(collections, _planned_again(where.persist_exprs, [c._expr for c in collections]), strict=True)]
+        return [c._over(e) for c, e in zip(collections, _planned_again(where.persist_exprs, [c._expr for c in collections]), strict=True)]
 
     def others(values):
         # A node is persisted itself, a collection over nodes by persisting these.

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 
 from muster._base.libraries import pd
 from muster._base.values import no_default
-from muster.sizeof import sizeof
 
 
 def mapped(func, args, kwargs, zipped, *parts):
@@ -301,6 +300,8 @@ def shares(part):
 
 def total_mem_usage(part):
     """Return the bytes of a partition's items."""
+    from muster.sizeof import sizeof  # which asks installed packages for entry points
+
     return sizeof(reify(part))
 
 

@@ -14,7 +14,7 @@ Name: x, dtype: int64
 
 from muster._base.later import DATAFRAME_NAMES, NotThereYet
 from muster._collections.running import compute
-from muster.dataframe import _bags, _replan, _row, extensions  # noqa: F401 (which register themselves)
+from muster.dataframe import _replan, _row, extensions  # noqa: F401 (which register themselves)
 from muster.dataframe._delayed import from_delayed, to_delayed
 from muster.dataframe._frame import DataFrame
 from muster.dataframe._functions import get_collection_type, get_dummies, isna, map_overlap, melt, to_datetime, to_numeric, to_timedelta

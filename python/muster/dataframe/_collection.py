@@ -126,9 +126,13 @@ class Collection:
             return func(*args, **{**kwargs, target: self})
         return func(self, *args, **kwargs)
 
+    def _over(self, expr):
+        """Return what this is, of another expression of the same values."""
+        return type(self)(expr)
+
     def copy(self, deep=False):
         """Return another handle on the same expression."""
-        return type(self)(self._expr)
+        return self._over(self._expr)
 
     def __copy__(self):
         return self.copy()

@@ -25,6 +25,11 @@ class Located(Scalar):
         out.__dict__.update(_labels_of=labels, _name_of=name)
         return out
 
+    def _over(self, expr):
+        out = super()._over(expr)
+        out.__dict__.update(_labels_of=self._labels_of, _name_of=self._name_of)
+        return out
+
     def _finish(self, result):
         if len(result) < (1 if self._labels_of is None else len(self._labels_of)):
             raise ValueError(f"attempt to get {self._name_of.replace('idx', 'arg')} of an empty sequence")

@@ -5,7 +5,6 @@ from muster._base import keywords
 from muster._base.later import NotThereYet
 from muster._base.libraries import np, pd
 from muster._base.values import no_default, plain
-from muster.dataframe import _bags
 from muster.dataframe._beside import beside
 from muster.dataframe._collection import Rows, is_column, new_collection
 from muster.dataframe._index import Index
@@ -363,7 +362,9 @@ class Frame(NumpyProtocol, Rows):
         >>> dd.from_dict({"x": [1, 2], "y": ["a", "b"]}, npartitions=2).to_bag().compute()
         [(1, 'a'), (2, 'b')]
         """
-        return _bags.bag_of_frame(self, index, format)
+        from muster.dataframe._bags import bag_of_frame  # the only need of `muster.bag`
+
+        return bag_of_frame(self, index, format)
 
     def to_csv(self, filename, **kwargs):
         """Write a CSV file per partition; see `muster.dataframe.to_csv`."""

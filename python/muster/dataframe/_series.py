@@ -181,18 +181,6 @@ class Series(SeriesMethods, Frame):
         """Return the distinct values in order of first appearance, a Series."""
         return self.drop_duplicates().reset_index(drop=True)
 
-    def to_timestamp(self, freq=None, how="start"):
-        """Return the Series with its period index as times. Runs through pandas."""
-        return call(self, "to_timestamp", (), {"freq": freq, "how": how}, shape="partitions")
-
-    def add_prefix(self, prefix):
-        """Return the Series with a text in front of each index value. Runs through pandas."""
-        return call(self, "add_prefix", (prefix,), shape="partitions")
-
-    def add_suffix(self, suffix):
-        """Return the Series with a text behind each index value. Runs through pandas."""
-        return call(self, "add_suffix", (suffix,), shape="partitions")
-
     def items(self):
         """Yield pairs of index value and value, partition by partition."""
         for part in self.partitions:
@@ -214,26 +202,6 @@ class Series(SeriesMethods, Frame):
         """The index."""
         return [self.index]
 
-    @property
-    def nbytes(self):
-        """Bytes of the values, lazy. Runs through pandas."""
-        return call(self, "nbytes", attribute=True, shape="whole")
-
-    @property
-    def is_monotonic_increasing(self):
-        """Whether no value is smaller than the one before, lazy. Runs through pandas."""
-        return call(self, "is_monotonic_increasing", attribute=True, shape="whole")
-
-    @property
-    def is_monotonic_decreasing(self):
-        """Whether no value is larger than the one before, lazy. Runs through pandas."""
-        return call(self, "is_monotonic_decreasing", attribute=True, shape="whole")
-
-    @property
-    def is_unique(self):
-        """Whether no value comes twice, lazy. Runs through pandas."""
-        return call(self, "is_unique", attribute=True, shape="whole")
-
     def __repr__(self):
         return _repr.series_text(self)
 
@@ -251,4 +219,6 @@ def _mapped(series, arg, na_action):
 
 add_methods(Series, "case_when", "rows")
 add_methods(Series, "autocorr", "whole")
+add_methods(Series, "add_prefix add_suffix", "partitions")
+add_methods(Series, "nbytes is_monotonic_increasing is_monotonic_decreasing is_unique", "whole", attribute=True)
 add_synonyms(Series)
