@@ -3,13 +3,19 @@
 import functools
 import os
 import sys
-import sysconfig
 import types
 
-_STANDARD = tuple({os.path.join(sysconfig.get_paths()[k], "") for k in ("stdlib", "platstdlib", "purelib", "platlib")})
 _ours = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 _listed = (None, ())  # (how many modules there were and the last of them, names of the local ones)
 _known = {}  # name -> (file, whether it is local)
+
+
+@functools.cache
+def _standard():
+    """The folders of the interpreter's own modules and of those that are installed for it."""
+    import sysconfig
+
+    return tuple({os.path.join(sysconfig.get_paths()[k], "") for k in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
 @functools.cache
@@ -22,7 +28,7 @@ def _holds_packages(folder):
 
 
 def _is_installed(path):
-    return path.startswith((*_STANDARD, _ours)) or any(path.startswith(os.path.join(folder, "")) for folder in sys.path if folder and _holds_packages(folder))
+    return path.startswith((*_standard(), _ours)) or any(path.startswith(os.path.join(folder, "")) for folder in sys.path if folder and _holds_packages(folder))
 
 
 def is_local(name):

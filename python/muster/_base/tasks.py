@@ -7,19 +7,18 @@ import itertools
 import operator
 import os
 import threading
-import uuid
 
 from muster._base import context
 from muster._core import TaskNode
 
 _ATOMS = frozenset([int, float, str, bytes, bool, type(None), complex])
 _unique = itertools.count()
-_process = uuid.uuid4().hex[:20]
+_process = os.urandom(10).hex()
 _current = threading.local()
 NOT_LAZY = object()
 LEFT_OUT = object()
 
-os.register_at_fork(after_in_child=lambda: globals().__setitem__("_process", uuid.uuid4().hex[:20]))
+os.register_at_fork(after_in_child=lambda: globals().__setitem__("_process", os.urandom(10).hex()))
 
 
 def process():

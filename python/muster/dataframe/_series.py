@@ -217,8 +217,8 @@ def _mapped(series, arg, na_action):
     return series.map(arg, na_action=na_action)
 
 
-add_methods(Series, "case_when", "rows")
-add_methods(Series, "autocorr", "whole")
 add_methods(Series, "add_prefix add_suffix", "partitions")
 add_methods(Series, "nbytes is_monotonic_increasing is_monotonic_decreasing is_unique", "whole", attribute=True)
+add_methods(Series, "case_when", "rows")
+add_methods(Series, "autocorr", "whole")
 add_synonyms(Series)

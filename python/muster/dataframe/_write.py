@@ -3,7 +3,6 @@
 import contextlib
 import io
 import os
-import uuid
 from urllib.parse import quote
 
 from muster._base.libraries import pa, pd, pq
@@ -25,7 +24,7 @@ class _Target:
         self.url, self.storage_options, self.root = os.fspath(url), storage_options or {}, root
         self.remote = "://" in self.url and not self.url.startswith("file://")
         self.path = self.url.removeprefix("file://").rstrip("/")
-        self.stage = f".{uuid.uuid4().hex[:12]}.tmp"
+        self.stage = f".{os.urandom(6).hex()}.tmp"
         self.lasting = True  # someone waits for the whole and cleans up
 
     def system(self):
@@ -460,7 +459,7 @@ def to_parquet(
     if before and not append and not overwrite:
         before = []
     first = len(before) if append else 0
-    stamp = f"-{uuid.uuid4().hex[:8]}" if overwrite and before else ""
+    stamp = f"-{os.urandom(4).hex()}" if overwrite and before else ""
     names = name_function or (lambda i, stamp=stamp: f"part.{i}{stamp}.parquet")
     write = _WriteParquet(target, names, first, {"compression": compression or "none", **kwargs}, write_index, partition_on, custom_metadata)
 
