@@ -1,16 +1,47 @@
-"""Fail if a document names a file of the project that is not there."""
+"""Fail if a document, a docstring, a comment or a message names a file or a name of the Python package that is not there."""
 
 import pathlib
 import re
+import subprocess
 import sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
-problems = []
-for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"):
-    for path in re.findall(r"`((?:src|include|python|tests|bench|tools|examples|docs|\.ci)/[\w./-]*)`", (root / name).read_text()):
-        if "/x" in path or "*" in path:
+PATH = re.compile(r"`((?:src|include|python|tests|bench|tools|examples|docs|\.ci)/[\w./-]*)`")
+NAME = re.compile(r"(?<![\w./\"'-])muster((?:\.[A-Za-z_]\w*)+)(?![\w/])")
+NO_NAMES = {"cpp", "hpp", "def", "git", "log", "py", "pyi", "so", "yaml"}  # endings of files
+TO_COME = ("array", "ml", "sql")  # packages
+
+
+def is_there(parts):
+    """Whether a dotted name of the package leads to a module, and what follows that is written in it."""
+    place = root / "python/muster"
+    for i, part in enumerate(parts):
+        if (place / part).is_dir():
+            place = place / part
             continue
-        if not (root / path).exists():
-            problems.append(f"{name} names {path}, which is not there")
-print("\n".join(problems) or "documents: every path they name is there")
+        module = place / f"{part}.py"
+        file = module if module.exists() else place / "__init__.py"
+        rest = parts[i + 1 :] if module.exists() else parts[i:]
+        text = file.read_text() + (file.with_suffix(".pyi").read_text() if file.with_suffix(".pyi").exists() else "")
+        return not rest or rest[0].startswith("__") or re.search(rf"\b{rest[0]}\b", text) is not None
+    return True
+
+
+problems = []
+tracked = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=root, capture_output=True, text=True, check=True).stdout.splitlines()
+for name in tracked:
+    path = root / name
+    if path.suffix not in (".md", ".py", ".pyi", ".cpp", ".hpp", ".def") or not path.exists():
+        continue
+    text = path.read_text()
+    for found in PATH.finditer(text):
+        if "/x" not in found[1] and "*" not in found[1] and not (root / found[1]).exists():
+            problems.append(f"{name} names {found[1]}, which is not there")
+    for found in [] if name.startswith("tests/") else NAME.finditer(text):  # tests name what must not be there
+        parts = found[1][1:].split(".")
+        if parts[-1] in NO_NAMES or parts[0] in ("_core", "_generated", *TO_COME):
+            continue
+        if not is_there(parts):
+            problems.append(f"{name} names muster{found[1]}, which is not there")
+print("\n".join(sorted(set(problems))) or "documents: every path and name they mention is there")
 sys.exit(bool(problems))
