@@ -91,37 +91,10 @@ class MUSTER_API Series : public Collection {
   Series persist(const ComputeOptions& options = {}) const;
 
   Series operator[](const Series& mask) const;
-  Series isin(const Literal::List& values) const;
-  Series fillna(const Literal& value) const;
-  Series dropna() const;
-  Series isna() const;
-  Series notna() const;
-  Series astype(const std::string& dtype) const;
-  Series abs() const;
   Series rename(const std::string& name) const;
   DataFrame to_frame(const std::string& name) const;
-  Series floordiv(const Operand& other) const;
-  Series pow(const Operand& other) const;
   /// low <= value <= high.
   Series between(const Operand& low, const Operand& high) const;
-  /// The values where the condition holds, else `other`: a literal, a Series, or nothing (missing).
-  Series where(const Series& condition, const Operand& other = Literal()) const;
-  Series mask(const Series& condition, const Operand& other = Literal()) const;
-  /// Values outside the bounds become the bounds; nothing = no bound.
-  Series clip(const Literal& lower, const Literal& upper = {}) const;
-  Series round(int decimals = 0) const;
-  /// Old value by new. Throws Error{unsupported} where a value is not of the column's dtype.
-  Series replace(const Literal::List& from, const Literal::List& to) const;
-  Series cumsum() const;
-  Series cumprod() const;
-  Series cummin() const;
-  Series cummax() const;
-  /// Rows moved down (up if negative); `fill` stands where no row is, default missing.
-  Series shift(int64_t periods = 1, const Literal& fill = {}) const;
-  Series diff(int64_t periods = 1) const;
-  /// Missing values replaced by the last one in front (first behind); at most `limit` in a row, 0 = all.
-  Series ffill(int64_t limit = 0) const;
-  Series bfill(int64_t limit = 0) const;
   Series drop_duplicates() const;
   Series get_partition(int64_t n) const;
   /// Fields of times and durations, as pandas' .dt names them: year, minute, quarter, is_month_end, days, ...
@@ -137,22 +110,9 @@ class MUSTER_API Series : public Collection {
   Series dt_total_seconds() const;
   Table head(int64_t n = 5) const;
   Table tail(int64_t n = 5) const;
-  Series nlargest(int64_t n = 5, const std::string& keep = "first") const;
-  Series nsmallest(int64_t n = 5, const std::string& keep = "first") const;
   Series value_counts(bool sort = true, bool ascending = false, bool dropna = true) const;
   [[nodiscard]] int64_t len() const;
-  Scalar sum() const;
-  Scalar prod() const;
-  Scalar mean() const;
-  Scalar std(int ddof = 1) const;
-  Scalar var(int ddof = 1) const;
-  Scalar min() const;
-  Scalar max() const;
-  Scalar count() const;
   Scalar size() const;
-  Scalar nunique() const;
-  Scalar any() const;
-  Scalar all() const;
   /// Exact; interpolated linearly between the two nearest values. Throws Error{unsupported} for text and bool.
   Scalar median() const;
   Scalar quantile(double q) const;
@@ -180,6 +140,8 @@ class MUSTER_API Series : public Collection {
   Series str_endswith(const std::string& text) const;
   /// The same rows in `npartitions` partitions.
   Series repartition(int64_t npartitions) const;
+  // The operators' methods, as their forms in src/ops say them.
+#include "muster/series_methods.inc"
   /// Any operator by name, with its Python arguments.
   Series call(const std::string& op, const Arguments& arguments = {}) const;
 };
@@ -208,29 +170,6 @@ class MUSTER_API DataFrame : public Collection {
   DataFrame assign(const std::string& column, const Operand& value) const;
   DataFrame rename(const std::map<std::string, std::string>& columns) const;
   DataFrame drop(const std::vector<std::string>& columns) const;
-  DataFrame astype(const std::map<std::string, std::string>& dtypes) const;
-  DataFrame fillna(const Literal& value) const;
-  DataFrame dropna(const std::vector<std::string>& subset = {}, const std::string& how = "any") const;
-  DataFrame isna() const;
-  DataFrame notna() const;
-  DataFrame isin(const Literal::List& values) const;
-  DataFrame floordiv(const Operand& other) const;
-  DataFrame pow(const Operand& other) const;
-  DataFrame abs() const;
-  /// Of frames with the same columns; see the methods of Series.
-  DataFrame where(const DataFrame& condition, const Operand& other = Literal()) const;
-  DataFrame mask(const DataFrame& condition, const Operand& other = Literal()) const;
-  DataFrame clip(const Literal& lower, const Literal& upper = {}) const;
-  DataFrame round(int decimals = 0) const;
-  DataFrame replace(const Literal::List& from, const Literal::List& to) const;
-  DataFrame cumsum() const;
-  DataFrame cumprod() const;
-  DataFrame cummin() const;
-  DataFrame cummax() const;
-  DataFrame shift(int64_t periods = 1, const Literal& fill = {}) const;
-  DataFrame diff(int64_t periods = 1) const;
-  DataFrame ffill(int64_t limit = 0) const;
-  DataFrame bfill(int64_t limit = 0) const;
   /// Rows equal to an earlier one in these columns (empty = all) left out.
   DataFrame drop_duplicates(const std::vector<std::string>& subset = {}) const;
   DataFrame add_prefix(const std::string& prefix) const;
@@ -242,29 +181,17 @@ class MUSTER_API DataFrame : public Collection {
   DataFrame get_partition(int64_t n) const;
   Table head(int64_t n = 5) const;
   Table tail(int64_t n = 5) const;
-  DataFrame nlargest(int64_t n, const std::string& column, const std::string& keep = "first") const;
-  DataFrame nsmallest(int64_t n, const std::string& column, const std::string& keep = "first") const;
   DataFrameGroupBy groupby(const std::string& key, GroupBy how = {}) const;
   DataFrameGroupBy groupby(const std::vector<std::string>& keys, GroupBy how = {}) const;
   DataFrameGroupBy groupby(std::initializer_list<std::string> keys, GroupBy how = {}) const;
   /// The same rows in `npartitions` partitions.
   DataFrame repartition(int64_t npartitions) const;
   [[nodiscard]] int64_t len() const;
-  /// One row with a value per column.
-  DataFrame sum(bool numeric_only = false) const;
-  DataFrame prod(bool numeric_only = false) const;
-  DataFrame mean(bool numeric_only = false) const;
-  DataFrame std(bool numeric_only = false) const;
-  DataFrame var(bool numeric_only = false) const;
-  DataFrame min(bool numeric_only = false) const;
-  DataFrame max(bool numeric_only = false) const;
-  DataFrame count(bool numeric_only = false) const;
-  DataFrame nunique() const;
-  DataFrame any() const;
-  DataFrame all() const;
   /// Writes part.0.parquet, part.1.parquet, ... into a folder, all or none, and returns the number of rows. Index columns with a name are written in
   /// front. `compression`: snappy, zstd or none. Throws Error{unsupported} for a dtype that Parquet lacks, Error{io} naming the file.
   int64_t to_parquet(const std::string& folder, const std::string& compression = "snappy") const;
+  // The operators' methods, as their forms in src/ops say them; a reduction gives one row with a value per column.
+#include "muster/dataframe_methods.inc"
   DataFrame call(const std::string& op, const Arguments& arguments = {}) const;
 };
 

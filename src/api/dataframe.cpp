@@ -56,26 +56,38 @@ Table table_of(api::Computed c) {
 }
 Table computed(const Expr& e, const ComputeOptions& o) { return table_of(std::move(api::compute({e}, run_options(o))[0])); }
 
-Expr binary(const char* op, const Expr& a, const Operand& b) {
-  if (b.expr) {
-    if (b.expr->id == a->id) return call(op, Dict{{"other", InputRef{0}}}, {a, a});
-    return call(op, Dict{{"other", InputRef{1}}}, {a, b.expr});
-  }
-  return call(op, Dict{{"other", value_of(b.literal)}}, {a});
+// A value, names or collection as an argument; empty names and an empty optional say nothing.
+template <class T>
+Operand argument(const T& given) {
+  if constexpr (std::is_same_v<T, std::optional<int64_t>>) return given ? Operand(*given) : Operand(Literal());
+  else if constexpr (std::is_same_v<T, std::vector<std::string>>) return given.empty() ? Operand(Literal()) : Operand(Literal(Literal::List(given.begin(), given.end())));
+  else if constexpr (std::is_same_v<T, std::map<std::string, std::string>>) return Operand(Literal(Literal::Dict(given.begin(), given.end())));
+  else if constexpr (std::is_same_v<T, Literal::List>) return Operand(Literal(given));
+  else return Operand(given);
 }
 
-Expr chosen(const char* op, const Expr& rows, const Expr& condition, const Operand& other) {
-  if (other.expr) return call(op, Dict{{"cond", InputRef{1}}, {"other", InputRef{2}}}, {rows, condition, other.expr});
-  return call(op, Dict{{"cond", InputRef{1}}, {"other", value_of(other.literal)}}, {rows, condition});
+// An operator's call; collections among the arguments become inputs, each once.
+Expr called(const char* op, const Expr& self, const std::vector<std::pair<std::string, Operand>>& given) {
+  std::vector<Expr> inputs{self};
+  Dict args;
+  for (const auto& [name, operand] : given) {
+    if (!operand.expr) {
+      args.emplace_back(name, value_of(operand.literal));
+      continue;
+    }
+    const auto known = std::find_if(inputs.begin(), inputs.end(), [&](const auto& i) { return i->id == operand.expr->id; });
+    args.emplace_back(name, InputRef{known - inputs.begin()});
+    if (known == inputs.end()) inputs.push_back(operand.expr);
+  }
+  return call(op, std::move(args), std::move(inputs));
 }
+Expr binary(const char* op, const Expr& a, const Operand& b) { return called(op, a, {{"other", b}}); }
 Expr rounded(const char* how, const Expr& e, std::chrono::nanoseconds step) { return call("round_time", Dict{{"how", how}, {"step", static_cast<int64_t>(step.count())}}, {e}); }
-Arguments at_most(int64_t limit) { return limit > 0 ? Arguments{{"limit", limit}} : Arguments{}; }
 Expr partition(const Expr& e, int64_t n) {
   if (n < 0 || n >= e->npartitions) throw base::invalid("get_partition: ", n, " is not one of ", e->npartitions, " partitions");
   return call("partitions", Dict{{"partitions", List{n}}}, {e});
 }
 Expr head(const Expr& e, int64_t n) { return call("head", Dict{{"n", n}, {"npartitions", 1}}, {e}); }
-Value reduction_args(bool numeric_only) { return Dict{{"numeric_only", numeric_only}}; }
 int64_t row_count(const Expr& e) { return value_at(api::rows_of(api::compute({call("row_count", Dict{}, {e})}, run_options({}))[0]).columns[0], 0, {data::Storage::int64}).integer(); }
 
 Expr grouped(const Expr& frame, const std::vector<std::string>& keys, GroupBy how, List aggregates, Kind kind) {
@@ -119,29 +131,7 @@ std::string Series::dtype() const { return expr->schema.columns.at(0).type.name(
 Table Series::compute(const ComputeOptions& o) const { return computed(expr, o); }
 Series Series::persist(const ComputeOptions& o) const { return Series(api::persist({expr}, run_options(o))[0]); }
 Series Series::operator[](const Series& mask) const { return Series(api::call("filter", Dict{}, {expr, mask.expr})); }
-Series Series::isin(const Literal::List& values) const { return call("isin", {{"values", values}}); }
-Series Series::fillna(const Literal& value) const { return call("fillna", {{"value", value}}); }
-Series Series::dropna() const { return call("dropna"); }
-Series Series::isna() const { return call("isna"); }
-Series Series::notna() const { return call("notna"); }
-Series Series::astype(const std::string& t) const { return call("astype", {{"dtype", t}}); }
-Series Series::abs() const { return call("abs"); }
-Series Series::where(const Series& condition, const Operand& other) const { return Series(chosen("where", expr, condition.expr, other)); }
-Series Series::mask(const Series& condition, const Operand& other) const { return Series(chosen("mask", expr, condition.expr, other)); }
-Series Series::clip(const Literal& lower, const Literal& upper) const { return call("clip", {{"lower", lower}, {"upper", upper}}); }
-Series Series::round(int decimals) const { return call("round", {{"decimals", decimals}}); }
-Series Series::replace(const Literal::List& from, const Literal::List& to) const { return call("replace", {{"to_replace", from}, {"value", to}}); }
-Series Series::cumsum() const { return call("cumsum"); }
-Series Series::cumprod() const { return call("cumprod"); }
-Series Series::cummin() const { return call("cummin"); }
-Series Series::cummax() const { return call("cummax"); }
-Series Series::shift(int64_t periods, const Literal& fill) const { return call("shift", {{"periods", periods}, {"fill_value", fill}}); }
-Series Series::diff(int64_t periods) const { return call("diff", {{"periods", periods}}); }
-Series Series::ffill(int64_t limit) const { return call("ffill", at_most(limit)); }
-Series Series::bfill(int64_t limit) const { return call("bfill", at_most(limit)); }
 Series Series::get_partition(int64_t n) const { return Series(partition(expr, n)); }
-Series Series::floordiv(const Operand& other) const { return Series(binary("floordiv", expr, other)); }
-Series Series::pow(const Operand& other) const { return Series(binary("pow", expr, other)); }
 Series Series::between(const Operand& low, const Operand& high) const { return (*this >= low) & (*this <= high); }
 Series Series::drop_duplicates() const { return call("drop_duplicates"); }
 DataFrame Series::to_frame(const std::string& n) const { return DataFrame(api::call("to_frame", Dict{{"name", n}}, {expr})); }
@@ -156,8 +146,6 @@ Series Series::dt_month_name() const { return call("month_name"); }
 Series Series::dt_total_seconds() const { return call("total_seconds"); }
 Table Series::head(int64_t n) const { return computed(muster::head(expr, n), {}); }
 Table Series::tail(int64_t n) const { return computed(api::call("tail", Dict{{"n", n}}, {expr}), {}); }
-Series Series::nlargest(int64_t n, const std::string& keep) const { return call("nlargest", {{"n", n}, {"keep", keep}}); }
-Series Series::nsmallest(int64_t n, const std::string& keep) const { return call("nsmallest", {{"n", n}, {"keep", keep}}); }
 Series Series::value_counts(bool sort, bool ascending, bool dropna) const {
   Expr counts = api::call("groupby", Dict{{"by", List{InputRef{0}}}, {"aggregates", List{size_of_groups("count")}}, {"sort", false}, {"dropna", dropna}, {"kind", static_cast<int>(Kind::series)}}, {expr});
   return Series(sort ? api::call("sort_result", Dict{{"ascending", ascending}}, {counts}) : counts);
@@ -185,20 +173,6 @@ Series Series::str_startswith(const std::string& text) const { return call("text
 Series Series::str_endswith(const std::string& text) const { return call("text", {{"op", "endswith"}, {"text", text}}); }
 Series Series::repartition(int64_t n) const { return call("repartition", {{"partitions", n}}); }
 Series Series::call(const std::string& op, const Arguments& a) const { return Series(api::call(op, value_of(a), {expr})); }
-#define MUSTER_REDUCTION(name) \
-  Scalar Series::name() const { return Scalar(api::call(#name, Dict{}, {expr})); }
-MUSTER_REDUCTION(sum)
-MUSTER_REDUCTION(prod)
-MUSTER_REDUCTION(mean)
-MUSTER_REDUCTION(min)
-MUSTER_REDUCTION(max)
-MUSTER_REDUCTION(count)
-MUSTER_REDUCTION(nunique)
-MUSTER_REDUCTION(any)
-MUSTER_REDUCTION(all)
-#undef MUSTER_REDUCTION
-Scalar Series::std(int ddof) const { return Scalar(api::call("std", Dict{{"ddof", ddof}}, {expr})); }
-Scalar Series::var(int ddof) const { return Scalar(api::call("var", Dict{{"ddof", ddof}}, {expr})); }
 
 DataFrame::DataFrame(Expr e) : Collection(std::move(e)) {}
 std::vector<std::string> DataFrame::columns() const { return expr->schema.names(); }
@@ -221,32 +195,7 @@ DataFrame DataFrame::assign(const std::string& column, const Operand& value) con
 }
 DataFrame DataFrame::rename(const std::map<std::string, std::string>& c) const { return call("rename", {{"columns", Literal::Dict(c.begin(), c.end())}}); }
 DataFrame DataFrame::drop(const std::vector<std::string>& c) const { return call("drop", {{"columns", Literal::List(c.begin(), c.end())}}); }
-DataFrame DataFrame::astype(const std::map<std::string, std::string>& t) const { return call("astype", {{"dtype", Literal::Dict(t.begin(), t.end())}}); }
-DataFrame DataFrame::fillna(const Literal& value) const { return call("fillna", {{"value", value}}); }
-DataFrame DataFrame::dropna(const std::vector<std::string>& subset, const std::string& how) const {
-  Arguments a{{"how", how}};
-  if (!subset.empty()) a.emplace_back("subset", Literal::List(subset.begin(), subset.end()));
-  return call("dropna", a);
-}
-DataFrame DataFrame::isna() const { return call("isna"); }
-DataFrame DataFrame::notna() const { return call("notna"); }
-DataFrame DataFrame::abs() const { return call("abs"); }
-DataFrame DataFrame::where(const DataFrame& condition, const Operand& other) const { return DataFrame(chosen("where", expr, condition.expr, other)); }
-DataFrame DataFrame::mask(const DataFrame& condition, const Operand& other) const { return DataFrame(chosen("mask", expr, condition.expr, other)); }
-DataFrame DataFrame::clip(const Literal& lower, const Literal& upper) const { return call("clip", {{"lower", lower}, {"upper", upper}}); }
-DataFrame DataFrame::round(int decimals) const { return call("round", {{"decimals", decimals}}); }
-DataFrame DataFrame::replace(const Literal::List& from, const Literal::List& to) const { return call("replace", {{"to_replace", from}, {"value", to}}); }
-DataFrame DataFrame::cumsum() const { return call("cumsum"); }
-DataFrame DataFrame::cumprod() const { return call("cumprod"); }
-DataFrame DataFrame::cummin() const { return call("cummin"); }
-DataFrame DataFrame::cummax() const { return call("cummax"); }
-DataFrame DataFrame::shift(int64_t periods, const Literal& fill) const { return call("shift", {{"periods", periods}, {"fill_value", fill}}); }
-DataFrame DataFrame::diff(int64_t periods) const { return call("diff", {{"periods", periods}}); }
-DataFrame DataFrame::ffill(int64_t limit) const { return call("ffill", at_most(limit)); }
-DataFrame DataFrame::bfill(int64_t limit) const { return call("bfill", at_most(limit)); }
 DataFrame DataFrame::get_partition(int64_t n) const { return DataFrame(partition(expr, n)); }
-DataFrame DataFrame::floordiv(const Operand& other) const { return DataFrame(binary("floordiv", expr, other)); }
-DataFrame DataFrame::pow(const Operand& other) const { return DataFrame(binary("pow", expr, other)); }
 DataFrame DataFrame::drop_duplicates(const std::vector<std::string>& subset) const { return subset.empty() ? call("drop_duplicates") : call("drop_duplicates", {{"subset", Literal::List(subset.begin(), subset.end())}}); }
 DataFrame DataFrame::add_prefix(const std::string& prefix) const {
   std::map<std::string, std::string> names;
@@ -267,30 +216,13 @@ int64_t DataFrame::to_parquet(const std::string& folder, const std::string& comp
   staged.publish();
   return rows;
 }
-DataFrame DataFrame::isin(const Literal::List& values) const { return call("isin", {{"values", values}}); }
 Table DataFrame::head(int64_t n) const { return computed(muster::head(expr, n), {}); }
 Table DataFrame::tail(int64_t n) const { return computed(api::call("tail", Dict{{"n", n}}, {expr}), {}); }
-DataFrame DataFrame::nlargest(int64_t n, const std::string& column, const std::string& keep) const { return call("nlargest", {{"n", n}, {"columns", column}, {"keep", keep}}); }
-DataFrame DataFrame::nsmallest(int64_t n, const std::string& column, const std::string& keep) const { return call("nsmallest", {{"n", n}, {"columns", column}, {"keep", keep}}); }
 DataFrameGroupBy DataFrame::groupby(const std::string& key, GroupBy how) const { return {*this, {key}, how}; }
 DataFrameGroupBy DataFrame::groupby(const std::vector<std::string>& keys, GroupBy how) const { return {*this, keys, how}; }
 DataFrameGroupBy DataFrame::groupby(std::initializer_list<std::string> keys, GroupBy how) const { return {*this, keys, how}; }
 DataFrame DataFrame::repartition(int64_t n) const { return call("repartition", {{"partitions", n}}); }
 int64_t DataFrame::len() const { return row_count(expr); }
-#define MUSTER_REDUCTION(name) \
-  DataFrame DataFrame::name(bool numeric_only) const { return DataFrame(api::call(#name, reduction_args(numeric_only), {expr})); }
-MUSTER_REDUCTION(sum)
-MUSTER_REDUCTION(prod)
-MUSTER_REDUCTION(mean)
-MUSTER_REDUCTION(std)
-MUSTER_REDUCTION(var)
-MUSTER_REDUCTION(min)
-MUSTER_REDUCTION(max)
-MUSTER_REDUCTION(count)
-#undef MUSTER_REDUCTION
-DataFrame DataFrame::nunique() const { return call("nunique"); }
-DataFrame DataFrame::any() const { return call("any"); }
-DataFrame DataFrame::all() const { return call("all"); }
 DataFrame DataFrame::call(const std::string& op, const Arguments& a) const { return DataFrame(api::call(op, value_of(a), {expr})); }
 
 DataFrameGroupBy::DataFrameGroupBy(DataFrame frame, std::vector<std::string> keys, GroupBy how) : frame_(std::move(frame)), keys_(std::move(keys)), how_(how) {}
@@ -440,5 +372,7 @@ std::vector<Table> compute(const std::vector<Collection>& collections, const Com
   for (auto& c : api::compute(exprs, run_options(o))) out.push_back(table_of(std::move(c)));
   return out;
 }
+
+#include "api/method_bodies.inc"
 
 }  // namespace muster

@@ -59,12 +59,12 @@ Expr make(const Op& op, Value args, std::vector<Expr> inputs) {
   node->schema = op.schema(call);
   node->npartitions = op.partitions ? op.partitions(call) : 1;
   node->rows = node->id;
-  if ((node->inputs.empty() || op.name == "repartition" || op.name == "with_index") && node->args["divisions"].is_list()) node->divisions = node->args["divisions"];
+  if ((node->inputs.empty() || op.sets_divisions) && node->args["divisions"].is_list()) node->divisions = node->args["divisions"];
   for (const auto& i : node->inputs) {
     if (i->is_one_row()) continue;
     if (!op.partitions && !op.folds) node->npartitions = i->npartitions;
     if (op.same_rows) node->rows = i->rows;
-    if ((op.same_rows || op.fewer_rows) && op.name != "with_index") node->divisions = i->divisions;
+    if ((op.same_rows || op.fewer_rows) && !op.sets_divisions) node->divisions = i->divisions;
     break;
   }
   return node;

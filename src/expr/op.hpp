@@ -1,6 +1,7 @@
 // The operator form: everything an operator says of itself, in one file. This header is all that such a file needs.
 #pragma once
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,11 +17,15 @@ using namespace data;
 /// Who has the method in Python.
 enum class Owner { frame, series, scalar, groupby, datetime, internal };
 
-/// A method: its owner, Python signature without self, and its name where it is not the operator's.
+/// A method: everything that Python, its types and C++ say of it is written from this (tools/generate/).
 struct Method {
   Owner owner;
+  /// Python's, without self. A parameter whose type its name does not tell (the generator's table) is annotated: "decimals: int = 0".
   std::string signature;
+  /// Where it is not the operator's: __add__, or a second name such as isnull.
   std::string name = {};
+  /// Parameters of the C++ method; each has the name of one of Python's, and those left out have Python's default. Where nothing is said: the required ones.
+  std::optional<std::string> cpp = {};
 };
 
 struct Param {
@@ -123,6 +128,13 @@ struct Op {
   bool fewer_rows = false;
   /// True: one partition over all of the input's.
   bool folds = false;
+  /// True: the argument "divisions" says the result's, as it does of sources.
+  bool sets_divisions = false;
+  /// True: a Series gives a Scalar, a DataFrame a value for each column; the methods of others give what they belong to.
+  bool reduces = false;
+  /// The shape in which pandas' method of the operator's name stands in where the operator refuses: "rows", "partitions", "whole" or "beside"
+  /// (python/muster/dataframe/_through_pandas.py). Default: shape_of says it.
+  std::string fallback = {};
   std::function<int64_t(const Call&)> partitions = {};
   /// True: lowers its input with some of its partitions (Lowering::input_partitions).
   bool picks_partitions = false;
@@ -148,6 +160,14 @@ struct Op {
   /// Of an operator that runs Python: "rows", "tree" or "whole".
   std::string python = {};
 };
+
+/// The fallback shape, which the operator's traits tell where it says none.
+inline std::string shape_of(const Op& op) {
+  if (!op.fallback.empty()) return op.fallback;
+  if (op.folds) return "whole";
+  if (op.fewer_rows) return "partitions";
+  return op.beside ? "beside" : "rows";
+}
 
 /// Operators by name; filled once at start.
 void register_ops(std::vector<Op> ops);

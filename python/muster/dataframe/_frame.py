@@ -15,7 +15,7 @@ from muster.dataframe._memory import from_dict
 from muster.dataframe._meta import meta_object
 from muster.dataframe._partitioning import divisions_of_ascending
 from muster.dataframe._query import Scope, evaluate
-from muster.dataframe._rows import Frame, add_synonyms
+from muster.dataframe._rows import Frame
 from muster.dataframe._scalar import Scalar
 from muster.dataframe._through_pandas import call
 from muster.dataframe._write import to_parquet
@@ -445,6 +445,3 @@ class DataFrame(FrameMethods, Frame):
 
     def _repr_html_(self):
         return _repr.frame_html(self)
-
-
-add_synonyms(DataFrame)

@@ -6,34 +6,26 @@ from muster import _core
 from muster._base.libraries import pd
 from muster._base.values import no_default, plain
 from muster._border.pandas import is_foreign_number, is_nullable, sample_of, unknown_categories
+from muster._generated.operators import OPERATORS, SHAPES
 from muster.dataframe._collection import Collection, new_collection
 from muster.dataframe._memory import from_pandas
 from muster.dataframe._through_pandas import call, in_memory, meta_beside, mirrored, shifted_divisions, through
 
-# Python's operators with a native kernel; pandas' methods of the same names treat None in object columns otherwise.
-_OPERATORS = frozenset("add sub mul truediv floordiv mod pow radd rsub rmul rtruediv rfloordiv rmod rpow eq ne lt le gt ge and or xor rand ror rxor neg invert".split())
 _BINARY = frozenset("add sub mul truediv floordiv mod pow eq ne lt le gt ge and or xor".split())
 _ARITHMETIC = frozenset("add sub mul truediv floordiv mod pow radd rsub rmul rtruediv rfloordiv rmod rpow".split())
 _REDUCTIONS = frozenset("sum prod mean std var min max any all".split())
-# Operators with a native kernel, by the shape in which pandas' method of that name stands in where the kernel refuses.
-_SHAPES = {
-    **dict.fromkeys([*_OPERATORS], "rows"),
-    **dict.fromkeys("abs isna notna isin fillna astype where mask clip round replace".split(), "rows"),
-    **dict.fromkeys("sum prod mean std var min max count nunique any all mode nlargest nsmallest".split(), "whole"),
-    **dict.fromkeys("cumsum cumprod cummin cummax shift diff ffill bfill".split(), "beside"),
-    "dropna": "partitions",
-}
 
 
 def instead(op, self, args, refusal):
     """Return what pandas makes of an operator's arguments that the native kernel refused; raise the refusal where there is no pandas method."""
     if op.startswith("dt."):
         return call(new_collection(self._expr), ("dt", op[3:]), attribute=True)
-    shape = _SHAPES.get(op)
-    if self._expr.kind == "scalar" and op in _OPERATORS and isinstance(args.get("other"), (pd.Series, pd.DataFrame)):
+    shape = SHAPES.get(op)
+    if self._expr.kind == "scalar" and op in OPERATORS and isinstance(args.get("other"), (pd.Series, pd.DataFrame)):
         rows = from_pandas(args["other"], npartitions=1, sort=False)
         return getattr(rows, f"__{mirrored(op)}__")(self)
-    if shape is None or not isinstance(self, Collection):
+    has_method = op in OPERATORS or hasattr(pd.DataFrame if self._expr.kind == "frame" else pd.Series, op)
+    if shape is None or not has_method or not isinstance(self, Collection):
         raise refusal
     kwargs = {k: v for k, v in args.items() if v is not no_default}
     if self._expr.kind == "scalar":
@@ -42,11 +34,11 @@ def instead(op, self, args, refusal):
         row = _of_each_column(op, self, kwargs)
         if row is not None:
             return row
-    if op in _OPERATORS and kwargs.get("level") is not None:
+    if op in OPERATORS and kwargs.get("level") is not None:
         raise NotImplementedError(f"{op}: level must be None")
     if op in _ARITHMETIC and self.ndim == 2 and getattr(kwargs.get("other"), "ndim", 0) == 1 and getattr(getattr(kwargs["other"], "_expr", None), "kind", "") == "series" and kwargs.get("axis", 1) in (1, "columns"):
         raise ValueError(f"Unable to {op} dd.Series with axis=1: its index would be matched with the columns; axis=0 matches rows, df.{op}(series, axis=0)")
-    if op in _OPERATORS and self._expr.kind == "series" and isinstance(kwargs.get("other"), pd.DataFrame):
+    if op in OPERATORS and self._expr.kind == "series" and isinstance(kwargs.get("other"), pd.DataFrame):
         raise ValueError(f"Unable to {op} a pandas DataFrame: its columns would be matched with the index of a lazy Series; make one row of it first, or a collection of both")
     if op == "fillna" and isinstance(kwargs.get("value"), pd.Series):
         if self.ndim == 2:  # a value for each column
@@ -61,7 +53,7 @@ def instead(op, self, args, refusal):
     if positional and isinstance(positional[0], (list, tuple, dict, set)):
         raise TypeError(f"{op}: an operand of type {type(positional[0]).__name__} is not supported; use a scalar, an array or a collection")
     meta = no_default
-    name = f"__{op}__" if op in _OPERATORS and set(args) <= {"other"} else op
+    name = f"__{op}__" if op in OPERATORS and set(args) <= {"other"} else op  # pandas' methods treat None in object columns otherwise than its operators
     if op in ("eq", "ne", "lt", "le", "gt", "ge") and set(kwargs) <= {"axis"}:
         kwargs = {}
     if self._expr.kind == "row":
@@ -87,7 +79,7 @@ def _is_open(value):
 
 def _of_a_scalar(op, self, kwargs, refusal):
     """An operator of a lazy value that the engine carries without opening."""
-    if op not in _OPERATORS:
+    if op not in OPERATORS:
         raise refusal
     operator = _Operator(op)
     if "other" not in kwargs:

@@ -527,9 +527,3 @@ add_methods(Frame, "infer_objects convert_dtypes", "rows")
 add_methods(Frame, "memory_usage combine combine_first dot value_counts", "whole")
 add_methods(Frame, "explode", "partitions", kept=True)
 add_methods(Frame, "rename_axis to_timestamp to_period", "partitions")
-
-
-def add_synonyms(cls):
-    """Give a collection pandas' second names of its operators."""
-    for name, other in (("div", "truediv"), ("divide", "truediv"), ("rdiv", "rtruediv"), ("product", "prod")):
-        setattr(cls, name, getattr(cls, other))

@@ -16,7 +16,7 @@ from muster.dataframe._correlation import of_series
 from muster.dataframe._groupby import SeriesGroupBy
 from muster.dataframe._lookup import lookup_table
 from muster.dataframe._meta import meta_object
-from muster.dataframe._rows import Frame, add_synonyms
+from muster.dataframe._rows import Frame
 from muster.dataframe._scalar import Scalar
 from muster.dataframe._through_pandas import add_methods, call, through, whole
 
@@ -221,4 +221,3 @@ add_methods(Series, "add_prefix add_suffix", "partitions")
 add_methods(Series, "nbytes is_monotonic_increasing is_monotonic_decreasing is_unique", "whole", attribute=True)
 add_methods(Series, "case_when", "rows")
 add_methods(Series, "autocorr", "whole")
-add_synonyms(Series)

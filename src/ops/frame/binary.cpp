@@ -285,8 +285,12 @@ Ops binary_ops() {
   for (auto [name, symbol] : arithmetic)
     for (bool reverse : {false, true}) {
       const std::string method = concat(reverse ? "r" : "", name);
-      Op op = make_op({method, name, reverse}, {{frame, "other", "__" + method + "__"}, {series, "other", "__" + method + "__"}, {scalar, "other", "__" + method + "__"},
-                                               {frame, "other, axis='columns', level=None, fill_value=None"}, {series, "other, level=None, fill_value=None, axis=0"}});
+      std::vector<Method> on{{frame, "other", "__" + method + "__"}, {series, "other", "__" + method + "__"}, {scalar, "other", "__" + method + "__"}};
+      std::vector<std::string> names{method};
+      if (method == "truediv") names.insert(names.end(), {"div", "divide"});
+      if (method == "rtruediv") names.push_back("rdiv");
+      for (const auto& n : names) on.insert(on.end(), {{frame, "other, axis='columns', level=None, fill_value=None", n}, {series, "other, level=None, fill_value=None, axis=0", n}});
+      Op op = make_op({method, name, reverse}, std::move(on));
       op.doc = {.summary = concat(reverse ? "other " : "self ", symbol, reverse ? " self" : " other", ", row by row."),
                 .returns = "As the input, with NumPy's dtype of the operation. Lazy.",
                 .raises = {{"TypeError", "at the call: the operation is not defined for the dtypes"}, {"NotImplementedError", "at the call: the two sides have different rows, or level or fill_value is given"}},

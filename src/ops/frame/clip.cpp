@@ -39,7 +39,8 @@ std::pair<Value, Value> bounds(const Call& c) {
 }  // namespace
 
 Ops clip_ops() {
-  Op op = of_each_column("clip", {{frame, "lower=None, upper=None, axis=None"}, {series, "lower=None, upper=None, axis=None"}},
+  const std::string typed = "const Literal& lower, const Literal& upper = {}";
+  Op op = of_each_column("clip", {{frame, "lower: Any = None, upper: Any = None, axis=None", "", typed}, {series, "lower: Any = None, upper: Any = None, axis=None", "", typed}},
                          [](const Call& c, DType t) {
                            if (c.has("axis") || !t.is_number()) throw unsupported("clip: of ", t.name());
                            for (const Value& v : {bounds(c).first, bounds(c).second})

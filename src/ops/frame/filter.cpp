@@ -34,7 +34,7 @@ Ops filter_ops() {
            },
            .fewer_rows = true},
           {.name = "dropna",
-           .on = {{frame, "how=no_default, subset=None, thresh=no_default"}, {series, ""}},
+           .on = {{frame, "how: Literal['any', 'all'] = no_default, subset: Labels = None, thresh: int = no_default", "", "const std::vector<std::string>& subset = {}, const std::string& how = \"any\""}, {series, ""}},
            .doc = {.summary = "The rows without missing values.",
                    .returns = "As the input, with fewer rows; index values are kept. Lazy.",
                    .raises = {{"KeyError", "at the call: a label in subset is not a column"}, {"ValueError", "at the call: how is neither 'any' nor 'all'"}, {"TypeError", "at the call: both how and thresh are given"}},

@@ -11,7 +11,7 @@ std::vector<int64_t> keys(const Call& c) {
 }
 
 Op extreme(const char* name, bool ascending, const char* word) {
-  Op op{.name = name, .on = {{frame, "n, columns, keep='first'"}, {series, "n=5, keep='first'"}}};
+  Op op{.name = name, .on = {{frame, "n, columns: Labels, keep='first'", "", "int64_t n, const std::string& columns, const std::string& keep = \"first\""}, {series, "n=5, keep='first'", "", "int64_t n = 5, const std::string& keep = \"first\""}}};
   op.doc = {.summary = concat("The n rows with the ", word, " values, ", word, " first."),
             .returns = "As the input: at most n rows (keep='all': also every row equal to the last); columns, dtypes and index values kept. One partition. Lazy.",
             .raises = {{"KeyError", "at the call: a name in columns is not a column"}, {"TypeError", "at the call: a column is not numeric, bool, datetime or timedelta"}, {"ValueError", "at the call: keep is not 'first', 'last' or 'all'"}},

@@ -124,7 +124,8 @@ Op shift_op() {
     if (t.is_boolean()) throw unsupported("shift: of bool");
     return t.is_integer() ? DType{Storage::float64} : t;
   };
-  Op op = ordered("shift", {{frame, "periods=1, freq=None, axis=0, fill_value=no_default"}, {series, "periods=1, freq=None, axis=0, fill_value=no_default"}},
+  const std::string signature = "periods=1, freq=None, axis=0, fill_value=no_default", typed = "int64_t periods = 1, const Literal& fill_value = {}";
+  Op op = ordered("shift", {{frame, signature, "", typed}, {series, signature, "", typed}},
                   [=](const Call& c, DType t) { return periods_of(c) == 0 && !t.is_object() ? t : typing(c, t); },
                   {[](const Call& c, DType) { return periods_of(c) != 0; }, typing, rows_beside, shift_step});
   op.doc = {.summary = "The values moved by `periods` rows.", .returns = "As the input; integers become float64 unless `fill_value` is given. Lazy.",
@@ -148,7 +149,7 @@ std::pair<DType, DType> difference(DType t) {
 }
 
 Op diff_op() {
-  Op op = ordered("diff", {{frame, "periods=1, axis=0"}, {series, "periods=1"}}, [](const Call& c, DType t) { return periods_of(c), difference(t).second; },
+  Op op = ordered("diff", {{frame, "periods=1, axis=0", "", "int64_t periods = 1"}, {series, "periods=1", "", "int64_t periods = 1"}}, [](const Call& c, DType t) { return periods_of(c), difference(t).second; },
                   {every, [](const Call&, DType t) { return difference(t).first; }, rows_beside, shift_step});
   op.lower = [shifted = op.lower](Lowering& l, const Call& c) {
     const Rows before = shifted(l, c), rows = l.input();
@@ -179,7 +180,8 @@ Op fill_op(const std::string& name, bool back) {
     if (t.is_object() || (!c["axis"].is_none() && !(c["axis"] == Value(0))) || c["inplace"] == Value(true) || c.has("limit_area") || (c.has("limit") && (!c["limit"].is_integer() || c["limit"].integer() <= 0))) throw unsupported(name, ": these arguments");
     return t;
   };
-  Op op = ordered(name, {{frame, "axis=0, inplace=False, limit=None, limit_area=None"}, {series, "axis=0, inplace=False, limit=None, limit_area=None"}}, typing,
+  const std::string signature = "axis=0, inplace=False, limit=None, limit_area: Literal['inside', 'outside'] = None", typed = "std::optional<int64_t> limit = {}";
+  Op op = ordered(name, {{frame, signature, "", typed}, {series, signature, "", typed}}, typing,
                   {[](const Call&, DType t) { return t.open || !(t.is_integer() || t.is_boolean()); }, typing, [=](const Call&) { return Dict{{"of", "last"}, {"back", back}}; },
                    [=](const Call& c, const std::vector<DType>&) { return std::pair<std::string, Dict>(back ? "fill_gaps_back" : "fill_gaps", Dict{{"limit", c["limit"]}}); }});
   op.doc = {.summary = back ? "Missing values replaced by the first one behind that is there." : "Missing values replaced by the last one in front that is there.", .returns = "As the input. Lazy.",

@@ -216,7 +216,7 @@ Ops partitioning_ops() {
                  .picks_partitions = true, .show = [](const Call& c) { return concat(c.inputs.size(), " frames"); },
                  .kernels = {{.name = "move_row_ids", .map = move_row_ids}}});
   // {partitions} or {bounds, divisions}
-  ops.push_back({.name = "repartition", .on = {{internal, ""}}, .schema = [](const Call& c) { return c.input(); }, .lower = repartition_lower, .folds = true, .partitions = new_partitions,
+  ops.push_back({.name = "repartition", .on = {{internal, ""}}, .schema = [](const Call& c) { return c.input(); }, .lower = repartition_lower, .folds = true, .sets_divisions = true, .partitions = new_partitions,
                  .show = [](const Call& c) { return concat("to ", new_partitions(c)); },
                  .kernels = {{.name = "even_share", .whole = even_share}, {.name = "share_between", .whole = share_between}}});
   return ops;

@@ -100,7 +100,7 @@ Ops project_ops() {
     rows.index = l.input(1).columns;
     return rows;
   };
-  indexed.same_rows = true;
+  indexed.same_rows = true, indexed.sets_divisions = true;
   return {column, columns, to_frame, positioned, indexed};
 }
 

@@ -9,11 +9,11 @@ namespace muster::ops::frame {
 namespace {
 
 struct Reduction {
-  const char *name, *frame_signature, *series_signature, *summary;
+  const char *name, *frame_signature, *series_signature, *summary, *synonym = nullptr;
 };
 const Reduction kReductions[] = {
     {"sum", "axis=0, skipna=True, numeric_only=False, min_count=0", "axis=0, skipna=True, numeric_only=False, min_count=0", "The sum of the values."},
-    {"prod", "axis=0, skipna=True, numeric_only=False, min_count=0", "axis=0, skipna=True, numeric_only=False, min_count=0", "The product of the values."},
+    {"prod", "axis=0, skipna=True, numeric_only=False, min_count=0", "axis=0, skipna=True, numeric_only=False, min_count=0", "The product of the values.", "product"},
     {"mean", "axis=0, skipna=True, numeric_only=False", "axis=0, skipna=True, numeric_only=False", "The mean of the values."},
     {"std", "axis=0, skipna=True, ddof=1, numeric_only=False", "axis=0, skipna=True, ddof=1, numeric_only=False", "The standard deviation of the values."},
     {"var", "axis=0, skipna=True, ddof=1, numeric_only=False", "axis=0, skipna=True, ddof=1, numeric_only=False", "The variance of the values."},
@@ -37,7 +37,9 @@ Value aggregate(const std::string& function, int64_t input, DType type, const Va
 
 Op reduction(const Reduction& r) {
   const std::string name = r.name;
-  Op op{.name = name, .on = {{frame, r.frame_signature}, {series, r.series_signature}}};
+  const std::string of_columns = std::string(r.frame_signature).find("numeric_only") == std::string::npos ? "" : "bool numeric_only = false", of_one = name == "std" || name == "var" ? "int ddof = 1" : "";
+  Op op{.name = name, .on = {{frame, r.frame_signature, "", of_columns}, {series, r.series_signature, "", of_one}}};
+  if (r.synonym) op.on.insert(op.on.end(), {{frame, r.frame_signature, r.synonym, of_columns}, {series, r.series_signature, r.synonym, of_one}});
   op.doc = {.summary = r.summary, .returns = "Of a Series a lazy scalar; of a DataFrame a lazy Series with a value per column.",
             .raises = {{"TypeError", "at the call: a column's dtype does not support it; numeric_only=True leaves such columns out"}, {"NotImplementedError", "at the call: axis=1"}},
             .notes = name == "std" || name == "var" ? "Shifted sums, partitions merged as in Chan, Golub & LeVeque (1983), The American Statistician 37(3): right also far from zero. ddof=1. One pass."
@@ -53,6 +55,7 @@ Op reduction(const Reduction& r) {
   const auto all_together = [](const Call& c) {  // axis=None was said, of columns
     return c.input().kind == Kind::frame && c["axis"].is_none() && c.args.is_dict() && std::ranges::any_of(c.args.dict(), [](const auto& arg) { return arg.first == Value("axis"); });
   };
+  op.reduces = true;
   op.schema = [name, all_together](const Call& c) {
     if (c["axis"].is_integer() && c["axis"].integer() == 1) throw unsupported(name, " along axis=1; use map_partitions");
     if (all_together(c)) throw unsupported(name, " of all columns together");

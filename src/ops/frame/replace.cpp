@@ -68,7 +68,8 @@ Pairs pairs_of(const Call& c, DType t) {
 }  // namespace
 
 Ops replace_ops() {
-  Op op = of_each_column("replace", {{frame, "to_replace=None, value=no_default, inplace=False, regex=False"}, {series, "to_replace=None, value=no_default, inplace=False, regex=False"}},
+  const std::string signature = "to_replace: Any = None, value=no_default, inplace=False, regex: Any = False", typed = "const Literal::List& to_replace, const Literal::List& value";
+  Op op = of_each_column("replace", {{frame, signature, "", typed}, {series, signature, "", typed}},
                          [](const Call& c, DType t) { pairs_of(c, t); }, "replace",
                          [](const Call& c, DType t) {
                            Pairs p = pairs_of(c, t);

@@ -19,7 +19,7 @@ DType cast_type(DType from, const Value& to) {
 
 Op astype() {
   return {.name = "astype",
-          .on = {{frame, "dtype"}, {series, "dtype"}},
+          .on = {{frame, "dtype", "", "const std::map<std::string, std::string>& dtype"}, {series, "dtype", "", "const std::string& dtype"}},
           .doc = {.summary = "The input with columns cast to other dtypes.", .returns = "As the input. Lazy.",
                   .raises = {{"TypeError", "at the call: the cast is not defined"}, {"ValueError", "at compute: a value cannot be cast, such as text that is no number or NaN to integer"}, {"KeyError", "at the call: a label in dtype is not a column"}},
                   .example = R"(

@@ -29,7 +29,7 @@ Map round(const Args& a) {
 }  // namespace
 
 Ops round_ops() {
-  Op op = of_each_column("round", {{frame, "decimals=0"}, {series, "decimals=0"}},
+  Op op = of_each_column("round", {{frame, "decimals: int | Mapping[Any, int] | Series = 0", "", "int decimals = 0"}, {series, "decimals: int = 0", "", "int decimals = 0"}},
                          [](const Call& c, DType t) {
                            if (!c["decimals"].is_integer() || std::abs(c["decimals"].integer()) > 300) throw unsupported("round: decimals=", c["decimals"].repr());
                            if (!t.is_float() && !(t.is_integer() && c["decimals"].integer() >= 0) && !(t.is_text() && c.input().kind == Kind::frame)) throw unsupported("round: of ", t.name());

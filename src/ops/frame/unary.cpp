@@ -32,7 +32,7 @@ bool can_be(const Value& v, DType t) {
 }
 
 Op is_in() {
-  Op op{.name = "isin", .on = {{frame, "values"}, {series, "values"}}};
+  Op op{.name = "isin", .on = {{frame, "values", "", "const Literal::List& values"}, {series, "values", "", "const Literal::List& values"}}};
   op.doc = {.summary = "Whether each value is one of `values`.", .returns = "bool, as the input. Lazy.", .raises = {{"TypeError", "at the call: values is not a list"}},
             .notes = "A missing value is found where values holds one that pandas takes for the same: NaN beside floats, NaT beside times. Values of another kind than the column are never found.",
             .example = R"(
@@ -109,7 +109,7 @@ DType filled(const data::Field& column, const Value& v) {
 }
 
 Op fillna() {
-  Op op{.name = "fillna", .on = {{frame, "value=None, axis=None"}, {series, "value=None, axis=None"}}};
+  Op op{.name = "fillna", .on = {{frame, "value=None, axis=None", "", "const Literal& value"}, {series, "value=None, axis=None", "", "const Literal& value"}}};
   op.doc = {.summary = "The input with missing values replaced.", .returns = "As the input. Lazy.", .raises = {{"TypeError", "at the call: the value does not fit a column's dtype; at compute: a number for a whole DataFrame meets a missing text or time"}, {"ValueError", "at the call: value is None"}},
             .notes = "An integer column of a file that turns out to have missing values is float64 also after filling, as pandas has read it.",
             .example = R"(

@@ -42,7 +42,8 @@ DType replaced(DType t, const Value& other, const Schema* others, size_t i) {
 }
 
 Op make_op(const std::string& name, bool keep_where_true) {
-  Op op{.name = name, .on = {{frame, "cond, other=no_default, inplace=False, axis=None, level=None"}, {series, "cond, other=no_default, inplace=False, axis=None, level=None"}}};
+  const std::string signature = "cond: Any, other=no_default, inplace=False, axis=None, level=None";
+  Op op{.name = name, .on = {{frame, signature, "", "const DataFrame& cond, const Operand& other = Literal()"}, {series, signature, "", "const Series& cond, const Operand& other = Literal()"}}};
   op.doc = {.summary = keep_where_true ? "The values where the condition holds, others replaced." : "The values where the condition does not hold, others replaced.",
             .returns = "As the input; integers become float64 where a value is replaced by a missing one. Lazy.",
             .notes = "What has no kernel (a function as condition, a value that the dtype does not hold) runs through pandas.",
