@@ -5,7 +5,9 @@ import pathlib
 import re
 import sys
 
+import muster
 import muster.dataframe as dd
+from muster._generated import datetime
 from muster.dataframe import _accessors, _groupby, _window, demo
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -56,17 +58,17 @@ GROUPS = {
 LATER = set("merge join sort_values shuffle pivot_table merge_asof values to_dask_array to_sql read_orc to_orc read_sql_table from_dask_array read_hdf read_fwf".split())
 # Explicit methods whose work is a Python function on partitions or on all rows.
 PYTHON = set(
-    """align apply applymap map map_overlap map_partitions mode shift sample unique nunique_approx memory_usage_per_partition reduction to_csv to_json to_parquet transform
+    """align apply applymap map map_overlap map_partitions shift sample unique nunique_approx memory_usage_per_partition reduction to_csv to_json to_parquet transform
     categorize idxmax idxmin to_datetime to_numeric to_timedelta get_dummies from_map make_timeseries with_spec read_json melt rename_axis""".split()
 )
-OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "truediv", "%": "mod", "==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
-SYNONYMS = {"notna": "notnull", "isna": "isnull", "prod": "product", "agg": "aggregate", "len": "shape"}
+SYNONYMS = {"agg": "aggregate", "len": "shape"}
 CLASSES = {"DataFrame": "DataFrame", "Series": "Series", "DataFrameGroupBy": "DataFrame.groupby", "SeriesGroupBy": "Series.groupby", "Collection": None, "Scalar": None}
 
 
 def typed():
-    """Return {group: names} of the typed methods in the C++ header; a second name of the same thing counts."""
+    """Return {group: names} of the typed methods of C++, written by hand or from the operators' forms; a second name of the same thing counts."""
     header = (ROOT / "include/muster/dataframe.hpp").read_text()
+    written = pathlib.Path(muster.__file__).parent / "include/muster"
     names = {group: set() for group in GROUPS}
     for name, body in re.findall(r"class MUSTER_API (\w+)[^;{]*\{(.*?)^\};", header, re.DOTALL | re.MULTILINE):
         methods = set(re.findall(r"^  (?:\[\[nodiscard\]\] )?(?!explicit)[\w:<>&, ]+? (\w+)\(.*\) const;", body, re.MULTILINE))
@@ -74,11 +76,11 @@ def typed():
         for group in ["DataFrame", "Series"] if name == "Collection" else [CLASSES.get(name)]:
             if group:
                 names[group] |= methods
-    for kind, symbols in (("Series", OPERATORS), ("DataFrame", OPERATORS)):
-        names[kind] |= set(symbols.values()) | {"div", "divide", "radd", "rsub", "rmul", "rtruediv", "rdiv", "rmod"}
+    for kind in ("DataFrame", "Series"):
+        names[kind] |= set(re.findall(r"^  \w+ (\w+)\(.*\) const;", (written / f"{kind.lower()}_methods.inc").read_text(), re.MULTILINE))
     for prefix in ("str", "dt"):
         names[f"Series.{prefix}"] = {m.removeprefix(f"{prefix}_") for m in names["Series"] if m.startswith(f"{prefix}_")}
-    names["Series.dt"] |= {n for n in TIME if getattr(getattr(getattr(_accessors.DatetimeProperties, n), "fget", None), "__module__", "").startswith("muster._generated")}
+    names["Series.dt"] |= vars(datetime.DatetimeProperties).keys()  # dt("year")
     names["muster.dataframe"] = set(re.findall(r"^(?:\[\[nodiscard\]\] )?MUSTER_API .*?(\w+)\(", header, re.MULTILINE)) | {"DataFrame", "Series", "Scalar"}
     return names
 

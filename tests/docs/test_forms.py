@@ -14,7 +14,7 @@ FOLDER = pathlib.Path(muster.__file__).parent
 OWNERS = {
     "frame": ("dataframe/_frame.pyi", "DataFrame"),
     "series": ("dataframe/_series.pyi", "Series"),
-    "scalar": ("dataframe/_collection.pyi", "Scalar"),
+    "scalar": ("dataframe/_scalar.pyi", "Scalar"),
     "groupby": ("dataframe/_groupby.pyi", "GroupBy"),
     "datetime": ("dataframe/_accessors.pyi", "DatetimeProperties"),
 }

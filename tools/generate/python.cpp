@@ -96,7 +96,7 @@ Files python_files(const std::vector<Op>& ops) {
                        "\n\nclass " + target.type + ":\n    \"\"\"" + target.about + "\"\"\"\n";
     std::string types = "\"\"\"Types of the " + std::string(1, static_cast<char>(std::tolower(target.about[0]))) + target.about.substr(1) + " " + kWritten +
                         "\"\"\"\n\nfrom collections.abc import Callable, Mapping\nfrom typing import Any, Generic, Literal, TypeVar\n\n"
-                        "from muster._base.types import Axis, Function, Keep, Label, Labels\nfrom muster.dataframe._collection import Scalar\nfrom muster.dataframe._frame import DataFrame\nfrom muster.dataframe._series import Series\n\n" +
+                        "from muster._base.types import Axis, Function, Keep, Label, Labels\nfrom muster.dataframe._scalar import Scalar\nfrom muster.dataframe._frame import DataFrame\nfrom muster.dataframe._series import Series\n\n" +
                         exports + "\n_Result = TypeVar(\"_Result\")  # what an aggregation gives\n\nclass " + target.type + target.bases + ":\n";
     std::set<std::string> names;
     for (const auto& op : ops)
