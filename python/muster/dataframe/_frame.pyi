@@ -7,7 +7,7 @@ from typing import Any, Literal, overload
 
 import pandas
 
-from muster._base.types import Axis, Function, Keep, Label, Labels, Options
+from muster._base.types import Axis, Function, Label, Labels, Options
 from muster._generated.frame import FrameMethods
 from muster.dataframe._groupby import DataFrameGroupBy, FlatGroupBy
 from muster.dataframe._index import Index

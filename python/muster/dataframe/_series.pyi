@@ -6,7 +6,7 @@ from typing import Any, Literal, NoReturn, overload
 
 import pandas
 
-from muster._base.types import Axis, Function, Keep, Label, Side
+from muster._base.types import Axis, Function, Label, Side
 from muster._generated.series import SeriesMethods
 from muster.dataframe._accessors import CategoricalMethods, DatetimeProperties, StringMethods
 from muster.dataframe._frame import DataFrame
