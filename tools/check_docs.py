@@ -2,7 +2,6 @@
 
 import pathlib
 import re
-import subprocess
 import sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
@@ -28,10 +27,10 @@ def is_there(parts):
 
 
 problems = []
-tracked = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=root, capture_output=True, text=True, check=True).stdout.splitlines()
-for name in tracked:
-    path = root / name
-    if path.suffix not in (".md", ".py", ".pyi", ".cpp", ".hpp", ".def") or not path.exists():
+files = [*root.glob("*.md"), *(path for folder in ("src", "include", "python", "tests", "bench", "tools", "examples", "docs") for path in (root / folder).rglob("*"))]
+for path in sorted(files):
+    name = path.relative_to(root).as_posix()
+    if path.suffix not in (".md", ".py", ".pyi", ".cpp", ".hpp", ".def") or "/." in name:
         continue
     text = path.read_text()
     for found in PATH.finditer(text):

@@ -1,4 +1,4 @@
-"""The check of layers finds what it is there for, in a copy of the package."""
+"""The checks of layers and documents find what they are there for."""
 
 import pathlib
 import shutil
@@ -54,3 +54,22 @@ def test_faults_are_found(check):
         "python/muster/stray.py is in no layer of ARCHITECTURE.md",
     ):
         assert any(part in line for line in said), (part, said)
+
+
+def test_names_that_are_not_there_are_found(tmp_path):
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "python/muster/part").mkdir(parents=True)
+    shutil.copy(ROOT / "tools/check_docs.py", tmp_path / "tools")
+    (tmp_path / "python/muster/__init__.py").write_text('"""See muster.part.thing.f, muster.part.Made and `tools/check_docs.py`."""\n')
+    (tmp_path / "python/muster/part/__init__.py").write_text("from muster.part.thing import Made\n")
+    (tmp_path / "python/muster/part/thing.py").write_text("class Made: ...\ndef f(): ...\n")
+
+    def said():
+        done = subprocess.run([sys.executable, tmp_path / "tools/check_docs.py"], capture_output=True, text=True)
+        return done.returncode, done.stdout.splitlines()
+
+    assert said()[0] == 0
+    missing = "nowhere.cpp"
+    (tmp_path / "README.md").write_text(f"`src/{missing}`, muster.part.thing.g\n")
+    (tmp_path / "python/muster/part/other.py").write_text("# as muster.elsewhere does\n")
+    assert said() == (1, ["README.md names muster.part.thing.g, which is not there", f"README.md names src/{missing}, which is not there", "python/muster/part/other.py names muster.elsewhere, which is not there"])
