@@ -13,7 +13,16 @@ using Frames = std::map<std::string, std::function<DataFrame(const DataFrame&)>>
 using Columns = std::map<std::string, std::function<Series(const DataFrame&)>>;
 using Values = std::map<std::string, std::function<Scalar(const DataFrame&)>>;
 
+// Python's operators by their names.
+#define BINARY(f) f(add) f(sub) f(mul) f(truediv) f(div) f(divide) f(floordiv) f(mod) f(pow) f(radd) f(rsub) f(rmul) f(rtruediv) f(rdiv) f(rfloordiv) f(rmod) f(rpow) \
+  f(eq) f(ne) f(lt) f(le) f(gt) f(ge)
+#define OF_FRAME(name) {"frame_method_" #name, [](auto& d) { return d[std::vector<std::string>{"f", "g"}].name(2); }},
+#define OF_SERIES(name) {"method_" #name, [](auto& d) { return d["f"].name(d["j"]); }},
+
 const Frames kFrames = {
+    BINARY(OF_FRAME)
+    {"mode", [](auto& d) { return d[std::vector<std::string>{"i", "s"}].mode(); }},
+    {"isnull", [](auto& d) { return d.isnull(); }},
     {"getitems", [](auto& d) { return d[std::vector<std::string>{"i", "s"}]; }},
     {"filter", [](auto& d) { return d[d["i"] > 0]; }},
     {"assign", [](auto& d) { return d.assign("k", d["i"] * 2).assign("one", 1); }},
@@ -94,6 +103,9 @@ const Columns kColumns = {
     {"series_fillna", [](auto& d) { return d["t"].fillna("none"); }},
     {"series_dropna", [](auto& d) { return d["t"].dropna(); }},
     {"series_isna", [](auto& d) { return d["t"].isna(); }},
+    BINARY(OF_SERIES)
+    {"series_mode", [](auto& d) { return d["s"].mode(); }},
+    {"series_notnull", [](auto& d) { return d["t"].notnull(); }},
     {"series_notna", [](auto& d) { return d["t"].notna(); }},
     {"series_isin", [](auto& d) { return d["s"].isin({"fig", "apple"}); }},
     {"series_abs", [](auto& d) { return d["f"].abs(); }},
@@ -130,7 +142,7 @@ const Columns kColumns = {
 };
 
 const Values kValues = {
-    {"sum", [](auto& d) { return d["i"].sum(); }},        {"prod", [](auto& d) { return (d["j"] + 1.0).prod(); }}, {"mean", [](auto& d) { return d["f"].mean(); }},
+    {"sum", [](auto& d) { return d["i"].sum(); }},        {"prod", [](auto& d) { return (d["j"] + 1.0).prod(); }}, {"product", [](auto& d) { return (d["j"] + 1.0).product(); }}, {"mean", [](auto& d) { return d["f"].mean(); }},
     {"std", [](auto& d) { return d["f"].std(); }},        {"var", [](auto& d) { return d["f"].var(); }},          {"min", [](auto& d) { return d["i"].min(); }},
     {"max", [](auto& d) { return d["f"].max(); }},        {"count", [](auto& d) { return d["f"].count(); }},      {"size", [](auto& d) { return d["f"].size(); }},
     {"nunique", [](auto& d) { return d["s"].nunique(); }}, {"median", [](auto& d) { return d["f"].median(); }},    {"quantile", [](auto& d) { return d["f"].quantile(0.3); }},
