@@ -224,12 +224,10 @@ class Executor:
             self.calling = False
 
     def pipeline(self, request, fds, notes):
-        from muster._remote import load_object
-
         number, size = struct.unpack_from("<IQ", request, 11)
         at = 23 + size
         index, self.label, _, groups, inputs = self.rest(request, at, fds)
-        outputs = self.interruptibly(_core.run_pipeline, (number, request[23:at], index, groups, inputs, load_object, notes), {})
+        outputs = self.interruptibly(_core.run_pipeline, (number, request[23:at], index, groups, inputs, notes), {})
         return 1, "native", notes[0], [outputs]
 
     def rest(self, request, at, fds):

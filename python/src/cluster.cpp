@@ -10,6 +10,7 @@
 #include "cluster/client.hpp"
 #include "cluster/launch/local.hpp"
 #include "cluster/pages.hpp"
+#include "columns.hpp"
 #include "gil.hpp"
 #include "kernels/pipeline.hpp"
 #include "kernels/python_call.hpp"
@@ -73,19 +74,22 @@ graph::Range python_range(const std::vector<std::string>& labels, nb::list funct
 
 // ---- pipelines that call Python, in an executor
 
-Value with_objects(const Value& v, const nb::object& load) {
+// What Pickling in api/on_cluster.cpp wrote. `objects`: those in front.
+Value with_objects(const Value& v, std::vector<std::shared_ptr<const Opaque>>& objects) {
   if (v.is_dict() && v.dict().size() == 1 && v.has("pickle")) {
     const auto& bytes = v["pickle"].string();
-    return opaque_of(load(nb::bytes(bytes.data(), bytes.size())), "");
+    objects.push_back(opaque_of(unpickled(bytes), ""));
+    return objects.back();
   }
+  if (v.is_dict() && v.dict().size() == 1 && v.has("pickled")) return objects.at(static_cast<size_t>(v["pickled"].integer()));
   if (v.is_list()) {
     List out;
-    for (const auto& x : v.list()) out.push_back(with_objects(x, load));
+    for (const auto& x : v.list()) out.push_back(with_objects(x, objects));
     return out;
   }
   if (v.is_dict()) {
     Dict out;
-    for (const auto& [key, x] : v.dict()) out.emplace_back(key, with_objects(x, load));
+    for (const auto& [key, x] : v.dict()) out.emplace_back(key, with_objects(x, objects));
     return out;
   }
   return v;
@@ -106,11 +110,12 @@ class ExecutorTask : public data::Task {
 std::map<uint32_t, std::shared_ptr<kernels::Pipeline>> bound_pipelines;
 
 // Bytes of a program, of the inputs in groups: the sizes of the groups, then for all but the last which output. What the task reports is appended to `notes`, also when it fails.
-nb::bytes run_pipeline(uint32_t number, nb::bytes args, int64_t index, const std::vector<uint32_t>& groups, nb::list inputs, nb::object load, nb::list notes) {
+nb::bytes run_pipeline(uint32_t number, nb::bytes args, int64_t index, const std::vector<uint32_t>& groups, nb::list inputs, nb::list notes) {
   auto& pipeline = bound_pipelines[number];
   if (!pipeline) {
     std::string_view bytes(args.c_str(), args.size());
-    pipeline = std::make_shared<kernels::Pipeline>(data::Program::decode(with_objects(Value::decode(bytes), load)));
+    std::vector<std::shared_ptr<const Opaque>> objects;
+    pipeline = std::make_shared<kernels::Pipeline>(data::Program::decode(with_objects(Value::decode(bytes), objects)));
   }
   std::vector<std::shared_ptr<const data::Batches>> batches;
   const size_t count = (groups.size() + 1) / 2;
@@ -155,6 +160,20 @@ void register_cluster(nb::module_& m) {
         const Gil gil;
         auto bytes = nb::cast<nb::bytes>(call(nb::module_::import_("muster._base.serialize").attr("dumps_by_value"), object_of(object)));
         return std::string(bytes.c_str(), bytes.size());
+      },
+      [](const std::string& bytes, const std::string& token) {
+        const Gil gil;
+        return opaque_of(unpickled(bytes), token);
+      },
+      [](const Opaque& source, const std::vector<int64_t>& places, const std::string& column) {
+        const Gil gil;
+        const nb::object made = call(nb::module_::import_("muster._border.objects").attr("pickled"), object_of(source), numbers(places), column);
+        std::vector<kernels::PickledObjects> out;
+        for (nb::handle piece : made) {
+          auto bytes = nb::cast<nb::bytes>(piece[2]);
+          out.push_back({nb::cast<int64_t>(piece[0]), nb::cast<bool>(piece[1]), {bytes.c_str(), bytes.size()}});
+        }
+        return out;
       },
       [](const std::string& bytes) {
         const Gil gil;

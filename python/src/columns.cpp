@@ -51,7 +51,7 @@ std::string python_name(DType type) { return type.is_object() && type.foreign ? 
 
 DType python_dtype(const std::string& name) {
   if (name == "object") return {Storage::object};
-  if (name.starts_with("object:")) return {Storage::object, Unit::us, false, static_cast<uint16_t>(std::stoi(name.substr(7)))};
+  if (name.starts_with("object:")) return {Storage::object, Unit::us, false, std::stoull(name.substr(7))};
   return dtype_named(name);
 }
 
@@ -86,7 +86,8 @@ nb::tuple index_to_python(const api::Gathered& g, const Field& field) {
   return nb::make_tuple(from_value(field.label), python_name(field.type), c.length ? v[0] : 0);
 }
 
-Column column_from_python(DType type, nb::handle payload) {
+Column column_from_python(const Field& field, nb::handle payload) {
+  const DType type = field.type;
   auto parts = nb::cast<nb::tuple>(payload);
   Column out;
   out.storage = type.storage;
@@ -109,7 +110,7 @@ Column column_from_python(DType type, nb::handle payload) {
   if (type.is_object()) {
     auto positions = input<int64_t>(parts[0]);
     out.values = positions.values, out.length = positions.length, out.keep = positions.keep;
-    out.foreign = std::make_shared<const Foreign>(Foreign{{opaque_of(nb::borrow(parts[1]), "")}});
+    out.foreign = std::make_shared<const Foreign>(Foreign{{opaque_of(nb::borrow(parts[1]), "")}, field.label.is_none() ? "" : field.label.repr()});
     return out;
   }
   visit_fixed(type.storage, [&](auto tag) {
@@ -122,6 +123,11 @@ Column column_from_python(DType type, nb::handle payload) {
     out.valid = present.values, out.keep = keep_both(out.keep, present.keep);
   }
   return out;
+}
+
+nb::object numbers(const std::vector<int64_t>& values) {
+  auto held = std::make_shared<const std::vector<int64_t>>(values);
+  return array_over(held->data(), static_cast<int64_t>(held->size()), held);
 }
 
 nb::list fields_to_python(const std::vector<Field>& fields) {

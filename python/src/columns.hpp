@@ -14,8 +14,10 @@ namespace nb = nanobind;
 nb::tuple column_to_python(const api::Gathered& column, const data::Field& field);
 /// The same of the only index column; the payload of row numbers one after the other is the first.
 nb::tuple index_to_python(const api::Gathered& column, const data::Field& field);
-/// The reverse: a payload of this dtype; of an object column (positions, object).
-data::Column column_from_python(data::DType type, nb::handle payload);
+/// The reverse: a payload of this field; of an object column (positions, object).
+data::Column column_from_python(const data::Field& field, nb::handle payload);
+/// An array of its own with these numbers.
+nb::object numbers(const std::vector<int64_t>& values);
 
 /// A dtype's name in Python: the engine's, "object:n" for foreign dtype n. And back.
 std::string python_name(data::DType type);

@@ -13,6 +13,7 @@
 #include "cluster.hpp"
 #include "cluster/client.hpp"
 #include "columns.hpp"
+#include "data/foreign_dtypes.hpp"
 #include "errors.hpp"
 #include "expr/op.hpp"
 #include "gil.hpp"
@@ -99,7 +100,7 @@ Expr from_columns(const std::string& kind, nb::list index_fields, nb::list field
   size_t at = 0;
   for (const auto* list : {&schema.index, &schema.columns})
     for (const auto& f : *list) {
-      columns.push_back(column_from_python(f.type, payloads[at++]));
+      columns.push_back(column_from_python(f, payloads[at++]));
       columns.back().keep = keep_both(columns.back().keep, held);
     }
   std::vector<Batches> partitions;
@@ -146,7 +147,7 @@ kernels::PythonRows apply(Task& task, const Opaque& function, const Batches& row
         result.wider.emplace_back(static_cast<int64_t>(at - 1), python_dtype(nb::cast<std::string>(payload)));
         result.rows.columns.push_back(spread(constant_of(Value(), f.type), result.rows.rows));
       } else {
-        result.rows.columns.push_back(column_from_python(f.type, payload));
+        result.rows.columns.push_back(column_from_python(f, payload));
         result.rows.columns.back().keep = keep_both(result.rows.columns.back().keep, whole);
       }
     }
@@ -271,14 +272,23 @@ NB_MODULE(_core, m) {
   m.def("all_are_present", &all_are_present, nb::arg("array"));
   m.def("split_texts", &split_texts, nb::arg("payload"), nb::arg("mark"), nb::arg("most"), nb::arg("out"));
   m.def("spilled_bytes", &kernels::spilled_bytes);
-  m.def("foreign_dtype", &data::foreign_dtype);
+  // What messages call a dtype that the engine carries, a token of its content, itself: its name from now on.
+  m.def("know_dtype", [](std::string name, std::string token, nb::object dtype) {
+    auto definition = opaque_of(std::move(dtype), token);
+    return python_name(data::know(data::ForeignDType{std::move(name), std::move(token), std::move(definition)}));
+  });
+  // The dtype of such a name, None where this process does not know it.
+  m.def("known_dtype", [](const std::string& name) {
+    const auto known = data::foreign_dtype(python_dtype(name));
+    return known ? object_of(*known->definition) : nb::none();
+  });
   m.def("explain", [](const Exprs& exprs) { return api::explain(as_exprs(exprs)); });
   m.def("plan_digest", [](std::shared_ptr<Node> e) { return api::plan_digest(e); });
   m.def("to_dot", [](const Exprs& exprs, bool optimized) { return api::to_dot(as_exprs(exprs), optimized); });
-  m.def("encode", [](const Exprs& exprs) { auto b = expr::encode(as_exprs(exprs)); return nb::bytes(b.data(), b.size()); });
+  m.def("encode", [](const Exprs& exprs) { auto b = api::to_bytes(as_exprs(exprs)); return nb::bytes(b.data(), b.size()); });
   m.def("decode", [](nb::bytes bytes) {
     Exprs out;
-    for (auto& e : expr::decode({bytes.c_str(), bytes.size()}, nullptr)) out.push_back(std::const_pointer_cast<Node>(e));
+    for (auto& e : api::from_bytes({bytes.c_str(), bytes.size()})) out.push_back(std::const_pointer_cast<Node>(e));
     return out;
   });
   m.def("set_filesystem", &set_filesystem_hooks);

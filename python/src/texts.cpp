@@ -125,7 +125,7 @@ class NoCollection {
 }  // namespace
 
 void split_texts(nb::tuple payload, const std::string& mark, int64_t most, nb::handle out) {
-  const Column texts = column_from_python({Storage::text}, payload);
+  const Column texts = column_from_python({{}, {Storage::text}}, payload);
   Objects objects(out);
   NoCollection paused;
   if (objects.size() < texts.length) throw base::internal("the array is too short");

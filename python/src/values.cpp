@@ -6,6 +6,8 @@
 #include <map>
 
 #include "base/error.hpp"
+#include "calling.hpp"
+#include "data/pickled.hpp"
 #include "gil.hpp"
 
 namespace muster::python {
@@ -20,7 +22,12 @@ std::shared_ptr<const Opaque> opaque_of(nb::object object, std::string token) {
   return std::make_shared<const Opaque>(Opaque{std::move(token), std::move(held)});
 }
 
-nb::object object_of(const Opaque& opaque) { return nb::borrow(static_cast<PyObject*>(opaque.object.get())); }
+nb::object unpickled(const std::string& bytes) { return call(nb::module_::import_("pickle").attr("loads"), nb::bytes(bytes.data(), bytes.size())); }
+
+nb::object object_of(const Opaque& opaque) {
+  if (const auto* pickled = data::pickled_in(opaque)) return object_of(*pickled->opened([](const std::string& bytes) { return opaque_of(unpickled(bytes), ""); }));
+  return nb::borrow(static_cast<PyObject*>(opaque.object.get()));
+}
 
 namespace {
 // The expressions among the arguments, each once.

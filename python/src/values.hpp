@@ -19,6 +19,9 @@ nb::object argument_of(const expr::Node& node, const base::Value& value);
 
 /// A Python object the engine carries: equal tokens mean equal objects.
 std::shared_ptr<const base::Opaque> opaque_of(nb::object object, std::string token);
+/// The object itself; of one that came as bytes, what these are of.
 nb::object object_of(const base::Opaque& opaque);
+/// What these bytes of a pickle are of.
+nb::object unpickled(const std::string& bytes);
 
 }  // namespace muster::python

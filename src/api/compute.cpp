@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <atomic>
 #include <map>
 #include <set>
 
@@ -364,8 +363,6 @@ std::vector<Partitioned> finish(Run& run, const RunOptions& options) {
 }
 
 Column empty_column(DType type) { return Writable(type.storage, 0).finish(); }
-
-std::atomic<int64_t> tables{0};
 }  // namespace
 
 std::vector<Computed> compute(const std::vector<Expr>& expressions, const RunOptions& options) {
@@ -404,7 +401,7 @@ Expr from_partitions(std::vector<Batches> partitions, const Schema& schema, Valu
     for (const auto& f : list) out.push_back(List{f.label, code(f.type)});
     return out;
   };
-  Dict args{{"table", kernels::memory_value(table, concat("memory-", ++tables))}, {"kind", static_cast<int>(schema.kind)}, {"fields", fields(schema.columns)}, {"index", fields(schema.index)}, {"labels_integer", schema.labels_integer}};
+  Dict args{{"table", kernels::memory_value(table, kernels::new_table_token())}, {"kind", static_cast<int>(schema.kind)}, {"fields", fields(schema.columns)}, {"index", fields(schema.index)}, {"labels_integer", schema.labels_integer}};
   if (divisions.is_list()) args.emplace_back("divisions", std::move(divisions));
   return call("from_memory", std::move(args), {});
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 
 #include "base/error.hpp"
@@ -24,21 +25,30 @@ bool has_opaque(const Value& v) {
   return false;
 }
 
-// Objects of the guest language as the bytes its pickle gives: {"pickle": bytes} in their place.
-Value pickled(const Value& v) {
-  if (v.is_opaque()) return Dict{{"pickle", kernels::python_pickle()(*v.opaque())}};
-  if (v.is_list()) {
-    List out;
-    for (const auto& x : v.list()) out.push_back(pickled(x));
-    return out;
+// Objects of the guest language as the bytes its pickle gives: {"pickle": bytes} in their place, {"pickled": n} where the n-th of them stands once more.
+class Pickling {
+ public:
+  Value pickled(const Value& v) {
+    if (v.is_opaque()) {
+      const auto [at, fresh] = numbers_.try_emplace(v.opaque().get(), static_cast<int64_t>(numbers_.size()));
+      return fresh ? Dict{{"pickle", kernels::pickle_of(*v.opaque())}} : Dict{{"pickled", at->second}};
+    }
+    if (v.is_list()) {
+      List out;
+      for (const auto& x : v.list()) out.push_back(pickled(x));
+      return out;
+    }
+    if (v.is_dict()) {
+      Dict out;
+      for (const auto& [key, x] : v.dict()) out.emplace_back(key, pickled(x));
+      return out;
+    }
+    return v;
   }
-  if (v.is_dict()) {
-    Dict out;
-    for (const auto& [key, x] : v.dict()) out.emplace_back(key, pickled(x));
-    return out;
-  }
-  return v;
-}
+
+ private:
+  std::map<const Opaque*, int64_t> numbers_;
+};
 
 class ClusterJob : public worker::Job {
  public:
@@ -118,7 +128,7 @@ class ClusterJob : public worker::Job {
     Value encoded = program.encode();
     if (has_opaque(encoded)) {
       r.function = "guest pipeline";
-      encoded = pickled(encoded);
+      encoded = Pickling().pickled(encoded);
     }
     r.args = encoded;
   }

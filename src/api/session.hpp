@@ -59,6 +59,10 @@ MUSTER_API base::Value parquet_footers(const base::Value& files, const std::stri
 /// A table in memory as an expression; `divisions`: list of index values at the partitions' borders, if known.
 MUSTER_API Expr from_partitions(std::vector<data::Batches> partitions, const data::Schema& schema, base::Value divisions = {});
 
+/// Expressions as bytes for another process, with the rows, objects and dtypes that they name; and back. Needs the GIL where there are objects of Python.
+MUSTER_API std::string to_bytes(const std::vector<Expr>& expressions);
+MUSTER_API std::vector<Expr> from_bytes(std::string_view bytes);
+
 /// Logical, optimized and physical plan as text.
 MUSTER_API std::string explain(const std::vector<Expr>& expressions);
 /// A digest of the optimized plan: equal for expressions that do the same work.

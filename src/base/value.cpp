@@ -37,7 +37,7 @@ std::string take_text(std::string_view& in) {
 }
 
 constexpr int kDeepest = 64;  // hostile input must not overflow the stack
-Value decode_at(std::string_view& in, std::shared_ptr<const Opaque> (*objects)(const std::string&), int depth) {
+Value decode_at(std::string_view& in, const FindObject& objects, int depth) {
   if (depth > kDeepest) throw invalid("wire form: nested deeper than ", kDeepest);
   auto tag = take<char>(in);
   switch (tag) {
@@ -168,7 +168,7 @@ void Value::encode(std::string& out) const {
   }
 }
 
-Value Value::decode(std::string_view& bytes, std::shared_ptr<const Opaque> (*objects)(const std::string&)) { return decode_at(bytes, objects, 0); }
+Value Value::decode(std::string_view& bytes, const FindObject& objects) { return decode_at(bytes, objects, 0); }
 
 Hash128 hash_of(const Value& value) {
   std::string bytes;

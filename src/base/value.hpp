@@ -1,6 +1,7 @@
 // Value: an argument of an operator or a kernel as plain data, with its wire form. Column labels are Values too.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -26,6 +27,9 @@ struct Opaque {
   std::string token;
   std::shared_ptr<void> object;  // released through its deleter, which takes care of the GIL
 };
+
+/// Gives the object of a token, or none.
+using FindObject = std::function<std::shared_ptr<const Opaque>(const std::string& token)>;
 
 /// Stands for input number `index` of the expression whose argument this is.
 struct InputRef {
@@ -88,7 +92,7 @@ class Value {
   /// Appends the wire form; equal values have equal bytes. Opaque objects write their token.
   void encode(std::string& out) const;
   /// Reads a wire form; `objects` gives the object of an opaque token.
-  static Value decode(std::string_view& bytes, std::shared_ptr<const Opaque> (*objects)(const std::string& token) = nullptr);
+  static Value decode(std::string_view& bytes, const FindObject& objects = {});
 
  private:
   Storage is_;

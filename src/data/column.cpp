@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/side_by_side.hpp"
 #include "data/dispatch.hpp"
+#include "data/pickled.hpp"
 
 namespace muster::data {
 using namespace base;
@@ -74,6 +75,9 @@ Column constant_of(const Value& value, DType type) {
       bytes = std::make_shared<std::string>(value.string());
       text = {bytes->data(), static_cast<int64_t>(bytes->size())};
     }
+  } else if (type.is_object()) {
+    if (!value.is_none()) throw internal("a constant object");
+    *out.as<int64_t>() = -1;
   } else {
     visit_fixed(type.storage, [&](auto tag) {
       using T = typename decltype(tag)::type;
@@ -108,6 +112,7 @@ static Column join_foreign(Writable out, std::span<const ColumnRows> parts) {
   for (const auto& p : parts) {
     if (p.column->foreign && p.column->foreign.get() != placed) {
       placed = p.column->foreign.get();
+      if (all->column.empty()) all->column = placed->column;
       place.clear();
       for (const auto& source : placed->sources) {
         const auto [found, fresh] = known.try_emplace(source.get(), static_cast<int64_t>(all->sources.size()));
@@ -244,10 +249,20 @@ Column own_text(const Column& c) {
   return column;
 }
 
+// The share of a column's rows in objects that came as bytes.
+static int64_t size_of_objects(const Column& c) {
+  int64_t count = 0, bytes = 0;
+  for (const auto& source : c.foreign->sources)
+    if (const auto* pickled = pickled_in(*source))
+      if (const auto held = pickled->bytes()) count += pickled->count, bytes += static_cast<int64_t>(held->size());
+  return count ? static_cast<int64_t>(static_cast<double>(bytes) / static_cast<double>(count) * static_cast<double>(c.length)) : 0;
+}
+
 int64_t size_of(const Batch& batch) {
   int64_t bytes = 0;
   for (const auto& c : batch.columns) {
     bytes += c.length * (width(c.storage) + (c.valid != nullptr));
+    if (c.foreign) bytes += size_of_objects(c);
     if (c.codes) bytes += c.length * 4;
     else if (c.storage == Storage::text)
       for (int64_t i = 0; i < c.length; ++i) bytes += c.as<Text>()[i].size;

@@ -27,6 +27,7 @@ struct Text {
 /// where the object at position p says that it is missing (NaN, None, NA).
 struct Foreign {
   std::vector<std::shared_ptr<const base::Opaque>> sources;
+  std::string column;  // the label they were made under, for messages
 };
 constexpr int kForeignBits = 40;
 

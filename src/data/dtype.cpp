@@ -1,51 +1,33 @@
 #include "data/dtype.hpp"
 
 #include <algorithm>
-#include <deque>
 #include <map>
-#include <mutex>
 
 #include "base/error.hpp"
+#include "data/foreign_dtypes.hpp"
 
 namespace muster::data {
 using namespace base;
 namespace {
 const char* const kNames[] = {"bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "datetime64", "timedelta64", "str", "object", "int64"};
 const char* const kUnits[] = {"s", "ms", "us", "ns"};
-
-struct ForeignNames {
-  std::mutex mutex;
-  std::deque<std::string> names;
-};
-ForeignNames& foreign_names() {
-  static ForeignNames all;
-  return all;
-}
+constexpr int kForeignAt = 24;  // the first bit of a foreign dtype's number in a code
 }  // namespace
-
-uint16_t foreign_dtype(const std::string& name) {
-  auto& all = foreign_names();
-  std::lock_guard lock(all.mutex);
-  if (all.names.size() >= 65535) throw Error(ErrorKind::unsupported, "more than 65,535 different category, zone and extension dtypes in one process");
-  all.names.push_back(name);
-  return static_cast<uint16_t>(all.names.size());
-}
 
 std::string DType::name() const {
   if (is_object() && foreign) {
-    auto& all = foreign_names();
-    std::lock_guard lock(all.mutex);
-    return foreign <= all.names.size() ? all.names[foreign - 1u] : "object";
+    const auto known = foreign_dtype(*this);
+    return known ? known->name : "object";
   }
   std::string base = kNames[static_cast<int>(storage)];
   return is_time() ? concat(base, "[", kUnits[static_cast<int>(unit)], "]") : base;
 }
 
-int64_t code(DType t) { return static_cast<int64_t>(t.storage) | static_cast<int64_t>(t.unit) << 8 | int64_t{t.open} << 16 | int64_t{t.foreign} << 24; }
+int64_t code(DType t) { return static_cast<int64_t>(t.storage) | static_cast<int64_t>(t.unit) << 8 | int64_t{t.open} << 16 | static_cast<int64_t>(t.foreign) << kForeignAt; }
 
 DType dtype_of(int64_t c) {
-  if (c < 0 || (c & 255) > static_cast<int64_t>(Storage::row_id) || (c >> 8 & 255) > 3 || c >> 40) throw invalid("wire form: unknown dtype ", c);
-  return {static_cast<Storage>(c & 255), static_cast<Unit>(c >> 8 & 255), (c >> 16 & 1) != 0, static_cast<uint16_t>(c >> 24 & 65535)};
+  if (c < 0 || (c & 255) > static_cast<int64_t>(Storage::row_id) || (c >> 8 & 255) > 3) throw invalid("wire form: unknown dtype ", c);
+  return {static_cast<Storage>(c & 255), static_cast<Unit>(c >> 8 & 255), (c >> 16 & 1) != 0, static_cast<uint64_t>(c >> kForeignAt)};
 }
 
 int width(Storage s) {

@@ -22,7 +22,7 @@ struct DType {
   Storage storage = Storage::float64;
   Unit unit = Unit::us;  // of timestamp and duration
   bool open = false;     // int or bool that becomes float64 or object if a missing value turns up (ARCHITECTURE.md, "Open dtypes")
-  uint16_t foreign = 0;  // of object: the dtype's number in foreign_dtype(); 0 = any object
+  uint64_t foreign = 0;  // of object: its dtype's number (foreign_dtypes.hpp); 0 = any object
 
   bool operator==(const DType&) const = default;
   bool is_integer() const { return storage >= Storage::int8 && storage <= Storage::uint64; }
@@ -39,10 +39,9 @@ struct DType {
   std::string name() const;
 };
 
-/// The number of a dtype that the engine carries and never opens ("category", "datetime64[us, UTC]"); `name` is what messages call it.
-uint16_t foreign_dtype(const std::string& name);
+constexpr int kForeignDTypeBits = 39;  // of DType::foreign
 
-/// A dtype as one number, and back: its wire form.
+/// A dtype as one number, the same in every process, and back: its wire form.
 int64_t code(DType type);
 DType dtype_of(int64_t code);
 

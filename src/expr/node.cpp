@@ -134,7 +134,7 @@ std::string encode(const std::vector<Expr>& roots) {
   return bytes;
 }
 
-std::vector<Expr> decode(std::string_view bytes, std::shared_ptr<const Opaque> (*objects)(const std::string&)) {
+std::vector<Expr> decode(std::string_view bytes, const FindObject& objects) {
   const Value whole = Value::decode(bytes, objects);
   if (!whole.is_list() || whole.list().size() != 3 || !whole.list()[0].is_integer() || !whole.list()[1].is_list() || !whole.list()[2].is_list()) throw invalid("wire form: not an expression");
   if (whole.list()[0].integer() != kWireVersion) throw invalid("wire form: version ", whole.list()[0].integer(), ", this muster reads ", kWireVersion);

@@ -47,6 +47,6 @@ std::vector<Expr> topological(const std::vector<Expr>& roots);
 
 /// The wire form: operator names, arguments, inputs; and back. Opaque objects are found by token through `objects`.
 std::string encode(const std::vector<Expr>& roots);
-std::vector<Expr> decode(std::string_view bytes, std::shared_ptr<const base::Opaque> (*objects)(const std::string&));
+std::vector<Expr> decode(std::string_view bytes, const base::FindObject& objects = {});
 
 }  // namespace muster::expr

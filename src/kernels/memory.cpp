@@ -1,12 +1,19 @@
 #include "kernels/memory.hpp"
 
+#include <unistd.h>
+
+#include <atomic>
 #include <cstring>
+#include <random>
+
+#include "base/text.hpp"
 
 namespace muster::kernels {
 using namespace base;
 using namespace data;
 namespace {
 constexpr int64_t kMorsel = 32 << 10;  // rows
+constexpr const char* kTable = "memory-";  // begins the token of a table
 
 class MemoryReader : public Reader {
  public:
@@ -57,9 +64,16 @@ class MemorySource : public Source {
 
 std::unique_ptr<Reader> memory_reader(const Batches& batches, const Value& args, int64_t partition) { return std::make_unique<MemoryReader>(batches, args, partition); }
 
+std::string new_table_token() {
+  static std::atomic<int64_t> tables{0};
+  static const uint64_t random = std::random_device()() | uint64_t{std::random_device()()} << 32;
+  return concat(kTable, Hash128{random, static_cast<uint64_t>(getpid())}.hex(), "-", ++tables);  // a forked process has the same number
+}
+
 Value memory_value(std::shared_ptr<const MemoryTable> table, std::string token) {
   return std::make_shared<const Opaque>(Opaque{std::move(token), std::const_pointer_cast<MemoryTable>(table)});
 }
+const MemoryTable* table_in(const Opaque& object) { return object.token.starts_with(kTable) ? static_cast<const MemoryTable*>(object.object.get()) : nullptr; }
 const MemoryTable& memory_table(const Value& value) { return *static_cast<const MemoryTable*>(value.opaque()->object.get()); }
 
 Kernel memory_kernel() {

@@ -1,6 +1,7 @@
 #include "kernels/python_call.hpp"
 
 #include "base/error.hpp"
+#include "data/pickled.hpp"
 
 namespace muster::kernels {
 namespace {
@@ -8,6 +9,8 @@ struct Hooks {
   PythonApply apply;
   PythonDtypes common;
   PythonPickle pickle;
+  PythonUnpickle unpickle;
+  PythonObjects objects;
   PythonError error;
 };
 Hooks& hooks() {
@@ -35,10 +38,22 @@ data::DType common_dtype(data::DType one, data::DType other) {
   return hooks().common ? hooks().common(one, other) : data::DType{data::Storage::object};
 }
 
-void set_python_border(PythonPickle pickle, PythonError error) { hooks().pickle = std::move(pickle), hooks().error = std::move(error); }
-const PythonPickle& python_pickle() {
+void set_python_border(PythonPickle pickle, PythonUnpickle unpickle, PythonObjects objects, PythonError error) {
+  hooks().pickle = std::move(pickle), hooks().unpickle = std::move(unpickle), hooks().objects = std::move(objects), hooks().error = std::move(error);
+}
+std::string pickle_of(const base::Opaque& object) {
+  const auto* pickled = data::pickled_in(object);
+  if (const auto bytes = pickled ? pickled->bytes() : nullptr) return *bytes;
   if (!hooks().pickle) throw base::internal("there is no Python in this program");
-  return hooks().pickle;
+  return hooks().pickle(object);
+}
+std::shared_ptr<const base::Opaque> unpickled(const std::string& bytes, const std::string& token) {
+  if (!hooks().unpickle) throw base::internal("there is no Python in this program");
+  return hooks().unpickle(bytes, token);
+}
+const PythonObjects& python_objects() {
+  if (!hooks().objects) throw base::internal("there is no Python in this program");
+  return hooks().objects;
 }
 const PythonError& python_error() { return hooks().error; }
 

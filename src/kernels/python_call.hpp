@@ -29,11 +29,24 @@ data::DType common_dtype(data::DType one, data::DType other);
 using PythonDtypes = std::function<data::DType(data::DType one, data::DType other)>;
 void set_python_dtypes(PythonDtypes common);
 
+/// Some objects of a source of a column, as bytes. `stays`: they say something without rows, too.
+struct PickledObjects {
+  int64_t count = 0;
+  bool stays = false;
+  std::string bytes;
+};
+/// The objects at these places of a source of an object column, in pieces of equal counts but for the last. `column` is what errors call it.
+using PythonObjects = std::function<std::vector<PickledObjects>(const base::Opaque& source, const std::vector<int64_t>& places, const std::string& column)>;
 /// An object as bytes for another process, and an exception another process raised, as thrown here.
 using PythonPickle = std::function<std::string(const base::Opaque& object)>;
+using PythonUnpickle = std::function<std::shared_ptr<const base::Opaque>(const std::string& bytes, const std::string& token)>;
 using PythonError = std::function<std::exception_ptr(const std::string& bytes)>;
-void set_python_border(PythonPickle pickle, PythonError error);
-const PythonPickle& python_pickle();
+void set_python_border(PythonPickle pickle, PythonUnpickle unpickle, PythonObjects objects, PythonError error);
+/// The bytes of an object; those it came as where nobody has looked at it.
+std::string pickle_of(const base::Opaque& object);
+/// The object of such bytes, under its token.
+std::shared_ptr<const base::Opaque> unpickled(const std::string& bytes, const std::string& token);
+const PythonObjects& python_objects();
 const PythonError& python_error();
 
 }  // namespace muster::kernels

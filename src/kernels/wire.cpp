@@ -1,6 +1,15 @@
 #include "kernels/wire.hpp"
 
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <map>
+#include <unordered_map>
+
 #include "base/error.hpp"
+#include "data/foreign_dtypes.hpp"
+#include "data/pickled.hpp"
+#include "kernels/python_call.hpp"
 #include "kernels/registry.hpp"
 #include "muster/error.hpp"
 
@@ -9,12 +18,96 @@ using namespace base;
 using namespace data;
 namespace {
 
-bool is_packed(const Column& c) { return c.length == 1 && c.foreign && c.foreign->sources.size() == 1 && c.foreign->sources[0]->token == kPackedRows; }
+constexpr int64_t kPlaces = (int64_t{1} << kForeignBits) - 1;
 
-void encode(Encoder& out, const Column& c) {
-  if (c.storage == Storage::object && !is_packed(c)) throw Error(ErrorKind::unsupported, "columns of Python objects cannot go to other processes yet; give the column a dtype (meta=)");
+bool is_packed(const Column& c) { return c.length == 1 && c.foreign && c.foreign->sources.size() == 1 && c.foreign->sources[0]->token == kPackedRows; }
+bool is_objects(const Column& c) { return c.storage == Storage::object && !is_packed(c); }
+
+// The objects of a column of some batches: the sources' places that rows are at, and where these are among the pieces that are sent.
+class SentObjects {
+ public:
+  void add(const Column& c) {
+    if (!c.foreign) return;
+    if (name_.empty()) name_ = c.foreign->column;
+    std::vector<Source*> sources;
+    for (const auto& s : c.foreign->sources) {
+      const auto [at, fresh] = numbers_.try_emplace(s.get(), sources_.size());
+      if (fresh) sources_.push_back({.objects = s});
+      sources.push_back(&sources_[at->second]);
+    }
+    for (int64_t i = 0; i < c.length; ++i)
+      if (const int64_t p = present(c.as<int64_t>()[i]); p != -1) sources.at(static_cast<size_t>(p >> kForeignBits))->places.push_back(p & kPlaces);
+  }
+
+  void encode(Encoder& out, int64_t column) {
+    std::vector<kernels::PickledObjects> pieces;
+    for (auto& s : sources_) {
+      s.first = static_cast<int64_t>(pieces.size());
+      auto& places = s.places;
+      const auto unordered = std::adjacent_find(places.begin(), places.end(), std::greater_equal<>());
+      if (unordered != places.end()) {
+        std::sort(places.begin(), places.end());
+        places.erase(std::unique(places.begin(), places.end()), places.end());
+      }
+      const Pickled* pickled = pickled_in(*s.objects);
+      if (const auto bytes = pickled ? pickled->bytes() : nullptr) {
+        s.moves_on = true;
+        if (!places.empty() || pickled->stays) pieces.push_back({pickled->count, pickled->stays, *bytes});
+        continue;
+      }
+      for (auto& piece : python_objects()(*s.objects, places, name_.empty() ? concat("number ", column) : name_)) {
+        if (s.piece == 0) s.piece = std::max<int64_t>(piece.count, 1);
+        pieces.push_back(std::move(piece));
+      }
+    }
+    out << static_cast<uint64_t>(pieces.size());
+    for (const auto& p : pieces) out << p.count << static_cast<uint8_t>(p.stays) << p.bytes;
+  }
+
+  /// A column's positions, among the pieces.
+  std::vector<int64_t> positions(const Column& c) const {
+    std::vector<int64_t> out(c.as<int64_t>(), c.as<int64_t>() + c.length);
+    for (auto& position : out) {
+      const int64_t p = present(position);
+      if (p == -1 || !c.foreign) continue;
+      const Source& s = sources_[numbers_.at(c.foreign->sources[static_cast<size_t>(p >> kForeignBits)].get())];
+      int64_t place = p & kPlaces, piece = s.first;
+      if (!s.moves_on) {
+        const int64_t guess = place - s.places.front();
+        const bool run = guess < static_cast<int64_t>(s.places.size()) && s.places[static_cast<size_t>(guess)] == place;
+        const int64_t rank = run ? guess : std::lower_bound(s.places.begin(), s.places.end(), place) - s.places.begin();
+        piece += rank / s.piece, place = rank % s.piece;
+      }
+      const int64_t moved = piece << kForeignBits | place;
+      position = position < 0 ? -2 - moved : moved;
+    }
+    return out;
+  }
+
+ private:
+  struct Source {
+    std::shared_ptr<const Opaque> objects;
+    std::vector<int64_t> places = {};  // in order, each once
+    int64_t first = 0;                 // of its pieces
+    int64_t piece = 0;                 // objects in one
+    bool moves_on = false;             // as the piece it came as
+  };
+  // Also of what says itself that it is missing; -1 of what is not there.
+  static int64_t present(int64_t position) { return position < -1 ? -2 - position : position; }
+
+  std::deque<Source> sources_;
+  std::unordered_map<const Opaque*, size_t> numbers_;
+  std::string name_;
+};
+
+void encode(Encoder& out, const Column& c, const SentObjects* objects) {
   out << static_cast<uint8_t>(c.storage) << c.length << static_cast<uint8_t>(c.constant);
-  if (c.storage == Storage::object) return kernels::encode(out, Batches{*static_cast<const Batch*>(c.foreign->sources[0]->object.get())});
+  if (c.storage == Storage::object) {
+    out << static_cast<uint8_t>(is_packed(c));
+    if (is_packed(c)) return kernels::encode(out, Batches{*static_cast<const Batch*>(c.foreign->sources[0]->object.get())});
+    out << objects->positions(c);
+    return;
+  }
   if (c.storage == Storage::text) {
     const Text* t = c.as<Text>();
     std::vector<int64_t> sizes(static_cast<size_t>(c.length));
@@ -39,19 +132,49 @@ Column decode_packed(base::Decoder& in) {
   Writable position(Storage::object, 1);
   position.as<int64_t>()[0] = 0;
   Column c = std::move(position).finish(held);
-  c.foreign = std::make_shared<const Foreign>(Foreign{{std::make_shared<const Opaque>(Opaque{kPackedRows, held})}});
+  c.foreign = std::make_shared<const Foreign>(Foreign{{std::make_shared<const Opaque>(Opaque{kPackedRows, held})}, {}});
   return c;
 }
 
-// `packed`: of packed rows, which hold no others.
-Column decode_column(base::Decoder& in, bool packed) {
+// The objects of one column of some batches.
+std::shared_ptr<const Foreign> decode_objects(base::Decoder& in) {
+  auto foreign = std::make_shared<Foreign>();
+  for (uint64_t n = in.count(); n > 0; --n) {
+    const auto count = in.get<int64_t>();
+    const bool stays = in.get<uint8_t>();
+    foreign->sources.push_back(opaque_of(std::make_shared<Pickled>(in.get<std::string>(), count, stays)));
+  }
+  return foreign;
+}
+
+Column decode_positions(base::Decoder& in, int64_t length, const std::shared_ptr<const Foreign>& objects) {
+  const auto positions = in.list<int64_t>();
+  if (static_cast<int64_t>(positions.size()) != length) throw Error(ErrorKind::io, "an object column whose positions do not fit");
+  for (const int64_t position : positions) {
+    const int64_t p = position < -1 ? -2 - position : position;
+    if (p == -1) continue;
+    const auto source = static_cast<size_t>(p >> kForeignBits);
+    if (!objects || source >= objects->sources.size() || (p & kPlaces) >= pickled_in(*objects->sources[source])->count) throw Error(ErrorKind::io, "an object column whose objects are not there");
+  }
+  Writable w(Storage::object, length);
+  std::copy(positions.begin(), positions.end(), w.as<int64_t>());
+  Column c = std::move(w).finish();
+  c.foreign = objects;
+  return c;
+}
+
+// `packed`: of packed rows, which hold no others. `objects`: of this column.
+Column decode_column(base::Decoder& in, bool packed, const std::shared_ptr<const Foreign>& objects) {
   const auto storage = static_cast<Storage>(in.get<uint8_t>());
   const auto length = in.get<int64_t>();
   const bool constant = in.get<uint8_t>();
-  if (storage > Storage::row_id || (storage == Storage::object && (packed || length != 1)) || length < 0) throw Error(ErrorKind::io, "bytes that are no column");
+  if (storage > Storage::row_id || length < 0) throw Error(ErrorKind::io, "bytes that are no column");
   Column c;
-  if (storage == Storage::object) {
+  if (storage == Storage::object && in.get<uint8_t>()) {
+    if (packed || length != 1) throw Error(ErrorKind::io, "packed rows where there are none");
     c = decode_packed(in);
+  } else if (storage == Storage::object) {
+    c = decode_positions(in, length, objects);
   } else if (storage == Storage::text) {
     const auto sizes = in.list<int64_t>();
     const auto bytes = in.get<std::string_view>();
@@ -81,21 +204,41 @@ Column decode_column(base::Decoder& in, bool packed) {
 
 Batches decode_batches(base::Decoder& in, bool packed) {
   Batches out(in.count());
+  std::map<uint64_t, std::shared_ptr<const Foreign>> objects;
+  for (uint64_t n = in.count(); n > 0; --n) {
+    const auto column = in.get<uint64_t>();
+    objects[column] = decode_objects(in);
+  }
   for (auto& b : out) {
     b.rows = in.get<int64_t>();
     b.columns.resize(in.count());
-    for (auto& c : b.columns) c = decode_column(in, packed);
+    for (size_t c = 0; c < b.columns.size(); ++c) {
+      const auto of = objects.find(c);
+      b.columns[c] = decode_column(in, packed, of == objects.end() ? nullptr : of->second);
+    }
   }
   return out;
 }
 }  // namespace
 
 void encode(Encoder& out, const Batches& batches) {
-  out << static_cast<uint64_t>(batches.size());
+  std::map<size_t, SentObjects> objects;  // by column: batches share what they look at
+  for (const auto& b : batches)
+    for (size_t c = 0; c < b.columns.size(); ++c)
+      if (is_objects(b.columns[c])) objects[c].add(b.columns[c]);
+  out << static_cast<uint64_t>(batches.size()) << static_cast<uint64_t>(objects.size());
+  for (auto& [column, of] : objects) {
+    out << static_cast<uint64_t>(column);
+    of.encode(out, static_cast<int64_t>(column));
+  }
   for (const auto& b : batches) {
     out << b.rows << static_cast<uint64_t>(b.columns.size());
-    for (const auto& c : b.columns) encode(out, c);
+    for (size_t c = 0; c < b.columns.size(); ++c) encode(out, b.columns[c], is_objects(b.columns[c]) ? &objects.at(c) : nullptr);
   }
+}
+
+bool hold_objects(const Batches& batches) {
+  return std::any_of(batches.begin(), batches.end(), [](const Batch& b) { return std::any_of(b.columns.begin(), b.columns.end(), is_objects); });
 }
 
 Batches decode_batches(base::Decoder& in) { return decode_batches(in, false); }
@@ -146,7 +289,12 @@ std::string encode(const Report& r) {
   if (r.rows == 0 && r.begin < 0 && r.end < 0 && r.missing.empty() && r.wider.empty() && r.warnings.empty() && !r.stopped_early) return {};
   Encoder out;
   out << r.rows << r.begin << r.end << r.missing << static_cast<uint64_t>(r.wider.size());
-  for (const auto& [column, type] : r.wider) out << column << code(type);
+  for (const auto& [column, type] : r.wider) {
+    out << column << code(type);
+    const auto foreign = foreign_dtype(type);
+    out << static_cast<uint8_t>(foreign.has_value());
+    if (foreign) out << foreign->name << foreign->token << pickle_of(*foreign->definition);
+  }
   out << static_cast<uint64_t>(r.warnings.size());
   for (const auto& w : r.warnings) out << w;
   out << static_cast<uint8_t>(r.stopped_early) << static_cast<uint8_t>(r.guessed);
@@ -161,6 +309,9 @@ Report decode_report(std::string_view bytes) {
   for (uint64_t n = in.count(); n > 0; --n) {
     const auto column = in.get<int64_t>();
     r.wider.emplace_back(column, dtype_of(in.get<int64_t>()));
+    if (!in.get<uint8_t>()) continue;
+    auto name = in.get<std::string>(), token = in.get<std::string>();
+    know(ForeignDType{std::move(name), std::move(token), opaque_of(std::make_shared<Pickled>(in.get<std::string>(), 1))});
   }
   r.warnings.resize(in.count());
   for (auto& w : r.warnings) w = in.get<std::string>();

@@ -10,19 +10,22 @@
 
 namespace muster::kernels {
 
-/// The token of an object that is rows, a data::Batch: of all objects only these go to other processes.
+/// The token of an object that is rows, a data::Batch.
 inline constexpr const char* kPackedRows = "packed rows";
 
+/// Objects of Python go as pickles of the places that rows are at; what came so and was not opened moves on as it is. Needs the GIL for others: to be called without
+/// a mutex. Throws what Python does on objects that cannot be pickled.
 void encode(base::Encoder& out, const data::Batches& batches);
+/// Whether columns hold objects of Python.
+bool hold_objects(const data::Batches& batches);
 /// The columns own their memory.
 data::Batches decode_batches(base::Decoder& in);
 
-/// Throws Error{unsupported} on columns of foreign objects other than packed rows.
 std::string encode(const std::vector<Output>& outputs);
 /// A fold comes back as the same kernel with the same state. Throws Error{io} on bytes that are no outputs.
 std::vector<Output> decode_outputs(std::string_view bytes);
 
-/// Empty for a report that says nothing.
+/// Empty for a report that says nothing. Dtypes that the engine does not open go with their definition.
 std::string encode(const data::Report& report);
 data::Report decode_report(std::string_view bytes);
 

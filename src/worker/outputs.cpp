@@ -38,14 +38,9 @@ int64_t Outputs::spill(uint32_t task) {
   auto& outputs = of_task_[task];
   for (size_t i = 0; i < outputs.size(); ++i) {
     auto& o = outputs[i];
-    if (!o.batches || o.bytes < kWorthSpilling) continue;
+    if (!o.batches || o.bytes < kWorthSpilling || kernels::hold_objects(*o.batches)) continue;
     Encoder out;
-    try {
-      kernels::encode(out, *o.batches);
-    } catch (const Error& e) {
-      if (e.kind == ErrorKind::unsupported) continue;
-      throw;
-    }
+    kernels::encode(out, *o.batches);
     spilled_[{task, i}] = kernels::spill(out.take());
     o.batches.reset();
     budget().give_back(o.bytes);

@@ -89,7 +89,7 @@ int main(int argc, char** argv) {
       for (unsigned k = random() % 4; k < 4; ++k) bytes[random() % bytes.size()] = static_cast<char>(random());
       if (random() % 3 == 0) bytes.resize(random() % bytes.size());
       try {
-        expr::decode(bytes, nullptr);
+        expr::decode(bytes);
       } catch (const Error&) {
       }
     }

@@ -42,10 +42,10 @@ TEST(Expression, DamagedWireFormIsAnError) {
   Value v = List{1, List{List{"row_count", Dict{}, List{7}}}, List{0}};
   std::string bytes;
   v.encode(bytes);
-  EXPECT_THROW(expr::decode(bytes, nullptr), Error);
+  EXPECT_THROW(expr::decode(bytes), Error);
   v = List{1, List{List{"no such operator", Dict{}, List{}}}, List{0}};
   bytes.clear(), v.encode(bytes);
-  EXPECT_THROW(expr::decode(bytes, nullptr), Error);
+  EXPECT_THROW(expr::decode(bytes), Error);
 }
 }  // namespace
 }  // namespace muster

@@ -12,8 +12,8 @@ import dis
 import enum
 import functools
 import hashlib
-import itertools
 import operator
+import os
 import pathlib
 import pickle
 import sys
@@ -25,7 +25,6 @@ from muster._base.dispatch import Dispatch
 from muster._base.libraries import np, pa, pd
 from muster._base.modules import found_by_name, is_local
 
-_unique = itertools.count()
 _asked = threading.local()
 _sentinels = {}  # by identity; kept, so that no later object gets the token of an earlier one
 _HEAP_TYPE = 1 << 9
@@ -142,7 +141,7 @@ def _nameless(value):
         kind = type(value)
         hint = "; use functions of muster.array.ufunc (dask.array.ufunc) instead" if kind.__name__ == "ufunc" else f"; give {kind.__qualname__} a method __dask_tokenize__"
         raise TokenizationError(f"Cannot tokenize {kind.__module__}.{kind.__qualname__}: it cannot be deterministically hashed{hint}")
-    return _Parts(f"unique-{next(_unique)}")
+    return _Parts(f"unique-{os.urandom(16).hex()}")  # no other process gives it either
 
 
 def _of_sentinel(value):

@@ -5,6 +5,7 @@ import itertools
 
 from muster import _core
 from muster._base.libraries import np, pa, pd
+from muster._base.tokenize import tokenize
 from muster._base.values import plain
 
 
@@ -51,28 +52,35 @@ def array_of(dtype, payload):
 
 
 _POSITION_BITS = 40  # of a position in an object column; the bits above say which source
-_foreign = [None]  # dtypes that the engine carries and never opens, by number
-_foreign_numbers = {}
+_foreign = {}  # dtypes that the engine carries and never opens, by its names of them
+_foreign_names = {}
 
 
 def foreign_name(dtype):
-    """Return the engine's name of a dtype that it carries without opening."""
-    key = (type(dtype), repr(dtype))
+    """Return the engine's name of a dtype that it carries without opening: of its content, the same in every process."""
+    key = (type(dtype), repr(dtype), *(getattr(dtype, name, None) for name in _more_content(dtype)))
     if isinstance(dtype, pd.CategoricalDtype):
         if dtype.categories is not None and len(dtype.categories) == 1 and dtype.categories[0] == unknown_categories()[0]:
             dtype = pd.CategoricalDtype(None, dtype.ordered)
-        categories = None if dtype.categories is None else (str(dtype.categories.dtype), tuple(dtype.categories))
-        key = (pd.CategoricalDtype, categories, dtype.ordered)
-        try:
-            hash(key)
-        except TypeError:  # lists, say, that a function made of categories
+        categories = () if dtype.categories is None else (str(dtype.categories.dtype), tuple(dtype.categories))
+        if categories and dtype.categories.dtype == object:
+            categories = (*categories, tuple(map(type, dtype.categories)))  # 1 and True are equal
+        key = (pd.CategoricalDtype, dtype.ordered, *categories)
+    try:
+        name = _foreign_names.get(key)
+    except TypeError:  # lists, say, that a function made of categories
+        if isinstance(dtype, pd.CategoricalDtype):
             return "object"
-    number = _foreign_numbers.get(key)
-    if number is None:
-        number = _foreign_numbers[key] = _core.foreign_dtype(str(dtype))
-        _foreign.extend([None] * (number + 1 - len(_foreign)))
-        _foreign[number] = dtype
-    return f"object:{number}"
+        raise
+    if name is None:
+        name = _foreign_names[key] = _core.know_dtype(str(dtype), tokenize(*key), dtype)
+        _foreign[name] = dtype
+    return name
+
+
+def _more_content(dtype):
+    """The attributes that tell apart dtypes of one class and representation: those that pandas compares. Its own dtypes say all in their representation."""
+    return getattr(dtype, "_metadata", ()) if not type(dtype).__module__.startswith("pandas.") or isinstance(dtype, pd.ArrowDtype) else ()
 
 
 def dtype_of(name):
@@ -81,9 +89,13 @@ def dtype_of(name):
         return string_dtype()
     if not name.startswith("object:"):
         return np.dtype(name)
-    if int(name[7:]) >= len(_foreign):
-        raise NotImplementedError("categories, zones and other dtypes that only pandas knows cannot go to other processes yet")
-    return _foreign[int(name[7:])]
+    dtype = _foreign.get(name)
+    if dtype is None:
+        dtype = _core.known_dtype(name)  # another process has made it
+        if dtype is None:
+            raise RuntimeError(f"the dtype {name} came to a process without its definition")
+        _foreign[name] = dtype
+    return dtype
 
 
 def is_nullable(name):
@@ -257,7 +269,7 @@ def as_is(array, index=None):
 
 
 def dtype_name(dtype):
-    """Return the engine's name of a pandas dtype; "object" or "object:number" for what it carries without opening."""
+    """Return the engine's name of a pandas dtype; "object" or "object:..." for what it carries without opening."""
     if isinstance(dtype, pd.StringDtype) and dtype.na_value is np.nan:
         return "str"
     if isinstance(dtype, np.dtype) and (dtype.kind in "biu" or dtype in (np.float32, np.float64) or (dtype.kind in "mM" and np.datetime_data(dtype)[0] in ("s", "ms", "us", "ns"))):

@@ -27,6 +27,9 @@ class _Accessor:
     def _check(self):
         getattr(self._series._meta, self._path[0])
 
+    def __reduce__(self):
+        return type(self), (self._series,)
+
     def _through(self, name, args=(), kwargs=None, **options):
         return call(self._series, (*self._path, name), args, kwargs, **options)
 

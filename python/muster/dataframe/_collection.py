@@ -154,12 +154,6 @@ class Collection:
         return np.asarray(self.compute(), dtype=dtype)
 
     def __reduce__(self):
-        stack = [self._expr]
-        while stack:
-            node = stack.pop()
-            if node.op in ("from_memory", "map_partitions"):
-                raise TypeError(f"cannot pickle a collection made by {node.op} yet; pickle what it is made from")
-            stack += node.inputs
         return _restore, (type(self), _core.encode([self._expr]))
 
 

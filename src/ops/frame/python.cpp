@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <set>
 
 #include "base/error.hpp"
+#include "data/foreign_dtypes.hpp"
 #include "kernels/python_call.hpp"
 #include "kernels/wire.hpp"
 #include "ops/frame/columns.hpp"
@@ -23,8 +25,20 @@ std::vector<Field> fields(const Value& v) {
   for (const auto& f : v.list()) out.push_back({f.list().at(0), dtype_of(f.list().at(1).integer())});
   return out;
 }
-Value encode(const Schema& s) { return Dict{{"kind", static_cast<int>(s.kind)}, {"fields", fields_of(s.columns)}, {"index", fields_of(s.index)}}; }
-Schema decode(const Value& v) { return {static_cast<Kind>(v["kind"].integer()), fields(v["fields"]), fields(v["index"]), false}; }
+
+// Of a program, which may run in another process: with the definitions of the dtypes that the engine does not open, each once.
+Value encode(const Schema& s) {
+  List definitions;
+  std::set<uint64_t> defined{0};
+  for (const auto* fields : {&s.columns, &s.index})
+    for (const auto& f : *fields)
+      if (defined.insert(f.type.foreign).second) definitions.push_back(data::definition_of(f.type));
+  return Dict{{"kind", static_cast<int>(s.kind)}, {"fields", fields_of(s.columns)}, {"index", fields_of(s.index)}, {"dtypes", definitions}};
+}
+Schema decode(const Value& v) {
+  for (const auto& definition : v["dtypes"].list()) data::know(definition);
+  return {static_cast<Kind>(v["kind"].integer()), fields(v["fields"]), fields(v["index"]), false};
+}
 
 // What a function's results were otherwise than promised, by the numbers they are reported under: one number per column, index columns first, from `first` on.
 void report(Task& t, const kernels::PythonRows& made, size_t index, int64_t first) {
@@ -92,7 +106,7 @@ Map partition_numbers(const Args&) {
 Whole pack(const Args&) {
   return [](Task&, Batches rows) -> Batches {
     auto held = std::make_shared<const Batch>(concatenate(rows));
-    auto foreign = std::make_shared<const Foreign>(Foreign{{std::make_shared<const Opaque>(Opaque{kernels::kPackedRows, std::const_pointer_cast<Batch>(held)})}});
+    auto foreign = std::make_shared<const Foreign>(Foreign{{std::make_shared<const Opaque>(Opaque{kernels::kPackedRows, std::const_pointer_cast<Batch>(held)})}, {}});
     Writable position(Storage::object, 1);
     position.as<int64_t>()[0] = 0;
     Column one = std::move(position).finish(held);
