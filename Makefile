@@ -7,13 +7,15 @@ BIN := $(VENV)/bin
 BUILD := build/python
 QUESTION ?= all
 SECONDS_OF_FUZZING ?= 300
+# Tests that ask for nothing but answers, wherever these are computed; what fails elsewhere stands in tests/places.txt.
+EVERYWHERE := tests/ops tests/io tests/test_hypothesis.py
 
-.PHONY: help demo test check bench lint wheel build environment clean check-asan check-ubsan check-tsan check-python-asan check-python-tsan check-fuzz check-long check-budget check-soak
+.PHONY: help demo test check bench lint wheel build environment clean check-asan check-ubsan check-tsan check-python-asan check-python-tsan check-fuzz check-long check-budget check-places check-soak
 
 help:
 	@echo "make demo    build, write the flights of 2013 as CSV, answer the first question from Python and C++"
 	@echo "make test    build and run every kind of test in its short form"
-	@echo "make check   the long form, part by part: check-asan check-ubsan check-tsan check-python-asan check-python-tsan check-fuzz check-long check-budget check-soak"
+	@echo "make check   the long form, part by part: check-asan check-ubsan check-tsan check-python-asan check-python-tsan check-fuzz check-long check-budget check-places check-soak"
 	@echo "make bench   measure against the rivals (QUESTION=flights for one)"
 	@echo "make lint    layers, documents, style"
 	@echo "make wheel   a wheel in dist/ that needs nothing but Python"
@@ -40,6 +42,10 @@ test: build
 	@echo "== layers and documents"; $(BIN)/python tools/check_layers.py; $(BIN)/python tools/check_docs.py
 	@echo "== C++ tests"; ctest --test-dir $(BUILD) --output-on-failure -j2 | tail -n 15
 	@echo "== Python tests"; $(BIN)/python -m pytest
+	@echo "== every 40th of them on a cluster, in little memory, and both"
+	@MUSTER_TEST_PLACE=cluster MUSTER_TEST_SAMPLE=40 $(BIN)/python -m pytest $(EVERYWHERE)
+	@MUSTER_MEMORY_LIMIT=256MB MUSTER_TEST_SAMPLE=40 $(BIN)/python -m pytest $(EVERYWHERE)
+	@MUSTER_TEST_PLACE=cluster MUSTER_TEST_WORKER_MEMORY=256MB MUSTER_TEST_SAMPLE=160 $(BIN)/python -m pytest $(EVERYWHERE)
 
 lint: environment
 	@$(BIN)/python tools/check_layers.py
@@ -58,12 +64,15 @@ bench: build
 	@$(BIN)/python bench/run.py $(QUESTION)
 
 # ---- the long form of the tests, in parts
-check: check-long check-budget check-fuzz check-asan check-ubsan check-tsan check-python-asan check-python-tsan check-soak
+check: check-long check-budget check-places check-fuzz check-asan check-ubsan check-tsan check-python-asan check-python-tsan check-soak
 
 check-long: build
 	@MUSTER_EXAMPLES=long $(BIN)/python -m pytest tests
 check-budget: build
 	@MUSTER_MEMORY_LIMIT=256MB MUSTER_NUM_WORKERS=3 $(BIN)/python -m pytest tests
+check-places: build
+	@for place in synchronous cluster processes; do echo "== $$place"; MUSTER_TEST_PLACE=$$place $(BIN)/python -m pytest $(EVERYWHERE); done
+	@echo "== small workers"; MUSTER_TEST_PLACE=cluster MUSTER_TEST_WORKER_MEMORY=256MB $(BIN)/python -m pytest $(EVERYWHERE)
 check-soak: build
 	@$(BIN)/python tests/soak.py
 
