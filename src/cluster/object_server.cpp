@@ -1,9 +1,10 @@
 #include "cluster/object_server.hpp"
 
 #include "base/error.hpp"
-#include "kernels/wire.hpp"
 #include "muster/error.hpp"
 #include "net/messages.hpp"
+#include "worker/object_store.hpp"
+#include "worker/store.hpp"
 
 namespace muster::cluster {
 using namespace base;
@@ -11,25 +12,37 @@ using namespace net;
 using worker::Object;
 namespace {
 
-void send_object(Connection& c, const Object& o, bool found, bool descriptor) {
-  Encoder out;
-  out << static_cast<uint8_t>(found) << static_cast<uint8_t>(o.native);
-  if (descriptor && o.segment && o.segment->fd() >= 0) {
-    c.send(Type::object, out.operator<<(static_cast<uint64_t>(o.segment->size())).take(), {o.segment->fd()});
+void send_object(const std::shared_ptr<Connection>& to, const Object& o, bool found, bool descriptor) {
+  Connection& c = *to;
+  std::shared_ptr<Object> kept;
+  try {
+    // From where it lies; what was never encoded, or is spilled, is read now, and counts until it is sent.
+    const bool made = found && !o.small && !o.segment;
+    worker::budget().hold(made ? o.bytes : 0);
+    kept = std::shared_ptr<Object>(new Object(found ? worker::as_bytes(o) : o), [bytes = made ? o.bytes : 0](Object* object) {
+      worker::budget().give_back(bytes);
+      delete object;
+    });
+  } catch (const Error&) {
+    c.close();  // who asked tries again, and hears of it as of a lost input
     return;
   }
-  // From where it lies; outputs that were never encoded are now.
-  auto kept = std::make_shared<std::pair<Object, std::string>>(o, o.outputs && !o.small ? kernels::encode(*o.outputs) : std::string());
-  const std::string_view view = o.outputs && !o.small ? std::string_view(kept->second) : kept->first.view();
+  Encoder out;
+  out << static_cast<uint8_t>(found) << static_cast<uint8_t>(o.native);
+  if (descriptor && kept->segment && kept->segment->fd() >= 0) {
+    c.send(Type::object, out.operator<<(static_cast<uint64_t>(kept->segment->size())).take(), {kept->segment->fd()}, {nullptr, 0, kept});
+    return;
+  }
+  const std::string_view view = kept->view();
   out << static_cast<uint64_t>(view.size());
   c.send(Type::object, out.take(), {}, {view.data(), view.size(), kept});
 }
 }  // namespace
 
-void serve_objects(Loop& loop, Fd fd, std::function<bool(TaskId, uint16_t, Object&)> find, std::function<void(TaskId, Object&&)> put) {
+void serve_objects(Loop& loop, Fd fd, std::function<void(std::function<void()>)> run, std::function<bool(TaskId, uint16_t, Object&)> find, std::function<void(TaskId, Object&&)> put) {
   auto c = loop.add(std::move(fd));
   std::weak_ptr<Connection> weak = c;
-  c->on_frame = [weak, find = std::move(find), put = std::move(put)](Frame&& f) {
+  c->on_frame = [weak, run = std::move(run), find = std::move(find), put = std::move(put)](Frame&& f) {
     auto self = weak.lock();
     if (!self) return;
     Decoder in(f.body);
@@ -39,7 +52,7 @@ void serve_objects(Loop& loop, Fd fd, std::function<bool(TaskId, uint16_t, Objec
       const auto attempt = in.get<uint16_t>();
       const bool descriptor = in.get<uint8_t>();
       const bool found = find(id, attempt, o);
-      send_object(*self, o, found, descriptor);
+      run([self, o = std::move(o), found, descriptor] { send_object(self, o, found, descriptor); });
     } else if (f.type == Type::put_object) {
       o.native = in.get<uint8_t>();
       const auto size = in.get<uint64_t>();

@@ -91,6 +91,7 @@ class GroupBy : public Fold {
     slices_.clear();
     if (!own_->keys) return;
     if (!shares_ && own_->keys->bytes() > task.headroom() / 64) own_->keys->compact();
+    if (packed_ && spilled_->kept_bytes() > std::max(kLeftBytes, task.headroom() / 32)) shed_packed();
     if (kept_.bytes() > std::max(kLeftBytes, task.headroom() / 32)) kept_.shed();  // as long as others are made, it only lies there
     if (!shares_) {
       own_->of_part = {}, own_->part_of.assign(own_->keys->size() + 1, 0);
@@ -153,10 +154,9 @@ class GroupBy : public Fold {
     out << static_cast<uint8_t>(packed) << static_cast<uint8_t>(tabled_) << partition_ << rows_seen_;
     if (packed) {
       out << (spilled_ ? spilled_groups_ : groups);
-      PackedParts parts;
+      PackedPartsWriter parts(out, kRowParts);
       if (!spilled_) fill(parts);
       for (size_t p = 0; spilled_ && p < kRowParts; ++p) parts.add(spilled_->read(p));
-      parts.encode(out);
     } else {
       out << groups;
       if (own_->keys) {
@@ -255,6 +255,12 @@ class GroupBy : public Fold {
     parts->close();
     spilled_ = std::move(parts), spilled_groups_ = own_->keys->size();
     reset();
+  }
+  void shed_packed() {
+    auto parts = std::make_shared<SpilledParts>();
+    for (size_t p = 0; p < kRowParts; ++p) parts->add(spilled_->read(p));
+    parts->close();
+    spilled_ = std::move(parts), packed_ = 0;
   }
   template <class P>
   void fill(P& parts) const {

@@ -215,13 +215,12 @@ void RowParts::shed() {
 void RowParts::encode(Encoder& out) const {
   out << static_cast<uint8_t>(!empty());
   if (empty()) return;
-  PackedParts packed;
+  PackedPartsWriter packed(out, kRowParts);
   for (int p = 0; p < kRowParts; ++p) {
     Encoder one;
     if (Batch rows = part(p); rows.rows) kernels::encode(one, Batches{std::move(rows)});
     packed.add(one.bytes());
   }
-  packed.encode(out);
 }
 
 void RowParts::decode(base::Decoder& in) {

@@ -146,6 +146,13 @@ PackedParts::PackedParts(base::Decoder& in, size_t parts) : ends_(in.list<uint64
   if (ends_.size() != parts || !std::is_sorted(ends_.begin(), ends_.end()) || (parts && ends_.back() != bytes_.size())) throw io_error("parts of a state that do not fit");
 }
 
+PackedPartsWriter::~PackedPartsWriter() {
+  char* head = out_.bytes().data() + at_ + sizeof(uint64_t);
+  const uint64_t size = out_.size() - begin_;
+  std::memcpy(head, ends_.data(), ends_.size() * sizeof(uint64_t));
+  std::memcpy(head + ends_.size() * sizeof(uint64_t), &size, sizeof size);
+}
+
 void SpilledParts::add(std::string_view bytes) {
   if (!bytes.empty()) {
     const Hash128 sum = hash_bytes(bytes);

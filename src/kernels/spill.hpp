@@ -38,20 +38,31 @@ class Parts {
 /// Parts that lie behind each other in memory: as they travel, so that whoever needs one opens only that.
 class PackedParts : public Parts {
  public:
-  /// Adds the next part.
-  void add(std::string_view bytes) { bytes_.append(bytes), ends_.push_back(bytes_.size()); }
+  /// Throws Error{io} on bytes that are not `parts` parts.
+  PackedParts(base::Decoder& in, size_t parts);
   std::string read(size_t part) const override { return bytes_.substr(begin(part), ends_.at(part) - begin(part)); }
   int64_t bytes(size_t part) const override { return static_cast<int64_t>(ends_.at(part) - begin(part)); }
   int64_t kept_bytes() const override { return static_cast<int64_t>(bytes_.capacity() + ends_.capacity() * sizeof(uint64_t)); }
-  void encode(base::Encoder& out) const { out << ends_ << bytes_; }
-  /// Throws Error{io} on bytes that are not `parts` parts.
-  PackedParts(base::Decoder& in, size_t parts);
-  PackedParts() = default;
 
  private:
   size_t begin(size_t part) const { return part ? ends_.at(part - 1) : 0; }
   std::vector<uint64_t> ends_;
   std::string bytes_;
+};
+
+/// Writes what PackedParts reads.
+class PackedPartsWriter {
+ public:
+  PackedPartsWriter(base::Encoder& out, size_t parts) : out_(out), at_(out.size()), ends_(parts) { out_ << ends_ << uint64_t{0}, begin_ = out_.size(); }
+  ~PackedPartsWriter();
+  PackedPartsWriter(const PackedPartsWriter&) = delete;
+  /// Adds the next part.
+  void add(std::string_view bytes) { out_.bytes().append(bytes), ends_.at(next_++) = out_.size() - begin_; }
+
+ private:
+  base::Encoder& out_;
+  size_t at_, begin_ = 0, next_ = 0;
+  std::vector<uint64_t> ends_;
 };
 
 /// Many small parts, spilled one behind the other in few pieces. Each carries a checksum.

@@ -18,8 +18,8 @@
 #include "worker/functions.hpp"
 #include "worker/guest.hpp"
 #include "worker/outputs.hpp"
-#include "worker/range_memory.hpp"
 #include "worker/store.hpp"
+#include "worker/task_runner.hpp"
 
 namespace muster::worker {
 using namespace base;
@@ -33,39 +33,6 @@ constexpr auto kStayInside = std::chrono::milliseconds(1);
 constexpr auto kPatience = std::chrono::milliseconds(300);  // how long the end waits for a thread to come back by itself, and once more when interrupted
 constexpr JobId kJob = kLocalJob;
 constexpr ClientId kClient = 0;
-
-// What was reserved for a task when it began counts, and what it holds beyond that.
-class LocalTask : public data::Task {
- public:
-  LocalTask(const std::atomic<bool>& stop, std::atomic<int64_t>& bytes, int64_t partition, int64_t reserved) : stop_(stop), bytes_(bytes), partition_(partition), reserved_(reserved), counted_(reserved) {}
-  ~LocalTask() override { release(); }
-  void release() { budget().give_back(std::exchange(counted_, 0)); }
-  void hold(int64_t bytes) override {
-    held_ += bytes, peak_ = std::max(peak_, held_);
-    const int64_t now = std::max(reserved_, held_);
-    budget().hold(now - std::exchange(counted_, now));
-  }
-  void reserve(int64_t bytes) override {
-    const int64_t more = held_ + bytes - counted_;  // what was reserved for one that runs alone may be more than there is
-    if (more > 0 ? !budget().try_take(more) : held_ + bytes > budget().limit()) {
-      short_of_ = held_ + bytes;
-      throw Error(ErrorKind::memory, "the memory budget is used up");
-    }
-    counted_ += std::max<int64_t>(0, more);
-    hold(bytes);
-  }
-  int64_t headroom() const override { return budget().limit() / 2 - budget().used() + counted_ - held_; }  // half is left to what comes behind: results
-  bool stopped() const override { return stop_; }
-  int64_t partition() const override { return partition_; }
-  void progress(int64_t bytes) override { bytes_ += bytes; }
-  int64_t peak() const { return peak_; }
-  int64_t short_of() const { return short_of_; }  // bytes it needed to go on, or more; 0 = it was refused nothing
-
- private:
-  const std::atomic<bool>& stop_;
-  std::atomic<int64_t>& bytes_;
-  int64_t partition_, reserved_, held_ = 0, peak_ = 0, counted_, short_of_ = 0;
-};
 
 class LocalJob;
 struct Assignment {
@@ -96,6 +63,7 @@ struct Pool {
   std::vector<std::weak_ptr<LocalJob>> jobs;
   int64_t wanted_threads = 0;
   Admission admission{budget()};
+  TaskRunner runner{admission};
   bool stopping = false;
   bool has_threads = true;   // false: the caller's thread is all there is
 
@@ -138,7 +106,7 @@ class Inside {
   steady_clock::time_point since_;
 };
 
-class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
+class LocalJob : public Job, public Place, public std::enable_shared_from_this<LocalJob> {
  public:
   LocalJob(Pool& pool, std::shared_ptr<const graph::Graph> graph, std::function<bool(int, int64_t, const TaskResult&)> on_result) : pool_(pool), graph_(std::move(graph)), on_result_(std::move(on_result)) {
     tasks_ = graph_->tasks();
@@ -207,11 +175,11 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
     for (;;) {
       const size_t r = range_of(assignment.task);
       const bool counts = !guests_[r];  // a guest's objects are not ours
-      if (counts && !assignment.begun && !begin(assignment, r)) return;
+      if (counts && !assignment.begun && !pool_.runner.begin(attempt_of(assignment, r), ending_ ? 0 : need_of(assignment, r, assignment.reserved), *this)) return;
       bool waits = false;
       auto next = run_one(assignment, inside, waits);
       if (waits) return;
-      if (counts) pool_.admission.end(this);
+      if (counts) pool_.runner.end(this);
       if (next.empty()) return;
       pool_.push(std::move(next), 1);
       assignment = std::move(next[0]);
@@ -226,27 +194,17 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
  private:
   size_t range_of(uint32_t task) const { return static_cast<size_t>(std::upper_bound(first_.begin(), first_.end(), task) - first_.begin()) - 1; }
 
-  Admission::Attempt attempt_of(const Assignment& a, size_t r, int64_t need) {
-    Assignment again = a;
-    again.begun = again.waited = true, again.reserved = need;
-    return {this, need, static_cast<int64_t>(r), [&pool = pool_, again = std::move(again)]() mutable {
-              std::vector<Assignment> one;
-              one.push_back(std::move(again));
-              pool.push(std::move(one), 0);
-            }};
+  Attempt attempt_of(const Assignment& a, size_t r) {
+    return {this, static_cast<int64_t>(r), &ranges_[r],
+            [this, a](int64_t reserved) {
+              std::vector<Assignment> one{a};
+              one[0].begun = one[0].waited = true, one[0].reserved = reserved;
+              pool_.push(std::move(one), 0);
+            },
+            a.reserved};
   }
 
-  // False: it waits for memory, and is in the pool's queue again when it may run.
-  bool begin(Assignment& a, size_t r) {
-    const int64_t need = ending_ ? 0 : need_of(a, r);
-    a.begun = pool_.admission.begin(this, need), a.reserved = need;
-    if (a.begun) return true;
-    pool_.admission.wait(attempt_of(a, r, need));
-    if (ending_) end_waiting();
-    return false;
-  }
-
-  int64_t need_of(const Assignment& a, size_t r) {
+  int64_t need_of(const Assignment& a, size_t r, int64_t& reserved) {
     int64_t need = ranges_[r].need;
     if (need == 0 && budget().used() > budget().limit() / 4) {  // nothing is known yet: as much as it reads
       const auto& range = graph_->ranges[r];
@@ -254,6 +212,7 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
         for (const auto& input : group)
           if (input.output.batches || input.spilled) need += input.output.bytes;
     }
+    reserved = need;
     return need;
   }
 
@@ -265,6 +224,7 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
     const bool dropped = a.waited && ending_;  // it did not begin and is not wanted any more
     TaskResult result;
     std::vector<Output> outputs;
+    int64_t bytes = 0;
     const auto begun = steady_clock::now();
     if (guests_[r]) {
       try {
@@ -277,15 +237,15 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
       }
     } else {
       inside.leave();
-      run_native(a, r, i, dropped, result, outputs, waits);
-      if (waits) return {};
+      Outcome made = run_native(a, r, i, dropped);
+      if ((waits = made.waits)) return {};
+      outputs = std::move(made.outputs), bytes = made.bytes, result.error = made.error, result.report = std::move(made.report);
     }
     const int64_t us = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begun).count();
     std::vector<std::vector<Output>> dead;  // destroyed without the lock
     std::exception_ptr old_error;         // may belong to the guest
     std::lock_guard lock(mutex_);
-    int64_t bytes = 0;
-    for (const auto& o : outputs) bytes += o.bytes, gathering_ += copies_of(o) * o.bytes;
+    for (const auto& o : outputs) gathering_ += copies_of(o) * o.bytes;
     ranges_[r].add(outputs);
     store_.put(a.task, outputs);
     if (!result.error && graph_->ranges[r].function == "pipeline" && (result.error = too_many_groups(ranges_[r], graph_->ranges[r], outputs))) outputs.clear();
@@ -313,64 +273,26 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
     return assigned;
   }
 
-  Error too_little(size_t r, int64_t need) {
+  bool ending() const override { return ending_; }
+  Error too_little(const Attempt& a, int64_t need) override {
     std::lock_guard lock(mutex_);
     int64_t kept = 0;
     for (const auto& memory : ranges_) kept += memory.kept;
-    return worker::too_little(ranges_[r], graph_->ranges[r], need, kept, gathering_);
+    return worker::too_little(*a.memory, graph_->ranges[static_cast<size_t>(a.stage)], need, kept, gathering_);
   }
 
-  void run_native(const Assignment& a, size_t r, size_t i, bool dropped, TaskResult& result, std::vector<Output>& outputs, bool& waits) {
+  Outcome run_native(const Assignment& a, size_t r, size_t i, bool dropped) {
     const auto& range = graph_->ranges[r];
-    LocalTask task(stop_, bytes_, range.partition.empty() ? static_cast<int64_t>(i) : range.partition[i], a.reserved);
-    try {
-      if (stop_ || dropped) throw Error(ErrorKind::cancelled, "stopped");
-      Inputs inputs;
+    static const std::atomic<bool> stopped{true};
+    const auto inputs = [&](data::Task& task) {
+      Inputs groups;
       for (const auto& group : take_inputs(range, static_cast<int64_t>(i))) {
-        inputs.emplace_back();
-        for (const auto& input : group) inputs.back().push_back(input.read(task));
+        groups.emplace_back();
+        for (const auto& input : group) groups.back().push_back(input.read(task));
       }
-      outputs = functions_[r]->run(task, inputs, range.arguments.empty() ? std::string_view() : std::string_view(*range.arguments[i]));
-      int64_t made = 0;
-      for (const auto& o : outputs) made += o.bytes;
-      budget().hold(made);
-      ranges_[r].learn(std::max(task.peak(), made));
-      task.release();
-    } catch (const Error& e) {
-      outputs.clear();
-      const bool refused = task.short_of() && e.kind == ErrorKind::memory;
-      try {
-        if (refused && (waits = tries_again(a, r, task))) return;
-        Error named = refused ? too_little(r, task.short_of()) : e;
-        if (e.kind != ErrorKind::cancelled) named.through(concat(range.label, ", partition ", task.partition()));
-        result.error = std::make_exception_ptr(named);
-      } catch (const Error& of_spill) {
-        result.error = std::make_exception_ptr(of_spill);
-      }
-    } catch (const std::bad_alloc&) {
-      result.error = std::make_exception_ptr(Error(ErrorKind::memory, concat("out of memory in ", range.label, ", partition ", task.partition())));
-      outputs.clear();
-    } catch (...) {
-      result.error = std::current_exception();
-      outputs.clear();
-    }
-    result.report = std::move(task.report);
-  }
-
-  // A task was refused memory: true if it waits, or runs once more because there is room now.
-  bool tries_again(const Assignment& a, size_t r, LocalTask& task) {
-    const int64_t need = std::max<int64_t>(ranges_[r].need, task.short_of() + task.short_of() / 4);
-    ranges_[r].learn(need);
-    task.release();
-    if (ending_) return false;
-    if (pool_.admission.postpone(attempt_of(a, r, need))) {
-      if (ending_) end_waiting();
-      return true;
-    }
-    if (!spill_kept()) return false;
-    budget().hold(need);
-    attempt_of(a, r, need).resume();
-    return true;
+      return groups;
+    };
+    return pool_.runner.run(attempt_of(a, r), {*functions_[r], inputs, range.arguments.empty() ? std::string_view() : std::string_view(*range.arguments[i]), range.partition.empty() ? static_cast<int64_t>(i) : range.partition[i], range.label, dropped ? stopped : stop_, &bytes_}, *this);
   }
 
   std::vector<std::vector<Taken>> take_inputs(const graph::Range& range, int64_t index) {
@@ -424,7 +346,7 @@ class LocalJob : public Job, public std::enable_shared_from_this<LocalJob> {
   }
 
   // No task can go on: rows that wait for theirs go to the spill file. Returns the bytes that are free.
-  int64_t spill_kept() {
+  int64_t spill_results() override {
     std::lock_guard lock(mutex_);
     int64_t freed = 0;
     for (size_t r = 0; r < ranges_.size(); ++r) {

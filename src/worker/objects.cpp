@@ -78,25 +78,4 @@ char* Segment::data() {
   return map_;
 }
 
-void Objects::put(TaskId id, Object object) {
-  if (auto found = objects_.find(id); found != objects_.end()) bytes_ -= found->second.bytes;
-  bytes_ += object.bytes;
-  objects_[id] = std::move(object);
-}
-
-const Object* Objects::find(TaskId id) const {
-  auto found = objects_.find(id);
-  return found == objects_.end() ? nullptr : &found->second;
-}
-
-bool Objects::erase(TaskId id, uint16_t attempt) {
-  auto found = objects_.find(id);
-  if (found == objects_.end() || found->second.attempt != attempt) return false;
-  bytes_ -= found->second.bytes;
-  objects_.erase(found);
-  return true;
-}
-
-void Objects::clear() { objects_.clear(), bytes_ = 0; }
-
 }  // namespace muster::worker

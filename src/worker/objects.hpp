@@ -5,13 +5,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/fd.hpp"
 #include "base/ids.hpp"
 #include "graph/graph.hpp"
 #include "kernels/pipeline.hpp"
+#include "kernels/spill.hpp"
 
 namespace muster::worker {
 using base::Fd, base::TaskId;
@@ -66,25 +66,10 @@ struct Object {
   int64_t bytes = 0;
   graph::Blob small{};
   std::shared_ptr<Segment> segment{};
-  std::shared_ptr<const std::vector<kernels::Output>> outputs{};  // of a native task, not encoded yet
+  std::shared_ptr<const std::vector<kernels::Output>> outputs{};  // of a native task, not encoded yet, or opened
+  std::shared_ptr<const kernels::Spilled> spilled{};     // then it is nowhere else
 
   std::string_view view() const { return segment ? segment->view() : small ? std::string_view(*small) : std::string_view(); }
-};
-
-/// Not locked: its owner is.
-class Objects {
- public:
-  void put(TaskId id, Object object);
-  const Object* find(TaskId id) const;
-  /// Forgets the object if it is of this attempt.
-  bool erase(TaskId id, uint16_t attempt);
-  int64_t bytes() const { return bytes_; }
-  size_t size() const { return objects_.size(); }
-  void clear();
-
- private:
-  std::unordered_map<TaskId, Object, base::TaskHash> objects_;
-  int64_t bytes_ = 0;
 };
 
 }  // namespace muster::worker

@@ -1,0 +1,177 @@
+// A worker of a cluster. One mutex guards state and executors; it is never held while a task runs, an object is encoded, written or read, or a peer is
+// asked. Executors are started and served by the loop. Results are held in the budget and moved to the spill file where it is short.
+#pragma once
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <unordered_map>
+
+#include "cluster/executor.hpp"
+#include "cluster/fetcher.hpp"
+#include "cluster/node.hpp"
+#include "net/connection.hpp"
+#include "schedule/scheduler.hpp"
+#include "worker/object_store.hpp"
+#include "worker/state.hpp"
+#include "worker/store.hpp"
+#include "worker/task_runner.hpp"
+
+namespace muster::cluster {
+using namespace base;
+using namespace net;
+using schedule::Failure;
+using worker::Object;
+using std::chrono::steady_clock;
+
+constexpr int64_t kInline = 8 * 1024;  // bytes: results up to here travel with the news
+constexpr char kPython[] = "python", kGuestPipeline[] = "guest pipeline";
+
+// What put_range said.
+struct RangeInfo {
+  std::string function, label;
+  Value args;
+  int64_t timeout_us = 0;
+  bool inlined = true;                       // small results go along with the news
+  std::vector<uint32_t> outputs;             // of each dependency: which
+  uint32_t depth = 0;                        // tasks around its tasks
+  std::shared_ptr<worker::Function> bound;
+  std::unique_ptr<worker::RangeMemory> memory = std::make_unique<worker::RangeMemory>();
+  bool guest() const { return function == kPython || function == kGuestPipeline; }
+};
+
+// What assign said.
+struct Work {
+  uint32_t range;
+  int64_t index;
+  uint32_t function;
+  std::string arguments;
+  std::vector<uint32_t> groups;
+  struct In {
+    TaskId object;
+    bool inlined;
+    std::string value;
+    std::optional<Object> ready{};           // of a guest task: its bytes, where the store has it otherwise
+  };
+  std::vector<In> inputs;
+  bool stop = false, timed_out = false;
+};
+
+class Node {
+ public:
+  explicit Node(NodeOptions o);
+  int run();
+
+ private:
+  using Key = std::pair<TaskId, uint16_t>;
+  struct Lock : std::unique_lock<std::mutex> {
+    explicit Lock(Node& n) : std::unique_lock<std::mutex>(n.mutex_), node(n) {}
+    ~Lock() {
+      if (owns_lock()) node.flush();
+    }
+    Node& node;
+  };
+  // An attempt of a native task, from when it is taken until it is answered; or of a guest's, whose inputs are made ready.
+  struct Running : worker::Place {
+    Running(Node& n, Key k) : node(n), key(k) {}
+    bool ending() const override { return stop; }
+    int64_t spill_results() override;
+    Error too_little(const worker::Attempt& attempt, int64_t need) override;
+    Node& node;
+    Key key;
+    std::atomic<bool> stop{false};
+    int64_t reserved = 0;
+    bool begun = false, prepares = false;
+  };
+
+  // ---- node.cpp: what the scheduler says, what it is told, what runs next; time
+  void on_scheduler(Frame&& f);
+  void assign(Decoder& in);
+  void retract(uint32_t count);
+  void pump();
+  int64_t timeout_of(TaskId task, uint16_t attempt);
+  void report_actions();
+  void stop(TaskId task, uint16_t attempt);
+  void report_failure(TaskId task, uint16_t attempt, Failure why, std::string_view error, std::string_view note = {});
+  void report_result(TaskId task, uint16_t attempt, Object object, int64_t us, const std::string& note);  // whose bytes are held in the budget
+  void flush();
+  void fetched(Fetched&& f);
+  bool find(TaskId id, uint16_t attempt, Object& out);
+  void put(TaskId id, Object&& o);
+  void tick();
+  void finish();
+  std::string name() const { return options_.name.empty() ? address_ : options_.name; }
+  static std::string encode_error(const Error& e);
+
+  // ---- node_tasks.cpp: native tasks, and the memory of all
+  void native_loop();
+  void run_native(const std::shared_ptr<Running>& running, std::unique_lock<std::mutex>& lock);
+  void prepare(TaskId task, uint16_t attempt);  // a guest's inputs: makes bytes of them, then the attempt is queued again
+  void run_preparation(const std::shared_ptr<Running>& running, std::unique_lock<std::mutex>& lock);
+  int64_t known_need(const Work& work, const worker::RangeMemory& memory) const;
+  worker::Inputs inputs_of(data::Task& task, const Work& work, const std::vector<uint32_t>& outputs);
+  std::shared_ptr<const std::vector<kernels::Output>> open(data::Task& task, TaskId id);
+  void spill_loop();
+  void serve(std::function<void()> job);
+  void serve_loop();
+  bool is_short() const;  // of memory, and something can be spilled
+  bool is_full() const { return worker::budget().used() > worker::budget().limit(); }
+  int64_t spill(int64_t goal);
+  int64_t count_executors();
+  static int64_t private_memory(pid_t pid);  // bytes of a process that it shares with nobody
+
+  // ---- node_guests.cpp: executors and the tasks that they run
+  bool start_executor();
+  int64_t live() const;  // executors that count as threads
+  void start_failed(const std::string& how);
+  void refuse_guests(const Error& why);  // tasks that are queued for executors that there are none of
+  void refuse(TaskId task, uint16_t attempt, const Error& why);
+  bool hand_over(Executor& e, TaskId task, uint16_t attempt);  // false: it is queued again, or unknown and ended
+  void on_replies(int fd);
+  void on_reply(Executor& e, Reply&& r);
+  std::string timeout_error(TaskId task, uint16_t attempt);
+  void bury(Executor& e);
+  void watch_executors();
+  void interrupt(Executor& e, TaskId task, uint16_t attempt);
+
+  struct KeyHash {
+    size_t operator()(const Key& k) const { return TaskHash()(k.first) ^ k.second; }
+  };
+  NodeOptions options_;
+  std::string address_;
+  std::mutex mutex_;
+  std::condition_variable native_cv_, over_cv_, short_cv_, serve_cv_;
+  bool over_ = false;
+  worker::State state_;
+  worker::ObjectStore objects_;
+  worker::Admission admission_{worker::budget()};
+  worker::TaskRunner runner_{admission_};
+  std::unordered_map<uint32_t, RangeInfo> ranges_;
+  std::map<uint32_t, std::string> functions_;
+  std::unordered_map<Key, Work, KeyHash> work_;
+  std::deque<std::shared_ptr<Running>> native_queue_;
+  std::map<Key, std::shared_ptr<Running>> native_;  // taken and not answered
+  int64_t native_running_ = 0;
+  int64_t guest_us_ = -1;              // how long guest tasks take lately, µs
+  std::vector<std::unique_ptr<Executor>> executors_;
+  int failed_starts_ = 0;              // since one came up
+  steady_clock::time_point next_start_{};
+  std::string start_failure_;
+  int64_t executors_bytes_ = 0;        // that they have taken since they began, as the budget knows it
+  Encoder finished_, failed_, retracted_, added_;
+  std::vector<std::thread> threads_;
+  std::deque<std::function<void()>> to_serve_;  // objects that peers and clients ask for
+  std::mutex spilling_mutex_;
+  std::atomic<bool> spilling_{false};
+  std::string spill_error_;            // of the last attempt to spill; empty: it was none
+  int64_t ticks_ = 0;
+  Loop loop_;
+  std::shared_ptr<Connection> scheduler_;
+  Fetcher fetcher_;
+};
+
+}  // namespace muster::cluster

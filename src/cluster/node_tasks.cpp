@@ -1,0 +1,249 @@
+// Native tasks of a worker, and the memory of all that it holds.
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "base/error.hpp"
+#include "cluster/node_class.hpp"
+#include "kernels/wire.hpp"
+#include "muster/error.hpp"
+
+namespace muster::cluster {
+namespace {
+constexpr auto kPauseOfSpilling = std::chrono::seconds(1);  // after an error
+}  // namespace
+
+void Node::native_loop() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    native_cv_.wait(lock, [this] { return over_ || !native_queue_.empty(); });
+    if (over_) return;
+    const auto running = std::move(native_queue_.front());
+    native_queue_.pop_front();
+    ++native_running_;
+    if (running->prepares) run_preparation(running, lock);
+    else run_native(running, lock);
+    --native_running_;
+    pump();
+    if (native_queue_.empty()) flush();
+  }
+}
+
+// Once an attempt waits for memory another thread may have it: it is not touched any more.
+void Node::run_native(const std::shared_ptr<Running>& running, std::unique_lock<std::mutex>& lock) {
+  const auto [task, attempt] = running->key;
+  const Work& work = work_.at(running->key);    // both stay where they are until the attempt is answered
+  RangeInfo& range = ranges_.at(work.range);    // only `bound` is written, with the mutex
+  running->stop = running->stop || work.stop;
+  auto function = range.bound;
+  lock.unlock();
+  Object result;
+  std::string error, note;
+  Failure why = Failure::raised;
+  const auto named = [&](Error e) {
+    if (e.kind == ErrorKind::cancelled) why = Failure::stopped;
+    error = encode_error(e);
+  };
+  int64_t us = 0;
+  try {
+    if (!function) function = worker::bind(range.function, range.args);
+    const auto again = [this, running](int64_t reserved) {
+      std::lock_guard queue(mutex_);
+      running->begun = true, running->reserved = reserved;
+      native_queue_.push_back(running);
+      native_cv_.notify_one();
+    };
+    worker::Attempt known{running.get(), -static_cast<int64_t>(work.range), range.memory.get(), again, running->reserved};
+    if (!running->begun) {
+      const int64_t need = running->stop ? 0 : known_need(work, *range.memory);
+      if (!runner_.begin(known, need, *running)) return lock.lock();
+      running->begun = true, known.reserved = need;
+    }
+    const auto begun = steady_clock::now();
+    auto outcome = runner_.run(known, {*function, [&](data::Task& t) { return inputs_of(t, work, range.outputs); }, work.arguments, work.index, range.label, running->stop}, *running);
+    if (outcome.waits) return lock.lock();
+    us = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begun).count();
+    note = kernels::encode(outcome.report);  // also of a failure: it says whether the failure is to be believed
+    runner_.end(running.get());
+    if (outcome.error) std::rethrow_exception(outcome.error);
+    result.native = true, result.type = "native", result.bytes = outcome.bytes;
+    try {
+      if (range.inlined && result.bytes <= kInline) result.small = std::make_shared<const std::string>(kernels::encode(outcome.outputs));
+    } catch (Error& e) {
+      worker::budget().give_back(result.bytes);
+      e.through(concat(range.label, ", partition ", work.index));
+      throw;
+    }
+    result.outputs = std::make_shared<const std::vector<kernels::Output>>(std::move(outcome.outputs));
+  } catch (const Error& e) {
+    named(e);
+  } catch (const std::exception& e) {
+    named(Error(ErrorKind::internal, e.what()));
+  }
+  lock.lock();
+  native_.erase(running->key);
+  if (!range.bound) range.bound = function;
+  if (error.empty()) return report_result(task, attempt, std::move(result), us, note);
+  report_failure(task, attempt, why, error, note);
+  state_.ended(task, attempt);
+  work_.erase(running->key);
+}
+
+int64_t Node::known_need(const Work& work, const worker::RangeMemory& memory) const {
+  int64_t need = memory.need;
+  if (need == 0 && worker::budget().used() > worker::budget().limit() / 4)  // nothing is known yet: as much as it reads
+    for (const auto& in : work.inputs)
+      if (const auto o = in.inlined ? std::nullopt : objects_.find(in.object)) need += o->bytes;
+  return need;
+}
+
+worker::Inputs Node::inputs_of(data::Task& task, const Work& work, const std::vector<uint32_t>& outputs) {
+  worker::Inputs groups;
+  size_t at = 0;
+  for (size_t g = 0; g < work.groups.size(); ++g) {
+    if (work.groups[g] == 0 && g + 1 == work.groups.size()) continue;
+    auto& group = groups.emplace_back();
+    const size_t which = g < outputs.size() ? outputs[g] : 0;
+    for (uint32_t i = 0; i < work.groups[g]; ++i, ++at) {
+      const auto& in = work.inputs[at];
+      group.push_back(in.inlined ? kernels::decode_outputs(in.value).at(which) : open(task, in.object)->at(which));
+    }
+  }
+  return groups;
+}
+
+// What came as bytes is decoded once, for all that read it; what was spilled is read for the task alone, but for states, which are spilled by themselves.
+std::shared_ptr<const std::vector<kernels::Output>> Node::open(data::Task& task, TaskId id) {
+  const auto object = objects_.find(id);
+  if (!object) throw Error(ErrorKind::io, "an input of a task that runs is not here");
+  if (object->outputs) return object->outputs;
+  task.reserve(object->bytes);
+  const std::string read = object->spilled ? object->spilled->read() : std::string();
+  auto outputs = std::make_shared<const std::vector<kernels::Output>>(kernels::decode_outputs(object->spilled ? std::string_view(read) : object->view()));
+  bool state = false;
+  for (const auto& o : *outputs)
+    if (o.fold) o.fold->seal(task), state = true;
+  if (object->spilled && !state) return outputs;
+  objects_.opened(id, object->attempt, outputs);
+  task.hold(-object->bytes);
+  return outputs;
+}
+
+void Node::prepare(TaskId task, uint16_t attempt) {
+  auto running = std::make_shared<Running>(*this, Key(task, attempt));
+  running->prepares = true;
+  native_[running->key] = running;
+  native_queue_.push_back(running);
+  native_cv_.notify_one();
+}
+
+void Node::run_preparation(const std::shared_ptr<Running>& running, std::unique_lock<std::mutex>& lock) {
+  const auto [task, attempt] = running->key;
+  Work& work = work_.at(running->key);
+  lock.unlock();
+  std::optional<Error> error;
+  try {
+    for (auto& in : work.inputs) {
+      if (in.inlined || in.ready) continue;
+      const auto object = objects_.find(in.object);
+      if (!object) throw Error(ErrorKind::io, "an input of a task that runs is not here");
+      if (!object->segment && !object->small) in.ready = worker::as_bytes(*object);
+    }
+  } catch (const Error& e) {
+    error = e;
+  }
+  lock.lock();
+  native_.erase(running->key);
+  if (running->stop) {
+    report_failure(task, attempt, Failure::stopped, {});
+    state_.ended(task, attempt);
+    work_.erase(running->key);
+  } else if (error) {
+    refuse(task, attempt, *error);
+  } else {
+    state_.give_back(task, attempt);
+  }
+}
+
+// ---- memory
+
+int64_t Node::Running::spill_results() { return node.spill(worker::budget().limit() / 4); }
+
+Error Node::Running::too_little(const worker::Attempt&, int64_t need) {
+  const auto megabytes = [](int64_t bytes) { return bytes / 1'000'000; };
+  return Error(ErrorKind::memory, concat("the memory limit of worker ", node.name(), ", ", megabytes(worker::budget().limit()), " MB, is too small: a partition needs ", megabytes(need), " MB or more beside ", megabytes(worker::budget().used()),
+                                         " MB that are in use; make partitions smaller, give workers more (memory_limit=), or ", worker::kWaysOut));
+}
+
+bool Node::is_short() const { return worker::budget().used() > worker::budget().limit() / 10 * 6 && objects_.can_spill(); }
+
+// Returns the bytes that are free now. One at a time: who comes second finds what the first has freed.
+int64_t Node::spill(int64_t goal) {
+  const int64_t before = worker::budget().used();
+  std::lock_guard one(spilling_mutex_);
+  objects_.spill(goal);
+  return std::max<int64_t>(0, before - worker::budget().used());
+}
+
+void Node::spill_loop() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    short_cv_.wait(lock, [this] { return over_ || is_short(); });
+    if (over_) return;
+    spilling_ = true;
+    lock.unlock();
+    std::string error;
+    try {
+      spill(worker::budget().limit() / 2);
+    } catch (const Error& e) {
+      error = e.what();
+    }
+    lock.lock();
+    spilling_ = false, spill_error_ = error;
+    pump();
+    flush();
+    if (!error.empty()) short_cv_.wait_for(lock, kPauseOfSpilling, [this] { return over_; });
+  }
+}
+
+void Node::serve(std::function<void()> job) {
+  std::lock_guard lock(mutex_);
+  to_serve_.push_back(std::move(job));
+  serve_cv_.notify_one();
+}
+
+void Node::serve_loop() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    serve_cv_.wait(lock, [this] { return over_ || !to_serve_.empty(); });
+    if (over_) return;
+    auto job = std::move(to_serve_.front());
+    to_serve_.pop_front();
+    lock.unlock();
+    job();
+    job = nullptr;
+    lock.lock();
+  }
+}
+
+int64_t Node::private_memory(pid_t pid) {
+  int64_t size = 0, resident = 0, shared = 0;
+  std::ifstream(concat("/proc/", pid, "/statm")) >> size >> resident >> shared;
+  return (resident - shared) * sysconf(_SC_PAGESIZE);
+}
+
+// Of all their memory. What they have taken since they began counts in the budget, up to a quarter of it: nobody can make them give it back.
+int64_t Node::count_executors() {
+  int64_t all = 0, taken = 0;
+  for (const auto& e : executors_) {
+    const int64_t bytes = private_memory(e->pid());
+    all += bytes;
+    if (e->bytes_at_start) taken += std::max<int64_t>(0, bytes - e->bytes_at_start);
+  }
+  taken = std::min(taken, worker::budget().limit() / 4);
+  worker::budget().hold(taken - std::exchange(executors_bytes_, taken));
+  return all;
+}
+
+}  // namespace muster::cluster

@@ -1,0 +1,72 @@
+// The one place where a task of the engine runs: its memory against the budget, errors that say where, progress, and what it is refused. Who schedules
+// it, a job of this process or a worker of a cluster, keeps its results.
+#pragma once
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "muster/error.hpp"
+#include "worker/admission.hpp"
+#include "worker/functions.hpp"
+#include "worker/range_memory.hpp"
+
+namespace muster::worker {
+
+/// An attempt, as whoever waits for memory knows it.
+struct Attempt {
+  const void* owner = nullptr;                  // what is cancelled or left behind as one
+  int64_t stage = 0;
+  RangeMemory* memory = nullptr;                // of its range
+  std::function<void(int64_t reserved)> again;  // queues it once more, begun and with so much reserved
+  int64_t reserved = 0;                         // bytes, for one that has begun
+};
+
+/// Where an attempt runs: what may be done there for one that is short of memory.
+class Place {
+ public:
+  virtual ~Place() = default;
+  /// No further task is wanted: nobody waits.
+  virtual bool ending() const = 0;
+  /// Moves results that wait for other tasks to the spill file; returns the bytes that are free. Throws Error{io} where the disk is full.
+  virtual int64_t spill_results() = 0;
+  /// Why an attempt that needs so much cannot run at all.
+  virtual Error too_little(const Attempt& attempt, int64_t need) = 0;
+};
+
+struct Call {
+  const Function& function;
+  std::function<Inputs(data::Task&)> inputs;
+  std::string_view arguments;
+  int64_t partition;
+  std::string_view label;
+  const std::atomic<bool>& stop;
+  std::atomic<int64_t>* progress = nullptr;
+};
+
+struct Outcome {
+  bool waits = false;                    // it was refused memory, and is queued again once there is some
+  std::vector<kernels::Output> outputs;  // held in the budget
+  int64_t bytes = 0;                     // of these
+  std::exception_ptr error;
+  bool cancelled = false;
+  data::Report report;
+};
+
+class TaskRunner {
+ public:
+  explicit TaskRunner(Admission& admission) : admission_(admission) {}
+  /// Reserves what the attempt is known to need. False: it waits, and is queued again.
+  bool begin(const Attempt& attempt, int64_t need, const Place& place);
+  /// Runs an attempt that has begun. Never throws.
+  Outcome run(const Attempt& attempt, const Call& call, Place& place);
+  /// One that has begun is over, and waits for nothing.
+  void end(const void* owner) { admission_.end(owner); }
+
+ private:
+  bool tries_again(const Attempt& attempt, int64_t short_of, Place& place);
+  Admission& admission_;
+};
+
+}  // namespace muster::worker
