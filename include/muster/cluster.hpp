@@ -8,6 +8,7 @@
 //     muster::Cluster cluster({.workers = 2});
 //     muster::Future<double> a = cluster.submit(kArea, 2.0);
 //     std::cout << a.result() + cluster.submit(kArea, a).result() << '\n';
+//     std::cout << muster::read_csv("flights.csv")["distance"].mean().number({.cluster = &cluster}) << '\n';
 //   }
 #pragma once
 #include <cstdint>
@@ -177,6 +178,7 @@ class MUSTER_API Cluster {
   /// The scheduler's address, for clients of other programs.
   [[nodiscard]] std::string address() const;
   [[nodiscard]] int64_t workers() const;
+  [[nodiscard]] const std::shared_ptr<detail::ClusterState>& state() const { return state_; }
 
  private:
   template <class P, class T>

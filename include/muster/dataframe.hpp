@@ -28,10 +28,13 @@ class [[nodiscard]] DataFrame;
 class [[nodiscard]] DataFrameGroupBy;
 class [[nodiscard]] SeriesGroupBy;
 
-/// How something is computed.
+class Cluster;
+
+/// How something is computed, and where.
 struct ComputeOptions {
-  int threads = 0;          ///< 0 = the CPUs this process may use
-  bool progress = false;    ///< a bar on standard error
+  int threads = 0;                   ///< 0 = the CPUs this process may use
+  bool progress = false;             ///< a bar on standard error
+  const Cluster* cluster = nullptr;  ///< there, not on threads; what is persisted stays on its workers
 };
 
 /// What all lazy collections have.

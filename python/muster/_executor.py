@@ -205,7 +205,9 @@ class Executor:
         try:
             if inputs:
                 apart = not arguments  # arguments too large for a message are the last input
-                values = [serialize.loads(i) for i in (inputs[:-1] if apart else inputs)]
+                values = inputs[:-1] if apart else inputs
+                if not getattr(function, "takes_bytes", False):
+                    values = [serialize.loads(i) for i in values]
                 with inputs_at_hand(values):
                     args, kwargs = serialize.loads(inputs[-1]) if apart else pickle.loads(arguments)
             else:

@@ -41,6 +41,8 @@ auto free_of_gil(F f) {
   return f();
 }
 
+}  // namespace
+
 graph::Options options_of(nb::dict o) {
   graph::Options out;
   for (auto [key, value] : o) {
@@ -57,6 +59,7 @@ graph::Options options_of(nb::dict o) {
   return out;
 }
 
+namespace {
 // Tasks of one set of options: labels and functions by number, arguments as bytes, inputs as ids (job 0: number of this submit).
 graph::Range python_range(const std::vector<std::string>& labels, nb::list functions, const std::vector<uint32_t>& function_of, nb::list arguments, const std::vector<uint32_t>& begins, const std::vector<uint64_t>& needs, const std::vector<uint32_t>& wanted, nb::dict options) {
   graph::Range r;
@@ -70,6 +73,10 @@ graph::Range python_range(const std::vector<std::string>& labels, nb::list funct
   else r.wanted_tasks = wanted;
   r.options = options_of(options);
   return r;
+}
+
+graph::Range range_of_part(nb::handle p) {
+  return python_range(nb::cast<std::vector<std::string>>(p[0]), nb::cast<nb::list>(p[1]), nb::cast<std::vector<uint32_t>>(p[2]), nb::cast<nb::list>(p[3]), nb::cast<std::vector<uint32_t>>(p[4]), nb::cast<std::vector<uint64_t>>(p[5]), nb::cast<std::vector<uint32_t>>(p[6]), nb::cast<nb::dict>(p[7]));
 }
 
 // ---- pipelines that call Python, in an executor
@@ -109,7 +116,7 @@ class ExecutorTask : public data::Task {
 
 std::map<uint32_t, std::shared_ptr<kernels::Pipeline>> bound_pipelines;
 
-// Bytes of a program, of the inputs in groups: the sizes of the groups, then for all but the last which output. What the task reports is appended to `notes`, also when it fails.
+// Bytes of a program, of the inputs in groups: the sizes of the groups, then which output of each. What the task reports is appended to `notes`, also when it fails.
 nb::bytes run_pipeline(uint32_t number, nb::bytes args, int64_t index, const std::vector<uint32_t>& groups, nb::list inputs, nb::list notes) {
   auto& pipeline = bound_pipelines[number];
   if (!pipeline) {
@@ -118,16 +125,20 @@ nb::bytes run_pipeline(uint32_t number, nb::bytes args, int64_t index, const std
     pipeline = std::make_shared<kernels::Pipeline>(data::Program::decode(with_objects(Value::decode(bytes), objects)));
   }
   std::vector<std::shared_ptr<const data::Batches>> batches;
-  const size_t count = (groups.size() + 1) / 2;
+  const size_t count = groups.size() / 2;
   size_t at = 0;
-  for (size_t g = 0; g < count; ++g)
+  for (size_t g = 0; g < count; ++g) {
+    data::Batches rows;
     for (uint32_t i = 0; i < groups[g]; ++i, ++at) {
       Py_buffer view;
       if (PyObject_GetBuffer(nb::handle(inputs[at]).ptr(), &view, PyBUF_SIMPLE) != 0) throw nb::python_error();
       auto outputs = kernels::decode_outputs({static_cast<const char*>(view.buf), static_cast<size_t>(view.len)});
       PyBuffer_Release(&view);
-      if (i == 0) batches.push_back(outputs.at(g + 1 < count ? groups[count + g] : 0).batches);
+      const auto& of_task = *outputs.at(groups[count + g]).batches;
+      rows.insert(rows.end(), of_task.begin(), of_task.end());
     }
+    if (groups[g]) batches.push_back(std::make_shared<const data::Batches>(std::move(rows)));
+  }
   ExecutorTask task(index);
   std::string result;
   std::exception_ptr failure;
@@ -225,7 +236,7 @@ void register_cluster(nb::module_& m) {
       .def("submit", [](Client& c, nb::list parts, bool own_job) {
         graph::Graph g;
         for (nb::handle p : parts)
-          g.ranges.push_back(python_range(nb::cast<std::vector<std::string>>(p[0]), nb::cast<nb::list>(p[1]), nb::cast<std::vector<uint32_t>>(p[2]), nb::cast<nb::list>(p[3]), nb::cast<std::vector<uint32_t>>(p[4]), nb::cast<std::vector<uint64_t>>(p[5]), nb::cast<std::vector<uint32_t>>(p[6]), nb::cast<nb::dict>(p[7])));
+          g.ranges.push_back(range_of_part(p));
         return free_of_gil([&] { return c.submit(std::move(g), own_job).bits(); });
       })
       .def("submit_nothing", [](Client& c, int64_t count) {  // a range of tasks that do nothing: what the runtime costs
@@ -234,6 +245,14 @@ void register_cluster(nb::module_& m) {
         g.ranges.push_back({.count = 1, .function = "nothing", .inputs = {{0, graph::Dependency::Rule::all, 1, -1}}, .wanted = true, .label = "all"});
         return free_of_gil([&] { return c.submit(std::move(g), true).bits() + static_cast<uint64_t>(count); });
       })
+      .def("promise", [](Client& c, const std::string& label, bool renewable) { return free_of_gil([&] { return c.promise(label, renewable).bits(); }); })
+      // `part`: as of submit, of one task whose inputs are ids.
+      .def("bind", [](Client& c, uint64_t task, nb::tuple p) {
+        graph::Graph g;
+        g.ranges.push_back(range_of_part(p));
+        free_of_gil([&] { c.bind(TaskId::of(task), std::move(g)); return 0; });
+      })
+      .def("refuse", [](Client& c, uint64_t task, nb::bytes error) { free_of_gil([&, bytes = std::string(error.c_str(), error.size())] { c.refuse(TaskId::of(task), bytes); return 0; }); })
       .def("want", [](Client& c, const std::vector<uint64_t>& t) { auto l = ids(t); free_of_gil([&] { c.want(l); return 0; }); })
       .def("release", [](Client& c, uint64_t t) { c.release(TaskId::of(t)); })
       .def("cancel", [](Client& c, const std::vector<uint64_t>& t) { auto l = ids(t); free_of_gil([&] { c.cancel(l); return 0; }); })

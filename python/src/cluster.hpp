@@ -2,9 +2,13 @@
 #pragma once
 #include <nanobind/nanobind.h>
 
+#include "graph/graph.hpp"
+
 namespace muster::python {
 namespace nb = nanobind;
 
 void register_cluster(nb::module_& m);
+/// {priority, retries, workers, allow_other_workers, resources, timeout in seconds}, as far as they are there.
+graph::Options options_of(nb::dict options);
 
 }  // namespace muster::python

@@ -15,6 +15,7 @@
 #include "columns.hpp"
 #include "data/foreign_dtypes.hpp"
 #include "errors.hpp"
+#include "expr/annotations.hpp"
 #include "expr/op.hpp"
 #include "gil.hpp"
 #include "kernels/python_call.hpp"
@@ -66,11 +67,11 @@ nb::dict to_python(const api::Computed& c, const std::vector<api::Gathered>& gat
   return out;
 }
 
-nb::list compute(const Exprs& exprs, int64_t threads, nb::object tick, cluster::Client* client) {
+nb::list compute(const Exprs& exprs, int64_t threads, nb::object tick, std::shared_ptr<cluster::Client> client, nb::dict placing) {
   Inside inside;
   Waiting waiting(std::move(tick));
   auto options = waiting.options(threads);
-  options.cluster = client;
+  options.cluster = std::move(client), options.placing = options_of(placing);
   auto list = as_exprs(exprs);
   std::vector<std::vector<api::Gathered>> gathered;
   const auto computed = without_gil(waiting, [&] {
@@ -83,11 +84,11 @@ nb::list compute(const Exprs& exprs, int64_t threads, nb::object tick, cluster::
   return out;
 }
 
-std::vector<std::shared_ptr<const Node>> persist(const Exprs& exprs, int64_t threads, nb::object tick, cluster::Client* client) {
+std::vector<std::shared_ptr<const Node>> persist(const Exprs& exprs, int64_t threads, nb::object tick, std::shared_ptr<cluster::Client> client, nb::dict placing) {
   Inside inside;
   Waiting waiting(std::move(tick));
   auto options = waiting.options(threads);
-  options.cluster = client;
+  options.cluster = std::move(client), options.placing = options_of(placing);
   auto list = as_exprs(exprs);
   return without_gil(waiting, [&] { return api::persist(list, options); });
 }
@@ -261,12 +262,62 @@ NB_MODULE(_core, m) {
   m.def("from_columns", [mutable_node](const std::string& kind, nb::list index, nb::list fields, nb::list payloads, const std::vector<int64_t>& cuts, bool labels_integer, nb::object holder, nb::list divisions) {
     return mutable_node(from_columns(kind, index, fields, payloads, cuts, labels_integer, std::move(holder), divisions));
   });
-  m.def("compute", &compute, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("client").none() = nb::none());
-  m.def("persist", [](const Exprs& exprs, int64_t threads, nb::object tick, cluster::Client* client) {
-    Exprs out;
-    for (auto& e : persist(exprs, threads, std::move(tick), client)) out.push_back(std::const_pointer_cast<Node>(e));
+  m.def("compute", &compute, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("client").none() = nb::none(), nb::arg("placing") = nb::dict());
+  m.def("annotate", [](nb::object options) { expr::annotate(options.is_none() ? nullptr : std::make_shared<const graph::Options>(options_of(nb::cast<nb::dict>(options)))); }, nb::arg("options").none());
+  m.def("tasks_of", [](std::shared_ptr<Node> e) {
+    std::vector<uint64_t> out;
+    for (base::TaskId id : api::tasks_of(e)) out.push_back(id.bits());
     return out;
-  }, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("client").none() = nb::none());
+  });
+  // (the expression, its outcome for settle or fail)
+  m.def("pending", [mutable_node](std::shared_ptr<Node> of, nb::object holder) {
+    const auto [e, outcome] = api::pending(of, opaque_of(std::move(holder), ""));
+    return nb::make_tuple(mutable_node(e), std::const_pointer_cast<base::Opaque>(outcome));
+  });
+  m.def("settle", [](const base::Opaque& outcome, std::shared_ptr<Node> persisted) { api::settle(outcome, persisted); });
+  m.def("fail", [](const base::Opaque& outcome, nb::object error) {
+    api::fail(outcome, [error = opaque_of(std::move(error), "")] {
+      const Gil gil;
+      PyObject* raised = object_of(*error).ptr();
+      PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(raised)), raised);
+      throw nb::python_error();
+    });
+  });
+  m.def("described", [](std::shared_ptr<Node> e) {
+    std::string bytes;
+    api::described(e).encode(bytes);
+    return nb::bytes(bytes.data(), bytes.size());
+  });
+  m.def("together", [](nb::bytes description, nb::list objects) {
+    std::vector<Py_buffer> views(nb::len(objects));
+    std::vector<std::string_view> bytes;
+    for (size_t i = 0; i < views.size(); ++i) {
+      if (PyObject_GetBuffer(nb::handle(objects[i]).ptr(), &views[i], PyBUF_SIMPLE) != 0) throw nb::python_error();
+      bytes.emplace_back(static_cast<const char*>(views[i].buf), static_cast<size_t>(views[i].len));
+    }
+    std::string_view encoded(description.c_str(), description.size());
+    const auto what = base::Value::decode(encoded);
+    std::exception_ptr failed;
+    api::Computed computed;
+    std::vector<api::Gathered> gathered;
+    {
+      GilReleased release;
+      try {
+        computed = api::together(what, bytes);
+        gathered = api::gather(computed);
+      } catch (...) {
+        failed = std::current_exception();
+      }
+    }
+    for (auto& v : views) PyBuffer_Release(&v);
+    if (failed) std::rethrow_exception(failed);
+    return to_python(computed, gathered);
+  });
+  m.def("persist", [](const Exprs& exprs, int64_t threads, nb::object tick, std::shared_ptr<cluster::Client> client, nb::dict placing) {
+    Exprs out;
+    for (auto& e : persist(exprs, threads, std::move(tick), std::move(client), std::move(placing))) out.push_back(std::const_pointer_cast<Node>(e));
+    return out;
+  }, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("client").none() = nb::none(), nb::arg("placing") = nb::dict());
   m.def("revised", [](std::shared_ptr<Node> e) { return std::const_pointer_cast<Node>(api::revised({e})[0]); });
   m.def("dtype_code", [](const std::string& name) { return code(python_dtype(name)); });
   m.def("all_are_present", &all_are_present, nb::arg("array"));

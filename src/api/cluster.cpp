@@ -19,7 +19,7 @@ namespace detail {
 class ClusterState {
  public:
   std::unique_ptr<LocalCluster> local;
-  std::unique_ptr<Client> client;
+  std::shared_ptr<Client> client;
   std::string address;
 };
 
@@ -70,7 +70,7 @@ void cancel(const std::shared_ptr<FutureState>& future) { future->cluster->clien
 Cluster::Cluster(const ClusterOptions& options) : state_(std::make_shared<detail::ClusterState>()) {
   api::start();
   if (!options.address.empty()) {
-    state_->client = std::make_unique<Client>(options.address, "C++", 10);
+    state_->client = std::make_shared<Client>(options.address, "C++", 10);
     state_->address = options.address;
     return;
   }
@@ -81,9 +81,13 @@ Cluster::Cluster(const ClusterOptions& options) : state_(std::make_shared<detail
   else local.node = {cluster::node_program()};
   for (const auto& library : options.load) local.load.push_back(library);
   state_->local = std::make_unique<LocalCluster>(std::move(local));
-  state_->client = std::make_unique<Client>(state_->local->hub(), "C++");
+  state_->client = std::make_shared<Client>(state_->local->hub(), "C++");
   state_->address = state_->local->hub()->address();
 }
+
+namespace api {
+std::shared_ptr<Client> client_of(const Cluster& cluster) { return cluster.state()->client; }
+}  // namespace api
 
 std::string Cluster::address() const { return state_->address; }
 int64_t Cluster::workers() const { return static_cast<int64_t>(state_->client->ask("identity", Value(), 10)["workers"].list().size()); }

@@ -3,14 +3,16 @@
 #include <set>
 
 #include "api/on_cluster.hpp"
+#include "api/pending.hpp"
 #include "api/review.hpp"
 #include "api/revisions.hpp"
 #include "api/session.hpp"
 #include "base/error.hpp"
-#include "data/dispatch.hpp"
+#include "expr/annotations.hpp"
 #include "expr/op.hpp"
 #include "kernels/memory.hpp"
 #include "kernels/python_call.hpp"
+#include "kernels/settling.hpp"
 #include "plan/plan.hpp"
 #include "worker/store.hpp"
 
@@ -30,6 +32,7 @@ struct Run {
   plan::Plan plan;
   plan::Expanded expanded;
   std::shared_ptr<worker::Job> job;
+  std::shared_ptr<ClusterJob> there;  // the same, on a cluster
   Reports reports;
 };
 
@@ -73,7 +76,9 @@ void remember_missing(const Run& r) {
   for (const auto& [id, revision] : named) remember(revision.first, revision.second);
 }
 
-Run run(std::vector<Expr> expressions, const RunOptions& options);
+enum class Results : uint8_t { brought, stay };  // on a cluster
+
+Run run(std::vector<Expr> expressions, const RunOptions& options, Results results = Results::brought);
 
 // Reads partitions of a source for their reports alone.
 PartitionReports count(const Expr& source, List partitions, RunOptions options) {
@@ -86,9 +91,31 @@ PartitionReports count(const Expr& source, List partitions, RunOptions options) 
   return out;
 }
 
+Expr brought(const Expr& node) {
+  const auto& from = partitions_of(node->args["tasks"]);
+  const auto& settlements = node->args["settlements"].list();
+  std::vector<Batches> partitions;
+  for (int64_t p = 0; p < node->npartitions; ++p) {
+    auto& rows = partitions.emplace_back(fetch(from, p));
+    for (auto& b : rows)
+      for (size_t c = 0; c < b.columns.size(); ++c)
+        if (!settlements[c].is_none()) b.columns[c] = kernels::settle(b.columns[c], b.rows, kernels::Settlement::decode(settlements[c]));
+  }
+  return from_partitions(std::move(partitions), node->schema, node->divisions);
+}
+
+// Partitions that lie on another cluster, or that are wanted here, as tables in memory.
+std::vector<Expr> within_reach(const std::vector<Expr>& expressions, const RunOptions& options) {
+  const auto settled = all_settled(expressions, options);
+  std::map<Hash128, Expr> here;
+  for (const auto& node : expr::topological(settled))
+    if (node->op->name == "from_tasks" && partitions_of(node->args["tasks"]).tasks->client != options.cluster) here[node->id] = brought(node);
+  return expr::substitute(settled, here);
+}
+
 // Runs until sources and plan agree.
-Run run(std::vector<Expr> expressions, const RunOptions& options) {
-  expressions = revised(refreshed(expressions));
+Run run(std::vector<Expr> expressions, const RunOptions& options, Results wanted) {
+  expressions = revised(refreshed(within_reach(expressions, options)));
   for (int attempt = 0;; ++attempt) {
     Run r;
     r.expressions = expressions;
@@ -99,7 +126,8 @@ Run run(std::vector<Expr> expressions, const RunOptions& options) {
     // Categories differ in as many ways as there are partitions: all are heard before the plan is made again.
     const auto tells_all = [](const auto& wider) { return !wider.second.is_object() || !wider.second.foreign; };
     const auto hopeless = [=](int, int64_t, const TaskResult& result) { return result.error || std::any_of(result.report.wider.begin(), result.report.wider.end(), tells_all); };
-    r.job = options.cluster ? run_on(*options.cluster, *graph, hopeless) : worker::run(graph, options.threads, hopeless);
+    if (options.cluster) r.job = r.there = run_on(options.cluster, *graph, {options.placing, wanted == Results::stay}, hopeless);
+    else r.job = worker::run(graph, options.threads, hopeless);
     worker::wait_for(*r.job, options.tick);
     const auto& results = r.job->results();
     std::exception_ptr error;
@@ -152,6 +180,7 @@ Run run(std::vector<Expr> expressions, const RunOptions& options) {
               error = t.error;
               break;
             }
+    if (!error && !again && r.job->error() && options.cluster) error = r.job->error();  // the connection was lost, others cancelled its tasks
     if (error) std::rethrow_exception(error);
     if (!again) {
       remember_missing(r);
@@ -209,13 +238,20 @@ class RowNumbers {
       if (!bases.contains(partition)) bases[partition] = base_of(*source, partition - first);
     });
   }
-  static Column resolve(const Column& ids, const std::map<int64_t, int64_t>& bases) {
-    Writable out(Storage::int64, ids.length);
-    each_partition(ids, [&](int64_t begin, int64_t end, int64_t partition) {
-      const int64_t base = bases.at(partition);
-      for (int64_t i = begin; i < end; ++i) out.as<int64_t>()[i] = base + (ids.as<int64_t>()[i] & 0xFFFFFFFF);
-    });
-    return std::move(out).finish();
+  /// The same of all partitions that were read, where the ids themselves are elsewhere.
+  void expect_all(int dependence) {
+    for (const auto& [first, source] : sources_behind(dependence))
+      for (const auto& [partition, report] : run_.reports[source->node->id]) {
+        auto& last = source->expected[source->file_of(partition)];
+        last = std::max(last, partition);
+      }
+  }
+  void find_all_bases(int dependence, std::map<int64_t, int64_t>& bases) {
+    for (const auto& [first, source] : sources_behind(dependence)) {
+      std::vector<int64_t> partitions;
+      for (const auto& [partition, report] : run_.reports[source->node->id]) partitions.push_back(partition);
+      for (int64_t p : partitions) bases[first + p] = base_of(*source, p);
+    }
   }
 
  private:
@@ -287,15 +323,6 @@ std::vector<bool> widened(const Run& run) {
   return plan::reaching(run.plan.dependences, [&](const Root& r) { return missing.contains(r); });
 }
 
-Column as_float(const Column& c, DType from) {
-  Writable out(Storage::float64, c.length);
-  visit_fixed(from.storage, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    for (int64_t i = 0; i < c.length; ++i) out.as<double>()[i] = c.is_missing(i) ? std::numeric_limits<double>::quiet_NaN() : static_cast<double>(c.as<T>()[i]);
-  });
-  return std::move(out).finish();
-}
-
 // One field of a result: whether it gets wider, and its final dtype. Bools that stay open are objects in pandas, whatever rows are left.
 struct Final {
   bool wider;
@@ -314,29 +341,44 @@ struct Partitioned {
   Finish finish;
 };
 
-std::vector<Partitioned> finish(Run& run, const RunOptions& options) {
-  RowNumbers numbers(run, options);
+// What a run says of its results: their final schemas, and what is still to be done to each column.
+struct Settled {
+  Schema schema;
+  std::vector<int> dependences;  // of the columns, index first
+  std::vector<kernels::Settlement> columns;
+};
+
+std::vector<Settled> settle(Run& run) {
   const std::vector<bool> wider = widened(run);
   run.job->let_go();
+  std::vector<Settled> out;
+  for (size_t e = 0; e < run.expressions.size(); ++e) {
+    const auto& result = run.plan.results[e];
+    Settled s{run.expressions[e]->schema, {}, {}};
+    const bool row_ids = s.schema.index.empty() && !result.index.empty();
+    if (row_ids) s.schema.index = {{Label(), {Storage::int64}}};
+    const auto add = [&](DType& type, int dependence) {
+      const Final f = final_of(type, wider[static_cast<size_t>(dependence)]);
+      type = f.to;
+      s.dependences.push_back(dependence);
+      s.columns.push_back({{}, f.wider && f.from.is_integer()});
+    };
+    for (size_t i = 0; i < result.index.size(); ++i) add(s.schema.index[i].type, result.index[i]);
+    for (size_t i = 0; i < result.columns.size(); ++i) add(s.schema.columns[i].type, result.columns[i]);
+    out.push_back(std::move(s));
+  }
+  return out;
+}
+
+std::vector<Partitioned> finish(Run& run, const RunOptions& options) {
+  RowNumbers numbers(run, options);
   std::vector<Partitioned> out;
   std::map<std::pair<int, int>, int> wanted;  // how many expressions have an output as their result
   for (const auto& w : run.expanded.results) ++wanted[{w.range, w.output}];
+  auto settled = settle(run);
   for (size_t e = 0; e < run.expressions.size(); ++e) {
-    const auto& result = run.plan.results[e];
     const auto& where = run.expanded.results[e];
-    Partitioned p{run.expressions[e]->schema, {}, {}};
-    std::vector<Final> finals;
-    const bool row_ids = p.schema.index.empty() && !result.index.empty();
-    if (row_ids) p.schema.index = {{Label(), {Storage::int64}}};
-    for (size_t i = 0; i < result.index.size(); ++i) {
-      finals.push_back(final_of(p.schema.index[i].type, wider[static_cast<size_t>(result.index[i])]));
-      p.schema.index[i].type = finals.back().to;
-    }
-    for (size_t i = 0; i < result.columns.size(); ++i) {
-      finals.push_back(final_of(p.schema.columns[i].type, wider[static_cast<size_t>(result.columns[i])]));
-      p.schema.columns[i].type = finals.back().to;
-    }
-    const auto dependence_of = [&](size_t c) { return c < result.index.size() ? result.index[c] : result.columns[c - result.index.size()]; };
+    Settled& s = settled[e];
     const bool wanted_again = --wanted[{where.range, where.output}] > 0;
     const auto each_id = [&](auto f) {
       for (const auto& task : run.job->results()[static_cast<size_t>(where.range)])
@@ -344,14 +386,10 @@ std::vector<Partitioned> finish(Run& run, const RunOptions& options) {
           for (size_t c = 0; c < b.columns.size(); ++c)
             if (b.columns[c].storage == Storage::row_id) f(c, spread(b.columns[c], b.rows));
     };
-    if (numbers.incomplete()) each_id([&](size_t c, const Column& ids) { numbers.expect(ids, dependence_of(c)); });
-    auto bases = std::make_shared<std::vector<std::map<int64_t, int64_t>>>(finals.size());
-    each_id([&](size_t c, const Column& ids) { numbers.find_bases(ids, dependence_of(c), (*bases)[c]); });
-    p.finish = [finals, bases](size_t c, const Column& part, int64_t rows) {
-      const Column column = spread(part, rows);
-      if (column.storage == Storage::row_id) return RowNumbers::resolve(column, (*bases)[c]);
-      return finals[c].wider && finals[c].from.is_integer() ? as_float(column, finals[c].from) : column;
-    };
+    if (numbers.incomplete()) each_id([&](size_t c, const Column& ids) { numbers.expect(ids, s.dependences[c]); });
+    each_id([&](size_t c, const Column& ids) { numbers.find_bases(ids, s.dependences[c], s.columns[c].first_numbers); });
+    auto columns = std::make_shared<const std::vector<kernels::Settlement>>(std::move(s.columns));
+    Partitioned p{std::move(s.schema), {}, [columns](size_t c, const Column& part, int64_t rows) { return kernels::settle(part, rows, (*columns)[c]); }};
     for (auto& task : run.job->results()[static_cast<size_t>(where.range)]) {
       auto& result_rows = task.outputs.at(static_cast<size_t>(where.output)).batches;
       p.partitions.push_back(*result_rows);
@@ -363,10 +401,33 @@ std::vector<Partitioned> finish(Run& run, const RunOptions& options) {
 }
 
 Column empty_column(DType type) { return Writable(type.storage, 0).finish(); }
+
+// Expressions over results that stay where they are.
+std::vector<Expr> left_there(Run& run, const RunOptions& options, const std::vector<Expr>& expressions) {
+  RowNumbers numbers(run, options);
+  auto settled = settle(run);
+  if (numbers.incomplete())
+    for (const auto& s : settled)
+      for (int d : s.dependences) numbers.expect_all(d);
+  std::vector<Expr> out;
+  for (size_t e = 0; e < settled.size(); ++e) {
+    auto& s = settled[e];
+    List settlements;
+    for (size_t c = 0; c < s.columns.size(); ++c) {
+      numbers.find_all_bases(s.dependences[c], s.columns[c].first_numbers);
+      settlements.push_back(s.columns[c].is_nothing() ? Value() : s.columns[c].encode());
+    }
+    const auto& where = run.expanded.results[e];
+    const auto tasks = run.there->keep(where.range);
+    out.push_back(from_tasks({{"tasks", partitions_value({tasks, where.output}, concat("tasks-", kernels::new_table_token()))}}, static_cast<int64_t>(tasks->ids.size()), s.schema, settlements, expressions[e]->divisions));
+  }
+  return out;
+}
 }  // namespace
 
 std::vector<Computed> compute(const std::vector<Expr>& expressions, const RunOptions& options) {
   start();
+  const expr::Unannotated quiet;
   Run r = run(expressions, options);
   std::vector<Computed> out;
   for (auto& p : finish(r, options)) {
@@ -396,19 +457,16 @@ Expr from_partitions(std::vector<Batches> partitions, const Schema& schema, Valu
     }
   }
   table->partitions = std::move(partitions);
-  auto fields = [](const std::vector<Field>& list) {
-    List out;
-    for (const auto& f : list) out.push_back(List{f.label, code(f.type)});
-    return out;
-  };
-  Dict args{{"table", kernels::memory_value(table, kernels::new_table_token())}, {"kind", static_cast<int>(schema.kind)}, {"fields", fields(schema.columns)}, {"index", fields(schema.index)}, {"labels_integer", schema.labels_integer}};
+  Dict args{{"table", kernels::memory_value(table, kernels::new_table_token())}, {"kind", static_cast<int>(schema.kind)}, {"fields", fields_of(schema.columns)}, {"index", fields_of(schema.index)}, {"labels_integer", schema.labels_integer}};
   if (divisions.is_list()) args.emplace_back("divisions", std::move(divisions));
   return call("from_memory", std::move(args), {});
 }
 
 std::vector<Expr> persist(const std::vector<Expr>& expressions, const RunOptions& options) {
   start();
-  Run r = run(expressions, options);
+  const expr::Unannotated quiet;
+  Run r = run(expressions, options, Results::stay);
+  if (options.cluster) return left_there(r, options, expressions);
   std::vector<Expr> out;
   auto finished = finish(r, options);
   for (size_t i = 0; i < finished.size(); ++i) {

@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "api/gather.hpp"
+#include "api/on_cluster.hpp"
 #include "api/table.hpp"
 #include "base/error.hpp"
 #include "io/staged_folder.hpp"
@@ -39,6 +40,7 @@ Value texts(const std::vector<std::string>& v) { return List(v.begin(), v.end())
 api::RunOptions run_options(const ComputeOptions& o) {
   api::RunOptions out;
   out.threads = o.threads > 0 ? o.threads : api::cpu_count();
+  if (o.cluster) out.cluster = api::client_of(*o.cluster);
   if (o.progress) {
     const auto start = std::chrono::steady_clock::now();
     out.tick = [start](const worker::Progress& p) {

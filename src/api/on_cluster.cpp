@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <deque>
 #include <map>
 #include <mutex>
+#include <thread>
 
 #include "base/error.hpp"
 #include "data/program.hpp"
@@ -50,47 +52,59 @@ class Pickling {
   std::map<const Opaque*, int64_t> numbers_;
 };
 
-class ClusterJob : public worker::Job {
+worker::Object brought(Client& client, TaskId id) {
+  for (int tries = 0;; ++tries) try {
+      return client.get(id);
+    } catch (const Error&) {
+      if (tries == 20 || !client.connected()) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(std::min(10 << tries, 500)));  // its worker died: the scheduler hears of it,
+      client.wait({id}, false, 1e9);                                                      // and it is made again
+    }
+}
+
+class Running : public ClusterJob {
  public:
-  ClusterJob(Client& client, const graph::Graph& graph, std::function<bool(int, int64_t, const TaskResult&)> on_result) : client_(client), on_result_(std::move(on_result)) {
+  Running(std::shared_ptr<Client> client, const graph::Graph& graph, const Placing& placing, std::function<bool(int, int64_t, const TaskResult&)> on_result) : client_(std::move(client)), on_result_(std::move(on_result)), stays_(placing.stays) {
     graph::Graph out = graph;
     uint32_t at = 0;
     for (auto& r : out.ranges) {
       first_.push_back(at);
       results_.emplace_back(static_cast<size_t>(r.count));
       distribute(r);
+      place(r.options, placing.options);
       if (r.wanted)
         for (int64_t i = 0; i < r.count; ++i) wanted_.push_back({0, at + static_cast<uint32_t>(i)});
       at += static_cast<uint32_t>(r.count);
     }
+    done_.resize(at);
     tasks_ = graph.tasks();
-    const TaskId first = client_.submit(std::move(out), true, [this](const News& n) { hear(n); });
+    const TaskId first = client_->submit(std::move(out), true, [this](const News& n) { hear(n); });
     job_ = first.job;
     for (auto& id : wanted_) id.job = job_;
   }
-  ~ClusterJob() override {
-    client_.forget(job_);
-    for (TaskId id : wanted_) client_.release(id);
+  ~Running() override {
+    client_->forget(job_);
+    for (TaskId id : wanted_)
+      if (!kept_[range_of(id)]) client_->release(id);
   }
 
   bool wait(std::chrono::milliseconds timeout) override {
-    {
-      std::unique_lock lock(mutex_);
-      told_.wait_for(lock, timeout, [this] { return stop_ != cancelled_ || ended_ || static_cast<size_t>(done_) == wanted_.size(); });
-      if (stop_ && !cancelled_) {
-        cancelled_ = true;
-        lock.unlock();
-        client_.cancel(wanted_);
-        return false;
+    const auto end = std::chrono::steady_clock::now() + timeout;
+    for (;;) {
+      std::deque<News> heard;
+      {
+        std::unique_lock lock(mutex_);
+        told_.wait_until(lock, end, [this] { return !heard_.empty() || stop_ != cancelled_; });
+        heard.swap(heard_);
       }
-      if (!client_.connected()) {
-        if (!error_) error_ = std::make_exception_ptr(Error(ErrorKind::io, "the connection to the scheduler was lost"));
+      for (const auto& n : heard) take(n);
+      if (stop_ && !cancelled_) cancelled_ = true, client_->cancel(wanted_);
+      if (is_over()) {
+        if (!stays_ && !fetched_ && count_ == wanted_.size() && !error_) bring();
         return true;
       }
-      if (cancelled_ ? !ended_ : static_cast<size_t>(done_) < wanted_.size()) return false;
+      if (std::chrono::steady_clock::now() >= end) return false;
     }
-    if (!cancelled_ && !fetched_) fetch();
-    return true;
   }
   void cancel() override {
     std::lock_guard lock(mutex_);
@@ -100,18 +114,48 @@ class ClusterJob : public worker::Job {
   void abandon() override {}  // an executor that does not stop is killed by its worker
   worker::Progress progress() const override { return {finished_, tasks_, 0}; }
   std::vector<std::vector<TaskResult>>& results() override { return results_; }
-  std::exception_ptr error() override {
-    std::lock_guard lock(mutex_);
-    return error_;
+  std::exception_ptr error() override { return error_; }
+  std::shared_ptr<const Tasks> keep(int range) override {
+    auto& kept = kept_[static_cast<size_t>(range)];
+    if (!kept) {
+      std::vector<TaskId> ids;
+      for (TaskId id : wanted_)
+        if (range_of(id) == static_cast<size_t>(range)) ids.push_back(id);
+      kept = std::make_shared<const Tasks>(client_, std::move(ids), lineage_);
+    }
+    return kept;
   }
 
  private:
+  size_t range_of(TaskId id) const { return static_cast<size_t>(std::upper_bound(first_.begin(), first_.end(), id.index) - first_.begin()) - 1; }
+
+  bool is_over() {
+    if (!client_->connected()) {
+      if (!error_) error_ = std::make_exception_ptr(Error(ErrorKind::io, "the connection to the scheduler was lost"));
+      return true;
+    }
+    if (cancelled_) return ended_;
+    if (count_ == wanted_.size()) return true;
+    if (ended_ && !error_) error_ = std::make_exception_ptr(Error(ErrorKind::cancelled, "the computation was cancelled"));
+    return ended_;
+  }
+
+  // What was asked of the whole where the range's own operators say nothing.
+  static void place(graph::Options& own, const graph::Options& all) {
+    const graph::Options none;
+    if (own.priority == none.priority) own.priority = all.priority;
+    if (own.retries == none.retries) own.retries = all.retries;
+    if (own.workers.empty()) own.workers = all.workers, own.allow_other_workers = all.allow_other_workers;
+    if (own.resources.empty()) own.resources = all.resources;
+    if (own.timeout_us == none.timeout_us) own.timeout_us = all.timeout_us;
+  }
+
   void distribute(graph::Range& r) {
     if (r.function != "pipeline") return;
     auto program = data::Program::decode(r.args);
     const bool python = program.whole == "python.apply" || std::any_of(program.steps.begin(), program.steps.end(), [](const auto& step) { return step.kernel == "python.map"; });
     if (program.from == data::Program::From::source || python) r.reports = true;
-    if (program.from == data::Program::From::source && program.source == "memory.scan") {
+    if (program.from == data::Program::From::source && program.source == "memory.scan" && program.source_args.has("table")) {
       Dict args;
       std::shared_ptr<const Opaque> table;
       for (const auto& [key, v] : program.source_args.dict()) {
@@ -119,11 +163,16 @@ class ClusterJob : public worker::Job {
         else args.emplace_back(key, v);
       }
       program.source_args = args;
-      r.begins = {0};
-      for (int64_t i = 0; i < r.count; ++i) {
-        r.needs.push_back(client_.table_partition(table, r.partition.empty() ? i : r.partition[static_cast<size_t>(i)]));
-        r.begins.push_back(static_cast<uint32_t>(r.needs.size()));
-      }
+      lineage_.push_back(table);
+      need(r, [&](int64_t partition) { return client_->table_partition(table, partition); });
+    }
+    if (program.from == data::Program::From::source && program.source_args.has("tasks")) {
+      const Partitions& from = partitions_of(program.source_args["tasks"]);
+      if (from.tasks->client != client_) throw internal("partitions on another cluster");
+      program.source_args = Dict{{"columns", program.source_args["columns"]}, {"row_ids", program.source_args["row_ids"]}};
+      lineage_.insert(lineage_.end(), from.tasks->lineage.begin(), from.tasks->lineage.end());
+      r.output = from.output;
+      need(r, [&](int64_t partition) { return from.tasks->ids.at(static_cast<size_t>(partition)); });
     }
     Value encoded = program.encode();
     if (has_opaque(encoded)) {
@@ -133,69 +182,82 @@ class ClusterJob : public worker::Job {
     r.args = encoded;
   }
 
-  // In the thread that hears it.
+  template <class Task>
+  static void need(graph::Range& r, Task task) {
+    r.begins = {0};
+    for (int64_t i = 0; i < r.count; ++i) {
+      r.needs.push_back(task(r.partition.empty() ? i : r.partition[static_cast<size_t>(i)]));
+      r.begins.push_back(static_cast<uint32_t>(r.needs.size()));
+    }
+  }
+
+  // In the thread that hears it, which may hold locks that others want who have the GIL: decoding is for the one that waits.
   void hear(const News& n) {
     std::lock_guard lock(mutex_);
-    if (n.kind == News::Kind::ended) {
-      ended_ = true;
-    } else {
-      const TaskId of = n.kind == News::Kind::failed && n.cause.job == n.task.job ? n.cause : n.task;
-      const auto r = static_cast<size_t>(std::upper_bound(first_.begin(), first_.end(), of.index) - first_.begin()) - 1;
-      auto& result = results_[r][of.index - first_[r]];
-      if (n.kind == News::Kind::reported) {
-        ++finished_;
-        result.ran = true;
-        if (n.note) result.report = kernels::decode_report(*n.note);
-        if (n.error && !n.error->empty()) result.error = exception_of(*n.error);
-        if (on_result_ && on_result_(static_cast<int>(r), static_cast<int64_t>(of.index - first_[r]), result)) stop_ = true;
-      } else if (n.kind == News::Kind::done) {
-        ++done_, ++finished_;
-        result.ran = true;
-        if (n.note) result.report = kernels::decode_report(*n.note);
-      } else if (n.kind == News::Kind::failed) {
-        result.ran = true;
-        if (!result.error) result.error = exception_of(n.error ? *n.error : "");
-        if (!error_) error_ = result.error;
-        stop_ = true;
-      }
-    }
+    heard_.push_back(n);
     told_.notify_all();
   }
 
-  static std::exception_ptr exception_of(const std::string& bytes) {
-    if (bytes.starts_with("python\n") && kernels::python_error()) return kernels::python_error()(bytes);
-    return std::make_exception_ptr(error_of(bytes));
-  }
-
-  void fetch() {
-    fetched_ = true;
-    for (TaskId id : wanted_) {
-      const auto r = static_cast<size_t>(std::upper_bound(first_.begin(), first_.end(), id.index) - first_.begin()) - 1;
-      auto& result = results_[r][id.index - first_[r]];
-      for (int tries = 0;; ++tries) {
-        try {
-          result.outputs = kernels::decode_outputs(client_.get(id).view());
-          break;
-        } catch (const Error&) {
-          if (tries == 20) throw;
-          client_.wait({id}, false, 0.5);  // its worker died: it is made again
-        }
-      }
+  void take(const News& n) {
+    if (n.kind == News::Kind::ended) {
+      ended_ = true;
+      return;
+    }
+    const TaskId of = n.kind == News::Kind::failed && n.cause.job == n.task.job ? n.cause : n.task;
+    const size_t r = range_of(of);
+    const auto i = static_cast<int64_t>(of.index - first_[r]);
+    auto& result = results_[r][static_cast<size_t>(i)];
+    if (n.kind == News::Kind::reported) {
+      ++finished_;
+      result.ran = true;
+      if (n.note) result.report = kernels::decode_report(*n.note);
+      if (n.error && !n.error->empty()) result.error = exception_of(*n.error);
+      if (on_result_ && on_result_(static_cast<int>(r), i, result)) cancel();
+    } else if (n.kind == News::Kind::done) {
+      if (done_[of.index]) return;  // made again
+      done_[of.index] = true;
+      ++count_, ++finished_;
+      result.ran = true;
+      if (n.note) result.report = kernels::decode_report(*n.note);
+    } else if (n.kind == News::Kind::failed) {
+      result.ran = true;
+      if (!result.error) result.error = exception_of(n.error ? *n.error : "");
+      if (!error_) error_ = result.error;
+      cancel();
     }
   }
 
-  Client& client_;
+  static std::exception_ptr exception_of(const std::string& bytes) {
+    if (!bytes.starts_with("native\n") && kernels::python_error()) return kernels::python_error()(bytes);
+    return std::make_exception_ptr(error_of(bytes));
+  }
+
+  void bring() {
+    fetched_ = true;
+    for (TaskId id : wanted_) {
+      const size_t r = range_of(id);
+      results_[r][id.index - first_[r]].outputs = kernels::decode_outputs(brought(*client_, id).view());
+    }
+  }
+
+  std::shared_ptr<Client> client_;
   std::function<bool(int, int64_t, const TaskResult&)> on_result_;
-  std::mutex mutex_;
+  std::mutex mutex_;  // of what is heard
   std::condition_variable told_;
+  std::deque<News> heard_;
   std::vector<uint32_t> first_;
   std::vector<TaskId> wanted_;
   std::vector<std::vector<TaskResult>> results_;
+  std::vector<std::shared_ptr<const Opaque>> lineage_;
+  std::map<size_t, std::shared_ptr<const Tasks>> kept_;  // by range
   std::exception_ptr error_;
   JobId job_ = 0;
   std::atomic<int64_t> finished_{0};
-  int64_t done_ = 0, tasks_ = 0;
-  bool stop_ = false, cancelled_ = false, ended_ = false, fetched_ = false;
+  std::atomic<bool> stop_{false};
+  std::vector<bool> done_;  // of wanted tasks
+  size_t count_ = 0;        // of these
+  int64_t tasks_ = 0;
+  bool stays_, cancelled_ = false, ended_ = false, fetched_ = false;
 };
 }  // namespace
 
@@ -217,8 +279,20 @@ Error error_of(const std::string& bytes) {
   return e;
 }
 
-std::shared_ptr<worker::Job> run_on(Client& client, const graph::Graph& graph, std::function<bool(int, int64_t, const TaskResult&)> on_result) {
-  return std::make_shared<ClusterJob>(client, graph, std::move(on_result));
+Tasks::~Tasks() {
+  for (TaskId id : ids) client->release(id);
+}
+
+Value partitions_value(Partitions partitions, std::string token) { return std::make_shared<const Opaque>(Opaque{std::move(token), std::make_shared<Partitions>(std::move(partitions))}); }
+const Partitions& partitions_of(const Value& value) { return *static_cast<const Partitions*>(value.opaque()->object.get()); }
+
+data::Batches fetch(const Partitions& partitions, int64_t partition) {
+  const auto outputs = kernels::decode_outputs(brought(*partitions.tasks->client, partitions.tasks->ids.at(static_cast<size_t>(partition))).view());
+  return *outputs.at(static_cast<size_t>(partitions.output)).batches;
+}
+
+std::shared_ptr<ClusterJob> run_on(std::shared_ptr<Client> client, const graph::Graph& graph, const Placing& placing, std::function<bool(int range, int64_t index, const TaskResult&)> on_result) {
+  return std::make_shared<Running>(std::move(client), graph, placing, std::move(on_result));
 }
 
 }  // namespace muster::api

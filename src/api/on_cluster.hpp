@@ -5,14 +5,50 @@
 
 #include "cluster/client.hpp"
 #include "graph/graph.hpp"
+#include "muster/cluster.hpp"
 #include "muster/error.hpp"
 #include "worker/local.hpp"
 
 namespace muster::api {
 
-/// Submits the graph and brings its wanted results. Tables in memory go to workers once; functions of the guest language go as bytes.
+/// Results of tasks that stay on workers as long as this lives.
+struct Tasks {
+  Tasks(std::shared_ptr<cluster::Client> c, std::vector<base::TaskId> i, std::vector<std::shared_ptr<const base::Opaque>> l) : client(std::move(c)), ids(std::move(i)), lineage(std::move(l)) {}
+  Tasks(const Tasks&) = delete;
+  ~Tasks();
+  std::shared_ptr<cluster::Client> client;
+  std::vector<base::TaskId> ids;
+  std::vector<std::shared_ptr<const base::Opaque>> lineage;  // tables in memory that they are made of again when a worker dies
+};
+
+/// One output of each: what an expression "from_tasks" names.
+struct Partitions {
+  std::shared_ptr<const Tasks> tasks;
+  int output;
+};
+base::Value partitions_value(Partitions partitions, std::string token);
+const Partitions& partitions_of(const base::Value& value);
+/// Brings the rows of a partition.
+data::Batches fetch(const Partitions& partitions, int64_t partition);
+
+/// A job on a cluster, whose wanted results are brought, or stay there.
+class ClusterJob : public worker::Job {
+ public:
+  /// Of a wanted range, once: its results stay.
+  virtual std::shared_ptr<const Tasks> keep(int range) = 0;
+};
+
+struct Placing {
+  graph::Options options;  // of all tasks
+  bool stays = false;      // the results do
+};
+
+/// Submits the graph. Tables in memory go to workers once; functions of the guest language go as bytes.
 /// `on_result` as of worker::run, for tasks of ranges with `reports`.
-std::shared_ptr<worker::Job> run_on(cluster::Client& client, const graph::Graph& graph, std::function<bool(int range, int64_t index, const worker::TaskResult&)> on_result);
+std::shared_ptr<ClusterJob> run_on(std::shared_ptr<cluster::Client> client, const graph::Graph& graph, const Placing& placing, std::function<bool(int range, int64_t index, const worker::TaskResult&)> on_result);
+
+/// What a program's cluster is spoken to with.
+std::shared_ptr<cluster::Client> client_of(const Cluster& cluster);
 
 /// The error a worker wrote down.
 Error error_of(const std::string& bytes);

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <optional>
 
+#include "expr/annotations.hpp"
 #include "expr/op.hpp"
 
 namespace muster::api {
@@ -31,7 +32,9 @@ std::optional<Revision> known_of(const Expr& node) {
 
 Expr made_again(const Expr& node, const Revision& revision) {
   const auto args = node->op->revise(expr::Call(*node->op, node->args, node->inputs), {revision.wider.begin(), revision.wider.end()}, revision.begins);
-  return expr::make(*node->op, args, node->inputs);
+  auto out = expr::make(*node->op, args, node->inputs);
+  expr::hand_on_annotations(node->id, out->id);
+  return out;
 }
 }  // namespace
 

@@ -2,11 +2,14 @@
 // What the public headers and the Python module stand on.
 #pragma once
 #include <functional>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/column.hpp"
 #include "expr/node.hpp"
+#include "graph/graph.hpp"
 #include "muster/export.hpp"
 #include "worker/local.hpp"
 
@@ -23,7 +26,8 @@ MUSTER_API void start();
 
 struct RunOptions {
   int64_t threads = 0;                                    // 0 = in the calling thread
-  cluster::Client* cluster = nullptr;                     // set: there, not here
+  std::shared_ptr<cluster::Client> cluster = {};          // set: there, not here
+  graph::Options placing = {};                            // there: of all tasks
   std::function<bool(const worker::Progress&)> tick;      // called about every 20 ms by the waiting thread; true stops the computation
   std::function<void(const std::string&)> warn;           // a row left out, ...
   std::function<void(const std::string&)> note;           // for the log: a source was planned again, ...
@@ -43,8 +47,21 @@ struct Computed {
 
 /// Computes several expressions in one run. Throws Error.
 MUSTER_API std::vector<Computed> compute(const std::vector<Expr>& expressions, const RunOptions& options);
-/// Computes and keeps the partitions in memory: expressions that start from there.
+/// Computes and keeps the partitions, in memory or on the cluster's workers: expressions that start from there.
 MUSTER_API std::vector<Expr> persist(const std::vector<Expr>& expressions, const RunOptions& options);
+
+using Opaque = std::shared_ptr<const base::Opaque>;
+/// An expression that stands for what persist() of another will return, and its outcome. Whoever computes it waits until that is settled, or throws what it failed of.
+/// `holder` lives as long as the expression.
+MUSTER_API std::pair<Expr, Opaque> pending(const Expr& of, const Opaque& holder);
+MUSTER_API void settle(const base::Opaque& outcome, const Expr& persisted);
+MUSTER_API void fail(const base::Opaque& outcome, std::function<void()> raise);
+/// The ids of the tasks on a cluster whose results are the partitions of a persisted expression; none while it is pending.
+MUSTER_API std::vector<base::TaskId> tasks_of(const Expr& expression);
+/// What together() must know of a persisted expression's partitions; null while it is pending.
+MUSTER_API base::Value described(const Expr& expression);
+/// The result that tasks' results, as bytes, are together.
+MUSTER_API Computed together(const base::Value& description, const std::vector<std::string_view>& objects);
 
 /// Makes a node from an operator's name; InputRefs in `args` count into `inputs`.
 MUSTER_API Expr call(const std::string& op, base::Value args, std::vector<Expr> inputs);

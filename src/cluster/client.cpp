@@ -92,6 +92,7 @@ void Client::close() {
     closed_ = true;
     end_pending();
   }
+  if (putter_.joinable()) putter_.join();
   if (hub_) {
     hub_->disconnect(id_);  // the hub itself stays as long as this object: another thread may be about to call it
   } else if (loop_) {
@@ -128,11 +129,16 @@ void Client::deliver(std::vector<News>&& news) {
   for (auto& n : news) {
     if (auto heard = reports_.find(n.task.job); heard != reports_.end() && n.kind != News::Kind::cancelled) heard->second(n);
     if (n.kind == News::Kind::reported || n.kind == News::Kind::ended) continue;
+    if (n.kind == News::Kind::renew) {
+      if (!of_tables_.contains(n.task) || closed_) continue;
+      put_later(n.task);
+      continue;
+    }
     auto found = tasks_.find(n.task);
     if (found == tasks_.end()) continue;  // released meanwhile
     Known& k = found->second;
     switch (n.kind) {
-      case News::Kind::done: k = {Status::finished, n.bytes, std::move(n.type), std::move(n.value), std::move(n.note), nullptr, std::move(n.holders), {}}; break;
+      case News::Kind::done: k = {Status::finished, n.bytes, std::move(n.type), std::move(n.value), std::move(n.note), nullptr, std::move(n.holders), {}, k.wants}; break;
       case News::Kind::failed: k.status = Status::error, k.error = std::move(n.error), k.cause = n.cause; break;
       case News::Kind::cancelled: k.status = Status::cancelled; break;
       default: k.status = Status::lost; break;
@@ -149,6 +155,7 @@ void Client::send(uint16_t type, std::string body) {
 
 std::vector<TaskId> Client::take_releases() {
   std::lock_guard lock(mutex_);
+  forget_tables();
   return std::exchange(releases_, {});
 }
 
@@ -187,8 +194,8 @@ TaskId Client::submit(graph::Graph graph, bool own_job, std::function<void(const
       for (auto& n : r.needs)
         if (n.job == 0) n.job = first.job, n.index += first.index;
       if (r.wanted)
-        for (uint32_t i = 0; i < r.count; ++i) tasks_[{first.job, at + i}];
-      for (uint32_t i : r.wanted_tasks) tasks_[{first.job, at + i}];
+        for (uint32_t i = 0; i < r.count; ++i) tasks_[{first.job, at + i}].wants = 1;
+      for (uint32_t i : r.wanted_tasks) tasks_[{first.job, at + i}].wants = 1;
       at += static_cast<uint32_t>(r.count);
     }
   }
@@ -221,7 +228,7 @@ void Client::want(const std::vector<TaskId>& tasks) {
   std::lock_guard order(references_);
   {
     std::lock_guard lock(mutex_);
-    for (TaskId id : tasks) tasks_[id];
+    for (TaskId id : tasks) ++tasks_[id].wants;
     if (!releases_.empty()) {
       const std::unordered_set<TaskId, base::TaskHash> wanted(tasks.begin(), tasks.end());
       std::erase_if(releases_, [&](TaskId id) { return wanted.contains(id); });
@@ -235,6 +242,7 @@ void Client::release(TaskId task) {
   {
     std::lock_guard lock(mutex_);
     if (closed_) return;
+    if (auto k = tasks_.find(task); k != tasks_.end() && --k->second.wants > 0) return;
     tasks_.erase(task), watched_.erase(task);
     releases_.push_back(task);
     if (releases_.size() < kReleases) return;
@@ -251,7 +259,7 @@ void Client::retry(const std::vector<TaskId>& tasks) {
   {
     std::lock_guard lock(mutex_);
     for (TaskId id : tasks)
-      if (auto k = tasks_.find(id); k != tasks_.end() && k->second.status == Status::error) k->second = {};
+      if (auto k = tasks_.find(id); k != tasks_.end() && k->second.status == Status::error) k->second = {.wants = k->second.wants};
   }
   if (hub_) hub_->retry(id_, tasks);
   else send(Type::retry, ids(tasks));
@@ -267,30 +275,64 @@ void Client::hold(TaskId holder, const std::vector<TaskId>& tasks) {
   else send(Type::hold, Encoder().operator<<(holder).take() + ids(tasks));
 }
 
-TaskId Client::scatter(const worker::Object& object, const std::vector<std::string>& holders) {
-  std::lock_guard order(sending_);
+TaskId Client::next_task() {
   TaskId id;
   JobId full = 0;
   {
     std::lock_guard lock(mutex_);
+    check_open();
     if (open_job_ == 0 || next_index_ + 1 > kOpenJob) {
       next_job_ = (next_job_ + 1) & ((1u << kJobBits) - 1);
-      full = std::exchange(open_job_, id_ << kJobBits | next_job_), next_index_ = 0;
+      full = std::exchange(open_job_, id_ << kJobBits | next_job_), next_index_ = 0, open_bytes_ = 0;
     }
     id = {open_job_, next_index_++};
-    tasks_[id];
+    tasks_[id].wants = 1;
   }
   if (full) close_job(full);
-  for (const auto& h : holders) peers_.put(h, id, object, kPatience);
-  if (hub_) {
-    hub_->scatter(id_, id, object.bytes, holders, object.type);
-  } else {
-    Encoder out;
-    out << id << object.bytes << object.type;
-    for (const auto& h : holders) out << h;
-    send(Type::scatter, out.take());
-  }
   return id;
+}
+
+TaskId Client::scatter(const worker::Object& object, const std::vector<std::string>& holders) {
+  std::lock_guard order(sending_);
+  const TaskId id = next_task();
+  for (const auto& h : holders) peers_.put(h, id, object, kPatience);
+  tell_scattered(id, object, holders, false);
+  return id;
+}
+
+void Client::tell_scattered(TaskId id, const worker::Object& object, const std::vector<std::string>& holders, bool renewable) {
+  if (hub_) return hub_->scatter(id_, id, object.bytes, holders, object.type, renewable);
+  Encoder out;
+  out << id << object.bytes << object.type << static_cast<uint8_t>(renewable);
+  for (const auto& h : holders) out << h;
+  send(Type::scatter, out.take());
+}
+
+TaskId Client::promise(const std::string& label, bool renewable) {
+  std::lock_guard order(sending_);
+  const TaskId id = next_task();
+  tell_promised(id, label, renewable);
+  return id;
+}
+
+void Client::tell_promised(TaskId id, const std::string& label, bool renewable) {
+  if (hub_) return hub_->promise(id_, id, label, renewable);
+  send(Type::promise, Encoder().operator<<(id).operator<<(label).operator<<(static_cast<uint8_t>(renewable)).take());
+}
+
+void Client::bind(TaskId task, graph::Graph graph) {
+  check_open();
+  if (hub_) return hub_->bind(task, std::make_shared<const graph::Graph>(std::move(graph)));
+  Encoder out;
+  out << task;
+  encode(out, graph);
+  send(Type::bind, out.take());
+}
+
+void Client::refuse(TaskId task, const std::string& error) {
+  check_open();
+  if (hub_) return hub_->refuse(task, std::make_shared<const std::string>(error));
+  send(Type::refuse, Encoder().operator<<(task).take() + error);
 }
 
 Value Client::ask(const std::string& name, const Value& argument, double seconds) {
@@ -380,39 +422,103 @@ void Client::forget(JobId job) {
   reports_.erase(job);
 }
 
-TaskId Client::table_partition(const std::shared_ptr<const Opaque>& table, int64_t partition) {
-  std::vector<TaskId> dead;
-  {
-    std::lock_guard lock(mutex_);
-    for (auto t = tables_.begin(); t != tables_.end();) {
-      if (!t->second.alive.expired()) {
-        ++t;
-        continue;
-      }
-      for (const auto& [p, id] : t->second.partitions) dead.push_back(id);
-      t = tables_.erase(t);
-    }
-    auto& known = tables_[table->token];
-    known.alive = table;
-    if (auto p = known.partitions.find(partition); p != known.partitions.end() && tables_.contains(table->token)) {
-      auto k = tasks_.find(p->second);
-      if (k != tasks_.end() && k->second.status != Status::error) return p->second;
-    }
-  }
-  for (TaskId id : dead) release(id);
-  worker::Object o;
-  kernels::Output rows;
-  rows.batches = std::make_shared<const data::Batches>(static_cast<const kernels::MemoryTable*>(table->object.get())->partitions.at(static_cast<size_t>(partition)));
-  const std::string bytes = kernels::encode(std::vector<kernels::Output>{rows});
-  o.native = true, o.type = "native", o.bytes = static_cast<int64_t>(bytes.size());
-  o.segment = worker::Segment::of({bytes});
+std::string Client::a_worker() {
   const Value identity = ask("identity", Value(), kPatience);
   const auto& workers = identity["workers"].list();
-  if (workers.empty()) throw Error(ErrorKind::io, "there is no worker to put the table on");
-  const TaskId id = scatter(o, {workers[next_holder_++ % workers.size()]["address"].string()});
+  return workers.empty() ? "" : workers[next_holder_++ % workers.size()]["address"].string();
+}
+
+namespace {
+worker::Object encoded_partition(const Opaque& table, int64_t partition) {
+  kernels::Output rows;
+  rows.batches = std::make_shared<const data::Batches>(static_cast<const kernels::MemoryTable*>(table.object.get())->partitions.at(static_cast<size_t>(partition)));
+  const std::string bytes = kernels::encode(std::vector<kernels::Output>{rows});
+  worker::Object o;
+  o.native = true, o.type = "native", o.bytes = static_cast<int64_t>(bytes.size());
+  o.segment = worker::Segment::of({bytes});
+  return o;
+}
+}  // namespace
+
+TaskId Client::table_partition(const std::shared_ptr<const Opaque>& table, int64_t partition) {
+  std::lock_guard one(putting_);
+  {
+    std::lock_guard lock(mutex_);
+    check_open();
+    forget_tables();
+    auto& known = tables_[table->token];
+    known.alive = table;
+    if (auto p = known.partitions.find(partition); p != known.partitions.end()) {
+      auto k = tasks_.find(p->second);
+      if (k != tasks_.end() && (k->second.status == Status::finished || k->second.status == Status::pending)) return p->second;
+    }
+  }
+  std::lock_guard order(sending_);
+  const TaskId id = next_task();
+  tell_promised(id, "table", true);
   std::lock_guard lock(mutex_);
   tables_[table->token].partitions[partition] = id;
+  of_tables_[id] = {table, partition};
+  put_later(id);
   return id;
+}
+
+// Those that are gone in this process are not needed on workers.
+void Client::forget_tables() {
+  std::erase_if(tables_, [this](const auto& table) {
+    if (!table.second.alive.expired()) return false;
+    for (const auto& [partition, id] : table.second.partitions) tasks_.erase(id), of_tables_.erase(id), releases_.push_back(id);
+    return true;
+  });
+}
+
+void Client::put_later(TaskId id) {
+  renewals_.push_back(id);
+  if (!putter_.joinable()) putter_ = std::thread([this] { put_tables(); });
+  changed_.notify_all();
+}
+
+void Client::put_tables() {
+  for (;;) {
+    TaskId id;
+    std::shared_ptr<const Opaque> table;
+    int64_t partition = 0;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return !renewals_.empty() || closed_ || lost_; });
+      if (closed_ || lost_) return;
+      id = renewals_.front();
+      renewals_.pop_front();
+      if (const auto found = of_tables_.find(id); found != of_tables_.end()) table = found->second.first.lock(), partition = found->second.second;
+    }
+    try {
+      if (!table) refuse(id, "lost\nthe table in memory that it was made of is gone");
+      else put(id, *table, partition);
+    } catch (const Error&) {  // the client ends
+    }
+  }
+}
+
+void Client::put(TaskId id, const Opaque& table, int64_t partition) {
+  worker::Object o;
+  try {
+    o = encoded_partition(table, partition);
+  } catch (const Error& e) {
+    return refuse(id, concat("native\n", static_cast<int>(e.kind), "\n", e.python, "\n", e.what()));
+  } catch (const std::exception& e) {
+    return refuse(id, concat("native\n", static_cast<int>(ErrorKind::type), "\n\n", e.what()));
+  }
+  while (connected()) {
+    try {
+      if (const std::string holder = a_worker(); !holder.empty()) {
+        peers_.put(holder, id, o, kPatience);
+        return tell_scattered(id, o, {holder}, true);
+      }
+    } catch (const Error&) {  // that one died too
+    }
+    std::unique_lock lock(mutex_);
+    changed_.wait_until(lock, after(0.1), [this] { return closed_ || lost_; });
+  }
 }
 
 }  // namespace muster::cluster

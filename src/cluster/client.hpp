@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <vector>
 
@@ -25,7 +26,7 @@ struct Known {
   graph::Blob value{}, note{}, error{};
   std::vector<std::string> holders{};
   TaskId cause{};
-  bool reported = false;  // a note came, wanted or not
+  int64_t wants = 0;      // of this client: released as often, it is given up
 };
 
 class Client : public ClientPeer {
@@ -43,7 +44,7 @@ class Client : public ClientPeer {
   /// `heard` is called with all news of a job of its own, in the thread that hears them, until forget().
   TaskId submit(graph::Graph graph, bool own_job, std::function<void(const News&)> heard = {});
   void forget(JobId job);
-  /// The id of a partition of a table in memory, on a worker: put there when it is asked for first, freed after the table is gone.
+  /// The id of a partition of a table in memory: a thread puts it on a worker when it is asked for first, and again when that worker died; freed after the table is gone.
   TaskId table_partition(const std::shared_ptr<const base::Opaque>& table, int64_t partition);
   void want(const std::vector<TaskId>& tasks);
   void release(TaskId task);           // sent with others, at the latest after a tenth of a second
@@ -53,6 +54,11 @@ class Client : public ClientPeer {
   void hold(TaskId holder, const std::vector<TaskId>& tasks);
   /// Sends an object to these workers; the id is that of a task that is done.
   TaskId scatter(const worker::Object& object, const std::vector<std::string>& holders);
+  /// A task that is pending until it is bound to a call, a graph of one task with explicit inputs, or refused with an error's bytes.
+  /// `renewable`: once it is refused, retry() makes it pending again.
+  TaskId promise(const std::string& label, bool renewable);
+  void bind(TaskId task, graph::Graph graph);
+  void refuse(TaskId task, const std::string& error);
   base::Value ask(const std::string& name, const base::Value& argument, double seconds);
 
   /// Waits until all (or any) of them have ended. False after `seconds`.
@@ -74,6 +80,14 @@ class Client : public ClientPeer {
   void send(uint16_t type, std::string body);
   void check_open() const;      // throws what a call on a client that has ended raises
   void end_pending();           // with the mutex held
+  TaskId next_task();           // the id of a task to be promised; with `sending_` held
+  void tell_promised(TaskId id, const std::string& label, bool renewable);
+  void tell_scattered(TaskId id, const worker::Object& object, const std::vector<std::string>& holders, bool renewable);
+  std::string a_worker();       // that data may be put on: one after the other; "" = none is there
+  void forget_tables();         // with the mutex held
+  void put_later(TaskId id);    // with the mutex held
+  void put_tables();            // the thread that does it
+  void put(TaskId id, const base::Opaque& table, int64_t partition);
 
   std::shared_ptr<Hub> hub_;                       // in this process, or
   std::unique_ptr<net::Loop> loop_;                // the connection to it
@@ -81,6 +95,7 @@ class Client : public ClientPeer {
   ClientId id_ = 0;
   std::string name_;
   std::mutex mutex_, sending_;
+  std::mutex putting_;     // tables
   std::mutex references_;  // taken first: releases and wants are sent in the order in which they were made
   std::condition_variable changed_;
   std::unordered_map<TaskId, Known, base::TaskHash> tasks_;
@@ -94,6 +109,9 @@ class Client : public ClientPeer {
     std::unordered_map<int64_t, TaskId> partitions;
   };
   std::unordered_map<std::string, Table> tables_;  // by token
+  std::unordered_map<TaskId, std::pair<std::weak_ptr<const base::Opaque>, int64_t>, base::TaskHash> of_tables_;
+  std::deque<TaskId> renewals_;  // partitions of tables that are to be put on a worker
+  std::thread putter_;           // begun with the first
   size_t next_holder_ = 0;
   uint64_t questions_ = 0;
   JobId open_job_ = 0, next_job_ = 0;

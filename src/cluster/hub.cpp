@@ -254,9 +254,26 @@ void Hub::on_client(ClientId client, Frame&& f, const std::function<void(std::st
       const auto id = in.get<TaskId>();
       const auto bytes = in.get<int64_t>();
       const auto type = in.get<std::string>();
+      const bool renewable = in.get<uint8_t>();
       std::vector<std::string> holders;
       while (!in.empty()) holders.push_back(in.get<std::string>());
-      scatter(client, id, bytes, holders, type);
+      scatter(client, id, bytes, holders, type, renewable);
+      break;
+    }
+    case Type::promise: {
+      const auto id = in.get<TaskId>();
+      const auto label = in.get<std::string>();
+      promise(client, id, label, in.get<uint8_t>());
+      break;
+    }
+    case Type::bind: {
+      const auto id = in.get<TaskId>();
+      bind(id, decode_graph(in));
+      break;
+    }
+    case Type::refuse: {
+      const auto id = in.get<TaskId>();
+      refuse(id, std::make_shared<const std::string>(in.rest()));
       break;
     }
     case Type::ask: {
@@ -391,20 +408,40 @@ std::vector<TaskId> Hub::holders_in(JobId job) const {
   return out;
 }
 
-void Hub::scatter(ClientId client, TaskId id, int64_t bytes, const std::vector<std::string>& holders, const std::string& type) {
+void Hub::promise_locked(ClientId client, TaskId id, const std::string& label, bool renewable) {
+  const TaskId made = core_.promise(id.job, client, label, renewable);
+  if (made != id) throw internal("a client counts its tasks as ", id.index, ", the scheduler as ", made.index);
+}
+
+void Hub::scatter(ClientId client, TaskId id, int64_t bytes, const std::vector<std::string>& holders, const std::string& type, bool renewable) {
   std::lock_guard lock(mutex_);
   std::vector<Slot> slots;
   for (const auto& h : holders)
     for (Slot s = 0; s < workers_.size(); ++s)
       if (workers_[s].connection && workers_[s].facts.info.address == h) slots.push_back(s);
-  const TaskId made = core_.scatter(id.job, client, slots, bytes, type);
-  if (made != id) throw internal("scatter: a client counts its tasks as ", id.index, ", the scheduler as ", made.index);
+  if (!core_.find(id)) promise_locked(client, id, type, renewable);
   types_[id] = type;
-  std::vector<std::pair<ClientId, News>> news;
-  Action a{Action::Kind::done, client, id};
-  news.emplace_back(client, news_of(a));
+  core_.give(id, slots, bytes);
   act();
-  flush(news);
+}
+
+void Hub::promise(ClientId client, TaskId id, const std::string& label, bool renewable) {
+  std::lock_guard lock(mutex_);
+  promise_locked(client, id, label, renewable);
+  act();
+}
+
+void Hub::bind(TaskId id, std::shared_ptr<const graph::Graph> graph) {
+  std::lock_guard lock(mutex_);
+  core_.bind(id, std::move(graph));
+  act();
+}
+
+void Hub::refuse(TaskId id, Blob error) {
+  std::lock_guard lock(mutex_);
+  errors_[id] = std::move(error);
+  core_.refuse(id);
+  act();
 }
 
 size_t Hub::worker_count() {
@@ -465,6 +502,7 @@ News Hub::news_of(const Action& a) {
     case Action::Kind::cancelled: n.kind = News::Kind::cancelled; break;
     case Action::Kind::lost: n.kind = News::Kind::lost; break;
     case Action::Kind::reported: n.kind = News::Kind::reported; break;
+    case Action::Kind::renew: n.kind = News::Kind::renew; break;
     default: n.kind = News::Kind::ended; break;
   }
   const auto* t = core_.find(a.task);
@@ -557,6 +595,7 @@ void Hub::send_assign(const Action& a) {
     out << range.options.timeout_us << static_cast<uint8_t>(inlined);
     std::vector<uint32_t> outputs;
     for (const auto& d : range.inputs) outputs.push_back(static_cast<uint32_t>(d.output));
+    outputs.push_back(static_cast<uint32_t>(range.output));
     out << outputs << core_.depth_of(a.task);
     w->connection->send(Type::put_range, out.take());
   }

@@ -51,7 +51,12 @@ class Hub {
   void keep(const std::vector<TaskId>& tasks);  // fire and forget
   /// Keeps `tasks`, whose futures lie in the arguments or the result of `holder`, as long as that one is needed.
   void hold(TaskId holder, const std::vector<TaskId>& tasks);
-  void scatter(ClientId client, TaskId id, int64_t bytes, const std::vector<std::string>& holders, const std::string& type);
+  /// What a client has put on these workers. `renewable`: it hears when it is gone, and puts it there again under the same id.
+  void scatter(ClientId client, TaskId id, int64_t bytes, const std::vector<std::string>& holders, const std::string& type, bool renewable);
+  /// A task whose result or call follows: see schedule::Scheduler.
+  void promise(ClientId client, TaskId id, const std::string& label, bool renewable);
+  void bind(TaskId id, std::shared_ptr<const graph::Graph> graph);
+  void refuse(TaskId id, graph::Blob error);
   /// A question about the cluster by name; see hub_queries.cpp. Throws Error{missing} on a name nobody knows.
   base::Value ask(const std::string& name, const base::Value& argument);
 
@@ -92,6 +97,7 @@ class Hub {
   WorkerPeer* peer(schedule::Slot slot);
   bool is_needed(base::TaskId task) const;
   void leave(ClientId client, base::TaskId task);
+  void promise_locked(ClientId client, TaskId id, const std::string& label, bool renewable);
   bool let_go(base::TaskId holder);  // whether it held anything
   std::vector<base::TaskId> holders_in(base::JobId job) const;
 

@@ -10,7 +10,7 @@ namespace muster::cluster {
 using base::ClientId, base::JobId, base::TaskId;
 
 struct News {
-  enum class Kind : uint8_t { done, failed, cancelled, lost, reported, ended } kind;
+  enum class Kind : uint8_t { done, failed, cancelled, lost, reported, ended, renew } kind;
   TaskId task;
   int64_t bytes = 0;
   std::string type{};                  // of the value, as its language names it

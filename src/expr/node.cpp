@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "expr/annotations.hpp"
 #include "expr/op.hpp"
 
 namespace muster::expr {
@@ -55,6 +56,7 @@ Expr make(const Op& op, Value args, std::vector<Expr> inputs) {
   node->args.encode(bytes);
   for (const auto& i : node->inputs) bytes += i->id.hex();
   node->id = hash_bytes(bytes);
+  note_annotations(node->id);
   const Call call(op, node->args, node->inputs);
   node->schema = op.schema(call);
   node->npartitions = op.partitions ? op.partitions(call) : 1;
@@ -77,7 +79,9 @@ Expr made_over(const Node& node, std::vector<Expr> inputs) {
     const auto more = node.op->beside(Call(*node.op, node.args, inputs), inputs.at(0));
     std::copy(more.begin(), more.end(), inputs.end() - static_cast<ptrdiff_t>(more.size()));
   }
-  return make(*node.op, node.args, std::move(inputs));
+  auto out = make(*node.op, node.args, std::move(inputs));
+  hand_on_annotations(node.id, out->id);
+  return out;
 }
 }  // namespace
 
@@ -89,6 +93,7 @@ std::vector<Expr> substitute(const std::vector<Expr>& in, const std::map<Hash128
     std::vector<Expr> inputs;
     for (const auto& i : node->inputs) inputs.push_back(made[i->id]), changed |= inputs.back() != i;
     const auto other = by.find(node->id);
+    if (other != by.end()) hand_on_annotations(node->id, other->second->id);
     made[node->id] = changed ? made_over(*node, std::move(inputs)) : other != by.end() ? other->second : node;
   }
   std::vector<Expr> out;

@@ -63,6 +63,7 @@ struct Range {
   // Explicit inputs, in addition: task i needs needs[begins[i]] .. needs[begins[i + 1] - 1], tasks made before it.
   std::vector<uint32_t> begins = {};
   std::vector<base::TaskId> needs = {};
+  int output = 0;  // which of these tasks' outputs
   // Of "python" and "native": functions of the range, which one task i calls (empty: the first), and its arguments as bytes nobody here opens.
   std::vector<Blob> functions = {};
   std::vector<uint32_t> function_of = {};

@@ -7,6 +7,7 @@
 #include "kernels/elementwise.hpp"
 #include "kernels/memory.hpp"
 #include "kernels/row_numbers.hpp"
+#include "kernels/settling.hpp"
 
 namespace muster::kernels {
 using namespace base;
@@ -37,6 +38,7 @@ std::vector<Kernel> builtin_kernels() {
   all.push_back(group_by_kernel());
   all.push_back(memory_kernel());
   all.push_back(row_counts_kernel());
+  all.push_back(settle_kernel());
   return all;
 }
 

@@ -31,6 +31,7 @@ void encode(Encoder& out, const Graph& g) {
     for (const auto& [name, amount] : o.resources) out << name << amount;
     out << o.timeout_us << r.begins << static_cast<uint64_t>(r.needs.size());
     for (TaskId n : r.needs) out << n;
+    out << r.output;
     out << static_cast<uint64_t>(r.functions.size());
     for (const auto& f : r.functions) out << *f;
     out << r.function_of << static_cast<uint64_t>(r.labels.size());
@@ -60,6 +61,7 @@ std::shared_ptr<const Graph> decode_graph(Decoder& in) {
     o.timeout_us = in.get<int64_t>(), r.begins = in.list<uint32_t>();
     r.needs.resize(in.count());
     for (auto& n : r.needs) n = in.get<TaskId>();
+    r.output = in.get<int>();
     r.functions.resize(in.count());
     for (auto& f : r.functions) f = std::make_shared<const std::string>(in.get<std::string>());
     r.function_of = in.list<uint32_t>();

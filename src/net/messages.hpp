@@ -23,7 +23,7 @@ enum Type : uint16_t {
   heartbeat,            // rss i64, stored i64, running, waiting, executors u32
   // scheduler → worker
   welcome_worker,       // slot
-  put_range,            // number u32, function, label, args Value, timeout us, results may be inlined u8, which output of each dependency [u32], depth u32
+  put_range,            // number u32, function, label, args Value, timeout us, results may be inlined u8, which output of each dependency and of the explicit inputs [u32], depth u32
   drop_ranges,          // [number u32]: nothing of them will come any more
   put_function,         // number u32, bytes
   drop_functions,       // [number u32]: no task needs them
@@ -37,7 +37,10 @@ enum Type : uint16_t {
   submit,               // job, open u8, graph
   close_job,            // job
   want, release, cancel_tasks, retry,  // [task]
-  scatter,              // job, index, bytes, holders [address], kind text
+  scatter,              // job, index, bytes, kind text, renewable u8, holders [address]
+  promise,              // task, label, renewable u8
+  bind,                 // task, graph
+  refuse,               // task, error bytes
   ask,                  // question u64, name, argument bytes
   fire_and_forget,      // [task]
   hold,                 // task, [task]: what that one's function, arguments or result mention

@@ -73,7 +73,7 @@ Expanded expand(const Plan& plan) {
     const Stage& s = plan.stages[static_cast<size_t>(n)];
     data::Program p;
     graph::Range range;
-    range.count = s.count, range.partition = s.partitions, range.function = "pipeline", range.label = s.label;
+    range.count = s.count, range.partition = s.partitions, range.function = "pipeline", range.label = s.label, range.options = s.options;
     if (s.source) {
       p.from = data::Program::From::source, p.source = s.source->op->source_kernel;
       p.source_args = source_args(s);
@@ -107,7 +107,7 @@ Expanded expand(const Plan& plan) {
         for (int64_t count = s.count; parts.is_integer() ? count > kMostStates : d.range == at || count > 1;) {
           count = (count + kFanIn - 1) / kFanIn;
           graph::Range combine;
-          combine.count = count, combine.function = "combine", combine.label = s.sinks[k].kernel;
+          combine.count = count, combine.function = "combine", combine.label = s.sinks[k].kernel, combine.options = s.options;
           combine.args = Dict{{"last", count == 1 && !parts.is_integer()}};
           d.rule = Rule::block, d.k = kFanIn;
           combine.inputs = {d};
@@ -116,12 +116,12 @@ Expanded expand(const Plan& plan) {
         }
         if (parts.is_integer()) {
           graph::Range part, join;
-          part.count = parts.integer(), part.function = "combine part", part.label = s.sinks[k].kernel;
+          part.count = parts.integer(), part.function = "combine part", part.label = s.sinks[k].kernel, part.options = s.options;
           d.rule = Rule::all;
           part.inputs = {d};
           d = {static_cast<int>(out.graph.ranges.size()), Rule::all, 1, 0};
           out.graph.ranges.push_back(std::move(part));
-          join.count = 1, join.function = "join parts", join.label = s.sinks[k].kernel, join.inputs = {d};
+          join.count = 1, join.function = "join parts", join.label = s.sinks[k].kernel, join.inputs = {d}, join.options = s.options;
           join.args = Dict{{"kernel", s.sinks[k].kernel}, {"args", s.sinks[k].args}};
           d = {static_cast<int>(out.graph.ranges.size()), Rule::map, 1, 0};
           out.graph.ranges.push_back(std::move(join));

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "expr/annotations.hpp"
 #include "plan/plan.hpp"
 
 namespace muster::plan {
@@ -137,6 +138,25 @@ List first_numbers(const std::vector<int64_t>& files, const std::vector<int64_t>
     number += rows[p];
   }
   return out;
+}
+
+// A stage does what all of its operators ask for.
+void add_options(graph::Options& to, const graph::Options& more) {
+  if (more.priority) to.priority = to.priority ? std::max(to.priority, more.priority) : more.priority;
+  to.retries = std::max(to.retries, more.retries);
+  if (to.workers.empty()) {
+    to.workers = more.workers, to.allow_other_workers = more.allow_other_workers;
+  } else if (!more.workers.empty()) {
+    std::erase_if(to.workers, [&](const auto& w) { return std::find(more.workers.begin(), more.workers.end(), w) == more.workers.end(); });
+    to.allow_other_workers &= more.allow_other_workers;
+    if (to.workers.empty()) to.workers = more.workers;
+  }
+  for (const auto& [name, amount] : more.resources) {
+    const auto known = std::find_if(to.resources.begin(), to.resources.end(), [&](const auto& r) { return r.first == name; });
+    if (known == to.resources.end()) to.resources.emplace_back(name, amount);
+    else known->second = std::max(known->second, amount);
+  }
+  if (more.timeout_us) to.timeout_us = to.timeout_us ? std::min(to.timeout_us, more.timeout_us) : more.timeout_us;
 }
 
 class NodeLowering : public Lowering {
@@ -381,6 +401,10 @@ const Rows& Builder::lower(const Expr& e, int generation, int subset) {
     const Expr node = top.node;
     NodeLowering l(*this, node, top.generation, top.subset);
     Rows rows = node->op->lower(l, Call(*node->op, node->args, node->inputs));
+    if (const auto asked = annotations_of(node->id)) {
+      add_options(stage(rows.stage).options, *asked);
+      if (const int read = stage(rows.stage).input.stage; node->op->folds && read >= 0) add_options(stage(read).options, *asked);
+    }
     lowered_[key] = std::move(rows);
     stack.pop_back();
   }

@@ -55,6 +55,7 @@ struct Stage {
   std::vector<int> dependences;      // per register
   std::vector<int64_t> partitions;   // of the source; empty = 0 .. count - 1
   int64_t count = 1;
+  graph::Options options = {};       // what was asked of its operators
   std::string label;                 // "read_csv → select → group_by"
 
   bool folds(int sink) const { return !sinks[static_cast<size_t>(sink)].kernel.empty(); }

@@ -143,8 +143,13 @@ void Scheduler::revive() {
     Job& j = job_of(id);
     Task& t = j.tasks[id.index];
     if (t.state != State::released || !needed(j, t)) continue;
-    if (t.data) {  // scattered: nobody can make it again
+    if (t.data && !t.renewable) {
       fail(id, id);
+      continue;
+    }
+    if (t.data) {
+      set_state(j, t, State::waiting);
+      actions_.push_back({Kind::renew, j.client, id});
       continue;
     }
     set_state(j, t, State::waiting);
@@ -186,7 +191,7 @@ uint64_t Scheduler::priority_of(const Job& j, TaskId id) const {
 void Scheduler::check_ready(TaskId id) {
   Job& j = job_of(id);
   Task& t = j.tasks[id.index];
-  if (t.state != State::waiting || t.missing) return;
+  if (t.state != State::waiting || t.missing || t.data) return;
   const RangeState& r = j.ranges[t.range];
   if (r.gate || (r.roots && static_cast<int64_t>(id.index - r.first) >= r.next_root)) return;
   ready(id);

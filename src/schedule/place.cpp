@@ -299,6 +299,15 @@ std::string Scheduler::unrunnable(TaskId id) const {
   const Task* t = find(id);
   if (!t || (t->state != State::ready && t->state != State::waiting)) return "";
   const RangeState& r = jobs_.at(id.job)->ranges[t->range];
+  if (t->data) {  // its client waits for others before it gives it
+    for (const auto& [other, job] : jobs_)
+      for (const auto& range : job->ranges)
+        if (job->client == jobs_.at(id.job)->client && range.unfinished && !range.gate && classes_[range.kind].eligible.empty())
+          for (int64_t i = 0; i < range.spec->count; ++i)
+            if (const TaskId one{other, range.first + static_cast<uint32_t>(i)}; !at(one).data)
+              if (auto why = unrunnable(one); !why.empty()) return why;
+    return "";
+  }
   if (t->missing || r.gate) return "";
   if (threads_ == 0) return "there is no worker";
   if (const auto& may = classes_[r.kind].eligible; !may.empty()) {
@@ -371,7 +380,7 @@ void Scheduler::validate() const {
         each_own_input({id, i}, [&](TaskId in) { missing += at(in).state != State::done; });
         if (missing != t.missing) throw internal("scheduler: task ", i, " of job ", id, " waits for ", missing, " inputs, not ", t.missing);
         const RangeState& r = job->ranges[t.range];
-        if (!missing && !r.gate && !r.roots) throw internal("scheduler: task ", i, " of job ", id, " could run");
+        if (!missing && !r.gate && !r.roots && !t.data) throw internal("scheduler: task ", i, " of job ", id, " could run");
       }
     }
     for (Slot s = 0; s < workers_.size(); ++s)

@@ -91,15 +91,7 @@ void Scheduler::submit(JobId id, ClientId client, std::shared_ptr<const graph::G
     for (uint32_t i : specs[r].wanted_tasks)
       if (i >= specs[r].count) throw invalid("graph: range ", r, " has no task ", i);
     if (!specs[r].begins.empty()) {
-      if (specs[r].begins.size() != static_cast<size_t>(specs[r].count) + 1 || specs[r].begins.back() > specs[r].needs.size()) throw invalid("graph: range ", r, " does not list the inputs of all its tasks");
-      for (int64_t i = 0; i < specs[r].count; ++i) {
-        if (specs[r].begins[static_cast<size_t>(i)] > specs[r].begins[static_cast<size_t>(i) + 1]) throw invalid("graph: range ", r, " lists its inputs out of order");
-        for (uint32_t e = specs[r].begins[static_cast<size_t>(i)]; e < specs[r].begins[static_cast<size_t>(i) + 1]; ++e) {
-          const TaskId need = specs[r].needs[e];
-          if (need.job == id ? need.index >= end + static_cast<uint64_t>(i) : !jobs_.contains(need.job) || need.index >= jobs_.at(need.job)->tasks.size())
-            throw invalid("graph: task ", i, " of ", specs[r].label, " needs a task that was not made before it");
-        }
-      }
+      check_needs(specs[r], id, end);
     }
     end += static_cast<uint64_t>(specs[r].count);
   }
@@ -152,17 +144,7 @@ void Scheduler::submit(JobId id, ClientId client, std::shared_ptr<const graph::G
     RangeState& r = j.ranges[n];
     if (r.roots) continue;
     for (int64_t i = 0; i < r.spec->count; ++i) take_inputs({id, r.first + static_cast<uint32_t>(i)});
-    if (r.spec->begins.empty()) continue;
-    for (int64_t i = 0; i < r.spec->count; ++i) {
-      const TaskId self{id, r.first + static_cast<uint32_t>(i)};
-      for (uint32_t e = r.spec->begins[static_cast<size_t>(i)]; e < r.spec->begins[static_cast<size_t>(i) + 1]; ++e) {
-        const TaskId need = r.spec->needs[e];
-        Job& source = job_of(need);
-        source.edges.push_back({self, source.tasks[need.index].edges});
-        source.tasks[need.index].edges = static_cast<uint32_t>(source.edges.size()) - 1;
-        if (need.job != id && std::find(j.imports.begin(), j.imports.end(), need.job) == j.imports.end()) j.imports.push_back(need.job), ++source.importers;
-      }
-    }
+    if (!r.spec->begins.empty()) add_edges(id, r);
   }
   revive();
   for (uint32_t n = static_cast<uint32_t>(j.ranges.size()); n-- > base;) {
@@ -187,7 +169,36 @@ void Scheduler::close(JobId id) {
   if (auto found = jobs_.find(id); found != jobs_.end()) found->second->open = false, ends_.push_back(id);
 }
 
-TaskId Scheduler::scatter(JobId id, ClientId client, const std::vector<Slot>& holders, int64_t bytes, const std::string& label) {
+// The explicit inputs of a range's tasks, the first of which will be number `before` of the job.
+void Scheduler::check_needs(const Range& spec, JobId id, uint64_t before) const {
+  if (spec.begins.size() != static_cast<size_t>(spec.count) + 1 || spec.begins.back() > spec.needs.size()) throw invalid("graph: ", spec.label, " does not list the inputs of all its tasks");
+  for (int64_t i = 0; i < spec.count; ++i) {
+    if (spec.begins[static_cast<size_t>(i)] > spec.begins[static_cast<size_t>(i) + 1]) throw invalid("graph: ", spec.label, " lists its inputs out of order");
+    for (uint32_t e = spec.begins[static_cast<size_t>(i)]; e < spec.begins[static_cast<size_t>(i) + 1]; ++e) {
+      const TaskId need = spec.needs[e];
+      if (need.job == id ? need.index >= before + static_cast<uint64_t>(i) : !jobs_.contains(need.job) || need.index >= jobs_.at(need.job)->tasks.size())
+        throw invalid("graph: task ", i, " of ", spec.label, " needs a task that was not made before it");
+    }
+  }
+}
+
+void Scheduler::add_edges(JobId id, RangeState& r) {
+  Job& j = *jobs_.at(id);
+  for (int64_t i = 0; i < r.spec->count; ++i) {
+    const TaskId self{id, r.first + static_cast<uint32_t>(i)};
+    for (uint32_t e = r.spec->begins[static_cast<size_t>(i)]; e < r.spec->begins[static_cast<size_t>(i) + 1]; ++e) {
+      const TaskId need = r.spec->needs[e];
+      Job& source = job_of(need);
+      source.edges.push_back({self, source.tasks[need.index].edges});
+      source.tasks[need.index].edges = static_cast<uint32_t>(source.edges.size()) - 1;
+      if (need.job != id && std::find(j.imports.begin(), j.imports.end(), need.job) == j.imports.end()) j.imports.push_back(need.job), ++source.importers;
+    }
+  }
+}
+
+// ---- what clients give
+
+TaskId Scheduler::promise(JobId id, ClientId client, const std::string& label, bool renewable) {
   graph::Graph g;
   graph::Range& spec = g.ranges.emplace_back();
   spec.count = 1, spec.function = "data", spec.wanted = true, spec.label = label, spec.begins = {0, 0};
@@ -196,21 +207,72 @@ TaskId Scheduler::scatter(JobId id, ClientId client, const std::vector<Slot>& ho
   if (!job) job = std::make_unique<Job>(), job->client = client, job->generation = generations_++, job->open = true, last_id_ = kNone;
   const auto number = static_cast<uint32_t>(job->ranges.size());
   const TaskId self{id, static_cast<uint32_t>(job->tasks.size())};
+  const auto nested = depths_.find(client);
   RangeState& r = job->ranges.emplace_back();
-  r.keep = graph, r.spec = &graph->ranges[0], r.job = id, r.base = number, r.first = self.index, r.done = 1;
+  r.keep = graph, r.spec = &graph->ranges[0], r.job = id, r.base = number, r.first = self.index, r.unfinished = 1, r.depth = nested == depths_.end() ? 0 : nested->second;
   r.functions.push_back(function_number(label));
   Task& t = job->tasks.emplace_back();
-  t.state = State::done, t.range = number, t.bytes = bytes, t.data = true, t.wanted = t.counted = true, t.refs = 1;
-  ++job->needed;
+  t.range = number, t.data = true, t.renewable = renewable, t.wanted = t.counted = true, t.refs = 1;
+  ++job->needed, ++job->unfinished, job->ended = false;
+  return self;
+}
+
+void Scheduler::give(TaskId id, const std::vector<Slot>& holders, int64_t bytes) {
+  const Task* known = find(id);
+  if (known && known->data && known->state == State::done) {
+    for (Slot s : holders) added(s, id, known->attempt);
+    return;
+  }
+  if (!known || !known->data || known->state != State::waiting) {
+    for (Slot s : holders) actions_.push_back({Kind::free, s, id, 0});  // nobody waits for it any more
+    return;
+  }
+  Task& t = at(id);
+  t.bytes = bytes, t.attempt = 0;
   for (Slot s : holders) {
     if (s >= workers_.size() || !workers_[s].alive) continue;
     if (t.worker == kNone) t.worker = s, workers_[s].held += bytes;
-    else t.more = true, more_[self].push_back(s);
+    else t.more = true, more_[id].push_back(s);
   }
-  if (t.worker == kNone) lose(self);
-  revive();
+  if (t.worker != kNone) {
+    set_state(job_of(id), t, State::done);
+    complete(id);
+  } else if (t.renewable) {
+    actions_.push_back({Kind::renew, job_of(id).client, id});
+  } else {
+    fail(id, id);
+  }
   settle_unneeded();
-  return self;
+}
+
+void Scheduler::bind(TaskId id, std::shared_ptr<const graph::Graph> graph) {
+  const Range& spec = graph->ranges.at(0);
+  if (graph->ranges.size() != 1 || spec.count != 1 || !spec.inputs.empty() || spec.begins.empty()) throw invalid("graph: what was promised is one task with explicit inputs");
+  const Task* known = find(id);
+  if (!known || !known->data || known->state != State::waiting) return;  // nobody waits for it any more
+  Job& j = job_of(id);
+  check_needs(spec, id.job, j.tasks.size());
+  Task& t = at(id);
+  RangeState& r = j.ranges[t.range];
+  r.functions.clear();
+  for (const auto& l : spec.labels) r.functions.push_back(function_number(l));
+  if (spec.labels.empty()) r.functions.push_back(function_number(spec.label));
+  r.keep = std::move(graph), r.spec = &spec, r.kind = class_of(spec.options, r.depth);
+  t.data = t.renewable = false;
+  t.retries = static_cast<uint8_t>(std::clamp(spec.options.retries, 0, 255));
+  take_inputs(id);
+  add_edges(id.job, r);
+  revive();
+  if (const Task* broken = failed_input(id)) fail(id, broken->cause);
+  else check_ready(id);
+  settle_unneeded();
+}
+
+void Scheduler::refuse(TaskId id) {
+  const Task* known = find(id);
+  if (!known || !known->data || known->state != State::waiting) return;
+  fail(id, id);
+  settle_unneeded();
 }
 
 // ---- clients
@@ -310,7 +372,7 @@ void Scheduler::retry(TaskId first) {
   while (!list.empty()) {
     const TaskId id = list.back();
     list.pop_back();
-    if (!find(id) || at(id).state != State::failed || at(id).data || !seen.emplace(id, true).second) continue;  // scattered data cannot be made again
+    if (!find(id) || at(id).state != State::failed || (at(id).data && !at(id).renewable) || !seen.emplace(id, true).second) continue;  // scattered data cannot be made again
     order.push_back(id);
     each_input(id, [&](TaskId in) { list.push_back(in); });
     each_dependent(id, [&](TaskId d) { list.push_back(d); });
@@ -321,6 +383,7 @@ void Scheduler::retry(TaskId first) {
     set_state(j, t, State::waiting);
     ++t.attempt, t.deaths = 0;
     if (!t.counted) t.counted = true, ++j.needed;  // until it is known better
+    if (t.data) actions_.push_back({Kind::renew, job_of(id).client, id});
   }
   for (TaskId id : order) take_inputs(id);
   for (TaskId id : order)
@@ -345,8 +408,12 @@ void Scheduler::client_gone(ClientId client) {
     if (job->client != client) continue;
     job->open = false;
     ends_.push_back(id);
-    for (uint32_t i = 0; i < job->tasks.size(); ++i)
-      if (job->tasks[i].wanted) job->tasks[i].wanted = false, drop_ref({id, i});
+    for (uint32_t i = 0; i < job->tasks.size(); ++i) {
+      Task& t = job->tasks[i];
+      t.renewable = false;
+      if (t.wanted) t.wanted = false, drop_ref({id, i});
+      if (t.data && t.state == State::waiting && t.refs) fail({id, i}, {id, i});  // others wait for what it promised
+    }
   }
   settle_unneeded();
 }

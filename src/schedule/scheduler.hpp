@@ -68,6 +68,7 @@ struct Action {
     reported,   // client: a task of a range with `reports` ended
     cancelled,  // client: a wanted result is not made any more
     lost,       // client: the task wanted is not known
+    renew,      // client: data that it keeps a copy of is gone here and needed: to be given again
     ended,      // the job has nothing left to run, and nothing of it runs
     gone,       // nobody can ask for the job any more
   } kind;
@@ -87,8 +88,12 @@ class Scheduler {
   /// An open job stays when all its tasks are gone: more will be added, until close().
   void submit(JobId job, ClientId client, std::shared_ptr<const graph::Graph> graph, bool open = false);
   void close(JobId job);
-  /// Data that came from a client: done from the start, and lost with its last copy.
-  TaskId scatter(JobId job, ClientId client, const std::vector<Slot>& holders, int64_t bytes, const std::string& label);
+  /// A task whose result its client gives, later: give() it, bind() it to a call, or refuse() it. `renewable`: asked for again when its last copy is lost.
+  TaskId promise(JobId job, ClientId client, const std::string& label, bool renewable);
+  void give(TaskId task, const std::vector<Slot>& holders, int64_t bytes);
+  /// What was promised is the result of the one task of this graph, whose inputs are explicit. Throws Error{invalid} as submit.
+  void bind(TaskId task, std::shared_ptr<const graph::Graph> graph);
+  void refuse(TaskId task);
   void want(ClientId client, TaskId task);
   void release(ClientId client, TaskId task);
   /// Ends tasks, running or not, with all that needs them.
@@ -128,7 +133,8 @@ class Scheduler {
     bool counted : 1 = false;  // in the job's `needed`
     bool inlined : 1 = false;  // its value travelled with the news that it is done
     bool more : 1 = false;     // more copies than `worker` has
-    bool data : 1 = false;     // scattered: nobody can make it again
+    bool data : 1 = false;     // its client gives it: nobody here can make it (again)
+    bool renewable : 1 = false; // but its client has a copy
     bool seceded : 1 = false;  // runs without occupying a thread
     uint16_t attempt = 0;
     uint32_t range = 0;
@@ -261,6 +267,8 @@ class Scheduler {
   void close_alls(Job& j, RangeState& r);
   void again(TaskId t);             // its attempt ended without result: waiting or ready
   void free_copies(TaskId t);
+  void check_needs(const Range& spec, JobId job, uint64_t before) const;
+  void add_edges(JobId job, RangeState& r);
   void check_end(JobId id);
   void flush_ends();
 

@@ -83,6 +83,26 @@ TEST(Cluster, AFunctionThatKillsItsWorkerIsTheOnlyOneToFail) {
   for (int64_t i = 0; i < 50; ++i) EXPECT_EQ(sums[static_cast<size_t>(i)].result(), i + 1);
 }
 
+TEST(Cluster, DataFrames) {
+  const std::string path = "/tmp/muster-cluster-frames-" + std::to_string(getpid()) + ".csv";
+  {
+    std::ofstream out(path);
+    out << "k,x\n";
+    for (int i = 0; i < 10'000; ++i) out << i % 7 << ',' << i << '\n';
+  }
+  Cluster cluster({.workers = 2});
+  const ComputeOptions there{.cluster = &cluster};
+  const DataFrame df = read_csv(path, {.blocksize = 20'000});
+  EXPECT_EQ(df["x"].sum().number(there), 10'000.0 * 9'999 / 2);
+  EXPECT_EQ(df.groupby("k")["x"].mean().compute(there).numbers("x"), df.groupby("k")["x"].mean().compute().numbers("x"));
+  const DataFrame kept = df[df["k"] == 3].persist(there);
+  ::unlink(path.c_str());
+  EXPECT_EQ(kept["x"].count().number(there), 1429);
+  EXPECT_EQ(kept.compute().rows(), 1429);  // brought here
+  EXPECT_EQ(muster::compute({kept["x"].min(), kept["x"].max()}, there).at(1).numbers("x")[0], 9999);
+  EXPECT_THROW(read_csv("/nowhere/*.csv"), Error);
+}
+
 TEST(Cluster, DataFramesFromSeveralThreads) {
   const std::string path = "/tmp/muster-cluster-" + std::to_string(getpid()) + ".csv";
   {
@@ -96,14 +116,18 @@ TEST(Cluster, DataFramesFromSeveralThreads) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 3; ++t)
     threads.emplace_back([&] {
-      cluster::Client client(local.hub(), "test");
-      api::RunOptions on{.cluster = &client};
+      api::RunOptions on;
+      on.cluster = std::make_shared<cluster::Client>(local.hub(), "test");
       DataFrame df = read_csv(path, {.blocksize = 40'000});
       for (int i = 0; i < 3; ++i) {
         EXPECT_EQ(api::rows_of(api::compute({df["x"].sum().expr}, on).at(0)).columns.at(0).as<int64_t>()[0], 30'000ll * 29'999 / 2);
         EXPECT_EQ(api::compute({df.groupby("s").agg({{"x", {"std", "nunique", "max"}}, {"s", {"first"}}}).expr}, on).at(0).rows, 100);
         EXPECT_EQ(api::compute({df[df["k"] == 3].nlargest(2, "x").expr}, on).at(0).rows, 2);
       }
+      const auto kept = api::persist({df[df["k"] == 3].expr, df["x"].expr}, on);
+      EXPECT_EQ(api::tasks_of(kept[0]).size(), static_cast<size_t>(kept[0]->npartitions));
+      EXPECT_EQ(api::compute(kept, on).at(0).rows, api::compute({df[df["k"] == 3].expr}, on).at(0).rows);
+      EXPECT_EQ(api::compute(kept, {}).at(1).rows, 30'000);
     });
   for (auto& t : threads) t.join();
   ::unlink(path.c_str());

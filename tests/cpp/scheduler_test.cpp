@@ -736,6 +736,93 @@ TEST(Scheduler, RetryStartsAtTheCause) {
   s.validate();
 }
 
+std::vector<Action> of_kind(Scheduler& s, Kind kind) {
+  std::vector<Action> out;
+  for (const auto& a : s.act())
+    if (a.kind == kind) out.push_back(a);
+  return out;
+}
+
+std::shared_ptr<Graph> one_task(std::vector<TaskId> needs, bool wanted = true) {
+  auto g = std::make_shared<Graph>();
+  Range r{.count = 1, .wanted = wanted, .label = "one"};
+  r.begins = {0, static_cast<uint32_t>(needs.size())};
+  r.needs = std::move(needs);
+  g->ranges.push_back(std::move(r));
+  return g;
+}
+
+// Tasks that need what is promised run when it is bound to a call and that has run.
+TEST(Scheduler, WhatIsPromisedIsBoundToACall) {
+  Scheduler s;
+  s.join({.threads = 2});
+  const TaskId later = s.promise(1, 1, "later", false), never = s.promise(1, 1, "never", false), nothing = s.promise(1, 1, "nothing", false);
+  s.submit(2, 1, one_task({later}));
+  s.submit(3, 1, one_task({never}));
+  s.submit(4, 2, one_task({nothing}));
+  s.submit(5, 1, map_and_tree(5));
+  s.validate();
+  const auto begun = of_kind(s, Kind::assign);
+  EXPECT_EQ(begun.size(), 2u);  // of job 5
+  s.bind(later, one_task({{5, 0}}));
+  s.refuse(never);
+  s.validate();
+  EXPECT_EQ(s.find({3, 0})->state, State::failed);
+  EXPECT_EQ(s.find({3, 0})->cause, never);
+  for (const auto& a : begun) s.finished(a.who, a.task, a.attempt, 1, 1);
+  for (int i = 0; i < 20; ++i)
+    for (const auto& a : std::vector<Action>(s.act()))
+      if (a.kind == Kind::assign) s.finished(a.who, a.task, a.attempt, 1, 1);
+  EXPECT_EQ(s.find(later)->state, State::done);
+  EXPECT_EQ(s.find({2, 0})->state, State::done);
+  s.validate();
+  s.worker_gone(0);  // the call is made again, with all that it needs
+  s.join({.threads = 1});
+  for (int i = 0; i < 40; ++i)
+    for (const auto& a : std::vector<Action>(s.act()))
+      if (a.kind == Kind::assign) s.finished(a.who, a.task, a.attempt, 1, 1);
+  EXPECT_EQ(s.find({2, 0})->state, State::done);
+  s.client_gone(1);  // who waits for its promises waits in vain
+  s.validate();
+  EXPECT_EQ(s.find({4, 0})->state, State::failed);
+}
+
+// What its client has a copy of is asked for again, as often as it is lost.
+TEST(Scheduler, DataThatItsClientHasIsAskedForAgain) {
+  Scheduler s;
+  s.join({.threads = 1});
+  s.join({.threads = 1});
+  const TaskId table = s.promise(1, 1, "table", true);
+  s.submit(2, 1, one_task({table}));
+  s.give(table, {0}, 10);
+  s.validate();
+  for (int death = 0; death < 3; ++death) {
+    const auto assigned = of_kind(s, Kind::assign);
+    ASSERT_EQ(assigned.size(), 1u);
+    s.worker_gone(s.find(table)->worker);
+    if (s.find({2, 0})->state == State::assigned) s.worker_gone(assigned[0].who);
+    s.validate();
+    EXPECT_EQ(s.find(table)->state, State::waiting);
+    const auto renew = of_kind(s, Kind::renew);
+    ASSERT_EQ(renew.size(), 1u);
+    EXPECT_EQ(renew[0].task, table);
+    const Slot next = s.join({.threads = 1});
+    s.give(table, {next}, 10);
+    s.give(table, {next}, 10);  // said twice
+    s.validate();
+  }
+  const auto assigned = of_kind(s, Kind::assign);
+  ASSERT_EQ(assigned.size(), 1u);
+  s.finished(assigned[0].who, {2, 0}, assigned[0].attempt, 1, 1);
+  s.validate();
+  s.release(1, table);
+  const auto freed = of_kind(s, Kind::free);
+  ASSERT_EQ(freed.size(), 1u);
+  s.give(table, {freed[0].who}, 10);  // nobody waits for it any more
+  EXPECT_EQ(of_kind(s, Kind::free).size(), 1u);
+  s.validate();
+}
+
 TEST(Scheduler, RefusesAGraphThatIsNotOrdered) {
   Scheduler s;
   auto g = std::make_shared<Graph>();

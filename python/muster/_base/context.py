@@ -3,7 +3,9 @@
 import contextlib
 import threading
 
+from muster import _core
 from muster._base import registry
+from muster._base.placing import options_of
 
 _lock = threading.RLock()
 _clients = []
@@ -61,6 +63,25 @@ class current:
 
     def __exit__(self, *exc):
         _current.clients.pop()
+
+
+class sending:
+    """While it is entered, lazy values in what this thread sends are made by `results` and go as futures."""
+
+    def __init__(self, results):
+        self.results = results
+
+    def __enter__(self):
+        self.before = results()
+        _current.results = self.results
+
+    def __exit__(self, *exc):
+        _current.results = self.before
+
+
+def results():
+    """Return what makes lazy values futures in this thread, None where they go as they are."""
+    return getattr(_current, "results", None)
 
 
 def processes(number):
@@ -123,11 +144,18 @@ def annotate(**annotations):
     """
     check_annotations(annotations)
     before = active_annotations()
-    _current.annotations = {**(before or {}), **annotations}
+    _say({**(before or {}), **annotations})
     try:
         yield
     finally:
-        _current.annotations = before
+        _say(before)
+
+
+def _say(annotations):
+    """Let annotations be those of the thread: of tasks that it makes, and of expressions."""
+    _current.annotations = annotations
+    options = options_of({k: v for k, v in (annotations or {}).items() if not callable(v)})
+    _core.annotate(options or None)
 
 
 def get_annotations():

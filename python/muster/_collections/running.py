@@ -177,13 +177,15 @@ def _split(args, traverse=True, as_nodes=True):
     return found, rebuild
 
 
-def _by_kind(found, exprs, nodes):
-    """Give DataFrames to one function, nodes to another; results in the order of `found`."""
+def _by_kind(found, exprs, nodes, start_nodes=None):
+    """Give DataFrames to one function, nodes to another, or start these first; results in the order of `found`."""
     out = [None] * len(found)
-    for wanted, run in ((True, exprs), (False, nodes)):
-        places = [i for i, c in enumerate(found) if _is_expr(c) is wanted]
+    frames, others = ([i for i, c in enumerate(found) if _is_expr(c) is wanted] for wanted in (True, False))
+    rest = [found[i] for i in others]
+    values = start_nodes(rest) if start_nodes is not None and frames and others else lambda: nodes(rest)
+    for places, run in ((frames, lambda: exprs([found[i] for i in frames])), (others, values)):
         if places:
-            for i, value in zip(places, run([found[i] for i in places]), strict=True):
+            for i, value in zip(places, run(), strict=True):
                 out[i] = value
     return out
 
@@ -237,7 +239,7 @@ def compute(*args, traverse=True, optimize_graph=True, scheduler=None, get=None,
         return [c._finish(to_pandas(r)) for c, r in zip(collections, results, strict=True)]
 
     with _placed(kwargs):
-        return rebuild(_by_kind(found, exprs, where.run_nodes))
+        return rebuild(_by_kind(found, exprs, where.run_nodes, getattr(where, "start_nodes", None)))
 
 
 _OWN = ("traverse", "optimize_graph", "scheduler", "num_workers")

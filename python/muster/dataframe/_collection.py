@@ -49,6 +49,8 @@ class Collection:
     def _finish(self, result):
         return result
 
+    _finish.is_result = True
+
     def __muster_node__(self):
         return Delayed(f"compute-{self._name}", _computed, (self,))
 
@@ -154,6 +156,12 @@ class Collection:
         return np.asarray(self.compute(), dtype=dtype)
 
     def __reduce__(self):
+        stack = [self._expr]
+        while stack:
+            node = stack.pop()
+            if node.op == "from_tasks":
+                raise TypeError("cannot pickle a persisted collection, whose partitions are this client's yet; pickle what it was made from")
+            stack += node.inputs
         return _restore, (type(self), _core.encode([self._expr]))
 
 

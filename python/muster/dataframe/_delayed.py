@@ -1,19 +1,25 @@
 """DataFrames from tasks, and tasks from DataFrames."""
 
+from muster._base import context
 from muster._base.libraries import pd
 from muster._base.tasks import node_of
 from muster._base.values import no_default
 from muster._collections import running
 from muster._core import TaskNode
+from muster.dataframe._collection import new_collection
 from muster.dataframe._memory import from_pandas
 from muster.dataframe._meta import meta_object
 
 
 class _PartOf:
-    """Computes the task whose number is the one value of a partition."""
+    """Computes the task whose number is the one value of a partition; on a cluster its result is there before."""
 
     def __init__(self, nodes):
         self.nodes = nodes
+
+    def __reduce__(self):
+        results = context.results()
+        return _PartOf, (self.nodes if results is None else results.nodes(self.nodes),)
 
     def __call__(self, part):
         return running.compute(self.nodes[int(part.iloc[0, 0])], traverse=False)[0]
@@ -71,6 +77,9 @@ def from_delayed(dfs, meta=no_default, divisions=None, prefix="from-delayed", ve
         nodes.append(node)
     if divisions is not None and len(divisions) != len(nodes) + 1:
         raise ValueError(f"divisions should be a tuple of len(dfs) + 1, got {len(divisions)} for {len(nodes)} tasks")
+    same = _partitions_of_one(nodes)
+    if same is not None and (meta is no_default or meta is None or _looks_like(same._meta, meta_object(meta))):
+        return same
     forced = verify_meta and meta is not no_default and meta is not None
     if meta is no_default or meta is None:
         meta = running.compute(nodes[0], traverse=False)[0]
@@ -84,6 +93,24 @@ def from_delayed(dfs, meta=no_default, divisions=None, prefix="from-delayed", ve
     if verify_meta:
         function = _Then(function, _Checked(list(meta.columns) if isinstance(meta, pd.DataFrame) else [meta.name]))
     return numbers.map_partitions(function, meta=meta, enforce_metadata=forced)
+
+
+def _partitions_of_one(nodes):
+    """Return the frame whose partitions, some or all, the nodes stand for; None if they stand for anything else."""
+    if not all(getattr(n._function, "of_collection", False) for n in nodes):
+        return None
+    exprs = [n._arguments[0]._expr for n in nodes]
+    if any(e.op != "partitions" or len(e.args["partitions"]) != 1 or e.inputs[0].id != exprs[0].inputs[0].id for e in exprs):
+        return None
+    frame, chosen = new_collection(exprs[0].inputs[0]), [e.args["partitions"][0] for e in exprs]
+    return frame if chosen == list(range(frame.npartitions)) else frame.partitions[chosen]
+
+
+def _looks_like(ours, meta):
+    if type(ours) is not type(meta):
+        return False
+    one, other = ([*zip(m.columns, m.dtypes, strict=True)] if isinstance(m, pd.DataFrame) else [(m.name, m.dtype)] for m in (ours, meta))
+    return one == other and ours.index.names == meta.index.names
 
 
 class _Then:

@@ -3,6 +3,7 @@
 from muster import _core
 from muster._base import registry
 from muster._border.pandas import label_of
+from muster._collections.expressions import inputs_first
 from muster.dataframe._collection import new_collection
 from muster.dataframe._instead import instead
 
@@ -16,7 +17,7 @@ def made_again(exprs):
         If an operator refuses them that pandas has no method for.
     """
     made, refused = {}, False
-    for node in _inputs_first(exprs):
+    for node in inputs_first(exprs):
         new = node
         if any(made[i.id].id != i.id for i in node.inputs):
             inputs, args = [made[i.id] for i in node.inputs], _over(made, node.args)
@@ -31,19 +32,6 @@ def made_again(exprs):
                     new = instead(node.op, first, {k: _as_given(v) for k, v in args.items() if k not in ("missing", "wide")}, refusal)._expr
         made[node.id] = _core.revised(new)
     return [made[e.id] for e in exprs] if refused else None
-
-
-def _inputs_first(exprs):
-    seen, out, stack = set(), [], [(e, False) for e in reversed(exprs)]
-    while stack:
-        node, is_entered = stack.pop()
-        if is_entered:
-            out.append(node)
-        elif node.id not in seen:
-            seen.add(node.id)
-            stack.append((node, True))
-            stack.extend((i, False) for i in reversed(node.inputs))
-    return out
 
 
 def _over(made, value):

@@ -7,6 +7,7 @@ rows), `beside` (one task over all rows whose result has the same rows in the sa
 import functools
 
 from muster import _core
+from muster._base import context
 from muster._base.libraries import np, pa, pd
 from muster._base.tokenize import tokenize
 from muster._base.values import no_default, plain
@@ -34,10 +35,29 @@ class Slot:
 
 
 class _Later:
-    """A collection with other rows: computed inside the task."""
+    """A collection with other rows: computed inside the task, or, where the task is sent to a cluster, beside it and before."""
 
     def __init__(self, collection):
         self.collection = collection
+
+    def value(self):
+        return self.collection.compute(scheduler="synchronous")
+
+    def __reduce__(self):
+        results = context.results()
+        return (_Later, (self.collection,)) if results is None else (_Known, (results.frame(self.collection),))
+
+
+class _Known:
+    """The value of a collection, which lies on the cluster."""
+
+    def __init__(self, future):
+        self.future, self.brought = future, None
+
+    def value(self):
+        if self.brought is None:
+            self.brought = (self.future.result(),)
+        return self.brought[0]
 
 
 def whole(collection):
@@ -104,8 +124,8 @@ def _row(frame, labels):
 def _filled(value, values):
     if type(value) is Slot:
         return values[value.index]
-    if type(value) is _Later:
-        return value.collection.compute(scheduler="synchronous")
+    if type(value) in (_Later, _Known):
+        return value.value()
     if type(value) is list:
         return [_filled(v, values) for v in value]
     if type(value) is tuple:

@@ -23,6 +23,7 @@ from muster.distributed._cluster import LocalCluster
 from muster.distributed._collections import Collections
 from muster.distributed._containers import inside
 from muster.distributed._errors import ClosedClientError, FutureCancelledError
+from muster.distributed._frames import Frames
 from muster.distributed._future import Future
 from muster.distributed._later import LATER
 from muster.distributed._pool import ClientExecutor
@@ -36,7 +37,7 @@ _numbers = itertools.count(1)
 
 
 
-class Client(Collections, Queries, Results):
+class Client(Collections, Frames, Queries, Results):
     """Sends work to a cluster and brings its results.
 
     Parameters
@@ -95,6 +96,11 @@ class Client(Collections, Queries, Results):
         self._keys = {}      # key -> [id, handles]
         self._ids = {}       # id -> key
         self._definitions = {}  # of keys the user named: a token of the call
+        self._made_of = {}   # id of a query's future -> (expression, what is made of its result, what its functions need): its tables in memory are sent again when a worker dies
+        self._refused = set()  # ids of those whose query failed
+        self._described = {}  # id of a persisted partition -> what its bytes are
+        self._objects = {}   # id of a persisted partition -> the future of its pandas object
+        self._queries = set()
         self._watcher = None
         self._set_as_default = set_as_default
         self._finalizer = weakref.finalize(self, _forget, self._core)
@@ -247,6 +253,7 @@ class Client(Collections, Queries, Results):
                 del self._keys[future.key]
                 self._definitions.pop(future.key, None)
                 self._ids.pop(future._id, None)
+                self._drop_frames(future._id)
                 self._core.release(future._id)
 
     def _adopt(self, task, key):
@@ -267,7 +274,8 @@ class Client(Collections, Queries, Results):
         """The number of a future that another task needs; one that was cancelled is not begun again by that."""
         if future.cancelled():
             raise FutureCancelledError(future.key)
-        return self._id_of(future)
+        task = self._id_of(future)
+        return self._as_object(task) if task in self._described else task
 
     def _check_open(self):
         if self.status != "running":
@@ -345,7 +353,10 @@ class Client(Collections, Queries, Results):
 
     def retry(self, futures, asynchronous=None):
         """Run failed tasks again, from the failed inputs on."""
-        self._core.retry([f._id for f in inside(futures)])
+        ids = [f._id for f in inside(futures)]
+        failed = [i for i in ids if self._core.status(i) == "error"]
+        self._core.retry(ids)
+        self._ask_again(failed)
         return done_if(self.asynchronous if asynchronous is None else asynchronous)
 
     # ---- the cluster as others see it
@@ -382,6 +393,9 @@ class Client(Collections, Queries, Results):
             _clients.discard(self)
             self._finalizer.detach()
             self._core.close()
+            for query in list(self._queries):
+                if query is not threading.current_thread():
+                    query.join(5.0)
             self._watcher = None
             if self._owned is not None:
                 self._owned.close()

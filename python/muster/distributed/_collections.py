@@ -29,24 +29,15 @@ class Collections:
         return futures[0] if single else futures
 
     def _futures(self, values):
-        nodes = []
-        for i, v in enumerate(values):
-            node = v if isinstance(v, _core.TaskNode) else self._node_of_frame(v) if running._is_expr(v) else node_of(v)
-            nodes.append((i, node))
-        found = [(i, n) for i, n in nodes if n is not None]
         out = list(values)
+        frames = [i for i, v in enumerate(values) if running._is_expr(v)]
+        for i, future in zip(frames, self._frame_futures([values[i] for i in frames]), strict=True):
+            out[i] = future
+        nodes = [(i, v if isinstance(v, _core.TaskNode) else node_of(v)) for i, v in enumerate(values) if not running._is_expr(v)]
+        found = [(i, n) for i, n in nodes if n is not None]
         for (i, _), f in zip(found, self._submit_nodes([n for _, n in found]), strict=True):
             out[i] = f
         return out
-
-    def _node_of_frame(self, collection):
-        return FutureNode(self._frame_futures([collection])[0])
-
-    def _frame_futures(self, collections):
-        """Compute DataFrames on the cluster; return futures of the pandas objects."""
-        if not collections:
-            return []
-        return [self._scatter_one(v, None, False, False) for v in running.compute(*collections, scheduler=self)]
 
     def _submit_nodes(self, roots):
         """Return futures of nodes."""
@@ -77,25 +68,23 @@ class Collections:
                 made = {id(r): r.key for r in tasks}
             return [self._adopt(self._id_of(r.future), r.future.key) if isinstance(r, FutureNode) else self._handle(made[id(r)]) for r in roots]
 
-    def compute_exprs(self, exprs):
-        """Compute DataFrames' expressions; what `muster.compute` calls."""
-        self._check_open()
-        return running._run(_core.compute, exprs, 0, self._core)
-
-    def persist_exprs(self, exprs):
-        """Compute DataFrames' expressions and keep their partitions in this process."""
-        self._check_open()
-        return running._run(_core.persist, exprs, 0, self._core)
-
     def run_nodes(self, nodes, **options):
         """Compute nodes; what `muster.compute` calls."""
+        return self.start_nodes(nodes)()
+
+    def start_nodes(self, nodes):
+        """Start nodes and return a function that waits for their values."""
         futures = self._submit_nodes(nodes)
-        try:
-            self._wait_all_or_error(futures)
-            return [self._result(f) for f in futures]
-        except BaseException:
-            self.cancel(futures, force=True)
-            raise
+
+        def values():
+            try:
+                self._wait_all_or_error(futures)
+                return [self._result(f) for f in futures]
+            except BaseException:
+                self.cancel(futures, force=True)
+                raise
+
+        return values
 
     def persist_nodes(self, nodes):
         """Start nodes and return Delayed values over their futures."""

@@ -1,7 +1,7 @@
 """Futures inside containers."""
 
 from muster._base.tasks import NOT_LAZY, unpack
-from muster.distributed._future import Future, FutureNode
+from muster.distributed._future import Future, FutureNode, futures_of
 
 
 def future_of(value):
@@ -16,6 +16,9 @@ def inside(futures):
     found = []
 
     def see(value):
+        if getattr(value, "_expr", None) is not None:
+            found.extend(futures_of(value))
+            return value
         future = future_of(value)
         if future is None:
             return NOT_LAZY

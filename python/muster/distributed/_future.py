@@ -234,10 +234,12 @@ def _restored(task, key):
 
 def futures_of(obj, client=None):
     """Return the futures inside collections and containers."""
-    found, seen = [], set()
+    found, frames, seen = [], [], set()
 
     def see(value):
-        if isinstance(value, FutureNode):
+        if getattr(value, "_expr", None) is not None:
+            frames.append(value)
+        elif isinstance(value, FutureNode):
             found.append(value.future)
         elif isinstance(value, Future):
             found.append(value)
@@ -251,6 +253,8 @@ def futures_of(obj, client=None):
         return value
 
     unpack(obj, see)
+    if frames:
+        found = [f for frame in frames for f in (client or context.default_client()).partitions_of(frame)] + found
     out = []
     for f in found:
         if f not in out:

@@ -8,6 +8,7 @@ from muster._base import context
 from muster._base.serialize import loads, loads_error
 from muster._base.tasks import LEFT_OUT, NOT_LAZY, unpack
 from muster._base.units import parse_timedelta
+from muster._collections.expressions import together
 from muster.distributed._containers import future_of, inside
 from muster.distributed._errors import FutureCancelledError
 from muster.distributed._future import Watcher
@@ -86,8 +87,12 @@ class Results:
 
     def _load(self, task):
         data = self._core.get(task)
+        data = _OwnedView.of(data) if type(data) is tuple else data
+        described = self._described.get(task)
+        if described is not None:
+            return together(described, None, data)
         with context.current(self):  # futures inside are this client's
-            return loads(_OwnedView.of(data) if type(data) is tuple else data)
+            return loads(data)
 
     def _error(self, future):
         status, _, _, body, _, cause = self._core.known(future._id)

@@ -3,15 +3,14 @@
 import collections
 import weakref
 
+from muster._base.placing import options_of
 from muster._base.serialize import dumps_by_value, dumps_parts, dumps_simple, size_of_parts
 from muster._base.tasks import NOT_LAZY, Input, funcname, node_of, unpack
-from muster._base.units import parse_timedelta
 from muster._core import TaskNode, collect_nodes
 from muster.distributed._future import Future, FutureNode, sending
 
 _APART = 1 << 20  # larger arguments go to a worker, not through the scheduler
 _by_reference = weakref.WeakKeyDictionary()
-_OPTIONS = ("priority", "retries", "workers", "allow_other_workers", "resources", "timeout")
 
 
 def function_bytes(function):
@@ -28,25 +27,6 @@ def function_bytes(function):
             _by_reference[function] = out
         except TypeError:
             pass
-    return out
-
-
-def options_of(annotations, key=None):
-    """Return what `annotations` say of how tasks run, as the engine takes it."""
-    out = {}
-    for name in _OPTIONS:
-        value = (annotations or {}).get(name)
-        if callable(value):
-            value = value(key)
-        if value is None or value is False:
-            continue
-        if name == "workers":
-            value = [value] if isinstance(value, str) else [str(w) for w in value]
-        elif name == "timeout":
-            value = parse_timedelta(value)
-        elif name == "resources":
-            value = {str(k): float(v) for k, v in value.items()}
-        out[name] = value
     return out
 
 

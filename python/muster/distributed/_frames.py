@@ -1,0 +1,208 @@
+"""DataFrames on a cluster: queries that run beside the program, in threads that wait for them, and futures of their results and partitions."""
+
+import threading
+import time
+import weakref
+
+from muster import _core
+from muster._base import context
+from muster._base.placing import options_of
+from muster._base.serialize import dumps_error, dumps_simple
+from muster._base.tasks import Input
+from muster._base.tokenize import tokenize
+from muster._collections import running
+from muster._collections.expressions import finish_of, inputs_first, together
+from muster.distributed import _submit
+from muster.distributed._future import FutureNode
+
+
+class Frames:
+    """The part of a Client that knows of DataFrames."""
+
+    def compute_exprs(self, exprs):
+        """Compute DataFrames' expressions and bring the results; what `muster.compute` calls."""
+        self._check_open()
+        with context.sending(Needed(self)):
+            return running._run(_core.compute, exprs, 0, self._core, self._placing())
+
+    def persist_exprs(self, exprs):
+        """Return expressions over what others will be: their partitions stay on the workers."""
+        self._check_open()
+        made, outcomes, tasks, results = [], [], [], Needed(self)
+        for e in exprs:
+            task = self._core.promise(f"persist-{e.op}", False)
+            with self._lock:
+                key = f"persist-{e.name}-{task:x}"
+                self._register(task, key)
+                leaf, outcome = _core.pending(e, (self._handle(key), results))
+            made.append(leaf)
+            outcomes.append(outcome)
+            tasks.append(task)
+        Query(self, exprs, tasks, results, outcomes=outcomes).begin()
+        return made
+
+    def _placing(self):
+        return options_of(context.active_annotations())
+
+    def _frame_futures(self, collections):
+        """Return futures of the pandas objects that DataFrames are, computed in the background."""
+        self._check_open()
+        out, fresh = [], []
+        with self._lock:
+            for c in collections:
+                finish = finish_of(c)
+                key = f"{c._name}-{tokenize(finish)}" if finish else c._name
+                if not self._alive(key):
+                    task = self._core.promise(c._expr.op, True)
+                    self._register(task, key)
+                    fresh.append((c._expr, task, finish))
+                out.append(self._handle(key))
+        self._begin(fresh)
+        return out
+
+    def _begin(self, wanted):
+        if not wanted:
+            return
+        exprs, tasks, finishes = zip(*wanted, strict=True)
+        results = Needed(self)
+        self._made_of.update({task: (expr, finish, results) for expr, task, finish in wanted})
+        Query(self, exprs, tasks, results, finishes=finishes).begin()
+
+    def _ask_again(self, tasks):
+        """Begin queries again that have failed; those whose last call failed run that again without us."""
+        refused = [t for t in tasks if t in self._refused and t in self._made_of]
+        self._refused.difference_update(refused)
+        self._begin([(self._made_of[t][0], t, self._made_of[t][1]) for t in refused])
+
+    def partitions_of(self, frame):
+        """Return futures of the persisted partitions that a DataFrame is made of; while these are being made, one for all."""
+        out = []
+        for node in inputs_first([frame._expr]):
+            if node.op != "from_tasks":
+                continue
+            try:
+                tasks = _core.tasks_of(node)
+            except Exception:  # what it was made of failed: its future says of what
+                tasks = []
+            if not tasks and "pending" in node.args:
+                out.append(node.args["holder"].value[0])
+            described = _core.described(node) if tasks else None
+            with self._lock:
+                for i, task in enumerate(tasks):
+                    out.append(self._adopt(task, f"('{node.name}', {i})"))
+                    self._described[task] = described
+        return out
+
+    def _as_object(self, task):
+        """Return the id of the task that makes a pandas object of a partition, for tasks that take it."""
+        with self._lock:
+            made = self._objects.get(task)
+            if made is None:
+                key = f"{self._ids[task]}-pandas"
+                self._register(self._core.submit([_together(self._described[task], None, [task])], False), key)
+                made = self._objects[task] = self._handle(key)
+            return made._id
+
+    def _drop_frames(self, task):
+        self._made_of.pop(task, None)
+        self._refused.discard(task)
+        self._described.pop(task, None)
+        self._objects.pop(task, None)
+
+
+class Needed:
+    """Values that the functions of a query need: computed on the cluster before it, and there as long as this lives."""
+
+    def __init__(self, client):
+        self.client, self.futures = weakref.proxy(client), []
+
+    def frame(self, collection):
+        """Return a future of a DataFrame's value, which is there."""
+        return self._there(self.client._frame_futures([collection]))[0]
+
+    def nodes(self, nodes):
+        """Return nodes for the values of others, which are there."""
+        return [FutureNode(f) for f in self._there(self.client._submit_nodes(list(nodes)))]
+
+    def _there(self, futures):
+        self.client._wait_all_or_error(futures)
+        self.futures += futures
+        return futures
+
+
+class Query(threading.Thread):
+    """Waits for a query of a client's: plans it, plans it again where a source is other than its sample, and then says what it has promised."""
+
+    def __init__(self, client, exprs, tasks, results, finishes=None, outcomes=None):
+        super().__init__(name="muster-query", daemon=True)
+        self.client, self.exprs, self.tasks, self.results, self.finishes, self.outcomes = client, exprs, tasks, results, finishes, outcomes
+        self.placing = client._placing()
+        self.asked = 0.0  # when the scheduler was asked whether tasks still wait
+
+    def begin(self):
+        """Start the thread; the client ends it with itself."""
+        self.client._queries.add(self)
+        self.start()
+
+    def run(self):
+        """Compute, and give futures and expressions their results, or the error."""
+        try:
+            self.answer()
+        except BaseException as error:
+            self.refuse(error)
+        finally:
+            self.client._queries.discard(self)
+            del self.client, self.exprs, self.results, self.outcomes
+
+    def answer(self):
+        core = self.client._core
+        _core.set_memory_limit(running.memory_limit())
+        with context.sending(self.results):
+            made = running._planned_again(lambda exprs: _core.persist(exprs, 0, self.tick, core, self.placing), list(self.exprs))
+        for i, (task, expr) in enumerate(zip(self.tasks, made, strict=True)):
+            if self.outcomes is not None:
+                _core.settle(self.outcomes[i], expr)
+                core.bind(task, _call(_nothing, (), []))
+            else:
+                core.bind(task, _together(_core.described(expr), self.finishes[i], _core.tasks_of(expr), self.placing))
+
+    def refuse(self, error):
+        for outcome in self.outcomes or ():
+            _core.fail(outcome, error)
+        body = dumps_error(error)
+        self.client._refused.update(self.tasks)
+        for task in self.tasks:
+            try:
+                self.client._core.refuse(task, body)
+            except Exception:
+                return  # the client has ended
+
+    def tick(self, done, tasks, size):
+        """Stop when nobody waits any more: no future of this client, nor a task that was made with one."""
+        core = self.client._core
+        status = {t: core.status(t) for t in self.tasks}
+        if "pending" in status.values():
+            return
+        given_up = [t for t in self.tasks if status[t] == "lost"]
+        if given_up and core.connected:
+            if time.monotonic() < self.asked + 0.2:
+                return
+            self.asked = time.monotonic()
+            if "waiting" in dict(core.ask("state_of", given_up)).values():
+                return
+        from muster.distributed._errors import FutureCancelledError
+
+        raise FutureCancelledError("a query", "cancelled")
+
+
+def _call(function, args, needs, options=None):
+    """Return a call of one task, as the engine takes it; placeholders in `args` count the needs."""
+    return ([function.__name__], [_submit.function_bytes(function)], [0], [dumps_simple((args, {}))], [0, len(needs)], list(needs), [0], options or {})
+
+
+def _together(described, finish, tasks, options=None):
+    return _call(together, (described, finish, *map(Input, range(len(tasks)))), tasks, options)
+
+
+def _nothing():
+    return None

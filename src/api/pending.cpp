@@ -1,0 +1,129 @@
+#include "api/pending.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+
+#include "api/on_cluster.hpp"
+#include "base/error.hpp"
+#include "expr/annotations.hpp"
+#include "expr/op.hpp"
+#include "kernels/settling.hpp"
+#include "kernels/wire.hpp"
+
+namespace muster::api {
+using namespace base;
+using namespace data;
+using Opaque = std::shared_ptr<const base::Opaque>;
+namespace {
+
+class Outcome {
+ public:
+  void settle(const Expr& as, std::function<void()> raise) {
+    std::lock_guard lock(mutex_);
+    if (over_) return;
+    over_ = true, settled_ = as, raise_ = std::move(raise);
+    told_.notify_all();
+  }
+  bool wait(std::chrono::milliseconds timeout) {
+    std::unique_lock lock(mutex_);
+    return told_.wait_for(lock, timeout, [this] { return over_; });
+  }
+  /// Null while it is pending. Throws what it failed of.
+  Expr get() {
+    std::unique_lock lock(mutex_);
+    if (!over_ || settled_) return settled_;
+    const auto raise = raise_;
+    lock.unlock();  // it takes the interpreter's lock
+    raise();
+    throw internal("what was pending failed of nothing");
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable told_;
+  bool over_ = false;
+  Expr settled_;
+  std::function<void()> raise_;  // an exception of the guest's can be thrown once only: each time a new one
+};
+
+Outcome* outcome_of(const Expr& e) { return e->op->name == "from_tasks" && e->args.has("pending") ? static_cast<Outcome*>(e->args["pending"].opaque()->object.get()) : nullptr; }
+
+// The persisted expression that this one is; null while it is pending, or if it is none.
+Expr persisted(const Expr& e) {
+  if (e->op->name != "from_tasks") return nullptr;
+  Outcome* outcome = outcome_of(e);
+  return outcome ? outcome->get() : e;
+}
+
+std::atomic<int64_t> pendings{0};
+}  // namespace
+
+List fields_of(const std::vector<Field>& fields) {
+  List out;
+  for (const auto& f : fields) out.push_back(List{f.label, code(f.type)});
+  return out;
+}
+
+Expr from_tasks(Dict tasks, int64_t count, const Schema& schema, List settlements, const Value& divisions) {
+  Dict args = std::move(tasks);
+  const Dict rest{{"count", count}, {"kind", static_cast<int>(schema.kind)}, {"fields", fields_of(schema.columns)},
+            {"index", fields_of(schema.index)}, {"labels_integer", schema.labels_integer}, {"settlements", std::move(settlements)}};
+  args.insert(args.end(), rest.begin(), rest.end());
+  if (divisions.is_list()) args.emplace_back("divisions", divisions);
+  return call("from_tasks", std::move(args), {});
+}
+
+std::pair<Expr, Opaque> pending(const Expr& of, const Opaque& holder) {
+  const expr::Unannotated quiet;
+  Schema schema = of->schema;
+  if (schema.index.empty() && !of->is_one_row()) schema.index = {{Label(), {Storage::int64}}};
+  const Opaque outcome = std::make_shared<const base::Opaque>(base::Opaque{concat("pending-", ++pendings), std::make_shared<Outcome>()});
+  return {from_tasks({{"pending", outcome}, {"holder", holder}}, of->npartitions, schema, List(schema.index.size() + schema.columns.size()), of->divisions), outcome};
+}
+
+void settle(const base::Opaque& outcome, const Expr& persisted) { static_cast<Outcome*>(outcome.object.get())->settle(persisted, {}); }
+void fail(const base::Opaque& outcome, std::function<void()> raise) { static_cast<Outcome*>(outcome.object.get())->settle(nullptr, std::move(raise)); }
+
+std::vector<Expr> all_settled(const std::vector<Expr>& expressions, const RunOptions& options) {
+  std::map<Hash128, Expr> settled;
+  for (const auto& node : expr::topological(expressions))
+    if (Outcome* outcome = outcome_of(node)) {
+      while (!outcome->wait(std::chrono::milliseconds(20)))
+        if (options.tick && options.tick({})) throw Error(ErrorKind::cancelled, "the computation was stopped");
+      settled[node->id] = outcome->get();
+    }
+  return expr::substitute(expressions, settled);
+}
+
+std::vector<TaskId> tasks_of(const Expr& expression) {
+  const Expr e = persisted(expression);
+  return e ? partitions_of(e->args["tasks"]).tasks->ids : std::vector<TaskId>{};
+}
+
+Value described(const Expr& expression) {
+  const Expr e = persisted(expression);
+  if (!e) return {};
+  Dict out{{"output", partitions_of(e->args["tasks"]).output}};
+  for (const char* name : {"kind", "fields", "index", "labels_integer", "settlements"}) out.emplace_back(name, e->args[name]);
+  return out;
+}
+
+Computed together(const Value& description, const std::vector<std::string_view>& objects) {
+  std::vector<kernels::Settlement> settlements;
+  for (const auto& s : description["settlements"].list()) settlements.push_back(s.is_none() ? kernels::Settlement{} : kernels::Settlement::decode(s));
+  const auto& op = expr::op("from_tasks");
+  const std::vector<Expr> none;
+  Computed c{op.schema(expr::Call(op, description, none)), {}, [settlements = std::move(settlements)](size_t column, const Column& part, int64_t rows) { return kernels::settle(part, rows, settlements[column]); }, 0, {}};
+  for (const auto& bytes : objects) {
+    int64_t rows = 0;
+    const auto outputs = kernels::decode_outputs(bytes);
+    for (const auto& b : *outputs.at(static_cast<size_t>(description["output"].integer())).batches) rows += b.rows, c.parts.push_back(b);
+    c.rows += rows;
+    c.partition_rows.push_back(rows);
+  }
+  return c;
+}
+
+}  // namespace muster::api

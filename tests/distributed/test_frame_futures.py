@@ -1,0 +1,444 @@
+"""DataFrames on a cluster: where partitions stay, what annotations say of them, futures of their results."""
+
+import gc
+import os
+import signal
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import muster
+import muster.dataframe as dd
+from muster.distributed import Client, LocalCluster, futures_of, get_worker, wait
+from tests.conftest import same
+
+
+def until(condition, seconds=15):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "did not come true"
+        time.sleep(0.02)
+
+
+def stored(client):
+    """Bytes of results that the scheduler knows of."""
+    return dict(client._core.ask("counts", None))["bytes"]
+
+
+def kill_one(client, number=0):
+    pids = [w["pid"] for w in client.scheduler_info()["workers"].values()]
+    os.kill(pids[number % len(pids)], signal.SIGKILL)
+    until(lambda: sorted(w["pid"] for w in client.scheduler_info()["workers"].values()) != sorted(pids) and len(client.nthreads()) == len(pids))
+
+
+@pytest.fixture
+def csv(tmp_path):
+    """A file whose column `late` gets its only missing value in the last partition, read in about seven."""
+    pdf = pd.DataFrame({"k": np.arange(7000) % 5, "x": np.arange(7000) / 4, "s": [f"text {i % 13}" for i in range(7000)], "late": [*map(float, range(6999)), None]})
+    pdf.late = pdf.late.astype("Int64")
+    pdf.to_csv(tmp_path / "t.csv", index=False)
+    return str(tmp_path / "t.csv"), pd.read_csv(tmp_path / "t.csv")
+
+
+def read(path):
+    return dd.read_csv(path, blocksize=os.path.getsize(path) // 7 + 1, sample=2000)
+
+
+# ---- persist
+
+
+def test_persisted_partitions_stay_on_the_workers(client, csv):
+    path, pdf = csv
+    kept = read(path).persist()
+    wait(kept)
+    parts = futures_of(kept)
+    assert len(parts) == kept.npartitions > 4
+    assert all(len(where) >= 1 for where in client.who_has(parts).values())
+    assert {f.status for f in parts} == {"finished"}
+    same(kept, pdf)
+    same(kept.late, pdf.late)
+    same(kept[kept.k == 3].x.sum(), pdf[pdf.k == 3].x.sum())
+    same(kept.groupby("s").late.sum(), pdf.groupby("s").late.sum())
+    same(kept.partitions[2], read(path).partitions[2].compute())
+    same(kept.index.to_series(), pdf.index.to_series())
+    same(kept.head(3), pdf.head(3))
+    pd.testing.assert_frame_equal(pd.concat([f.result() for f in parts]), pdf)
+
+
+def test_persisted_frames_are_persisted_again(client, csv):
+    path, pdf = csv
+    df = read(path)
+    x, late = muster.persist(df.x, df.late)
+    both = (x + 1).persist()
+    del x
+    gc.collect()
+    same(both, pdf.x + 1)
+    same(late.persist(), pdf.late)
+    alone = df.groupby("k").x.sum().persist()
+    same(alone, pdf.groupby("k").x.sum())
+    same((alone * 2).persist(), pdf.groupby("k").x.sum() * 2)
+
+
+def test_what_was_persisted_is_freed_with_the_last_handle(client, csv):
+    path, pdf = csv
+    before = stored(client)
+    kept = read(path).persist()
+    same(kept.x.sum(), pdf.x.sum())
+    parts = futures_of(kept)
+    assert stored(client) > before + 7000 * 8
+    del kept
+    gc.collect()
+    time.sleep(0.3)
+    assert stored(client) > before + 7000 * 8
+    del parts
+    gc.collect()
+    until(lambda: stored(client) <= before)
+
+
+def test_persisted_partitions_of_a_killed_worker_are_made_again(client, csv):
+    path, pdf = csv
+    kept = read(path).persist()
+    again = (dd.from_pandas(pdf, npartitions=5).x * 2).persist()  # what it is made of lies in this process, if the frame does
+    same(again, pdf.x * 2)
+    for n in range(3):
+        kill_one(client, n)
+        same(kept, pdf)
+        same(again, pdf.x * 2)
+
+
+def test_rows_of_this_process_are_sent_again(client):
+    pdf = pd.DataFrame({"x": np.arange(1000), "s": [str(i) for i in range(1000)]})
+    df = dd.from_pandas(pdf, npartitions=6)
+    slow = df.map_partitions(lambda part: time.sleep(0.3) or part)
+    for n in range(2):
+        same(df.x.sum(), pdf.x.sum())
+        kill_one(client, n)
+        same(df, pdf)
+    import threading
+
+    killed = threading.Timer(0.5, kill_one, (client,))
+    killed.start()
+    same(slow, pdf)  # while it runs
+    killed.join()
+
+
+def test_a_persisted_frame_is_computed_elsewhere(client, csv):
+    path, pdf = csv
+    kept = read(path)[["x", "late"]].persist()
+    expected = pdf[["x", "late"]]
+    pd.testing.assert_frame_equal(kept.compute(scheduler="threads"), expected)
+    pd.testing.assert_series_equal((kept.x + 1).compute(scheduler="synchronous"), expected.x + 1)
+    with Client(n_workers=1, threads_per_worker=1, dashboard_address=None, set_as_default=False) as other:
+        pd.testing.assert_frame_equal(kept.compute(scheduler=other), expected)
+
+
+def test_persisted_frames_without_rows(client):
+    pdf = pd.DataFrame({"x": [1.5, 2.5, 3.5], "s": ["a", "b", "c"]})
+    df = dd.from_pandas(pdf, npartitions=3)
+    same(df[df.x > 2].persist(), pdf[pdf.x > 2])
+    same(df[df.x > 9].persist().x.sum(), 0.0)
+
+
+# ---- annotations
+
+
+class Fails:
+    """Raises the first `times` times that a partition is given to it; files in a folder count."""
+
+    def __init__(self, folder, times):
+        self.folder, self.times, self.__name__ = str(folder), times, "fails"
+
+    def __call__(self, part):
+        if len(part) and part.x.iloc[0] >= 0:
+            name = os.path.join(self.folder, f"{int(part.x.iloc[0])}-")
+            for n in range(self.times + 1):
+                try:
+                    os.close(os.open(name + str(n), os.O_CREAT | os.O_EXCL))
+                except FileExistsError:
+                    continue
+                if n < self.times:
+                    raise ValueError("not yet")
+                break
+        return part
+
+
+@pytest.fixture
+def small():
+    return dd.from_pandas(pd.DataFrame({"x": np.arange(40)}), npartitions=4)
+
+
+@pytest.mark.parametrize("say", ["keyword", "around compute", "around the call", "client.compute", "persist"])
+def test_retries(client, small, tmp_path, say):
+    function = Fails(tmp_path, 2)
+    meta = small._meta
+    if say == "around the call":
+        with muster.annotate(retries=2):
+            frame = small.map_partitions(function, meta=meta)
+    else:
+        frame = small.map_partitions(function, meta=meta)
+    if say == "keyword":
+        result = frame.compute(retries=2)
+    elif say == "around compute":
+        with muster.annotate(retries=2):
+            result = frame.compute()
+    elif say == "client.compute":
+        result = client.compute(frame, retries=2).result()
+    elif say == "persist":
+        result = client.persist(frame, retries=2).compute()
+    else:
+        result = frame.compute()
+    assert result.x.tolist() == list(range(40))
+
+
+def test_too_few_retries(client, small, tmp_path):
+    with pytest.raises(ValueError, match="not yet"):
+        small.map_partitions(Fails(tmp_path, 2), meta=small._meta).compute(retries=1)
+
+
+def where(part):
+    return pd.Series([get_worker().address])
+
+
+@pytest.mark.parametrize("around", [False, True])
+def test_workers(client, small, around):
+    for address in client.scheduler_info()["workers"]:
+        if around:
+            with muster.annotate(workers=[address]):
+                frame = small.map_partitions(where, meta=(None, str))
+            found = frame.compute()
+        else:
+            found = small.map_partitions(where, meta=(None, str)).compute(workers=[address])
+        assert set(found) == {address}
+        assert len(found) == 4
+    assert len(small.map_partitions(where, meta=(None, str)).compute(workers=["nobody"], allow_other_workers=True)) == 4
+
+
+def test_resources(small):
+    with LocalCluster(n_workers=1, threads_per_worker=2, resources={"GPU": 1}, dashboard_address=None) as cluster, Client(cluster) as client:
+        begun = []
+        frame = small.map_partitions(lambda part: (time.sleep(0.1), pd.Series([time.time()]))[1], meta=(None, float))
+        begun = sorted(frame.compute(resources={"GPU": 1}))
+        assert min(b - a for a, b in zip(begun, begun[1:], strict=False)) > 0.08  # one after the other
+        future = client.compute(small.x.sum(), resources={"TPU": 1})
+        with pytest.raises(TimeoutError), pytest.warns(UserWarning, match="TPU"):
+            future.result(timeout=3)
+        future.cancel()
+
+
+def test_priority(small):
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+        begins = small.map_partitions(lambda part: pd.Series([time.time()]), meta=(None, float))
+        busy = client.submit(time.sleep, 1.0)
+        low = client.compute(begins, priority=-5)
+        high = client.compute(begins + 0.0, priority=5)
+        assert high.result().max() < low.result().min()
+        busy.result()
+
+
+def test_a_timeout(client, small):
+    with muster.annotate(timeout="200 ms"):
+        frame = small.map_partitions(lambda part: time.sleep(20) or part, meta=small._meta)
+    with pytest.raises(TimeoutError, match="timeout of 0.2"):
+        frame.compute()
+
+
+def test_bad_annotations(client, small):
+    with pytest.raises(TypeError, match="retries"):
+        small.compute(retries="2")
+
+
+# ---- futures of frames
+
+
+def slowly(part):
+    time.sleep(0.3)
+    return part
+
+
+def test_compute_returns_at_once(client, csv):
+    path, pdf = csv
+    df = read(path)
+    slow = df.map_partitions(slowly, meta=df._meta)
+    for make in (lambda: client.compute(slow), lambda: client.compute([slow.late.sum(), slow.index]), lambda: client.persist(slow), slow.persist):
+        begun = time.perf_counter()
+        made = make()
+        assert time.perf_counter() - begun < 0.2  # of 2 s
+        del made
+    future = client.compute(slow)
+    assert future.status == "pending"
+    assert client.submit(pow, 2, 5).result(timeout=60) == 32  # beside it
+    same(future.result(), pdf)
+    total, labels = client.compute([df.late.sum(), df.index])
+    assert total.result() == pdf.late.sum()
+    pd.testing.assert_index_equal(labels.result(), pdf.index)
+    assert client.compute(df.x.sum(), sync=True) == pdf.x.sum()
+
+
+def test_futures_of_frames_are_futures(client, csv):
+    path, pdf = csv
+    df = read(path)
+    from muster.distributed import as_completed, progress
+
+    futures = [client.compute(df.x.sum()), client.compute(df.late.max()), client.compute(df.groupby("s").x.mean())]
+    progress(futures)
+    assert set(as_completed(futures)) == set(futures)
+    assert wait(futures).done == set(futures)
+    assert client.gather(futures[:2]) == [pdf.x.sum(), pdf.late.max()]
+    same(futures[2].result(), pdf.groupby("s").x.mean())
+    assert client.submit(lambda x: x + 1, client.compute(df.x.sum())).result() == pdf.x.sum() + 1
+    assert len(client.who_has(futures[2])) == 1
+    told = []
+    futures[0].add_done_callback(told.append)
+    until(lambda: told == [futures[0]])
+    assert client.compute(df.x.sum()).key == futures[0].key
+
+
+def test_a_frame_that_fails_in_the_background(client, small):
+    def broken(part):
+        raise ZeroDivisionError("no good")
+
+    future = client.compute(small.map_partitions(broken, meta=small._meta))
+    wait(future)
+    assert future.status == "error"
+    assert isinstance(future.exception(), ZeroDivisionError)
+    with pytest.raises(ZeroDivisionError, match="no good"):
+        future.result()
+    kept = small.map_partitions(broken, meta=small._meta).persist()
+    with pytest.raises(ZeroDivisionError, match="no good"):
+        kept.x.sum().compute()
+    wait(kept)
+    assert [f.status for f in futures_of(kept)] == ["error"]
+    with pytest.raises(ZeroDivisionError, match="no good"):
+        client.compute(kept.x.sum()).result()
+    assert client.submit(pow, 2, 5).result(timeout=60) == 32
+
+
+def test_retry_of_a_frame(client, small, tmp_path):
+    future = client.compute(small.map_partitions(Fails(tmp_path, 1), meta=small._meta))
+    for _ in range(4):  # each run ends with the first partition that fails
+        wait(future)
+        if future.status == "error":
+            future.retry()
+    assert future.result().x.tolist() == list(range(40))
+
+
+def test_a_cancelled_frame(client, small):
+    ends = small.map_partitions(lambda part: time.sleep(60) or part, meta=small._meta)
+    future = client.compute(ends)
+    kept = ends.persist()
+    time.sleep(0.2)
+    future.cancel()
+    client.cancel(kept)
+    assert future.status == "cancelled"
+    assert client.submit(pow, 2, 5).result(timeout=60) == 32
+    with pytest.raises(Exception, match="cancel"):
+        kept.compute()
+    dropped = [client.compute(ends), ends.persist()]
+    time.sleep(0.2)
+    del dropped
+    gc.collect()
+    assert client.submit(pow, 2, 6).result(timeout=60) == 64  # what nobody waits for is not run
+    until(lambda: not client._queries)
+
+
+def test_a_closed_client_ends_what_runs():
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        client = Client(cluster)
+        df = dd.from_pandas(pd.DataFrame({"x": np.arange(4)}), npartitions=2)
+        slow = df.map_partitions(lambda part: time.sleep(60) or part, meta=df._meta)
+        future, kept = client.compute(slow), slow.persist()
+        time.sleep(0.3)
+        begun = time.monotonic()
+        client.close()
+        assert time.monotonic() - begun < 5
+        assert future.status == "cancelled"
+        with Client(cluster) as other, pytest.raises(Exception, match="clos|connection|cancel"):
+            kept.compute(scheduler=other)
+
+
+def test_a_persisted_frame_is_asked_while_it_is_made(client, csv):
+    path, pdf = csv
+    df = read(path)
+    kept = df.map_partitions(slowly, meta=df._meta).persist()
+    same(kept.late.sum(), pdf.late.sum())
+    same(kept, pdf)
+    assert kept._expr.op == "from_tasks"
+    both = (df.map_partitions(slowly, meta=df._meta).persist().x + 1).persist()
+    same(both, pdf.x + 1)
+
+
+def test_partitions_are_inputs_of_tasks(client, csv):
+    path, pdf = csv
+    kept = read(path).persist()
+    wait(kept)
+    parts = futures_of(kept)
+    assert sum(client.gather(client.map(len, parts))) == len(pdf)
+    assert client.submit(lambda frames: sum(f.x.sum() for f in frames), parts).result() == pdf.x.sum()
+
+
+# ---- one graph
+
+
+def test_frames_and_tasks_run_beside_each_other(client, small):
+    @muster.delayed
+    def stamp(seconds):
+        begun = time.time()
+        time.sleep(seconds)
+        return begun, time.time()
+
+    def mark(part):
+        begun = time.time()
+        time.sleep(0.3)
+        return pd.DataFrame({"begun": [begun], "ended": [time.time()]})
+
+    frame = small.map_partitions(mark, meta=pd.DataFrame({"begun": [0.0], "ended": [0.0]}))
+    first, (begun, ended) = muster.compute(frame, stamp(1.0))
+    assert first.begun.min() < ended
+    assert begun < first.ended.max()
+
+
+def test_values_that_functions_need_are_made_once(client, tmp_path):
+    """Not inside the tasks that need them, and not by way of this process, where their rows may be."""
+    pdf = pd.DataFrame({"x": np.arange(60), "y": np.arange(60) % 7})
+    counted = tmp_path / "counted"
+    counted.mkdir()
+
+    def count(part):
+        if len(part) and part.x.iloc[0] >= 0:
+            (counted / f"{part.x.iloc[0]}-{os.getpid()}-{time.time_ns()}").touch()
+        return part
+
+    for df in (dd.from_pandas(pdf, npartitions=6), dd.from_pandas(pdf, npartitions=6).persist()):
+        table = df.map_partitions(count, meta=pdf.iloc[:0])
+        table = table[table.x < 7].set_index("x").y
+        mapped = df.y.map(table, meta=("y", float))
+        same(mapped, pdf.y.map(pdf[pdf.x < 7].set_index("x").y), check_dtype=False)
+        assert len(os.listdir(counted)) <= 12  # six partitions, at most twice: once for meta
+        for name in os.listdir(counted):
+            os.remove(counted / name)
+    parts = [muster.delayed(lambda i: pd.DataFrame({"x": [i, i + 1]}))(i) for i in range(5)]
+    frame = dd.from_delayed(parts)
+    assert frame.x.sum().compute() == 25
+    assert frame.persist().x.sum().compute() == 25
+    broken = dd.from_delayed([parts[0], muster.delayed(lambda: 1 / 0)()])
+    with pytest.raises(ZeroDivisionError):
+        broken.compute()
+    with pytest.raises(ZeroDivisionError):
+        client.compute(broken).result()
+
+
+def test_tasks_over_frames(client, csv):
+    path, pdf = csv
+    df = read(path)
+    total = muster.delayed(lambda whole, x: (len(whole), x))(df, df.x.sum())
+    assert total.compute() == (len(pdf), pdf.x.sum())
+    assert client.compute(total).result() == (len(pdf), pdf.x.sum())
+    sizes = [muster.delayed(len)(part) for part in df.to_delayed()]
+    assert sum(muster.compute(*sizes)) == len(pdf)
+    again = dd.from_delayed(df.to_delayed())
+    same(again, pdf)
+    same(dd.from_delayed(df.to_delayed()[2:4]), pd.concat([df.partitions[i].compute() for i in (2, 3)]))
+    same(dd.from_delayed(df.x.to_delayed(), meta=df.x._meta), pdf.x)
+    same(dd.from_delayed([muster.delayed(lambda part: part + 1)(part) for part in df[["x"]].to_delayed()]), pdf[["x"]] + 1)
