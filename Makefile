@@ -71,8 +71,8 @@ check-long: build
 check-budget: build
 	@MUSTER_MEMORY_LIMIT=256MB MUSTER_NUM_WORKERS=3 $(BIN)/python -m pytest tests
 check-places: build
-	@for place in synchronous cluster processes; do echo "== $$place"; MUSTER_TEST_PLACE=$$place $(BIN)/python -m pytest $(EVERYWHERE); done
-	@echo "== small workers"; MUSTER_TEST_PLACE=cluster MUSTER_TEST_WORKER_MEMORY=256MB $(BIN)/python -m pytest $(EVERYWHERE)
+	@failed=0; for place in synchronous cluster processes; do echo "== $$place"; MUSTER_TEST_PLACE=$$place $(BIN)/python -m pytest $(EVERYWHERE) || failed=1; done; \
+	echo "== small workers"; MUSTER_TEST_PLACE=cluster MUSTER_TEST_WORKER_MEMORY=256MB $(BIN)/python -m pytest $(EVERYWHERE) || failed=1; exit $$failed
 check-soak: build
 	@$(BIN)/python tests/soak.py
 
