@@ -52,11 +52,13 @@ class Pickling {
   std::map<const Opaque*, int64_t> numbers_;
 };
 
+constexpr int kTries = 60;  // of fetching a result, about half a minute
+
 worker::Object brought(Client& client, TaskId id) {
   for (int tries = 0;; ++tries) try {
       return client.get(id);
-    } catch (const Error&) {
-      if (tries == 20 || !client.connected()) throw;
+    } catch (const Error& e) {
+      if (tries == kTries || e.kind == ErrorKind::unsupported || !client.connected()) throw;
       std::this_thread::sleep_for(std::chrono::milliseconds(std::min(10 << tries, 500)));  // its worker died: the scheduler hears of it,
       client.wait({id}, false, 1e9);                                                      // and it is made again
     }
@@ -208,16 +210,15 @@ class Running : public ClusterJob {
     const auto i = static_cast<int64_t>(of.index - first_[r]);
     auto& result = results_[r][static_cast<size_t>(i)];
     if (n.kind == News::Kind::reported) {
-      ++finished_;
-      result.ran = true;
+      if (!std::exchange(result.ran, true)) ++finished_;
       if (n.note) result.report = kernels::decode_report(*n.note);
-      if (n.error && !n.error->empty()) result.error = exception_of(*n.error);
+      result.error = n.error && !n.error->empty() ? exception_of(*n.error) : nullptr;  // of an attempt: one after it counts instead
       if (on_result_ && on_result_(static_cast<int>(r), i, result)) cancel();
     } else if (n.kind == News::Kind::done) {
       if (done_[of.index]) return;  // made again
       done_[of.index] = true;
-      ++count_, ++finished_;
-      result.ran = true;
+      ++count_;
+      if (!std::exchange(result.ran, true)) ++finished_;
       if (n.note) result.report = kernels::decode_report(*n.note);
     } else if (n.kind == News::Kind::failed) {
       result.ran = true;

@@ -39,10 +39,11 @@ Object Peers::get(const std::string& holder, TaskId id, uint16_t attempt, double
   Frame f = receive_frame(fd, seconds, kHead, [&](std::string_view bytes) { large.append(bytes); });
   give_back(holder, std::move(fd));
   Decoder in(f.body);
-  const bool found = in.get<uint8_t>();
+  const auto found = in.get<uint8_t>();
   Object o;
   o.native = in.get<uint8_t>();
   const auto size = in.get<uint64_t>();
+  if (found == 2) throw Error(static_cast<ErrorKind>(f.body[1]), std::string(in.take(size)));
   if (!found) throw Error(ErrorKind::io, concat(holder, " does not have the object"));
   o.bytes = static_cast<int64_t>(size);
   if (!f.fds.empty()) {

@@ -23,8 +23,8 @@ void send_object(const std::shared_ptr<Connection>& to, const Object& o, bool fo
       worker::budget().give_back(bytes);
       delete object;
     });
-  } catch (const Error&) {
-    c.close();  // who asked tries again, and hears of it as of a lost input
+  } catch (const Error& e) {
+    c.send(Type::object, Encoder().operator<<(uint8_t{2}).operator<<(static_cast<uint8_t>(e.kind)).operator<<(static_cast<uint64_t>(e.message.size())).take() + e.message);
     return;
   }
   Encoder out;

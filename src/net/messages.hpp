@@ -50,7 +50,7 @@ enum Type : uint16_t {
   answer,               // question u64, ok u8, bytes
   // data: whoever asks
   get_object,           // object, attempt (65535 = any), want descriptor u8
-  object,               // found u8, kind u8, size u64; then the bytes, or one descriptor
+  object,               // found u8, kind u8, size u64; then the bytes, or one descriptor; found = 2: why it cannot be sent, with the error's kind
   put_object,           // object, kind u8, size, name of its type; then the bytes or one descriptor
   stored,               // ok u8, message
 };
