@@ -15,7 +15,6 @@
 namespace muster::api {
 using namespace base;
 using namespace data;
-using Opaque = std::shared_ptr<const base::Opaque>;
 namespace {
 
 class Outcome {
@@ -75,11 +74,11 @@ Expr from_tasks(Dict tasks, int64_t count, const Schema& schema, List settlement
   return call("from_tasks", std::move(args), {});
 }
 
-std::pair<Expr, Opaque> pending(const Expr& of, const Opaque& holder) {
+std::pair<Expr, Shared> pending(const Expr& of, const Shared& holder) {
   const expr::Unannotated quiet;
   Schema schema = of->schema;
   if (schema.index.empty() && !of->is_one_row()) schema.index = {{Label(), {Storage::int64}}};
-  const Opaque outcome = std::make_shared<const base::Opaque>(base::Opaque{concat("pending-", ++pendings), std::make_shared<Outcome>()});
+  const Shared outcome = std::make_shared<const base::Opaque>(base::Opaque{concat("pending-", ++pendings), std::make_shared<Outcome>()});
   return {from_tasks({{"pending", outcome}, {"holder", holder}}, of->npartitions, schema, List(schema.index.size() + schema.columns.size()), of->divisions), outcome};
 }
 

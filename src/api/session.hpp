@@ -50,10 +50,10 @@ MUSTER_API std::vector<Computed> compute(const std::vector<Expr>& expressions, c
 /// Computes and keeps the partitions, in memory or on the cluster's workers: expressions that start from there.
 MUSTER_API std::vector<Expr> persist(const std::vector<Expr>& expressions, const RunOptions& options);
 
-using Opaque = std::shared_ptr<const base::Opaque>;
+using Shared = std::shared_ptr<const base::Opaque>;
 /// An expression that stands for what persist() of another will return, and its outcome. Whoever computes it waits until that is settled, or throws what it failed of.
 /// `holder` lives as long as the expression.
-MUSTER_API std::pair<Expr, Opaque> pending(const Expr& of, const Opaque& holder);
+MUSTER_API std::pair<Expr, Shared> pending(const Expr& of, const Shared& holder);
 MUSTER_API void settle(const base::Opaque& outcome, const Expr& persisted);
 MUSTER_API void fail(const base::Opaque& outcome, std::function<void()> raise);
 /// The ids of the tasks on a cluster whose results are the partitions of a persisted expression; none while it is pending.

@@ -101,7 +101,8 @@ class Simulation {
     auto& w = workers_[random_() % workers_.size()];
     inputs_[id], wanted_.insert(id);
     w.store[id] = {0, value(id)};
-    EXPECT_EQ(scheduler_.scatter(job, 1, {w.slot}, 100, "data"), id);
+    EXPECT_EQ(scheduler_.promise(job, 1, "data", false), id);
+    scheduler_.give(id, {w.slot}, 100);
     results_[id] = {true, value(id)};
     obey();
     return id;
