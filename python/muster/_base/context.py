@@ -65,8 +65,12 @@ class current:
         _current.clients.pop()
 
 
+class NotMade(BaseException):
+    """A lazy value in what is being sent could not be made; its cause is the error. No error of sending: whoever handles those must not see it."""
+
+
 class sending:
-    """While it is entered, lazy values in what this thread sends are made by `results` and go as futures."""
+    """While it is entered, lazy values in what this thread sends are made by `results` and go as futures; the error of one that cannot be made leaves it as it is."""
 
     def __init__(self, results):
         self.results = results
@@ -75,8 +79,10 @@ class sending:
         self.before = results()
         _current.results = self.results
 
-    def __exit__(self, *exc):
+    def __exit__(self, kind, error, traceback):
         _current.results = self.before
+        if kind is NotMade:
+            raise error.__cause__
 
 
 def results():

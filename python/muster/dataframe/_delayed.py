@@ -88,11 +88,15 @@ def from_delayed(dfs, meta=no_default, divisions=None, prefix="from-delayed", ve
         meta = meta.iloc[:0]
     else:
         meta = meta_object(meta)
+    checked = list(meta.columns) if isinstance(meta, pd.DataFrame) else [meta.name]
+    return of_tasks(nodes, meta, _Checked(checked) if verify_meta else None, forced)
+
+
+def of_tasks(nodes, meta, check=None, forced=False):
+    """Return the collection whose partitions, numbered from 0, are what the nodes give; `check` is called with each."""
     numbers = from_pandas(pd.DataFrame({"part": range(len(nodes))}), npartitions=len(nodes))
     function = _PartOf(nodes)
-    if verify_meta:
-        function = _Then(function, _Checked(list(meta.columns) if isinstance(meta, pd.DataFrame) else [meta.name]))
-    return numbers.map_partitions(function, meta=meta, enforce_metadata=forced)
+    return numbers.map_partitions(_Then(function, check) if check else function, meta=meta, enforce_metadata=forced)
 
 
 def _partitions_of_one(nodes):

@@ -6,7 +6,7 @@ from muster._base.libraries import pd
 from muster._base.units import parse_bytes
 from muster._base.values import plain
 from muster.dataframe._collection import Collection, new_collection
-from muster.dataframe._delayed import from_delayed, to_delayed
+from muster.dataframe._delayed import of_tasks, to_delayed
 from muster.dataframe._memory import from_pandas
 from muster.dataframe._through_pandas import through
 
@@ -144,6 +144,6 @@ def numbered(frame):
             continue
         seen.add(expr.id)
         if expr.op == "partitions":
-            return from_delayed(to_delayed(frame), meta=frame._meta, verify_meta=False)
+            return of_tasks(to_delayed(frame), frame._meta)
         left.extend(expr.inputs)
     return frame

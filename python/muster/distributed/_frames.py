@@ -125,7 +125,10 @@ class Needed:
         return [FutureNode(f) for f in self._there(self.client._submit_nodes(list(nodes)))]
 
     def _there(self, futures):
-        self.client._wait_all_or_error(futures)
+        try:
+            self.client._wait_all_or_error(futures)
+        except Exception as error:
+            raise context.NotMade from error
         self.futures += futures
         return futures
 
