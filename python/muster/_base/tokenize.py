@@ -7,15 +7,12 @@ and classes of local modules count by what they say, with all they name; those o
 import collections
 import copyreg
 import datetime
-import decimal
 import dis
 import enum
 import functools
 import hashlib
 import operator
 import os
-import pathlib
-import pickle
 import sys
 import threading
 import types
@@ -168,10 +165,16 @@ def _reduced(value, kind):
     return _Parts("object", (function, arguments, state, None if items is None else list(items), pairs))
 
 
+def _which_module(value, name):
+    import pickle
+
+    return pickle.whichmodule(value, name)
+
+
 def _global(value, name):
     """Name an object as pickle does that is told a name only, if it is there under that name."""
     for module in (getattr(value, "__module__", None) or type(value).__module__, None):
-        module = module or pickle.whichmodule(value, name)
+        module = module or _which_module(value, name)
         try:
             if operator.attrgetter(name)(sys.modules[module]) is value:
                 return _Parts("global", (module, name))
@@ -366,13 +369,17 @@ _LIBRARIES = {"numpy": _numpy, "pandas": _pandas, "pyarrow": _arrow}
 
 
 def _content_of(value):
-    return value if isinstance(value, _IDENTICAL) and not isinstance(value, enum.Enum) else ("content", _digest(value))
+    is_identical = isinstance(value, _IDENTICAL) or any(base.__module__.partition(".")[0] in _ALSO_IDENTICAL for base in type(value).__mro__)
+    return value if is_identical and not isinstance(value, enum.Enum) else ("content", _digest(value))
 
 
 normalize_token = Dispatch("normalize_token")
 """What stands for an object in a token. Types are registered: ``normalize_token.register(Type, function)``; a method ``__dask_tokenize__`` says the same."""
 normalize_token.register(object, _content_of)
-_IDENTICAL = (*_ATOMS, slice, decimal.Decimal, datetime.date, datetime.time, datetime.timedelta, pathlib.PurePath)
+_IDENTICAL = (*_ATOMS, slice, datetime.date, datetime.time, datetime.timedelta)
+_ALSO_IDENTICAL = ("decimal", "pathlib")  # decimals and paths; not imported for that
+
+
 def tokenize(*args, ensure_deterministic=None, **kwargs):
     """Return a deterministic token of the arguments, a hexadecimal string; a fresh one for what cannot be named by content.
 
