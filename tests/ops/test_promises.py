@@ -151,7 +151,7 @@ PROMISES = [
     ("datetime64[s]", np.array(["2020-01-01T00:00:01.500"], dtype="M8[ms]"), "2020-01-01 00:00:01.5"),
     (pd.CategoricalDtype(["a", "b"]), ["a", "z"], "'z'"),
     (pd.CategoricalDtype(["a", "b"]), pd.Categorical(["a", "z"]), "'z'"),
-    ("bool", [1, 2], "1"),
+    ("bool", [1, 2], "2"),
     ("int64", ["1", "2"], "'1'"),
     ("str", [1, 2], "1"),
     ("Int64", [1.5, None], "1.5"),
