@@ -21,7 +21,7 @@ hypothesis.settings.load_profile(os.environ.get("MUSTER_EXAMPLES", "short"))
 PARTITIONS = (1, 2, 7, 128, 129)
 
 # Where the tests compute: MUSTER_TEST_PLACE=synchronous, cluster or processes instead of on threads, MUSTER_TEST_WORKER_MEMORY=256MB for a limit on workers of the cluster, MUSTER_TEST_SAMPLE=40 for
-# every 40th test. What is known to fail there stands in places.txt, and may not pass.
+# every 40th test. What is known to fail there stands in places.txt (place, test, reason, between tabs), and may not pass but for what fails "sometimes: ".
 PLACE = os.environ.get("MUSTER_TEST_PLACE", "threads")
 WORKER_MEMORY = os.environ.get("MUSTER_TEST_WORKER_MEMORY", "auto")
 SAMPLE = int(os.environ.get("MUSTER_TEST_SAMPLE", "1"))
@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(config, items):
             known[test] = reason
     for item in items:
         if item.nodeid in known:
-            item.add_marker(pytest.mark.xfail(reason=known[item.nodeid], strict=True))
+            item.add_marker(pytest.mark.xfail(reason=known[item.nodeid], strict=not known[item.nodeid].startswith("sometimes: ")))
 
 
 @pytest.fixture(scope="session")
