@@ -75,6 +75,7 @@ check-places: build
 	echo "== small workers"; MUSTER_TEST_PLACE=cluster MUSTER_TEST_WORKER_MEMORY=256MB $(BIN)/python -m pytest $(EVERYWHERE) || failed=1; exit $$failed
 check-soak: build
 	@$(BIN)/python tests/soak.py
+	@MUSTER_KILLS=60 $(BIN)/python -m pytest tests/distributed/test_kills.py -q
 
 # build/address+undefined: a comma in a path would break the linker's options.
 comma := ,

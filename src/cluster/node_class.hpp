@@ -7,7 +7,6 @@
 #include <deque>
 #include <map>
 #include <mutex>
-#include <optional>
 #include <thread>
 #include <unordered_map>
 
@@ -55,7 +54,7 @@ struct Work {
     TaskId object;
     bool inlined;
     std::string value;
-    std::optional<Object> ready{};           // of a guest task: its bytes, where the store has it otherwise
+    std::shared_ptr<const Object> ready{};   // of a guest task: its bytes, where the store has it otherwise
   };
   std::vector<In> inputs;
   bool stop = false, timed_out = false;

@@ -92,7 +92,7 @@ bool Node::hand_over(Executor& e, TaskId task, uint16_t attempt) {
       out << uint8_t{0} << in.value;
       continue;
     }
-    const auto known = in.ready ? in.ready : objects_.find(in.object);
+    const auto known = in.ready ? std::optional<Object>(*in.ready) : objects_.find(in.object);
     if (!known) throw internal("an input of a task that may run is not here");
     if (!known->segment && !known->small) {  // it is encoded, or read back, first
       prepare(task, attempt);

@@ -148,7 +148,7 @@ void Node::run_preparation(const std::shared_ptr<Running>& running, std::unique_
       if (in.inlined || in.ready) continue;
       const auto object = objects_.find(in.object);
       if (!object) throw Error(ErrorKind::io, "an input of a task that runs is not here");
-      if (!object->segment && !object->small) in.ready = worker::as_bytes(*object);
+      if (!object->segment && !object->small) in.ready = worker::counted_bytes(*object);
     }
   } catch (const Error& e) {
     error = e;

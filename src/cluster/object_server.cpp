@@ -4,7 +4,6 @@
 #include "muster/error.hpp"
 #include "net/messages.hpp"
 #include "worker/object_store.hpp"
-#include "worker/store.hpp"
 
 namespace muster::cluster {
 using namespace base;
@@ -14,15 +13,10 @@ namespace {
 
 void send_object(const std::shared_ptr<Connection>& to, const Object& o, bool found, bool descriptor) {
   Connection& c = *to;
-  std::shared_ptr<Object> kept;
+  std::shared_ptr<const Object> kept;
   try {
-    // From where it lies; what was never encoded, or is spilled, is read now, and counts until it is sent.
-    const bool made = found && !o.small && !o.segment;
-    worker::budget().hold(made ? o.bytes : 0);
-    kept = std::shared_ptr<Object>(new Object(found ? worker::as_bytes(o) : o), [bytes = made ? o.bytes : 0](Object* object) {
-      worker::budget().give_back(bytes);
-      delete object;
-    });
+    // From where it lies; what was never encoded, or is spilled, is read now.
+    kept = found ? worker::counted_bytes(o) : std::make_shared<const Object>();
   } catch (const Error& e) {
     c.send(Type::object, Encoder().operator<<(uint8_t{2}).operator<<(static_cast<uint8_t>(e.kind)).operator<<(static_cast<uint64_t>(e.message.size())).take() + e.message);
     return;

@@ -132,4 +132,17 @@ Object as_bytes(const Object& o) {
   return out;
 }
 
+std::shared_ptr<const Object> counted_bytes(const Object& o) {
+  if (o.segment || o.small || (!o.outputs && !o.spilled)) return std::make_shared<const Object>(o);
+  const int64_t bytes = o.bytes;
+  const auto uncount = [bytes](const Object* made) {
+    delete made;
+    budget().give_back(bytes);
+  };
+  budget().hold(bytes);
+  std::shared_ptr<Object> out(new Object, uncount);
+  *out = as_bytes(o);
+  return out;
+}
+
 }  // namespace muster::worker

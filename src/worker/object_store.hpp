@@ -45,5 +45,7 @@ class ObjectStore {
 
 /// The object's bytes: as they are, encoded, or read back from the spill file. Throws Error{io}, and Error{unsupported} as kernels::encode.
 Object as_bytes(const Object& object);
+/// The same; what is made for it counts in the budget as long as it lives.
+std::shared_ptr<const Object> counted_bytes(const Object& object);
 
 }  // namespace muster::worker

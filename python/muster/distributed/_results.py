@@ -15,6 +15,7 @@ from muster.distributed._future import Watcher
 from muster.distributed._worker import give_way
 
 _STEP = 0.05  # seconds between looks for Ctrl-C
+_TRIES = 30  # of fetching a result, about half a minute
 _PATIENCE = 2.0  # seconds before somebody who waits is told that a task cannot run
 
 
@@ -70,15 +71,15 @@ class Results:
     def _result(self, future):
         status = self._core.status(future._id)
         if status == "finished":
-            for attempt in range(4):
+            for attempt in range(_TRIES):
                 try:
                     return self._load(future._id)
                 except OSError as error:
                     if not self._core.connected:
                         raise FutureCancelledError(future.key, "connection closed", f"its result is gone: {error}") from None
-                    if attempt == 3:
+                    if attempt == _TRIES - 1:
                         raise OSError(f"no worker hands out the result of {future.key}: {error}") from error
-                    time.sleep(0.2)  # its worker died: the scheduler hears of it and has it made again
+                    time.sleep(min(0.2 * (attempt + 1), 1))  # its worker died: the scheduler hears of it and has it made again
                     self._wait([future._id], False, None, future.key)
                     if self._core.status(future._id) != "finished":
                         break
