@@ -102,7 +102,7 @@ class Running : public ClusterJob {
       for (const auto& n : heard) take(n);
       if (stop_ && !cancelled_) cancelled_ = true, client_->cancel(wanted_);
       if (is_over()) {
-        if (!stays_ && !fetched_ && count_ == wanted_.size() && !error_) bring();
+        if (!stays_ && !fetched_ && !cancelled_ && count_ == wanted_.size() && !error_) bring();
         return true;
       }
       if (std::chrono::steady_clock::now() >= end) return false;

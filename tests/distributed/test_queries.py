@@ -399,6 +399,15 @@ def test_frames_and_tasks_run_beside_each_other(client, small):
     assert begun < first.ended.max()
 
 
+def test_a_query_that_is_planned_again_brings_nothing_of_the_first_plan(client, tmp_path):
+    """Its results are given up, though all of them may be there already when the last report says that a column is wider."""
+    (tmp_path / "a.csv").write_text("k,x\n" + "".join(f"{i % 7},{i}\n" for i in range(30_000)) + "100,\n")
+    theirs = pd.read_csv(tmp_path / "a.csv")
+    for blocksize in (20_000, 50_000, 100_000):
+        df = dd.read_csv(str(tmp_path / "a.csv"), blocksize=blocksize)
+        same(df[df.k < 3], theirs[theirs.k < 3])
+
+
 def test_values_that_functions_need_are_made_once(client, tmp_path):
     """Not inside the tasks that need them, and not by way of this process, where their rows may be."""
     pdf = pd.DataFrame({"x": np.arange(60), "y": np.arange(60) % 7})
