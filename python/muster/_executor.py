@@ -368,7 +368,7 @@ def _error_bytes(error):
     tb = error.__traceback__
     while tb is not None and tb.tb_frame.f_code.co_filename == __file__:
         tb = tb.tb_next
-    return serialize.dumps_error(error.with_traceback(tb), skip=0)
+    return serialize.dumps_error(error.with_traceback(tb), skip=0).encoded()
 
 
 def main(args):

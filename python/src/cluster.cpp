@@ -19,7 +19,7 @@
 
 namespace muster::python {
 using namespace base;
-using cluster::Client, cluster::Known, cluster::LocalCluster, cluster::LocalOptions;
+using cluster::Client, cluster::Known, cluster::LocalCluster, cluster::LocalOptions, cluster::TaskError;
 namespace {
 
 std::vector<TaskId> ids(const std::vector<uint64_t>& list) {
@@ -185,15 +185,6 @@ void register_cluster(nb::module_& m) {
           out.push_back({nb::cast<int64_t>(piece[0]), nb::cast<bool>(piece[1]), {bytes.c_str(), bytes.size()}});
         }
         return out;
-      },
-      [](const std::string& bytes) {
-        const Gil gil;
-        try {
-          call(nb::module_::import_("muster._base.serialize").attr("raise_error"), nb::bytes(bytes.data(), bytes.size()));
-        } catch (...) {
-          return std::current_exception();
-        }
-        return std::exception_ptr();
       });
   m.def("run_pipeline", &run_pipeline);
   m.def("forget_pipeline", [](uint32_t number) { bound_pipelines.erase(number); });
@@ -252,7 +243,7 @@ void register_cluster(nb::module_& m) {
         g.ranges.push_back(range_of_part(p));
         free_of_gil([&] { c.bind(TaskId::of(task), std::move(g)); return 0; });
       })
-      .def("refuse", [](Client& c, uint64_t task, nb::bytes error) { free_of_gil([&, bytes = std::string(error.c_str(), error.size())] { c.refuse(TaskId::of(task), bytes); return 0; }); })
+      .def("refuse", [](Client& c, uint64_t task, const TaskError& error) { free_of_gil([&] { c.refuse(TaskId::of(task), error); return 0; }); })
       .def("want", [](Client& c, const std::vector<uint64_t>& t) { auto l = ids(t); free_of_gil([&] { c.want(l); return 0; }); })
       .def("release", [](Client& c, uint64_t t) { c.release(TaskId::of(t)); })
       .def("cancel", [](Client& c, const std::vector<uint64_t>& t) { auto l = ids(t); free_of_gil([&] { c.cancel(l); return 0; }); })
@@ -269,7 +260,7 @@ void register_cluster(nb::module_& m) {
       .def("status", [](Client& c, uint64_t t) { return cluster::name_of(c.known(TaskId::of(t)).status); })
       .def("known", [](Client& c, uint64_t t) {  // (status, bytes, type, error, holders)
         const Known k = c.known(TaskId::of(t));
-        return nb::make_tuple(cluster::name_of(k.status), k.bytes, k.type, k.error ? nb::object(nb::bytes(k.error->data(), k.error->size())) : nb::none(), k.holders, k.cause.bits());
+        return nb::make_tuple(cluster::name_of(k.status), k.bytes, k.type, k.error ? nb::cast(*k.error) : nb::none(), k.holders, k.cause.bits());
       })
       .def("get", [](Client& c, uint64_t t) { return object_view(std::make_shared<const worker::Object>(free_of_gil([&] { return c.get(TaskId::of(t)); }))); })
       // Bytes of an object, in parts that are copied once. Returns its id.

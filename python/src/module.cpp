@@ -187,7 +187,7 @@ NB_MODULE(_core, m) {
   using namespace muster::python;
   using muster::data::DType, muster::data::Storage, muster::data::code, muster::data::dtype_named;
   nb::set_leak_warnings(false);  // expressions may live as long as the interpreter
-  register_errors();
+  register_errors(m);
   api::start();
   kernels::set_python_apply(apply);
   kernels::set_python_dtypes([](DType one, DType other) {

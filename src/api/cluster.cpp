@@ -52,7 +52,7 @@ std::string result(const std::shared_ptr<FutureState>& future) {
   for (int tries = 0;; ++tries) {
     client.wait({future->id}, false, 1e9);
     const Known k = client.known(future->id);
-    if (k.status == Status::error) throw api::error_of(k.error ? *k.error : "");
+    if (k.status == Status::error) throw cluster::opened(*k.error);
     if (k.status != Status::finished) throw Error(ErrorKind::cancelled, concat("the task was ", cluster::name_of(k.status)));
     try {
       return *kernels::decode_outputs(client.get(future->id).view()).at(0).text;

@@ -212,7 +212,7 @@ class Running : public ClusterJob {
     if (n.kind == News::Kind::reported) {
       if (!std::exchange(result.ran, true)) ++finished_;
       if (n.note) result.report = kernels::decode_report(*n.note);
-      result.error = n.error && !n.error->empty() ? exception_of(*n.error) : nullptr;  // of an attempt: one after it counts instead
+      result.error = n.error ? cluster::exception_of(*n.error) : nullptr;  // of an attempt: one after it counts instead
       if (on_result_ && on_result_(static_cast<int>(r), i, result)) cancel();
     } else if (n.kind == News::Kind::done) {
       if (done_[of.index]) return;  // made again
@@ -222,15 +222,10 @@ class Running : public ClusterJob {
       if (n.note) result.report = kernels::decode_report(*n.note);
     } else if (n.kind == News::Kind::failed) {
       result.ran = true;
-      if (!result.error) result.error = exception_of(n.error ? *n.error : "");
+      if (!result.error) result.error = cluster::exception_of(*n.error);
       if (!error_) error_ = result.error;
       cancel();
     }
-  }
-
-  static std::exception_ptr exception_of(const std::string& bytes) {
-    if (!bytes.starts_with("native\n") && kernels::python_error()) return kernels::python_error()(bytes);
-    return std::make_exception_ptr(error_of(bytes));
   }
 
   void bring() {
@@ -261,24 +256,6 @@ class Running : public ClusterJob {
   bool stays_, cancelled_ = false, ended_ = false, fetched_ = false;
 };
 }  // namespace
-
-Error error_of(const std::string& bytes) {
-  // "native\nkind\npython\nmessage": what cluster/node.cpp wrote.
-  size_t at = 0;
-  auto line = [&] {
-    const size_t end = std::min(bytes.find('\n', at), bytes.size());
-    const std::string out = bytes.substr(at, end - at);
-    at = std::min(end + 1, bytes.size());
-    return out;
-  };
-  const std::string kind = line();
-  if (kind != "native") return Error(ErrorKind::internal, kind + ": " + bytes.substr(at));
-  const auto number = static_cast<ErrorKind>(std::stoi(line()));
-  const std::string python = line();
-  Error e(number, bytes.substr(at));
-  e.python = python;
-  return e;
-}
 
 Tasks::~Tasks() {
   for (TaskId id : ids) client->release(id);

@@ -50,7 +50,4 @@ std::shared_ptr<ClusterJob> run_on(std::shared_ptr<cluster::Client> client, cons
 /// What a program's cluster is spoken to with.
 std::shared_ptr<cluster::Client> client_of(const Cluster& cluster);
 
-/// The error a worker wrote down.
-Error error_of(const std::string& bytes);
-
 }  // namespace muster::api

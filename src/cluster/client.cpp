@@ -16,12 +16,7 @@ constexpr uint32_t kOpenJob = 8 * 1024;    // tasks of the job that small submit
 constexpr int64_t kOpenBytes = 1 << 20;    // bytes of functions and arguments in it: they stay as long as any of its tasks is needed
 constexpr size_t kReleases = 256;
 constexpr double kPatience = 60;
-
-std::string ids(const std::vector<TaskId>& tasks) {
-  Encoder out;
-  for (TaskId id : tasks) out << id;
-  return out.take();
-}
+constexpr char kLost[] = "the connection to the scheduler was lost";
 
 std::chrono::steady_clock::time_point after(double seconds) {
   return std::chrono::steady_clock::now() + std::chrono::microseconds(static_cast<int64_t>(std::min(seconds, 1e9) * 1e6));
@@ -38,45 +33,46 @@ Client::Client(std::shared_ptr<Hub> hub, const std::string& name) : hub_(std::mo
 Client::Client(const std::string& address, const std::string& name, double seconds, uint32_t depth) : name_(name) {
   loop_ = std::make_unique<Loop>();
   connection_ = loop_->add(net::connect(Address::parse(address), seconds));
-  connection_->on_frame = [this](Frame&& f) {
-    Decoder in(f.body);
-    if (f.type == Type::welcome_client) {
-      std::lock_guard lock(mutex_);
-      id_ = in.get<uint32_t>();
-      changed_.notify_all();
-    } else if (f.type == Type::news) {
-      std::vector<News> list;
-      while (!in.empty()) {
-        News n{static_cast<News::Kind>(in.get<uint8_t>()), in.get<TaskId>()};
-        n.bytes = in.get<int64_t>(), n.type = in.get<std::string>();
-        const bool inlined = in.get<uint8_t>();
-        auto value = std::make_shared<const std::string>(in.get<std::string>());
-        if (inlined) n.value = std::move(value);
-        n.holders.resize(in.count());
-        for (auto& h : n.holders) h = in.get<std::string>();
-        n.note = std::make_shared<const std::string>(in.get<std::string>());
-        n.cause = in.get<TaskId>();
-        n.error = std::make_shared<const std::string>(in.get<std::string>());
-        list.push_back(std::move(n));
-      }
-      deliver(std::move(list));
-    } else if (f.type == Type::answer) {
-      const auto question = in.get<uint64_t>();
-      const bool ok = in.get<uint8_t>();
-      std::lock_guard lock(mutex_);
-      answers_[question] = {ok, std::string(in.rest())};
-      changed_.notify_all();
-    }
-  };
-  connection_->on_close = [this] { over("the connection to the scheduler was lost"); };
+  connection_->on_frame = [this](Frame&& f) { on_frame(f); };
+  connection_->on_error = [this](const std::exception& e) { over(concat("what the scheduler said cannot be read: ", e.what())); };
+  connection_->on_close = [this] { over(kLost); };
   loop_->every(20, [this] { flush_releases(); });
   loop_->start(connection_);
-  connection_->send(Type::hello, Encoder().operator<<(name).operator<<(depth).take());
+  send(*connection_, Hello{.name = name, .depth = depth});
   std::unique_lock lock(mutex_);
   if (!changed_.wait_until(lock, after(std::max(seconds, 1.0)), [this] { return id_ != 0 || lost_; }) || lost_) {
+    const bool said = lost_ && why_over_ != kLost;
+    const std::string why = said ? concat("the scheduler at ", address, " does not let this client in: ", why_over_) : concat("there is no scheduler at ", address, ", or it does not let this user in");
     lock.unlock();
     loop_->stop();
-    throw Error(ErrorKind::io, concat("there is no scheduler at ", address, ", or it does not let this user in"));
+    throw Error(ErrorKind::io, why);
+  }
+}
+
+void Client::on_frame(const Frame& f) {
+  switch (Type{f.type}) {
+    case Type::welcome_client: {
+      if (const auto version = Decoder(f.body).get<uint32_t>(); version != kProtocol) throw Error(ErrorKind::io, versions_differ("the scheduler", version, "this client", kProtocol));
+      const auto said = decoded<WelcomeClient>(f.body);
+      std::lock_guard lock(mutex_);
+      id_ = said.id;
+      changed_.notify_all();
+      return;
+    }
+    case Type::news: {
+      std::vector<News> list;
+      each<News>(f.body, [&](News&& n) { list.push_back(std::move(n)); });
+      return deliver(std::move(list));
+    }
+    case Type::answer: {
+      auto said = decoded<Answer>(f.body);
+      std::lock_guard lock(mutex_);
+      answers_[said.question] = std::move(said);
+      changed_.notify_all();
+      return;
+    }
+    case Type::rejected: return over(decoded<Rejected>(f.body).why);
+    default: throw Error(ErrorKind::io, concat("a message of type ", f.type, ", which no scheduler sends to a client"));
   }
 }
 
@@ -113,7 +109,7 @@ void Client::end_pending() {
   for (auto& [id, k] : tasks_)
     if (k.status == Status::pending) {
       k.status = Status::cancelled;
-      k.error = std::make_shared<const std::string>("connection\n" + why_over_);
+      k.error = std::make_shared<const TaskError>(TaskError{.kind = TaskError::Kind::disconnected, .message = why_over_});
       if (watched_.contains(id)) changes_.push_back(id);
     }
   changed_.notify_all();
@@ -148,9 +144,10 @@ void Client::deliver(std::vector<News>&& news) {
   changed_.notify_all();
 }
 
-void Client::send(uint16_t type, std::string body) {
+template <class M>
+void Client::tell(const M& message) {
   check_open();
-  connection_->send(type, std::move(body));
+  send(*connection_, message);
 }
 
 std::vector<TaskId> Client::take_releases() {
@@ -164,7 +161,7 @@ void Client::flush_releases() {
   const std::vector<TaskId> list = take_releases();
   if (list.empty() || closed_) return;
   if (hub_) hub_->release(id_, list);
-  else connection_->send(Type::release, ids(list));
+  else send(*connection_, Release{list});
 }
 
 TaskId Client::submit(graph::Graph graph, bool own_job, std::function<void(const News&)> heard) {
@@ -200,14 +197,9 @@ TaskId Client::submit(graph::Graph graph, bool own_job, std::function<void(const
     }
   }
   if (full) close_job(full);
-  if (hub_) {
-    hub_->submit(id_, first.job, std::make_shared<const graph::Graph>(std::move(graph)), !own_job);
-  } else {
-    Encoder out;
-    out << first.job << static_cast<uint8_t>(!own_job);
-    encode(out, graph);
-    send(Type::submit, out.take());
-  }
+  const auto sent = std::make_shared<const graph::Graph>(std::move(graph));
+  if (hub_) hub_->submit(id_, first.job, sent, !own_job);
+  else tell(Submit{first.job, !own_job, sent});
   if (!own_job && open_bytes_ > kOpenBytes) {
     {
       std::lock_guard lock(mutex_);
@@ -220,7 +212,7 @@ TaskId Client::submit(graph::Graph graph, bool own_job, std::function<void(const
 
 void Client::close_job(JobId job) {
   if (hub_) hub_->close_job(job);
-  else send(Type::close_job, Encoder().operator<<(job).take());
+  else tell(CloseJob{job});
 }
 
 // What was given up a moment ago and is wanted again was never given up: a release that is sent later would end it.
@@ -235,7 +227,7 @@ void Client::want(const std::vector<TaskId>& tasks) {
     }
   }
   if (hub_) hub_->want(id_, tasks);
-  else send(Type::want, ids(tasks));
+  else tell(Want{tasks});
 }
 
 void Client::release(TaskId task) {
@@ -252,7 +244,7 @@ void Client::release(TaskId task) {
 
 void Client::cancel(const std::vector<TaskId>& tasks) {
   if (hub_) hub_->cancel(id_, tasks);
-  else send(Type::cancel_tasks, ids(tasks));
+  else tell(CancelTasks{tasks});
 }
 
 void Client::retry(const std::vector<TaskId>& tasks) {
@@ -262,17 +254,17 @@ void Client::retry(const std::vector<TaskId>& tasks) {
       if (auto k = tasks_.find(id); k != tasks_.end() && k->second.status == Status::error) k->second = {.wants = k->second.wants};
   }
   if (hub_) hub_->retry(id_, tasks);
-  else send(Type::retry, ids(tasks));
+  else tell(Retry{tasks});
 }
 
 void Client::keep(const std::vector<TaskId>& tasks) {
   if (hub_) hub_->keep(tasks);
-  else send(Type::fire_and_forget, ids(tasks));
+  else tell(FireAndForget{tasks});
 }
 
 void Client::hold(TaskId holder, const std::vector<TaskId>& tasks) {
   if (hub_) hub_->hold(holder, tasks);
-  else send(Type::hold, Encoder().operator<<(holder).take() + ids(tasks));
+  else tell(Hold{holder, tasks});
 }
 
 TaskId Client::next_task() {
@@ -302,10 +294,7 @@ TaskId Client::scatter(const worker::Object& object, const std::vector<std::stri
 
 void Client::tell_scattered(TaskId id, const worker::Object& object, const std::vector<std::string>& holders, bool renewable) {
   if (hub_) return hub_->scatter(id_, id, object.bytes, holders, object.type, renewable);
-  Encoder out;
-  out << id << object.bytes << object.type << static_cast<uint8_t>(renewable);
-  for (const auto& h : holders) out << h;
-  send(Type::scatter, out.take());
+  tell(Scatter{id, object.bytes, object.type, renewable, holders});
 }
 
 TaskId Client::promise(const std::string& label, bool renewable) {
@@ -317,22 +306,21 @@ TaskId Client::promise(const std::string& label, bool renewable) {
 
 void Client::tell_promised(TaskId id, const std::string& label, bool renewable) {
   if (hub_) return hub_->promise(id_, id, label, renewable);
-  send(Type::promise, Encoder().operator<<(id).operator<<(label).operator<<(static_cast<uint8_t>(renewable)).take());
+  tell(Promise{id, label, renewable});
 }
 
 void Client::bind(TaskId task, graph::Graph graph) {
   check_open();
-  if (hub_) return hub_->bind(task, std::make_shared<const graph::Graph>(std::move(graph)));
-  Encoder out;
-  out << task;
-  encode(out, graph);
-  send(Type::bind, out.take());
+  const auto sent = std::make_shared<const graph::Graph>(std::move(graph));
+  if (hub_) hub_->bind(task, sent);
+  else tell(Bind{task, sent});
 }
 
-void Client::refuse(TaskId task, const std::string& error) {
+void Client::refuse(TaskId task, TaskError error) {
   check_open();
-  if (hub_) return hub_->refuse(task, std::make_shared<const std::string>(error));
-  send(Type::refuse, Encoder().operator<<(task).take() + error);
+  const auto sent = std::make_shared<const TaskError>(std::move(error));
+  if (hub_) hub_->refuse(task, sent);
+  else tell(Refuse{task, sent});
 }
 
 Value Client::ask(const std::string& name, const Value& argument, double seconds) {
@@ -344,18 +332,13 @@ Value Client::ask(const std::string& name, const Value& argument, double seconds
     std::lock_guard lock(mutex_);
     question = ++questions_;
   }
-  Encoder out;
-  out << question << name;
-  encode(out, argument);
-  send(Type::ask, out.take());
+  tell(Ask{question, name, argument});
   std::unique_lock lock(mutex_);
   if (!changed_.wait_until(lock, after(seconds), [&] { return answers_.contains(question) || lost_ || closed_; })) throw Error(ErrorKind::io, concat("no answer to ", name, " in ", seconds, " s"));
-  if (!answers_.contains(question)) throw Error(ErrorKind::io, why_over_);
-  const auto [ok, body] = std::move(answers_[question]);
-  answers_.erase(question);
-  Decoder in(body);
-  if (!ok) throw Error(ErrorKind::missing, in.get<std::string>());
-  return decode_value(in);
+  const auto answer = answers_.extract(question);
+  if (!answer) throw Error(ErrorKind::io, why_over_);
+  if (answer.mapped().error) throw opened(*answer.mapped().error);
+  return answer.mapped().value;
 }
 
 bool Client::wait(const std::vector<TaskId>& tasks, bool any, double seconds) {
@@ -389,7 +372,7 @@ worker::Object Client::get(TaskId task) {
   if (closed_ || lost_) throw Error(ErrorKind::io, why_over_);  // the workers free what was ours, or have ended
   std::string why = "no worker has it";
   for (const auto& h : k.holders) try {
-      worker::Object o = peers_.get(h, task, 0xFFFF, kPatience);
+      worker::Object o = peers_.get(h, task, kAnyAttempt, kPatience);
       if (o.segment) o.segment->close_fd();
       return o;
     } catch (const Error& e) {
@@ -492,7 +475,7 @@ void Client::put_tables() {
       if (const auto found = of_tables_.find(id); found != of_tables_.end()) table = found->second.first.lock(), partition = found->second.second;
     }
     try {
-      if (!table) refuse(id, "lost\nthe table in memory that it was made of is gone");
+      if (!table) refuse(id, {.kind = TaskError::Kind::lost, .message = "the table in memory that it was made of is gone"});
       else put(id, *table, partition);
     } catch (const Error&) {  // the client ends
     }
@@ -504,9 +487,9 @@ void Client::put(TaskId id, const Opaque& table, int64_t partition) {
   try {
     o = encoded_partition(table, partition);
   } catch (const Error& e) {
-    return refuse(id, concat("native\n", static_cast<int>(e.kind), "\n", e.python, "\n", e.what()));
+    return refuse(id, written_down(e));
   } catch (const std::exception& e) {
-    return refuse(id, concat("native\n", static_cast<int>(ErrorKind::type), "\n\n", e.what()));
+    return refuse(id, {.error = ErrorKind::type, .message = e.what()});
   }
   while (connected()) {
     try {

@@ -10,9 +10,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "cluster/client_peer.hpp"
 #include "cluster/fetcher.hpp"
 #include "cluster/hub.hpp"
-#include "cluster/news.hpp"
 
 namespace muster::cluster {
 
@@ -23,7 +23,8 @@ struct Known {
   Status status = Status::pending;
   int64_t bytes = 0;
   std::string type{};
-  graph::Blob value{}, note{}, error{};
+  graph::Blob value{}, note{};
+  std::shared_ptr<const TaskError> error{};
   std::vector<std::string> holders{};
   TaskId cause{};
   int64_t wants = 0;      // of this client: released as often, it is given up
@@ -54,11 +55,11 @@ class Client : public ClientPeer {
   void hold(TaskId holder, const std::vector<TaskId>& tasks);
   /// Sends an object to these workers; the id is that of a task that is done.
   TaskId scatter(const worker::Object& object, const std::vector<std::string>& holders);
-  /// A task that is pending until it is bound to a call, a graph of one task with explicit inputs, or refused with an error's bytes.
+  /// A task that is pending until it is bound to a call, a graph of one task with explicit inputs, or refused with an error.
   /// `renewable`: once it is refused, retry() makes it pending again.
   TaskId promise(const std::string& label, bool renewable);
   void bind(TaskId task, graph::Graph graph);
-  void refuse(TaskId task, const std::string& error);
+  void refuse(TaskId task, TaskError error);
   base::Value ask(const std::string& name, const base::Value& argument, double seconds);
 
   /// Waits until all (or any) of them have ended. False after `seconds`.
@@ -77,7 +78,9 @@ class Client : public ClientPeer {
  private:
   void flush_releases();
   void close_job(JobId job);
-  void send(uint16_t type, std::string body);
+  void on_frame(const net::Frame& frame);
+  template <class M>
+  void tell(const M& message);
   void check_open() const;      // throws what a call on a client that has ended raises
   void end_pending();           // with the mutex held
   TaskId next_task();           // the id of a task to be promised; with `sending_` held
@@ -102,7 +105,7 @@ class Client : public ClientPeer {
   std::unordered_map<TaskId, bool, base::TaskHash> watched_;
   std::deque<TaskId> changes_;
   std::vector<TaskId> releases_;
-  std::unordered_map<uint64_t, std::pair<bool, std::string>> answers_;
+  std::unordered_map<uint64_t, Answer> answers_;
   std::unordered_map<JobId, std::function<void(const News&)>> reports_;
   struct Table {
     std::weak_ptr<const base::Opaque> alive;

@@ -1,9 +1,9 @@
 #include "cluster/fetcher.hpp"
 
 #include "base/error.hpp"
+#include "cluster/messages.hpp"
 #include "muster/error.hpp"
 #include "net/connection.hpp"
-#include "net/messages.hpp"
 
 namespace muster::cluster {
 using namespace base;
@@ -33,18 +33,18 @@ void Peers::give_back(const std::string& holder, Fd fd) {
 
 Object Peers::get(const std::string& holder, TaskId id, uint16_t attempt, double seconds) {
   Fd fd = connection(holder);
-  send_frame(fd, Type::get_object, Encoder().operator<<(id).operator<<(attempt).operator<<(static_cast<uint8_t>(Address::parse(holder).local)).take());
+  send(fd, GetObject{id, attempt, Address::parse(holder).local});
   worker::SegmentWriter large;  // what comes as bytes and is large goes to shared memory at once
-  constexpr size_t kHead = 10;  // found, native, size
-  Frame f = receive_frame(fd, seconds, kHead, [&](std::string_view bytes) { large.append(bytes); });
+  static const size_t head_size = encoded(ObjectHead()).size();
+  Frame f = receive_frame(fd, seconds, head_size, [&](std::string_view bytes) { large.append(bytes); });
   give_back(holder, std::move(fd));
   Decoder in(f.body);
-  const auto found = in.get<uint8_t>();
+  const auto said = taken<ObjectHead>(in);
+  const uint64_t size = said.size;
+  if (said.found == ObjectHead::Found::refused) throw opened(decoded<TaskError>(in.take(size)));
+  if (said.found == ObjectHead::Found::no) throw Error(ErrorKind::io, concat(holder, " does not have the object"));
   Object o;
-  o.native = in.get<uint8_t>();
-  const auto size = in.get<uint64_t>();
-  if (found == 2) throw Error(static_cast<ErrorKind>(f.body[1]), std::string(in.take(size)));
-  if (!found) throw Error(ErrorKind::io, concat(holder, " does not have the object"));
+  o.native = said.native;
   o.bytes = static_cast<int64_t>(size);
   if (!f.fds.empty()) {
     o.segment = std::make_shared<Segment>(std::move(f.fds[0]), size);
@@ -61,13 +61,10 @@ void Peers::put(const std::string& holder, TaskId id, const Object& object, doub
   Fd fd = connection(holder);
   const bool descriptor = object.segment && object.segment->fd() >= 0 && Address::parse(holder).local;
   const auto view = descriptor ? std::string_view() : object.view();
-  Encoder out;
-  out << id << static_cast<uint8_t>(object.native) << static_cast<uint64_t>(descriptor ? object.segment->size() : view.size()) << object.type;
-  if (descriptor) send_frame(fd, Type::put_object, out.take(), {object.segment->fd()});
-  else send_frame(fd, Type::put_object, out.take(), {}, {view.data(), view.size(), nullptr});
-  Frame f = receive_frame(fd, seconds);
-  Decoder in(f.body);
-  if (!in.get<uint8_t>()) throw Error(ErrorKind::io, in.get<std::string>());
+  const PutObject head{id, object.native, descriptor ? object.segment->size() : view.size(), object.type};
+  if (descriptor) send(fd, head, {object.segment->fd()});
+  else send(fd, head, {}, {view.data(), view.size(), nullptr});
+  if (const Frame f = receive_frame(fd, seconds); Type{f.type} != Type::stored) throw Error(ErrorKind::io, concat(holder, " does not say that it has the object"));
   give_back(holder, std::move(fd));
 }
 

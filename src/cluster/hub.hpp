@@ -2,18 +2,20 @@
 // brings an event, the loop that read it or a client in this process, takes the mutex, lets the machine decide and sends what follows.
 #pragma once
 #include <chrono>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
-#include "cluster/news.hpp"
-#include "net/connection.hpp"
+#include "cluster/client_peer.hpp"
+#include "cluster/function_numbers.hpp"
+#include "cluster/messages.hpp"
+#include "cluster/results.hpp"
 #include "monitor/ring.hpp"
-#include "net/messages.hpp"
+#include "net/connection.hpp"
 #include "schedule/scheduler.hpp"
 
 namespace muster::cluster {
@@ -56,8 +58,8 @@ class Hub {
   /// A task whose result or call follows: see schedule::Scheduler.
   void promise(ClientId client, TaskId id, const std::string& label, bool renewable);
   void bind(TaskId id, std::shared_ptr<const graph::Graph> graph);
-  void refuse(TaskId id, graph::Blob error);
-  /// A question about the cluster by name; see hub_queries.cpp. Throws Error{missing} on a name nobody knows.
+  void refuse(TaskId id, std::shared_ptr<const TaskError> error);
+  /// A question about the cluster by name; see queries.cpp. Throws Error{missing} on a name nobody knows.
   base::Value ask(const std::string& name, const base::Value& argument);
 
   /// Called without the mutex when a worker that was not asked to stop is gone.
@@ -74,33 +76,45 @@ class Hub {
     WorkerFacts facts;
     bool stopping = false;
     std::vector<bool> ranges, functions;       // by number: what it was sent
-    net::Encoder assign, free, cancel, dropped, dropped_functions;  // messages being collected
+    Batch<Assign> assign;  // messages being collected
+    Batch<FreeObject> free;
+    Batch<Cancel> cancel;
+    Batch<DropRange> dropped;
+    Batch<DropFunction> dropped_functions;
   };
   struct RangePut { uint32_t number; std::vector<uint32_t> functions; };
 
+  // ---- hub.cpp: who is connected, and what they say
   void accept(net::Fd fd);
   void on_worker(schedule::Slot slot, uint32_t incarnation, net::Frame&& frame);
-  void on_client(ClientId client, net::Frame&& frame, const std::function<void(std::string)>& answer);
-  schedule::Slot register_worker(const std::shared_ptr<net::Connection>& c, net::Decoder& in);  // with the mutex held
+  void on_client(ClientId client, const net::Frame& frame, net::Connection& from);
+  schedule::Slot register_worker(const std::shared_ptr<net::Connection>& c, const RegisterWorker& said);  // with the mutex held
+  void finished(schedule::Slot slot, const Finished& said);
+  void failed(schedule::Slot slot, const Failed& said);
   void lose_worker(schedule::Slot slot, uint32_t incarnation);
-  void act();                                   // with the mutex held
-  void send_assign(const schedule::Action& a);
-  void flush(std::vector<std::pair<ClientId, News>>& news);
-  void keep_note(base::TaskId task, std::string_view note);
-  News news_of(const schedule::Action& a);
-  void tick();
-  void cap_values();
-  uint32_t use_function(const graph::Blob& bytes);
-  void leave_function(uint32_t number);
-  void record(schedule::Slot slot, TaskId task, int64_t us, int64_t bytes, monitor::Kind kind);
   ClientId new_client(ClientPeer& peer, const std::string& name, uint32_t depth);
   WorkerPeer* peer(schedule::Slot slot);
+  schedule::Slot slot_at(const std::string& address) const;  // kNone: no worker is there
+  void tick();
+  void record(schedule::Slot slot, TaskId task, int64_t us, int64_t bytes, monitor::Kind kind);
+
+  // ---- hub_jobs.cpp: what clients want
   bool is_needed(base::TaskId task) const;
   void leave(ClientId client, base::TaskId task);
   void promise_locked(ClientId client, TaskId id, const std::string& label, bool renewable);
   bool let_go(base::TaskId holder);  // whether it held anything
   std::vector<base::TaskId> holders_in(base::JobId job) const;
 
+  // ---- hub_actions.cpp: what the machine says is done
+  void act();                                   // with the mutex held
+  void send_assign(const schedule::Action& a);
+  void send_batches();
+  void drop_job(JobId job);
+  bool keeps_note(base::TaskId task) const;
+  News news_of(const schedule::Action& a);
+  std::shared_ptr<const TaskError> error_of(const schedule::Action& a) const;
+
+  static constexpr ClientId kHolder = 1 << 12;  // wants, in the scheduler's name, what other tasks' results mention: no client has this number
   HubOptions options_;
   std::mutex mutex_;
   schedule::Scheduler core_;
@@ -109,20 +123,11 @@ class Hub {
   std::map<ClientId, ClientPeer*> clients_;
   std::map<ClientId, std::string> client_names_;
   std::map<ClientId, std::unique_ptr<ClientPeer>> remote_;
-  std::unordered_map<TaskId, graph::Blob, base::TaskHash> values_, notes_, errors_;
-  std::unordered_map<TaskId, std::string, base::TaskHash> types_;
-  std::deque<std::pair<TaskId, int64_t>> value_order_;
+  Results results_;
+  FunctionNumbers functions_;
   std::unordered_map<TaskId, std::vector<TaskId>, base::TaskHash> held_;  // by their holder
   std::unordered_map<TaskId, uint32_t, base::TaskHash> holds_;            // how many holders a task has
-  int64_t value_bytes_ = 0;
   std::map<std::pair<JobId, uint32_t>, RangePut> ranges_;
-  struct Function { graph::Blob bytes; std::string content; int64_t ranges; uint64_t idle; };  // idle: since when no range names it
-  std::unordered_map<uint32_t, Function> functions_;            // by number
-  std::unordered_map<std::string, uint32_t> function_numbers_;  // by content
-  std::map<uint64_t, uint32_t> idle_functions_;                 // oldest first
-  int64_t idle_function_bytes_ = 0;
-  uint64_t idles_ = 0;
-  uint32_t function_count_ = 0;
   uint32_t range_numbers_ = 0;
   ClientId next_client_ = 1;
   monitor::Ring ring_;

@@ -9,7 +9,6 @@
 #include "cluster/node_class.hpp"
 #include "cluster/object_server.hpp"
 #include "muster/error.hpp"
-#include "net/messages.hpp"
 
 namespace muster::cluster {
 namespace {
@@ -30,17 +29,15 @@ int Node::run() {
   });
   scheduler_ = loop_.add(connect(Address::parse(options_.scheduler), 10));
   scheduler_->on_frame = [this](Frame&& f) { on_scheduler(std::move(f)); };
+  scheduler_->on_error = [this](const std::exception& e) { turned_away_ = concat("what the scheduler said cannot be read: ", e.what()); };
   scheduler_->on_close = [this] { finish(); };
   char host[256] = "";
   gethostname(host, sizeof host - 1);
-  Encoder out;
-  out << address_ << name() << host << options_.threads << worker::budget().limit() << static_cast<int64_t>(getpid()) << static_cast<uint64_t>(options_.resources.size());
-  for (const auto& [name, amount] : options_.resources) out << name << amount;
   for (int64_t i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { native_loop(); });
   threads_.emplace_back([this] { spill_loop(); });
   threads_.emplace_back([this] { serve_loop(); });
   loop_.start(scheduler_);
-  scheduler_->send(Type::register_worker, out.take());
+  send(*scheduler_, RegisterWorker{.address = address_, .name = name(), .host = host, .threads = options_.threads, .memory_limit = worker::budget().limit(), .pid = getpid(), .resources = {options_.resources.begin(), options_.resources.end()}});
   loop_.every(100, [this] { tick(); });
   {
     std::unique_lock lock(mutex_);
@@ -51,95 +48,73 @@ int Node::run() {
   fetcher_.stop();
   loop_.stop();
   executors_.clear();
+  if (!turned_away_.empty()) throw Error(ErrorKind::io, concat("worker ", name(), " has ended: ", turned_away_));
   return 0;
 }
 
 // ---- the scheduler speaks
 
 void Node::on_scheduler(Frame&& f) {
-  Decoder in(f.body);
   Lock lock(*this);
-  switch (f.type) {
+  switch (Type{f.type}) {
     case Type::welcome_worker:
+      if (const auto version = Decoder(f.body).get<uint32_t>(); version != kProtocol) throw Error(ErrorKind::io, versions_differ("the scheduler", version, "this worker", kProtocol));
       for (int64_t i = 0; i < options_.threads && !options_.executor.empty(); ++i) start_executor();
       break;
     case Type::put_range: {
-      const auto number = in.get<uint32_t>();
-      RangeInfo r;
-      r.function = in.get<std::string>(), r.label = in.get<std::string>(), r.args = decode_value(in), r.timeout_us = in.get<int64_t>(), r.inlined = in.get<uint8_t>(), r.outputs = in.list<uint32_t>(), r.depth = in.get<uint32_t>();
-      ranges_[number] = std::move(r);
+      auto said = decoded<PutRange>(f.body);
+      ranges_[said.number] = {.function = std::move(said.function), .label = std::move(said.label), .args = std::move(said.args), .timeout_us = said.timeout_us, .inlined = said.inlined, .outputs = std::move(said.outputs), .depth = said.depth};
       break;
     }
-    case Type::drop_ranges:
-      while (!in.empty()) {
-        const auto number = in.get<uint32_t>();
-        const auto range = ranges_.extract(number);
+    case Type::drop_range:
+      each<DropRange>(f.body, [&](const DropRange& said) {
+        const auto range = ranges_.extract(said.number);
         if (range && range.mapped().function == kGuestPipeline)
-          for (auto& e : executors_) e->forget(Executor::Thing::pipeline, number);
-      }
+          for (auto& e : executors_) e->forget(Executor::Thing::pipeline, said.number);
+      });
       break;
-    case Type::drop_functions:
-      while (!in.empty()) {
-        const auto number = in.get<uint32_t>();
-        functions_.erase(number);
+    case Type::drop_function:
+      each<DropFunction>(f.body, [&](const DropFunction& said) {
+        functions_.erase(said.number);
         for (auto& e : executors_)
-          if (number < e->functions.size() && e->functions[number]) e->forget(Executor::Thing::function, number);
-      }
+          if (said.number < e->functions.size() && e->functions[said.number]) e->forget(Executor::Thing::function, said.number);
+      });
       break;
     case Type::put_function: {
-      const auto number = in.get<uint32_t>();
-      functions_[number] = in.get<std::string>();
+      const auto said = decoded<PutFunction>(f.body);
+      functions_[said.number] = said.bytes;
       break;
     }
-    case Type::assign:
-      while (!in.empty()) assign(in);
+    case Type::assign: each<Assign>(f.body, [&](Assign&& said) { assign(std::move(said)); }); break;
+    case Type::cancel: each<Cancel>(f.body, [&](const Cancel& said) { state_.cancel(said.task, said.attempt); }); break;
+    case Type::retract: retract(decoded<Retract>(f.body).number); break;
+    case Type::free_object:
+      each<FreeObject>(f.body, [&](const FreeObject& said) {
+        if (objects_.erase(said.task, said.attempt)) state_.gone(said.task);
+      });
       break;
-    case Type::cancel:
-      while (!in.empty()) {
-        const auto task = in.get<TaskId>();
-        state_.cancel(task, in.get<uint16_t>());
-      }
-      break;
-    case Type::retract: retract(in.get<uint32_t>()); break;
-    case Type::free_objects:
-      while (!in.empty()) {
-        const auto task = in.get<TaskId>();
-        if (objects_.erase(task, in.get<uint16_t>())) state_.gone(task);
-      }
-      break;
+    case Type::rejected:
+      turned_away_ = decoded<Rejected>(f.body).why;
+      [[fallthrough]];
     case Type::stop_worker:
       lock.unlock();
       finish();
       return;
-    default: throw Error(ErrorKind::io, "a message no scheduler sends");
+    default: throw Error(ErrorKind::io, concat("a message of type ", f.type, ", which no scheduler sends to a worker"));
   }
   pump();
 }
 
-void Node::assign(Decoder& in) {
-  const auto task = in.get<TaskId>();
-  const auto attempt = in.get<uint16_t>();
-  Work w;
-  w.range = in.get<uint32_t>(), w.index = in.get<int64_t>();
-  const auto priority = in.get<uint64_t>();
-  w.function = in.get<uint32_t>(), w.arguments = in.get<std::string>(), w.groups = in.list<uint32_t>();
+void Node::assign(Assign&& said) {
+  Work w{.range = said.range, .index = said.index, .function = said.function, .arguments = std::string(said.arguments), .groups = std::move(said.groups)};
   std::vector<worker::Input> missing;
-  for (uint64_t n = in.count(); n > 0; --n) {
-    Work::In i{in.get<TaskId>(), false, {}};
-    const auto copy = in.get<uint16_t>();
-    i.inlined = in.get<uint8_t>();
-    if (i.inlined) {
-      i.value = in.get<std::string>();
-    } else {
-      worker::Input m{i.object, copy, {}};
-      for (uint64_t h = in.count(); h > 0; --h) m.holders.push_back(in.get<std::string>());
-      missing.push_back(std::move(m));
-    }
-    w.inputs.push_back(std::move(i));
+  for (const auto& in : said.inputs) {
+    if (!in.inlined) missing.push_back({in.object, in.attempt, {in.holders.begin(), in.holders.end()}});
+    w.inputs.push_back({in.object, in.inlined, std::string(in.value)});
   }
   const bool guest = ranges_.at(w.range).guest();
-  work_[{task, attempt}] = std::move(w);
-  state_.assign(task, attempt, priority, guest, std::move(missing));
+  work_[{said.task, said.attempt}] = std::move(w);
+  state_.assign(said.task, said.attempt, said.priority, guest, std::move(missing));
 }
 
 // The last ones first; then what executors were handed and have not begun.
@@ -151,8 +126,7 @@ void Node::retract(uint32_t count) {
   }
   if (given < count) given += state_.retract(count - given);
   report_actions();
-  scheduler_->send(Type::retracted, retracted_.take());
-  retracted_ = Encoder();
+  send(*scheduler_, std::exchange(retracted_, {}));
 }
 
 // ---- deciding, with the mutex held
@@ -222,16 +196,19 @@ void Node::report_actions() {
       case worker::StateAction::Kind::stop: stop(a.task, a.attempt); break;
       case worker::StateAction::Kind::failed:
         work_.erase({a.task, a.attempt});
-        failed_ << a.task << a.attempt << static_cast<uint8_t>(Failure::inputs) << "" << "" << static_cast<uint64_t>(a.lost.size());
-        for (const auto& l : a.lost) failed_ << l.object << l.attempt << l.holder;
+        {
+          Failed out{.task = a.task, .attempt = a.attempt, .why = Failure::inputs};
+          for (const auto& l : a.lost) out.lost.push_back({l.object, l.attempt, l.holder});
+          failed_.add(out);
+        }
         break;
       case worker::StateAction::Kind::stopped:
         work_.erase({a.task, a.attempt});
-        report_failure(a.task, a.attempt, Failure::stopped, {});
+        report_failure(a.task, a.attempt, Failure::stopped);
         break;
       case worker::StateAction::Kind::retracted:
         work_.erase({a.task, a.attempt});
-        retracted_ << a.task << a.attempt;
+        retracted_.attempts.push_back({a.task, a.attempt});
         break;
     }
   }
@@ -259,15 +236,16 @@ void Node::stop(TaskId task, uint16_t attempt) {
       }
 }
 
-void Node::report_failure(TaskId task, uint16_t attempt, Failure why, std::string_view error, std::string_view note) {
-  failed_ << task << attempt << static_cast<uint8_t>(why) << error << note << uint64_t{0};
+void Node::report_failure(TaskId task, uint16_t attempt, Failure why, std::optional<TaskError> error, std::string note) {
+  failed_.add({.task = task, .attempt = attempt, .why = why, .error = error ? std::make_shared<const TaskError>(std::move(*error)) : nullptr, .note = std::move(note)});
 }
 
 void Node::report_result(TaskId task, uint16_t attempt, Object object, int64_t us, const std::string& note) {
-  finished_ << task << attempt << object.bytes << us << object.type << note;
+  Finished out{.task = task, .attempt = attempt, .bytes = object.bytes, .us = us, .type = object.type, .note = note};
   const auto work = work_.find({task, attempt});
-  const bool inlined = object.small && static_cast<int64_t>(object.small->size()) <= kInline && (work == work_.end() || ranges_.at(work->second.range).inlined);
-  finished_ << static_cast<uint8_t>(inlined) << (inlined ? std::string_view(*object.small) : std::string_view());
+  out.inlined = object.small && static_cast<int64_t>(object.small->size()) <= kInline && (work == work_.end() || ranges_.at(work->second.range).inlined);
+  if (out.inlined) out.value = *object.small;
+  finished_.add(out);
   object.attempt = attempt;
   objects_.put(task, std::move(object));
   state_.here(task, attempt);
@@ -278,14 +256,7 @@ void Node::report_result(TaskId task, uint16_t attempt, Object object, int64_t u
 
 void Node::flush() {
   if (!scheduler_) return;
-  auto send = [&](Encoder& w, uint16_t type) {
-    if (w.empty()) return;
-    scheduler_->send(type, w.take());
-    w = Encoder();
-  };
-  send(added_, Type::added);
-  send(finished_, Type::finished);
-  send(failed_, Type::failed);
+  added_.send(*scheduler_), finished_.send(*scheduler_), failed_.send(*scheduler_);
 }
 
 // ---- objects from and to others
@@ -297,7 +268,7 @@ void Node::fetched(Fetched&& f) {
     worker::budget().hold(f.object.bytes);
     objects_.put(f.id, std::move(f.object));
     state_.here(f.id, f.attempt);
-    added_ << f.id << f.attempt;
+    added_.add({f.id, f.attempt});
   } else {
     state_.fetch_failed(f.id, f.attempt, f.holder);
   }
@@ -326,9 +297,7 @@ void Node::tick() {
   watch_executors();
   if (++ticks_ % 5 == 0) {
     const int64_t memory = private_memory(getpid()) + worker::segment_bytes() + count_executors();
-    Encoder out;
-    out << memory << objects_.bytes() << static_cast<uint32_t>(state_.running()) << static_cast<uint32_t>(state_.waiting() + state_.queued(false) + state_.queued(true));
-    scheduler_->send(Type::heartbeat, out.take());
+    send(*scheduler_, Heartbeat{memory, objects_.bytes(), static_cast<uint32_t>(state_.running()), static_cast<uint32_t>(state_.waiting() + state_.queued(false) + state_.queued(true))});
   }
   if (is_short()) short_cv_.notify_one();
   pump();
@@ -341,8 +310,6 @@ void Node::finish() {
   over_cv_.notify_all();
   native_cv_.notify_all(), short_cv_.notify_all(), serve_cv_.notify_all();
 }
-
-std::string Node::encode_error(const Error& e) { return concat("native\n", static_cast<int>(e.kind), "\n", e.python, "\n", e.what()); }
 
 int run_node(const NodeOptions& options) { return Node(options).run(); }
 

@@ -7,11 +7,13 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <unordered_map>
 
 #include "cluster/executor.hpp"
 #include "cluster/fetcher.hpp"
+#include "cluster/messages.hpp"
 #include "cluster/node.hpp"
 #include "net/connection.hpp"
 #include "schedule/scheduler.hpp"
@@ -89,13 +91,13 @@ class Node {
 
   // ---- node.cpp: what the scheduler says, what it is told, what runs next; time
   void on_scheduler(Frame&& f);
-  void assign(Decoder& in);
+  void assign(Assign&& said);
   void retract(uint32_t count);
   void pump();
   int64_t timeout_of(TaskId task, uint16_t attempt);
   void report_actions();
   void stop(TaskId task, uint16_t attempt);
-  void report_failure(TaskId task, uint16_t attempt, Failure why, std::string_view error, std::string_view note = {});
+  void report_failure(TaskId task, uint16_t attempt, Failure why, std::optional<TaskError> error = {}, std::string note = {});
   void report_result(TaskId task, uint16_t attempt, Object object, int64_t us, const std::string& note);  // whose bytes are held in the budget
   void flush();
   void fetched(Fetched&& f);
@@ -104,7 +106,6 @@ class Node {
   void tick();
   void finish();
   std::string name() const { return options_.name.empty() ? address_ : options_.name; }
-  static std::string encode_error(const Error& e);
 
   // ---- node_tasks.cpp: native tasks, and the memory of all
   void native_loop();
@@ -132,7 +133,7 @@ class Node {
   bool hand_over(Executor& e, TaskId task, uint16_t attempt);  // false: it is queued again, or unknown and ended
   void on_replies(int fd);
   void on_reply(Executor& e, Reply&& r);
-  std::string timeout_error(TaskId task, uint16_t attempt);
+  TaskError timeout_error(TaskId task, uint16_t attempt);
   void bury(Executor& e);
   void watch_executors();
   void interrupt(Executor& e, TaskId task, uint16_t attempt);
@@ -161,7 +162,11 @@ class Node {
   steady_clock::time_point next_start_{};
   std::string start_failure_;
   int64_t executors_bytes_ = 0;        // that they have taken since they began, as the budget knows it
-  Encoder finished_, failed_, retracted_, added_;
+  Batch<Finished> finished_;
+  Batch<Failed> failed_;
+  Batch<Added> added_;
+  Retracted retracted_;
+  std::string turned_away_;            // why the scheduler does not speak with this worker
   std::vector<std::thread> threads_;
   std::deque<std::function<void()>> to_serve_;  // objects that peers and clients ask for
   std::mutex spilling_mutex_;

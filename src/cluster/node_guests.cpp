@@ -4,7 +4,6 @@
 #include "base/error.hpp"
 #include "cluster/node_class.hpp"
 #include "muster/error.hpp"
-#include "net/messages.hpp"
 
 namespace muster::cluster {
 namespace {
@@ -60,7 +59,7 @@ void Node::refuse_guests(const Error& why) {
 }
 
 void Node::refuse(TaskId task, uint16_t attempt, const Error& why) {
-  report_failure(task, attempt, Failure::refused, encode_error(why));
+  report_failure(task, attempt, Failure::refused, written_down(why));
   state_.ended(task, attempt);
   work_.erase({task, attempt});
 }
@@ -162,7 +161,7 @@ void Node::on_reply(Executor& e, Reply&& r) {
   if (r.kind == 'S') {
     e.seceded = true;
     for (auto [t, a] : e.take_back()) state_.give_back(t, a);
-    scheduler_->send(Type::seceded, Encoder().operator<<(task).operator<<(attempt).take());
+    send(*scheduler_, Seceded{task, attempt});
     return;
   }
   std::erase_if(e.sent, [&](const auto& s) { return s.task == task && s.attempt == attempt; });
@@ -190,16 +189,18 @@ void Node::on_reply(Executor& e, Reply&& r) {
   } else {
     const auto why = r.kind == 'E' ? static_cast<Failure>(in.get<uint8_t>()) : Failure::refused;
     const auto note = r.kind == 'E' ? in.get<std::string>() : std::string();
-    report_failure(task, attempt, timed_out ? Failure::refused : why, timed_out ? timeout_error(task, attempt) : in.rest(), note);
+    auto error = in.empty() ? std::optional<TaskError>() : decoded<TaskError>(in.rest());
+    if (timed_out) error = timeout_error(task, attempt);
+    report_failure(task, attempt, timed_out ? Failure::refused : why, std::move(error), note);
     state_.ended(task, attempt);
     work_.erase({task, attempt});
   }
   if (live() > options_.threads && e.sent.empty()) e.kill(), e.killed_at = steady_clock::now();  // it came back while another had taken its place
 }
 
-std::string Node::timeout_error(TaskId task, uint16_t attempt) {
+TaskError Node::timeout_error(TaskId task, uint16_t attempt) {
   const RangeInfo& range = ranges_.at(work_.at({task, attempt}).range);
-  return concat("timeout\n", range.label, " ran longer than its timeout of ", static_cast<double>(range.timeout_us) / 1e6, " s");
+  return {.kind = TaskError::Kind::timed_out, .message = concat(range.label, " ran longer than its timeout of ", static_cast<double>(range.timeout_us) / 1e6, " s")};
 }
 
 // The executor is dead: what it had not begun goes to another, what it ran failed.
@@ -221,7 +222,7 @@ void Node::bury(Executor& e) {
     const bool stopped = w->second.stop, timed_out = w->second.timed_out;
     const std::string label = ranges_.at(w->second.range).label;
     const auto why = timed_out ? Failure::refused : stopped ? Failure::stopped : Failure::died;
-    report_failure(task, attempt, why, timed_out ? timeout_error(task, attempt) : concat("killed\n", label, "\n", how));
+    report_failure(task, attempt, why, timed_out ? timeout_error(task, attempt) : TaskError{.kind = TaskError::Kind::killed, .message = how, .task = label});
     state_.ended(task, attempt);
     work_.erase(w);
   }

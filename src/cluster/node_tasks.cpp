@@ -39,11 +39,12 @@ void Node::run_native(const std::shared_ptr<Running>& running, std::unique_lock<
   auto function = range.bound;
   lock.unlock();
   Object result;
-  std::string error, note;
+  std::optional<TaskError> error;
+  std::string note;
   Failure why = Failure::raised;
   const auto named = [&](Error e) {
     if (e.kind == ErrorKind::cancelled) why = Failure::stopped;
-    error = encode_error(e);
+    error = written_down(e);
   };
   int64_t us = 0;
   try {
@@ -84,8 +85,8 @@ void Node::run_native(const std::shared_ptr<Running>& running, std::unique_lock<
   lock.lock();
   native_.erase(running->key);
   if (!range.bound) range.bound = function;
-  if (error.empty()) return report_result(task, attempt, std::move(result), us, note);
-  report_failure(task, attempt, why, error, note);
+  if (!error) return report_result(task, attempt, std::move(result), us, note);
+  report_failure(task, attempt, why, std::move(error), note);
   state_.ended(task, attempt);
   work_.erase(running->key);
 }
@@ -156,7 +157,7 @@ void Node::run_preparation(const std::shared_ptr<Running>& running, std::unique_
   lock.lock();
   native_.erase(running->key);
   if (running->stop) {
-    report_failure(task, attempt, Failure::stopped, {});
+    report_failure(task, attempt, Failure::stopped);
     state_.ended(task, attempt);
     work_.erase(running->key);
   } else if (error) {

@@ -8,8 +8,6 @@
 
 namespace muster::cluster {
 
-constexpr uint16_t kAnyAttempt = 0xFFFF;
-
 /// Serves one connection from now on. What takes long, making bytes of an object, is handed to `run`, which may do it in another thread. `find` copies out the object of this attempt (kAnyAttempt: of any), false if it is not here.
 void serve_objects(net::Loop& loop, base::Fd fd, std::function<void(std::function<void()>)> run, std::function<bool(base::TaskId, uint16_t attempt, worker::Object& out)> find, std::function<void(base::TaskId, worker::Object&&)> put);
 

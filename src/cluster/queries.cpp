@@ -27,7 +27,7 @@ Value Hub::ask(const std::string& name, const Value& argument) {
       for (const auto& a : argument.list())
         if (a.string() == w.facts.info.address || a.string() == w.facts.info.name) {
           w.stopping = true;
-          w.connection->send(net::Type::stop_worker, {});
+          send(*w.connection, StopWorker());
           out.push_back(w.facts.info.address);
         }
     }

@@ -11,7 +11,6 @@ struct Hooks {
   PythonPickle pickle;
   PythonUnpickle unpickle;
   PythonObjects objects;
-  PythonError error;
 };
 Hooks& hooks() {
   static Hooks all;
@@ -38,8 +37,8 @@ data::DType common_dtype(data::DType one, data::DType other) {
   return hooks().common ? hooks().common(one, other) : data::DType{data::Storage::object};
 }
 
-void set_python_border(PythonPickle pickle, PythonUnpickle unpickle, PythonObjects objects, PythonError error) {
-  hooks().pickle = std::move(pickle), hooks().unpickle = std::move(unpickle), hooks().objects = std::move(objects), hooks().error = std::move(error);
+void set_python_border(PythonPickle pickle, PythonUnpickle unpickle, PythonObjects objects) {
+  hooks().pickle = std::move(pickle), hooks().unpickle = std::move(unpickle), hooks().objects = std::move(objects);
 }
 std::string pickle_of(const base::Opaque& object) {
   const auto* pickled = data::pickled_in(object);
@@ -55,6 +54,5 @@ const PythonObjects& python_objects() {
   if (!hooks().objects) throw base::internal("there is no Python in this program");
   return hooks().objects;
 }
-const PythonError& python_error() { return hooks().error; }
 
 }  // namespace muster::kernels

@@ -1,6 +1,5 @@
 // The executor hook: how a kernel calls a user's Python function. The Python package sets it; a C++ program has none.
 #pragma once
-#include <exception>
 #include <functional>
 
 #include "data/kernel.hpp"
@@ -37,16 +36,14 @@ struct PickledObjects {
 };
 /// The objects at these places of a source of an object column, in pieces of equal counts but for the last. `column` is what errors call it.
 using PythonObjects = std::function<std::vector<PickledObjects>(const base::Opaque& source, const std::vector<int64_t>& places, const std::string& column)>;
-/// An object as bytes for another process, and an exception another process raised, as thrown here.
+/// An object as bytes for another process.
 using PythonPickle = std::function<std::string(const base::Opaque& object)>;
 using PythonUnpickle = std::function<std::shared_ptr<const base::Opaque>(const std::string& bytes, const std::string& token)>;
-using PythonError = std::function<std::exception_ptr(const std::string& bytes)>;
-void set_python_border(PythonPickle pickle, PythonUnpickle unpickle, PythonObjects objects, PythonError error);
+void set_python_border(PythonPickle pickle, PythonUnpickle unpickle, PythonObjects objects);
 /// The bytes of an object; those it came as where nobody has looked at it.
 std::string pickle_of(const base::Opaque& object);
 /// The object of such bytes, under its token.
 std::shared_ptr<const base::Opaque> unpickled(const std::string& bytes, const std::string& token);
 const PythonObjects& python_objects();
-const PythonError& python_error();
 
 }  // namespace muster::kernels

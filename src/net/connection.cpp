@@ -87,12 +87,13 @@ ssize_t receive_some(int fd, char* to, size_t size, std::vector<Fd>& fds) {
   return n;
 }
 
-// The header at the front of `in`, if all of it is there. Throws Error{io} on what is no frame.
-bool peek(const std::string& in, Header& h, size_t max_frame) {
-  if (in.size() < sizeof h) return false;
-  std::memcpy(&h, in.data(), sizeof h);
-  if (h.magic != kMagic || h.version != kVersion) throw Error(ErrorKind::io, "the other end does not speak this protocol");
-  if (h.length > max_frame || h.fds > kMaxFds) throw Error(ErrorKind::io, concat("a frame of ", h.length, " bytes is not accepted"));
+// The header at `at`, if all of it is there. Throws Error{io} on what is no frame.
+bool peek(const std::string& in, size_t at, Header& h, size_t max_frame) {
+  if (in.size() - at < sizeof h) return false;
+  std::memcpy(&h, in.data() + at, sizeof h);
+  if (h.magic != kMagic) throw Error(ErrorKind::io, "what the other end sends is not muster's protocol");
+  if (h.version != kVersion) throw Error(ErrorKind::io, concat("the other end sends frames of version ", int{h.version}, ", this process reads version ", int{kVersion}, "; install the same muster for both"));
+  if (h.length > max_frame || h.fds > kMaxFds) throw Error(ErrorKind::io, concat("a frame of ", h.length, " bytes and ", h.fds, " descriptors is not accepted"));
   return true;
 }
 
@@ -133,7 +134,7 @@ bool Connection::read() {
   for (;;) {
     Header h;
     const size_t had = in_.size();
-    const bool known = peek(in_, h, max_frame_);
+    const bool known = peek(in_, 0, h, max_frame_);
     size_t want = kChunk;
     ssize_t n;
     if (known && h.length + sizeof h > had + kChunk) {  // straight to where it belongs
@@ -148,9 +149,7 @@ bool Connection::read() {
     if (n == 0) return false;
     if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
     size_t used = 0;
-    while (in_.size() - used >= sizeof h) {
-      std::memcpy(&h, in_.data() + used, sizeof h);
-      if (h.magic != kMagic || h.version != kVersion || h.length > max_frame_ || h.fds > kMaxFds) throw Error(ErrorKind::io, "the other end does not speak this protocol");
+    while (peek(in_, used, h, max_frame_)) {
       if (in_.size() - used - sizeof h < h.length) break;
       if (in_fds_.size() < h.fds) throw Error(ErrorKind::io, "a frame came without its descriptors");
       Frame f;
@@ -275,7 +274,7 @@ void Loop::end(const std::shared_ptr<Connection>& c) {
     c->fd_ = Fd();
   }
   if (c->on_close) std::exchange(c->on_close, nullptr)();
-  c->on_frame = nullptr;
+  c->on_frame = nullptr, c->on_error = nullptr;
 }
 
 void Loop::run() {
@@ -318,8 +317,9 @@ void Loop::run() {
       if (alive && events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
         try {
           alive = c->read();
-        } catch (const std::exception&) {
+        } catch (const std::exception& e) {
           alive = false;  // what it sent is no message: this connection ends, no other
+          if (c->on_error) c->on_error(e);
         }
       }
       if (!alive) end(c);
@@ -373,7 +373,7 @@ Frame receive_frame(const Fd& fd, double seconds, size_t head_size, const std::f
   std::string head(sizeof(Header), '\0');
   fill(head.data(), head.size());
   Header h;
-  peek(head, h, size_t{1} << 34);
+  peek(head, 0, h, size_t{1} << 34);
   Frame f;
   f.type = h.type;
   if (sink && h.length > kLarge) {

@@ -37,6 +37,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void close();
 
   std::function<void(Frame&&)> on_frame;
+  std::function<void(const std::exception&)> on_error;  // once, before on_close: what came is no frame, or on_frame threw
   std::function<void()> on_close;  // once
 
  private:

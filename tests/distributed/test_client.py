@@ -6,8 +6,10 @@ import dataclasses
 import operator
 import os
 import pickle
+import sys
 import threading
 import time
+import types
 
 import numpy as np
 import pytest
@@ -186,6 +188,34 @@ def test_what_does_not_unpickle(client):
     with pytest.raises(ValueError, match="no number"):
         client.submit(BadLoad).result()
     assert client.submit(inc, 1).result() == 2
+
+
+def raises_what_only_it_has():
+    module = types.ModuleType("only_there")
+    exec("class Strange(Exception):\n    pass\n", module.__dict__)
+    sys.modules["only_there"] = module
+    error = module.Strange("the reason")
+    error.add_note("a note")
+    raise error
+
+
+def test_an_exception_that_cannot_be_made_here_is_told(client):
+    error = client.submit(raises_what_only_it_has).exception()
+    assert type(error) is RuntimeError
+    assert "only_there.Strange: the reason" in str(error) and "in raises_what_only_it_has" in str(error)
+    assert error.__notes__[0] == "a note" and "only_there" in error.__notes__[1]
+
+
+def raises_with_notes():
+    error = ValueError("half of a pair: \ud800")
+    error.add_note("first")
+    raise error from KeyError("cause")
+
+
+def test_notes_and_causes_of_exceptions(client):
+    error = client.submit(raises_with_notes).exception()
+    assert repr(error) == repr(ValueError("half of a pair: \ud800")) and error.__notes__ == ["first"]
+    assert repr(error.__cause__) == "KeyError('cause')"
 
 
 def test_timeouts(client):

@@ -10,6 +10,7 @@ import pickle
 import struct
 import types
 
+from muster import _core
 from muster._base.modules import local_modules
 
 _HEAD = struct.Struct("<IQ")
@@ -175,20 +176,36 @@ def loads(view):
 
 
 def dumps_error(error, skip=1):
-    """Return an exception as bytes, with all causes and contexts and the places of their tracebacks."""
+    """Return a `_core.TaskError` of an exception, with all causes and contexts and the places of their tracebacks."""
     chain = _chain(error)
     numbers = {id(e): i for i, e in enumerate(chain)}
     links = [(numbers.get(id(e.__cause__)), numbers.get(id(e.__context__)), e.__suppress_context__, _places(e.__traceback__, skip if e is error else 0)) for e in chain]
+    return _core.TaskError(f"{type(error).__module__}.{type(error).__qualname__}", _text(error), _told(error, links[0][3]), _pickled_chain(chain, links), [n for n in getattr(error, "__notes__", ()) if isinstance(n, str)])
+
+
+def _pickled_chain(chain, links):
     try:
         body = dumps_by_value((chain, links))
         if [type(e) for e in pickle.loads(body)[0]] == [type(e) for e in chain]:
-            return b"python\n" + body
+            return body
     except Exception:
         pass
     sent = {}
     for e in reversed(chain):  # members of groups stand behind these
         sent[id(e)] = _sendable(e, sent)
-    return b"python\n" + dumps_by_value(([sent[id(e)] for e in chain], links))
+    return dumps_by_value(([sent[id(e)] for e in chain], links))
+
+
+def _text(error):
+    try:
+        return str(error).encode(errors="replace").decode()
+    except Exception:
+        return "<its text cannot be made>"
+
+
+def _told(error, places):
+    """Return the traceback of an exception as a text, without its last line."""
+    return "".join(f'  File "{filename}", line {line}, in {name}\n' for filename, name, line in places).encode(errors="replace").decode()
 
 
 def _chain(error):
@@ -254,46 +271,35 @@ def _remade(kind, args, attributes):
     return error
 
 
-runtime_errors = {}  # what `muster.distributed` makes of the texts of the runtime's errors, by kind
+runtime_errors = {}  # what `muster.distributed` makes of the runtime's errors, by kind
 
 
-def loads_error(body):
-    """Return (exception, traceback) of bytes that dumps_error or the runtime made."""
-    kind, _, rest = bytes(body).partition(b"\n")
-    if kind == b"python":
-        chain, links = pickle.loads(rest)
-        for error, (cause, context, suppressed, places) in zip(chain, links, strict=True):
-            error.__cause__ = None if cause is None else chain[cause]
-            error.__context__ = None if context is None else chain[context]
-            error.__suppress_context__ = suppressed
-            error.__traceback__ = _traceback(places)
-        return chain[0], chain[0].__traceback__
-    return _runtime_error(kind, rest.decode(errors="replace")), None
+def loads_error(error):
+    """Return (exception, traceback) of a `_core.TaskError`."""
+    if error is None:
+        return RuntimeError("the task failed; nobody knows why any more"), None
+    if error.kind == "guest":
+        return _raised(error)
+    if error.kind == "engine":
+        return error.of_engine(), None
+    if error.kind == "timed_out":
+        return TimeoutError(error.message), None
+    return runtime_errors[error.kind](error), None
 
 
-def _runtime_error(kind, text):
-    if kind in runtime_errors:
-        return runtime_errors[kind](text)
-    if kind == b"timeout":
-        return TimeoutError(text)
-    if kind == b"native":
-        number, python, message = text.split("\n", 2)
-        return _native_error(int(number), python, message)
-    return RuntimeError(text or kind.decode(errors="replace"))
-
-
-def _native_error(number, python, message):
-    import concurrent.futures
-    import importlib
-
-    if python:
-        module, _, name = python.rpartition(".")
-        try:
-            return getattr(importlib.import_module(module), name)(message)
-        except Exception:
-            pass
-    kinds = (ValueError, TypeError, KeyError, OSError, MemoryError, concurrent.futures.CancelledError, NotImplementedError, RuntimeError)
-    return (kinds[number] if number < len(kinds) else RuntimeError)(message)
+def _raised(error):
+    try:
+        chain, links = pickle.loads(error.pickled)
+    except Exception as failure:  # this process lacks what it is made of
+        told = RuntimeError(f"{error.type}: {error.message}\n{error.traceback}")
+        told.__notes__ = [*error.notes, f"the exception itself cannot be made here: {type(failure).__name__}: {failure}"]
+        return told, None
+    for one, (cause, context, suppressed, places) in zip(chain, links, strict=True):
+        one.__cause__ = None if cause is None else chain[cause]
+        one.__context__ = None if context is None else chain[context]
+        one.__suppress_context__ = suppressed
+        one.__traceback__ = _traceback(places)
+    return chain[0], chain[0].__traceback__
 
 
 def _traceback(frames):
@@ -309,7 +315,7 @@ def _traceback(frames):
     return out
 
 
-def raise_error(body):
-    """Raise the exception of bytes."""
-    error, traceback = loads_error(body)
-    raise error.with_traceback(traceback)
+def raise_error(error):
+    """Raise the exception of a `_core.TaskError`."""
+    exception, traceback = loads_error(error)
+    raise exception.with_traceback(traceback)

@@ -40,7 +40,7 @@ CancelledError = concurrent.futures.CancelledError
 TimeoutError = TimeoutError
 
 serialize.runtime_errors.update({
-    b"killed": lambda text: KilledWorker(*text.split("\n", 1)),
-    b"lost": lambda text: FutureCancelledError("", text),
-    b"connection": lambda text: FutureCancelledError("", text),
+    "killed": lambda error: KilledWorker(error.task, error.message),
+    "lost": lambda error: FutureCancelledError("", error.message),
+    "disconnected": lambda error: FutureCancelledError("", error.message),
 })  # fmt: skip

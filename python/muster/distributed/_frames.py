@@ -172,11 +172,11 @@ class Query(threading.Thread):
     def refuse(self, error):
         for outcome in self.outcomes or ():
             _core.fail(outcome, error)
-        body = dumps_error(error)
+        told = dumps_error(error)
         self.client._refused.update(self.tasks)
         for task in self.tasks:
             try:
-                self.client._core.refuse(task, body)
+                self.client._core.refuse(task, told)
             except Exception:
                 return  # the client has ended
 

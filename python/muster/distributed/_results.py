@@ -96,14 +96,14 @@ class Results:
             return loads(data)
 
     def _error(self, future):
-        status, _, _, body, _, cause = self._core.known(future._id)
+        status, _, _, told, _, _ = self._core.known(future._id)
         if status == "error":
-            error, traceback = loads_error(body)
+            error, traceback = loads_error(told)
             if type(error) is FutureCancelledError and not error.key:
                 error = FutureCancelledError(future.key, error.reason)
             return error, traceback
-        if status == "cancelled" and body and body.startswith(b"connection\n"):
-            return FutureCancelledError(future.key, "client closed" if self.status != "running" else "scheduler-connection-lost", body.partition(b"\n")[2].decode()), None
+        if status == "cancelled" and told and told.kind == "disconnected":
+            return FutureCancelledError(future.key, "client closed" if self.status != "running" else "scheduler-connection-lost", told.message), None
         if status == "cancelled":
             return FutureCancelledError(future.key, getattr(self, "_reasons", {}).get(future._id, "unknown")), None
         if status == "lost":

@@ -1,0 +1,181 @@
+// What the scheduler's machine says is done: workers are told what to run, stop and forget, clients what has become of their tasks.
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "cluster/hub.hpp"
+#include "muster/error.hpp"
+
+namespace muster::cluster {
+using namespace base;
+using schedule::Action, schedule::State;
+namespace {
+
+constexpr size_t kFlush = 64 * 1024;
+constexpr int64_t kInlineTasks = 4096;  // small results of larger ranges stay where they are made
+
+// Smaller goes first: what the user asked for, then older jobs, then later stages, then earlier tasks.
+uint64_t priority_of(const graph::Range& range, uint32_t number, TaskId task) {
+  const uint64_t stage = range.begins.empty() ? 255 - std::min<uint64_t>(number, 255) : 0;
+  return static_cast<uint64_t>(128 - std::clamp(range.options.priority, -127, 127)) << 56 | uint64_t{task.job & 0xFFFF} << 40 | stage << 32 | task.index;
+}
+
+PutRange announced(const graph::Range& range, uint32_t number, uint32_t depth) {
+  PutRange out{.number = number, .function = range.function, .label = range.label, .args = range.args, .timeout_us = range.options.timeout_us};
+  out.inlined = range.wanted || !range.begins.empty() || range.count <= kInlineTasks;
+  for (const auto& d : range.inputs) out.outputs.push_back(static_cast<uint32_t>(d.output));
+  out.outputs.push_back(static_cast<uint32_t>(range.output));
+  out.depth = depth;
+  return out;
+}
+}  // namespace
+
+bool Hub::keeps_note(TaskId task) const {
+  const auto* t = core_.find(task);
+  return t && (t->wanted || core_.range_of(task, nullptr)->reports);
+}
+
+News Hub::news_of(const Action& a) {
+  News n{.kind = News::Kind::ended, .task = a.task};
+  switch (a.kind) {
+    case Action::Kind::done: n.kind = News::Kind::done; break;
+    case Action::Kind::failed: n.kind = News::Kind::failed; break;
+    case Action::Kind::cancelled: n.kind = News::Kind::cancelled; break;
+    case Action::Kind::lost: n.kind = News::Kind::lost; break;
+    case Action::Kind::reported: n.kind = News::Kind::reported; break;
+    case Action::Kind::renew: n.kind = News::Kind::renew; break;
+    default: break;
+  }
+  const auto* t = core_.find(a.task);
+  if (a.kind == Action::Kind::done && t) {
+    n.bytes = t->bytes, n.value = results_.value(a.task), n.type = results_.type(a.task);
+    for (Slot s : core_.holders(a.task))
+      if (peer(s)) n.holders.push_back(workers_[s].facts.info.address);
+  }
+  if (a.kind == Action::Kind::done || a.kind == Action::Kind::reported) n.note = results_.note(a.task);
+  if (a.kind == Action::Kind::reported) n.cause = a.task, n.error = results_.error(a.task);
+  if (a.kind == Action::Kind::failed) n.cause = a.cause, n.error = error_of(a);
+  return n;
+}
+
+// Of what died nobody wrote down an error.
+std::shared_ptr<const TaskError> Hub::error_of(const Action& a) const {
+  if (auto known = results_.error(a.cause)) return known;
+  const auto* cause = core_.find(a.cause);
+  if (cause && cause->data) return std::make_shared<const TaskError>(TaskError{.kind = TaskError::Kind::lost, .message = "data that was scattered is gone: every worker that had it died"});
+  return std::make_shared<const TaskError>(TaskError{.kind = TaskError::Kind::killed, .message = std::to_string(cause ? int{cause->deaths} : 0), .task = cause ? core_.label_of(a.cause) : "a task"});
+}
+
+void Hub::send_assign(const Action& a) {
+  WorkerPeer* w = peer(a.who);
+  if (!w) return;
+  const auto* t = core_.find(a.task);
+  int64_t index = 0;
+  const graph::Range& range = *core_.range_of(a.task, &index);
+  auto [put, fresh] = ranges_.try_emplace({a.task.job, t->range});
+  if (fresh) {
+    put->second.number = range_numbers_++;
+    for (const auto& f : range.functions) put->second.functions.push_back(functions_.use(f));
+  }
+  const RangePut& r = put->second;
+  Assign out{.task = a.task, .attempt = t->attempt, .range = r.number, .index = index, .priority = priority_of(range, t->range, a.task)};
+  if (!range.functions.empty()) {
+    out.function = r.functions[range.function_of.empty() ? 0 : range.function_of[static_cast<size_t>(index)]];
+    if (w->functions.size() <= out.function) w->functions.resize(out.function + 1);
+    if (!w->functions[out.function]) {
+      w->functions[out.function] = true;
+      w->assign.send(*w->connection);
+      send(*w->connection, PutFunction{out.function, functions_.bytes(out.function)});
+    }
+  }
+  if (w->ranges.size() <= r.number) w->ranges.resize(r.number + 1);
+  if (!w->ranges[r.number]) {
+    w->ranges[r.number] = true;
+    w->assign.send(*w->connection);
+    send(*w->connection, announced(range, r.number, core_.depth_of(a.task)));
+  }
+  if (!range.partition.empty()) out.index = range.partition[static_cast<size_t>(index)];
+  if (!range.arguments.empty()) out.arguments = *range.arguments[static_cast<size_t>(index)];
+  std::vector<Blob> values;  // that `out` looks at
+  const bool data = !range.begins.empty() || std::any_of(range.inputs.begin(), range.inputs.end(), [](const auto& d) { return d.output >= 0; });
+  if (data) {
+    out.groups = core_.group_sizes(a.task);
+    core_.each_input(a.task, [&](TaskId in) {
+      auto& input = out.inputs.emplace_back(AssignedInput{.object = in, .attempt = core_.find(in)->attempt});
+      const auto holders = core_.holders(in);
+      if (std::find(holders.begin(), holders.end(), a.who) != holders.end()) return;
+      if (auto value = results_.value(in)) {
+        input.inlined = true, input.value = *values.emplace_back(std::move(value));
+        return;
+      }
+      for (Slot s : holders) input.holders.push_back(peer(s) ? std::string_view(workers_[s].facts.info.address) : std::string_view());
+    });
+  }
+  w->assign.add(out);
+  if (w->assign.size() > kFlush) w->assign.send(*w->connection);
+}
+
+void Hub::drop_job(JobId job) {
+  for (auto r = ranges_.lower_bound({job, 0}); r != ranges_.end() && r->first.first == job; r = ranges_.erase(r)) {
+    const auto [number, functions] = r->second;
+    for (auto& w : workers_)
+      if (w.connection && number < w.ranges.size() && w.ranges[number]) w.dropped.add({number});
+    for (uint32_t f : functions)
+      for (uint32_t gone : functions_.leave(f))
+        for (auto& w : workers_)
+          if (w.connection && gone < w.functions.size() && w.functions[gone]) w.dropped_functions.add({gone});
+  }
+  results_.forget_job(job);
+}
+
+// Lets the machine place what is ready, and does what it says.
+void Hub::act() {
+  std::map<ClientId, std::vector<News>> news;
+  for (bool again = true; again;) {
+    again = false;
+    std::vector<TaskId> settled;
+    for (const Action& a : core_.act()) {
+      switch (a.kind) {
+        case Action::Kind::assign: send_assign(a); break;
+        case Action::Kind::cancel:
+          if (WorkerPeer* w = peer(a.who)) w->cancel.add({a.task, a.attempt});
+          break;
+        case Action::Kind::retract:
+          if (WorkerPeer* w = peer(a.who)) send(*w->connection, Retract{a.count});
+          break;
+        case Action::Kind::free:
+          if (WorkerPeer* w = peer(a.who)) w->free.add({a.task, a.attempt});
+          if (const auto* t = core_.find(a.task); !t || t->state != State::done) results_.forget_result(a.task);
+          if (!is_needed(a.task)) again |= let_go(a.task);
+          break;
+        case Action::Kind::gone:
+          drop_job(a.task.job);
+          for (TaskId holder : holders_in(a.task.job)) again |= let_go(holder);
+          break;
+        case Action::Kind::done:
+        case Action::Kind::failed:
+        case Action::Kind::cancelled:
+          if (a.who == kHolder) break;
+          if (a.who == 0) {
+            settled.push_back(a.task);
+            break;
+          }
+          [[fallthrough]];
+        default: news[a.who].push_back(news_of(a));
+      }
+    }
+    for (TaskId id : settled) leave(0, id), again = true;
+  }
+  send_batches();
+  for (auto& [client, list] : news)
+    if (auto c = clients_.find(client); c != clients_.end()) c->second->deliver(std::move(list));
+}
+
+// A worker is told what to stop and free before what to do.
+void Hub::send_batches() {
+  for (auto& w : workers_) {
+    if (!w.connection) continue;
+    w.cancel.send(*w.connection), w.free.send(*w.connection), w.assign.send(*w.connection), w.dropped.send(*w.connection), w.dropped_functions.send(*w.connection);
+  }
+}
+
+}  // namespace muster::cluster
