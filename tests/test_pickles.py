@@ -1,6 +1,7 @@
 """Every kind of lazy object goes through a pickle into a fresh process, and computes the same there."""
 
 import functools
+import math
 import operator
 import pickle
 import subprocess
@@ -15,6 +16,7 @@ import muster
 import muster.bag as db
 import muster.dataframe as dd
 from muster import delayed
+from muster._base import serialize
 
 CHILD = """
 import pickle, sys, cloudpickle
@@ -151,3 +153,28 @@ for dtype in (pd.CategoricalDtype(["a", "b"]), pd.CategoricalDtype(["b", "a"]), 
     one, two = python(program).stdout.split(), python(program, FIRST="1").stdout.split()
     assert one == two
     assert len(set(one)) == 12
+
+
+def through_parts(value):
+    return serialize.loads(bytearray(b"".join(bytes(part) for part in serialize.dumps_parts(value))))
+
+
+WAYS = {"parts": through_parts, "simple": lambda value: pickle.loads(serialize.dumps_simple(value)), "by value": lambda value: pickle.loads(serialize.dumps_by_value(value))}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_nan_stays_itself(way):
+    """A dict finds a NaN by identity: that of NumPy and of math is that of the other process, and any other one is a single object."""
+    there, other, large = WAYS[way], float("nan"), np.arange(100_000.0)
+    table = {np.nan: 1, math.nan: 2, other: 3, "x": np.nan}
+    got, keys, array, column = there((table, [np.nan, math.nan, other, other], large, np.array([other, np.nan, None, [1]], dtype=object)))
+    assert [got[k] for k in keys] == [1, 2, 3, 3] and got["x"] is np.nan
+    assert (array == large).all() and column[0] is keys[2] and column[1] is np.nan and column[3] == [1]
+    for values in ([other, np.nan, other, "a"], [[np.nan], {np.nan: 1}, np.nan, other, other], [np.nan, {"x": other}, other]):
+        for made in (values, np.array([*values, None], dtype=object)):
+            back = there(made)
+            assert type(back) is type(made)
+            assert [i for i, v in enumerate(back) if v is np.nan] == [i for i, v in enumerate(made) if v is np.nan]
+            assert len({id(v) for v in back if type(v) is float}) == len({id(v) for v in made if type(v) is float})
+    assert there([{np.nan: 1}, np.nan])[0].get(np.nan) == 1
+    assert there(np.nan) is np.nan

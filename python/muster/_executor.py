@@ -334,7 +334,7 @@ def _type_name(value):
 
 def _dumps(value):
     kind = type(value)
-    if kind is int or kind is float or kind is str or kind is bool or value is None or kind is bytes:
+    if kind is int or kind is float and value == value or kind is str or kind is bool or value is None or kind is bytes:
         body = pickle.dumps(value, protocol=5)
         return (struct.pack("<IQ", 0, len(body)), body)
     from muster._base import serialize

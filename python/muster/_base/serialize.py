@@ -5,26 +5,23 @@ are buffers.
 """
 
 import functools
-import io
 import pickle
 import struct
 import types
 
 from muster import _core
+from muster._base import pickles
 from muster._base.modules import local_modules
 
 _HEAD = struct.Struct("<IQ")
 _ALIGN = 64
-_IN_BAND = 64 * 1024  # smaller buffers stay in the pickle
 _padding = bytes(_ALIGN)
 
 
-def _pickled(obj, by, buffer_callback=None):
+def _pickled(obj, by, buffers=None):
     from muster._base import by_value
 
-    with io.BytesIO() as out:
-        getattr(by_value, by)(out, protocol=5, buffer_callback=buffer_callback).dump(obj)
-        return out.getvalue()
+    return pickles.dumps(obj, buffers, getattr(by_value, by))
 
 
 def dumps_by_value(obj, buffers=None):
@@ -42,26 +39,16 @@ def dumps_by_value(obj, buffers=None):
     TypeError
         If it cannot be pickled; the message names the variable that is to blame.
     """
-    callback = None if buffers is None else lambda b: _apart(b, buffers)
     try:
-        return _pickled(obj, "ByValue", callback)
+        return _pickled(obj, "ByValue", buffers)
     except Exception as error:
         first = error
     if buffers is not None:
         buffers.clear()
     try:
-        return _pickled(obj, "ByReference", callback)
+        return _pickled(obj, "ByReference", buffers)
     except Exception:
         raise TypeError(_blame(obj, first)) from first
-
-
-def _apart(buffer, buffers):
-    """Return whether a buffer stays in the pickle; else it is taken."""
-    raw = buffer.raw()
-    if raw.nbytes < _IN_BAND:
-        return True
-    buffers.append(raw)
-    return False
 
 
 def _names_local(body):
@@ -122,7 +109,7 @@ def _parts(value):
 def dumps_simple(obj):
     """Return the pickle of arguments; fast, and by value where local modules are named."""
     try:
-        out = pickle.dumps(obj, protocol=5)
+        out = pickles.dumps(obj)
     except Exception:
         return dumps_by_value(obj)
     return dumps_by_value(obj) if _names_local(out) else out
@@ -132,7 +119,7 @@ def dumps_parts(obj):
     """Return the parts of an object's layout, to be written one after the other."""
     buffers = []
     try:
-        head = pickle.dumps(obj, protocol=5, buffer_callback=lambda b: _apart(b, buffers))
+        head = pickles.dumps(obj, buffers)
     except Exception:
         head = None
     if head is None or _names_local(head):
