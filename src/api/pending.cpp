@@ -106,10 +106,18 @@ Value described(const Expr& expression) {
   if (!e) return {};
   Dict out{{"output", partitions_of(e->args["tasks"]).output}};
   for (const char* name : {"kind", "fields", "index", "labels_integer", "settlements"}) out.emplace_back(name, e->args[name]);
+  std::vector<DType> types;
+  for (const auto* fields : {&e->schema.columns, &e->schema.index})
+    for (const auto& f : *fields) types.push_back(f.type);
+  Encoder definitions;
+  kernels::encode_definitions(definitions, types);
+  out.emplace_back("definitions", definitions.take());
   return out;
 }
 
 Computed together(const Value& description, const std::vector<std::string_view>& objects) {
+  Decoder definitions(description["definitions"].string());
+  kernels::know_definitions(definitions);
   std::vector<kernels::Settlement> settlements;
   for (const auto& s : description["settlements"].list()) settlements.push_back(s.is_none() ? kernels::Settlement{} : kernels::Settlement::decode(s));
   const auto& op = expr::op("from_tasks");

@@ -1,11 +1,8 @@
 // Expressions as bytes for another process: the wire form of expr/node.hpp, with the dtypes, rows and objects that it names by number or token.
 #include <map>
-#include <set>
 
 #include "api/session.hpp"
 #include "base/error.hpp"
-#include "data/foreign_dtypes.hpp"
-#include "data/pickled.hpp"
 #include "expr/op.hpp"
 #include "kernels/memory.hpp"
 #include "kernels/python_call.hpp"
@@ -34,18 +31,15 @@ std::shared_ptr<const Opaque> decode_table(Decoder& in, const std::string& token
 }  // namespace
 
 std::string to_bytes(const std::vector<Expr>& expressions) {
-  std::set<uint64_t> numbers;
-  std::vector<data::ForeignDType> dtypes;
+  std::vector<data::DType> types;
   Objects objects;
   for (const auto& node : expr::topological(expressions)) {
     collect(node->args, objects);
     for (const auto* fields : {&node->schema.columns, &node->schema.index})
-      for (const auto& f : *fields)
-        if (auto dtype = data::foreign_dtype(f.type); dtype && numbers.insert(f.type.foreign).second) dtypes.push_back(std::move(*dtype));
+      for (const auto& f : *fields) types.push_back(f.type);
   }
   Encoder out;
-  out << static_cast<uint64_t>(dtypes.size());
-  for (const auto& d : dtypes) out << d.name << d.token << kernels::pickle_of(*d.definition);
+  kernels::encode_definitions(out, types);
   out << static_cast<uint64_t>(objects.size());
   for (const auto& [token, object] : objects) {
     const auto* table = kernels::table_in(*object);
@@ -64,10 +58,7 @@ std::string to_bytes(const std::vector<Expr>& expressions) {
 std::vector<Expr> from_bytes(std::string_view bytes) {
   start();
   Decoder in(bytes);
-  for (uint64_t n = in.count(); n > 0; --n) {
-    auto name = in.get<std::string>(), token = in.get<std::string>();
-    data::know(data::ForeignDType{std::move(name), std::move(token), data::opaque_of(std::make_shared<data::Pickled>(in.get<std::string>(), 1))});
-  }
+  kernels::know_definitions(in);
   Objects objects;
   for (uint64_t n = in.count(); n > 0; --n) {
     const auto token = in.get<std::string>();

@@ -285,16 +285,28 @@ std::vector<Output> decode_outputs(std::string_view bytes) {
   return out;
 }
 
+void encode_definitions(Encoder& out, const std::vector<DType>& types) {
+  std::map<uint64_t, ForeignDType> defined;
+  for (DType type : types)
+    if (auto foreign = foreign_dtype(type)) defined.try_emplace(type.foreign, std::move(*foreign));
+  out << static_cast<uint64_t>(defined.size());
+  for (const auto& [number, d] : defined) out << d.name << d.token << pickle_of(*d.definition);
+}
+
+void know_definitions(Decoder& in) {
+  for (uint64_t n = in.count(); n > 0; --n) {
+    auto name = in.get<std::string>(), token = in.get<std::string>();
+    know(ForeignDType{std::move(name), std::move(token), opaque_of(std::make_shared<Pickled>(in.get<std::string>(), 1))});
+  }
+}
+
 std::string encode(const Report& r) {
   if (r.rows == 0 && r.begin < 0 && r.end < 0 && r.missing.empty() && r.wider.empty() && r.warnings.empty() && !r.stopped_early) return {};
   Encoder out;
   out << r.rows << r.begin << r.end << r.missing << static_cast<uint64_t>(r.wider.size());
-  for (const auto& [column, type] : r.wider) {
-    out << column << code(type);
-    const auto foreign = foreign_dtype(type);
-    out << static_cast<uint8_t>(foreign.has_value());
-    if (foreign) out << foreign->name << foreign->token << pickle_of(*foreign->definition);
-  }
+  std::vector<DType> types;
+  for (const auto& [column, type] : r.wider) out << column << code(type), types.push_back(type);
+  encode_definitions(out, types);
   out << static_cast<uint64_t>(r.warnings.size());
   for (const auto& w : r.warnings) out << w;
   out << static_cast<uint8_t>(r.stopped_early) << static_cast<uint8_t>(r.guessed);
@@ -309,10 +321,8 @@ Report decode_report(std::string_view bytes) {
   for (uint64_t n = in.count(); n > 0; --n) {
     const auto column = in.get<int64_t>();
     r.wider.emplace_back(column, dtype_of(in.get<int64_t>()));
-    if (!in.get<uint8_t>()) continue;
-    auto name = in.get<std::string>(), token = in.get<std::string>();
-    know(ForeignDType{std::move(name), std::move(token), opaque_of(std::make_shared<Pickled>(in.get<std::string>(), 1))});
   }
+  know_definitions(in);
   r.warnings.resize(in.count());
   for (auto& w : r.warnings) w = in.get<std::string>();
   r.stopped_early = in.get<uint8_t>(), r.guessed = in.get<uint8_t>();

@@ -25,6 +25,10 @@ std::string encode(const std::vector<Output>& outputs);
 /// A fold comes back as the same kernel with the same state. Throws Error{io} on bytes that are no outputs.
 std::vector<Output> decode_outputs(std::string_view bytes);
 
+/// The definitions of those of these dtypes that the engine carries and never opens, each once. A process that reads them knows them from then on.
+void encode_definitions(base::Encoder& out, const std::vector<data::DType>& types);
+void know_definitions(base::Decoder& in);
+
 /// Empty for a report that says nothing. Dtypes that the engine does not open go with their definition.
 std::string encode(const data::Report& report);
 data::Report decode_report(std::string_view bytes);

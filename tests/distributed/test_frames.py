@@ -1,15 +1,20 @@
 """Frames on a cluster: columns of Python objects, categories and other dtypes of pandas cross processes."""
 
+import collections
 import datetime
 import decimal
 import threading
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+import muster.bag as db
 import muster.dataframe as dd
+from muster import delayed
 from muster.dataframe._through_pandas import through
+from muster.distributed import futures_of, wait
 
 ROWS = 300
 
@@ -131,3 +136,72 @@ def test_neighbours_cross_processes(client):
     same(ours.map_overlap(lambda part: part.shift(1), 1, 0).compute(), theirs.shift(1))
     ranks = through("ranks", lambda d: d.assign(r=d.x.rank()), (ours,), {}, shape="beside")
     same(ranks.compute(), theirs.assign(r=theirs.x.rank()))
+
+
+NAN = {"missing": np.nan, "table": {np.nan: 1, "a": 2}}
+
+
+def named(x, table={np.nan: "missing"}):  # noqa: B006
+    return table.get(x, NAN["table"].get(x, x))
+
+
+NAN_QUESTIONS = {
+    "map a dict": lambda d: d.c.map({"a": "x", np.nan: "none"}),
+    "map a default": lambda d: d.o.map(collections.defaultdict(lambda: "other", {np.nan: "missing", "a": "first"})),
+    "map a function": lambda d: d.o.map(named),
+    "map a series": lambda d: d.o.map(pd.Series([1.0, 2.0], index=[np.nan, "a"])),
+    "apply with arguments": lambda d: d.o.apply(lambda x, table: table.get(x, 0), args=({np.nan: 1, "a": 2},)),
+    "replace a dict": lambda d: d.replace({"o": {np.nan: "missing"}, "c": {"a": "b"}})[["o"]],
+    "replace a value": lambda d: d.o.replace(np.nan, "missing"),
+    "isin": lambda d: d.o.isin([np.nan, "a"]),
+    "isin a set": lambda d: d.o.isin({np.nan}),
+    "isin of categories": lambda d: d.c.isin([np.nan, "b"]),
+    "fillna": lambda d: d.fillna({"o": "missing", "f": -1.0})[["o", "f"]],
+    "where": lambda d: d.f.where(d.k > 2, np.nan),
+    "groups": lambda d: d.groupby("k").o.agg(lambda s: sum(x is np.nan for x in s)),
+}
+
+
+@pytest.mark.parametrize("question", NAN_QUESTIONS)
+def test_nan_in_values_of_python(client, question):
+    values = np.array(["a", np.nan, "b", np.nan] * 20, dtype=object)
+    theirs = pd.DataFrame({"k": np.arange(80) % 5, "o": values, "c": pd.Categorical(values), "f": [1.5, np.nan, np.inf, 0.0] * 20})
+    ours = dd.from_pandas(theirs, npartitions=3)
+    got = NAN_QUESTIONS[question](ours).compute()
+    same(got, NAN_QUESTIONS[question](theirs))
+    if got.ndim == 1 and got.dtype == object:
+        assert all(x is np.nan for x in got if isinstance(x, float))
+
+
+def test_nan_in_tasks(client):
+    assert client.submit(lambda table, key: table[key], {np.nan: 1}, client.submit(lambda: np.nan)).result() == 1
+    assert client.gather(client.map(NAN["table"].get, [np.nan, "a"])) == [1, 2]
+    assert client.scatter([{np.nan: 1}])[0].result()[np.nan] == 1
+    assert db.from_sequence([np.nan, 1.0, np.nan], npartitions=2).map({np.nan: 0}.get).compute() == [0, None, 0]
+
+
+def wait_for(persisted):
+    wait(persisted)
+    return persisted
+
+
+ASKS = {
+    "argument": lambda client, ours: dd.from_pandas(pd.Series(range(6), name="v"), npartitions=2).map(ours.v).compute(),
+    "task": lambda client, ours: delayed(lambda part: part.v)(ours).compute(),
+    "future": lambda client, ours: client.submit(lambda part: part.v, client.compute(ours)).result(),
+    "persisted": lambda client, ours: client.submit(lambda *parts: pd.concat(parts).v, *futures_of(wait_for(ours.persist()))).result(),
+}
+DTYPES = {
+    "category": [pd.CategoricalDtype([1, 2, 3, 100 + i]) for i in range(len(ASKS))],
+    "nullable": ["Int8", "Int16", "UInt8", "UInt16"],
+    "arrow": [pd.ArrowDtype(pa.decimal128(21 + i, 1)) for i in range(len(ASKS))],
+    "period": [f"period[{unit}]" for unit in ("Y", "Q", "M", "D")],
+}
+
+
+@pytest.mark.parametrize("ask", ASKS)
+@pytest.mark.parametrize("kind", DTYPES)
+def test_dtypes_go_with_results(client, kind, ask):
+    """Each is asked for once, so that no process of the cluster has seen it."""
+    theirs = pd.DataFrame({"k": range(6), "v": pd.Series(pd.array([1, 2, 3] * 2)).astype(DTYPES[kind][list(ASKS).index(ask)]) if kind != "period" else pd.Series(pd.period_range("2020", periods=6, freq=DTYPES[kind][list(ASKS).index(ask)][7:-1]))})
+    same(ASKS[ask](client, dd.from_pandas(theirs, npartitions=2)), theirs.v)
