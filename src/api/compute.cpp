@@ -172,7 +172,7 @@ Run run(std::vector<Expr> expressions, const RunOptions& options, Results wanted
       }
     bool again = false;
     for (auto& [id, revision] : revisions) again |= !revision.second.empty();
-    if (!error && !again)
+    if (!again) {  // else what failed may have looked at what was read wrongly
       for (size_t range = 0; range < results.size() && !error; ++range)
         if (!is_source[range])
           for (const auto& t : results[range])
@@ -180,9 +180,8 @@ Run run(std::vector<Expr> expressions, const RunOptions& options, Results wanted
               error = t.error;
               break;
             }
-    if (!error && !again && r.job->error() && options.cluster) error = r.job->error();  // the connection was lost, others cancelled its tasks
-    if (error) std::rethrow_exception(error);
-    if (!again) {
+      if (!error && r.job->error() && options.cluster) error = r.job->error();  // the connection was lost, others cancelled its tasks
+      if (error) std::rethrow_exception(error);
       remember_missing(r);
       if (options.warn)
         for (const auto& range : results)

@@ -249,3 +249,22 @@ def test_labels_on_a_cluster(client, tmp_path, source):
     same(df.persist().index.to_series(), pdf.index.to_series())
     same(df.head(7), pdf.head(7))
     same(df.reset_index().tail(3), pdf.reset_index().tail(3))
+
+
+@pytest.mark.parametrize("blocksize", [60, 75, 90, 120, 150])
+def test_errors_behind_wrong_labels_are_not_believed(tmp_path, blocksize):
+    """The partitions in front are counted from where they were guessed to begin, and more rows found than there are."""
+    rows = pd.DataFrame({"x": range(60), "w": [f"a text of {i}\nlines, 1\n2, quoted" if i % 7 == 3 else "t" * (i % 5) or "u" for i in range(60)]})
+    for partition in range(100):
+        path = tmp_path / f"{partition}.csv"  # each is seen once only
+        rows.to_csv(path, index=False)
+        df = dd.read_csv(path, blocksize=blocksize)
+        if partition >= df.npartitions:
+            break
+        x = df.partitions[[partition]].x
+        if partition % 2:
+            got = x[pd.Series([True] * 60)].compute()
+            assert got.index.tolist() == got.tolist()
+        else:
+            with pytest.raises(pd.errors.IndexingError):  # this one is right
+                x[pd.Series([True], index=[60])].compute()
