@@ -22,6 +22,7 @@ PARTITIONS = (1, 2, 7, 128, 129)
 
 # Where the tests compute: MUSTER_TEST_PLACE=synchronous, cluster or processes instead of on threads, MUSTER_TEST_WORKER_MEMORY=256MB for a limit on workers of the cluster, MUSTER_TEST_SAMPLE=40 for
 # every 40th test. What is known to fail there stands in places.txt (place, test, reason, between tabs), and may not pass but for what fails "sometimes: ".
+# A test marked this_process(reason) asks for what only the process that computes can see, and computes on threads everywhere.
 PLACE = os.environ.get("MUSTER_TEST_PLACE", "threads")
 WORKER_MEMORY = os.environ.get("MUSTER_TEST_WORKER_MEMORY", "auto")
 SAMPLE = int(os.environ.get("MUSTER_TEST_SAMPLE", "1"))
@@ -65,6 +66,10 @@ def place():
 def _computes(request):
     if PLACE == "threads":
         yield
+        return
+    if request.node.get_closest_marker("this_process"):
+        with config.set(scheduler="threads"):
+            yield
         return
     with request.getfixturevalue("place")():
         yield

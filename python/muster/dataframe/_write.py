@@ -16,8 +16,8 @@ from muster.delayed import Delayed, delayed
 class _Target:
     """Files, local or of fsspec, that appear under their names together, once all of them are whole.
 
-    Local files are written into hidden folders beside their places. Whoever gives up removes these folders: what still writes then writes into files that
-    nobody sees, and what comes later finds no folder.
+    Local files are written into hidden folders beside their places, which `_Whole` makes. Whoever gives up removes these folders: what still writes then writes
+    into files that nobody sees, and what comes later finds no folder.
     """
 
     def __init__(self, url, storage_options, root=None):
@@ -25,7 +25,6 @@ class _Target:
         self.remote = "://" in self.url and not self.url.startswith("file://")
         self.path = self.url.removeprefix("file://").rstrip("/")
         self.stage = f".{os.urandom(6).hex()}.tmp"
-        self.lasting = True  # someone waits for the whole and cleans up
 
     def system(self):
         return files.system_of(self.url, self.storage_options)
@@ -46,7 +45,7 @@ class _Target:
 
     def write(self, path, write):
         """Call `write` with a binary file for `path`; return that."""
-        place, hidden = path, os.path.join(self.root_of(path), self.stage)
+        place = path
         try:
             if self.remote:  # object stores show a file when it is closed, however far it was written
                 content = io.BytesIO()
@@ -58,25 +57,21 @@ class _Target:
                     file.write(content.getbuffer())
                 return path
             place = self.staged(path)
-            if not self.lasting:
-                os.makedirs(hidden, exist_ok=True)
-            _make_below(hidden, os.path.dirname(place))
+            _make_below(os.path.join(self.root_of(path), self.stage), os.path.dirname(place))
             with open(place, "wb") as file:
                 write(file)
-        except BaseException as error:
-            if not self.lasting and not self.remote:
-                _remove_folder(hidden)
-            if isinstance(error, OSError) and error.errno is not None and error.filename in (None, place):
+        except OSError as error:
+            if error.errno is not None and error.filename in (None, place):
                 raise OSError(error.errno, os.strerror(error.errno), path) from error
             raise
         return path
 
     def publish(self, files):
         """Put what was written in its place; if that fails, remove what was not there before."""
-        new = []
+        new, folders = [], []
         try:
             for path in [] if self.remote else files:
-                os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+                _make(os.path.dirname(path), folders)
                 if not os.path.exists(path):
                     new.append(path)
                 os.replace(self.staged(path), path)
@@ -84,7 +79,22 @@ class _Target:
             for path in new:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(path)
+            for folder in reversed(folders):
+                with contextlib.suppress(OSError):
+                    os.rmdir(folder)
             raise
+
+
+def _make(folder, made):
+    """Make a folder and those above it; what was not there is added to `made`."""
+    missing = []
+    while folder and not os.path.isdir(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    for path in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path)
+            made.append(path)
 
 
 def _make_below(root, folder):
@@ -103,22 +113,25 @@ def _remove_folder(folder):
 
 
 class _Folders:
-    """Makes folders, and takes back those that are new and empty."""
+    """Makes the hidden folders, and takes them back with those around them that are new and empty."""
 
-    def __init__(self):
-        self.made = []
+    def __init__(self, target, roots, names):
+        self.hidden, self.made = [os.path.join(root, target.stage) for root in roots], []
 
-    def make(self, folder):
-        missing = []
-        while folder and not os.path.isdir(folder):
-            missing.append(folder)
-            folder = os.path.dirname(folder)
-        for path in reversed(missing):
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(path)
-                self.made.append(path)
+    def make(self):
+        try:
+            for folder in self.hidden:
+                _make(folder, self.made)
+        except BaseException:
+            self.take_back()
+            raise
+
+    def clear(self):
+        for folder in self.hidden:
+            _remove_folder(folder)
 
     def take_back(self):
+        self.clear()
         for folder in reversed(self.made):
             for inner, _, _ in list(os.walk(folder, topdown=False)):
                 with contextlib.suppress(OSError):
@@ -144,11 +157,17 @@ class _Remote:
     """Knows what was in folders of a remote file system, and takes back files of ours, and folders, that are new."""
 
     def __init__(self, target, roots, names):
-        self.system, self.names = target.system(), frozenset(os.path.basename(n) for n in names)
+        self.target, self.names = target, frozenset(os.path.basename(n) for n in names)
         self.deep = target.root is not None  # files go to folders below it
         self.roots = sorted({self.system._strip_protocol(root) for root in roots})
+        self.before, self.missing = set(), set()
+
+    @property
+    def system(self):
+        return self.target.system()
+
+    def make(self):
         self.before = self.files()
-        self.missing = set()
         for folder in self.roots:
             while os.path.dirname(folder) not in ("", folder) and not self.system.exists(folder):
                 self.missing.add(folder)
@@ -160,6 +179,9 @@ class _Remote:
             with contextlib.suppress(FileNotFoundError):
                 found.update(self.system.find(root) if self.deep else self.system.ls(root, detail=False))
         return found
+
+    def clear(self):
+        pass
 
     def take_back(self):
         for path in self.files() - self.before:
@@ -181,32 +203,36 @@ class _Whole:
     of_collection = True  # a cluster computes the collection itself, and only publishes
 
     def __init__(self, target, roots, names, finish):
-        self.target, self.roots, self.names, self.finish = target, roots, names, finish
+        self.places = (_Remote if target.remote else _Folders)(target, roots, names)
+        self.finish = finish
 
     def __call__(self, lazy):
-        made = _Remote(self.target, self.roots, self.names) if self.target.remote else _Folders()
-        self.target.lasting = True
+        self.begin()
         try:
-            for root in [] if self.target.remote else self.roots:
-                made.make(os.path.join(root, self.target.stage))
             return _Published(self.publish(lazy.compute()))
         except BaseException:
-            self.clear()
-            made.take_back()
+            self.give_up()
             raise
+
+    def begin(self):
+        """Make what the files are written into; before the collection is computed."""
+        self.places.make()
+
+    def give_up(self):
+        """Take back what there is: the collection was not computed."""
+        self.places.take_back()
 
     def publish(self, files):
         """Return what is returned of the files, once they are in their places."""
         if isinstance(files, _Published):
             return files.result
         try:
-            return self.finish(list(files))
-        finally:
-            self.clear()
-
-    def clear(self):
-        for root in [] if self.target.remote else self.roots:
-            _remove_folder(os.path.join(root, self.target.stage))
+            result = self.finish(list(files))
+        except BaseException:
+            self.give_up()
+            raise
+        self.places.clear()
+        return result
 
 
 class _Published:
@@ -228,7 +254,6 @@ def _written(frame, label, write, compute, paths, finish=None, index=True, names
     whole = _Whole(target, sorted({target.root_of(path) for path in paths}), names or paths, finish or published)
     if compute:
         return whole(lazy).result
-    target.lasting = False
     return delayed(whole.publish)(Delayed(f"{label}-{lazy._name}", whole, (lazy,)))
 
 

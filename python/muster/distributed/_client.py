@@ -96,7 +96,7 @@ class Client(Collections, Frames, Queries, Results):
         self._keys = {}      # key -> [id, handles]
         self._ids = {}       # id -> key
         self._definitions = {}  # of keys the user named: a token of the call
-        self._made_of = {}   # id of a query's future -> (expression, what is made of its result, what its functions need): its tables in memory are sent again when a worker dies
+        self._made_of = {}   # id of a query's future -> (expression, what is made of its result, the function that wants it, what functions in it need): its tables in memory are sent again when a worker dies
         self._refused = set()  # ids of those whose query failed
         self._described = {}  # id of a persisted partition -> what its bytes are
         self._objects = {}   # id of a persisted partition -> the future of its pandas object

@@ -1,5 +1,6 @@
 """DataFrames on a cluster: queries that run beside the program, in threads that wait for them, and futures of their results and partitions."""
 
+import contextlib
 import threading
 import time
 import weakref
@@ -44,18 +45,18 @@ class Frames:
     def _placing(self):
         return options_of(context.active_annotations())
 
-    def _frame_futures(self, collections):
-        """Return futures of the pandas objects that DataFrames are, computed in the background."""
+    def _frame_futures(self, collections, functions=None):
+        """Return futures of the pandas objects that DataFrames are, computed in the background, each for a function that may have something to do before, `begin()`, and if that fails, `give_up()`."""
         self._check_open()
         out, fresh = [], []
         with self._lock:
-            for c in collections:
+            for c, function in zip(collections, functions or [None] * len(collections), strict=True):
                 finish = finish_of(c)
                 key = f"{c._name}-{tokenize(finish)}" if finish else c._name
                 if not self._alive(key):
                     task = self._core.promise(c._expr.op, True)
                     self._register(task, key)
-                    fresh.append((c._expr, task, finish))
+                    fresh.append((c._expr, task, finish, function))
                 out.append(self._handle(key))
         self._begin(fresh)
         return out
@@ -63,16 +64,23 @@ class Frames:
     def _begin(self, wanted):
         if not wanted:
             return
-        exprs, tasks, finishes = zip(*wanted, strict=True)
+        exprs, tasks, finishes, functions = zip(*wanted, strict=True)
         results = Needed(self)
-        self._made_of.update({task: (expr, finish, results) for expr, task, finish in wanted})
-        Query(self, exprs, tasks, results, finishes=finishes).begin()
+        self._made_of.update({task: (expr, finish, function, results) for expr, task, finish, function in wanted})
+        query = Query(self, exprs, tasks, results, finishes=finishes, functions=[f for f in functions if hasattr(f, "begin")])
+        try:
+            for f in query.functions:
+                f.begin()
+        except BaseException as error:
+            query.refuse(error)
+            raise
+        query.begin()
 
     def _ask_again(self, tasks):
         """Begin queries again that have failed; those whose last call failed run that again without us."""
         refused = [t for t in tasks if t in self._refused and t in self._made_of]
         self._refused.difference_update(refused)
-        self._begin([(self._made_of[t][0], t, self._made_of[t][1]) for t in refused])
+        self._begin([(self._made_of[t][0], t, *self._made_of[t][1:3]) for t in refused])
 
     def partitions_of(self, frame):
         """Return futures of the persisted partitions that a DataFrame is made of; while these are being made, one for all."""
@@ -136,9 +144,9 @@ class Needed:
 class Query(threading.Thread):
     """Waits for a query of a client's: plans it, plans it again where a source is other than its sample, and then says what it has promised."""
 
-    def __init__(self, client, exprs, tasks, results, finishes=None, outcomes=None):
+    def __init__(self, client, exprs, tasks, results, finishes=None, outcomes=None, functions=()):
         super().__init__(name="muster-query", daemon=True)
-        self.client, self.exprs, self.tasks, self.results, self.finishes, self.outcomes = client, exprs, tasks, results, finishes, outcomes
+        self.client, self.exprs, self.tasks, self.results, self.finishes, self.outcomes, self.functions = client, exprs, tasks, results, finishes, outcomes, functions
         self.placing = client._placing()
         self.asked = 0.0  # when the scheduler was asked whether tasks still wait
 
@@ -155,7 +163,7 @@ class Query(threading.Thread):
             self.refuse(error)
         finally:
             self.client._queries.discard(self)
-            del self.client, self.exprs, self.results, self.outcomes
+            del self.client, self.exprs, self.results, self.outcomes, self.functions
 
     def answer(self):
         core = self.client._core
@@ -170,6 +178,9 @@ class Query(threading.Thread):
                 core.bind(task, _together(_core.described(expr), self.finishes[i], _core.tasks_of(expr), self.placing))
 
     def refuse(self, error):
+        for f in self.functions:
+            with contextlib.suppress(Exception):  # what is there to be told is why the query failed
+                f.give_up()
         for outcome in self.outcomes or ():
             _core.fail(outcome, error)
         told = dumps_error(error)

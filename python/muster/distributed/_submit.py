@@ -81,7 +81,7 @@ def graph_parts(client, roots):
     arguments = Arguments(client)
     outside = {i: n.future for i, n in enumerate(nodes) if isinstance(n, FutureNode)}
     frames = [i for i, n in enumerate(nodes) if getattr(n._function, "of_collection", False)]
-    for i, future in zip(frames, client._frame_futures([nodes[i]._arguments[0] for i in frames]), strict=True):
+    for i, future in zip(frames, client._frame_futures([nodes[i]._arguments[0] for i in frames], [nodes[i]._function for i in frames]), strict=True):
         outside[i] = future
         arguments.keep.append(future)
     number = {i: n for n, i in enumerate(i for i in range(len(nodes)) if i not in outside)}
