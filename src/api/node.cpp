@@ -60,7 +60,7 @@ int run_scheduler(std::vector<std::string> listen, const std::string& dashboard)
 
 int node_main(const std::vector<std::string>& args) {
   api::start();
-  signal(SIGPIPE, SIG_IGN);
+  signal(SIGPIPE, SIG_IGN), signal(SIGXFSZ, SIG_IGN);  // errors of writes, of the tasks that need them
   size_t at = 1;
   auto value = [&](const std::string& option) -> const std::string& {
     if (at >= args.size()) throw invalid(option, " needs a value");

@@ -33,7 +33,7 @@ pid_t spawn(const std::vector<std::string>& command, const std::vector<int>& fds
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
-    signal(SIGINT, SIG_DFL), signal(SIGPIPE, SIG_DFL);
+    signal(SIGINT, SIG_DFL), signal(SIGPIPE, SIG_DFL), signal(SIGXFSZ, SIG_DFL);
     constexpr int kFirst = 3, kMost = 8;
     int moved[kMost];  // out of the way of 3, 4, ... first, and so is the report
     const int count = static_cast<int>(fds.size()) < kMost ? static_cast<int>(fds.size()) : kMost;
