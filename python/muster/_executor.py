@@ -47,6 +47,7 @@ class Executor:
         self.out = []
         self.out_size = 0
         self.flushed = 0.0
+        self.kept = None      # what holds the bytes of a result
         self.current = None   # (id, attempt)
         self.calling = False  # inside a user's function: only there a task is interrupted
         self.stop = None      # "asked" to end the current task, then "raised"
@@ -155,7 +156,7 @@ class Executor:
         begun = time.perf_counter_ns()
         self.current = (task, attempt)
         self.seceded = False
-        notes = []  # what a pipeline reports, also when it fails
+        notes = []  # what a pipeline reports and the memory it took, or needed, also when it fails
         try:
             try:
                 if kind == 0:
@@ -164,7 +165,7 @@ class Executor:
                         self.reply("N", head)  # the worker took the request back that brought it
                         return
                     value = self.call(request, fds)
-                    value = (0, _type_name(value), b"", _dumps(value))
+                    value = (0, _type_name(value), _dumps(value))
                 else:
                     value = self.pipeline(request, fds, notes)
             finally:
@@ -177,8 +178,9 @@ class Executor:
             why = _RESCHEDULED if type(error).__name__ == "Reschedule" and type(error).__module__.startswith("muster") else _RAISED
             self.fail(head, begun, why, _error_bytes(error), *notes)
         else:
-            self.succeed(head, begun, *value)
+            self.succeed(head, begun, *value, *notes)
         finally:
+            self.kept = None
             for fd in fds:
                 os.close(fd)
 
@@ -193,7 +195,7 @@ class Executor:
                 self.functions[number] = function if isinstance(function, _PLAIN) else _Stateful(code)
             except BaseException as error:
                 self.functions[number] = _Broken(error)
-        _, self.label, arguments, _, inputs = self.rest(request, at, fds)
+        *_, self.label, arguments, _, inputs = self.rest(request, at, fds)
         function = self.functions[number]
         if type(function) is _Broken:
             raise _Refused(function.error)
@@ -228,13 +230,13 @@ class Executor:
     def pipeline(self, request, fds, notes):
         number, size = struct.unpack_from("<IQ", request, 11)
         at = 23 + size
-        index, self.label, _, groups, inputs = self.rest(request, at, fds)
-        outputs = self.interruptibly(_core.run_pipeline, (number, request[23:at], index, groups, inputs, notes), {})
-        return 1, "native", notes[0], [outputs]
+        index, limit, reserved, self.label, _, groups, inputs = self.rest(request, at, fds)
+        outputs, self.kept = self.interruptibly(_core.run_pipeline, (number, request[23:at], index, self.label, groups, inputs, limit, reserved, notes), {})
+        return 1, "native", [outputs]
 
     def rest(self, request, at, fds):
-        index, self.depth = struct.unpack_from("<qI", request, at)
-        at += 12
+        index, limit, reserved, self.depth = struct.unpack_from("<qqqI", request, at)
+        at += 28
         label, at = _bytes(request, at)
         arguments, at = _bytes(request, at)
         (count,) = struct.unpack_from("<Q", request, at)
@@ -255,13 +257,13 @@ class Executor:
                 value = mmap.mmap(fds[fd], size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
                 fd += 1
             inputs.append(value)
-        return index, label.decode(), arguments, groups, inputs
+        return index, limit, reserved, label.decode(), arguments, groups, inputs
 
-    def succeed(self, head, begun, native, kind, note, parts):
+    def succeed(self, head, begun, native, kind, parts, note=b"", memory=0):
         us = (time.perf_counter_ns() - begun) // 1000
         size = sum(p.nbytes if isinstance(p, memoryview) else len(p) for p in parts)
         kind = kind.encode()
-        start = b"".join([head, struct.pack("<qqQ", us, size, len(kind)), kind, struct.pack("<BQ", native, len(note)), note, struct.pack("<Q", size)])
+        start = b"".join([head, struct.pack("<qqqQ", us, memory, size, len(kind)), kind, struct.pack("<BQ", native, len(note)), note, struct.pack("<Q", size)])
         if size <= _MAX_INLINE:
             self.reply("D", b"".join([start, *parts]))
             return
@@ -273,9 +275,9 @@ class Executor:
         self.reply("D", start, [fd])
         os.close(fd)
 
-    def fail(self, head, begun, why, error, note=b""):
+    def fail(self, head, begun, why, error, note=b"", memory=0):
         us = (time.perf_counter_ns() - begun) // 1000
-        self.reply("E", head + struct.pack("<qBQ", us, why, len(note)) + note + error)
+        self.reply("E", head + struct.pack("<qqBQ", us, memory, why, len(note)) + note + error)
         self.flush()
 
     def secede(self):

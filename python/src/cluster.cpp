@@ -79,81 +79,6 @@ graph::Range range_of_part(nb::handle p) {
   return python_range(nb::cast<std::vector<std::string>>(p[0]), nb::cast<nb::list>(p[1]), nb::cast<std::vector<uint32_t>>(p[2]), nb::cast<nb::list>(p[3]), nb::cast<std::vector<uint32_t>>(p[4]), nb::cast<std::vector<uint64_t>>(p[5]), nb::cast<std::vector<uint32_t>>(p[6]), nb::cast<nb::dict>(p[7]));
 }
 
-// ---- pipelines that call Python, in an executor
-
-// What Pickling in api/on_cluster.cpp wrote. `objects`: those in front.
-Value with_objects(const Value& v, std::vector<std::shared_ptr<const Opaque>>& objects) {
-  if (v.is_dict() && v.dict().size() == 1 && v.has("pickle")) {
-    const auto& bytes = v["pickle"].string();
-    objects.push_back(opaque_of(unpickled(bytes), ""));
-    return objects.back();
-  }
-  if (v.is_dict() && v.dict().size() == 1 && v.has("pickled")) return objects.at(static_cast<size_t>(v["pickled"].integer()));
-  if (v.is_list()) {
-    List out;
-    for (const auto& x : v.list()) out.push_back(with_objects(x, objects));
-    return out;
-  }
-  if (v.is_dict()) {
-    Dict out;
-    for (const auto& [key, x] : v.dict()) out.emplace_back(key, with_objects(x, objects));
-    return out;
-  }
-  return v;
-}
-
-class ExecutorTask : public data::Task {
- public:
-  explicit ExecutorTask(int64_t partition) : partition_(partition) {}
-  bool stopped() const override { return false; }  // a signal interrupts it
-  int64_t partition() const override { return partition_; }
-  void reserve(int64_t) override {}
-  void progress(int64_t) override {}
-
- private:
-  int64_t partition_;
-};
-
-std::map<uint32_t, std::shared_ptr<kernels::Pipeline>> bound_pipelines;
-
-// Bytes of a program, of the inputs in groups: the sizes of the groups, then which output of each. What the task reports is appended to `notes`, also when it fails.
-nb::bytes run_pipeline(uint32_t number, nb::bytes args, int64_t index, const std::vector<uint32_t>& groups, nb::list inputs, nb::list notes) {
-  auto& pipeline = bound_pipelines[number];
-  if (!pipeline) {
-    std::string_view bytes(args.c_str(), args.size());
-    std::vector<std::shared_ptr<const Opaque>> objects;
-    pipeline = std::make_shared<kernels::Pipeline>(data::Program::decode(with_objects(Value::decode(bytes), objects)));
-  }
-  std::vector<std::shared_ptr<const data::Batches>> batches;
-  const size_t count = groups.size() / 2;
-  size_t at = 0;
-  for (size_t g = 0; g < count; ++g) {
-    data::Batches rows;
-    for (uint32_t i = 0; i < groups[g]; ++i, ++at) {
-      Py_buffer view;
-      if (PyObject_GetBuffer(nb::handle(inputs[at]).ptr(), &view, PyBUF_SIMPLE) != 0) throw nb::python_error();
-      auto outputs = kernels::decode_outputs({static_cast<const char*>(view.buf), static_cast<size_t>(view.len)});
-      PyBuffer_Release(&view);
-      const auto& of_task = *outputs.at(groups[count + g]).batches;
-      rows.insert(rows.end(), of_task.begin(), of_task.end());
-    }
-    if (groups[g]) batches.push_back(std::make_shared<const data::Batches>(std::move(rows)));
-  }
-  ExecutorTask task(index);
-  std::string result;
-  std::exception_ptr failure;
-  try {
-    GilReleased release;
-    result = kernels::encode(pipeline->run(task, batches));
-  } catch (...) {
-    failure = std::current_exception();
-  }
-  const std::string report = kernels::encode(task.report);
-  notes.append(nb::bytes(report.data(), report.size()));
-  if (failure) std::rethrow_exception(failure);
-  return nb::bytes(result.data(), result.size());
-}
-
 // An object as Python sees it: bytes, or a writable private mapping that lives as long as something looks at it.
 nb::object object_view(std::shared_ptr<const worker::Object> o) {
   if (!o->segment) return nb::bytes(o->small->data(), o->small->size());
@@ -186,8 +111,6 @@ void register_cluster(nb::module_& m) {
         }
         return out;
       });
-  m.def("run_pipeline", &run_pipeline);
-  m.def("forget_pipeline", [](uint32_t number) { bound_pipelines.erase(number); });
   nb::class_<LocalCluster>(m, "LocalCluster")
       .def("__init__", [](LocalCluster* self, int64_t workers, int64_t threads, int64_t memory_limit, std::vector<std::string> executor, std::vector<std::string> listen, std::string worker_listen, std::vector<std::pair<std::string, double>> resources, int allowed_failures) {
         LocalOptions o;

@@ -15,6 +15,7 @@
 #include "columns.hpp"
 #include "data/foreign_dtypes.hpp"
 #include "errors.hpp"
+#include "executor.hpp"
 #include "expr/annotations.hpp"
 #include "expr/op.hpp"
 #include "gil.hpp"
@@ -195,6 +196,7 @@ NB_MODULE(_core, m) {
     return python_dtype(nb::cast<std::string>(nb::module_::import_("muster._border.promises").attr("common_name")(python_name(one), python_name(other))));
   });
   register_tasks(m);
+  register_executor(m);
   register_cluster(m);  // before compute: it takes a client
 
   nb::class_<base::Moment>(m, "Moment").def(nb::init<int64_t>(), nb::arg("ns")).def_ro("ns", &base::Moment::ns);

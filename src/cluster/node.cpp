@@ -13,6 +13,7 @@
 namespace muster::cluster {
 namespace {
 constexpr size_t kFlush = 64 * 1024;
+constexpr int64_t kFetches = 4;  // objects that are asked for at once
 constexpr int64_t kFastUs = 500;  // tasks shorter than this are handed to an executor in advance
 }  // namespace
 
@@ -82,7 +83,7 @@ void Node::on_scheduler(Frame&& f) {
       break;
     case Type::put_function: {
       const auto said = decoded<PutFunction>(f.body);
-      functions_[said.number] = said.bytes;
+      functions_[said.number].bytes = said.bytes;
       break;
     }
     case Type::assign: each<Assign>(f.body, [&](Assign&& said) { assign(std::move(said)); }); break;
@@ -92,6 +93,7 @@ void Node::on_scheduler(Frame&& f) {
       each<FreeObject>(f.body, [&](const FreeObject& said) {
         if (objects_.erase(said.task, said.attempt)) state_.gone(said.task);
       });
+      admission_.room();
       break;
     case Type::rejected:
       turned_away_ = decoded<Rejected>(f.body).why;
@@ -122,7 +124,7 @@ void Node::retract(uint32_t count) {
   uint32_t given = state_.retract(count);
   for (auto& e : executors_) {
     if (given >= count || e->sent.size() < 2) continue;
-    for (auto [task, attempt] : e->take_back()) state_.give_back(task, attempt);
+    take_back(*e);
   }
   if (given < count) given += state_.retract(count - given);
   report_actions();
@@ -133,7 +135,12 @@ void Node::retract(uint32_t count) {
 
 void Node::pump() {
   report_actions();
-  for (auto& e : executors_) e->send_forgets();
+  for (auto& e : executors_) {
+    e->send_forgets();
+    if (is_full() && e->sent.size() > 1) take_back(*e);  // they took more than was foreseen
+  }
+  want_room(admission_.wanted());
+  fetch_more();
   // Native tasks and guest tasks share the threads.
   int64_t busy = native_running_ + static_cast<int64_t>(native_queue_.size());
   for (const auto& e : executors_) busy += !e->sent.empty() && !e->seceded;
@@ -144,8 +151,7 @@ void Node::pump() {
     native_cv_.notify_one();
     ++busy;
   }
-  const auto waits = [&] { return is_full() && (busy > 0 || spilling_); };  // what guests make is spilled first
-  while (busy < options_.threads && state_.queued(true) && !waits()) {
+  while (busy < options_.threads && (state_.queued(true) || !begun_guests_.empty())) {
     Executor* idle = nullptr;
     for (auto& e : executors_)
       if (e->sent.empty() && !e->seceded && !e->interrupted()) idle = e.get();
@@ -153,30 +159,27 @@ void Node::pump() {
       if (!start_executor()) break;
       continue;
     }
-    state_.take(true, task, attempt);
-    if (!hand_over(*idle, task, attempt)) {
-      if (state_.knows(task, attempt)) break;  // not now
-      continue;
-    }
-    ++busy;
+    const auto running = next_guest(false);
+    if (!running) break;
+    if (hand_over(*idle, *running)) ++busy;
+    else if (state_.knows(running->key.first, running->key.second)) break;  // not now
   }
   // Short tasks are handed over in advance: an executor then never waits for the next.
   for (auto& e : executors_) {
-    if (e->sent.empty() || e->seceded || e->interrupted() || state_.queued(true) == 0 || waits()) continue;
+    if (e->sent.empty() || e->seceded || e->interrupted() || state_.queued(true) == 0) continue;
     const size_t depth = guest_us_ >= 0 && guest_us_ < kFastUs ? static_cast<size_t>(std::clamp<int64_t>(2000 / (guest_us_ + 20), 2, 64)) : 1;
-    while (e->sent.size() < depth && state_.take(true, task, attempt))
-      if (timeout_of(task, attempt) || !hand_over(*e, task, attempt)) {
-        if (state_.knows(task, attempt) && !native_.contains({task, attempt})) state_.give_back(task, attempt);
-        break;
-      }
+    while (e->sent.size() < depth) {
+      const auto running = next_guest(true);
+      if (!running || !hand_over(*e, *running)) break;
+    }
   }
   // An executor with nothing to do while another has tasks it has not begun: these are shared anew.
   if (busy < options_.threads && state_.queued(true) == 0)
     for (auto& e : executors_)
       if (e->sent.size() > 2 && !e->seceded) {
-        auto back = e->take_back();
-        for (auto [t, a] : back) state_.give_back(t, a);
-        if (back.size() > 1) {
+        const size_t had = e->sent.size();
+        take_back(*e);
+        if (e->sent.size() + 1 < had) {
           pump();
           return;
         }
@@ -192,7 +195,7 @@ int64_t Node::timeout_of(TaskId task, uint16_t attempt) {
 void Node::report_actions() {
   for (auto& a : state_.act()) {
     switch (a.kind) {
-      case worker::StateAction::Kind::fetch: fetcher_.fetch(a.task, a.attempt, a.holder); break;
+      case worker::StateAction::Kind::fetch: fetches_.push_back(std::move(a)); break;
       case worker::StateAction::Kind::stop: stop(a.task, a.attempt); break;
       case worker::StateAction::Kind::failed:
         work_.erase({a.task, a.attempt});
@@ -214,19 +217,33 @@ void Node::report_actions() {
   }
 }
 
+// While there is no room objects come one by one, and only when no more can be spilled for them.
+void Node::fetch_more() {
+  const auto waits = [this] { return fetching_ >= kFetches || (is_full() && (fetching_ > 0 || spilling_ || (objects_.can_spill() && spill_error_.empty()))); };
+  for (; !fetches_.empty() && !waits(); ++fetching_) {
+    const auto& f = fetches_.front();
+    fetcher_.fetch(f.task, f.attempt, f.holder);
+    fetches_.pop_front();
+  }
+}
+
 void Node::stop(TaskId task, uint16_t attempt) {
   auto w = work_.find({task, attempt});
   if (w == work_.end()) return;
   w->second.stop = true;
   if (auto running = native_.find({task, attempt}); running != native_.end()) {
     running->second->stop = true;
-    loop_.post([this, r = running->second] { admission_.hurry(r.get()); });  // should it wait for memory
+    admission_.hurry(running->second.get());  // should it wait for memory
+  }
+  if (auto running = guests_.find({task, attempt}); running != guests_.end() && !running->second->begun) {
+    running->second->stop = true;
+    admission_.hurry(running->second.get());
   }
   for (auto& e : executors_)
     for (size_t i = 0; i < e->sent.size(); ++i)
       if (e->sent[i].task == task && e->sent[i].attempt == attempt) {
         // Perhaps it has not begun: then it comes back, and others with it.
-        for (auto [t, a] : e->take_back()) state_.give_back(t, a);
+        take_back(*e);
         if (std::none_of(e->sent.begin(), e->sent.end(), [&](const auto& s) { return s.task == task && s.attempt == attempt; })) {
           state_.cancel(task, attempt);
           return;
@@ -263,6 +280,7 @@ void Node::flush() {
 
 void Node::fetched(Fetched&& f) {
   Lock lock(*this);
+  --fetching_;
   if (f.ok) {
     f.object.attempt = f.attempt;
     worker::budget().hold(f.object.bytes);
@@ -295,11 +313,12 @@ void Node::put(TaskId id, Object&& o) {
 void Node::tick() {
   Lock lock(*this);
   watch_executors();
+  const int64_t executors = count_executors();
   if (++ticks_ % 5 == 0) {
-    const int64_t memory = private_memory(getpid()) + worker::segment_bytes() + count_executors();
+    const int64_t memory = private_memory(getpid()) + worker::segment_bytes() + executors;
     send(*scheduler_, Heartbeat{memory, objects_.bytes(), static_cast<uint32_t>(state_.running()), static_cast<uint32_t>(state_.waiting() + state_.queued(false) + state_.queued(true))});
   }
-  if (is_short()) short_cv_.notify_one();
+  admission_.room();
   pump();
 }
 

@@ -45,6 +45,12 @@ struct RangeInfo {
   bool guest() const { return function == kPython || function == kGuestPipeline; }
 };
 
+// What put_function said: a guest's function, and what its results take.
+struct GuestFunction {
+  std::string bytes;
+  worker::RangeMemory memory{};
+};
+
 // What assign said.
 struct Work {
   uint32_t range;
@@ -76,7 +82,7 @@ class Node {
     }
     Node& node;
   };
-  // An attempt of a native task, from when it is taken until it is answered; or of a guest's, whose inputs are made ready.
+  // An attempt from when it is taken until it is answered: it waits for memory, or has begun. Or one of a guest's whose inputs are made ready.
   struct Running : worker::Place {
     Running(Node& n, Key k) : node(n), key(k) {}
     bool ending() const override { return stop; }
@@ -86,6 +92,7 @@ class Node {
     Key key;
     std::atomic<bool> stop{false};
     int64_t reserved = 0;
+    int64_t short_of = 0;   // bytes, of one that an executor could not go on with
     bool begun = false, prepares = false;
   };
 
@@ -96,6 +103,7 @@ class Node {
   void pump();
   int64_t timeout_of(TaskId task, uint16_t attempt);
   void report_actions();
+  void fetch_more();
   void stop(TaskId task, uint16_t attempt);
   void report_failure(TaskId task, uint16_t attempt, Failure why, std::optional<TaskError> error = {}, std::string note = {});
   void report_result(TaskId task, uint16_t attempt, Object object, int64_t us, const std::string& note);  // whose bytes are held in the budget
@@ -112,14 +120,18 @@ class Node {
   void run_native(const std::shared_ptr<Running>& running, std::unique_lock<std::mutex>& lock);
   void prepare(TaskId task, uint16_t attempt);  // a guest's inputs: makes bytes of them, then the attempt is queued again
   void run_preparation(const std::shared_ptr<Running>& running, std::unique_lock<std::mutex>& lock);
+  void run_refusal(const std::shared_ptr<Running>& running, std::unique_lock<std::mutex>& lock);
+  worker::Attempt attempt_of(const std::shared_ptr<Running>& running, const Work& work);
+  worker::RangeMemory& memory_of(const Work& work) { return ranges_.at(work.range).function == kPython ? functions_.at(work.function).memory : *ranges_.at(work.range).memory; }
+  bool begin(const std::shared_ptr<Running>& running, const Work& work);  // false: it waits for memory
   int64_t known_need(const Work& work, const worker::RangeMemory& memory) const;
   worker::Inputs inputs_of(data::Task& task, const Work& work, const std::vector<uint32_t>& outputs);
   std::shared_ptr<const std::vector<kernels::Output>> open(data::Task& task, TaskId id);
   void spill_loop();
   void serve(std::function<void()> job);
   void serve_loop();
-  bool is_short() const;  // of memory, and something can be spilled
-  bool is_full() const { return worker::budget().used() > worker::budget().limit(); }
+  void want_room(int64_t bytes);  // begins to spill where there is no room for so much more
+  static bool is_full() { return worker::budget().used() > worker::budget().limit(); }
   int64_t spill(int64_t goal);
   int64_t count_executors();
   static int64_t private_memory(pid_t pid);  // bytes of a process that it shares with nobody
@@ -130,7 +142,13 @@ class Node {
   void start_failed(const std::string& how);
   void refuse_guests(const Error& why);  // tasks that are queued for executors that there are none of
   void refuse(TaskId task, uint16_t attempt, const Error& why);
-  bool hand_over(Executor& e, TaskId task, uint16_t attempt);  // false: it is queued again, or unknown and ended
+  std::shared_ptr<Running> next_guest(bool ahead);  // that has begun
+  bool hand_over(Executor& e, Running& running);    // false: it is queued again, or over
+  void let_go(Key key);                             // of what an attempt of a guest's has reserved
+  void put_back(Key key);                           // it is queued again
+  void take_back(Executor& e);                      // what it has not begun
+  void ended(Key key);                              // it is answered
+  void learn(const Work& work, int64_t bytes);
   void on_replies(int fd);
   void on_reply(Executor& e, Reply&& r);
   TaskError timeout_error(TaskId task, uint16_t attempt);
@@ -151,10 +169,13 @@ class Node {
   worker::Admission admission_{worker::budget()};
   worker::TaskRunner runner_{admission_};
   std::unordered_map<uint32_t, RangeInfo> ranges_;
-  std::map<uint32_t, std::string> functions_;
+  std::map<uint32_t, GuestFunction> functions_;
   std::unordered_map<Key, Work, KeyHash> work_;
   std::deque<std::shared_ptr<Running>> native_queue_;
   std::map<Key, std::shared_ptr<Running>> native_;  // taken and not answered
+  std::unordered_map<Key, std::shared_ptr<Running>, KeyHash> guests_;  // as native_, as long as they have something reserved or wait for it
+  std::deque<std::shared_ptr<Running>> begun_guests_;  // after they have waited
+  int64_t guests_waiting_ = 0;
   int64_t native_running_ = 0;
   int64_t guest_us_ = -1;              // how long guest tasks take lately, µs
   std::vector<std::unique_ptr<Executor>> executors_;
@@ -170,8 +191,12 @@ class Node {
   std::vector<std::thread> threads_;
   std::deque<std::function<void()>> to_serve_;  // objects that peers and clients ask for
   std::mutex spilling_mutex_;
-  std::atomic<bool> spilling_{false};
+  bool spilling_ = false;
+  int64_t spill_goal_ = 0;             // bytes in use
+  steady_clock::time_point next_spill_{};
   std::string spill_error_;            // of the last attempt to spill; empty: it was none
+  std::deque<worker::StateAction> fetches_;  // that wait until there is room
+  int64_t fetching_ = 0;
   int64_t ticks_ = 0;
   Loop loop_;
   std::shared_ptr<Connection> scheduler_;

@@ -8,6 +8,7 @@
 namespace muster::cluster {
 namespace {
 constexpr auto kGrace = std::chrono::milliseconds(300);
+constexpr int64_t kLeast = 8;  // part of the limit that a task of an executor may take, however little is left
 constexpr int kStarts = 5;  // executors that do not come up, one after the other, before tasks hear of it
 constexpr auto kPause = std::chrono::milliseconds(100), kLongestPause = std::chrono::milliseconds(5000);  // between starts, doubled each time
 }  // namespace
@@ -55,28 +56,78 @@ void Node::start_failed(const std::string& how) {
 void Node::refuse_guests(const Error& why) {
   TaskId task;
   uint16_t attempt;
+  for (auto& running : std::exchange(begun_guests_, {})) refuse(running->key.first, running->key.second, why);
   while (state_.take(true, task, attempt)) refuse(task, attempt, why);
 }
 
 void Node::refuse(TaskId task, uint16_t attempt, const Error& why) {
   report_failure(task, attempt, Failure::refused, written_down(why));
-  state_.ended(task, attempt);
-  work_.erase({task, attempt});
+  ended({task, attempt});
 }
 
-bool Node::hand_over(Executor& e, TaskId task, uint16_t attempt) {
-  auto found = work_.find({task, attempt});
-  if (found == work_.end()) {
-    state_.ended(task, attempt);
-    return false;
+void Node::ended(Key key) {
+  let_go(key);
+  state_.ended(key.first, key.second);
+  work_.erase(key);
+}
+
+void Node::let_go(Key key) {
+  const auto found = guests_.extract(key);
+  if (found.empty()) return;
+  worker::budget().give_back(found.mapped()->reserved);
+  runner_.end(found.mapped().get());
+}
+
+void Node::put_back(Key key) {
+  let_go(key);
+  state_.give_back(key.first, key.second);
+}
+
+void Node::take_back(Executor& e) {
+  for (const auto& key : e.take_back()) put_back(key);
+}
+
+// One that has waited for memory, or the first in the queue if there is room for it. `ahead`: behind others, then what it takes has to be known.
+std::shared_ptr<Node::Running> Node::next_guest(bool ahead) {
+  for (TaskId task; ;) {
+    std::shared_ptr<Running> running;
+    if (!begun_guests_.empty()) {
+      running = std::move(begun_guests_.front());
+      begun_guests_.pop_front();
+    } else {
+      uint16_t attempt;
+      if (guests_waiting_ || !state_.take(true, task, attempt)) return nullptr;
+      const Key key{task, attempt};
+      const auto work = work_.find(key);
+      if (work == work_.end()) {
+        state_.ended(task, attempt);
+        continue;
+      }
+      if (ahead && (memory_of(work->second).made == 0 || timeout_of(task, attempt))) {
+        state_.give_back(task, attempt);
+        return nullptr;
+      }
+      running = guests_[key] = std::make_shared<Running>(*this, key);
+      if (!begin(running, work->second)) {
+        ++guests_waiting_;
+        return nullptr;
+      }
+    }
+    if (!running->stop) return running;
+    report_failure(running->key.first, running->key.second, Failure::stopped, {});
+    ended(running->key);
   }
-  const Work& work = found->second;
+}
+
+bool Node::hand_over(Executor& e, Running& running) {
+  const auto [task, attempt] = running.key;
+  const Work& work = work_.at(running.key);
   const RangeInfo& range = ranges_.at(work.range);
   Request r{task, attempt, {}, {}};
   Encoder out;
   if (range.function == kPython) {
     if (e.functions.size() <= work.function) e.functions.resize(work.function + 1);
-    out << uint8_t{0} << work.function << (e.functions[work.function] ? std::string_view() : std::string_view(functions_.at(work.function)));
+    out << uint8_t{0} << work.function << (e.functions[work.function] ? std::string_view() : std::string_view(functions_.at(work.function).bytes));
   } else {
     std::string args;
     range.args.encode(args);
@@ -84,7 +135,8 @@ bool Node::hand_over(Executor& e, TaskId task, uint16_t attempt) {
   }
   auto groups = work.groups;
   groups.insert(groups.end(), range.outputs.begin(), range.outputs.end());  // and which output of each dependency
-  out << work.index << range.depth << range.label << work.arguments << groups << static_cast<uint32_t>(work.inputs.size());
+  const int64_t room = (worker::budget().limit() - worker::budget().used()) / std::max<int64_t>(1, live());
+  out << work.index << std::max(running.reserved + std::max<int64_t>(0, room), worker::budget().limit() / kLeast) << running.reserved << range.depth << range.label << work.arguments << groups << static_cast<uint32_t>(work.inputs.size());
   std::vector<Object> kept;  // whose descriptors are borrowed
   for (const auto& in : work.inputs) {
     if (in.inlined) {
@@ -94,6 +146,7 @@ bool Node::hand_over(Executor& e, TaskId task, uint16_t attempt) {
     const auto known = in.ready ? std::optional<Object>(*in.ready) : objects_.find(in.object);
     if (!known) throw internal("an input of a task that may run is not here");
     if (!known->segment && !known->small) {  // it is encoded, or read back, first
+      let_go(running.key);
       prepare(task, attempt);
       return false;
     }
@@ -108,7 +161,7 @@ bool Node::hand_over(Executor& e, TaskId task, uint16_t attempt) {
   r.body = out.take();
   try {
     if (!e.send(r)) {
-      state_.give_back(task, attempt);
+      put_back(running.key);
       return false;
     }
   } catch (const Error& why) {
@@ -155,19 +208,20 @@ void Node::on_reply(Executor& e, Reply&& r) {
   if (r.kind == 'N') {  // the request that brought its function was taken back
     std::erase_if(e.sent, [&](const auto& s) { return s.task == task && s.attempt == attempt; });
     if (auto w = work_.find({task, attempt}); w != work_.end() && w->second.function < e.functions.size()) e.functions[w->second.function] = false;
-    state_.give_back(task, attempt);
+    put_back({task, attempt});
     return;
   }
   if (r.kind == 'S') {
     e.seceded = true;
-    for (auto [t, a] : e.take_back()) state_.give_back(t, a);
+    let_go({task, attempt});  // tasks that it waits for need the room
+    take_back(e);
     send(*scheduler_, Seceded{task, attempt});
     return;
   }
   std::erase_if(e.sent, [&](const auto& s) { return s.task == task && s.attempt == attempt; });
   e.killed_at = {};
   if (e.sent.empty()) e.seceded = false;
-  const auto us = in.get<int64_t>();
+  const auto us = in.get<int64_t>(), memory = in.get<int64_t>();
   const auto w = work_.find({task, attempt});
   const bool timed_out = w != work_.end() && w->second.timed_out;  // then its answer, whatever it is, is what the interruption made of it
   if (r.kind == 'D' && !timed_out) {
@@ -184,6 +238,8 @@ void Node::on_reply(Executor& e, Reply&& r) {
     o.bytes = std::max<int64_t>(o.bytes, static_cast<int64_t>(size));
     if (!spill_error_.empty() && worker::budget().used() + o.bytes > worker::budget().limit()) return refuse(task, attempt, Error(ErrorKind::io, spill_error_));
     worker::budget().hold(o.bytes);
+    let_go({task, attempt});
+    if (w != work_.end()) learn(w->second, std::max(o.bytes, memory));
     guest_us_ = guest_us_ < 0 ? us : std::max(us / 2, guest_us_ + (us - guest_us_) / 8);
     report_result(task, attempt, std::move(o), us, note);
   } else {
@@ -191,11 +247,25 @@ void Node::on_reply(Executor& e, Reply&& r) {
     const auto note = r.kind == 'E' ? in.get<std::string>() : std::string();
     auto error = in.empty() ? std::optional<TaskError>() : decoded<TaskError>(in.rest());
     if (timed_out) error = timeout_error(task, attempt);
-    report_failure(task, attempt, timed_out ? Failure::refused : why, std::move(error), note);
-    state_.ended(task, attempt);
-    work_.erase({task, attempt});
+    if (const auto running = guests_.find({task, attempt}); memory && !timed_out && running != guests_.end()) {
+      worker::budget().give_back(std::exchange(running->second->reserved, 0));
+      running->second->short_of = memory, running->second->begun = false;
+      native_queue_.push_back(running->second);
+      native_cv_.notify_one();
+    } else {
+      report_failure(task, attempt, timed_out ? Failure::refused : why, std::move(error), note);
+      ended({task, attempt});
+    }
   }
   if (live() > options_.threads && e.sent.empty()) e.kill(), e.killed_at = steady_clock::now();  // it came back while another had taken its place
+}
+
+// What its results take lately: one that is larger counts at once, smaller ones little by little.
+void Node::learn(const Work& work, int64_t bytes) {
+  if (!ranges_.contains(work.range) || (ranges_.at(work.range).function == kPython && !functions_.contains(work.function))) return;
+  auto& memory = memory_of(work);
+  ++memory.made;
+  memory.need = std::max(bytes, memory.need - memory.need / 8);
 }
 
 TaskError Node::timeout_error(TaskId task, uint16_t attempt) {
@@ -205,26 +275,26 @@ TaskError Node::timeout_error(TaskId task, uint16_t attempt) {
 
 // The executor is dead: what it had not begun goes to another, what it ran failed.
 void Node::bury(Executor& e) {
-  for (auto [t, a] : e.take_back()) state_.give_back(t, a);
+  take_back(e);
   const std::string how = e.death();
   if (!e.ready) start_failed(how);
   for (size_t i = 0; i < e.sent.size(); ++i) {
     const auto [task, attempt, at, ahead] = e.sent[i];
     auto w = work_.find({task, attempt});
     if (w == work_.end()) {
+      let_go({task, attempt});
       state_.ended(task, attempt);
       continue;
     }
     if (i + 1 < e.sent.size()) {  // done before, its reply was lost: not to blame
-      state_.give_back(task, attempt);
+      put_back({task, attempt});
       continue;
     }
     const bool stopped = w->second.stop, timed_out = w->second.timed_out;
     const std::string label = ranges_.at(w->second.range).label;
     const auto why = timed_out ? Failure::refused : stopped ? Failure::stopped : Failure::died;
     report_failure(task, attempt, why, timed_out ? timeout_error(task, attempt) : TaskError{.kind = TaskError::Kind::killed, .message = how, .task = label});
-    state_.ended(task, attempt);
-    work_.erase(w);
+    ended({task, attempt});
   }
   e.sent.clear();
 }

@@ -23,6 +23,7 @@ void Node::native_loop() {
     native_queue_.pop_front();
     ++native_running_;
     if (running->prepares) run_preparation(running, lock);
+    else if (running->short_of) run_refusal(running, lock);
     else run_native(running, lock);
     --native_running_;
     pump();
@@ -36,7 +37,9 @@ void Node::run_native(const std::shared_ptr<Running>& running, std::unique_lock<
   const Work& work = work_.at(running->key);    // both stay where they are until the attempt is answered
   RangeInfo& range = ranges_.at(work.range);    // only `bound` is written, with the mutex
   running->stop = running->stop || work.stop;
+  if (!running->begun && !begin(running, work)) return;
   auto function = range.bound;
+  const worker::Attempt known = attempt_of(running, work);
   lock.unlock();
   Object result;
   std::optional<TaskError> error;
@@ -49,18 +52,6 @@ void Node::run_native(const std::shared_ptr<Running>& running, std::unique_lock<
   int64_t us = 0;
   try {
     if (!function) function = worker::bind(range.function, range.args);
-    const auto again = [this, running](int64_t reserved) {
-      std::lock_guard queue(mutex_);
-      running->begun = true, running->reserved = reserved;
-      native_queue_.push_back(running);
-      native_cv_.notify_one();
-    };
-    worker::Attempt known{running.get(), -static_cast<int64_t>(work.range), range.memory.get(), again, running->reserved};
-    if (!running->begun) {
-      const int64_t need = running->stop ? 0 : known_need(work, *range.memory);
-      if (!runner_.begin(known, need, *running)) return lock.lock();
-      running->begun = true, known.reserved = need;
-    }
     const auto begun = steady_clock::now();
     auto outcome = runner_.run(known, {*function, [&](data::Task& t) { return inputs_of(t, work, range.outputs); }, work.arguments, work.index, range.label, running->stop}, *running);
     if (outcome.waits) return lock.lock();
@@ -85,10 +76,61 @@ void Node::run_native(const std::shared_ptr<Running>& running, std::unique_lock<
   lock.lock();
   native_.erase(running->key);
   if (!range.bound) range.bound = function;
+  if (!error && !spill_error_.empty() && is_full()) {
+    worker::budget().give_back(std::exchange(result.bytes, 0));
+    named(Error(ErrorKind::io, spill_error_));
+  }
   if (!error) return report_result(task, attempt, std::move(result), us, note);
   report_failure(task, attempt, why, std::move(error), note);
   state_.ended(task, attempt);
   work_.erase(running->key);
+}
+
+// What it waits for may be told by whoever has the mutex: it goes on in the loop's thread.
+worker::Attempt Node::attempt_of(const std::shared_ptr<Running>& running, const Work& work) {
+  const bool guest = ranges_.at(work.range).guest();
+  const auto again = [this, running, guest](int64_t reserved) {
+    loop_.post([this, running, guest, reserved] {
+      Lock lock(*this);
+      running->begun = true, running->reserved = reserved;
+      if (guest) --guests_waiting_, begun_guests_.push_back(running);
+      else native_queue_.push_back(running), native_cv_.notify_one();
+      pump();
+    });
+  };
+  return {running.get(), -static_cast<int64_t>(work.range), &memory_of(work), again, running->reserved};
+}
+
+bool Node::begin(const std::shared_ptr<Running>& running, const Work& work) {
+  const int64_t need = running->stop ? 0 : known_need(work, memory_of(work));
+  want_room(need);
+  if (!runner_.begin(attempt_of(running, work), need, *running)) return false;
+  running->begun = true, running->reserved = need;
+  return true;
+}
+
+// An executor was refused memory: the attempt waits, or has failed.
+void Node::run_refusal(const std::shared_ptr<Running>& running, std::unique_lock<std::mutex>& lock) {
+  const auto [task, attempt] = running->key;
+  const Work& work = work_.at(running->key);
+  const int64_t short_of = std::exchange(running->short_of, 0);
+  const auto known = attempt_of(running, work);
+  const std::string where = concat(ranges_.at(work.range).label, ", partition ", work.index);
+  want_room(short_of);
+  ++guests_waiting_;
+  lock.unlock();
+  std::optional<Error> error;
+  try {
+    if (!runner_.waits(known, short_of, *running)) error = running->too_little(known, short_of);
+  } catch (const Error& of_spill) {
+    error = of_spill;
+  }
+  lock.lock();
+  if (!error) return;
+  --guests_waiting_;
+  error->through(where);
+  report_failure(task, attempt, running->stop ? Failure::stopped : Failure::raised, written_down(*error));
+  ended(running->key);
 }
 
 int64_t Node::known_need(const Work& work, const worker::RangeMemory& memory) const {
@@ -177,7 +219,13 @@ Error Node::Running::too_little(const worker::Attempt&, int64_t need) {
                                          " MB that are in use; make partitions smaller, give workers more (memory_limit=), or ", worker::kWaysOut));
 }
 
-bool Node::is_short() const { return worker::budget().used() > worker::budget().limit() / 10 * 6 && objects_.can_spill(); }
+void Node::want_room(int64_t bytes) {
+  const int64_t used = worker::budget().used(), limit = worker::budget().limit();
+  if (spilling_ || over_ || (used <= limit / 10 * 6 && used + bytes <= limit) || !objects_.can_spill() || steady_clock::now() < next_spill_) return;
+  spilling_ = true, spill_goal_ = std::clamp(limit - bytes, limit / 4, limit / 2);
+  admission_.begin_giving(this);
+  short_cv_.notify_one();
+}
 
 // Returns the bytes that are free now. One at a time: who comes second finds what the first has freed.
 int64_t Node::spill(int64_t goal) {
@@ -190,21 +238,25 @@ int64_t Node::spill(int64_t goal) {
 void Node::spill_loop() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    short_cv_.wait(lock, [this] { return over_ || is_short(); });
+    short_cv_.wait(lock, [this] { return over_ || spilling_; });
     if (over_) return;
-    spilling_ = true;
-    lock.unlock();
     std::string error;
-    try {
-      spill(worker::budget().limit() / 2);
-    } catch (const Error& e) {
-      error = e.what();
+    while (error.empty() && !over_ && worker::budget().used() > spill_goal_ && objects_.can_spill()) {  // step by step: those for whom there is room do not wait for all of it
+      lock.unlock();
+      try {
+        spill(std::max(spill_goal_, worker::budget().used() - worker::budget().limit() / 16));
+      } catch (const Error& e) {
+        error = e.what();
+      }
+      lock.lock();
+      admission_.room();
+      fetch_more();
     }
-    lock.lock();
     spilling_ = false, spill_error_ = error;
+    if (!error.empty()) next_spill_ = steady_clock::now() + kPauseOfSpilling;
+    admission_.end(this);
     pump();
     flush();
-    if (!error.empty()) short_cv_.wait_for(lock, kPauseOfSpilling, [this] { return over_; });
   }
 }
 
@@ -234,13 +286,17 @@ int64_t Node::private_memory(pid_t pid) {
   return (resident - shared) * sysconf(_SC_PAGESIZE);
 }
 
-// Of all their memory. What they have taken since they began counts in the budget, up to a quarter of it: nobody can make them give it back.
+// Of all their memory. What they have taken since they began, beyond what is reserved for their tasks, counts in the budget, up to a quarter of it: nobody
+// can make them give it back.
 int64_t Node::count_executors() {
   int64_t all = 0, taken = 0;
   for (const auto& e : executors_) {
     const int64_t bytes = private_memory(e->pid());
     all += bytes;
-    if (e->bytes_at_start) taken += std::max<int64_t>(0, bytes - e->bytes_at_start);
+    int64_t reserved = 0;
+    for (const auto& s : e->sent)
+      if (const auto found = guests_.find({s.task, s.attempt}); found != guests_.end()) reserved += found->second->reserved;
+    if (e->bytes_at_start) taken += std::max<int64_t>(0, bytes - e->bytes_at_start - reserved);
   }
   taken = std::min(taken, worker::budget().limit() / 4);
   worker::budget().hold(taken - std::exchange(executors_bytes_, taken));

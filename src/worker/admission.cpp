@@ -22,6 +22,26 @@ void Admission::wait(Attempt attempt) {
   for (auto& resume : resumed) resume();
 }
 
+void Admission::begin_giving(const void* owner) {
+  std::lock_guard lock(mutex_);
+  ++running_[owner], ++total_;
+}
+
+void Admission::room() {
+  Resumed resumed;
+  {
+    std::lock_guard lock(mutex_);
+    choose(resumed);
+  }
+  for (auto& resume : resumed) resume();
+}
+
+int64_t Admission::wanted() const {
+  std::lock_guard lock(mutex_);
+  const auto least = std::min_element(waiting_.begin(), waiting_.end(), [](const Waiting& a, const Waiting& b) { return a.attempt.need < b.attempt.need; });
+  return least == waiting_.end() ? 0 : least->attempt.need;
+}
+
 bool Admission::postpone(Attempt attempt) {
   Resumed resumed;
   {

@@ -28,6 +28,12 @@ class Admission {
   /// An attempt that has begun ran out of memory, and gave back what it held. True: it waits. False: waiting would change nothing, as no other
   /// attempt holds memory and those that wait were tried; it still counts as begun.
   bool postpone(Attempt attempt);
+  /// Somebody begins to give memory back: until its end() others that do not fit wait for it.
+  void begin_giving(const void* owner);
+  /// Memory was given back: resumes those that fit now.
+  void room();
+  /// The least that one who waits needs; 0: nobody waits.
+  int64_t wanted() const;
   /// An attempt that has begun is over, what it had reserved is given back.
   void end(const void* owner);
   /// Resumes all that wait, whatever they need: their job stops.
@@ -45,7 +51,7 @@ class Admission {
   void choose(Resumed& resumed);
 
   Budget& budget_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<Waiting> waiting_;
   std::unordered_map<const void*, int64_t> running_;
   int64_t total_ = 0;    // of running_

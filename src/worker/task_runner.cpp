@@ -54,8 +54,7 @@ bool TaskRunner::begin(const Attempt& a, int64_t need, const Place& place) {
   return false;
 }
 
-// True if it waits, or runs once more because there is room now.
-bool TaskRunner::tries_again(const Attempt& a, int64_t short_of, Place& place) {
+bool TaskRunner::waits(const Attempt& a, int64_t short_of, Place& place) {
   const int64_t need = std::max<int64_t>(a.memory->need, short_of + short_of / 4);
   a.memory->learn(need);
   if (place.ending()) return false;
@@ -63,7 +62,7 @@ bool TaskRunner::tries_again(const Attempt& a, int64_t short_of, Place& place) {
     if (place.ending()) admission_.hurry(a.owner);
     return true;
   }
-  if (!place.spill_results()) return false;
+  if (!place.spill_results() && budget().used() + need > budget().limit()) return false;
   budget().hold(need);
   a.again(need);
   return true;
@@ -89,7 +88,8 @@ Outcome TaskRunner::run(const Attempt& a, const Call& call, Place& place) {
     try {
       if (refused) {
         task.release();
-        if ((out.waits = tries_again(a, task.short_of(), place))) return out;
+        out.short_of = task.short_of();
+        if ((out.waits = waits(a, task.short_of(), place))) return out;
       }
       Error named = refused ? place.too_little(a, task.short_of()) : e;
       out.cancelled = e.kind == ErrorKind::cancelled;
@@ -107,7 +107,7 @@ Outcome TaskRunner::run(const Attempt& a, const Call& call, Place& place) {
     out.outputs.clear(), out.bytes = 0;
     out.error = std::current_exception();
   }
-  out.report = std::move(task.report);
+  out.report = std::move(task.report), out.peak = task.peak();
   return out;
 }
 

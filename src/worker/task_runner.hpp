@@ -1,5 +1,6 @@
 // The one place where a task of the engine runs: its memory against the budget, errors that say where, progress, and what it is refused. Who schedules
-// it, a job of this process or a worker of a cluster, keeps its results.
+// it, a job of this process or a worker of a cluster, keeps its results. A worker's executors run pipelines through it too: the worker begins and ends
+// them, and says what waits, as it knows the memory of all.
 #pragma once
 #include <atomic>
 #include <functional>
@@ -52,6 +53,8 @@ struct Outcome {
   std::exception_ptr error;
   bool cancelled = false;
   data::Report report;
+  int64_t peak = 0;                      // bytes that it held at once
+  int64_t short_of = 0;                  // bytes that it needed to go on, or more, where it was refused memory
 };
 
 class TaskRunner {
@@ -61,11 +64,12 @@ class TaskRunner {
   bool begin(const Attempt& attempt, int64_t need, const Place& place);
   /// Runs an attempt that has begun. Never throws.
   Outcome run(const Attempt& attempt, const Call& call, Place& place);
+  /// An attempt that has begun was refused memory, and has given back what it held. True: it is queued again. Throws what Place::spill_results() does.
+  bool waits(const Attempt& attempt, int64_t short_of, Place& place);
   /// One that has begun is over, and waits for nothing.
   void end(const void* owner) { admission_.end(owner); }
 
  private:
-  bool tries_again(const Attempt& attempt, int64_t short_of, Place& place);
   Admission& admission_;
 };
 

@@ -86,6 +86,43 @@ TEST(Admission, EverybodyRunsOrIsRefusedAlone) {
   for (unsigned seed = 0; seed < 2000; ++seed) Simulation(seed, 1000).run(1 + static_cast<int>(seed % 40), 1 + seed % 4);
 }
 
+TEST(Admission, WhoGivesMemoryBackIsWaitedFor) {
+  Budget budget(100);
+  Admission admission(budget);
+  const int spill = 0, one = 0, other = 0;
+  budget.hold(90);  // what can be spilled
+  admission.begin_giving(&spill);
+  std::vector<int> resumed;
+  ASSERT_FALSE(admission.begin(&one, 50));
+  admission.wait({&one, 50, 0, [&] { resumed.push_back(1); }});
+  ASSERT_FALSE(admission.begin(&other, 20));
+  admission.wait({&other, 20, 0, [&] { resumed.push_back(2); }});
+  EXPECT_EQ(admission.wanted(), 20);
+  budget.give_back(20);
+  admission.room();  // for the smaller one, before all is spilled
+  EXPECT_EQ(resumed, std::vector{2});
+  EXPECT_EQ(admission.wanted(), 50);
+  admission.end(&spill);  // in vain: the other still runs
+  EXPECT_EQ(resumed, std::vector{2});
+  budget.give_back(20);
+  admission.end(&other);
+  EXPECT_EQ(resumed, (std::vector{2, 1}));
+  EXPECT_EQ(admission.wanted(), 0);
+}
+
+TEST(Admission, WhatCannotBeGivenBackIsWaitedForInVain) {
+  Budget budget(100);
+  Admission admission(budget);
+  const int spill = 0, one = 0;
+  budget.hold(90);
+  admission.begin_giving(&spill);
+  int resumed = 0;
+  ASSERT_FALSE(admission.begin(&one, 50));
+  admission.wait({&one, 50, 0, [&] { ++resumed; }});
+  admission.end(&spill);  // the disk is full: it runs alone
+  EXPECT_EQ(resumed, 1);
+}
+
 TEST(Admission, NothingOfAJobThatIsLeftBehindIsWaitedFor) {
   Budget budget(100);
   Admission admission(budget);

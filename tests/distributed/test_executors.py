@@ -584,7 +584,7 @@ def body(sizes):
     def text(data):
         return struct.pack("<Q", len(data)) + data
 
-    return b"\0" + struct.pack("<I", 1) + text(pickle.dumps(len)) + struct.pack("<qI", 0, 0) + text(b"len") + text(pickle.dumps((("abc",), {}))) + struct.pack("<QI", 0, len(sizes)) + b"".join(b"\1" + struct.pack("<Q", s) for s in sizes)
+    return b"\0" + struct.pack("<I", 1) + text(pickle.dumps(len)) + struct.pack("<qqqI", 0, 0, 0, 0) + text(b"len") + text(pickle.dumps((("abc",), {}))) + struct.pack("<QI", 0, len(sizes)) + b"".join(b"\1" + struct.pack("<Q", s) for s in sizes)
 
 
 def test_descriptors_ahead_of_a_request_that_does_not_follow():

@@ -3,6 +3,9 @@
 import gc
 import os
 import pathlib
+import resource
+import signal
+import subprocess
 import threading
 import time
 
@@ -12,31 +15,39 @@ import pytest
 
 import muster.dataframe as dd
 from muster import delayed
-from muster.distributed import Client
+from muster.distributed import Client, futures_of, wait
 
 LIMIT = 40_000_000
 ARRAY = 5_000_000  # bytes
 MANY = 4 * 2 * LIMIT // ARRAY
-MOST = 0.9 * MANY * ARRAY / 2  # a worker's half of all: tasks that end faster than the disk takes their results pass the limit for a moment
+MOST = 1.1 * LIMIT + 3 * ARRAY  # a tenth more, and one task: it has its array, the copy that becomes its result, and another that it has read
 
 
-def taken_by(pid):
-    """Bytes of a worker: its own, and the objects in shared memory that it keeps."""
-    status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    total = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("RssAnon"))
-    files = {}
-    for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+def children_of(pid):
+    return [int(p) for task in pathlib.Path(f"/proc/{pid}/task").iterdir() for p in (task / "children").read_text().split()]
+
+
+def taken_by(worker):
+    """Bytes of a worker: its own and its executors', and the objects in shared memory that they keep."""
+    total, files = 0, {}
+    for pid in [worker, *children_of(worker)]:
         try:
-            if "memfd:muster" in os.readlink(fd):
-                facts = os.stat(fd)
-                files[facts.st_ino] = facts.st_blocks * 512
-        except OSError:
+            status = pathlib.Path(f"/proc/{pid}/status").read_text()
+            total += next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("RssAnon"))
+            for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+                try:
+                    if "memfd:muster" in os.readlink(fd):
+                        facts = os.stat(fd)
+                        files[facts.st_ino] = facts.st_blocks * 512
+                except OSError:
+                    pass
+        except (OSError, StopIteration):
             pass
     return total + sum(files.values())
 
 
 class Watch:
-    """The most that each worker took while the block ran, over what it took before."""
+    """The most that a worker took while the block ran, over what it took before."""
 
     def __init__(self, client):
         self.pids = [w["pid"] for w in client.scheduler_info()["workers"].values()]
@@ -50,21 +61,29 @@ class Watch:
         return self
 
     def look(self):
-        while not self.over.wait(0.02):
+        while not self.over.wait(0.01):
             self.most = max(self.most, *(taken_by(p) - self.before[p] for p in self.pids))
 
     def __exit__(self, *error):
         self.over.set()
         self.thread.join()
+        print(f"{self.most / 1e6:.1f} MB")
 
 
 def array(i):
     return np.full(ARRAY // 8, float(i))
 
 
+def warm(i):
+    import pyarrow
+
+    return array(i).sum() + len(pd.DataFrame({"x": [i]})) + pyarrow.array([i]).null_count
+
+
 @pytest.fixture(scope="module")
 def small():
     with Client(n_workers=2, threads_per_worker=1, memory_limit=LIMIT, dashboard_address=None) as client:
+        client.gather(client.map(warm, range(16)))  # libraries that executors load are no task's
         yield client
 
 
@@ -103,20 +122,173 @@ def test_frames(small, table):
     with Watch(small) as watch:
         assert df.x.sum().compute() == frame.x.sum()
     assert watch.most < LIMIT * 1.1
-    pd.testing.assert_series_equal(df.groupby("k").x.sum().compute(), frame.groupby("k").x.sum())
+    with Watch(small) as watch:
+        pd.testing.assert_series_equal(df.groupby("k").x.sum().compute(), frame.groupby("k").x.sum())
+        assert df.map_partitions(lambda p: p.assign(y=p.x * 2)).y.sum().compute() == 2 * frame.x.sum()
+    assert watch.most < MOST
+
+
+def rows(i):
+    return pd.DataFrame({"k": np.arange(ARRAY // 16) % 1000, "x": np.full(ARRAY // 16, i)})
+
+
+def test_a_frame_of_four_times_the_memory(small):
+    """Its partitions are kept by the cluster while a reduction and a group-by read them."""
+    with Watch(small) as watch:
+        df = dd.from_map(rows, range(MANY)).persist()
+        every = ARRAY // 16
+        assert df.x.sum().compute() == every * sum(range(MANY))
+        sums = df.groupby("k").x.sum().compute()
+        expected = np.bincount(np.arange(every) % 1000) * sum(range(MANY))
+        np.testing.assert_array_equal(sums.sort_index().to_numpy(), expected)
+        del df
+    assert watch.most < MOST
+
+
+def sized(n):
+    return b"x" * n
+
+
+def test_short_tasks_with_large_results_after_many_small_ones(small):
+    """An executor has dozens of short tasks in hand: these, too, must not fill the memory at once."""
+    with Watch(small) as watch:
+        kept = small.map(sized, [10] * 2000 + [ARRAY] * MANY, pure=False)
+        assert small.submit(sum, small.map(len, kept)).result() == 20_000 + MANY * ARRAY
+        del kept
+    assert watch.most < MOST
+
+
+# ---- the disk
+
+
+def one_worker(folder, monkeypatch):
+    monkeypatch.setenv("MUSTER_TEMPORARY_DIRECTORY", str(folder))
+    return Client(n_workers=1, threads_per_worker=1, memory_limit=LIMIT, dashboard_address=None)
+
+
+def worker_of(client):
+    (worker,) = client.scheduler_info()["workers"].values()
+    return worker["pid"]
+
+
+def spill_file(pid):
+    """The path under which the worker has its spill file open; None: it has none."""
+    folder = os.environ["MUSTER_TEMPORARY_DIRECTORY"]
+    for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            if os.readlink(fd).startswith(folder) and os.stat(fd).st_size:
+                return fd
+        except OSError:
+            pass
+    return None
+
+
+def expect_it_goes_on(client):
+    for i in range(MANY, MANY + 100):  # once the worker has heard that nobody wants the other results
+        gc.collect()  # errors' frames hold futures
+        try:
+            assert client.submit(lambda a: float(a[0]), client.submit(array, i)).result() == i
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("results that nobody wants are kept")
+
+
+def fill(client, folder, why):
+    """More than memory and disk together: tasks fail that do not find room, what is there is right."""
+    pid = worker_of(client)
+    kept = client.map(array, range(MANY // 2))
+    wait(kept)
+    done = [i for i, f in enumerate(kept) if f.status == "finished"]
+    assert len(done) > LIMIT / 2 / ARRAY
+    for i in done:
+        assert kept[i].result()[-1] == i
+    failed = [f for f in kept if f.status == "error"]
+    assert len(done) + len(failed) == len(kept) and failed
+    for f in failed:
+        error = f.exception()
+        assert isinstance(error, OSError)
+        assert str(folder) in str(error) and why in str(error) and "MUSTER_TEMPORARY_DIRECTORY" in str(error)
+    del kept, failed, f
+    expect_it_goes_on(client)
+    assert worker_of(client) == pid
+
+
+def test_a_folder_that_is_not_there_fails_the_task(monkeypatch, tmp_path):
+    with one_worker(tmp_path / "gone", monkeypatch) as client:
+        fill(client, tmp_path / "gone", "No such file")
 
 
 def test_a_disk_that_is_full_fails_the_task(monkeypatch, tmp_path):
-    monkeypatch.setenv("MUSTER_TEMPORARY_DIRECTORY", str(tmp_path / "gone"))
-    with Client(n_workers=1, threads_per_worker=1, memory_limit=LIMIT, dashboard_address=None) as client:
-        with pytest.raises(OSError, match=str(tmp_path / "gone")):
-            client.gather(client.map(array, range(MANY // 2)))
-        for i in range(MANY, MANY + 100):  # the worker goes on, once it has heard that nobody wants those results
-            gc.collect()  # the error's frames hold futures
-            try:
-                assert client.submit(lambda a: float(a[0]), client.submit(array, i)).result() == i
-                break
-            except OSError:
-                time.sleep(0.1)
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={LIMIT // 2}", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        with one_worker(folder, monkeypatch) as client:
+            fill(client, folder, "No space left")
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_a_file_that_may_not_grow_fails_the_task(monkeypatch, tmp_path):
+    with one_worker(tmp_path, monkeypatch) as client:
+        resource.prlimit(worker_of(client), resource.RLIMIT_FSIZE, (LIMIT // 2, LIMIT // 2))
+        fill(client, tmp_path, "File too large")
+
+
+def test_a_folder_that_vanishes(monkeypatch, tmp_path):
+    """What is spilled stays readable; what comes later says what is wrong."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with one_worker(folder, monkeypatch) as client:
+        pid = worker_of(client)
+        kept = client.map(array, range(MANY // 4))
+        wait(kept)
+        assert spill_file(pid)
+        folder.rmdir()
+        assert [float(f.result()[0]) for f in kept] == list(range(MANY // 4))
+        del kept
+        while spill_file(pid):
+            time.sleep(0.01)
+        fill(client, folder, "No such file")
+        folder.mkdir()
+        assert client.submit(len, client.map(array, range(MANY // 2))).result() == MANY // 2
+        assert worker_of(client) == pid
+
+
+@pytest.mark.parametrize("reader", ["executor", "frame"])
+def test_bytes_that_are_damaged_are_never_an_answer(monkeypatch, tmp_path, reader):
+    with one_worker(tmp_path, monkeypatch) as client:
+        pid = worker_of(client)
+        if reader == "frame":
+            df = dd.from_map(rows, range(MANY // 4)).persist()
+            wait(futures_of(df))
         else:
-            raise AssertionError("results that nobody wants are kept")
+            kept = client.map(array, range(MANY // 4))
+            wait(kept)
+        with open(spill_file(pid), "r+b") as file:
+            size = os.fstat(file.fileno()).st_size
+            for at in range(1000, size, ARRAY // 4):
+                file.seek(at)
+                file.write(b"damaged!")
+        with pytest.raises(OSError, match="the spill file gave back other bytes than were written"):
+            if reader == "frame":
+                df.x.sum().compute()
+            else:
+                client.gather(client.map(lambda a: float(a[0]), kept))
+        assert worker_of(client) == pid
+        df = kept = None
+        expect_it_goes_on(client)
+
+
+def test_a_worker_that_dies_while_it_spills(monkeypatch, tmp_path):
+    monkeypatch.setenv("MUSTER_TEMPORARY_DIRECTORY", str(tmp_path))
+    with Client(n_workers=2, threads_per_worker=1, memory_limit=LIMIT, dashboard_address=None) as client:
+        pids = [w["pid"] for w in client.scheduler_info()["workers"].values()]
+        kept = client.map(array, range(MANY))
+        while not (spilling := [p for p in pids if spill_file(p)]):
+            time.sleep(0.001)
+        os.kill(spilling[0], signal.SIGKILL)
+        assert client.gather(client.map(lambda a: float(a[0]) + float(a[-1]), kept)) == [2.0 * i for i in range(MANY)]
+        assert not list(tmp_path.iterdir())

@@ -1,0 +1,142 @@
+#include "executor.hpp"
+
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <map>
+
+#include "base/error.hpp"
+#include "columns.hpp"
+#include "gil.hpp"
+#include "kernels/wire.hpp"
+#include "values.hpp"
+#include "worker/task_runner.hpp"
+
+namespace muster::python {
+using namespace base;
+namespace nb = nanobind;
+namespace {
+
+// What Pickling in api/on_cluster.cpp wrote. `objects`: those in front.
+Value with_objects(const Value& v, std::vector<std::shared_ptr<const Opaque>>& objects) {
+  if (v.is_dict() && v.dict().size() == 1 && v.has("pickle")) {
+    const auto& bytes = v["pickle"].string();
+    objects.push_back(opaque_of(unpickled(bytes), ""));
+    return objects.back();
+  }
+  if (v.is_dict() && v.dict().size() == 1 && v.has("pickled")) return objects.at(static_cast<size_t>(v["pickled"].integer()));
+  if (v.is_list()) {
+    List out;
+    for (const auto& x : v.list()) out.push_back(with_objects(x, objects));
+    return out;
+  }
+  if (v.is_dict()) {
+    Dict out;
+    for (const auto& [key, x] : v.dict()) out.emplace_back(key, with_objects(x, objects));
+    return out;
+  }
+  return v;
+}
+
+struct Bound {
+  std::unique_ptr<worker::Function> function;
+  worker::RangeMemory memory;
+};
+std::map<uint32_t, Bound> bound_pipelines;  // with the GIL
+
+worker::Function& bound(uint32_t number, nb::bytes args) {
+  auto& function = bound_pipelines[number].function;
+  if (!function) {
+    std::string_view bytes(args.c_str(), args.size());
+    std::vector<std::shared_ptr<const Opaque>> objects;
+    function = worker::bind("pipeline", with_objects(Value::decode(bytes), objects));
+  }
+  return *function;
+}
+
+// Whoever is refused memory here waits at the worker, which can make room and knows when there is some.
+class AtTheWorker : public worker::Place {
+  bool ending() const override { return true; }
+  int64_t spill_results() override { return 0; }
+  Error too_little(const worker::Attempt&, int64_t) override { return Error(ErrorKind::memory, "the worker has no more memory for the task"); }
+};
+
+// The bytes of inputs, kept by who has the GIL.
+class Views {
+ public:
+  explicit Views(nb::list inputs) {
+    for (nb::handle input : inputs)
+      if (PyObject_GetBuffer(input.ptr(), &views_.emplace_back(), PyBUF_SIMPLE) != 0) {
+        views_.pop_back();
+        release();
+        throw nb::python_error();
+      }
+  }
+  ~Views() { release(); }
+  Views(const Views&) = delete;
+  std::string_view operator[](size_t i) const { return {static_cast<const char*>(views_.at(i).buf), static_cast<size_t>(views_.at(i).len)}; }
+
+ private:
+  void release() {
+    for (auto& view : views_) PyBuffer_Release(&view);
+  }
+  std::vector<Py_buffer> views_;
+};
+
+// `groups`: how many inputs each dependency has, then which output of each. What the task reports is appended to `notes`, and the bytes that it held at
+// once, or that it was refused; also when it fails. Returns a view of the encoded outputs, and what keeps them.
+nb::object run_pipeline(uint32_t number, nb::bytes args, int64_t index, const std::string& label, const std::vector<uint32_t>& groups, nb::list inputs, int64_t limit, int64_t reserved, nb::list notes) {
+  static const std::atomic<bool> never{false};  // a signal interrupts it
+  worker::Function& function = bound(number, args);
+  const Views views(inputs);
+  const auto opened = [&](data::Task& task) {
+    worker::Inputs out;
+    const size_t count = groups.size() / 2;
+    for (size_t g = 0, at = 0; g < count; ++g) {
+      if (groups[g] == 0 && g + 1 == count) continue;
+      auto& group = out.emplace_back();
+      for (uint32_t i = 0; i < groups[g]; ++i, ++at) {
+        task.reserve(static_cast<int64_t>(views[at].size()));
+        group.push_back(kernels::decode_outputs(views[at]).at(groups[count + g]));
+      }
+    }
+    return out;
+  };
+  auto& budget = worker::budget();
+  if (budget.limit() != limit) budget.set_limit(limit);
+  worker::Admission alone(budget);
+  worker::TaskRunner runner(alone);
+  AtTheWorker place;
+  worker::Outcome outcome;
+  auto encoded = std::make_unique<std::string>();
+  {
+    GilReleased release;
+    worker::Attempt attempt{&place, 0, &bound_pipelines.at(number).memory, {}, reserved};
+    runner.begin(attempt, reserved, place);
+    outcome = runner.run(attempt, {function, opened, {}, index, label, never}, place);
+    try {
+      if (!outcome.error) *encoded = kernels::encode(outcome.outputs);
+    } catch (...) {
+      outcome.error = std::current_exception();
+    }
+    outcome.outputs.clear();
+    budget.give_back(outcome.bytes);
+    runner.end(&place);
+  }
+  const std::string report = kernels::encode(outcome.report);
+  notes.append(nb::bytes(report.data(), report.size()));
+  notes.append(outcome.error ? outcome.short_of : std::max(outcome.peak, outcome.bytes));
+  if (outcome.error) std::rethrow_exception(outcome.error);
+  const std::string_view bytes = *encoded;
+  nb::capsule owner(encoded.release(), [](void* p) noexcept { delete static_cast<std::string*>(p); });
+  nb::object view = nb::steal(PyMemoryView_FromMemory(const_cast<char*>(bytes.data()), static_cast<Py_ssize_t>(bytes.size()), PyBUF_READ));
+  return nb::make_tuple(view, owner);
+}
+}  // namespace
+
+void register_executor(nb::module_& m) {
+  m.def("run_pipeline", &run_pipeline);
+  m.def("forget_pipeline", [](uint32_t number) { bound_pipelines.erase(number); });
+}
+
+}  // namespace muster::python
