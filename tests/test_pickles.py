@@ -166,9 +166,11 @@ WAYS = {"parts": through_parts, "simple": lambda value: pickle.loads(serialize.d
 def test_nan_stays_itself(way):
     """A dict finds a NaN by identity: that of NumPy and of math is that of the other process, and any other one is a single object."""
     there, other, large = WAYS[way], float("nan"), np.arange(100_000.0)
-    table = {np.nan: 1, math.nan: 2, other: 3, "x": np.nan}
-    got, keys, array, column = there((table, [np.nan, math.nan, other, other], large, np.array([other, np.nan, None, [1]], dtype=object)))
-    assert [got[k] for k in keys] == [1, 2, 3, 3] and got["x"] is np.nan
+    negative = math.inf - math.inf
+    assert (lambda table, key: table[key])(*there([{negative: 4}, negative])) == 4
+    table = {np.nan: 1, math.nan: 2, other: 3, negative: 4, "x": np.nan}
+    got, keys, array, column = there((table, [np.nan, math.nan, other, other, negative], large, np.array([other, np.nan, None, [1]], dtype=object)))
+    assert [got[k] for k in keys] == [1, 2, 3, 3, 4] and got["x"] is np.nan
     assert (array == large).all() and column[0] is keys[2] and column[1] is np.nan and column[3] == [1]
     for values in ([other, np.nan, other, "a"], [[np.nan], {np.nan: 1}, np.nan, other, other], [np.nan, {"x": other}, other]):
         for made in (values, np.array([*values, None], dtype=object)):

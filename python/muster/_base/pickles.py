@@ -12,7 +12,7 @@ import struct
 import sys
 
 _IN_BAND = 64 * 1024  # smaller buffers stay in the pickle
-_NAN = b"G" + struct.pack(">d", math.nan)  # as a pickle holds it
+_NANS = tuple(b"G" + struct.pack(">d", nan) for nan in (math.nan, -math.nan))  # as a pickle holds it; ∞ − ∞ is the second
 
 
 def dumps(obj, buffers=None, pickler=pickle.Pickler):
@@ -26,19 +26,23 @@ def dumps(obj, buffers=None, pickler=pickle.Pickler):
         Pickler to use.
     """
     out = _dumped(obj, buffers, pickler)
-    if _NAN not in out:
+    if not _has_nan(out):
         return out
     if _is_flat(obj):
         if buffers is not None:
             buffers.clear()
         out = _dumped(_with_names(obj), buffers, pickler)
-        if _NAN not in out:
+        if not _has_nan(out):
             return out
     apart = None if buffers is None else []
     body = _dumped(obj, apart, _keeping(pickler))
     if buffers is not None:
         buffers.clear()
     return _dumped(_Kept(body, [pickle.PickleBuffer(b) for b in apart or ()]), buffers, pickle.Pickler)
+
+
+def _has_nan(pickled):
+    return any(nan in pickled for nan in _NANS)
 
 
 def _dumped(obj, buffers, pickler):
