@@ -193,7 +193,12 @@ Run run(std::vector<Expr> expressions, const RunOptions& options, Results wanted
     std::map<Hash128, Expr> revised_nodes;
     for (auto& [id, revision] : revisions) {
       if (revision.second.empty()) continue;
-      const auto node = revised({revision.first})[0];  // a count of partitions in front may have found more
+      const auto node = revised({revision.first})[0];
+      if (node->id != revision.first->id) {  // meanwhile a count of partitions in front has found more: this run has read too much wrongly to say anything about that
+        revised_nodes[id] = node;
+        same_ranges(revision.first, node);
+        continue;
+      }
       if (options.note) options.note(concat(node->op->name, ": planned again: ", revision.second.wider.size(), " columns are wider than the sample promised, ", revision.second.begins.size(), " partitions begin elsewhere"));
       remember(node, revision.second);
       const auto args = node->op->revise(expr::Call(*node->op, node->args, node->inputs), {revision.second.wider.begin(), revision.second.wider.end()}, revision.second.begins);

@@ -39,7 +39,10 @@ Expr made_again(const Expr& node, const Revision& revision) {
 }  // namespace
 
 void remember(const Expr& node, const Revision& revision) {
-  if (revision.empty() || !node->op->revise || made_again(node, revision)->id == node->id) return;
+  if (revision.empty() || !node->op->revise) return;
+  auto made = made_again(node, revision);
+  for (auto further = known_of(made); further && made->id != node->id; further = known_of(made)) made = made_again(made, *further);
+  if (made->id == node->id) return;  // what is known never leads in a circle
   std::lock_guard lock(known().mutex);
   if (!known().by_node.try_emplace(node->id, revision).second) return;
   known().in_order.push_back(node->id);

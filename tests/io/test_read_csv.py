@@ -558,3 +558,27 @@ def test_other_line_terminators(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("a,b~1,x\ny~2,z~")
     pd.testing.assert_frame_equal(dd.read_csv(path, lineterminator="~").compute(), pd.read_csv(path, lineterminator="~"))
+
+
+MISLEADING = (
+    b'a,b,c\n""x99999999999999999999NAtrue,ax \n99999999999999999999,\r1e400,,"\xc3\xa9,1 \r\n"""2020-01-01\n"\n99999999999999999999a\r\n,,\r,2.'
+    b'5\n1e400aa2020-01-01a99999999999999999999a1e400""NA""\n,,"\n2020-01-01"x,\ny"a"x,\ny"\nNA,\na99999999999999999999\n,\nax,\xff\xff"x,\ny"-7'
+    b'a1 99999999999999999999"x,\ny"\xc3\xa9\n2020-01-01true-7\r\n"\n\r\n-799999999999999999999\n""""",NA2.5""aa2.52.5NA-7\n\n\n2020-01-01""\n20'
+    b'20-01-01x1e40011999999999999999999992020-01-01""",truea\xff1e400\r\n199999999999999999999\r\xc3\xa92.5,,2020-01-01,-72020-01-011e400aNA"x,'
+    b'\ny"NA\xff99999999999999999999-71e400truea,99999999999999999999"x,\ny"\r\n-7\xc3\xa92.599999999999999999999""\r\n,"1e400\n,\n9999999999999'
+    b'9999999"",\xff\n2020-01-01x99999999999999999999true,\xc3\xa9\r\n12020-01-01\r\ntrue\n,\n,\xc3\xa9\r\n,,\xff\n\r\n2020-01-01\n-7NA -7,\n\xff'
+    b',\ntrue1e400,2.52.5,99999999999999999999\r\n,\xff\n\r12020-01-01\r\n,99999999999999999999,\r\na2.5\n1"trueNA1a\nx\r\n-7"\xff-7NANA ""2.520'
+    b'20-01-0199999999999999999999\r\n-7""x,\ny"NA2020-01-01\xfftrue,\xc3\xa9\n-7\xff\n-7 x\xc3\xa91"\r-7,\n\n2.599999999999999999999"x,\ny"\rx9'
+    b'9999999999999999999\xff a\n,,\n\xc3\xa92020-01-01, x,,""-7\n,\rtrue1e40099999999999999999999\xff\xff2.5\xc3\xa9truea""x\ntrue\xc3\xa9\r""2'
+    b'020-01-01NA1e400,-7true-799999999999999999999'
+)
+
+
+@pytest.mark.parametrize("blocksize", [20, 30])
+def test_an_error_behind_guesses_that_mislead(tmp_path, blocksize):
+    """Partitions are counted anew while the run that asked for it has read others wrongly: what it says of them is not put over what the count has found."""
+    for attempt in range(5):  # threads differ in what they come to see before the error
+        path = tmp_path / f"{attempt}.csv"
+        path.write_bytes(MISLEADING)
+        with pytest.raises(ValueError, match="line 16, near byte 234: not UTF-8"):
+            dd.read_csv(path, blocksize=blocksize).compute()

@@ -1,4 +1,6 @@
 // read_csv: the rows of CSV files as a frame. What it finds out once (files, header, types) becomes the node's arguments.
+#include <algorithm>
+
 #include "io/csv/infer.hpp"
 #include "io/csv/parse.hpp"
 #include "io/csv/scan.hpp"
@@ -96,6 +98,7 @@ Value revise(const Call& c, const std::vector<std::pair<int64_t, DType>>& wider,
     std::erase_if(scan.begins, [&](const auto& known) { return known.first == b.first; });
     scan.begins.push_back(b);
   }
+  std::sort(scan.begins.begin(), scan.begins.end());
   List encoded;
   for (const auto& column : columns) encoded.push_back(column.encode());
   return with_scan(c, scan, std::move(encoded));
