@@ -77,6 +77,7 @@ def kinds(folder, by):
         "moving sum": df.x.rolling(2).sum(),
         "overlap": df.map_overlap(lambda part: part.shift(1), 1, 0),
         "csv": csv,
+        "csv of a url": dd.read_csv(f"local://{folder}/a.csv", storage_options={"auto_mkdir": True}),
         "csv_group": csv.groupby("s").x.sum(),
         "parquet": parquet,
         "parquet_categories": parquet.c,

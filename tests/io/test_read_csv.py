@@ -347,19 +347,27 @@ def test_compression(tmp_path):
         dd.read_csv(str(tmp_path / "a.csv"), compression="rar")
 
 
-def test_urls_and_encodings(tmp_path):
+@pytest.mark.parametrize("protocol", [pytest.param("memory", marks=pytest.mark.this_process("each process has a file system in memory of its own")), "local"])
+def test_urls(tmp_path, protocol):
     import fsspec
 
     text = "a,b\n" + "".join(f"{i},{i * 2}\n" for i in range(1000))
-    fs = fsspec.filesystem("memory")
-    fs.pipe("/folder/x1.csv", text.encode())
-    fs.pipe("/folder/x2.csv", text.encode())
-    theirs = pd.concat([pd.read_csv(f"memory://folder/x{i}.csv") for i in (1, 2)])
-    df = dd.read_csv("memory://folder/x*.csv", blocksize=3000)
+    fs, folder = fsspec.filesystem(protocol), f"{protocol}://{tmp_path}"
+    fs.makedirs(tmp_path, exist_ok=True)
+    for i in (1, 2):
+        fs.pipe(f"{tmp_path}/x{i}.csv", text.encode())
+    theirs = pd.concat([pd.read_csv(f"{folder}/x{i}.csv") for i in (1, 2)])
+    df = dd.read_csv(f"{folder}/x*.csv", blocksize=3000)
     assert df.npartitions > 2
     same(df, theirs)
+    same(df[df.a > 500].groupby("b").a.sum(), theirs[theirs.a > 500].groupby("b").a.sum())
     with pytest.raises(FileNotFoundError):
-        dd.read_csv("memory://folder/none.csv")
+        dd.read_csv(f"{folder}/none.csv")
+    df.to_parquet(f"{folder}/table")
+    same(dd.read_parquet(f"{folder}/table").b.sum(), theirs.b.sum())
+
+
+def test_encodings(tmp_path):
     path = tmp_path / "latin.csv"
     path.write_bytes("a,b\nünï,1\nx,2\n".encode("latin-1"))
     same(dd.read_csv(str(path), encoding="latin-1"), pd.read_csv(path, encoding="latin-1"))

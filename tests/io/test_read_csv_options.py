@@ -136,6 +136,7 @@ def test_errors_name_the_file(tmp_path):
         dd.read_csv(str(tmp_path / "0.csv"), nope=1)
 
 
+@pytest.mark.this_process("it sets this process' limit")
 def test_a_file_that_is_read_at_once_is_no_larger_than_the_limit(tmp_path):
     path = tmp_path / "x.csv"
     pd.DataFrame({"a": range(200_000)}).to_csv(path, index=False)

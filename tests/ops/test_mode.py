@@ -56,6 +56,7 @@ def test_one_pass_without_pandas():
         df.mode(axis=2)
 
 
+@pytest.mark.this_process("it sets this process' limit, and asks what it has spilled")
 def test_more_values_than_fit_are_counted_on_disk(tmp_path):
     """12 MB of values under a limit of four; a result that is too large is refused, with its size."""
     rows = 400_000

@@ -23,6 +23,42 @@ def options_token(options):
     return token
 
 
+class Reader:
+    """Goes with what names files that the engine reads through Python, so that it is read where Python is: tells a process the storage_options."""
+
+    def __init__(self, options):
+        self.options = options
+
+    def __reduce__(self):
+        return reader_of, (self.options,)
+
+
+def reader_of(options):
+    """Return such an object; this process knows the options from then on."""
+    options_token(options)
+    return Reader(options)
+
+
+def reader(paths, options, encoding=None):
+    """Return the object with which the engine reads files, None where it reads them alone: those of this machine, in UTF-8.
+
+    Parameters
+    ----------
+    paths : list of str
+    options : dict or None
+        storage_options.
+    encoding : str, optional
+    """
+    if all(is_local(p) for p in paths) and encoding in (None, "utf-8", "utf8", "UTF-8"):
+        return None
+    return _core.object(reader_of(options), f"reader-{options_token(options)}")
+
+
+def is_local(path):
+    """Whether a path names a file of this machine."""
+    return "://" not in path or path.startswith("file://")
+
+
 def _filesystem(url, token):
     try:
         import fsspec
@@ -73,7 +109,7 @@ def tokenized(options):
 
 def stamp_of(path):
     """Return what tells whether a local file has changed: its size and time in ns; None for a URL."""
-    if "://" in path and not path.startswith("file://"):
+    if not is_local(path):
         return None
     facts = os.stat(path.removeprefix("file://"))
     return facts.st_size, facts.st_mtime_ns

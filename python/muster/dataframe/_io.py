@@ -116,9 +116,6 @@ def read_csv(
     through_pandas = functools.partial(_read_csv.read_csv, paths, kwargs, compression, assume_missing, storage_options, include_path_column)
     if _read_csv.is_needed(kwargs):
         return through_pandas()
-    token = ""
-    if any("://" in p for p in paths) or kwargs.get("encoding"):
-        token = files.options_token(storage_options)
     args = {k: v for k, v in kwargs.items() if k in _KNOWN}
     args.setdefault("header", "infer")
     if args.get("usecols") is not None:
@@ -136,11 +133,12 @@ def read_csv(
         blocksize=blocksize,
         compression=compression,
         assume_missing=bool(assume_missing),
-        storage_options=token,
+        storage_options=files.options_token(storage_options),
         include_path_column=include_path_column,
     )
+    args = {k: plain(v) for k, v in args.items()}
     try:
-        return new_collection(_core.read_csv({k: plain(v) for k, v in args.items()}))
+        return new_collection(_core.read_csv({**args, "reader": files.reader(paths, storage_options, kwargs.get("encoding"))}))
     except NotImplementedError:  # times with zones, separators of several characters, a header of several rows: pandas knows more
         return through_pandas()
 

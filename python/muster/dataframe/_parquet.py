@@ -9,7 +9,7 @@ from muster._base import keywords
 from muster._base.libraries import pa, pc, pd, pq
 from muster._base.units import parse_bytes
 from muster._base.values import plain
-from muster._border.files import options_token, system_of, unchanged
+from muster._border.files import options_token, reader, system_of, unchanged
 from muster._border.pandas import unknown_categories
 from muster.dataframe._collection import new_collection
 from muster.dataframe._memory import from_pandas
@@ -100,7 +100,7 @@ def read_parquet(
     paths = [os.fspath(p) for p in (path if isinstance(path, (list, tuple, set)) else [path])]
     if not paths:
         raise ValueError("read_parquet: an empty list of paths")
-    options = options_token(storage_options) if any("://" in p for p in paths) or storage_options else ""
+    options = options_token(storage_options)
     root = paths[0].rstrip("/") + "/" if len(paths) == 1 else ""
     files = list(_core.parquet_files(_expanded(paths), options))
     if len(paths) == 1:
@@ -132,7 +132,7 @@ def read_parquet(
             block = 0
         elif split_row_groups is False:
             block = 1 << 62
-        args = {"files": [list(f) for f in files], "storage_options": options, "root": root, "blocksize": block, "filters": _for_statistics(filters), "index": list(index_names), "elsewhere": list({*through, *kinds} - (schemas.native - set(through))), "shown": repr(paths[0]) if len(paths) == 1 else f"{len(paths)} paths"}
+        args = {"files": [list(f) for f in files], "storage_options": options, "reader": reader(paths, storage_options), "root": root, "blocksize": block, "filters": _for_statistics(filters), "index": list(index_names), "elsewhere": list({*through, *kinds} - (schemas.native - set(through))), "shown": repr(paths[0]) if len(paths) == 1 else f"{len(paths)} paths"}
         if wanted is not None:
             args["columns"] = [n for n in dict.fromkeys([*wanted, *used]) if n not in through and n not in index_names]
         elif through:

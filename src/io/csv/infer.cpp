@@ -238,7 +238,7 @@ ColumnSource ColumnSource::decode(const Value& value) {
 Inferred infer(const Value& a) {
   Inferred out;
   Scan& scan = out.scan;
-  scan.options = a["storage_options"].is_string() ? a["storage_options"].string() : "";
+  scan.options = a["storage_options"].is_string() ? a["storage_options"].string() : "", scan.reader = a["reader"];
   for (const auto& path : a["urlpath"].list()) {
     auto found = list_files(path.string(), scan.options);
     scan.files.insert(scan.files.end(), found.begin(), found.end());

@@ -294,7 +294,7 @@ Value Scan::encode() const {
   List list, known;
   for (const auto& f : files) list.push_back(List{f.path, f.size, f.mtime});
   for (auto [partition, begin] : begins) known.push_back(List{partition, begin});
-  return List{list, options, compression, blocksize, dialect.encode(), integers(head.skip), head.header, List(header.begin(), header.end()), width, integers(wanted), row_ids, paths, known};
+  return List{list, options, compression, blocksize, dialect.encode(), integers(head.skip), head.header, List(header.begin(), header.end()), width, integers(wanted), row_ids, paths, known, reader};
 }
 
 Scan Scan::decode(const Value& value) {
@@ -306,6 +306,7 @@ Scan Scan::decode(const Value& value) {
   for (const auto& h : v.at(7).list()) s.header.push_back(h.string());
   s.width = v.at(8).integer(), s.wanted = integers(v.at(9)), s.row_ids = v.at(10).boolean(), s.paths = v.at(11).boolean();
   for (const auto& b : v.at(12).list()) s.begins.emplace_back(b.list().at(0).integer(), b.list().at(1).integer());
+  s.reader = v.at(13);
   return s;
 }
 

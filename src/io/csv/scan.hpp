@@ -16,6 +16,7 @@ struct Head {
 struct Scan {
   std::vector<FileInfo> files;
   std::string options, compression;  // compression "infer" goes by each file's name
+  base::Value reader;                // an object of Python, where only a process with Python can read the files
   int64_t blocksize = 0;             // bytes; 0 = a partition a file
   Dialect dialect;
   Head head;

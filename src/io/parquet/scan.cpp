@@ -114,13 +114,13 @@ Value Scan::encode() const {
   for (const auto& f : files) all_files.push_back(List{f.path, f.size, f.mtime});
   for (const auto& p : parts) all_parts.push_back(List{p.file, p.first, p.last});
   for (const auto& c : columns) all_columns.push_back(List{c.label, c.name, code(c.type), List(c.values.begin(), c.values.end())});
-  return Dict{{"files", all_files}, {"options", options}, {"parts", all_parts}, {"columns", all_columns}, {"wanted", List(wanted.begin(), wanted.end())}};
+  return Dict{{"files", all_files}, {"options", options}, {"reader", reader}, {"parts", all_parts}, {"columns", all_columns}, {"wanted", List(wanted.begin(), wanted.end())}};
 }
 
 Scan Scan::decode(const Value& v) {
   Scan s;
   for (const auto& f : v["files"].list()) s.files.push_back({f.list().at(0).string(), f.list().at(1).integer(), f.list().at(2).integer()});
-  s.options = v["options"].string();
+  s.options = v["options"].string(), s.reader = v["reader"];
   for (const auto& p : v["parts"].list()) s.parts.push_back({p.list().at(0).integer(), p.list().at(1).integer(), p.list().at(2).integer()});
   for (const auto& c : v["columns"].list()) s.columns.push_back({c.list().at(0), c.list().at(1).string(), dtype_of(c.list().at(2).integer()), c.list().at(3).list()});
   for (const auto& w : v["wanted"].list()) s.wanted.push_back(w.integer());

@@ -22,6 +22,7 @@ struct Wanted {
 struct Scan {
   std::vector<FileInfo> files;
   std::string options;
+  base::Value reader;                 // an object of Python, where only a process with Python can read the files
   std::vector<Part> parts;
   std::vector<Wanted> columns;
   base::Value filters;                // (position, operation, value): row groups that cannot hold such rows are passed over
