@@ -249,6 +249,50 @@ def test_a_failed_write_leaves_nothing(tmp_path, name, error):
     assert listed(tmp_path) == before
 
 
+INTERRUPTED = """
+import os, pathlib, signal, threading, time
+import pandas as pd
+import muster.dataframe as dd
+from muster import config
+
+
+def slow(part):
+    time.sleep(0.2)
+    return part
+
+
+def interrupt():
+    while not list(pathlib.Path("new").rglob("*.csv")):
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+if os.environ["PLACE"] == "cluster":
+    from muster.distributed import Client
+
+    client = Client(n_workers=2, threads_per_worker=1, dashboard_address=None)
+else:
+    config.set(scheduler=os.environ["PLACE"])
+df = dd.from_pandas(pd.DataFrame({"x": range(60)}), npartitions=60).map_partitions(slow, meta={"x": "int64"})
+threading.Thread(target=interrupt).start()
+try:
+    later = df.to_csv("new/deep/*.csv", compute=os.environ["WHEN"] == "now")
+    later.compute()
+except KeyboardInterrupt:
+    print("interrupted")
+end = time.monotonic() + 20
+while os.path.exists("new") and time.monotonic() < end:
+    time.sleep(0.05)
+print(os.listdir())
+"""
+
+
+@pytest.mark.parametrize("place, when", [("threads", "now"), ("processes", "later"), ("cluster", "later")])
+def test_an_interrupted_write_leaves_nothing(python, place, when):
+    out = python(INTERRUPTED, PLACE=place, WHEN=when)
+    assert out.stdout.splitlines() == ["interrupted", "['program.py']"], out.stderr
+
+
 @pytest.mark.parametrize("protocol", [pytest.param("memory", marks=pytest.mark.this_process("each process has a file system in memory of its own")), "local"])
 @pytest.mark.parametrize("name", WRITES)
 def test_a_failed_write_leaves_nothing_behind_a_url(tmp_path, name, protocol):
