@@ -1,5 +1,7 @@
 """Fail if a file uses what its layer may not: C++ folders by what they include, the Python package by what it imports. The tables are those of ARCHITECTURE.md.
 
+Of C++, besides: what plans and runs knows no operator and no kernel by its name, but by what these say of themselves (src/expr/op.hpp, src/data/traits.hpp).
+
 Of Python, besides: no circle of files, at the head of files or inside functions, and few imports inside functions at all, so that the head of a file says what it stands on.
 """
 
@@ -12,6 +14,7 @@ root = pathlib.Path(__file__).resolve().parent.parent
 MOST_INSIDE_FUNCTIONS = 15  # imports of the package's own modules
 LIBRARIES = {"numpy", "pandas", "pyarrow"}  # imported when first used, by one module
 THEIR_DOOR = "muster._base.libraries"
+NAMELESS = ("plan", "expr", "api", "worker")  # folders of src/ in which no operator's or kernel's name is written
 
 
 def rows(cells):
@@ -47,6 +50,28 @@ def check_includes():
             if target not in allowed.get(folder, set()):
                 problems.append(f"{path.relative_to(root)} includes {included}: {folder} may include {', '.join(sorted(allowed.get(folder, set()))) or 'nothing else'}")
     return len(allowed), problems
+
+
+def check_names():
+    """Return (number of names of operators and kernels, problems)."""
+    names, arguments = set(), set()
+    for path in (root / "src").rglob("*.?pp"):
+        text = path.read_text()
+        names.update(re.findall(r'\.name = "([\w.]+)"|of_each_column\("(\w+)"', text))
+        arguments.update(re.findall(r'(?:\[|has\()"(\w+)"|[{ ]\{"(\w+)", ', text))
+    names, arguments = ({name for found in all for name in found if name} for all in (names, arguments))
+    problems = []
+    for path in sorted(path for folder in NAMELESS for path in (root / "src" / folder).rglob("*.?pp")):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            code = re.sub(r"//.*", "", line)
+            for found in re.finditer(r'"([\w.]+)"', code):
+                before, after = code[: found.start()], code[found.end() :]
+                called = re.search(r"\b(call|op|traits|kernel)\($", before) and after[:1] in (",", ")")
+                compared = re.search(r"(op(->|\.)name|\b(kernel|whole|source)) [!=]= $", before)
+                value = re.search(r'\{"\w+", $', before)
+                if called or compared or found[1] in names - arguments and not value:
+                    problems.append(f"{path.relative_to(root)}:{number} names {found[1]}: ask what it says of itself (Op, Traits), or call it by api/operators.hpp")
+    return len(names), problems
 
 
 def imported(path, module, modules):
@@ -128,7 +153,8 @@ def check_imports():
 
 
 folders, problems = check_includes()
+names, named = check_names()
 layers, more = check_imports()
-problems += more
-print("\n".join(problems) or f"layers: {folders} folders, no forbidden include; {layers} layers of Python, no forbidden import, no circle")
+problems += named + more
+print("\n".join(problems) or f"layers: {folders} folders, no forbidden include, none of {names} names where none may be; {layers} layers of Python, no forbidden import, no circle")
 sys.exit(bool(problems))

@@ -3,6 +3,7 @@
 #include <mutex>
 #include <set>
 
+#include "api/operators.hpp"
 #include "api/session.hpp"
 #include "expr/op.hpp"
 #include "kernels/registry.hpp"
@@ -36,12 +37,12 @@ Expr call(const std::string& op, base::Value args, std::vector<Expr> inputs) {
 
 Expr read_csv(const base::Value& arguments) {
   start();
-  return expr::make(expr::op("read_csv"), ops::frame::resolve_read_csv(arguments), {});
+  return expr::make(expr::op(operators::read_csv), ops::frame::resolve_read_csv(arguments), {});
 }
 
 Expr read_parquet(const base::Value& arguments) {
   start();
-  return expr::make(expr::op("read_parquet"), ops::frame::resolve_read_parquet(arguments), {});
+  return expr::make(expr::op(operators::read_parquet), ops::frame::resolve_read_parquet(arguments), {});
 }
 
 base::Value parquet_files(const base::Value& paths, const std::string& options) {

@@ -1,8 +1,11 @@
+// A query is planned and run until what its sources report agrees with the plan; only then is a result believed. What a run has found out is remembered for
+// the next.
 #include <algorithm>
 #include <map>
 #include <set>
 
 #include "api/on_cluster.hpp"
+#include "api/operators.hpp"
 #include "api/pending.hpp"
 #include "api/review.hpp"
 #include "api/revisions.hpp"
@@ -84,7 +87,7 @@ Run run(std::vector<Expr> expressions, const RunOptions& options, Results result
 PartitionReports count(const Expr& source, List partitions, RunOptions options) {
   options.warn = nullptr;  // whoever asks for these rows is told about them
   PartitionReports out;
-  const Run counted = run({call("row_count", Dict{}, {call("partitions", Dict{{"partitions", std::move(partitions)}}, {source})})}, options);
+  const Run counted = run({call(operators::row_count, Dict{}, {call(operators::partitions, Dict{{"partitions", std::move(partitions)}}, {source})})}, options);
   for (const auto& [id, reports] : counted.reports)
     if (id != Hash128{})  // that is of results
       for (const auto& [partition, report] : reports) out[partition] = report;
@@ -109,7 +112,7 @@ std::vector<Expr> within_reach(const std::vector<Expr>& expressions, const RunOp
   const auto settled = all_settled(expressions, options);
   std::map<Hash128, Expr> here;
   for (const auto& node : expr::topological(settled))
-    if (node->op->name == "from_tasks" && partitions_of(node->args["tasks"]).tasks->client != options.cluster) here[node->id] = brought(node);
+    if (node->op->name == operators::from_tasks && partitions_of(node->args["tasks"]).tasks->client != options.cluster) here[node->id] = brought(node);
   return expr::substitute(settled, here);
 }
 
@@ -463,7 +466,7 @@ Expr from_partitions(std::vector<Batches> partitions, const Schema& schema, Valu
   table->partitions = std::move(partitions);
   Dict args{{"table", kernels::memory_value(table, kernels::new_table_token())}, {"kind", static_cast<int>(schema.kind)}, {"fields", fields_of(schema.columns)}, {"index", fields_of(schema.index)}, {"labels_integer", schema.labels_integer}};
   if (divisions.is_list()) args.emplace_back("divisions", std::move(divisions));
-  return call("from_memory", std::move(args), {});
+  return call(operators::from_memory, std::move(args), {});
 }
 
 std::vector<Expr> persist(const std::vector<Expr>& expressions, const RunOptions& options) {

@@ -8,6 +8,7 @@
 
 #include "api/gather.hpp"
 #include "api/on_cluster.hpp"
+#include "api/operators.hpp"
 #include "api/table.hpp"
 #include "base/error.hpp"
 #include "io/staged_folder.hpp"
@@ -15,6 +16,7 @@
 namespace muster {
 using namespace base;
 using api::call;
+namespace operators = api::operators;
 using data::Kind;
 using expr::Expr;
 namespace {
@@ -84,21 +86,24 @@ Expr called(const char* op, const Expr& self, const std::vector<std::pair<std::s
   return call(op, std::move(args), std::move(inputs));
 }
 Expr binary(const char* op, const Expr& a, const Operand& b) { return called(op, a, {{"other", b}}); }
-Expr rounded(const char* how, const Expr& e, std::chrono::nanoseconds step) { return call("round_time", Dict{{"how", how}, {"step", static_cast<int64_t>(step.count())}}, {e}); }
+Expr rounded(Dict how, const Expr& e, std::chrono::nanoseconds step) {
+  how.emplace_back("step", static_cast<int64_t>(step.count()));
+  return call(operators::round_time, std::move(how), {e});
+}
 Expr partition(const Expr& e, int64_t n) {
   if (n < 0 || n >= e->npartitions) throw base::invalid("get_partition: ", n, " is not one of ", e->npartitions, " partitions");
-  return call("partitions", Dict{{"partitions", List{n}}}, {e});
+  return call(operators::partitions, Dict{{"partitions", List{n}}}, {e});
 }
-Expr head(const Expr& e, int64_t n) { return call("head", Dict{{"n", n}, {"npartitions", 1}}, {e}); }
-int64_t row_count(const Expr& e) { return value_at(api::rows_of(api::compute({call("row_count", Dict{}, {e})}, run_options({}))[0]).columns[0], 0, {data::Storage::int64}).integer(); }
+Expr head(const Expr& e, int64_t n) { return call(operators::head, Dict{{"n", n}, {"npartitions", 1}}, {e}); }
+int64_t row_count(const Expr& e) { return value_at(api::rows_of(api::compute({call(operators::row_count, Dict{}, {e})}, run_options({}))[0]).columns[0], 0, {data::Storage::int64}).integer(); }
 
 Expr grouped(const Expr& frame, const std::vector<std::string>& keys, GroupBy how, List aggregates, Kind kind) {
-  return call("groupby", Dict{{"by", texts(keys)}, {"aggregates", std::move(aggregates)}, {"sort", how.sort}, {"dropna", how.dropna}, {"kind", static_cast<int>(kind)}}, {frame});
+  return call(operators::groupby, Dict{{"by", texts(keys)}, {"aggregates", std::move(aggregates)}, {"sort", how.sort}, {"dropna", how.dropna}, {"kind", static_cast<int>(kind)}}, {frame});
 }
 Value size_of_groups(const std::string& label) { return Dict{{"label", label}, {"function", "size"}, {"whole_rows", true}}; }
 Value aggregate(const Value& label, int64_t column, const std::string& function) { return Dict{{"label", label}, {"column", column}, {"function", function}}; }
 Value aggregate(const Expr& frame, const std::string& label, const std::string& column, const std::string& function) {
-  return function == "size" ? size_of_groups(label) : aggregate(label, frame->schema.only(column, "groupby"), function);
+  return function == "size" ? size_of_groups(label) : aggregate(label, frame->schema.only(column, operators::groupby), function);
 }
 }  // namespace
 
@@ -132,48 +137,48 @@ std::string Series::name() const { return expr->schema.columns.at(0).label.is_no
 std::string Series::dtype() const { return expr->schema.columns.at(0).type.name(); }
 Table Series::compute(const ComputeOptions& o) const { return computed(expr, o); }
 Series Series::persist(const ComputeOptions& o) const { return Series(api::persist({expr}, run_options(o))[0]); }
-Series Series::operator[](const Series& mask) const { return Series(api::call("filter", Dict{}, {expr, mask.expr})); }
+Series Series::operator[](const Series& mask) const { return Series(api::call(operators::filter, Dict{}, {expr, mask.expr})); }
 Series Series::get_partition(int64_t n) const { return Series(partition(expr, n)); }
 Series Series::between(const Operand& low, const Operand& high) const { return (*this >= low) & (*this <= high); }
-Series Series::drop_duplicates() const { return call("drop_duplicates"); }
-DataFrame Series::to_frame(const std::string& n) const { return DataFrame(api::call("to_frame", Dict{{"name", n}}, {expr})); }
-Series Series::rename(const std::string& n) const { return call("rename", {{"name", n}}); }
+Series Series::drop_duplicates() const { return call(operators::drop_duplicates); }
+DataFrame Series::to_frame(const std::string& n) const { return DataFrame(api::call(operators::to_frame, Dict{{"name", n}}, {expr})); }
+Series Series::rename(const std::string& n) const { return call(operators::rename, {{"name", n}}); }
 Series Series::dt(const std::string& field) const { return call("dt." + field); }
-Series Series::dt_floor(std::chrono::nanoseconds step) const { return Series(rounded("floor", expr, step)); }
-Series Series::dt_ceil(std::chrono::nanoseconds step) const { return Series(rounded("ceil", expr, step)); }
-Series Series::dt_round(std::chrono::nanoseconds step) const { return Series(rounded("round", expr, step)); }
+Series Series::dt_floor(std::chrono::nanoseconds step) const { return Series(rounded({{"how", "floor"}}, expr, step)); }
+Series Series::dt_ceil(std::chrono::nanoseconds step) const { return Series(rounded({{"how", "ceil"}}, expr, step)); }
+Series Series::dt_round(std::chrono::nanoseconds step) const { return Series(rounded({{"how", "round"}}, expr, step)); }
 Series Series::dt_normalize() const { return dt_floor(std::chrono::hours(24)); }
-Series Series::dt_day_name() const { return call("day_name"); }
-Series Series::dt_month_name() const { return call("month_name"); }
-Series Series::dt_total_seconds() const { return call("total_seconds"); }
+Series Series::dt_day_name() const { return call(operators::day_name); }
+Series Series::dt_month_name() const { return call(operators::month_name); }
+Series Series::dt_total_seconds() const { return call(operators::total_seconds); }
 Table Series::head(int64_t n) const { return computed(muster::head(expr, n), {}); }
-Table Series::tail(int64_t n) const { return computed(api::call("tail", Dict{{"n", n}}, {expr}), {}); }
+Table Series::tail(int64_t n) const { return computed(api::call(operators::tail, Dict{{"n", n}}, {expr}), {}); }
 Series Series::value_counts(bool sort, bool ascending, bool dropna) const {
-  Expr counts = api::call("groupby", Dict{{"by", List{InputRef{0}}}, {"aggregates", List{size_of_groups("count")}}, {"sort", false}, {"dropna", dropna}, {"kind", static_cast<int>(Kind::series)}}, {expr});
-  return Series(sort ? api::call("sort_result", Dict{{"ascending", ascending}}, {counts}) : counts);
+  Expr counts = api::call(operators::groupby, Dict{{"by", List{InputRef{0}}}, {"aggregates", List{size_of_groups("count")}}, {"sort", false}, {"dropna", dropna}, {"kind", static_cast<int>(Kind::series)}}, {expr});
+  return Series(sort ? api::call(operators::sort_result, Dict{{"ascending", ascending}}, {counts}) : counts);
 }
 int64_t Series::len() const { return row_count(expr); }
-Scalar Series::size() const { return Scalar(api::call("row_count", Dict{}, {expr})); }
-Scalar Series::median() const { return Scalar(api::call("getitem", Dict{{"key", 0.5}}, {api::call("quantiles", Dict{{"q", List{0.5}}, {"middle", true}}, {expr})})); }
-Scalar Series::quantile(double q) const { return Scalar(api::call("getitem", Dict{{"key", q}}, {api::call("quantiles", Dict{{"q", List{q}}}, {expr})})); }
-Series Series::str_len() const { return call("text", {{"op", "len"}}); }
-Series Series::str_lower() const { return call("text", {{"op", "lower"}}); }
-Series Series::str_upper() const { return call("text", {{"op", "upper"}}); }
-Series Series::str_strip(const std::string& drop) const { return call("text_part", {{"op", "strip"}, {"text", drop}}); }
-Series Series::str_lstrip(const std::string& drop) const { return call("text_part", {{"op", "lstrip"}, {"text", drop}}); }
-Series Series::str_rstrip(const std::string& drop) const { return call("text_part", {{"op", "rstrip"}, {"text", drop}}); }
+Scalar Series::size() const { return Scalar(api::call(operators::row_count, Dict{}, {expr})); }
+Scalar Series::median() const { return Scalar(api::call(operators::getitem, Dict{{"key", 0.5}}, {api::call(operators::quantiles, Dict{{"q", List{0.5}}, {"middle", true}}, {expr})})); }
+Scalar Series::quantile(double q) const { return Scalar(api::call(operators::getitem, Dict{{"key", q}}, {api::call(operators::quantiles, Dict{{"q", List{q}}}, {expr})})); }
+Series Series::str_len() const { return call(operators::text, {{"op", "len"}}); }
+Series Series::str_lower() const { return call(operators::text, {{"op", "lower"}}); }
+Series Series::str_upper() const { return call(operators::text, {{"op", "upper"}}); }
+Series Series::str_strip(const std::string& drop) const { return call(operators::text_part, {{"op", "strip"}, {"text", drop}}); }
+Series Series::str_lstrip(const std::string& drop) const { return call(operators::text_part, {{"op", "lstrip"}, {"text", drop}}); }
+Series Series::str_rstrip(const std::string& drop) const { return call(operators::text_part, {{"op", "rstrip"}, {"text", drop}}); }
 Series Series::str_slice(std::optional<int64_t> start, std::optional<int64_t> stop) const {
-  return call("text_part", {{"op", "slice"}, {"start", start ? Literal(*start) : Literal()}, {"stop", stop ? Literal(*stop) : Literal()}});
+  return call(operators::text_part, {{"op", "slice"}, {"start", start ? Literal(*start) : Literal()}, {"stop", stop ? Literal(*stop) : Literal()}});
 }
-Series Series::str_get(int64_t place) const { return call("text_part", {{"op", "get"}, {"start", place}}); }
-Series Series::str_removeprefix(const std::string& prefix) const { return call("text_part", {{"op", "removeprefix"}, {"text", prefix}}); }
-Series Series::str_removesuffix(const std::string& suffix) const { return call("text_part", {{"op", "removesuffix"}, {"text", suffix}}); }
-Series Series::str_replace(const std::string& text, const std::string& by) const { return call("text_replace", {{"text", text}, {"by", by}}); }
-DataFrame Series::str_split(const std::string& mark, int64_t n) const { return DataFrame(api::call("text_split", Dict{{"text", mark}, {"n", n}}, {expr})); }
-Series Series::str_contains(const std::string& text) const { return call("text", {{"op", "contains"}, {"text", text}}); }
-Series Series::str_startswith(const std::string& text) const { return call("text", {{"op", "startswith"}, {"text", text}}); }
-Series Series::str_endswith(const std::string& text) const { return call("text", {{"op", "endswith"}, {"text", text}}); }
-Series Series::repartition(int64_t n) const { return call("repartition", {{"partitions", n}}); }
+Series Series::str_get(int64_t place) const { return call(operators::text_part, {{"op", "get"}, {"start", place}}); }
+Series Series::str_removeprefix(const std::string& prefix) const { return call(operators::text_part, {{"op", "removeprefix"}, {"text", prefix}}); }
+Series Series::str_removesuffix(const std::string& suffix) const { return call(operators::text_part, {{"op", "removesuffix"}, {"text", suffix}}); }
+Series Series::str_replace(const std::string& text, const std::string& by) const { return call(operators::text_replace, {{"text", text}, {"by", by}}); }
+DataFrame Series::str_split(const std::string& mark, int64_t n) const { return DataFrame(api::call(operators::text_split, Dict{{"text", mark}, {"n", n}}, {expr})); }
+Series Series::str_contains(const std::string& text) const { return call(operators::text, {{"op", "contains"}, {"text", text}}); }
+Series Series::str_startswith(const std::string& text) const { return call(operators::text, {{"op", "startswith"}, {"text", text}}); }
+Series Series::str_endswith(const std::string& text) const { return call(operators::text, {{"op", "endswith"}, {"text", text}}); }
+Series Series::repartition(int64_t n) const { return call(operators::repartition, {{"partitions", n}}); }
 Series Series::call(const std::string& op, const Arguments& a) const { return Series(api::call(op, value_of(a), {expr})); }
 
 DataFrame::DataFrame(Expr e) : Collection(std::move(e)) {}
@@ -187,18 +192,18 @@ Table DataFrame::compute(const ComputeOptions& o) const { return computed(expr, 
 DataFrame DataFrame::persist(const ComputeOptions& o) const { return DataFrame(api::persist({expr}, run_options(o))[0]); }
 Series DataFrame::operator[](const std::string& column) const {
   expr->schema.only(column, "operator[]");
-  return Series(api::call("getitem", Dict{{"key", column}}, {expr}));
+  return Series(api::call(operators::getitem, Dict{{"key", column}}, {expr}));
 }
-DataFrame DataFrame::operator[](const std::vector<std::string>& c) const { return DataFrame(api::call("getitems", Dict{{"key", texts(c)}}, {expr})); }
-DataFrame DataFrame::operator[](const Series& mask) const { return DataFrame(api::call("filter", Dict{}, {expr, mask.expr})); }
+DataFrame DataFrame::operator[](const std::vector<std::string>& c) const { return DataFrame(api::call(operators::getitems, Dict{{"key", texts(c)}}, {expr})); }
+DataFrame DataFrame::operator[](const Series& mask) const { return DataFrame(api::call(operators::filter, Dict{}, {expr, mask.expr})); }
 DataFrame DataFrame::assign(const std::string& column, const Operand& value) const {
-  if (value.expr) return DataFrame(api::call("assign", Dict{{"columns", Dict{{column, InputRef{1}}}}}, {expr, value.expr}));
-  return DataFrame(api::call("assign", Dict{{"columns", Dict{{column, value_of(value.literal)}}}}, {expr}));
+  if (value.expr) return DataFrame(api::call(operators::assign, Dict{{"columns", Dict{{column, InputRef{1}}}}}, {expr, value.expr}));
+  return DataFrame(api::call(operators::assign, Dict{{"columns", Dict{{column, value_of(value.literal)}}}}, {expr}));
 }
-DataFrame DataFrame::rename(const std::map<std::string, std::string>& c) const { return call("rename", {{"columns", Literal::Dict(c.begin(), c.end())}}); }
-DataFrame DataFrame::drop(const std::vector<std::string>& c) const { return call("drop", {{"columns", Literal::List(c.begin(), c.end())}}); }
+DataFrame DataFrame::rename(const std::map<std::string, std::string>& c) const { return call(operators::rename, {{"columns", Literal::Dict(c.begin(), c.end())}}); }
+DataFrame DataFrame::drop(const std::vector<std::string>& c) const { return call(operators::drop, {{"columns", Literal::List(c.begin(), c.end())}}); }
 DataFrame DataFrame::get_partition(int64_t n) const { return DataFrame(partition(expr, n)); }
-DataFrame DataFrame::drop_duplicates(const std::vector<std::string>& subset) const { return subset.empty() ? call("drop_duplicates") : call("drop_duplicates", {{"subset", Literal::List(subset.begin(), subset.end())}}); }
+DataFrame DataFrame::drop_duplicates(const std::vector<std::string>& subset) const { return subset.empty() ? call(operators::drop_duplicates) : call(operators::drop_duplicates, {{"subset", Literal::List(subset.begin(), subset.end())}}); }
 DataFrame DataFrame::add_prefix(const std::string& prefix) const {
   std::map<std::string, std::string> names;
   for (const auto& c : columns()) names[c] = prefix + c;
@@ -209,21 +214,21 @@ DataFrame DataFrame::add_suffix(const std::string& suffix) const {
   for (const auto& c : columns()) names[c] = c + suffix;
   return rename(names);
 }
-DataFrame DataFrame::set_index(const std::string& column) const { return DataFrame(api::call("with_index", Dict{}, {drop({column}).expr, (*this)[column].expr})); }
-DataFrame DataFrame::reset_index() const { return call("reset_index", {{"drop", false}}); }
+DataFrame DataFrame::set_index(const std::string& column) const { return DataFrame(api::call(operators::with_index, Dict{}, {drop({column}).expr, (*this)[column].expr})); }
+DataFrame DataFrame::reset_index() const { return call(operators::reset_index, {{"drop", false}}); }
 int64_t DataFrame::to_parquet(const std::string& folder, const std::string& compression) const {
   io::StagedFolder staged(folder);
-  const Series written(api::call("write_parquet", Dict{{"folder", folder}, {"hidden", staged.hidden()}, {"compression", compression}}, {expr}));
+  const Series written(api::call(operators::write_parquet, Dict{{"folder", folder}, {"hidden", staged.hidden()}, {"compression", compression}}, {expr}));
   const auto rows = static_cast<int64_t>(written.sum().number());
   staged.publish();
   return rows;
 }
 Table DataFrame::head(int64_t n) const { return computed(muster::head(expr, n), {}); }
-Table DataFrame::tail(int64_t n) const { return computed(api::call("tail", Dict{{"n", n}}, {expr}), {}); }
+Table DataFrame::tail(int64_t n) const { return computed(api::call(operators::tail, Dict{{"n", n}}, {expr}), {}); }
 DataFrameGroupBy DataFrame::groupby(const std::string& key, GroupBy how) const { return {*this, {key}, how}; }
 DataFrameGroupBy DataFrame::groupby(const std::vector<std::string>& keys, GroupBy how) const { return {*this, keys, how}; }
 DataFrameGroupBy DataFrame::groupby(std::initializer_list<std::string> keys, GroupBy how) const { return {*this, keys, how}; }
-DataFrame DataFrame::repartition(int64_t n) const { return call("repartition", {{"partitions", n}}); }
+DataFrame DataFrame::repartition(int64_t n) const { return call(operators::repartition, {{"partitions", n}}); }
 int64_t DataFrame::len() const { return row_count(expr); }
 DataFrame DataFrame::call(const std::string& op, const Arguments& a) const { return DataFrame(api::call(op, value_of(a), {expr})); }
 
@@ -272,46 +277,46 @@ DataFrame SeriesGroupBy::agg(const std::vector<std::string>& functions) const {
 #define MUSTER_OPERATOR(symbol, op)                                                                  \
   Series operator symbol(const Series& a, const Operand& b) { return Series(binary(op, a.expr, b)); } \
   Scalar operator symbol(const Scalar& a, const Operand& b) { return Scalar(binary(op, a.expr, b)); }
-MUSTER_OPERATOR(+, "add")
-MUSTER_OPERATOR(-, "sub")
-MUSTER_OPERATOR(*, "mul")
-MUSTER_OPERATOR(/, "truediv")
-MUSTER_OPERATOR(%, "mod")
-MUSTER_OPERATOR(==, "eq")
-MUSTER_OPERATOR(!=, "ne")
-MUSTER_OPERATOR(<, "lt")
-MUSTER_OPERATOR(<=, "le")
-MUSTER_OPERATOR(>, "gt")
-MUSTER_OPERATOR(>=, "ge")
-MUSTER_OPERATOR(&, "and")
-MUSTER_OPERATOR(|, "or")
+MUSTER_OPERATOR(+, operators::add)
+MUSTER_OPERATOR(-, operators::sub)
+MUSTER_OPERATOR(*, operators::mul)
+MUSTER_OPERATOR(/, operators::truediv)
+MUSTER_OPERATOR(%, operators::mod)
+MUSTER_OPERATOR(==, operators::eq)
+MUSTER_OPERATOR(!=, operators::ne)
+MUSTER_OPERATOR(<, operators::lt)
+MUSTER_OPERATOR(<=, operators::le)
+MUSTER_OPERATOR(>, operators::gt)
+MUSTER_OPERATOR(>=, operators::ge)
+MUSTER_OPERATOR(&, operators::and_)
+MUSTER_OPERATOR(|, operators::or_)
 #undef MUSTER_OPERATOR
 #define MUSTER_OPERATOR(symbol, op) \
   DataFrame operator symbol(const DataFrame& a, const Operand& b) { return DataFrame(binary(op, a.expr, b)); }
-MUSTER_OPERATOR(+, "add")
-MUSTER_OPERATOR(-, "sub")
-MUSTER_OPERATOR(*, "mul")
-MUSTER_OPERATOR(/, "truediv")
-MUSTER_OPERATOR(%, "mod")
-MUSTER_OPERATOR(==, "eq")
-MUSTER_OPERATOR(!=, "ne")
-MUSTER_OPERATOR(<, "lt")
-MUSTER_OPERATOR(<=, "le")
-MUSTER_OPERATOR(>, "gt")
-MUSTER_OPERATOR(>=, "ge")
+MUSTER_OPERATOR(+, operators::add)
+MUSTER_OPERATOR(-, operators::sub)
+MUSTER_OPERATOR(*, operators::mul)
+MUSTER_OPERATOR(/, operators::truediv)
+MUSTER_OPERATOR(%, operators::mod)
+MUSTER_OPERATOR(==, operators::eq)
+MUSTER_OPERATOR(!=, operators::ne)
+MUSTER_OPERATOR(<, operators::lt)
+MUSTER_OPERATOR(<=, operators::le)
+MUSTER_OPERATOR(>, operators::gt)
+MUSTER_OPERATOR(>=, operators::ge)
 #undef MUSTER_OPERATOR
 #define MUSTER_OPERATOR(symbol, op)                                                                                                              \
   Series operator symbol(const Literal& a, const Series& b) { return Series(api::call(op, Dict{{"other", value_of(a)}}, {b.expr})); }             \
   DataFrame operator symbol(const Literal& a, const DataFrame& b) { return DataFrame(api::call(op, Dict{{"other", value_of(a)}}, {b.expr})); }
-MUSTER_OPERATOR(+, "radd")
-MUSTER_OPERATOR(-, "rsub")
-MUSTER_OPERATOR(*, "rmul")
-MUSTER_OPERATOR(/, "rtruediv")
-MUSTER_OPERATOR(%, "rmod")
+MUSTER_OPERATOR(+, operators::radd)
+MUSTER_OPERATOR(-, operators::rsub)
+MUSTER_OPERATOR(*, operators::rmul)
+MUSTER_OPERATOR(/, operators::rtruediv)
+MUSTER_OPERATOR(%, operators::rmod)
 #undef MUSTER_OPERATOR
-Series operator^(const Series& a, const Operand& b) { return Series(binary("xor", a.expr, b)); }
-Series operator~(const Series& a) { return a.call("invert"); }
-Series operator-(const Series& a) { return a.call("neg"); }
+Series operator^(const Series& a, const Operand& b) { return Series(binary(operators::xor_, a.expr, b)); }
+Series operator~(const Series& a) { return a.call(operators::invert); }
+Series operator-(const Series& a) { return a.call(operators::neg); }
 
 parse_dates::parse_dates(std::initializer_list<std::pair<std::string, std::vector<ColumnName>>> combined) {
   Literal::Dict dict;
@@ -364,7 +369,7 @@ DataFrame concat(const std::vector<DataFrame>& frames) {
   std::vector<Expr> inputs;
   for (const auto& f : frames) inputs.push_back(f.expr);
   if (inputs.empty()) throw base::invalid("concat: no frames");
-  return DataFrame(api::call("concat", Dict{{"join", "outer"}}, std::move(inputs)));
+  return DataFrame(api::call(operators::concat, Dict{{"join", "outer"}}, std::move(inputs)));
 }
 
 std::vector<Table> compute(const std::vector<Collection>& collections, const ComputeOptions& o) {

@@ -52,7 +52,7 @@ std::string dot_of_operations(const std::vector<Expr>& roots) {
           node(part, e->op->name, false);
           out += concat("  ", name(in->id, p), " -> ", part, ";\n  ", part, " -> ", name(e->id, 0), ";\n");
         }
-      } else if (e->op->name == "partitions") {
+      } else if (e->op->picks_partitions && e->args["partitions"].is_list()) {
         const auto& chosen = e->args["partitions"].list();
         for (size_t p = 0; p < chosen.size(); ++p) out += concat("  ", name(in->id, chosen[p].integer()), " -> ", name(e->id, static_cast<int64_t>(p)), ";\n");
       } else {

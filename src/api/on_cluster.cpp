@@ -1,3 +1,5 @@
+// A job of this process whose tasks run elsewhere: its events come from the client's thread, which decodes nothing and waits for nobody. What is wanted stays
+// wanted until the job is gone.
 #include "api/on_cluster.hpp"
 
 #include <algorithm>
@@ -155,9 +157,9 @@ class Running : public ClusterJob {
   void distribute(graph::Range& r) {
     if (r.function != "pipeline") return;
     auto program = data::Program::decode(r.args);
-    const bool python = program.whole == "python.apply" || std::any_of(program.steps.begin(), program.steps.end(), [](const auto& step) { return step.kernel == "python.map"; });
+    const bool python = data::traits(program.whole).runs_python || std::any_of(program.steps.begin(), program.steps.end(), [](const auto& step) { return data::traits(step.kernel).runs_python; });
     if (program.from == data::Program::From::source || python) r.reports = true;
-    if (program.from == data::Program::From::source && program.source == "memory.scan" && program.source_args.has("table")) {
+    if (program.from == data::Program::From::source && program.source_args.has("table")) {
       Dict args;
       std::shared_ptr<const Opaque> table;
       for (const auto& [key, v] : program.source_args.dict()) {

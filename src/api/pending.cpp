@@ -1,3 +1,4 @@
+// An outcome is settled once, by rows or by an error, and whoever waits is woken. An expression over partitions keeps them wanted as long as it lives.
 #include "api/pending.hpp"
 
 #include <atomic>
@@ -6,6 +7,7 @@
 #include <mutex>
 
 #include "api/on_cluster.hpp"
+#include "api/operators.hpp"
 #include "base/error.hpp"
 #include "expr/annotations.hpp"
 #include "expr/op.hpp"
@@ -47,11 +49,11 @@ class Outcome {
   std::function<void()> raise_;  // an exception of the guest's can be thrown once only: each time a new one
 };
 
-Outcome* outcome_of(const Expr& e) { return e->op->name == "from_tasks" && e->args.has("pending") ? static_cast<Outcome*>(e->args["pending"].opaque()->object.get()) : nullptr; }
+Outcome* outcome_of(const Expr& e) { return e->op->name == operators::from_tasks && e->args.has("pending") ? static_cast<Outcome*>(e->args["pending"].opaque()->object.get()) : nullptr; }
 
 // The persisted expression that this one is; null while it is pending, or if it is none.
 Expr persisted(const Expr& e) {
-  if (e->op->name != "from_tasks") return nullptr;
+  if (e->op->name != operators::from_tasks) return nullptr;
   Outcome* outcome = outcome_of(e);
   return outcome ? outcome->get() : e;
 }
@@ -71,7 +73,7 @@ Expr from_tasks(Dict tasks, int64_t count, const Schema& schema, List settlement
             {"index", fields_of(schema.index)}, {"labels_integer", schema.labels_integer}, {"settlements", std::move(settlements)}};
   args.insert(args.end(), rest.begin(), rest.end());
   if (divisions.is_list()) args.emplace_back("divisions", divisions);
-  return call("from_tasks", std::move(args), {});
+  return call(operators::from_tasks, std::move(args), {});
 }
 
 std::pair<Expr, Shared> pending(const Expr& of, const Shared& holder) {
@@ -120,7 +122,7 @@ Computed together(const Value& description, const std::vector<std::string_view>&
   kernels::know_definitions(definitions);
   std::vector<kernels::Settlement> settlements;
   for (const auto& s : description["settlements"].list()) settlements.push_back(s.is_none() ? kernels::Settlement{} : kernels::Settlement::decode(s));
-  const auto& op = expr::op("from_tasks");
+  const auto& op = expr::op(operators::from_tasks);
   const std::vector<Expr> none;
   Computed c{op.schema(expr::Call(op, description, none)), {}, [settlements = std::move(settlements)](size_t column, const Column& part, int64_t rows) { return kernels::settle(part, rows, settlements[column]); }, 0, {}};
   for (const auto& bytes : objects) {

@@ -10,6 +10,7 @@
 #include "base/value.hpp"
 #include "base/wire.hpp"
 #include "data/column.hpp"
+#include "data/traits.hpp"
 
 namespace muster::data {
 
@@ -90,6 +91,7 @@ struct Kernel {
   std::function<std::unique_ptr<Source>(const Args&)> source = {};
   std::function<std::unique_ptr<Fold>(const Args&)> fold = {};
   std::function<Whole(const Args&)> whole = {};
+  Traits traits = {};
 };
 
 }  // namespace muster::data

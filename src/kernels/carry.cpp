@@ -1,3 +1,5 @@
+// Partitions are put together in their order, whatever the order in which they were read: each is remembered with its number until the end. A map that
+// continues from batch to batch is of one partition.
 #include "kernels/carry.hpp"
 
 #include <algorithm>
@@ -406,9 +408,12 @@ Kernel carry_kernel() {
 }
 
 std::vector<Kernel> carried_kernels() {
-  return {{.name = "running", .map = running}, {.name = "fill_gaps", .map = fill_gaps}, {.name = "shift", .map = [](const Args& a) { return shift(a, false); }, .partition_at_once = true}, {.name = "shift_down", .map = [](const Args& a) { return shift(a, true); }}, {.name = "fill_gaps_back", .map = fill_gaps_back, .partition_at_once = true}};
+  const data::Traits alone{.columnwise = true}, in_order{.columnwise = true, .remembers_rows = true};
+  return {{.name = "running", .map = running, .traits = in_order},
+          {.name = "fill_gaps", .map = fill_gaps, .traits = in_order},
+          {.name = "fill_gaps_back", .map = fill_gaps_back, .partition_at_once = true, .traits = alone},
+          {.name = "shift", .map = [](const Args& a) { return shift(a, false); }, .partition_at_once = true, .traits = alone},
+          {.name = "shift_down", .map = [](const Args& a) { return shift(a, true); }, .traits = in_order}};
 }
-
-bool remembers_rows(const std::string& kernel) { return kernel == "running" || kernel == "fill_gaps" || kernel == "shift_down"; }
 
 }  // namespace muster::kernels

@@ -16,7 +16,4 @@ data::Batch carried(const data::Column& all, int64_t partition);
 /// The steps that read it, each with the columns and last the fold's result: "running" {op}, "shift" {n, fill: list of values, types}, "shift_down" of a small n > 0, "fill_gaps" {limit}, "fill_gaps_back" {limit}.
 std::vector<data::Kernel> carried_kernels();
 
-/// Whether a kernel's map remembers the rows it was given: it is made anew for each partition, and sees the rows of that one in order.
-bool remembers_rows(const std::string& kernel);
-
 }  // namespace muster::kernels

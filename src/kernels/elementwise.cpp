@@ -1,3 +1,5 @@
+// Each kernel gives pandas' values, missing ones and errors of a dtype: integers wrap around, floats follow IEEE, times that do not fit are errors. Inputs
+// are constants or as long as the rows.
 #include "kernels/elementwise.hpp"
 
 #include <cctype>
@@ -414,13 +416,24 @@ const uint8_t* both_present(const Column& a, const Column& b, int64_t rows, Keep
 }
 
 std::vector<Kernel> elementwise_kernels() {
-  return {{.name = "binary", .map = binary}, {.name = "unary", .map = unary}, {.name = "cast", .map = cast}, {.name = "fill", .map = fill}, {.name = "is_in", .map = is_in},
+  const auto compares = [](const Args& a) -> std::string {
+    static const std::map<std::string, std::string> kSymbols = {{"eq", "=="}, {"lt", "<"}, {"le", "<="}, {"gt", ">"}, {"ge", ">="}, {"and", "and"}};
+    const auto known = kSymbols.find(a["op"].string());
+    return known == kSymbols.end() ? "" : known->second;
+  };
+  const auto same_values = [](const Args& a) { return !dtype_of(a["from"].integer()).is_text() && !dtype_of(a["to"].integer()).is_text(); };
+  const Traits by_row{.by_row = true};
+  return {{.name = "binary", .map = binary, .traits = {.by_row = true, .compares = compares}},
+          {.name = "unary", .map = unary, .traits = by_row},
+          {.name = "cast", .map = cast, .traits = {.by_row = true, .same_values = same_values}},
+          {.name = "fill", .map = fill, .traits = by_row},
+          {.name = "is_in", .map = is_in, .traits = by_row},
           // A constant as a column as long as the second input.
           {.name = "spread", .map = [](const Args&) -> Map { return [](Task&, Columns in, int64_t rows, std::span<Column> out) { return out[0] = spread(in[0], rows), rows; }; }},
           {.name = "constant", .map = [](const Args& a) -> Map {
              Column c = constant_of(a["value"], dtype_of(a["type"].integer()));
              return [c](Task&, Columns, int64_t rows, std::span<Column> out) { return out[0] = c, rows; };
-           }}};
+           }, .traits = {.is_constant = true}}};
 }
 
 }  // namespace muster::kernels

@@ -508,6 +508,16 @@ class GroupBy : public Fold {
   std::vector<uint64_t> hashes_;
   std::vector<uint8_t> gone_;
 };
+
+// The number of rows behind a mask is the number of its true values.
+Args counts_of_mask(const Args& args) {
+  const auto& aggregates = args["aggregates"].list();
+  if (!args["keys"].list().empty() || aggregates.size() != 1 || aggregates[0]["function"].string() != "size") return {};
+  Dict out;
+  for (const auto& [name, value] : args.dict())
+    out.emplace_back(name, name.string() == "aggregates" ? Value(List{Dict{{"function", "sum"}, {"input", 0}, {"type", code({Storage::boolean})}, {"options", Dict{}}}}) : value);
+  return out;
+}
 }  // namespace
 
 const DistinctSketch* groups_seen(const Fold& fold) {
@@ -521,7 +531,7 @@ int64_t group_bytes(const Args& args) {
 }
 
 Kernel group_by_kernel() {
-  return {.name = "group_by", .fold = [](const Args& a) -> std::unique_ptr<Fold> { return std::make_unique<GroupBy>(a); }};
+  return {.name = "group_by", .fold = [](const Args& a) -> std::unique_ptr<Fold> { return std::make_unique<GroupBy>(a); }, .traits = {.groups = true, .of_mask = counts_of_mask}};
 }
 
 }  // namespace muster::kernels

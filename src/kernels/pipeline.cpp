@@ -1,3 +1,5 @@
+// Steps write registers that hold the columns of one batch; what a step wants all rows for is held until the partition is read, and then run once over all. A
+// task may be refused memory until it has called a user's function, never behind it: such a call is not made twice.
 #include "kernels/pipeline.hpp"
 
 #include <algorithm>
@@ -76,7 +78,7 @@ class Execution {
       take_registers(step.in);
       out_.assign(step.out.size(), {});
       const int64_t rows = maps_[s](*task_, in_, rows_of(step.in), out_);
-      if (!in_.empty() && !remembers_rows(step.kernel) && std::all_of(in_.begin(), in_.end(), [](const Column& c) { return c.constant; }))
+      if (!in_.empty() && !data::traits(step.kernel).remembers_rows && std::all_of(in_.begin(), in_.end(), [](const Column& c) { return c.constant; }))
         for (auto& c : out_) c.constant = true;  // of constants a constant
       for (size_t i = 0; i < step.out.size(); ++i) set(step.out[i], std::move(out_[i]), rows);
     }
@@ -206,10 +208,10 @@ std::vector<Output> Pipeline::run(Task& task, const std::vector<std::shared_ptr<
   }
   std::vector<Map> maps = maps_;
   for (size_t s = 0; s < maps.size(); ++s)
-    if (const Step& step = program_.steps[s]; remembers_rows(step.kernel)) maps[s] = kernel(step.kernel).map(step.args);
+    if (const Step& step = program_.steps[s]; data::traits(step.kernel).remembers_rows) maps[s] = kernel(step.kernel).map(step.args);
   Execution execution(program_, maps, task);
   std::optional<Committed> committed;
-  if (program_.whole == "python.apply") execution.go_on_as(committed.emplace(task));
+  if (data::traits(program_.whole).runs_python) execution.go_on_as(committed.emplace(task));
   for (const auto& b : program_.broadcasts) execution.broadcast(b, *inputs.at(static_cast<size_t>(b.input)));
   const bool streams = by_batch_ == program_.steps.size();
   Batch batch;

@@ -1,3 +1,4 @@
+// A name is entered once; what is bound to a kernel's traits is entered with it, before any program is planned or run.
 #include "kernels/registry.hpp"
 
 #include <map>
@@ -22,6 +23,7 @@ std::map<std::string, Kernel>& table() {
 void register_kernels(std::vector<Kernel> kernels) {
   for (auto& k : kernels) {
     auto name = k.name;
+    data::declare_traits(name, k.traits);
     if (!table().emplace(name, std::move(k)).second) throw internal("kernel ", name, " is registered twice");
   }
 }

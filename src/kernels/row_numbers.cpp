@@ -1,3 +1,5 @@
+// A number is the sum of the rows of partitions in front, by the order of partitions and not of reading: partitions are merged as they come and counted at
+// the end.
 #include "kernels/row_numbers.hpp"
 
 #include <algorithm>
@@ -107,11 +109,11 @@ Map row_numbers(const Args&) {
 }  // namespace
 
 Kernel row_counts_kernel() {
-  return {.name = "row_counts", .fold = [](const Args& a) { return std::make_unique<RowCounts>(a); }};
+  return {.name = data::kRowCounts, .fold = [](const Args& a) { return std::make_unique<RowCounts>(a); }};
 }
 
 std::vector<Kernel> row_number_kernels() {
-  return {{.name = "row_labels", .map = row_labels}, {.name = "row_numbers", .map = row_numbers, .partition_at_once = true}};
+  return {{.name = data::kRowLabels, .map = row_labels, .traits = {.numbers_rows = true}}, {.name = "row_numbers", .map = row_numbers, .partition_at_once = true}};
 }
 
 }  // namespace muster::kernels

@@ -342,11 +342,11 @@ Whole sort_rows(const Args& args) {
 }  // namespace
 
 std::vector<Kernel> selection_kernels() {
-  return {{.name = "select", .map = select},
-          {.name = "first_rows", .fold = [](const Args& a) -> std::unique_ptr<Fold> { return std::make_unique<FirstRows>(a); }},
-          {.name = "last_rows", .fold = [](const Args& a) -> std::unique_ptr<Fold> { return std::make_unique<LastRows>(a); }},
-          {.name = "top_rows", .fold = [](const Args& a) -> std::unique_ptr<Fold> { return std::make_unique<TopRows>(a); }},
-          {.name = "sort_rows", .whole = sort_rows}};
+  return {{.name = "select", .map = select, .traits = {.selects = true, .by_row = true}},
+          {.name = "first_rows", .fold = [](const Args& a) -> std::unique_ptr<Fold> { return std::make_unique<FirstRows>(a); }, .traits = {.positional = true}},
+          {.name = "last_rows", .fold = [](const Args& a) -> std::unique_ptr<Fold> { return std::make_unique<LastRows>(a); }, .traits = {.positional = true}},
+          {.name = "top_rows", .fold = [](const Args& a) -> std::unique_ptr<Fold> { return std::make_unique<TopRows>(a); }, .traits = {.positional = true}},
+          {.name = "sort_rows", .whole = sort_rows, .traits = {.positional = true}}};
 }
 
 }  // namespace muster::kernels

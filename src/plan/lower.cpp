@@ -197,14 +197,14 @@ class NodeLowering : public Lowering {
     auto [known, fresh] = b_.steps_.try_emplace({at, step_key(kernel, args, in)});
     if (!fresh) return known->second;
     Stage& s = b_.stage(at);
-    static const std::map<std::string, size_t> kColumnwise = {{"select", 1}, {"running", 0}, {"shift", 0}, {"shift_down", 0}, {"fill_gaps", 0}, {"fill_gaps_back", 0}};
-    const auto columnwise = kColumnwise.find(kernel);  // column i of the result comes from input i alone, behind the mask of a selection
-    const bool own = kernel == "python.map" || kernel == "lookup";  // says itself what is missing; has its values from its table
-    const int all = columnwise != kColumnwise.end() || own ? kNothing : b_.depends_on({{}, dependences(at, in), 0, kernel == "row_labels"});
+    const auto& says = data::traits(kernel);
+    const bool columnwise = says.columnwise || says.selects;
+    const size_t first = says.selects ? 1 : 0;  // behind the mask
+    const int all = columnwise || says.widens_itself ? kNothing : b_.depends_on({{}, dependences(at, in), 0, says.numbers_rows});
     std::vector<int> regs;
     for (int i = 0; i < out; ++i) {
       regs.push_back(s.registers++);
-      s.dependences.push_back(columnwise != kColumnwise.end() ? b_.dependence(at, in[static_cast<size_t>(i) + columnwise->second]) : all);
+      s.dependences.push_back(columnwise ? b_.dependence(at, in[static_cast<size_t>(i) + first]) : all);
     }
     s.steps.push_back({kernel, std::move(args), std::move(in), regs});
     return known->second = regs;
@@ -222,7 +222,7 @@ class NodeLowering : public Lowering {
   }
 
   Rows whole(int at, const std::string& kernel, Value args, std::vector<int> in, int out) override {
-    const bool positional = kernel == "sort_rows";
+    const bool positional = data::traits(kernel).positional;
     std::vector<int> each;
     for (int i = 0; i < out; ++i) each.push_back(positional ? b_.dependence(at, in[static_cast<size_t>(i)]) : kNothing);
     const Exit exit = b_.add_sink(at, {"", {}, std::move(in)});
@@ -310,12 +310,12 @@ class NodeLowering : public Lowering {
         tables.push_back(List{first, first_numbers(files, node->op->partition_rows(call))});
       } else {
         const Rows& rows = b_.lower(node, kCounting, in_front);
-        const Exit counted = b_.add_sink(rows.stage, {"row_counts", Dict{{"files", List(files.begin(), files.end())}}, {rows.index.empty() ? rows.columns.at(0) : rows.index[0]}});
+        const Exit counted = b_.add_sink(rows.stage, {data::kRowCounts, Dict{{"files", List(files.begin(), files.end())}}, {rows.index.empty() ? rows.columns.at(0) : rows.index[0]}});
         tables.push_back(List{first, in.size()});
         in.push_back(broadcast(at, counted, 0, kNothing));
       }
     }
-    return one(at, "row_labels", Dict{{"sources", tables}}, in);
+    return one(at, data::kRowLabels, Dict{{"sources", tables}}, in);
   }
   int64_t row_partitions(int at, int reg) override {
     int64_t most = 0;

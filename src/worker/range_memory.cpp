@@ -1,3 +1,4 @@
+// Estimates are made of the tasks that have ended: bytes a task times tasks. A refusal says what was needed, what is known of the rest, and the ways out.
 #include "worker/range_memory.hpp"
 
 #include <algorithm>
@@ -17,7 +18,7 @@ int64_t megabytes(int64_t bytes) { return bytes / 1'000'000; }
 std::string too_small() { return concat("the memory budget of ", megabytes(budget().limit()), " MB is too small"); }
 }  // namespace
 
-bool is_gathering(const Output& o) { return o.recipe && (o.recipe->kernel == "first_rows" || o.recipe->kernel == "last_rows" || o.recipe->kernel == "top_rows"); }
+bool is_gathering(const Output& o) { return o.recipe && data::traits(o.recipe->kernel).positional; }
 
 int64_t copies_of(const Output& o) { return !is_gathering(o) ? 0 : o.recipe->args["n"].integer() == std::numeric_limits<int64_t>::max() ? kCopies : 1; }
 

@@ -1,5 +1,7 @@
-// The typed C++ methods of DataFrame and Series: declarations for include/muster/dataframe.hpp, bodies for src/api/dataframe.cpp.
+// The typed C++ methods of DataFrame and Series: declarations for include/muster/dataframe.hpp, bodies for src/api/dataframe.cpp. And the names of all operators, for src/api.
 #include <algorithm>
+#include <cctype>
+#include <set>
 
 #include "base/error.hpp"
 #include "forms.hpp"
@@ -22,6 +24,20 @@ std::string listed(const std::vector<Parameter>& parameters, bool with_defaults)
   for (const auto& p : parameters) out += (out.empty() ? "" : ", ") + p.type + " " + p.name + (with_defaults && !p.value.empty() ? " = " + p.value : "");
   return out;
 }
+
+// Those of Python that are words of C++ end in "_", as Python has it with its own.
+std::string identifier(std::string name) {
+  static const std::set<std::string> kWords = {"and", "or", "xor", "not"};
+  for (auto& c : name)
+    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
+  return kWords.contains(name) ? name + "_" : name;
+}
+
+std::string names_of(const std::vector<Op>& ops) {
+  std::string out = kWritten + "#pragma once\n\n/// The operators' names: whoever calls one that is not there does not compile.\nnamespace muster::api::operators {\n";
+  for (const auto& op : ops) out += "inline constexpr const char* " + identifier(op.name) + " = \"" + op.name + "\";\n";
+  return out + "}  // namespace muster::api::operators\n";
+}
 }  // namespace
 
 Files cpp_files(const std::vector<Op>& ops) {
@@ -43,7 +59,7 @@ Files cpp_files(const std::vector<Op>& ops) {
         if (std::none_of(python.begin(), python.end(), [&](const auto& p) { return t.name == p.name; })) throw base::invalid(op.name, ": C++'s parameter ", t.name, " is none of Python's");
       bodies += result + " " + owner + "::" + name + "(" + listed(typed, false) + ") const { return " + result + "(called(\"" + op.name + "\", expr, {" + given + "})); }\n";
     }
-  return {{"include/muster/dataframe_methods.inc", frame}, {"include/muster/series_methods.inc", series}, {"src/api/method_bodies.inc", bodies}};
+  return {{"include/muster/dataframe_methods.inc", frame}, {"include/muster/series_methods.inc", series}, {"src/api/method_bodies.inc", bodies}, {"src/api/operators.hpp", names_of(ops)}};
 }
 
 }  // namespace muster::generate

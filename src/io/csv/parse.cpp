@@ -1,3 +1,5 @@
+// A parser writes a value or a missing one for every row, and reports what the promised type cannot hold instead of throwing: the row may be one that is read
+// again from elsewhere.
 #include "io/csv/parse.hpp"
 
 #include <algorithm>
@@ -290,7 +292,7 @@ DType infer_type(std::span<const Text> texts, const MissingTexts& missing_texts,
 }
 
 std::vector<Kernel> parse_kernels() {
-  return {{.name = "csv.parse", .map = parser_of}, {.name = "csv.check", .map = checker_of}, {.name = "csv.date_parts", .map = [](const Args& a) { return parse_date_parts(std::make_shared<const Spec>(a)); }}};
+  return {{.name = "csv.parse", .map = parser_of, .traits = {.parse_check = "csv.check"}}, {.name = "csv.check", .map = checker_of}, {.name = "csv.date_parts", .map = [](const Args& a) { return parse_date_parts(std::make_shared<const Spec>(a)); }}};
 }
 
 }  // namespace muster::io::csv

@@ -96,7 +96,7 @@ Ops lookup_ops() {
              return Dict{{"keys", c["keys"]}, {"values", c["values"]}, {"dtype", code(DType{Storage::float64})}};
            },
            .show = [](const Call& c) { return concat("of ", c["keys"].list().size(), " values"); },
-           .kernels = {{.name = "lookup", .map = lookup}}}};
+           .kernels = {{.name = "lookup", .map = lookup, .traits = {.widens_itself = true}}}}};
 }
 
 }  // namespace muster::ops::frame

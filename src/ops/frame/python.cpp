@@ -231,9 +231,9 @@ Ops python_ops() {
   Ops ops;
   // {func, label, kind, fields, labels}: the result has the rows of the inputs.
   ops.push_back({.name = "python_rows", .on = {{internal, ""}}, .schema = rows_schema, .lower = rows_lower, .same_rows = true, .revise = revise, .show = shown,
-                 .kernels = {{.name = "python.map", .map = map, .partition_at_once = true}}, .python = "rows"});
+                 .kernels = {{.name = "python.map", .map = map, .partition_at_once = true, .traits = {.widens_itself = true, .runs_python = true}}}, .python = "rows"});
   // {func, label, kind, fields, index, kept, labels}: of each partition. labels: the function looks at index values; without it row ids stay such.
-  ops.push_back({.name = "map_partitions", .on = {{internal, ""}}, .schema = partitions_schema, .lower = apply_lower, .revise = revise, .show = shown, .kernels = {{.name = "python.apply", .whole = apply}}, .python = "rows"});
+  ops.push_back({.name = "map_partitions", .on = {{internal, ""}}, .schema = partitions_schema, .lower = apply_lower, .revise = revise, .show = shown, .kernels = {{.name = "python.apply", .whole = apply, .traits = {.runs_python = true}}}, .python = "rows"});
   // The same of all rows.
   ops.push_back({.name = "python_whole", .on = {{internal, ""}}, .schema = partitions_schema, .lower = apply_lower, .folds = true, .revise = revise, .show = shown, .python = "whole"});
   // The number of the partition beside the rows; all rows as one; these beside the rows again.

@@ -15,7 +15,7 @@ void drop_unused(Stage& s) {
     bool used = step.out.empty();
     for (int r : step.out) used |= needed[static_cast<size_t>(r)];
     if (!used) continue;
-    if (step.kernel == "select") {  // column by column
+    if (data::traits(step.kernel).selects) {
       data::Step narrow{step.kernel, step.args, {step.in[0]}, {}};
       for (size_t c = 0; c < step.out.size(); ++c)
         if (needed[static_cast<size_t>(step.out[c])]) narrow.in.push_back(step.in[c + 1]), narrow.out.push_back(step.out[c]);

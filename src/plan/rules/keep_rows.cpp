@@ -24,7 +24,7 @@ class Handing {
   Handing(const Stage& first, const Stage& second) : first_(first), second_(second) {
     for (size_t s = 0; s < first.steps.size(); ++s) {
       const Step& step = first.steps[s];
-      if (step.kernel != "select") known_[step_key(step, step.in)] = step.out;
+      if (!data::traits(step.kernel).selects) known_[step_key(step, step.in)] = step.out;
       else
         for (size_t c = 0; c < step.out.size(); ++c) selected_[{step.in[0], step.in[c + 1]}] = step.out[c];
     }
@@ -68,9 +68,9 @@ class Handing {
     std::set<int> sources;
   };
   bool moves(const Step& step) const {
-    static const std::set<std::string> kByRow = {"binary", "unary", "cast", "fill", "is_in", "select"};
-    if (step.kernel == "constant") return true;
-    return kByRow.contains(step.kernel) && std::all_of(step.in.begin(), step.in.end(), [&](int r) { return place_.contains(r); }) && rows_of(step) != kConstant;
+    const auto& kernel = data::traits(step.kernel);
+    if (kernel.is_constant) return true;
+    return kernel.by_row && std::all_of(step.in.begin(), step.in.end(), [&](int r) { return place_.contains(r); }) && rows_of(step) != kConstant;
   }
   int rows_of(const Step& step) const {
     int rows = kConstant;
@@ -80,7 +80,7 @@ class Handing {
   void move(const Step& step) {
     Step moved{step.kernel, step.args, {}, {}};
     for (int r : step.in) moved.in.push_back(place_.at(r).reg);
-    if (step.kernel == "select") {
+    if (data::traits(step.kernel).selects) {
       Step rest{step.kernel, step.args, {moved.in[0]}, {}};
       for (size_t c = 0; c < step.out.size(); ++c) {
         const auto known = selected_.find({moved.in[0], moved.in[c + 1]});
@@ -99,7 +99,7 @@ class Handing {
       for (int r : step.out) moved.out.push_back(fresh(r));
     for (size_t c = 0; c < step.out.size(); ++c) place_[step.out[c]] = {moved.out[c], rows_of(step), sources};
     if (known == known_.end()) more_.push_back(std::move(moved));
-    if (step.kernel == "constant") staying_.push_back(step);  // made in both
+    if (data::traits(step.kernel).is_constant) staying_.push_back(step);  // made in both
   }
   void stay(const Step& step) { need(step.in), staying_.push_back(step); }
   void need(const std::vector<int>& regs) {

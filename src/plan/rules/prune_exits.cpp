@@ -7,8 +7,8 @@ namespace muster::plan {
 using namespace base;
 namespace {
 
-// Kernels whose result column i is their input column i; "by" counts among them.
-bool positional(const std::string& kernel) { return kernel.empty() || kernel == "top_rows" || kernel == "first_rows" || kernel == "last_rows" || kernel == "sort_rows"; }
+// Without a kernel the rows leave as they are.
+bool positional(const std::string& kernel) { return kernel.empty() || data::traits(kernel).positional; }
 
 Value with(const Value& args, const char* name, Value value) {
   Dict out;
@@ -16,11 +16,13 @@ Value with(const Value& args, const char* name, Value value) {
   return out;
 }
 
-void need_by(const std::string& kernel, const Value& args, std::vector<bool>& needed) {
-  if (kernel == "top_rows" || kernel == "sort_rows")
-    for (const auto& b : args["by"].list()) needed[static_cast<size_t>(b.integer())] = true;
+// The columns that a positional kernel looks at.
+void need_by(const Value& args, std::vector<bool>& needed) {
+  if (!args.has("by")) return;
+  for (const auto& b : args["by"].list()) needed[static_cast<size_t>(b.integer())] = true;
 }
 Value renumbered_by(const Value& args, const std::vector<int>& place) {
+  if (!args.has("by")) return args;
   List by;
   for (const auto& b : args["by"].list()) by.push_back(place[static_cast<size_t>(b.integer())]);
   return with(args, "by", by);
@@ -43,17 +45,17 @@ struct Readers {
 
 // True where columns went.
 bool prune(data::Sink& sink, const Readers& readers) {
-  const bool groups = sink.kernel == "group_by";
+  const bool groups = data::traits(sink.kernel).groups;
   if (readers.whole || (!positional(sink.kernel) && !groups)) return false;
   const size_t keys = groups ? sink.args["keys"].list().size() : 0;
   const size_t columns = groups ? keys + sink.args["aggregates"].list().size() : sink.in.size();
   std::vector<bool> needed(columns, false);
   for (size_t k = 0; k < keys; ++k) needed[k] = true;
-  need_by(sink.kernel, sink.args, needed);
+  need_by(sink.args, needed);
   for (const auto& [reader, at] : readers.broadcasts) needed[static_cast<size_t>(reader->broadcasts[at].column)] = true;
   for (const Stage* reader : readers.rows) {
     if (!positional(reader->whole)) return false;
-    need_by(reader->whole, reader->whole_args, needed);
+    need_by(reader->whole_args, needed);
     std::vector<bool> used(static_cast<size_t>(reader->registers), false);
     for (const auto& s : reader->steps)
       for (int r : s.in) used[static_cast<size_t>(r)] = true;
@@ -87,7 +89,7 @@ bool prune(data::Sink& sink, const Readers& readers) {
     sink.args = with(sink.args, "aggregates", aggregates);
   } else {
     keep(sink.in, needed);
-    if (sink.kernel == "top_rows") sink.args = renumbered_by(sink.args, place);
+    sink.args = renumbered_by(sink.args, place);
   }
   for (const auto& [reader, at] : readers.broadcasts) {
     int& column = reader->broadcasts[at].column;
@@ -95,7 +97,7 @@ bool prune(data::Sink& sink, const Readers& readers) {
   }
   for (Stage* reader : readers.rows) {
     keep(reader->out, needed);
-    if (reader->whole == "sort_rows") reader->whole_args = renumbered_by(reader->whole_args, place);
+    reader->whole_args = renumbered_by(reader->whole_args, place);
   }
   return true;
 }

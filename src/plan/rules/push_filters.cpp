@@ -17,14 +17,15 @@ void push_filters(Plan& plan) {
     for (const auto& step : s.steps) count(step.in);
     for (const auto& sink : s.sinks) count(sink.in);
     std::vector<Step> steps;
-    std::unordered_map<int, size_t> parsed;  // which of `steps` makes a register by csv.parse
+    std::unordered_map<int, size_t> parsed;  // which of `steps` makes a register of raw texts
     const auto add = [&](Step step) {
-      if (step.kernel == "csv.parse") parsed[step.out[0]] = steps.size();
+      if (!data::traits(step.kernel).parse_check.empty()) parsed[step.out[0]] = steps.size();
       steps.push_back(std::move(step));
     };
     for (auto& step : s.steps) {
       std::vector<Step> behind;
-      for (size_t c = 0; step.kernel == "select" && c < step.out.size(); ++c) {
+      const bool selects = data::traits(step.kernel).selects;
+      for (size_t c = 0; selects && c < step.out.size(); ++c) {
         const int reg = step.in[c + 1];
         const auto at = parsed.find(reg);
         if (at == parsed.end() || uses[static_cast<size_t>(reg)] != 1) continue;  // only this filter may need the parsed column
@@ -32,7 +33,7 @@ void push_filters(Plan& plan) {
         const int raw = parse.in[0], raw_kept = s.registers++;
         s.dependences.push_back(s.dependences[static_cast<size_t>(reg)]);
         behind.push_back({parse.kernel, parse.args, {raw_kept}, {step.out[c]}});
-        if (data::dtype_of(parse.args["type"].integer()).open) parse = {"csv.check", parse.args, {raw}, {}};
+        if (data::dtype_of(parse.args["type"].integer()).open) parse = {data::traits(parse.kernel).parse_check, parse.args, {raw}, {}};
         else parse.kernel.clear();
         step.in[c + 1] = raw, step.out[c] = raw_kept;
         parsed.erase(at);

@@ -11,6 +11,8 @@ using namespace base;
 using data::Step;
 namespace {
 
+bool selects(const Step& step) { return data::traits(step.kernel).selects; }
+
 class Terms {
  public:
   explicit Terms(const Stage& s) : source_(s.out.begin(), s.out.end()) {
@@ -20,25 +22,26 @@ class Terms {
   bool is_source(int reg) const { return source_.contains(reg); }
   // The comparisons that hold for every row where `mask` does.
   List comparisons(int mask) const {
-    static const std::map<std::string, std::pair<const char*, const char*>> kNames = {{"eq", {"==", "=="}}, {"lt", {"<", ">"}}, {"le", {"<=", ">="}}, {"gt", {">", "<"}}, {"ge", {">=", "<="}}};
+    static const std::map<std::string, const char*> kMirrored = {{"==", "=="}, {"<", ">"}, {"<=", ">="}, {">", "<"}, {">=", "<="}};
     List out;
     std::set<const Step*> seen;
     std::vector<int> waiting{mask};
     while (!waiting.empty()) {
       const Step* step = step_of(waiting.back());
       waiting.pop_back();
-      if (!step || step->kernel != "binary" || !seen.insert(step).second) continue;
-      const std::string& op = step->args["op"].string();
-      if (op == "and") waiting.insert(waiting.end(), {step->in[1], step->in[0]});
-      const auto name = kNames.find(op);
-      if (name == kNames.end()) continue;
+      if (!step || !seen.insert(step).second) continue;
+      const auto& compares = data::traits(step->kernel).compares;
+      const std::string symbol = compares ? compares(step->args) : "";
+      if (symbol == "and") waiting.insert(waiting.end(), {step->in[1], step->in[0]});
+      const auto name = kMirrored.find(symbol);
+      if (name == kMirrored.end()) continue;
       for (bool mirrored : {false, true}) {
         const int column = source_column(step->in[mirrored ? 1 : 0]);
         const Step* constant = step_of(step->in[mirrored ? 0 : 1]);
-        if (column < 0 || !constant || constant->kernel != "constant") continue;
+        if (column < 0 || !constant || !data::traits(constant->kernel).is_constant) continue;
         const Value& value = constant->args["value"];
         const bool narrow = data::dtype_of(constant->args["type"].integer()).storage == data::Storage::float32;  // compared as what it is rounded to
-        out.push_back(List{column, mirrored ? name->second.second : name->second.first, narrow && value.is_number() ? Value(static_cast<double>(static_cast<float>(value.number()))) : value});
+        out.push_back(List{column, mirrored ? name->second : name->first, narrow && value.is_number() ? Value(static_cast<double>(static_cast<float>(value.number()))) : value});
         break;
       }
     }
@@ -65,7 +68,9 @@ class Terms {
     for (;; reg = step_of(reg)->in[0]) {
       if (is_source(reg)) return reg;
       const Step* step = step_of(reg);
-      if (!step || step->kernel != "cast" || data::dtype_of(step->args["from"].integer()).is_text() || data::dtype_of(step->args["to"].integer()).is_text()) return -1;
+      if (!step) return -1;
+      const auto& same_values = data::traits(step->kernel).same_values;
+      if (!same_values || !same_values(step->args)) return -1;
     }
   }
   std::set<int> source_;
@@ -77,7 +82,7 @@ void push_statistics(Plan& plan) {
   const std::vector<bool> open = reaching(plan.dependences, [](const Root& r) { return r.column >= 0; });
   for (Stage& s : plan.stages) {
     if (!s.source || !s.source->op->takes_filters || std::any_of(s.dependences.begin(), s.dependences.end(), [&](int d) { return open[static_cast<size_t>(d)]; })) continue;
-    auto first = std::find_if(s.steps.begin(), s.steps.end(), [](const Step& step) { return step.kernel == "select"; });
+    auto first = std::find_if(s.steps.begin(), s.steps.end(), selects);
     if (first == s.steps.end()) continue;
     const int mask = first->in[0];
     const Terms terms(s);
@@ -88,13 +93,13 @@ void push_statistics(Plan& plan) {
     auto from_source = [&](int r) { return terms.is_source(r); };
     bool all = true;
     for (const auto& step : s.steps)
-      if (!own.contains(&step) && !(step.kernel == "select" && step.in[0] == mask)) all &= std::none_of(step.in.begin(), step.in.end(), from_source);
+      if (!own.contains(&step) && !(selects(step) && step.in[0] == mask)) all &= std::none_of(step.in.begin(), step.in.end(), from_source);
     for (const auto& sink : s.sinks) all &= std::none_of(sink.in.begin(), sink.in.end(), from_source);
     // What is computed for the filter may not be counted either.
     std::set<int> before;
     for (const auto* step : own) before.insert(step->out.begin(), step->out.end());
     for (const auto& step : s.steps)
-      if (!own.contains(&step) && !(step.kernel == "select" && step.in[0] == mask)) all &= std::none_of(step.in.begin(), step.in.end(), [&](int r) { return before.contains(r); });
+      if (!own.contains(&step) && !(selects(step) && step.in[0] == mask)) all &= std::none_of(step.in.begin(), step.in.end(), [&](int r) { return before.contains(r); });
     for (const auto& sink : s.sinks) all &= std::none_of(sink.in.begin(), sink.in.end(), [&](int r) { return before.contains(r); });
     if (all) s.filters = List{found};
   }
