@@ -98,7 +98,6 @@ class MUSTER_API Series : public Collection {
   DataFrame to_frame(const std::string& name) const;
   /// low <= value <= high.
   Series between(const Operand& low, const Operand& high) const;
-  Series drop_duplicates() const;
   Series get_partition(int64_t n) const;
   /// Fields of times and durations, as pandas' .dt names them: year, minute, quarter, is_month_end, days, ...
   Series dt(const std::string& field) const;
@@ -173,10 +172,6 @@ class MUSTER_API DataFrame : public Collection {
   DataFrame assign(const std::string& column, const Operand& value) const;
   DataFrame rename(const std::map<std::string, std::string>& columns) const;
   DataFrame drop(const std::vector<std::string>& columns) const;
-  /// Rows equal to an earlier one in these columns (empty = all) left out.
-  DataFrame drop_duplicates(const std::vector<std::string>& subset = {}) const;
-  DataFrame add_prefix(const std::string& prefix) const;
-  DataFrame add_suffix(const std::string& suffix) const;
   /// A column as index; rows stay where they are.
   DataFrame set_index(const std::string& column) const;
   /// The index as columns, of a frame in one partition.

@@ -140,7 +140,6 @@ Series Series::persist(const ComputeOptions& o) const { return Series(api::persi
 Series Series::operator[](const Series& mask) const { return Series(api::call(operators::filter, Dict{}, {expr, mask.expr})); }
 Series Series::get_partition(int64_t n) const { return Series(partition(expr, n)); }
 Series Series::between(const Operand& low, const Operand& high) const { return (*this >= low) & (*this <= high); }
-Series Series::drop_duplicates() const { return call(operators::drop_duplicates); }
 DataFrame Series::to_frame(const std::string& n) const { return DataFrame(api::call(operators::to_frame, Dict{{"name", n}}, {expr})); }
 Series Series::rename(const std::string& n) const { return call(operators::rename, {{"name", n}}); }
 Series Series::dt(const std::string& field) const { return call("dt." + field); }
@@ -203,17 +202,6 @@ DataFrame DataFrame::assign(const std::string& column, const Operand& value) con
 DataFrame DataFrame::rename(const std::map<std::string, std::string>& c) const { return call(operators::rename, {{"columns", Literal::Dict(c.begin(), c.end())}}); }
 DataFrame DataFrame::drop(const std::vector<std::string>& c) const { return call(operators::drop, {{"columns", Literal::List(c.begin(), c.end())}}); }
 DataFrame DataFrame::get_partition(int64_t n) const { return DataFrame(partition(expr, n)); }
-DataFrame DataFrame::drop_duplicates(const std::vector<std::string>& subset) const { return subset.empty() ? call(operators::drop_duplicates) : call(operators::drop_duplicates, {{"subset", Literal::List(subset.begin(), subset.end())}}); }
-DataFrame DataFrame::add_prefix(const std::string& prefix) const {
-  std::map<std::string, std::string> names;
-  for (const auto& c : columns()) names[c] = prefix + c;
-  return rename(names);
-}
-DataFrame DataFrame::add_suffix(const std::string& suffix) const {
-  std::map<std::string, std::string> names;
-  for (const auto& c : columns()) names[c] = c + suffix;
-  return rename(names);
-}
 DataFrame DataFrame::set_index(const std::string& column) const { return DataFrame(api::call(operators::with_index, Dict{}, {drop({column}).expr, (*this)[column].expr})); }
 DataFrame DataFrame::reset_index() const { return call(operators::reset_index, {{"drop", false}}); }
 int64_t DataFrame::to_parquet(const std::string& folder, const std::string& compression) const {

@@ -22,7 +22,7 @@ from muster.distributed import Client, Future, LocalCluster, as_completed
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODULES = ["muster", "muster.config", "muster.diagnostics", "muster.datasets", "muster.as_dask", "muster.dataframe._call", "muster._collections.running", "muster._base.tokenize", "muster._base.versions"]
 MODULES += ["muster.delayed", "muster.threaded", "muster.callbacks", "muster.bag", "muster.bag._bag", "muster.bag._io", "muster.distributed", "muster.distributed._client", "muster.distributed._cluster", "muster.as_dask._utils", "muster.as_dask._frame_utils", "muster._base.dispatch", "muster.sizeof"]
-MODULES += ["muster.dataframe", "muster.dataframe._delayed", "muster.dataframe._io", "muster.dataframe._collection", "muster.dataframe._frame", "muster.dataframe._series", "muster.dataframe._through_pandas", "muster.dataframe._parquet", "muster.dataframe._make", "muster.dataframe._partitioning", "muster.dataframe._write", "muster.dataframe.extensions", "muster.dataframe._groupby", "muster._generated.frame", "muster._generated.series", "muster._generated.scalar", "muster._generated.datetime"]
+MODULES += ["muster.dataframe", "muster.dataframe._delayed", "muster.dataframe._io", "muster.dataframe._collection", "muster.dataframe._frame", "muster.dataframe._series", "muster.dataframe._through_pandas", "muster.dataframe._parquet", "muster.dataframe._make", "muster.dataframe._partitioning", "muster.dataframe._write", "muster.dataframe._melt", "muster.dataframe.extensions", "muster.dataframe._groupby", "muster._generated.frame", "muster._generated.series", "muster._generated.scalar", "muster._generated.datetime"]
 
 
 @pytest.mark.parametrize("name", MODULES)

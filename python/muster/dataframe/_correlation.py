@@ -95,3 +95,36 @@ def _as_scalar(sums, function, min_periods=None, ddof=1):
     at = (1, 0)
     made = _correlation(count, xx, yy, xy) if function == "corr" else _covariance(count, xy, ddof)
     return float(made[at])
+
+
+def corr(self, method="pearson", min_periods=None, numeric_only=False, **kwargs):
+    """Return the correlation of each pair of columns, over the rows where both are there, a DataFrame; one pass.
+
+    Parameters
+    ----------
+    method : str
+        Other methods than "pearson" run through pandas.
+    min_periods : int, optional
+        Of fewer rows the correlation is NaN.
+    numeric_only : bool, default False
+        Leave out columns that are not numeric or bool.
+    **kwargs
+        `split_every`: accepted.
+    """
+    return of_columns(self, "corr", numeric_only, method=method, min_periods=min_periods, **kwargs)
+
+
+def cov(self, min_periods=None, ddof=1, numeric_only=False, **kwargs):
+    """Return the covariance of each pair of columns, a DataFrame; one pass. As in pandas `ddof` counts only where no value is missing.
+
+    Parameters
+    ----------
+    min_periods : int, optional
+        Of fewer rows the covariance is NaN.
+    ddof : int, default 1
+    numeric_only : bool, default False
+        Leave out columns that are not numeric or bool.
+    **kwargs
+        `split_every`: accepted.
+    """
+    return of_columns(self, "cov", numeric_only, min_periods=min_periods, ddof=ddof, **kwargs)

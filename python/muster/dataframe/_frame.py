@@ -1,20 +1,15 @@
 """The DataFrame."""
 
 from muster import _core
-from muster._base import keywords
 from muster._base.later import FRAME_NAMES, NotThereYet
 from muster._base.values import no_default, plain
 from muster._generated.frame import FrameMethods
-from muster.dataframe import _repr
+from muster.dataframe import _columns, _correlation, _melt, _query, _repr, _set_index
 from muster.dataframe._beside import beside, in_memory, is_foreign_scalar, is_mask, repeated
 from muster.dataframe._collection import collection_of, is_column, new_collection, raise_own
-from muster.dataframe._correlation import of_columns
 from muster.dataframe._groupby import DataFrameGroupBy
-from muster.dataframe._melt import melt
 from muster.dataframe._memory import from_dict
 from muster.dataframe._meta import meta_object
-from muster.dataframe._partitioning import divisions_of_ascending
-from muster.dataframe._query import Scope, evaluate
 from muster.dataframe._rows import Frame
 from muster.dataframe._scalar import Scalar
 from muster.dataframe._through_pandas import call
@@ -25,41 +20,18 @@ from muster.dataframe._write import to_parquet
 class DataFrame(FrameMethods, Frame):
     """Rows and labelled columns, in partitions that are pandas DataFrames when computed."""
 
+    # Methods that stand in the file of what they do.
+    assign, drop, rename, select_dtypes = _columns.assign, _columns.drop, _columns.rename, _columns.select_dtypes
+    set_index = _set_index.set_index
+    corr, cov = _correlation.corr, _correlation.cov
+    query, eval = _query.query, _query.eval
+    melt = _melt.melt
+    info = _repr.info
+
     @staticmethod
     def from_dict(data, *, npartitions=1, orient="columns", dtype=None, columns=None, constructor=None):
         """Return a dict of columns as a lazy DataFrame; see `muster.dataframe.from_dict`."""
         return from_dict(data, npartitions, orient, dtype, columns, constructor)
-
-    def corr(self, method="pearson", min_periods=None, numeric_only=False, **kwargs):
-        """Return the correlation of each pair of columns, over the rows where both are there, a DataFrame; one pass.
-
-        Parameters
-        ----------
-        method : str
-            Other methods than "pearson" run through pandas.
-        min_periods : int, optional
-            Of fewer rows the correlation is NaN.
-        numeric_only : bool, default False
-            Leave out columns that are not numeric or bool.
-        **kwargs
-            `split_every`: accepted.
-        """
-        return of_columns(self, "corr", numeric_only, method=method, min_periods=min_periods, **kwargs)
-
-    def cov(self, min_periods=None, ddof=1, numeric_only=False, **kwargs):
-        """Return the covariance of each pair of columns, a DataFrame; one pass. As in pandas `ddof` counts only where no value is missing.
-
-        Parameters
-        ----------
-        min_periods : int, optional
-            Of fewer rows the covariance is NaN.
-        ddof : int, default 1
-        numeric_only : bool, default False
-            Leave out columns that are not numeric or bool.
-        **kwargs
-            `split_every`: accepted.
-        """
-        return of_columns(self, "cov", numeric_only, min_periods=min_periods, ddof=ddof, **kwargs)
 
     @property
     def columns(self):
@@ -190,62 +162,6 @@ class DataFrame(FrameMethods, Frame):
         values = {k: repeated(self, v) if is_foreign_scalar(v) else v for k, v in values.items()}
         return new_collection(_core.call("assign", [self._expr], {"columns": {plain(k): plain(v) for k, v in values.items()}}))
 
-    def assign(self, **kwargs):
-        """Return the frame with new or replaced columns.
-
-        Parameters
-        ----------
-        **kwargs
-            Series of the same rows, scalars, pandas Series (by index value), arrays with a value for each row, or functions of the frame, by column label.
-        """
-        out, values = self, {}
-        for name, value in kwargs.items():
-            if not hasattr(value, "_expr") and callable(value):
-                if values:
-                    out, values = out._assign(values), {}
-                value = value(out)
-            values[name] = value
-        return out._assign(values) if values else out
-
-    def rename(self, index=None, columns=None):
-        """Return the frame with other column labels.
-
-        Parameters
-        ----------
-        columns : dict or callable
-            New label by old; labels that are not there are ignored.
-        """
-        if index is not None:
-            raise ValueError("Cannot rename index.")
-        if self._has_levels():
-            new = columns if callable(columns) else lambda part: (columns or {}).get(part, part)
-            return self._relabelled([tuple(new(part) for part in label) for label in self._labels()])
-        if callable(columns):
-            columns = {label: columns(label) for label in self._labels()}
-        return new_collection(_core.call("rename", [self._expr], {"columns": plain(columns or {})}))
-
-    def drop(self, labels=None, axis=0, columns=None, errors="raise"):
-        """Return the frame without some columns.
-
-        Parameters
-        ----------
-        labels : label or list
-            With axis=1 as `columns`; rows cannot be dropped by label.
-        columns : label or list
-        errors : {"raise", "ignore"}, default "raise"
-        """
-        if columns is None and axis in (1, "columns"):
-            columns = labels
-        if columns is None:
-            raise NotImplementedError("Drop currently only works for axis=1 or when columns is not None")
-        return new_collection(_core.call("drop", [self._expr], {"columns": plain([columns] if isinstance(columns, tuple) else columns), "errors": errors}))
-
-    def select_dtypes(self, include=None, exclude=None):
-        """Return the columns whose dtypes are included and not excluded, as pandas decides."""
-        meta = self._meta
-        meta.columns = range(meta.shape[1])
-        return self._take(meta.select_dtypes(include=include, exclude=exclude).columns)
-
     def groupby(self, by, group_keys=True, sort=None, observed=None, dropna=None, **kwargs):
         """Group rows by one or several keys.
 
@@ -286,66 +202,11 @@ class DataFrame(FrameMethods, Frame):
         options = {"axis": axis, "raw": raw, "result_type": result_type, "args": tuple(args), **kwargs}
         return call(self, "apply", (func,), options, shape=shape, real=True, meta=meta_object(meta), forced=True)
 
-    def melt(self, id_vars=None, value_vars=None, var_name=None, value_name="value", col_level=None, ignore_index=True):
-        """Return the values of some columns below each other, each beside its column's label and the values of the other columns.
-
-        Parameters
-        ----------
-        id_vars : label or list, optional
-            Columns that stay, and are repeated.
-        value_vars : label or list, optional
-            Columns whose values become rows, one column after the other. Default: all others.
-        var_name : label, optional
-            Of the column of labels. Default: the name of the columns, or "variable".
-        value_name : label, default "value"
-        col_level : int or str, optional
-            Of columns of several levels, the one that is melted; through pandas.
-        ignore_index : bool, default True
-            Number the rows from 0; False: repeat the index.
-
-        Returns
-        -------
-        DataFrame
-            Rows in pandas' order. The data is read once for each of `value_vars`.
-
-        Examples
-        --------
-        >>> import muster.dataframe as dd
-        >>> df = dd.from_dict({"k": [1, 2], "x": [3, 4], "y": [5, 6]}, npartitions=1)
-        >>> df.melt("k").value.compute().tolist()
-        [3, 4, 5, 6]
-        """
-        return melt(self, id_vars, value_vars, var_name, value_name, col_level, ignore_index)
-
     def map(self, func, na_action=None, meta=no_default, **kwargs):
         """Return what a Python function makes of each value."""
         return call(self, "map", (func,), {"na_action": na_action, **kwargs}, real=True, labels=False, meta=meta_object(meta), forced=True)
 
     applymap = map
-
-    def query(self, expr, local_dict=None, global_dict=None, **kwargs):
-        """Return the rows where an expression over the columns holds.
-
-        Parameters
-        ----------
-        expr : str
-            As pandas.DataFrame.query: ``"x > 1 and y in ['a', 'b'] and z == @limit"``.
-
-        Raises
-        ------
-        SyntaxError
-            If it is no expression.
-        """
-        keywords.check("query", kwargs, {"engine", "parser"}, ("expr", "local_dict", "global_dict"))
-        mask = evaluate(expr, self, Scope.of_caller(local_dict, global_dict))
-        return self[mask]
-
-    def eval(self, expr, inplace=False, local_dict=None, global_dict=None, **kwargs):
-        """Return the value of an expression over the columns; ``"c = a + b"`` gives the frame with a new column."""
-        keywords.check("eval", kwargs, {"engine", "parser"}, ("expr", "inplace", "local_dict", "global_dict"))
-        if inplace:
-            raise NotImplementedError("eval: inplace=True; assign the result")
-        return evaluate(expr, self, Scope.of_caller(local_dict, global_dict))
 
     def to_backend(self, backend=None):
         """Return the same: there is one backend, pandas."""
@@ -369,76 +230,14 @@ class DataFrame(FrameMethods, Frame):
         for part in self.partitions:
             yield from part.compute().itertuples(index=index, name=name)
 
-    def add_prefix(self, prefix):
-        """Return the frame with a text in front of each label."""
-        return self.rename(columns=lambda label: f"{prefix}{label}")
-
-    def add_suffix(self, suffix):
-        """Return the frame with a text behind each label."""
-        return self.rename(columns=lambda label: f"{label}{suffix}")
-
-    def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=None, sort=True, **kwargs):
-        """Return the frame with a column as index, where that moves no rows between partitions.
-
-        Over several partitions the column is read once, to see that it ascends, unless sorted=True or sort=False says what to do.
-
-        Parameters
-        ----------
-        other : label or Series of the same rows
-        drop : bool, default True
-            Take the column out.
-        sorted : bool, default False
-            The rows are in the order of the column already.
-        sort : bool, default True
-            False: leave the rows where they are.
-        divisions : list, optional
-            With sorted=True the values at the borders of the partitions.
-        """
-        for name in ("append", "inplace", "verify_integrity"):
-            if kwargs.get(name):
-                raise NotImplementedError(f"set_index: {name}=True is not there yet")
-        keywords.check("set_index", kwargs, {*keywords.SHAPING, *"append inplace verify_integrity upsample partition_size max_branch compute shuffle".split()}, "drop sorted npartitions divisions sort".split())
-        if isinstance(other, list):
-            for label in other:
-                self._positions_for("set_index", label)
-            if len(other) != 1:
-                raise NotImplementedError(f"set_index: an index of {len(other)} columns is not supported; put them together into one column first, for example df.assign(key=df.a.astype('str') + ' ' + df.b.astype('str')).set_index('key')")
-            other = other[0]
-        elif not hasattr(other, "_expr"):
-            self._positions_for("set_index", other)
-        if divisions is not None and not sorted:
-            raise NotImplementedError("set_index of unsorted data by divisions is not there yet; sorted=True if the rows are in order")
-        if divisions is not None and len(divisions) != self.npartitions + 1:
-            raise ValueError(f"set_index: divisions of sorted rows are the borders of the partitions that are there and must be the same length, {self.npartitions + 1}, got {len(divisions)}; repartition(divisions=...) makes others")
-        key = other if hasattr(other, "_expr") else self[other]
-        if key.ndim == 2:
-            raise ValueError(f"set_index: {len(key._expr.columns)} columns are labelled {other!r}; give them labels of their own")
-        frame = self.drop(columns=[other]) if drop and not hasattr(other, "_expr") else self
-        if sort and not sorted and self.npartitions > 1:
-            return new_collection(_core.call("with_index", [frame._expr, key._expr], {"divisions": plain(divisions_of_ascending(key))}))
-        out = new_collection(_core.call("with_index", [frame._expr, key._expr], {} if divisions is None else {"divisions": [plain(d) for d in divisions]}))
-        return call(out, "sort_index", (), {"kind": "stable"}, shape="whole") if sort and not sorted else out
-
     def to_parquet(self, path, **kwargs):
         """Write a Parquet file per partition; see `muster.dataframe.to_parquet`."""
         return to_parquet(self, path, **kwargs)
-
-    def info(self, buf=None, verbose=False, memory_usage=False):
-        """Print the columns with their dtypes and numbers of values."""
-        counts = self.count().compute() if verbose else None
-        lines = [f"{type(self)}", f"Columns: {len(self._expr.columns)} entries" + (f", {self._labels()[0]} to {self._labels()[-1]}" if self._labels() else "")]
-        for position, (label, dtype) in enumerate(self.dtypes.items()):
-            lines.append(f" {position}  {label}  {'' if counts is None else f'{counts.iloc[position]} non-null  '}{dtype}")
-        print("\n".join(lines), file=buf)
 
     @property
     def axes(self):
         """The index and the labels of the columns."""
         return [self.index, self.columns]
-
-    def to_string(self, max_rows=5):
-        """Return the structure as text."""
-        return _repr.frame_table(self).to_string(max_rows=max_rows)
 
     def __repr__(self):
         return _repr.frame_text(self)

@@ -27,7 +27,7 @@ def instead(op, self, args, refusal):
     has_method = op in OPERATORS or hasattr(pd.DataFrame if self._expr.kind == "frame" else pd.Series, op)
     if shape is None or not has_method or not isinstance(self, Collection):
         raise refusal
-    kwargs = {k: v for k, v in args.items() if v is not no_default}
+    kwargs = {k: v for k, v in args.items() if v is not no_default and not k.startswith(("split_", "shuffle_"))}  # how the engine spreads it is its own
     if self._expr.kind == "scalar":
         return _of_a_scalar(op, self, kwargs, refusal)
     if op in _REDUCTIONS and self._expr.kind == "frame" and kwargs.get("axis", 0) in (0, "index"):
@@ -66,7 +66,7 @@ def instead(op, self, args, refusal):
         shape, meta = "whole", meta_beside(self, name, positional[0], kwargs)
     elif any(_other_rows(self, value) for value in (*positional, kwargs.get("other"))) or kwargs.get("axis") in (0, "index") and positional and self.ndim == 2:
         shape = "whole"
-    kept = op in ("nlargest", "nsmallest", "dropna")
+    kept = op in ("nlargest", "nsmallest", "dropna", "drop_duplicates") and not kwargs.get("ignore_index")
     if op == "shift" and kwargs.get("freq") is not None:
         return _shifted(call(self, name, positional, kwargs, shape=shape), self, kwargs)
     return call(self, name, positional, kwargs, shape=shape, kept=kept, labels=False if kept else None, meta=meta)

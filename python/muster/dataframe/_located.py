@@ -1,8 +1,9 @@
 """idxmax and idxmin: index values, found as the rows they stand at, whose numbers are known only when a result leaves the engine."""
 
+from muster._base import keywords
 from muster._base.libraries import pd
 from muster.dataframe._scalar import Scalar
-from muster.dataframe._through_pandas import through
+from muster.dataframe._through_pandas import call, through
 
 _ORDERED = ("bool", "int", "uint", "float", "datetime64", "timedelta64")
 
@@ -51,3 +52,27 @@ def _extremes(frame, name):
 def _extreme_rows(data, name, skipna):
     places = getattr(data.reset_index(drop=True), name)(skipna=skipna)
     return pd.Series(False, index=data.index[[places] if data.ndim == 1 else places.to_numpy()])
+
+
+def idxmax(self, axis=0, skipna=True, numeric_only=False, **kwargs):
+    """Return the index value of the largest value, of each column of a DataFrame; with axis=1 the column's label of each row.
+
+    Raises
+    ------
+    ValueError
+        At compute, as pandas: no rows, or missing values with skipna=False.
+    """
+    keywords.check("idxmax", kwargs, keywords.SHAPING, ("axis", "skipna", "numeric_only"))
+    return _index_of(self, "idxmax", axis, skipna, numeric_only)
+
+
+def idxmin(self, axis=0, skipna=True, numeric_only=False, **kwargs):
+    """Return the index value of the smallest value; see `idxmax`."""
+    keywords.check("idxmin", kwargs, keywords.SHAPING, ("axis", "skipna", "numeric_only"))
+    return _index_of(self, "idxmin", axis, skipna, numeric_only)
+
+
+def _index_of(frame, name, axis, skipna, numeric_only):
+    if axis in (1, "columns"):
+        return call(frame, name, (), {"axis": 1, "skipna": skipna, "numeric_only": numeric_only})
+    return Located.of(frame, name, skipna, numeric_only)

@@ -89,3 +89,28 @@ class _Reordered:
         others = list(others)
         others.insert(self.at, first)
         return self.func(*others, **kwargs)
+
+
+def reduction(self, chunk, aggregate=None, combine=None, meta=no_default, token=None, split_every=None, chunk_kwargs=None, aggregate_kwargs=None, combine_kwargs=None, **kwargs):
+    """Return what functions make of the partitions and then of their results.
+
+    Parameters
+    ----------
+    chunk : callable
+        Of a partition.
+    aggregate : callable, optional
+        Of the concatenated results; default `chunk`.
+    combine : callable, optional
+        Accepted: results are concatenated once.
+
+    Raises
+    ------
+    ValueError
+        If split_every is no integer from 2 on, or combine_kwargs come without `combine`.
+    """
+    if split_every is not None and split_every is not False and (not isinstance(split_every, int) or split_every < 2):
+        raise ValueError(f"split_every must be an integer >= 2, got {split_every!r}")
+    if combine_kwargs and combine is None:
+        raise ValueError("combine_kwargs: there is no function `combine`")
+    chunked = self.map_partitions(chunk, **{**kwargs, **(chunk_kwargs or {})})
+    return through("reduction", aggregate or chunk, (chunked,), {**kwargs, **(aggregate_kwargs or {})}, shape="whole", meta=meta, real=True, forced=True)

@@ -9,16 +9,43 @@ from muster.dataframe._through_pandas import call
 _MOST = 32  # columns: the data is read once for each
 
 
-def melt(frame, id_vars, value_vars, var_name, value_name, col_level, ignore_index):
-    """Return the values of some columns as rows; see `DataFrame.melt`."""
+def melt(self, id_vars=None, value_vars=None, var_name=None, value_name="value", col_level=None, ignore_index=True):
+    """Return the values of some columns below each other, each beside its column's label and the values of the other columns.
+
+    Parameters
+    ----------
+    id_vars : label or list, optional
+        Columns that stay, and are repeated.
+    value_vars : label or list, optional
+        Columns whose values become rows, one column after the other. Default: all others.
+    var_name : label, optional
+        Of the column of labels. Default: the name of the columns, or "variable".
+    value_name : label, default "value"
+    col_level : int or str, optional
+        Of columns of several levels, the one that is melted; through pandas.
+    ignore_index : bool, default True
+        Number the rows from 0; False: repeat the index.
+
+    Returns
+    -------
+    DataFrame
+        Rows in pandas' order. The data is read once for each of `value_vars`.
+
+    Examples
+    --------
+    >>> import muster.dataframe as dd
+    >>> df = dd.from_dict({"k": [1, 2], "x": [3, 4], "y": [5, 6]}, npartitions=1)
+    >>> df.melt("k").value.compute().tolist()
+    [3, 4, 5, 6]
+    """
     options = {"id_vars": id_vars, "value_vars": value_vars, "var_name": var_name, "value_name": value_name, "col_level": col_level, "ignore_index": ignore_index}
-    sample = sample_of(frame._expr)
+    sample = sample_of(self._expr)
     meta = sample.melt(**options)  # pandas checks the arguments
     ids, values = list(meta.columns[:-2]), _values(sample, id_vars, value_vars)
-    if not values or len(values) > _MOST or set(ids) & set(values) or not _is_plain(sample, meta, values) or made_by_python(frame._expr):
-        return call(frame, "melt", (), options, shape="whole")
+    if not values or len(values) > _MOST or set(ids) & set(values) or not _is_plain(sample, meta, values) or made_by_python(self._expr):
+        return call(self, "melt", (), options, shape="whole")
     variable, name = meta.columns[-2:]
-    parts = [frame[[*ids, label]]._relabelled([*ids, name])._assign({variable: label})[[*ids, variable, name]] for label in values]
+    parts = [self[[*ids, label]]._relabelled([*ids, name])._assign({variable: label})[[*ids, variable, name]] for label in values]
     dtype = meta[name].dtype
     parts = [part.astype({name: dtype}) if part._meta[name].dtype != dtype else part for part in parts]
     out = concat(parts)

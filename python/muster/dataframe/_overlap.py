@@ -13,25 +13,42 @@ from muster.dataframe._through_pandas import through, whole
 _TRIED_ROWS = 100
 
 
-def map_overlap(frame, func, before, after, args, meta, kwargs):
-    """Return what a function makes of each partition with rows in front and behind; see `DataFrame.map_overlap`."""
+def map_overlap(self, func, before, after, *args, meta=no_default, **kwargs):
+    """Return what a Python function makes of each partition with rows in front and behind; the result stays beside the rows.
+
+    All rows are in one task.
+
+    Parameters
+    ----------
+    func : callable
+        Returns as many rows as it is given. Collections and pandas objects among `args` that have as many rows are cut as these.
+    before, after : int or timedelta
+        Rows, or a time span of a datetime index.
+
+    Raises
+    ------
+    ValueError
+        If a number of rows is negative or no integer.
+    TypeError
+        If it is a time span and the index has no times.
+    """
     for name in ("enforce_metadata", "align_dataframes", "transform_divisions", "clear_divisions"):
         kwargs.pop(name, None)
-    before, after = (_reach(frame, reach) for reach in (before, after))
+    before, after = (_reach(self, reach) for reach in (before, after))
     meta = meta_object(meta)
     forced = meta is not no_default
     if not forced:
         try:
-            meta = func(sample_of(frame._expr), *(sample_of(a._expr) if hasattr(a, "_expr") else a[:2] if isinstance(a, (pd.DataFrame, pd.Series)) else a for a in args), **kwargs)
+            meta = func(sample_of(self._expr), *(sample_of(a._expr) if hasattr(a, "_expr") else a[:2] if isinstance(a, (pd.DataFrame, pd.Series)) else a for a in args), **kwargs)
         except Exception:
-            few = [(new_collection(a._expr).head(_TRIED_ROWS, compute=False).compute() if hasattr(a, "_expr") else a) for a in (frame, *args)]
+            few = [(new_collection(a._expr).head(_TRIED_ROWS, compute=False).compute() if hasattr(a, "_expr") else a) for a in (self, *args)]
             meta = func(*few, **kwargs)
     label = getattr(func, "__name__", "map_overlap")
-    if any(_has_rows(a) and a._expr.rows != frame._expr.rows for a in args):
-        others = [whole(a) if _has_rows(a) and a._expr.rows != frame._expr.rows else a for a in args]
+    if any(_has_rows(a) and a._expr.rows != self._expr.rows for a in args):
+        others = [whole(a) if _has_rows(a) and a._expr.rows != self._expr.rows else a for a in args]
         given = {"func": func, "before": before, "after": after, "kwargs": kwargs}
-        return through(label, _overlapping_all, (frame, frame._partition_numbers(), *others), given, shape="beside", meta=meta, forced=forced)
-    return overlapped(label, func, (frame, *args), kwargs, before, after, meta, forced=forced)
+        return through(label, _overlapping_all, (self, self._partition_numbers(), *others), given, shape="beside", meta=meta, forced=forced)
+    return overlapped(label, func, (self, *args), kwargs, before, after, meta, forced=forced)
 
 
 def overlapped(label, func, args, kwargs, before, after, meta, forced=False, on=None, labels=True):

@@ -5,6 +5,7 @@ import operator
 import re
 import sys
 
+from muster._base import keywords
 from muster._base.libraries import np
 
 _BINARY = {
@@ -144,3 +145,29 @@ def evaluate(text, frame, scope):
         else:
             raise SyntaxError("only expressions and assignments are allowed")
     return out
+
+
+def query(self, expr, local_dict=None, global_dict=None, **kwargs):
+    """Return the rows where an expression over the columns holds.
+
+    Parameters
+    ----------
+    expr : str
+        As pandas.DataFrame.query: ``"x > 1 and y in ['a', 'b'] and z == @limit"``.
+
+    Raises
+    ------
+    SyntaxError
+        If it is no expression.
+    """
+    keywords.check("query", kwargs, {"engine", "parser"}, ("expr", "local_dict", "global_dict"))
+    mask = evaluate(expr, self, Scope.of_caller(local_dict, global_dict))
+    return self[mask]
+
+
+def eval(self, expr, inplace=False, local_dict=None, global_dict=None, **kwargs):
+    """Return the value of an expression over the columns; ``"c = a + b"`` gives the frame with a new column."""
+    keywords.check("eval", kwargs, {"engine", "parser"}, ("expr", "inplace", "local_dict", "global_dict"))
+    if inplace:
+        raise NotImplementedError("eval: inplace=True; assign the result")
+    return evaluate(expr, self, Scope.of_caller(local_dict, global_dict))

@@ -63,3 +63,17 @@ def frame_html(df):
 
 def series_html(s):
     return f"<div><strong>muster Series Structure:</strong></div>\n{series_table(s).to_frame().to_html(max_rows=5, notebook=True)}\n<div>{html.escape(_footer(s))}</div>"
+
+
+def info(self, buf=None, verbose=False, memory_usage=False):
+    """Print the columns with their dtypes and numbers of values."""
+    counts = self.count().compute() if verbose else None
+    lines = [f"{type(self)}", f"Columns: {len(self._expr.columns)} entries" + (f", {self._labels()[0]} to {self._labels()[-1]}" if self._labels() else "")]
+    for position, (label, dtype) in enumerate(self.dtypes.items()):
+        lines.append(f" {position}  {label}  {'' if counts is None else f'{counts.iloc[position]} non-null  '}{dtype}")
+    print("\n".join(lines), file=buf)
+
+
+def to_string(self, max_rows=5):
+    """Return the structure as text."""
+    return (frame_table if self.ndim == 2 else series_table)(self).to_string(max_rows=max_rows)

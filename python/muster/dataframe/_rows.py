@@ -3,26 +3,33 @@
 from muster import _core
 from muster._base import keywords
 from muster._base.later import NotThereYet
-from muster._base.libraries import np, pd
-from muster._base.values import no_default, plain
+from muster._base.libraries import pd
+from muster._base.values import no_default
+from muster.dataframe import _located, _map_partitions, _overlap, _repr, _sampling, _set_index, _summary, _window
 from muster.dataframe._beside import beside
 from muster.dataframe._collection import Rows, is_column, new_collection
 from muster.dataframe._index import Index
 from muster.dataframe._locate import ByLabel, ByPosition
-from muster.dataframe._located import Located
 from muster.dataframe._make import arrow_stream
 from muster.dataframe._map_partitions import map_partitions
 from muster.dataframe._numpy import NumpyProtocol
-from muster.dataframe._overlap import map_overlap
 from muster.dataframe._partitioning import repartition
-from muster.dataframe._summary import describe, median, quantile
 from muster.dataframe._through_pandas import add_methods, call, through
-from muster.dataframe._window import Resampler, Rolling
 from muster.dataframe._write import to_csv, to_json
 
 
 class Frame(NumpyProtocol, Rows):
     """What DataFrame and Series share: rows in partitions with an index."""
+
+    # Methods that stand in the file of what they do.
+    describe, median, median_approximate, quantile = _summary.describe, _summary.median, _summary.median_approximate, _summary.quantile
+    idxmax, idxmin = _located.idxmax, _located.idxmin
+    reset_index, sort_index = _set_index.reset_index, _set_index.sort_index
+    rolling, resample = _window.rolling, _window.resample
+    sample, random_split = _sampling.sample, _sampling.random_split
+    map_overlap = _overlap.map_overlap
+    reduction = _map_partitions.reduction
+    to_string = _repr.to_string
 
     @property
     def index(self):
@@ -111,39 +118,6 @@ class Frame(NumpyProtocol, Rows):
         """
         return map_partitions(func, self, *args, meta=meta, enforce_metadata=enforce_metadata, **kwargs)
 
-    def reset_index(self, drop=False, **kwargs):
-        """Return the frame with its index as columns, or without it, and rows numbered from 0.
-
-        Parameters
-        ----------
-        drop : bool, default False
-            Leave the index out.
-        **kwargs
-            As pandas: level, names, col_level, col_fill, allow_duplicates, name. With them all rows go through pandas in one task.
-        """
-        if kwargs:
-            return call(self, "reset_index", (), {"drop": drop, **kwargs}, shape="whole")
-        return new_collection(_core.call("reset_index", [self._expr], {"drop": bool(drop)}))
-
-    def sort_index(self, ascending=True, na_position="last", ignore_index=False, **kwargs):
-        """Return the rows of one partition in the order of the index.
-
-        Parameters
-        ----------
-        ascending : bool, default True
-        na_position : {"last", "first"}
-        ignore_index : bool, default False
-            Number the rows from 0.
-
-        Raises
-        ------
-        NotImplementedError
-            With several partitions.
-        """
-        if self.npartitions != 1:
-            raise NotImplementedError(f"sort_index over {self.npartitions} partitions is not there yet; repartition(npartitions=1) puts the rows into one")
-        return call(self, "sort_index", (), {"ascending": ascending, "na_position": na_position, "ignore_index": ignore_index, **kwargs}, shape="whole", kept=not ignore_index)
-
     @property
     def loc(self):
         """Rows by label, and columns: ``df.loc[mask]``, ``df.loc["a":"b"]``, ``df.loc[:, ["x"]]``."""
@@ -154,177 +128,14 @@ class Frame(NumpyProtocol, Rows):
         """Columns by position: ``df.iloc[:, [0, 2]]``. Rows by position are not supported; see `head` and `partitions`."""
         return ByPosition(self)
 
-    def idxmax(self, axis=0, skipna=True, numeric_only=False, **kwargs):
-        """Return the index value of the largest value, of each column of a DataFrame; with axis=1 the column's label of each row.
-
-        Raises
-        ------
-        ValueError
-            At compute, as pandas: no rows, or missing values with skipna=False.
-        """
-        keywords.check("idxmax", kwargs, keywords.SHAPING, ("axis", "skipna", "numeric_only"))
-        return self._index_of("idxmax", axis, skipna, numeric_only)
-
-    def idxmin(self, axis=0, skipna=True, numeric_only=False, **kwargs):
-        """Return the index value of the smallest value; see `idxmax`."""
-        keywords.check("idxmin", kwargs, keywords.SHAPING, ("axis", "skipna", "numeric_only"))
-        return self._index_of("idxmin", axis, skipna, numeric_only)
-
-    def _index_of(self, name, axis, skipna, numeric_only):
-        if axis in (1, "columns"):
-            return call(self, name, (), {"axis": 1, "skipna": skipna, "numeric_only": numeric_only})
-        return Located.of(self, name, skipna, numeric_only)
-
-    def quantile(self, q=0.5, axis=0, numeric_only=False, method="default", **kwargs):
-        """Return exact quantiles, as pandas.
-
-        Parameters
-        ----------
-        q : float or list of float, default 0.5
-        axis : {0, 1}
-        numeric_only : bool, default False
-            Of a DataFrame: leave out columns that are not numeric or bool.
-        method : str
-            Accepted: the result is exact.
-        """
-        keywords.check("quantile", kwargs, keywords.SHAPING, ("q", "axis", "numeric_only"))
-        if axis in (1, "columns") and self.ndim == 2:
-            return call(self, "quantile", (q,), {"axis": 1, "numeric_only": numeric_only})
-        return quantile(self, q, numeric_only)
-
-    def median(self, axis=0, skipna=True, numeric_only=False, **kwargs):
-        """Return the median, exactly; of each column of a DataFrame, with axis=1 of each row."""
-        keywords.check("median", kwargs, keywords.SHAPING, ("axis", "skipna", "numeric_only"))
-        return median(self, axis, skipna, numeric_only)
-
-    def describe(self, percentiles=None, include=None, exclude=None, **kwargs):
-        """Return count, mean, std, min, percentiles and max of the columns, as pandas; one pass over numbers and times.
-
-        Parameters
-        ----------
-        percentiles : list of float, optional
-            Default: 0.25, 0.5, 0.75. Exact.
-        include, exclude
-            As pandas: dtypes, or "all".
-        """
-        keywords.check("describe", kwargs, keywords.SHAPING, ("percentiles", "include", "exclude"))
-        return describe(self, percentiles, include, exclude)
-
-    def median_approximate(self, axis=0, **kwargs):
-        """Return the median, exactly."""
-        keywords.check("median_approximate", kwargs, keywords.SHAPING, ("axis",))
-        return self.median(axis=axis) if self.ndim == 2 else self.median()
-
     def nunique_approx(self, split_every=None):
         """Return the number of distinct rows, exactly."""
         if self.ndim == 1:
             return self.nunique(dropna=False)
         return through("nunique_approx", _distinct_rows, (self,), shape="whole")
 
-    def drop_duplicates(self, subset=None, keep="first", ignore_index=False, split_every=None, split_out=None, shuffle_method=None):
-        """Return the rows without those equal to another; one partition.
-
-        Parameters
-        ----------
-        subset : label or list of labels, optional
-            Columns to compare; default all.
-        keep : {"first", "last", False}
-        ignore_index : bool, default False
-            Number the rows from 0.
-        """
-        if subset is not None and self.ndim == 1:
-            raise TypeError("Series.drop_duplicates() got an unexpected keyword argument 'subset'")
-        if keep == "first" and not ignore_index:
-            try:
-                return new_collection(_core.call("drop_duplicates", [self._expr], {"subset": plain([subset] if isinstance(subset, str) or isinstance(subset, tuple) and self.ndim == 2 and subset in self else subset)}))
-            except NotImplementedError:
-                pass
-        kwargs = {"keep": keep, "ignore_index": ignore_index}
-        if self.ndim == 2:
-            kwargs["subset"] = subset
-        return call(self, "drop_duplicates", (), kwargs, shape="whole", kept=not ignore_index, labels=False)
-
-    def sample(self, n=None, frac=None, replace=False, random_state=None):
-        """Return a random share of the rows, of each partition `frac`.
-
-        Parameters
-        ----------
-        frac : float
-            Share of the rows.
-        replace : bool, default False
-            A row may come more than once.
-        random_state : int or numpy.random.RandomState, optional
-            Equal ones give equal rows.
-
-        Raises
-        ------
-        ValueError
-            If `n` is given: the number of rows is not known before they are read.
-        """
-        if n is not None or frac is None:
-            raise ValueError("sample does not support the number of sampled items parameter, 'n'. Please use the 'frac' parameter instead.")
-        return through("sample", _sampled, (self, self._partition_numbers()), {"frac": frac, "replace": replace, "seed": _seed(random_state)}, shape="partitions", kept=True, meta=self._meta, labels=False)
-
-    def random_split(self, frac, random_state=None, shuffle=False):
-        """Return collections that share the rows at random in these proportions.
-
-        Parameters
-        ----------
-        frac : list of float
-            Shares; their sum is 1.
-        random_state : int or numpy.random.RandomState, optional
-        shuffle : bool, default False
-            Accepted: rows keep their order.
-        """
-        if abs(sum(frac) - 1) > 1e-9:
-            raise ValueError("frac should sum to 1")
-        draw = through("random_split", _drawn, (self.index, self._partition_numbers()), {"seed": _seed(random_state)}, meta=_float_series(), labels=False)
-        ends = [float(x) for x in np.cumsum([0, *frac])]
-        ends[-1] = 2.0
-        return [self[(draw >= low) & (draw < high)] for low, high in zip(ends[:-1], ends[1:], strict=True)]
-
     def _partition_numbers(self):
         return new_collection(_core.call("partition_number", [self._expr], {}))
-
-    def rolling(self, window, min_periods=None, center=False, win_type=None, on=None, closed=None, step=None, **kwargs):
-        """Return moving windows over the rows; aggregate with ``mean`` and the like, as pandas.
-
-        Parameters
-        ----------
-        window : int, str or offset
-            Rows, or a time span of a datetime index.
-        min_periods, center, win_type, closed
-            As pandas.
-        """
-        return Rolling(self, {"window": window, "min_periods": min_periods, "center": center, "win_type": win_type, "on": on, "closed": closed, "step": step, **kwargs})
-
-    def resample(self, rule, closed=None, label=None, **kwargs):
-        """Return groups of rows by time span of the datetime index, as pandas; aggregate with ``mean`` and the like."""
-        return Resampler(self, rule, {"closed": closed, "label": label, **kwargs})
-
-    def reduction(self, chunk, aggregate=None, combine=None, meta=no_default, token=None, split_every=None, chunk_kwargs=None, aggregate_kwargs=None, combine_kwargs=None, **kwargs):
-        """Return what functions make of the partitions and then of their results.
-
-        Parameters
-        ----------
-        chunk : callable
-            Of a partition.
-        aggregate : callable, optional
-            Of the concatenated results; default `chunk`.
-        combine : callable, optional
-            Accepted: results are concatenated once.
-
-        Raises
-        ------
-        ValueError
-            If split_every is no integer from 2 on, or combine_kwargs come without `combine`.
-        """
-        if split_every is not None and split_every is not False and (not isinstance(split_every, int) or split_every < 2):
-            raise ValueError(f"split_every must be an integer >= 2, got {split_every!r}")
-        if combine_kwargs and combine is None:
-            raise ValueError("combine_kwargs: there is no function `combine`")
-        chunked = self.map_partitions(chunk, **{**kwargs, **(chunk_kwargs or {})})
-        return through("reduction", aggregate or chunk, (chunked,), {**kwargs, **(aggregate_kwargs or {})}, shape="whole", meta=meta, real=True, forced=True)
 
     def align(self, other, join="outer", axis=None, fill_value=None):
         """Return both collections with the rows and columns of both, a pair."""
@@ -392,27 +203,6 @@ class Frame(NumpyProtocol, Rows):
         """
         return repartition(self, divisions, npartitions, partition_size, freq, force)
 
-    def map_overlap(self, func, before, after, *args, meta=no_default, **kwargs):
-        """Return what a Python function makes of each partition with rows in front and behind; the result stays beside the rows.
-
-        All rows are in one task.
-
-        Parameters
-        ----------
-        func : callable
-            Returns as many rows as it is given. Collections and pandas objects among `args` that have as many rows are cut as these.
-        before, after : int or timedelta
-            Rows, or a time span of a datetime index.
-
-        Raises
-        ------
-        ValueError
-            If a number of rows is negative or no integer.
-        TypeError
-            If it is a time span and the index has no times.
-        """
-        return map_overlap(self, func, before, after, args, meta, kwargs)
-
     def categorize(self, columns=None, index=None, **kwargs):
         """Return the frame with text columns as categoricals whose categories are known; they are learnt by reading the data once."""
         keywords.check("categorize", kwargs, keywords.SHAPING, ("columns", "index"))
@@ -426,10 +216,6 @@ class Frame(NumpyProtocol, Rows):
                 known = series if series._expr.columns[0][1].startswith("object:") else series.astype("category")
                 out = out._assign({position: known.cat.as_known()})
         return out._relabelled(labels)
-
-    def clear_divisions(self):
-        """Return the same rows without known divisions."""
-        return new_collection(_core.call("with_index", [self._expr, self.index.to_series()._expr], {})) if self.known_divisions else self
 
     def __arrow_c_stream__(self, requested_schema=None):
         """Return the computed rows as an Arrow stream, for Polars, DuckDB and others."""
@@ -474,29 +260,6 @@ def _as_bool(mask):
 
 def _distinct_rows(frame):
     return len(frame.drop_duplicates())
-
-
-def _seed(random_state):
-    if hasattr(random_state, "randint"):
-        return int(random_state.randint(2**31))
-    if hasattr(random_state, "integers"):
-        return int(random_state.integers(2**31))
-    return int(np.random.SeedSequence().entropy % 2**31) if random_state is None else int(random_state)
-
-
-def _sampled(frame, numbers, frac, replace, seed):
-    if not len(frame):
-        return frame
-    return frame.sample(frac=frac, replace=replace, random_state=(seed * 1_000_003 + int(numbers.iloc[0])) % 2**32)
-
-
-def _drawn(index, numbers, seed):
-    first = int(numbers.iloc[0]) if len(numbers) else 0
-    return pd.Series(np.random.default_rng([seed, first]).random(len(numbers)), index=index)
-
-
-def _float_series():
-    return pd.Series([], dtype="float64")
 
 
 def _aligned(a, b, side, **kwargs):

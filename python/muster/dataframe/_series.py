@@ -208,10 +208,6 @@ class Series(SeriesMethods, Frame):
     def _repr_html_(self):
         return _repr.series_html(self)
 
-    def to_string(self, max_rows=5):
-        """Return the structure as text."""
-        return _repr.series_table(self).to_string(max_rows=max_rows)
-
 
 def _mapped(series, arg, na_action):
     return series.map(arg, na_action=na_action)

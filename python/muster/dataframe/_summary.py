@@ -1,6 +1,7 @@
 """median, quantile and describe: native passes over the columns, put together in pandas."""
 
 from muster import _core
+from muster._base import keywords
 from muster._base.libraries import np, pd
 from muster.dataframe._collection import new_collection
 from muster.dataframe._through_pandas import call, through
@@ -29,46 +30,75 @@ def _valid(q):
     return [float(x) for x in values]
 
 
-def quantile(frame, q, numeric_only):
-    """Return quantiles of a Series or of each column of a DataFrame, natively where all columns have a kernel."""
+def quantile(self, q=0.5, axis=0, numeric_only=False, method="default", **kwargs):
+    """Return exact quantiles, as pandas.
+
+    Parameters
+    ----------
+    q : float or list of float, default 0.5
+    axis : {0, 1}
+    numeric_only : bool, default False
+        Of a DataFrame: leave out columns that are not numeric or bool.
+    method : str
+        Accepted: the result is exact.
+    """
+    keywords.check("quantile", kwargs, keywords.SHAPING, ("q", "axis", "numeric_only"))
+    if axis in (1, "columns") and self.ndim == 2:
+        return call(self, "quantile", (q,), {"axis": 1, "numeric_only": numeric_only})
     values = _valid(q)
     one = np.ndim(q) == 0
-    if frame.ndim == 1:
-        if not _is_native(frame._expr.columns[0][1]) or not values:
-            return call(frame, "quantile", (q,), {}, shape="whole")
-        row = quantiles(frame, values)
-        return row[values[0]] if one else through("quantile", _as_series, (row,), {"q": values, "name": frame.name}, shape="partitions")
+    if self.ndim == 1:
+        if not _is_native(self._expr.columns[0][1]) or not values:
+            return call(self, "quantile", (q,), {}, shape="whole")
+        row = quantiles(self, values)
+        return row[values[0]] if one else through("quantile", _as_series, (row,), {"q": values, "name": self.name}, shape="partitions")
     if numeric_only:
-        frame = frame.select_dtypes(include=["number", "bool"])
-    if not len(frame._expr.columns) or not all(_is_native(name) for _, name, _ in frame._expr.columns) or not values:
-        return call(frame, "quantile", (q,), {"numeric_only": numeric_only}, shape="whole")
-    dtypes = [name if name == "float32" else None for _, name, _ in frame._expr.columns]
-    return through("quantile", _as_columns, (quantiles(frame, values),), {"q": q if one else values, "labels": frame.columns, "dtypes": dtypes}, shape="partitions")
+        self = self.select_dtypes(include=["number", "bool"])
+    if not len(self._expr.columns) or not all(_is_native(name) for _, name, _ in self._expr.columns) or not values:
+        return call(self, "quantile", (q,), {"numeric_only": numeric_only}, shape="whole")
+    dtypes = [name if name == "float32" else None for _, name, _ in self._expr.columns]
+    return through("quantile", _as_columns, (quantiles(self, values),), {"q": q if one else values, "labels": self.columns, "dtypes": dtypes}, shape="partitions")
 
 
-def median(frame, axis, skipna, numeric_only):
-    """Return the median of a Series or of each column."""
-    names = [name for _, name, _ in frame._expr.columns]
-    if axis in (1, "columns") and frame.ndim == 2:
-        return call(frame, "median", (), {"axis": 1, "skipna": skipna, "numeric_only": numeric_only})
-    if axis is None and frame.ndim == 2:
-        return call(frame, "median", (), {"axis": None, "skipna": skipna, "numeric_only": numeric_only}, shape="whole")
-    if frame._expr.kind not in ("frame", "series") or not skipna or not names or not all(_is_native(n) for n in names):
-        return call(frame, "median", (), {"skipna": skipna, "numeric_only": numeric_only}, shape="whole")
-    if frame.ndim == 1:
-        return quantiles(frame, [0.5], middle=True)[0.5]
-    return through("median", _as_columns, (quantiles(frame, [0.5], middle=True),), {"q": None, "labels": frame.columns}, shape="partitions")
+def median(self, axis=0, skipna=True, numeric_only=False, **kwargs):
+    """Return the median, exactly; of each column of a DataFrame, with axis=1 of each row."""
+    keywords.check("median", kwargs, keywords.SHAPING, ("axis", "skipna", "numeric_only"))
+    names = [name for _, name, _ in self._expr.columns]
+    if axis in (1, "columns") and self.ndim == 2:
+        return call(self, "median", (), {"axis": 1, "skipna": skipna, "numeric_only": numeric_only})
+    if axis is None and self.ndim == 2:
+        return call(self, "median", (), {"axis": None, "skipna": skipna, "numeric_only": numeric_only}, shape="whole")
+    if self._expr.kind not in ("frame", "series") or not skipna or not names or not all(_is_native(n) for n in names):
+        return call(self, "median", (), {"skipna": skipna, "numeric_only": numeric_only}, shape="whole")
+    if self.ndim == 1:
+        return quantiles(self, [0.5], middle=True)[0.5]
+    return through("median", _as_columns, (quantiles(self, [0.5], middle=True),), {"q": None, "labels": self.columns}, shape="partitions")
 
 
-def describe(frame, percentiles, include, exclude):
-    """Return pandas' summary; natively of numbers and times."""
-    chosen = frame
-    if frame.ndim == 2 and include is None and exclude is None:
-        described = frame.select_dtypes(include=["number", "datetime"])
-        chosen = described if described._expr.columns else frame
+def median_approximate(self, axis=0, **kwargs):
+    """Return the median, exactly."""
+    keywords.check("median_approximate", kwargs, keywords.SHAPING, ("axis",))
+    return self.median(axis=axis) if self.ndim == 2 else self.median()
+
+
+def describe(self, percentiles=None, include=None, exclude=None, **kwargs):
+    """Return count, mean, std, min, percentiles and max of the columns, as pandas; one pass over numbers and times.
+
+    Parameters
+    ----------
+    percentiles : list of float, optional
+        Default: 0.25, 0.5, 0.75. Exact.
+    include, exclude
+        As pandas: dtypes, or "all".
+    """
+    keywords.check("describe", kwargs, keywords.SHAPING, ("percentiles", "include", "exclude"))
+    chosen = self
+    if self.ndim == 2 and include is None and exclude is None:
+        described = self.select_dtypes(include=["number", "datetime"])
+        chosen = described if described._expr.columns else self
     names = [name for _, name, _ in chosen._expr.columns]
     if include is not None or exclude is not None or not all(_is_native(name) and not name.startswith("timedelta") for name in names):
-        return call(frame, "describe", (), {"percentiles": percentiles, "include": include, "exclude": exclude} if frame.ndim == 2 else {"percentiles": percentiles}, shape="whole")
+        return call(self, "describe", (), {"percentiles": percentiles, "include": include, "exclude": exclude} if self.ndim == 2 else {"percentiles": percentiles}, shape="whole")
     wanted = sorted(set(_valid([0.25, 0.5, 0.75] if percentiles is None else list(percentiles))))
     labels = [chosen.name] if chosen.ndim == 1 else chosen.columns
     columns = chosen.to_frame() if chosen.ndim == 1 else chosen

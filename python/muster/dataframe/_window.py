@@ -138,3 +138,21 @@ for _name in "count sum min max std var median apply quantile skew kurt cov corr
     _member(Rolling, _name)
 for _name in "sum count min max first last std var median size nunique ohlc prod quantile sem mean apply".split():
     _member(Resampler, _name)
+
+
+def rolling(self, window, min_periods=None, center=False, win_type=None, on=None, closed=None, step=None, **kwargs):
+    """Return moving windows over the rows; aggregate with ``mean`` and the like, as pandas.
+
+    Parameters
+    ----------
+    window : int, str or offset
+        Rows, or a time span of a datetime index.
+    min_periods, center, win_type, closed
+        As pandas.
+    """
+    return Rolling(self, {"window": window, "min_periods": min_periods, "center": center, "win_type": win_type, "on": on, "closed": closed, "step": step, **kwargs})
+
+
+def resample(self, rule, closed=None, label=None, **kwargs):
+    """Return groups of rows by time span of the datetime index, as pandas; aggregate with ``mean`` and the like."""
+    return Resampler(self, rule, {"closed": closed, "label": label, **kwargs})

@@ -1,3 +1,5 @@
+// catalog.def is read twice, for declarations and for the list: a line there is all that enters an operator, whatever the order in which static objects are
+// made.
 #include "ops/frame/catalog.hpp"
 
 namespace muster::ops::frame {

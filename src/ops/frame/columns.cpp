@@ -1,3 +1,4 @@
+// Registers are written once: what is cast, selected or labelled here goes to new ones, and the rows an operator was given stay as they are.
 #include "ops/frame/columns.hpp"
 
 #include <algorithm>

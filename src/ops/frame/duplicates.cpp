@@ -41,9 +41,24 @@ Rows lower(Lowering& l, const Call& c) {
 }  // namespace
 
 Ops duplicates_ops() {
-  return {{.name = "drop_duplicates",  // {subset: labels}
-           .on = {{internal, ""}},
+  const std::string common = "keep='first', ignore_index: bool = False, split_every=None, split_out=None, shuffle_method=None";
+  return {{.name = "drop_duplicates",
+           .on = {{frame, "subset: Labels = None, " + common, "", "const std::vector<std::string>& subset = {}"}, {series, common, "", ""}},
+           .doc = {.summary = "The rows without those equal to another.", .returns = "As the input, in one partition. Lazy.",
+                   .raises = {{"KeyError", "at the call: a label in subset is not a column"}},
+                   .notes = "The first of equal rows is found in one pass, by groups; another, and numbered rows, by pandas from all rows at once.", .example = R"(
+>>> df = dd.from_pandas(pd.DataFrame({"x": [1, 1, 2], "y": [3, 4, 5]}), npartitions=2)
+>>> df.drop_duplicates("x").compute()
+   x  y
+0  1  3
+2  2  5
+)"},
+           .params = {{"subset", "Label or labels of the columns to compare; None: all."}, {"keep", "Which of equal rows: 'first', 'last', or False for none."},
+                      {"ignore_index", "Number the rows from 0."}, {"split_every", "Accepted; the engine chooses."}, {"split_out", "Accepted; the engine chooses."},
+                      {"shuffle_method", "Accepted; the engine chooses."}},
            .schema = [](const Call& c) {
+             if (c.has("keep") && c["keep"] != Value("first")) throw unsupported("drop_duplicates: keep=", c["keep"].repr());
+             if (c["ignore_index"] == Value(true)) throw unsupported("drop_duplicates: ignore_index=True");
              if (c.has("subset")) positions(c, c["subset"], "drop_duplicates");
              for (const auto* fields : {&c.input().columns, &c.input().index})
                for (const auto& f : *fields)

@@ -215,6 +215,13 @@ Ops partitioning_ops() {
                  },
                  .picks_partitions = true, .show = [](const Call& c) { return concat(c.inputs.size(), " frames"); },
                  .kernels = {{.name = "move_row_ids", .map = move_row_ids}}});
+  const Doc unknown{.summary = "The same rows without known divisions.", .returns = "As the input. Lazy.", .example = R"(
+>>> df = dd.from_pandas(pd.DataFrame({"x": [1, 2]}), npartitions=2)
+>>> df.known_divisions, df.clear_divisions().known_divisions
+(True, False)
+)"};
+  ops.push_back({.name = "clear_divisions", .on = {{frame, ""}, {series, ""}}, .doc = unknown, .schema = [](const Call& c) { return c.input(); },
+                 .lower = [](Lowering& l, const Call&) { return l.input(); }, .same_rows = true, .sets_divisions = true, .show = [](const Call&) { return std::string(); }});
   // {partitions} or {bounds, divisions}
   ops.push_back({.name = "repartition", .on = {{internal, ""}}, .schema = [](const Call& c) { return c.input(); }, .lower = repartition_lower, .folds = true, .sets_divisions = true, .partitions = new_partitions,
                  .show = [](const Call& c) { return concat("to ", new_partitions(c)); },

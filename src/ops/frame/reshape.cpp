@@ -1,4 +1,4 @@
-// Columns come, go and change their names or dtypes; rows stay: astype, assign, rename, drop, reset_index, the index as a series.
+// Columns come, go and change their names or dtypes; rows stay: astype, assign, rename, add_prefix, add_suffix, drop, reset_index, the index as a series.
 #include <set>
 #include <unordered_map>
 
@@ -141,6 +141,38 @@ Op rename() {
           .show = [](const Call& c) { return c["columns"].is_dict() ? c["columns"].repr().substr(0, 60) : c["name"].repr(); }};
 }
 
+// A label with a text in front or behind; of a tuple each of its parts.
+Label affixed(const Call& c, const std::string& before, const Label& label, const std::string& behind) {
+  if (label.is_string()) return concat(before, label.string(), behind);
+  if (label.is_integer()) return concat(before, label.integer(), behind);
+  if (!label.is_list()) throw unsupported(c.op.name, ": of the label ", label.repr());
+  List parts;
+  for (const auto& part : label.list()) parts.push_back(affixed(c, before, part, behind));
+  return parts;
+}
+
+Op affix(const std::string& name, const std::string& parameter, const std::string& where) {
+  return {.name = name,
+          .on = {{frame, parameter + ": str", "", "const std::string& " + parameter}},
+          .doc = {.summary = "The frame with a text " + where + " each label.", .returns = "The same rows and values. Lazy.", .example = R"(
+>>> df = dd.from_pandas(pd.DataFrame({"x": [1]}), npartitions=1)
+>>> list(df.)" + name + R"(("_").columns)
+[')" + (parameter == "prefix" ? "_x" : "x_") + R"(']
+)"},
+          .params = {{parameter, "The text; of columns of several levels it is put to the label of each."}},
+          .schema = [parameter](const Call& c) {
+            const Value& text = c[parameter.c_str()];
+            if (!text.is_string()) throw type_error(c.op.name, ": ", parameter, " must be a text, not ", text.repr());
+            Schema s = c.input();
+            for (auto& f : s.columns) f.label = affixed(c, parameter == "prefix" ? text.string() : "", f.label, parameter == "prefix" ? "" : text.string());
+            s.labels_integer = false;
+            return s;
+          },
+          .lower = [](Lowering& l, const Call&) { return l.input(); },
+          .same_rows = true,
+          .show = [parameter](const Call& c) { return c[parameter.c_str()].repr(); }};
+}
+
 std::vector<size_t> kept(const Call& c) {
   std::set<size_t> gone;
   for (const auto& label : labels(c["columns"])) {
@@ -247,6 +279,6 @@ Op index_values() {
 }
 }  // namespace
 
-Ops reshape_ops() { return {astype(), assign(), rename(), drop(), reset_index(), row_counts(), index_values()}; }
+Ops reshape_ops() { return {astype(), assign(), rename(), affix("add_prefix", "prefix", "in front of"), affix("add_suffix", "suffix", "behind"), drop(), reset_index(), row_counts(), index_values()}; }
 
 }  // namespace muster::ops::frame
