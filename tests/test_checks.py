@@ -56,13 +56,43 @@ def test_faults_are_found(check):
         assert any(part in line for line in said), (part, said)
 
 
+def test_names_of_operators_and_kernels_are_found(tmp_path):
+    texts = {
+        "ARCHITECTURE.md": "| plan | – |\n| ops | – |\n",
+        "src/ops/frame/cube.cpp": '// The third power.\nOp cube() { return {.name = "cube", .kernels = {{.name = "third.power"}, {.name = "missing"}}}; }\n',
+        "src/plan/right.cpp": '// Rules.\nauto a = args["missing"];  // of "cube"\nauto b = Dict{{"missing", 1}, {"how", "cube"}};\nauto c = call(operators::cube);\n',
+        "src/plan/wrong.cpp": '// Rules.\nauto a = call("root");\nbool b = step.kernel == "anything";\nSink c{"third.power", args};\nbool d = op->name != "missing";\n',
+    }
+    for file, text in texts.items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(text)
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "python/muster").mkdir(parents=True)
+    shutil.copy(ROOT / "tools/check_layers.py", tmp_path / "tools")
+    done = subprocess.run([sys.executable, tmp_path / "tools/check_layers.py"], capture_output=True, text=True)
+    named = [line.split(": ask ")[0] for line in done.stdout.splitlines() if " names " in line]
+    assert named == [f"src/plan/wrong.cpp:{number} names {name}" for number, name in ((2, "root"), (3, "anything"), (4, "third.power"), (5, "missing"))]
+
+
+def test_sources_say_what_they_are(tmp_path):
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "src/kernels").mkdir(parents=True)
+    shutil.copy(ROOT / "tools/check_docs.py", tmp_path / "tools")
+    (tmp_path / "src/kernels/cube.cpp").write_text('#include "kernels/cube.hpp"\n')
+    (tmp_path / "src/kernels/fourth.cpp").write_text('#include "kernels/cube.hpp"\n')
+    (tmp_path / "src/kernels/cube.hpp").write_text("// The third power.\n")
+    done = subprocess.run([sys.executable, tmp_path / "tools/check_docs.py"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == ["src/kernels/fourth.cpp does not begin with what it is, and which invariants it keeps"]
+
+
 def test_names_that_are_not_there_are_found(tmp_path):
     (tmp_path / "tools").mkdir()
     (tmp_path / "python/muster/part").mkdir(parents=True)
     shutil.copy(ROOT / "tools/check_docs.py", tmp_path / "tools")
     (tmp_path / "python/muster/__init__.py").write_text('"""See muster.part.thing.f, muster.part.Made and `tools/check_docs.py`."""\n')
-    (tmp_path / "python/muster/part/__init__.py").write_text("from muster.part.thing import Made\n")
-    (tmp_path / "python/muster/part/thing.py").write_text("class Made: ...\ndef f(): ...\n")
+    (tmp_path / "python/muster/part/__init__.py").write_text("# Parts.\nfrom muster.part.thing import Made\n")
+    (tmp_path / "python/muster/part/thing.py").write_text("# Things.\nclass Made: ...\ndef f(): ...\n")
 
     def said():
         done = subprocess.run([sys.executable, tmp_path / "tools/check_docs.py"], capture_output=True, text=True)

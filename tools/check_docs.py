@@ -1,4 +1,7 @@
-"""Fail if a document, a docstring, a comment or a message names a file or a name of the Python package that is not there."""
+"""Fail if a document, a docstring, a comment or a message names a file or a name of the Python package that is not there.
+
+And if a source does not begin with what it is.
+"""
 
 import pathlib
 import re
@@ -9,6 +12,7 @@ PATH = re.compile(r"`((?:src|include|python|tests|bench|tools|examples|docs|\.ci
 NAME = re.compile(r"(?<![\w./\"'-])muster((?:\.[A-Za-z_]\w*)+)(?![\w/])")
 NO_NAMES = {"cpp", "hpp", "def", "git", "log", "py", "pyi", "so", "yaml"}  # endings of files
 TO_COME = ("array", "ml", "sql")  # packages
+BEGINS = {".cpp": "//", ".hpp": "//", ".py": ('"""', "#")}
 
 
 def is_there(parts):
@@ -27,12 +31,17 @@ def is_there(parts):
 
 
 problems = []
-files = [*root.glob("*.md"), *(path for folder in ("src", "include", "python", "tests", "bench", "tools", "examples", "docs") for path in (root / folder).rglob("*"))]
+files = [
+    *root.glob("*.md"), *(path for folder in ("src", "include", "python", "tests", "bench", "tools", "examples", "docs") for path in (root / folder).rglob("*"))
+]
 for path in sorted(files):
     name = path.relative_to(root).as_posix()
     if path.suffix not in (".md", ".py", ".pyi", ".cpp", ".hpp", ".def") or "/." in name:
         continue
     text = path.read_text()
+    header = path.with_suffix(".hpp")
+    if text and not text.startswith(BEGINS.get(path.suffix, "")) and not (path.suffix == ".cpp" and header.exists() and header.read_text().startswith("//")):
+        problems.append(f"{name} does not begin with what it is, and which invariants it keeps")
     for found in PATH.finditer(text):
         if "/x" not in found[1] and "*" not in found[1] and not (root / found[1]).exists():
             problems.append(f"{name} names {found[1]}, which is not there")
@@ -42,5 +51,5 @@ for path in sorted(files):
             continue
         if not is_there(parts):
             problems.append(f"{name} names muster{found[1]}, which is not there")
-print("\n".join(sorted(set(problems))) or "documents: every path and name they mention is there")
+print("\n".join(sorted(set(problems))) or "documents: every path and name they mention is there, every source says what it is")
 sys.exit(bool(problems))

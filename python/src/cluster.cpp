@@ -1,3 +1,4 @@
+// Calls that wait or move bytes do so without the GIL. A view of shared memory lives as long as something looks at it.
 #include "cluster.hpp"
 
 #include <nanobind/stl/pair.h>

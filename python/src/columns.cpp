@@ -1,3 +1,4 @@
+// Numbers are not copied on either way: an array keeps the engine's memory, a column NumPy's.
 #include "columns.hpp"
 
 #include <nanobind/ndarray.h>

@@ -1,3 +1,4 @@
+// The class is the one that the error names, else its kind's. A message may quote bytes of a file, which need not be UTF-8.
 #include "errors.hpp"
 
 #include <nanobind/stl/string.h>

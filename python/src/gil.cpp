@@ -1,3 +1,4 @@
+// A thread counts as inside from asking to giving back; the end waits for those that are inside, for a while.
 #include "gil.hpp"
 
 #include <cxxabi.h>

@@ -1,3 +1,4 @@
+// Results lie by the task's number and are dropped when the last that needs them has run; Python's collector sees what a node holds.
 #include "tasks.hpp"
 
 #include <nanobind/stl/string.h>

@@ -1,3 +1,4 @@
+// Everything here is called with the GIL; what it makes are plain str, also where they come from the cache.
 #include "texts.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Objects that are no plain data go as opaque ones under a token of what they say; none is opened here.
 #include "values.hpp"
 
 #include <nanobind/stl/shared_ptr.h>

@@ -1,3 +1,4 @@
+// Futures of C++ programs: a result is brought when it is asked for, and given up with the last copy of its future. The cluster lives as long as one of them.
 #include "muster/cluster.hpp"
 
 #include <unistd.h>

@@ -1,3 +1,5 @@
+// Calls of C++ functions on this process' threads: a graph whose tasks are numbers of calls, inputs in front of those that need them. A result is dropped
+// when the last call that needs it has run.
 #include "muster/delayed.hpp"
 
 #include <map>

@@ -1,3 +1,5 @@
+// Parts are given up as they are copied, so that a result needs little more than its own memory. Whoever gets it may write into it: nothing of it is shared
+// with a source or a stored result.
 #include "api/gather.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// The programs of a cluster, as muster-node's arguments say: a scheduler, a worker. Signals are blocked before the first thread starts, so that one thread
+// hears them.
 #include <dlfcn.h>
 #include <signal.h>
 #include <sys/prctl.h>

@@ -1,3 +1,5 @@
+// A partition is held against the one in front of it. Behind one that began at a wrong place nothing is believed, neither an error nor a wider dtype, until
+// it was read again.
 #include "api/review.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Known by the id of the node as the user made it. What is forgotten is learnt again by a run, so forgetting costs time and changes no answer.
 #include "api/revisions.hpp"
 
 #include <deque>

@@ -1,3 +1,4 @@
+// What an error says is put together when it is thrown or passes a place, not when it is read.
 #include "base/error.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The same bytes give the same hash in every process and on every machine: names, tokens and dtypes rest on it.
 #include "base/hash.hpp"
 
 #define XXH_INLINE_ALL

@@ -1,3 +1,4 @@
+// Texts of messages, made in one piece.
 #include "base/text.hpp"
 
 namespace muster::base {

@@ -1,3 +1,4 @@
+// The wire form names expressions: the same value always gives the same bytes. It is read with every length checked, and no deeper than a stack bears.
 #include "base/value.hpp"
 
 #include <bit>

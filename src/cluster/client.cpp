@@ -1,3 +1,4 @@
+// A task is wanted from when it is submitted until its last future is gone. Releases go in batches; one whose task is wanted again before that is taken back.
 #include "cluster/client.hpp"
 
 #include <unordered_set>

@@ -1,3 +1,4 @@
+// A request is in the socket, or begun, or taken back, never two of these; what was in the socket of a child that died is untouched and goes to another.
 #include "cluster/executor.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// A connection that failed is not used again. An answer is for the object and attempt that were asked for, or there is none; whoever waits hears of either.
 #include "cluster/fetcher.hpp"
 
 #include "base/error.hpp"

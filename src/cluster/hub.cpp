@@ -1,3 +1,4 @@
+// With the mutex held nobody waits and nobody takes the GIL. News of a worker count only under the incarnation that it was registered with.
 #include "cluster/hub.hpp"
 
 #include <sys/random.h>

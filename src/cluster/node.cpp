@@ -1,3 +1,4 @@
+// The loop's thread never encodes, reads or writes objects: silence means death. Every attempt is answered once, whatever becomes of its executor.
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// Objects are looked up in the loop and made ready elsewhere: a large one, or one on disk, holds up no other.
 #include "cluster/object_server.hpp"
 
 #include "base/error.hpp"

@@ -1,3 +1,4 @@
+// Every number is asked of the hub as its clients ask (Hub::ask); what comes from users is quoted, in HTML, JSON and Prometheus' format.
 #include "cluster/pages.hpp"
 
 #include <cmath>

@@ -1,3 +1,5 @@
+// Between fork and exec only calls that are safe there are made. The child dies with its parent's thread, and asks whether that is still the one; its
+// descriptors are those it was given, as 3, 4, ..., since all others close on exec.
 #include "cluster/spawn.hpp"
 
 #include <fcntl.h>

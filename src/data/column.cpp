@@ -1,3 +1,4 @@
+// What is made here shares memory where it can and copies where rows move; a column handed in is never written to.
 #include "data/column.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// A code says all of a dtype in one integer, the same in every process: storage, unit, whether it is open, and the number of a foreign one.
 #include "data/dtype.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// A number is a hash of the token; two dtypes of one number are refused when the second becomes known, never mixed up.
 #include "data/foreign_dtypes.hpp"
 
 #include <mutex>

@@ -1,3 +1,5 @@
+// A freed block is kept for its class, from any thread: resident while little is, else its pages are returned and its addresses kept. Slabs are never
+// unmapped.
 #include "data/memory.hpp"
 
 #include <malloc.h>

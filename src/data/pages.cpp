@@ -1,3 +1,5 @@
+// Free pages are mappings of their own, so that one can be moved or unmapped alone. Everything here outlives static objects: memory may come back at the end
+// of the process.
 #include "data/pages.hpp"
 
 #include <sys/mman.h>

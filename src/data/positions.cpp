@@ -1,3 +1,4 @@
+// Tables are made when more than a few questions have come, once, and then only read: several threads may ask.
 #include "data/positions.hpp"
 
 #include <algorithm>

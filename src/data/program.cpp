@@ -1,3 +1,4 @@
+// The fields in one order, written and read side by side: a program is the same bytes in every process.
 #include "data/program.hpp"
 
 namespace muster::data {

@@ -1,3 +1,4 @@
+// Labels are looked up one by one, in the order of the columns; for many questions there is Positions.
 #include "data/schema.hpp"
 
 #include "base/error.hpp"

@@ -1,3 +1,4 @@
+// Under a mutex: expressions are made by any thread. The oldest are forgotten first, so that a long program does not grow.
 #include "expr/annotations.hpp"
 
 #include <deque>

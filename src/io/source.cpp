@@ -1,3 +1,4 @@
+// Bytes come in order, from an offset on; a file that is not as large or as old as it was when it was planned is an error, not other data.
 #include "io/source.hpp"
 
 #include <dirent.h>

@@ -1,3 +1,5 @@
+// Files are written into a hidden folder within the target and renamed when all are there; what is not published is removed, with the folders that were made
+// for it.
 #include "io/staged_folder.hpp"
 
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+// A value's number never changes: arrays and tables grow, and what was numbered in a smaller one keeps its number. Slots are fetched some rows ahead, since
+// tables are larger than caches.
 #include "kernels/key_table.hpp"
 
 #include <bit>

@@ -1,3 +1,4 @@
+// The place of a missing value is what the caller says, also where NaN is among the values.
 #include "kernels/lookup.hpp"
 
 #include "data/dispatch.hpp"

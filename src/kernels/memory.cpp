@@ -1,3 +1,4 @@
+// Batches handed out share the table's memory, which nobody writes to. The token is the table's name in every process; equal tokens are the same table.
 #include "kernels/memory.hpp"
 
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// Every order here is stable: equal rows stay as they stand, those of runs in front before those behind.
 #include "kernels/ordering.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// A column of a range never moves once it lies there: batches handed out point into it. What does not fit, or is large already, stays as it is.
 #include "kernels/packing.hpp"
 
 #include <algorithm>

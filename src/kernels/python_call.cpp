@@ -1,3 +1,4 @@
+// Hooks are set when the Python module is loaded, before any task runs, and read by every thread.
 #include "kernels/python_call.hpp"
 
 #include "base/error.hpp"

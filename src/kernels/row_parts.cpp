@@ -1,3 +1,5 @@
+// Equal keys have equal hashes whatever column or batch they come from, so that they meet in one part; rows carry their numbers, so that the order of first
+// appearance can be told.
 #include "kernels/row_parts.hpp"
 
 #include <algorithm>

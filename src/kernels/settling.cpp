@@ -1,3 +1,4 @@
+// Values are not changed in place: others may have the column.
 #include "kernels/settling.hpp"
 
 #include <limits>

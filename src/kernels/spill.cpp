@@ -1,3 +1,5 @@
+// Places in the file are given back as pieces die, neighbours grow together, and the file ends where its last piece does. A piece that cannot be written
+// gives its place back and is an Error{io} of whoever needed it.
 #include "kernels/spill.hpp"
 
 #include <fcntl.h>

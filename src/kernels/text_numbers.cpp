@@ -1,3 +1,5 @@
+// A text that is short is read exactly without the library's function; all others are left to it, so that both give the nearest float. What pandas does not
+// take for a number is an error that names the text.
 #include "kernels/text_numbers.hpp"
 
 #include <charconv>

@@ -1,3 +1,5 @@
+// What was made of a dictionary is remembered by thread, without keeping the dictionary alive. An error of a text stops nothing here: the text may stand in
+// no row, so the rows are then asked one by one.
 #include "kernels/texts.hpp"
 
 #include <array>

@@ -1,3 +1,5 @@
+// What is written here is read by another process, which may be handed damaged or hostile bytes: every length and position is checked before it is used. Both
+// ends are the same build.
 #include "kernels/wire.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// A socket never blocks: what it does not take stays in order until the loop finds room, and descriptors go with the first byte of their frame, once. Bytes
+// that are no frame, are too many or were damaged are an Error{io}, which ends the connection and no process.
 #include "net/connection.hpp"
 
 #include <fcntl.h>

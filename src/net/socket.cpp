@@ -1,3 +1,5 @@
+// Who is at the other end is the kernel's word, asked before a byte is read: of a Unix socket its credentials, of loopback the table of connections. Another
+// user's connection is closed without an answer.
 #include "net/socket.hpp"
 
 #include <arpa/inet.h>

@@ -1,3 +1,5 @@
+// Of those that fit, later stages start first: they use up what earlier ones have made. Where nothing fits and nobody runs, one starts alone. Who may start
+// is chosen under the mutex and started behind it.
 #include "worker/admission.hpp"
 
 #include <algorithm>

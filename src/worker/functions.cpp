@@ -1,3 +1,4 @@
+// A function is bound once for a range and called by many threads: it changes nothing of its own. Inputs are read, never written to.
 #include "worker/functions.hpp"
 
 #include "base/error.hpp"

@@ -1,3 +1,4 @@
+// Entered before tasks run, read by every thread.
 #include "worker/native.hpp"
 
 #include <map>

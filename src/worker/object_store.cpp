@@ -1,3 +1,5 @@
+// A put object counts in the budget until it is erased or lies on disk, once, however many readers it has. Copies that someone reads live on beside their
+// entry.
 #include "worker/object_store.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// A segment is filled once and sealed, and then only read. Its descriptor may be closed and its pages stay mapped: processes have few descriptors.
 #include "worker/objects.hpp"
 
 #include <fcntl.h>

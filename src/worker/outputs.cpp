@@ -1,3 +1,4 @@
+// What is dropped gives its bytes back, in memory or on disk; what was spilled is read again where a task takes it.
 #include "worker/outputs.hpp"
 
 #include "base/error.hpp"

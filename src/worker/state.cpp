@@ -1,3 +1,5 @@
+// Every event leaves each attempt in one of its states and each answer is given once; actions are collected, and carried out by the caller. No clock, thread
+// or socket is used here.
 #include "worker/state.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// One budget for the process: eight tenths of the smallest memory that the machine and its control groups name, until a limit is set.
 #include "worker/store.hpp"
 
 #include <sched.h>

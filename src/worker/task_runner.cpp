@@ -1,3 +1,5 @@
+// What an attempt reserved and held is given back when it ends, however it ends. An attempt that is refused memory leaves no result, and either waits or runs
+// once more.
 #include "worker/task_runner.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// A form that leaves something open is an error of the build, which names the operator: nothing is guessed.
 #include "forms.hpp"
 
 #include <map>

@@ -1,3 +1,4 @@
+// A worker that is lost is killed and replaced, until several have ended before they were known; those that are scaled away go, the youngest first.
 #include "cluster/launch/local.hpp"
 
 #include <dlfcn.h>

@@ -1,3 +1,5 @@
+// Samples are whole rows, so that no field is cut. A type that turns out too narrow later is reported by the scan: what is found here is a promise, not the
+// truth.
 #include "io/csv/infer.hpp"
 
 #include <unistd.h>

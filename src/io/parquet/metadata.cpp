@@ -1,3 +1,5 @@
+// Everything in a footer is checked, since files may be damaged; a column of a kind that the engine does not read is described, not refused, as nobody may
+// ask for it.
 #include "io/parquet/metadata.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Sizes in a file are not believed: a page is read and decompressed only within the chunk's bounds.
 #include "io/parquet/pages.hpp"
 
 #include <brotli/decode.h>

@@ -1,3 +1,5 @@
+// A partition is some row groups of one file; a file that has changed since it was planned is an error. Row groups are passed over only where statistics
+// exclude every row.
 #include "io/parquet/scan.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Every copy is checked against both ends before it is made; only far from the ends may a step write more than it needs, into what comes next.
 #include "io/parquet/snappy.hpp"
 
 #include <algorithm>

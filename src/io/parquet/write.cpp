@@ -1,3 +1,5 @@
+// Rows, footer and statistics in one pass; whoever calls writes where nobody looks yet (io/staged_folder.hpp). Statistics are left out where their order is
+// not that of the values.
 #include "io/parquet/write.hpp"
 
 #include <fcntl.h>
