@@ -49,6 +49,12 @@ def test_no_type_is_written_twice(owner):
     assert twice <= ({"size"} if owner == "groupby" else set())  # of one column a Series
 
 
+def test_few_methods_of_a_frame_are_written_by_hand():
+    """The others are written from forms, or are functions in the files of what they do."""
+    by_hand = {name for file, cls in (("_frame", "DataFrame"), ("_rows", "Frame")) for name in methods(FOLDER / f"dataframe/{file}.py", cls)}
+    assert len({name for name in by_hand if not name.startswith("_")}) <= 35
+
+
 def test_operators_have_a_shape():
     called = set()
     for owner in ("frame", "series", "scalar"):

@@ -374,3 +374,13 @@ def test_no_columns_left_of_texts():
         pd.testing.assert_index_equal(empty(df).columns, empty(pdf).columns)
         pd.testing.assert_frame_equal(empty(df).compute(), empty(pdf))
     pd.testing.assert_frame_equal(dd.from_pandas(pdf[[]], npartitions=2).compute(), pdf[[]])
+
+
+@pytest.mark.parametrize("labels", [["a", "a", 7], [0, 1, -2], [1.5, None, True], list(pd.date_range("2000", periods=3)), [("a", 1), ("b", 2), ("a", 3)]])
+def test_affixes_of_labels_of_any_kind(labels):
+    pdf = pd.DataFrame(np.arange(12).reshape(4, 3))
+    pdf.columns = pd.MultiIndex.from_tuples(labels) if isinstance(labels[0], tuple) else labels
+    df = dd.from_pandas(pdf, npartitions=2)
+    for affix in ("é_", 3):
+        pd.testing.assert_frame_equal(df.add_prefix(affix).compute(), pdf.add_prefix(affix))
+        pd.testing.assert_frame_equal(df.add_suffix(affix).compute(), pdf.add_suffix(affix))

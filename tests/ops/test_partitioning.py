@@ -282,3 +282,26 @@ def test_divisions_of_tasks_are_counted():
     part = muster.delayed(pd.DataFrame)({"x": [1]})
     with pytest.raises(ValueError, match="len\\(dfs\\) \\+ 1, got 2 for 2 tasks"):
         dd.from_delayed([part, part], divisions=[0, 5])
+
+
+@pytest.mark.parametrize("npartitions", [1, 2, 7])
+def test_which_of_equal_rows_stay(npartitions):
+    pdf = pd.DataFrame({"x": [1, 1, 2, 2, 3], "y": [1, 1, 2, 3, 3]}, index=[5, 6, 7, 8, 9])
+    df = dd.from_pandas(pdf, npartitions=npartitions)
+    for kwargs in ({}, {"keep": "last"}, {"keep": False}, {"ignore_index": True}, {"keep": "last", "ignore_index": True}):
+        same(df.drop_duplicates(**kwargs, split_out=2), pdf.drop_duplicates(**kwargs))
+        same(df.drop_duplicates("x", **kwargs, split_every=4), pdf.drop_duplicates("x", **kwargs))
+        same(df.y.drop_duplicates(**kwargs), pdf.y.drop_duplicates(**kwargs))
+    with pytest.raises(ValueError, match="keep must be"):
+        df.drop_duplicates(keep="none").compute()
+    with pytest.raises(KeyError, match="drop_duplicates: column 'z' not found"):
+        df.drop_duplicates(["z"])
+
+
+def test_clear_divisions():
+    pdf = pd.DataFrame({"x": [1, 2, 3]}, index=[10, 20, 30])
+    df = dd.from_pandas(pdf, npartitions=3)
+    cleared = df.clear_divisions()
+    assert df.known_divisions and not cleared.known_divisions and not df.x.clear_divisions().known_divisions
+    same(cleared, pdf)
+    same(cleared.x + df.x, pdf.x + pdf.x)
