@@ -136,6 +136,9 @@ Run run(std::vector<Expr> expressions, const RunOptions& options, Results wanted
     std::exception_ptr error;
     std::map<Hash128, std::pair<Expr, Revision>> revisions;
     std::vector<bool> is_source(graph->ranges.size(), false);
+    std::map<size_t, std::exception_ptr> failed;  // of sources, by range
+    // Ranges that were read otherwise than they should be, and those where an error may come of that: steps see zeros for what a dtype cannot hold, labels are counted from wrong borders.
+    std::vector<bool> misled(graph->ranges.size(), false), doubtful(graph->ranges.size(), false);
     for (size_t s = 0; s < r.plan.stages.size(); ++s) {
       const auto& stage = r.plan.stages[s];
       const int at = r.expanded.range_of_stage[s];
@@ -149,7 +152,12 @@ Run run(std::vector<Expr> expressions, const RunOptions& options, Results wanted
         for (int64_t p = first; p <= last; ++p) wanted.push_back(p);
         return count(stage.source, wanted, options);
       };
-      review(stage.source, results[static_cast<size_t>(at)], range, recount, revision.second, error);
+      const size_t begins = revision.second.begins.size(), wider = revision.second.wider.size();
+      std::exception_ptr found;
+      review(stage.source, results[static_cast<size_t>(at)], range, recount, revision.second, found);
+      if (found) failed.emplace(static_cast<size_t>(at), found);
+      doubtful[static_cast<size_t>(at)] = revision.second.wider.size() > wider;
+      misled[static_cast<size_t>(at)] = doubtful[static_cast<size_t>(at)] || revision.second.begins.size() > begins;
       for (size_t i = 0; i < results[static_cast<size_t>(at)].size(); ++i) {
         const auto& report = results[static_cast<size_t>(at)][i].report;
         if (!results[static_cast<size_t>(at)][i].ran) continue;
@@ -160,6 +168,11 @@ Run run(std::vector<Expr> expressions, const RunOptions& options, Results wanted
         known.missing.insert(known.missing.end(), report.missing.begin(), report.missing.end());
       }
     }
+    for (size_t range = 0; range < graph->ranges.size(); ++range)
+      for (const auto& input : graph->ranges[range].inputs)
+        if (misled[static_cast<size_t>(input.range)] || doubtful[static_cast<size_t>(input.range)]) doubtful[range] = true;
+    for (const auto& [range, e] : failed)
+      if (!error && !doubtful[range]) error = e;
     auto& named = r.reports[Hash128{}][0].missing;
     for (const auto& range : results)
       for (const auto& t : range) {
@@ -175,7 +188,7 @@ Run run(std::vector<Expr> expressions, const RunOptions& options, Results wanted
       }
     bool again = false;
     for (auto& [id, revision] : revisions) again |= !revision.second.empty();
-    if (!again) {  // else what failed may have looked at what was read wrongly
+    if (!error && !again)
       for (size_t range = 0; range < results.size() && !error; ++range)
         if (!is_source[range])
           for (const auto& t : results[range])
@@ -183,8 +196,9 @@ Run run(std::vector<Expr> expressions, const RunOptions& options, Results wanted
               error = t.error;
               break;
             }
-      if (!error && r.job->error() && options.cluster) error = r.job->error();  // the connection was lost, others cancelled its tasks
-      if (error) std::rethrow_exception(error);
+    if (!error && !again && r.job->error() && options.cluster) error = r.job->error();  // the connection was lost, others cancelled its tasks
+    if (error) std::rethrow_exception(error);
+    if (!again) {
       remember_missing(r);
       if (options.warn)
         for (const auto& range : results)

@@ -451,3 +451,21 @@ def test_dummies_of_repeated_labels():
     same(dd.get_dummies(df), pd.get_dummies(frame))
     same(dd.get_dummies(df, columns=["s"]), pd.get_dummies(frame, columns=["s"]))
     same(dd.get_dummies(df, columns=["t"], dtype="int8"), pd.get_dummies(frame, columns=["t"], dtype="int8"))
+
+
+def test_errors_of_values_that_are_not_there_are_not_believed(tmp_path):
+    """A column turns out to be text far behind the sample: a function must not see what stands in its place."""
+    text = "a,b\n" + "".join(f"{i + 1},{i}\n" for i in range(30_000)) + "abc,7\n1.5,3\n"
+    (tmp_path / "a.csv").write_text(text)
+
+    def check(value):
+        if value == 0:
+            raise ZeroDivisionError
+        return len(str(value))
+
+    for blocksize in (7_000, 100_000, None):
+        a = dd.read_csv(tmp_path / "a.csv", blocksize=blocksize).a
+        assert a.map(check, meta=("a", "int64")).sum().compute() == sum(len(line.split(",")[0]) for line in text.splitlines()[1:])
+    with pytest.raises(ZeroDivisionError):  # one that is there
+        (tmp_path / "a.csv").write_text(text + "0,0\n")
+        dd.read_csv(tmp_path / "a.csv").b.map(check, meta=("b", "int64")).sum().compute()
