@@ -292,12 +292,10 @@ void Hub::end_clients(const std::string& why) {
 
 void Hub::record(Slot slot, TaskId task, int64_t us, int64_t bytes, monitor::Kind kind) {
   if (!core_.find(task)) return;
-  auto [group, fresh] = group_numbers_.try_emplace(core_.label_of(task), static_cast<uint32_t>(groups_.size()));
-  if (fresh) groups_.push_back(group->first);
   const auto now = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
   monitor::Event e;
   e.start_us = now - static_cast<uint64_t>(us), e.duration_us = static_cast<uint32_t>(std::min<int64_t>(us, UINT32_MAX));
-  e.slot = slot, e.group = group->second, e.task = task.index;
+  e.slot = slot, e.group = core_.function_of(task), e.task = task.index;
   e.bytes = static_cast<uint64_t>(bytes), e.kind = static_cast<uint8_t>(kind);
   ring_.add(e);
 }

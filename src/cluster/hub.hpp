@@ -130,9 +130,7 @@ class Hub {
   std::map<std::pair<JobId, uint32_t>, RangePut> ranges_;
   uint32_t range_numbers_ = 0;
   ClientId next_client_ = 1;
-  monitor::Ring ring_;
-  std::vector<std::string> groups_;             // names of the ring's groups
-  std::unordered_map<std::string, uint32_t> group_numbers_;
+  monitor::Ring ring_;                          // its groups are the machine's functions
   net::Loop loop_;                              // last: its thread ends first
 };
 

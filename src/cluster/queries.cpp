@@ -108,7 +108,7 @@ Value Hub::ask(const std::string& name, const Value& argument) {
     List events;
     ring_.each(argument.is_none() ? 0 : static_cast<uint64_t>(argument.integer()), [&](const monitor::Event& e) {
       const WorkerPeer* w = peer(e.slot);
-      events.push_back(List{static_cast<int64_t>(e.start_us), static_cast<int64_t>(e.duration_us), w ? w->facts.info.address : "", groups_[e.group], static_cast<int64_t>(e.task), static_cast<int64_t>(e.bytes), static_cast<int64_t>(e.kind)});
+      events.push_back(List{static_cast<int64_t>(e.start_us), static_cast<int64_t>(e.duration_us), w ? w->facts.info.address : "", core_.label(e.group), static_cast<int64_t>(e.task), static_cast<int64_t>(e.bytes), static_cast<int64_t>(e.kind)});
     });
     return List{static_cast<int64_t>(ring_.count()), events};
   }

@@ -15,22 +15,28 @@ const char* name_of(State s) {
 }
 
 Scheduler::Job& Scheduler::job_of(TaskId t) {
-  if (t.job == last_id_) return *last_;
+  if (t.job == last_id_ && last_) return *last_;
   auto found = jobs_.find(t.job);
   if (found == jobs_.end()) throw internal("scheduler: no job ", t.job);
   last_id_ = t.job, last_ = found->second.get();
   return *last_;
 }
 
+const Scheduler::Job* Scheduler::job_known(JobId id) const {
+  if (id == last_id_ && last_) return last_;
+  const auto found = jobs_.find(id);
+  return found == jobs_.end() ? nullptr : found->second.get();
+}
+
 const Scheduler::Task* Scheduler::find(TaskId t) const {
-  auto found = jobs_.find(t.job);
-  return found == jobs_.end() || t.index >= found->second->tasks.size() ? nullptr : &found->second->tasks[t.index];
+  const Job* j = job_known(t.job);
+  return !j || t.index >= j->tasks.size() ? nullptr : &j->tasks[t.index];
 }
 
 const graph::Range* Scheduler::range_of(TaskId t, int64_t* index) const {
   const Task* task = find(t);
   if (!task) return nullptr;
-  const RangeState& r = jobs_.at(t.job)->ranges[task->range];
+  const RangeState& r = job_known(t.job)->ranges[task->range];
   if (index) *index = t.index - r.first;
   return r.spec;
 }
@@ -63,7 +69,7 @@ uint32_t Scheduler::function_of(const Job& j, TaskId id) const {
   return r.functions[r.functions.size() == 1 || r.spec->function_of.empty() ? 0 : r.spec->function_of[id.index - r.first]];
 }
 
-const std::string& Scheduler::label_of(TaskId id) const { return functions_[function_of(*jobs_.at(id.job), id)].label; }
+uint32_t Scheduler::function_of(TaskId id) const { return function_of(*job_known(id.job), id); }
 
 std::vector<uint32_t> Scheduler::group_sizes(TaskId id) const {
   const Job& j = *jobs_.at(id.job);
@@ -99,7 +105,7 @@ void Scheduler::submit(JobId id, ClientId client, std::shared_ptr<const graph::G
   if (found == jobs_.end()) {
     found = jobs_.emplace(id, std::make_unique<Job>()).first;
     found->second->client = client, found->second->generation = generations_++;
-    last_id_ = kNone;
+    last_ = nullptr;
   }
   Job& j = *found->second;
   j.open = open;
@@ -204,7 +210,7 @@ TaskId Scheduler::promise(JobId id, ClientId client, const std::string& label, b
   spec.count = 1, spec.function = "data", spec.wanted = true, spec.label = label, spec.begins = {0, 0};
   auto graph = std::make_shared<const graph::Graph>(std::move(g));
   auto& job = jobs_[id];
-  if (!job) job = std::make_unique<Job>(), job->client = client, job->generation = generations_++, job->open = true, last_id_ = kNone;
+  if (!job) job = std::make_unique<Job>(), job->client = client, job->generation = generations_++, job->open = true, last_ = nullptr;
   const auto number = static_cast<uint32_t>(job->ranges.size());
   const TaskId self{id, static_cast<uint32_t>(job->tasks.size())};
   const auto nested = depths_.find(client);
@@ -440,7 +446,7 @@ void Scheduler::check_end(JobId id) {
   const auto imports = std::move(j.imports);
   actions_.push_back({Kind::gone, j.client, {id, 0}});
   jobs_.erase(found);
-  if (last_id_ == id) last_id_ = kNone;
+  if (last_id_ == id) last_ = nullptr;
   for (JobId source : imports)
     if (auto other = jobs_.find(source); other != jobs_.end() && --other->second->importers == 0) ends_.push_back(source);
 }

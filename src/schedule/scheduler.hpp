@@ -155,8 +155,10 @@ class Scheduler {
   template <class F> void each_input(TaskId task, F f) const { visit_inputs(task, true, f); }
   /// How many of them belong to each dependency of the range, and at the end how many are explicit.
   std::vector<uint32_t> group_sizes(TaskId task) const;
-  /// What the task is called in progress and errors.
-  const std::string& label_of(TaskId task) const;
+  /// What the task is called in progress and errors, and the number of that name.
+  const std::string& label_of(TaskId task) const { return label(function_of(task)); }
+  const std::string& label(uint32_t function) const { return functions_[function].label; }
+  uint32_t function_of(TaskId task) const;
   struct Worker {
     WorkerInfo info;
     uint32_t incarnation = 0;
@@ -232,6 +234,7 @@ class Scheduler {
   };
 
   Job& job_of(TaskId t);
+  const Job* job_known(JobId id) const;  // null if there is none
   Task& at(TaskId t) { return job_of(t).tasks[t.index]; }
   const Task& at(TaskId t) const { return const_cast<Scheduler*>(this)->at(t); }
   RangeState& range_at(TaskId t) { Job& j = job_of(t); return j.ranges[j.tasks[t.index].range]; }

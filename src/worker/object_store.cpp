@@ -21,7 +21,7 @@ bool is_state(const Object& o) {
 }  // namespace
 
 ObjectStore::~ObjectStore() {
-  for (auto& [id, entry] : objects_) budget().give_back(entry.held);
+  objects_.each([](TaskId, Entry& entry) { budget().give_back(entry.held); });
 }
 
 void ObjectStore::let_go(Entry& entry) {
@@ -39,7 +39,7 @@ void ObjectStore::put(TaskId id, Object object) {
   std::optional<Object> old;  // destroyed without the lock
   std::lock_guard lock(mutex_);
   auto [place, fresh] = objects_.try_emplace(id);
-  Entry& entry = place->second;
+  Entry& entry = *place;
   if (!fresh) let_go(entry), bytes_ -= entry.object.bytes, old = std::move(entry.object);
   bytes_ += object.bytes;
   entry.held = object.bytes, entry.object = std::move(object);
@@ -48,20 +48,19 @@ void ObjectStore::put(TaskId id, Object object) {
 
 std::optional<Object> ObjectStore::find(TaskId id) const {
   std::lock_guard lock(mutex_);
-  const auto found = objects_.find(id);
-  if (found == objects_.end()) return std::nullopt;
-  return found->second.object;
+  const Entry* found = objects_.find(id);
+  return found ? std::optional(found->object) : std::nullopt;
 }
 
 bool ObjectStore::erase(TaskId id, uint16_t attempt) {
   std::optional<Object> old;
   std::lock_guard lock(mutex_);
-  const auto found = objects_.find(id);
-  if (found == objects_.end() || found->second.object.attempt != attempt) return false;
-  let_go(found->second);
-  bytes_ -= found->second.object.bytes;
-  old = std::move(found->second.object);
-  objects_.erase(found);
+  Entry* found = objects_.find(id);
+  if (!found || found->object.attempt != attempt) return false;
+  let_go(*found);
+  bytes_ -= found->object.bytes;
+  old = std::move(found->object);
+  objects_.erase(id);
   return true;
 }
 
@@ -70,9 +69,9 @@ void ObjectStore::opened(TaskId id, uint16_t attempt, std::shared_ptr<const std:
   for (const auto& o : *outputs) held += o.fold ? o.fold->bytes() : o.bytes;
   std::optional<Object> old;
   std::lock_guard lock(mutex_);
-  const auto found = objects_.find(id);
-  if (found == objects_.end() || found->second.object.attempt != attempt || found->second.object.outputs) return;
-  Entry& entry = found->second;
+  Entry* found = objects_.find(id);
+  if (!found || found->object.attempt != attempt || found->object.outputs) return;
+  Entry& entry = *found;
   old = entry.object;
   let_go(entry);
   budget().hold(held);
@@ -86,7 +85,7 @@ int64_t ObjectStore::spill(int64_t goal) {
   std::unique_lock lock(mutex_);
   while (budget().used() > goal && !oldest_.empty()) {
     const TaskId id = oldest_.begin()->second;
-    Entry& chosen = objects_.at(id);
+    Entry& chosen = *objects_.find(id);
     oldest_.erase(std::exchange(chosen.age, 0));
     Object object = chosen.object;
     lock.unlock();
@@ -97,15 +96,15 @@ int64_t ObjectStore::spill(int64_t goal) {
     } catch (const Error& e) {
       lock.lock();
       if (e.kind == ErrorKind::unsupported) continue;  // of objects that do not leave this process
-      if (const auto found = objects_.find(id); found != objects_.end() && found->second.age == 0) queue(id, found->second);
+      if (Entry* found = objects_.find(id); found && found->age == 0) queue(id, *found);
       throw;
     }
     lock.lock();
-    const auto found = objects_.find(id);
-    if (found == objects_.end() || found->second.object.attempt != object.attempt || found->second.object.outputs != object.outputs || found->second.object.segment != object.segment) continue;
-    freed += found->second.held;
-    let_go(found->second);
-    Object& kept = found->second.object;
+    Entry* found = objects_.find(id);
+    if (!found || found->object.attempt != object.attempt || found->object.outputs != object.outputs || found->object.segment != object.segment) continue;
+    freed += found->held;
+    let_go(*found);
+    Object& kept = found->object;
     kept.outputs.reset(), kept.segment.reset(), kept.small.reset(), kept.spilled = std::move(spilled);
     lock.unlock();
     object = Object{};  // destroyed without the lock

@@ -4,8 +4,8 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <unordered_map>
 
+#include "base/task_table.hpp"
 #include "worker/objects.hpp"
 
 namespace muster::worker {
@@ -37,7 +37,7 @@ class ObjectStore {
   void let_go(Entry& entry);
   void queue(TaskId id, Entry& entry);
   mutable std::mutex mutex_;
-  std::unordered_map<TaskId, Entry, base::TaskHash> objects_;
+  base::TaskTable<Entry> objects_;
   std::map<uint64_t, TaskId> oldest_;
   uint64_t ages_ = 0;
   int64_t bytes_ = 0;

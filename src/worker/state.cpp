@@ -15,8 +15,7 @@ void State::assign(TaskId task, uint16_t attempt, uint64_t priority, bool guest,
   auto [place, fresh] = attempts_.try_emplace(key, Attempt{priority, guest, Phase::waiting, {}});
   if (!fresh) return;  // said twice
   for (auto& in : inputs) {
-    auto known = here_.find(in.object);
-    if (known != here_.end() && known->second == in.attempt) continue;
+    if (const uint16_t* made = here_.find(in.object); made && *made == in.attempt) continue;
     place->second.inputs.push_back(in);
     auto [f, first] = fetches_.try_emplace(in.object, Fetch{in.attempt, in.holders, {}, {}});
     if (std::find(f->second.waiting.begin(), f->second.waiting.end(), key) == f->second.waiting.end()) f->second.waiting.push_back(key);

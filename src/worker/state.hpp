@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "base/task_table.hpp"
 
 namespace muster::worker {
 using base::TaskId;
@@ -91,7 +92,7 @@ class State {
   void drop(Key key);
 
   std::unordered_map<Key, Attempt, Hash> attempts_;
-  std::unordered_map<TaskId, uint16_t, base::TaskHash> here_;
+  base::TaskTable<uint16_t> here_;  // the attempt that made it
   std::unordered_map<TaskId, Fetch, base::TaskHash> fetches_;
   std::map<std::pair<uint64_t, Key>, bool> queued_[2];  // by priority
   size_t running_ = 0;
