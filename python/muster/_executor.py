@@ -1,4 +1,5 @@
-"""A child process of a worker that runs Python tasks: ``python -m muster._executor SCHEDULER WORKER NAME``.
+"""A child process of a worker that runs Python tasks: ``python -m muster._executor SCHEDULER WORKER NAME [BYTES]``,
+the last of shared memory that it may keep to write results into.
 
 Descriptor 3 brings requests, datagrams the worker can take back as long as nobody read them; replies go to 4; 5 names tasks to be interrupted. Until
 the executor is ready its errors go to the worker, which says why it did not start; descriptor 6 is the real standard error.
@@ -6,7 +7,6 @@ the executor is ready its errors go to the worker, which says why it did not sta
 
 import array
 import errno
-import mmap
 import os
 import pickle
 import signal
@@ -254,7 +254,7 @@ class Executor:
             else:
                 (size,) = struct.unpack_from("<Q", request, at)
                 at += 8
-                value = mmap.mmap(fds[fd], size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+                value = _core.map_object(fds[fd], size)
                 fd += 1
             inputs.append(value)
         return index, limit, reserved, label.decode(), arguments, groups, inputs
@@ -268,9 +268,9 @@ class Executor:
             self.reply("D", b"".join([start, *parts]))
             return
         try:
-            fd = _segment(parts)
-        except OSError as error:
-            self.fail(head, begun, _RAISED, _error_bytes(MemoryError(f"no shared memory for a result of {size} bytes: {error}")))
+            fd = _core.share(list(parts))
+        except MemoryError as error:
+            self.fail(head, begun, _RAISED, _error_bytes(error))
             return
         self.reply("D", start, [fd])
         os.close(fd)
@@ -347,22 +347,6 @@ def _dumps(value):
         raise TypeError(f"the result, a {_type_name(value)}, {error}") from error
 
 
-def _segment(parts):
-    fd = os.memfd_create("muster-result", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    try:
-        for p in parts:  # write() fills pages as it takes them; a mapping would zero them first, at half the speed
-            view = memoryview(p).cast("B")
-            while view:
-                view = view[os.write(fd, view[: 1 << 30]) :]
-        import fcntl
-
-        fcntl.fcntl(fd, 1033, 0x2 | 0x4 | 0x10)  # F_ADD_SEALS: shrink, grow, future writes
-    except BaseException:
-        os.close(fd)
-        raise
-    return fd
-
-
 def _error_bytes(error):
     from muster._base import serialize
 
@@ -384,6 +368,8 @@ def main(args):
         import muster.as_dask
 
         muster.as_dask.install()
+    if args[3:]:
+        _core.keep_shared(int(args[3]))
     executor = Executor(*args[:3])
     os.dup2(_ERRORS, 2)
     os.close(_ERRORS)

@@ -16,6 +16,7 @@
 #include "kernels/pipeline.hpp"
 #include "kernels/python_call.hpp"
 #include "kernels/wire.hpp"
+#include "shared_memory.hpp"
 #include "values.hpp"
 
 namespace muster::python {
@@ -80,14 +81,10 @@ graph::Range range_of_part(nb::handle p) {
   return python_range(nb::cast<std::vector<std::string>>(p[0]), nb::cast<nb::list>(p[1]), nb::cast<std::vector<uint32_t>>(p[2]), nb::cast<nb::list>(p[3]), nb::cast<std::vector<uint32_t>>(p[4]), nb::cast<std::vector<uint64_t>>(p[5]), nb::cast<std::vector<uint32_t>>(p[6]), nb::cast<nb::dict>(p[7]));
 }
 
-// An object as Python sees it: bytes, or a writable private mapping that lives as long as something looks at it.
-nb::object object_view(std::shared_ptr<const worker::Object> o) {
-  if (!o->segment) return nb::bytes(o->small->data(), o->small->size());
-  auto* keep = new std::shared_ptr<const worker::Object>(o);
-  nb::capsule owner(keep, [](void* p) noexcept { delete static_cast<std::shared_ptr<const worker::Object>*>(p); });
-  const auto view = o->view();
-  nb::object memory = nb::steal(PyMemoryView_FromMemory(const_cast<char*>(view.data()), static_cast<Py_ssize_t>(view.size()), PyBUF_WRITE));
-  return nb::make_tuple(memory, owner);
+// An object as Python sees it: a buffer.
+nb::object object_view(const worker::Object& o) {
+  if (o.segment) return mapped(o.segment);
+  return nb::bytes(o.small->data(), o.small->size());
 }
 }  // namespace
 
@@ -186,21 +183,15 @@ void register_cluster(nb::module_& m) {
         const Known k = c.known(TaskId::of(t));
         return nb::make_tuple(cluster::name_of(k.status), k.bytes, k.type, k.error ? nb::cast(*k.error) : nb::none(), k.holders, k.cause.bits());
       })
-      .def("get", [](Client& c, uint64_t t) { return object_view(std::make_shared<const worker::Object>(free_of_gil([&] { return c.get(TaskId::of(t)); }))); })
+      .def("get", [](Client& c, uint64_t t) { return object_view(free_of_gil([&] { return c.get(TaskId::of(t)); })); })
       // Bytes of an object, in parts that are copied once. Returns its id.
       .def("scatter", [](Client& c, nb::list parts, const std::string& type, const std::vector<std::string>& holders) {
-        std::vector<Py_buffer> buffers(nb::len(parts));
-        size_t size = 0;
-        for (size_t i = 0; i < buffers.size(); ++i) {
-          if (PyObject_GetBuffer(nb::handle(parts[i]).ptr(), &buffers[i], PyBUF_SIMPLE) != 0) throw nb::python_error();
-          size += static_cast<size_t>(buffers[i].len);
-        }
-        const uint64_t id = free_of_gil([&] {
+        const Buffers buffers(parts);
+        return free_of_gil([&] {
           worker::Object o;
-          o.type = type, o.bytes = static_cast<int64_t>(size);
-          std::vector<std::string_view> views;
-          for (const auto& b : buffers) views.emplace_back(static_cast<const char*>(b.buf), static_cast<size_t>(b.len));
-          if (size > 64 * 1024) {
+          o.type = type, o.bytes = static_cast<int64_t>(buffers.bytes());
+          const auto views = buffers.views();
+          if (buffers.bytes() > 64 * 1024) {
             o.segment = worker::Segment::of(views);
           } else {
             std::string small;
@@ -209,8 +200,6 @@ void register_cluster(nb::module_& m) {
           }
           return c.scatter(o, holders).bits();
         });
-        for (auto& b : buffers) PyBuffer_Release(&b);
-        return id;
       })
       .def("ask", [](Client& c, const std::string& name, nb::object argument, double seconds) {
         const Value v = to_value(argument);

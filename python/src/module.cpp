@@ -22,6 +22,7 @@
 #include "kernels/python_call.hpp"
 #include "kernels/spill.hpp"
 #include "muster/filesystem.hpp"
+#include "shared_memory.hpp"
 #include "tasks.hpp"
 #include "texts.hpp"
 #include "values.hpp"
@@ -197,6 +198,7 @@ NB_MODULE(_core, m) {
   });
   register_tasks(m);
   register_executor(m);
+  register_shared_memory(m);
   register_cluster(m);  // before compute: it takes a client
 
   nb::class_<base::Moment>(m, "Moment").def(nb::init<int64_t>(), nb::arg("ns")).def_ro("ns", &base::Moment::ns);

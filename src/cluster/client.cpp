@@ -96,6 +96,7 @@ void Client::close() {
     connection_->close();
     loop_->stop();
   }
+  worker::slabs().clear();
 }
 
 void Client::over(const std::string& why) {

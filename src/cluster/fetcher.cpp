@@ -3,13 +3,14 @@
 
 #include "base/error.hpp"
 #include "cluster/messages.hpp"
+#include "cluster/object_sink.hpp"
 #include "muster/error.hpp"
 #include "net/connection.hpp"
 
 namespace muster::cluster {
 using namespace base;
 using namespace net;
-using worker::Object, worker::Segment;
+using worker::Object;
 namespace {
 constexpr double kPatience = 30;    // seconds a holder may take to answer
 constexpr int kThreads = 2;         // transfers at once
@@ -35,26 +36,14 @@ void Peers::give_back(const std::string& holder, Fd fd) {
 Object Peers::get(const std::string& holder, TaskId id, uint16_t attempt, double seconds) {
   Fd fd = connection(holder);
   send(fd, GetObject{id, attempt, Address::parse(holder).local});
-  worker::SegmentWriter large;  // what comes as bytes and is large goes to shared memory at once
-  static const size_t head_size = encoded(ObjectHead()).size();
-  Frame f = receive_frame(fd, seconds, head_size, [&](std::string_view bytes) { large.append(bytes); });
+  Frame f = receive_frame(fd, seconds, sink_for);
   give_back(holder, std::move(fd));
-  Decoder in(f.body);
-  const auto said = taken<ObjectHead>(in);
-  const uint64_t size = said.size;
-  if (said.found == ObjectHead::Found::refused) throw opened(decoded<TaskError>(in.take(size)));
+  const auto said = decoded<ObjectHead>(f.body);
   if (said.found == ObjectHead::Found::no) throw Error(ErrorKind::io, concat(holder, " does not have the object"));
   Object o;
+  take_bytes(f, said.size, o);
+  if (said.found == ObjectHead::Found::refused) throw opened(decoded<TaskError>(o.view()));
   o.native = said.native;
-  o.bytes = static_cast<int64_t>(size);
-  if (!f.fds.empty()) {
-    o.segment = std::make_shared<Segment>(std::move(f.fds[0]), size);
-  } else if (large.size()) {
-    if (large.size() != size) throw Error(ErrorKind::io, "an object whose size does not fit");
-    o.segment = large.finish();
-  } else {
-    o.small = std::make_shared<const std::string>(in.take(size));
-  }
   return o;
 }
 

@@ -24,6 +24,8 @@ int Node::run() {
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) == 0) files.rlim_cur = files.rlim_max, setrlimit(RLIMIT_NOFILE, &files);
   if (options_.memory_limit > 0) worker::budget().set_limit(options_.memory_limit);
+  const auto kept = static_cast<size_t>(worker::budget().limit() / 16);
+  worker::slabs().set_limit(kept), worker::keep_mappings(kept);
   auto [listener, bound] = listen(Address::parse(options_.listen.empty() ? "unix://@muster-" + random_name() : options_.listen));
   address_ = bound.text();
   loop_.add_listener(std::move(listener), bound.local, [this](Fd fd) {

@@ -134,6 +134,7 @@ class Node {
   static bool is_full() { return worker::budget().used() > worker::budget().limit(); }
   int64_t spill(int64_t goal);
   int64_t count_executors();
+  int64_t most_shared() const { return worker::budget().limit() / 8 / options_.threads; }  // bytes that an executor keeps to write results into
   static int64_t private_memory(pid_t pid);  // bytes of a process that it shares with nobody
 
   // ---- node_guests.cpp: executors and the tasks that they run
@@ -182,7 +183,7 @@ class Node {
   int failed_starts_ = 0;              // since one came up
   steady_clock::time_point next_start_{};
   std::string start_failure_;
-  int64_t executors_bytes_ = 0;        // that they have taken since they began, as the budget knows it
+  int64_t executors_bytes_ = 0;        // that they have taken since they began, and shared memory that is kept for results, as the budget knows it
   Batch<Finished> finished_;
   Batch<Failed> failed_;
   Batch<Added> added_;

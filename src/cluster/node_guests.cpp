@@ -31,7 +31,7 @@ bool Node::start_executor() {
     return false;
   }
   auto command = options_.executor;
-  command.insert(command.end(), {options_.scheduler, address_, name()});
+  command.insert(command.end(), {options_.scheduler, address_, name(), std::to_string(most_shared())});
   try {
     executors_.push_back(std::make_unique<Executor>(command));
   } catch (const Error& e) {
@@ -231,6 +231,7 @@ void Node::on_reply(Executor& e, Reply&& r) {
     const auto size = in.get<uint64_t>();
     if (!r.fds.empty()) try {
         o.segment = std::make_shared<worker::Segment>(std::move(r.fds[0]), size);
+        e.shared_bytes = std::min(e.shared_bytes + static_cast<int64_t>(size), most_shared());
       } catch (const Error& why) {
         return refuse(task, attempt, why);
       }

@@ -287,18 +287,19 @@ int64_t Node::private_memory(pid_t pid) {
 }
 
 // Of all their memory. What they have taken since they began, beyond what is reserved for their tasks, counts in the budget, up to a quarter of it: nobody
-// can make them give it back.
+// can make them give it back. So do the slabs that they and this process keep, also while objects are in them.
 int64_t Node::count_executors() {
-  int64_t all = 0, taken = 0;
+  int64_t all = 0, taken = 0, slabs = static_cast<int64_t>(worker::slabs().bytes());
   for (const auto& e : executors_) {
     const int64_t bytes = private_memory(e->pid());
     all += bytes;
+    slabs += e->shared_bytes;
     int64_t reserved = 0;
     for (const auto& s : e->sent)
       if (const auto found = guests_.find({s.task, s.attempt}); found != guests_.end()) reserved += found->second->reserved;
     if (e->bytes_at_start) taken += std::max<int64_t>(0, bytes - e->bytes_at_start - reserved);
   }
-  taken = std::min(taken, worker::budget().limit() / 4);
+  taken = std::min(taken, worker::budget().limit() / 4) + slabs;
   worker::budget().hold(taken - std::exchange(executors_bytes_, taken));
   return all;
 }

@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "cluster/messages.hpp"
+#include "cluster/object_sink.hpp"
 #include "muster/error.hpp"
 #include "worker/object_store.hpp"
 
@@ -19,8 +20,8 @@ void send_object(const std::shared_ptr<Connection>& to, const Object& o, bool fo
     // From where it lies; what was never encoded, or is spilled, is read now.
     kept = found ? worker::counted_bytes(o) : std::make_shared<const Object>();
   } catch (const Error& e) {
-    const std::string why = encoded(written_down(e));
-    send(c, ObjectHead{ObjectHead::Found::refused, false, why.size()}, {}, {why.data(), why.size(), nullptr});
+    const auto why = std::make_shared<const std::string>(encoded(written_down(e)));
+    send(c, ObjectHead{ObjectHead::Found::refused, false, why->size()}, {}, {why->data(), why->size(), why});
     return;
   }
   ObjectHead head{found ? ObjectHead::Found::yes : ObjectHead::Found::no, o.native, 0};
@@ -38,6 +39,7 @@ void send_object(const std::shared_ptr<Connection>& to, const Object& o, bool fo
 void serve_objects(Loop& loop, Fd fd, std::function<void(std::function<void()>)> run, std::function<bool(TaskId, uint16_t, Object&)> find, std::function<void(TaskId, Object&&)> put) {
   auto c = loop.add(std::move(fd));
   std::weak_ptr<Connection> weak = c;
+  c->sink = sink_for;
   c->on_frame = [weak, run = std::move(run), find = std::move(find), put = std::move(put)](Frame&& f) {
     auto self = weak.lock();
     if (!self) return;
@@ -47,12 +49,10 @@ void serve_objects(Loop& loop, Fd fd, std::function<void(std::function<void()>)>
       const bool found = find(said.object, said.attempt, o);
       run([self, o = std::move(o), found, descriptor = said.descriptor] { send_object(self, o, found, descriptor); });
     } else if (Type{f.type} == Type::put_object) {
-      Decoder in(f.body);
-      auto said = taken<PutObject>(in);
+      auto said = decoded<PutObject>(f.body);
       Object o;
-      o.native = said.native, o.type = std::move(said.type), o.bytes = static_cast<int64_t>(said.size);
-      if (!f.fds.empty()) o.segment = std::make_shared<worker::Segment>(std::move(f.fds[0]), said.size);
-      else o.small = std::make_shared<const std::string>(in.take(said.size));
+      o.native = said.native, o.type = std::move(said.type);
+      take_bytes(f, said.size, o);
       put(said.object, std::move(o));
       send(*self, Stored());
     } else {

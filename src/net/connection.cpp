@@ -12,9 +12,11 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <optional>
 
 #include "base/error.hpp"
 #include "muster/error.hpp"
@@ -24,50 +26,60 @@ using namespace base;
 namespace {
 
 constexpr uint16_t kMagic = 0x754D;
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kVersion = 2;
 constexpr size_t kMaxFds = 64;
+constexpr size_t kAtOnce = 16 << 20;  // bytes of one connection, before the loop looks at the others
 
 struct Header {
   uint16_t magic = kMagic;
   uint8_t version = kVersion, reserved = 0;
   uint16_t type = 0, fds = 0;
-  uint64_t length = 0;
-  uint64_t checksum = 0;
-  uint64_t unused = 0;
+  uint64_t length = 0;    // of the body
+  uint64_t checksum = 0;  // of it
+  uint64_t payload = 0;   // its length; behind it 8 bytes of checksum
 };
 static_assert(sizeof(Header) == 32);
 
-std::string head_of(uint16_t type, const std::string& body, size_t fds, const Payload& payload) {
-  Header h;
-  h.type = type, h.fds = static_cast<uint16_t>(fds), h.length = body.size() + payload.size;
-  if (payload.size) {
-    XXH3_state_t state;
-    XXH3_64bits_reset(&state);
-    XXH3_64bits_update(&state, body.data(), body.size());
-    XXH3_64bits_update(&state, payload.data, payload.size);
-    h.checksum = XXH3_64bits_digest(&state);
-  } else {
-    h.checksum = XXH3_64bits(body.data(), body.size());
-  }
-  std::string out(reinterpret_cast<const char*>(&h), sizeof h);
-  out += body;
-  return out;
-}
+// The checksum of bytes that pass by.
+class Checksum {
+ public:
+  Checksum() : state_(XXH3_createState()) { XXH3_64bits_reset(state_.get()); }
+  void add(const char* data, size_t size) { XXH3_64bits_update(state_.get(), data, size); }
+  uint64_t value() const { return XXH3_64bits_digest(state_.get()); }
 
-// Sends up to all of two parts; the descriptors go with the first byte. Returns bytes sent, -1 as sendmsg does.
-ssize_t send_parts(int fd, const char* a, size_t a_size, const char* b, size_t b_size, const std::vector<int>& fds) {
-  iovec parts[2] = {{const_cast<char*>(a), a_size}, {const_cast<char*>(b), b_size}};
-  msghdr m{};
-  m.msg_iov = a_size ? parts : parts + 1, m.msg_iovlen = static_cast<size_t>(a_size != 0) + static_cast<size_t>(b_size != 0);
-  alignas(cmsghdr) char control[CMSG_SPACE(kMaxFds * sizeof(int))];
-  if (!fds.empty()) {
-    m.msg_control = control, m.msg_controllen = CMSG_SPACE(fds.size() * sizeof(int));
-    cmsghdr* c = CMSG_FIRSTHDR(&m);
-    c->cmsg_level = SOL_SOCKET, c->cmsg_type = SCM_RIGHTS, c->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
-    std::memcpy(CMSG_DATA(c), fds.data(), fds.size() * sizeof(int));
+ private:
+  struct Free {
+    void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
+  };
+  std::unique_ptr<XXH3_state_t, Free> state_;
+};
+
+// A payload on its way in, and the checksum behind it.
+class PayloadReader {
+ public:
+  PayloadReader(std::unique_ptr<Sink> sink, size_t size) : sink_(std::move(sink)), left_(size) {}
+  bool done() const { return left_ == 0 && got_of_sum_ == sizeof sum_; }
+  std::span<char> room() { return left_ ? room_ = sink_->room(left_) : std::span(reinterpret_cast<char*>(&sum_) + got_of_sum_, sizeof sum_ - got_of_sum_); }
+  // `bytes` of the room are there. Throws Error{io} where the payload is damaged.
+  void filled(size_t bytes) {
+    if (!left_) {
+      got_of_sum_ += bytes;
+      if (done() && sum_ != checksum_.value()) throw Error(ErrorKind::io, "a frame was damaged on its way");
+      return;
+    }
+    checksum_.add(room_.data(), bytes);
+    sink_->filled(bytes);
+    left_ -= bytes;
   }
-  return sendmsg(fd, &m, MSG_NOSIGNAL);
-}
+  std::unique_ptr<Sink> take() { return std::move(sink_); }
+
+ private:
+  std::unique_ptr<Sink> sink_;
+  size_t left_, got_of_sum_ = 0;
+  std::span<char> room_;
+  uint64_t sum_ = 0;
+  Checksum checksum_;
+};
 
 // Receives bytes and descriptors.
 ssize_t receive_some(int fd, char* to, size_t size, std::vector<Fd>& fds) {
@@ -95,76 +107,173 @@ bool peek(const std::string& in, size_t at, Header& h, size_t max_frame) {
   std::memcpy(&h, in.data() + at, sizeof h);
   if (h.magic != kMagic) throw Error(ErrorKind::io, "what the other end sends is not muster's protocol");
   if (h.version != kVersion) throw Error(ErrorKind::io, concat("the other end sends frames of version ", int{h.version}, ", this process reads version ", int{kVersion}, "; install the same muster for both"));
-  if (h.length > max_frame || h.fds > kMaxFds) throw Error(ErrorKind::io, concat("a frame of ", h.length, " bytes and ", h.fds, " descriptors is not accepted"));
+  if (h.length > max_frame || h.payload > max_frame || h.fds > kMaxFds) throw Error(ErrorKind::io, concat("a frame of ", h.length + h.payload, " bytes and ", h.fds, " descriptors is not accepted"));
   return true;
 }
 
 void check(const Header& h, const std::string& body) {
   if (XXH3_64bits(body.data(), body.size()) != h.checksum) throw Error(ErrorKind::io, "a frame was damaged on its way");
 }
+
+std::unique_ptr<PayloadReader> reader_for(const Header& h, const MakeSink& sink) {
+  if (!h.payload) return nullptr;
+  if (!sink) throw Error(ErrorKind::io, "a payload where none is expected");
+  return std::make_unique<PayloadReader>(sink(h.payload), h.payload);
+}
 }  // namespace
+
+// A frame on its way out. The checksum of a payload is made piece by piece, ahead of sending, while these are in the cache.
+class Outgoing {
+ public:
+  Outgoing(uint16_t type, const std::string& body, std::vector<int> fds, Payload payload) : fds_(std::move(fds)), payload_(std::move(payload)) {
+    Header h;
+    h.type = type, h.fds = static_cast<uint16_t>(fds_.size()), h.length = body.size(), h.checksum = XXH3_64bits(body.data(), body.size()), h.payload = payload_.size;
+    head_.assign(reinterpret_cast<const char*>(&h), sizeof h);
+    head_ += body;
+    if (payload_.size) checksum_.emplace();
+  }
+  const std::vector<int>& fds() const { return fds_; }
+  bool done() const { return head_sent_ == head_.size() && payload_sent_ == payload_.size && sum_sent_ == sum_.size(); }
+  // Sends what the socket takes, a part of a large payload at most; the descriptors go with the first byte. Returns bytes, -1 as sendmsg does.
+  ssize_t send(int socket) {
+    constexpr size_t kSome = 1 << 20;
+    const size_t end = std::min(payload_.size, payload_sent_ + kSome);
+    if (summed_ < end) {
+      checksum_->add(payload_.data + summed_, end - summed_);
+      summed_ = end;
+      if (const uint64_t sum = checksum_->value(); summed_ == payload_.size) sum_.assign(reinterpret_cast<const char*>(&sum), sizeof sum);
+    }
+    iovec parts[3];
+    size_t count = 0;
+    const auto add = [&](const char* data, size_t size) {
+      if (size) parts[count++] = {const_cast<char*>(data), size};
+    };
+    add(head_.data() + head_sent_, head_.size() - head_sent_);
+    add(payload_.data + payload_sent_, end - payload_sent_);
+    add(sum_.data() + sum_sent_, sum_.size() - sum_sent_);
+    msghdr m{};
+    m.msg_iov = parts, m.msg_iovlen = count;
+    alignas(cmsghdr) char control[CMSG_SPACE(kMaxFds * sizeof(int))];
+    if (!fds_.empty() && head_sent_ == 0) {
+      m.msg_control = control, m.msg_controllen = CMSG_SPACE(fds_.size() * sizeof(int));
+      cmsghdr* c = CMSG_FIRSTHDR(&m);
+      c->cmsg_level = SOL_SOCKET, c->cmsg_type = SCM_RIGHTS, c->cmsg_len = CMSG_LEN(fds_.size() * sizeof(int));
+      std::memcpy(CMSG_DATA(c), fds_.data(), fds_.size() * sizeof(int));
+    }
+    const ssize_t n = sendmsg(socket, &m, MSG_NOSIGNAL);
+    size_t sent = static_cast<size_t>(std::max<ssize_t>(n, 0));
+    const auto take = [&](size_t& of, size_t size) {
+      const size_t some = std::min(sent, size - of);
+      of += some, sent -= some;
+    };
+    take(head_sent_, head_.size()), take(payload_sent_, payload_.size), take(sum_sent_, sum_.size());
+    return n;
+  }
+
+ private:
+  std::string head_, sum_;
+  std::vector<int> fds_;
+  Payload payload_;
+  std::optional<Checksum> checksum_;
+  size_t head_sent_ = 0, payload_sent_ = 0, sum_sent_ = 0, summed_ = 0;
+};
+
+// What has come and is no whole frame yet.
+class Incoming {
+ public:
+  std::string bytes;
+  std::vector<Fd> fds;
+  Frame frame;                             // whose payload is under way
+  std::unique_ptr<PayloadReader> payload;
+};
+
+Connection::Connection(Loop& loop, Fd fd, size_t max_frame) : loop_(loop), fd_(std::move(fd)), max_frame_(max_frame), in_(std::make_unique<Incoming>()) {}
+Connection::~Connection() = default;
 
 void Connection::send(uint16_t type, std::string body, std::vector<int> fds, Payload payload) {
   std::lock_guard lock(mutex_);
   if (closed_) return;
-  std::string head = head_of(type, body, fds.size(), payload);
   for (int& fd : fds) fd = dup(fd);
-  out_.push_back({std::move(head), std::move(fds), std::move(payload)});
+  out_.emplace_back(type, body, std::move(fds), std::move(payload));
   if (out_.size() > 1) return;  // the loop is at it
   if (!write()) shutdown(fd_.get(), SHUT_RDWR);
   else if (!out_.empty() && !wants_write_) wants_write_ = true, loop_.interest(*this, true);
 }
 
 bool Connection::write() {
-  while (!out_.empty()) {
-    Out& o = out_.front();
-    const size_t head_left = o.sent < o.head.size() ? o.head.size() - o.sent : 0;
-    const size_t payload_sent = o.sent > o.head.size() ? o.sent - o.head.size() : 0;
-    const ssize_t n = send_parts(fd_.get(), o.head.data() + o.head.size() - head_left, head_left, o.payload.data + payload_sent, o.payload.size - payload_sent, o.sent ? std::vector<int>{} : o.fds);
+  for (size_t sent = 0; !out_.empty() && sent < kAtOnce;) {  // then others have their turn
+    Outgoing& o = out_.front();
+    const ssize_t n = o.send(fd_.get());
     if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-    o.sent += static_cast<size_t>(n);
-    if (o.sent < o.head.size() + o.payload.size) continue;
-    for (int fd : o.fds) ::close(fd);
+    sent += static_cast<size_t>(n);
+    if (!o.done()) continue;
+    for (int fd : o.fds()) ::close(fd);
     out_.pop_front();
   }
   return true;
 }
 
 bool Connection::read() {
-  constexpr size_t kChunk = 256 * 1024;
+  constexpr size_t kChunk = 256 * 1024, kLarge = 4 << 20;
   static thread_local const std::unique_ptr<char[]> chunk(new char[kChunk]);
-  for (;;) {
-    Header h;
-    const size_t had = in_.size();
-    const bool known = peek(in_, 0, h, max_frame_);
+  Incoming& in = *in_;
+  const auto deliver = [&] {
+    in.frame.payload = in.payload->take();
+    in.payload.reset();
+    on_frame(std::exchange(in.frame, Frame{}));
+  };
+  for (size_t all = 0; all < kAtOnce;) {  // then others have their turn
     size_t want = kChunk;
     ssize_t n;
-    if (known && h.length + sizeof h > had + kChunk) {  // straight to where it belongs
-      want = h.length + sizeof h - had;
-      in_.resize(had + want);
-      n = receive_some(fd_.get(), in_.data() + had, want, in_fds_);
-      in_.resize(had + static_cast<size_t>(std::max<ssize_t>(n, 0)));
+    Header h;
+    const size_t had = in.bytes.size();
+    if (in.payload) {
+      const auto room = in.payload->room();
+      want = room.size();
+      n = receive_some(fd_.get(), room.data(), want, in.fds);
+    } else if (peek(in.bytes, 0, h, max_frame_) && h.length + sizeof h > had + kChunk) {  // straight to where it belongs
+      want = std::min(h.length + sizeof h - had, kLarge);
+      in.bytes.reserve(h.length + sizeof h);
+      in.bytes.resize(had + want);
+      n = receive_some(fd_.get(), in.bytes.data() + had, want, in.fds);
+      in.bytes.resize(had + static_cast<size_t>(std::max<ssize_t>(n, 0)));
     } else {
-      n = receive_some(fd_.get(), chunk.get(), kChunk, in_fds_);
-      if (n > 0) in_.append(chunk.get(), static_cast<size_t>(n));
+      n = receive_some(fd_.get(), chunk.get(), kChunk, in.fds);
+      if (n > 0) in.bytes.append(chunk.get(), static_cast<size_t>(n));
     }
     if (n == 0) return false;
     if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-    size_t used = 0;
-    while (peek(in_, used, h, max_frame_)) {
-      if (in_.size() - used - sizeof h < h.length) break;
-      if (in_fds_.size() < h.fds) throw Error(ErrorKind::io, "a frame came without its descriptors");
-      Frame f;
-      f.type = h.type, f.body = in_.substr(used + sizeof h, h.length);
-      check(h, f.body);
-      for (size_t i = 0; i < h.fds; ++i) f.fds.push_back(std::move(in_fds_[i]));
-      in_fds_.erase(in_fds_.begin(), in_fds_.begin() + h.fds);
-      used += sizeof h + h.length;
-      on_frame(std::move(f));
+    all += static_cast<size_t>(n);
+    if (in.payload) {
+      in.payload->filled(static_cast<size_t>(n));
+      if (in.payload->done()) deliver();
     }
-    in_.erase(0, used);
+    size_t used = 0;
+    while (in.bytes.size() > used) {
+      if (in.payload) {
+        const auto room = in.payload->room();
+        const size_t some = std::min(room.size(), in.bytes.size() - used);
+        std::memcpy(room.data(), in.bytes.data() + used, some);
+        used += some;
+        in.payload->filled(some);
+        if (in.payload->done()) deliver();
+        continue;
+      }
+      if (!peek(in.bytes, used, h, max_frame_) || in.bytes.size() - used - sizeof h < h.length) break;
+      if (in.fds.size() < h.fds) throw Error(ErrorKind::io, "a frame came without its descriptors");
+      Frame f;
+      f.type = h.type, f.body = in.bytes.substr(used + sizeof h, h.length);
+      check(h, f.body);
+      for (size_t i = 0; i < h.fds; ++i) f.fds.push_back(std::move(in.fds[i]));
+      in.fds.erase(in.fds.begin(), in.fds.begin() + h.fds);
+      used += sizeof h + h.length;
+      if ((in.payload = reader_for(h, sink))) in.frame = std::move(f);
+      else on_frame(std::move(f));
+    }
+    in.bytes.erase(0, used);
     if (static_cast<size_t>(n) < want) return true;
   }
+  return true;
 }
 
 void Connection::close() {
@@ -271,7 +380,7 @@ void Loop::end(const std::shared_ptr<Connection>& c) {
     std::lock_guard lock(c->mutex_);
     c->closed_ = true;
     for (auto& o : c->out_)
-      for (int fd : o.fds) ::close(fd);
+      for (int fd : o.fds()) ::close(fd);
     c->out_.clear();
     c->fd_ = Fd();
   }
@@ -344,61 +453,42 @@ void Loop::run() {
 }
 
 void send_frame(const Fd& fd, uint16_t type, const std::string& body, const std::vector<int>& fds, Payload payload) {
-  const std::string head = head_of(type, body, fds.size(), payload);
-  size_t sent = 0;
-  while (sent < head.size() + payload.size) {
-    const size_t head_left = sent < head.size() ? head.size() - sent : 0, payload_sent = sent > head.size() ? sent - head.size() : 0;
-    const ssize_t n = send_parts(fd.get(), head.data() + head.size() - head_left, head_left, payload.data + payload_sent, payload.size - payload_sent, sent ? std::vector<int>{} : fds);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw Error(ErrorKind::io, concat("the connection broke: ", std::strerror(errno)));
-    sent += static_cast<size_t>(n);
-  }
+  for (Outgoing out(type, body, fds, std::move(payload)); !out.done();)
+    if (out.send(fd.get()) < 0 && errno != EINTR) throw Error(ErrorKind::io, concat("the connection broke: ", std::strerror(errno)));
 }
 
-Frame receive_frame(const Fd& fd, double seconds) { return receive_frame(fd, seconds, 0, nullptr); }
-
-Frame receive_frame(const Fd& fd, double seconds, size_t head_size, const std::function<void(std::string_view)>& sink) {
-  constexpr size_t kLarge = 1 << 20;
-  std::vector<Fd> fds;
-  auto fill = [&](char* to, size_t size) {
-    for (size_t got = 0; got < size;) {
+Frame receive_frame(const Fd& fd, double seconds, const MakeSink& sink) {
+  Frame f;
+  const auto some = [&](char* to, size_t size) {
+    for (;;) {
       pollfd p{fd.get(), POLLIN, 0};
       const int ready = poll(&p, 1, static_cast<int>(seconds * 1000));
       if (ready == 0) throw Error(ErrorKind::io, concat("no answer in ", seconds, " s"));
       if (ready < 0 && errno == EINTR) continue;
-      const ssize_t n = receive_some(fd.get(), to + got, size - got, fds);
+      const ssize_t n = receive_some(fd.get(), to, size, f.fds);
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0) throw Error(ErrorKind::io, "the connection was closed");
-      got += static_cast<size_t>(n);
+      return static_cast<size_t>(n);
     }
   };
+  const auto fill = [&](std::string& to) {
+    for (size_t got = 0; got < to.size();) got += some(to.data() + got, to.size() - got);
+  };
   std::string head(sizeof(Header), '\0');
-  fill(head.data(), head.size());
+  fill(head);
   Header h;
   peek(head, 0, h, size_t{1} << 34);
-  Frame f;
   f.type = h.type;
-  if (sink && h.length > kLarge) {
-    f.body.resize(head_size);
-    fill(f.body.data(), head_size);
-    XXH3_state_t state;
-    XXH3_64bits_reset(&state);
-    XXH3_64bits_update(&state, f.body.data(), head_size);
-    std::string chunk(kLarge, '\0');
-    for (size_t left = h.length - head_size; left;) {
-      const size_t n = std::min(left, chunk.size());
-      fill(chunk.data(), n);
-      XXH3_64bits_update(&state, chunk.data(), n);
-      sink({chunk.data(), n});
-      left -= n;
+  f.body.resize(h.length);
+  fill(f.body);
+  check(h, f.body);
+  if (auto payload = reader_for(h, sink)) {
+    while (!payload->done()) {
+      const auto room = payload->room();
+      payload->filled(some(room.data(), room.size()));
     }
-    if (XXH3_64bits_digest(&state) != h.checksum) throw Error(ErrorKind::io, "a frame was damaged on its way");
-  } else {
-    f.body.resize(h.length);
-    fill(f.body.data(), f.body.size());
-    check(h, f.body);
+    f.payload = payload->take();
   }
-  f.fds = std::move(fds);
   return f;
 }
 

@@ -1,10 +1,12 @@
-// Frames over stream sockets: a header of 32 bytes with length and checksum, a body, and descriptors where the socket carries them.
+// Frames over stream sockets: a header of 32 bytes with lengths and checksum, a body, descriptors where the socket carries them, and a payload with a
+// checksum behind it. A payload is sent from where it lies and received where it is to stay, whatever its size.
 #pragma once
 #include <atomic>
-#include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -13,10 +15,23 @@
 
 namespace muster::net {
 
+/// Where the bytes of a payload are put as they come.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  /// Room for the next of `left` bytes, at least one.
+  virtual std::span<char> room(size_t left) = 0;
+  /// So many of them were put there.
+  virtual void filled(size_t bytes) = 0;
+};
+/// Makes the place for a payload of so many bytes.
+using MakeSink = std::function<std::unique_ptr<Sink>(size_t)>;
+
 struct Frame {
   uint16_t type = 0;
   std::string body;
   std::vector<Fd> fds;
+  std::unique_ptr<Sink> payload = nullptr;  // all of it; null where there is none
 };
 
 /// What is sent beside the body, from where it lies: `keep` holds it alive.
@@ -26,33 +41,35 @@ struct Payload {
   std::shared_ptr<const void> keep;
 };
 
+class Outgoing;
+class Incoming;
 class Loop;
 
 /// One end of a stream, served by a Loop. send() may be called from any thread; frames arrive in the loop's.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(Loop& loop, Fd fd, size_t max_frame) : loop_(loop), fd_(std::move(fd)), max_frame_(max_frame) {}
+  Connection(Loop& loop, Fd fd, size_t max_frame);
+  ~Connection();
   /// Queues a frame and sends what the socket takes at once. After the end of the connection it does nothing.
   void send(uint16_t type, std::string body, std::vector<int> fds = {}, Payload payload = {});
   void close();
 
   std::function<void(Frame&&)> on_frame;
+  MakeSink sink;                   // without one no payload is accepted
   std::function<void(const std::exception&)> on_error;  // once, before on_close: what came is no frame, or on_frame threw
   std::function<void()> on_close;  // once
 
  private:
   friend class Loop;
-  struct Out { std::string head; std::vector<int> fds; Payload payload; size_t sent = 0; };
   bool read();    // false: the stream ended
   bool write();   // with the mutex held
   Loop& loop_;
   Fd fd_;
   size_t max_frame_;
   std::mutex mutex_;
-  std::deque<Out> out_;
+  std::list<Outgoing> out_;
   bool closed_ = false, wants_write_ = false;
-  std::string in_;
-  std::vector<Fd> in_fds_;
+  std::unique_ptr<Incoming> in_;
 };
 
 /// A thread that waits for sockets.
@@ -93,8 +110,6 @@ class Loop {
 
 /// A blocking connection of one thread: a question, an answer. Throws Error{io}.
 void send_frame(const Fd& fd, uint16_t type, const std::string& body, const std::vector<int>& fds = {}, Payload payload = {});
-Frame receive_frame(const Fd& fd, double seconds);
-/// As that; of a large frame only the first `head` bytes become its body, the others go to `sink` as they come.
-Frame receive_frame(const Fd& fd, double seconds, size_t head, const std::function<void(std::string_view)>& sink);
+Frame receive_frame(const Fd& fd, double seconds, const MakeSink& sink = nullptr);
 
 }  // namespace muster::net

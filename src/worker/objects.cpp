@@ -1,20 +1,11 @@
 // A segment is filled once and sealed, and then only read. Its descriptor may be closed and its pages stay mapped: processes have few descriptors.
 #include "worker/objects.hpp"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 
 #include "base/error.hpp"
-
-#ifndef F_SEAL_FUTURE_WRITE
-#define F_SEAL_FUTURE_WRITE 0x0010
-#endif
+#include "muster/error.hpp"
 
 namespace muster::worker {
 using namespace base;
@@ -22,12 +13,6 @@ using namespace base;
 namespace {
 std::atomic<int64_t> open_segments{0}, bytes_of_segments{0};
 }  // namespace
-
-int64_t most_descriptors() {
-  rlimit files{};
-  getrlimit(RLIMIT_NOFILE, &files);
-  return static_cast<int64_t>(std::min<rlim_t>(files.rlim_cur, 1 << 30)) / 2;
-}
 
 int64_t segment_bytes() { return bytes_of_segments; }
 
@@ -38,7 +23,7 @@ Segment::Segment(Fd fd, size_t size) : fd_(std::move(fd)), size_(size) {
 }
 
 Segment::~Segment() {
-  if (map_) munmap(map_, size_);
+  unmap_object(std::move(mapping_), size_);
   open_segments -= static_cast<bool>(fd_), bytes_of_segments -= static_cast<int64_t>(size_);
 }
 
@@ -48,35 +33,49 @@ void Segment::close_fd() {
   fd_.reset(), --open_segments;
 }
 
-// Written with write(), which takes pages and fills them in one go: a mapping would zero them first, at half the speed.
-void SegmentWriter::append(std::string_view bytes) {
-  if (!fd_) fd_ = Fd(memfd_create("muster", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!fd_) throw Error(ErrorKind::memory, concat("no shared memory for an object: ", std::strerror(errno)));
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd_.get(), bytes.data(), std::min(bytes.size(), size_t{1} << 30));
-    if (n <= 0) throw Error(ErrorKind::memory, concat("no shared memory for an object of ", size_ + bytes.size(), " bytes and more"));
-    bytes.remove_prefix(static_cast<size_t>(n)), size_ += static_cast<size_t>(n);
-  }
-}
-
-std::shared_ptr<Segment> SegmentWriter::finish() {
-  fcntl(fd_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE);
-  return std::make_shared<Segment>(std::move(fd_), size_);
-}
-
 std::shared_ptr<Segment> Segment::of(const std::vector<std::string_view>& parts) {
-  SegmentWriter out;
+  size_t size = 0;
+  for (const auto& part : parts) size += part.size();
+  SegmentWriter out(size);
   for (const auto& part : parts) out.append(part);
   return out.finish();
 }
 
 char* Segment::data() {
-  if (!map_ && size_) {
-    void* at = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd_.get(), 0);
-    if (at == MAP_FAILED) throw Error(ErrorKind::memory, concat("cannot map ", size_, " bytes of shared memory: ", std::strerror(errno)));
-    map_ = static_cast<char*>(at);
-  }
-  return map_;
+  std::call_once(mapped_, [this] {
+    if (size_) mapping_ = map_object(fd_.get(), size_);
+  });
+  return mapping_.data;
 }
+
+SegmentWriter::SegmentWriter(size_t size) : slab_(slabs().take(size)), size_(size), in_place_(!slab_->is_new()) {}
+
+std::span<char> SegmentWriter::room(size_t left) {
+  constexpr size_t kSome = 1 << 20;  // stays in the cache
+  left = std::min({left, size_ - at_, kSome});
+  if (in_place_) return {slab_->in_place(at_ + left) + at_, left};
+  scratch_.resize(kSome);
+  return {scratch_.data(), left};
+}
+
+void SegmentWriter::filled(size_t bytes) {
+  if (in_place_) at_ += bytes;
+  else append({scratch_.data(), bytes});
+}
+
+void SegmentWriter::append(std::string_view bytes) {
+  if (bytes.size() > size_ - at_) throw internal("an object that is larger than its memory");
+  if (in_place_) std::memcpy(slab_->in_place(at_ + bytes.size()) + at_, bytes.data(), bytes.size());
+  else slab_->append(bytes);
+  at_ += bytes.size();
+}
+
+Fd SegmentWriter::finish_fd() {
+  Fd out = slab_->reader();
+  slabs().give_back(std::move(slab_));
+  return out;
+}
+
+std::shared_ptr<Segment> SegmentWriter::finish() { return std::make_shared<Segment>(finish_fd(), at_); }
 
 }  // namespace muster::worker

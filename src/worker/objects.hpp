@@ -1,8 +1,10 @@
-// Objects of a worker: results and copies, immutable, under their task's id. Large ones lie in sealed shared memory that other processes of this host
+// Objects of a worker: results and copies, immutable, under their task's id. Large ones lie in shared memory that other processes of this host
 // map privately: they may write into what they see, the object stays as it is.
 #pragma once
 #include <atomic>
 #include <memory>
+#include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,23 +14,23 @@
 #include "graph/graph.hpp"
 #include "kernels/pipeline.hpp"
 #include "kernels/spill.hpp"
+#include "worker/mappings.hpp"
+#include "worker/slabs.hpp"
 
 namespace muster::worker {
 using base::Fd, base::TaskId;
 
-/// Descriptors that objects of this process may keep open: half of what it may open at all.
-int64_t most_descriptors();
 /// Bytes of all segments of this process.
 int64_t segment_bytes();
 
-/// A memfd, mapped on first use. Beyond most_descriptors() a new one is mapped at once and keeps none.
+/// An object's memory file, mapped on first use. Beyond most_descriptors() a new one is mapped at once and keeps none.
 class Segment {
  public:
   /// Throws Error{memory} where there is no descriptor.
   Segment(Fd fd, size_t size);
   ~Segment();
   Segment(const Segment&) = delete;
-  /// A new sealed one of these parts, one after the other. Throws Error{memory}.
+  /// A new one of these parts, one after the other. Throws Error{memory}.
   static std::shared_ptr<Segment> of(const std::vector<std::string_view>& parts);
   /// To hand it to another process; -1 where only its bytes can be.
   int fd() const { return fd_.get(); }
@@ -42,21 +44,28 @@ class Segment {
  private:
   Fd fd_;
   size_t size_;
-  char* map_ = nullptr;
+  std::once_flag mapped_;
+  Mapping mapping_;
 };
 
-/// Writes a new segment part by part.
+/// Writes a new object part by part, into a slab.
 class SegmentWriter {
  public:
-  /// Throws Error{memory}.
+  /// Of so many bytes. Throws Error{memory}.
+  explicit SegmentWriter(size_t size);
+  /// Where the next bytes may be put, `left` at most; they count once filled() says how many there are.
+  std::span<char> room(size_t left);
+  void filled(size_t bytes);
   void append(std::string_view bytes);
-  size_t size() const { return size_; }
-  /// The segment, sealed.
+  /// The descriptor of all that was written, for readers.
+  Fd finish_fd();
   std::shared_ptr<Segment> finish();
 
  private:
-  Fd fd_;
-  size_t size_ = 0;
+  std::unique_ptr<Slab> slab_;
+  size_t size_, at_ = 0;
+  bool in_place_;         // its pages are there
+  std::string scratch_;   // where they are not
 };
 
 struct Object {

@@ -171,16 +171,3 @@ class Results:
             return LEFT_OUT if future._id in bad else values[future._id]
 
         return unpack(futures, lazy)
-
-
-class _OwnedView:
-    """A buffer over mapped memory that lives as long as something looks at it."""
-
-    @staticmethod
-    def of(pair):
-        import ctypes
-
-        memory, owner = pair
-        array = (ctypes.c_char * memory.nbytes).from_buffer(memory)
-        array._owner = owner  # views keep the array, the array the mapping
-        return memoryview(array).cast("B")
