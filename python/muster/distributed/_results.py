@@ -88,7 +88,6 @@ class Results:
 
     def _load(self, task):
         data = self._core.get(task)
-        data = _OwnedView.of(data) if type(data) is tuple else data
         described = self._described.get(task)
         if described is not None:
             return together(described, None, data)
