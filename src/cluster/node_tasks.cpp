@@ -162,8 +162,8 @@ std::shared_ptr<const std::vector<kernels::Output>> Node::open(data::Task& task,
   if (!object) throw Error(ErrorKind::io, "an input of a task that runs is not here");
   if (object->outputs) return object->outputs;
   task.reserve(object->bytes);
-  const std::string read = object->spilled ? object->spilled->read() : std::string();
-  auto outputs = std::make_shared<const std::vector<kernels::Output>>(kernels::decode_outputs(object->spilled ? std::string_view(read) : object->view()));
+  const auto read = object->spilled ? std::make_shared<const std::string>(object->spilled->read()) : object->small;
+  auto outputs = std::make_shared<const std::vector<kernels::Output>>(read ? kernels::decode_outputs(*read, read) : kernels::decode_outputs(object->view(), object->segment));
   bool state = false;
   for (const auto& o : *outputs)
     if (o.fold) o.fold->seal(task), state = true;

@@ -156,7 +156,7 @@ class GroupBy : public Fold {
       out << (spilled_ ? spilled_groups_ : groups);
       PackedPartsWriter parts(out, kRowParts);
       if (!spilled_) fill(parts);
-      for (size_t p = 0; spilled_ && p < kRowParts; ++p) parts.add(spilled_->read(p));
+      else copy(parts);
     } else {
       out << groups;
       if (own_->keys) {
@@ -258,17 +258,21 @@ class GroupBy : public Fold {
   }
   void shed_packed() {
     auto parts = std::make_shared<SpilledParts>();
-    for (size_t p = 0; p < kRowParts; ++p) parts->add(spilled_->read(p));
+    copy(*parts);
     parts->close();
     spilled_ = std::move(parts), packed_ = 0;
   }
   template <class P>
   void fill(P& parts) const {
-    for (const auto& groups : own_->of_part) {
-      Encoder out;
-      if (!groups.empty()) encode_groups(out, groups);
-      parts.add(out.bytes());
-    }
+    for (const auto& groups : own_->of_part)
+      parts.add([&](Encoder& out) {
+        if (!groups.empty()) encode_groups(out, groups);
+      });
+  }
+  template <class P>
+  void copy(P& parts) const {
+    std::string room;
+    for (size_t p = 0; p < kRowParts; ++p) parts.add([&](Encoder& out) { out.bytes().append(spilled_->read(p, room)); });
   }
   // Groups without a table to find them in: of a part that was spilled, or came from elsewhere. Their numbers are 1, 2, ...
   struct Groups {
@@ -293,7 +297,8 @@ class GroupBy : public Fold {
   }
   Groups unspilled(size_t part) const {
     Groups out;
-    const std::string bytes = spilled_->read(part);
+    std::string room;
+    const auto bytes = spilled_->read(part, room);
     if (bytes.empty()) return out;
     base::Decoder in(bytes);
     Batches keys = decode_batches(in);

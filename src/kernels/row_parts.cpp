@@ -154,7 +154,7 @@ Batch RowParts::in_memory(int part) const {
   std::deque<Batches> opened;
   for (const auto& h : here_)
     if (h.packed) {
-      const std::string bytes = h.packed->read(p);
+      const std::string_view bytes = h.packed->read(p);
       if (bytes.empty()) continue;
       base::Decoder in(bytes);
       for (const auto& b : opened.emplace_back(decode_batches(in))) pieces.push_back({&b, 0, b.rows});
@@ -175,8 +175,9 @@ Batch RowParts::in_memory(int part) const {
 
 Batch RowParts::part(int part) const {
   Batches all;
+  std::string room;
   for (const auto& run : runs_)
-    if (const std::string bytes = run->read(static_cast<size_t>(part)); !bytes.empty()) {
+    if (const auto bytes = run->read(static_cast<size_t>(part), room); !bytes.empty()) {
       base::Decoder in(bytes);
       for (auto& b : decode_batches(in)) all.push_back(std::move(b));
     }
@@ -203,12 +204,10 @@ int64_t RowParts::kept_bytes() const {
 void RowParts::shed() {
   if (here_.empty()) return;
   auto run = std::make_shared<SpilledParts>();
-  for (int p = 0; p < kRowParts; ++p) {
-    Batch rows = in_memory(p);
-    Encoder out;
-    if (rows.rows) kernels::encode(out, Batches{std::move(rows)});
-    run->add(out.bytes());
-  }
+  for (int p = 0; p < kRowParts; ++p)
+    run->add([&](Encoder& out) {
+      if (Batch rows = in_memory(p); rows.rows) kernels::encode(out, Batches{std::move(rows)});
+    });
   run->close();
   runs_.push_back(std::move(run));
   here_.clear(), bytes_ = 0;
@@ -217,12 +216,14 @@ void RowParts::shed() {
 void RowParts::encode(Encoder& out) const {
   out << static_cast<uint8_t>(!empty());
   if (empty()) return;
+  int64_t all = 0;
+  for (int p = 0; p < kRowParts; ++p) all += bytes(p);
+  out.bytes().reserve(out.size() + static_cast<size_t>(all + all / 16));
   PackedPartsWriter packed(out, kRowParts);
-  for (int p = 0; p < kRowParts; ++p) {
-    Encoder one;
-    if (Batch rows = part(p); rows.rows) kernels::encode(one, Batches{std::move(rows)});
-    packed.add(one.bytes());
-  }
+  for (int p = 0; p < kRowParts; ++p)
+    packed.add([&](Encoder& one) {
+      if (Batch rows = part(p); rows.rows) kernels::encode(one, Batches{std::move(rows)});
+    });
 }
 
 void RowParts::decode(base::Decoder& in) {

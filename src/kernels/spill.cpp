@@ -144,7 +144,18 @@ std::shared_ptr<const Spilled> spill(std::string_view bytes) {
   return std::make_shared<Piece>(current_file(), bytes);
 }
 
-PackedParts::PackedParts(base::Decoder& in, size_t parts) : ends_(in.list<uint64_t>()), bytes_(in.get<std::string>()) {
+namespace {
+thread_local std::shared_ptr<const void> in_place;
+}  // namespace
+
+StayInPlace::StayInPlace(std::shared_ptr<const void> keep) { in_place = std::move(keep); }
+StayInPlace::~StayInPlace() { in_place.reset(); }
+
+PackedParts::PackedParts(base::Decoder& in, size_t parts) : ends_(in.list<uint64_t>()), keep_(in_place), bytes_(in.get<std::string_view>()) {
+  if (!keep_) {
+    const auto own = std::make_shared<const std::string>(bytes_);
+    keep_ = own, bytes_ = *own;
+  }
   if (ends_.size() != parts || !std::is_sorted(ends_.begin(), ends_.end()) || (parts && ends_.back() != bytes_.size())) throw io_error("parts of a state that do not fit");
 }
 
@@ -155,7 +166,7 @@ PackedPartsWriter::~PackedPartsWriter() {
   std::memcpy(head + ends_.size() * sizeof(uint64_t), &size, sizeof size);
 }
 
-void SpilledParts::add(std::string_view bytes) {
+void SpilledParts::add_bytes(std::string_view bytes) {
   if (!bytes.empty()) {
     const Hash128 sum = hash_bytes(bytes);
     open_.append(reinterpret_cast<const char*>(&sum), sizeof sum).append(bytes);
@@ -183,13 +194,13 @@ int64_t SpilledParts::bytes(size_t part) const {
   return end <= begin ? 0 : static_cast<int64_t>(end - begin - sizeof(Hash128));
 }
 
-std::string SpilledParts::read(size_t part) const {
+std::string_view SpilledParts::read(size_t part, std::string& room) const {
   const auto [piece, begin, end] = place_of(part);
   if (end <= begin) return {};
-  std::string bytes = piece->spilled->read(begin, end - begin);
+  room = piece->spilled->read(begin, end - begin);
   Hash128 sum;
-  std::memcpy(&sum, bytes.data(), sizeof sum);
-  bytes.erase(0, sizeof sum);
+  std::memcpy(&sum, room.data(), sizeof sum);
+  const auto bytes = std::string_view(room).substr(sizeof sum);
   if (!(hash_bytes(bytes) == sum)) throw_damaged();
   return bytes;
 }

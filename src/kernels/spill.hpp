@@ -28,11 +28,19 @@ std::shared_ptr<const Spilled> spill(std::string_view bytes);
 class Parts {
  public:
   virtual ~Parts() = default;
-  /// Of a part: its bytes, and how many they are. Throws Error{io} if they are not those that were written.
-  virtual std::string read(size_t part) const = 0;
+  /// Of a part: its bytes, in `room` where they are not in memory, and how many they are. Throws Error{io} if they are not those that were written.
+  virtual std::string_view read(size_t part, std::string& room) const = 0;
   virtual int64_t bytes(size_t part) const = 0;
   /// What all this takes in memory.
   virtual int64_t kept_bytes() const = 0;
+};
+
+/// While one lives, parts that this thread decodes stay where they lie, which `keep` holds; otherwise they are copied.
+class StayInPlace {
+ public:
+  explicit StayInPlace(std::shared_ptr<const void> keep);
+  ~StayInPlace();
+  StayInPlace(const StayInPlace&) = delete;
 };
 
 /// Parts that lie behind each other in memory: as they travel, so that whoever needs one opens only that.
@@ -40,14 +48,16 @@ class PackedParts : public Parts {
  public:
   /// Throws Error{io} on bytes that are not `parts` parts.
   PackedParts(base::Decoder& in, size_t parts);
-  std::string read(size_t part) const override { return bytes_.substr(begin(part), ends_.at(part) - begin(part)); }
+  std::string_view read(size_t part) const { return bytes_.substr(begin(part), ends_.at(part) - begin(part)); }
+  std::string_view read(size_t part, std::string&) const override { return read(part); }
   int64_t bytes(size_t part) const override { return static_cast<int64_t>(ends_.at(part) - begin(part)); }
-  int64_t kept_bytes() const override { return static_cast<int64_t>(bytes_.capacity() + ends_.capacity() * sizeof(uint64_t)); }
+  int64_t kept_bytes() const override { return static_cast<int64_t>(bytes_.size() + ends_.capacity() * sizeof(uint64_t)); }
 
  private:
   size_t begin(size_t part) const { return part ? ends_.at(part - 1) : 0; }
   std::vector<uint64_t> ends_;
-  std::string bytes_;
+  std::shared_ptr<const void> keep_;
+  std::string_view bytes_;
 };
 
 /// Writes what PackedParts reads.
@@ -56,8 +66,9 @@ class PackedPartsWriter {
   PackedPartsWriter(base::Encoder& out, size_t parts) : out_(out), at_(out.size()), ends_(parts) { out_ << ends_ << uint64_t{0}, begin_ = out_.size(); }
   ~PackedPartsWriter();
   PackedPartsWriter(const PackedPartsWriter&) = delete;
-  /// Adds the next part.
-  void add(std::string_view bytes) { out_.bytes().append(bytes), ends_.at(next_++) = out_.size() - begin_; }
+  /// Adds the next part: what `write` puts into the encoder it is given.
+  template <class Write>
+  void add(Write write) { write(out_), ends_.at(next_++) = out_.size() - begin_; }
 
  private:
   base::Encoder& out_;
@@ -68,11 +79,16 @@ class PackedPartsWriter {
 /// Many small parts, spilled one behind the other in few pieces. Each carries a checksum.
 class SpilledParts : public Parts {
  public:
-  /// Adds the next part; an empty one takes no room.
-  void add(std::string_view bytes);
+  /// Adds the next part, as PackedPartsWriter does; an empty one takes no room.
+  template <class Write>
+  void add(Write write) {
+    base::Encoder out;
+    write(out);
+    add_bytes(out.bytes());
+  }
   /// Writes what is not written yet; nothing is added behind it.
   void close();
-  std::string read(size_t part) const override;
+  std::string_view read(size_t part, std::string& room) const override;
   int64_t bytes(size_t part) const override;
   int64_t kept_bytes() const override { return static_cast<int64_t>(ends_.capacity() * sizeof(uint32_t) + pieces_.capacity() * sizeof(Piece)) + kPieceBytes * static_cast<int64_t>(pieces_.size()); }
 
@@ -86,6 +102,7 @@ class SpilledParts : public Parts {
     uint32_t begin, end;
   };
   static constexpr int64_t kPieceBytes = 96;  // of a piece on the heap
+  void add_bytes(std::string_view bytes);
   Place place_of(size_t part) const;
   std::string open_;            // the piece that is being filled
   size_t first_ = 0;            // its first part

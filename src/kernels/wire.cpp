@@ -13,6 +13,7 @@
 #include "data/pickled.hpp"
 #include "kernels/python_call.hpp"
 #include "kernels/registry.hpp"
+#include "kernels/spill.hpp"
 #include "muster/error.hpp"
 
 namespace muster::kernels {
@@ -264,9 +265,10 @@ std::string encode(const std::vector<Output>& outputs) {
   return out.take();
 }
 
-std::vector<Output> decode_outputs(std::string_view bytes) {
+std::vector<Output> decode_outputs(std::string_view bytes, std::shared_ptr<const void> keep) {
   base::Decoder in(bytes);
   std::vector<Output> out(in.count());
+  const StayInPlace stay(out.size() == 1 ? std::move(keep) : nullptr);  // else it would keep the others' bytes too
   for (auto& o : out) {
     o.bytes = in.get<int64_t>();
     const auto kind = in.get<uint8_t>();

@@ -22,8 +22,9 @@ bool hold_objects(const data::Batches& batches);
 data::Batches decode_batches(base::Decoder& in);
 
 std::string encode(const std::vector<Output>& outputs);
-/// A fold comes back as the same kernel with the same state. Throws Error{io} on bytes that are no outputs.
-std::vector<Output> decode_outputs(std::string_view bytes);
+/// A fold comes back as the same kernel with the same state; parts of one that is alone stay in `bytes` if `keep` holds these. Throws Error{io} on bytes
+/// that are no outputs.
+std::vector<Output> decode_outputs(std::string_view bytes, std::shared_ptr<const void> keep = nullptr);
 
 /// The definitions of those of these dtypes that the engine carries and never opens, each once. A process that reads them knows them from then on.
 void encode_definitions(base::Encoder& out, const std::vector<data::DType>& types);

@@ -121,6 +121,21 @@ TEST(Combine, PartsOfStatesFromElsewhere) {
       };
       const std::string here = all_of(states);
       EXPECT_EQ(all_of(far), here);
+      // Where they lie: in bytes that live as long as a state that looks at them.
+      std::vector<Output> in_place;
+      std::vector<std::weak_ptr<const std::string>> bytes;
+      for (const auto& state : states) {
+        const auto encoded = std::make_shared<const std::string>(kernels::encode(std::vector<Output>{state}));
+        bytes.push_back(encoded);
+        in_place.push_back(kernels::decode_outputs(*encoded, encoded).at(0));
+      }
+      if (modulus > 100 && headroom > 1 << 30) {
+        EXPECT_FALSE(bytes[0].expired());
+      }
+      EXPECT_EQ(all_of(in_place), here);
+      EXPECT_EQ(hash_of(in_place), hash_of(states));
+      in_place.clear();
+      for (const auto& b : bytes) EXPECT_TRUE(b.expired());
       EXPECT_EQ(all_of({states[0], far[1], far[2], states[3], far[4]}), here);
       QuietTask task(0, headroom);
       const auto inner = worker::bind("combine", Dict{{"last", false}});
