@@ -9,6 +9,7 @@
 #include "columns.hpp"
 #include "gil.hpp"
 #include "kernels/wire.hpp"
+#include "shared_memory.hpp"
 #include "values.hpp"
 #include "worker/task_runner.hpp"
 
@@ -61,34 +62,13 @@ class AtTheWorker : public worker::Place {
   Error too_little(const worker::Attempt&, int64_t) override { return Error(ErrorKind::memory, "the worker has no more memory for the task"); }
 };
 
-// The bytes of inputs, kept by who has the GIL.
-class Views {
- public:
-  explicit Views(nb::list inputs) {
-    for (nb::handle input : inputs)
-      if (PyObject_GetBuffer(input.ptr(), &views_.emplace_back(), PyBUF_SIMPLE) != 0) {
-        views_.pop_back();
-        release();
-        throw nb::python_error();
-      }
-  }
-  ~Views() { release(); }
-  Views(const Views&) = delete;
-  std::string_view operator[](size_t i) const { return {static_cast<const char*>(views_.at(i).buf), static_cast<size_t>(views_.at(i).len)}; }
-
- private:
-  void release() {
-    for (auto& view : views_) PyBuffer_Release(&view);
-  }
-  std::vector<Py_buffer> views_;
-};
-
 // `groups`: how many inputs each dependency has, then which output of each. What the task reports is appended to `notes`, and the bytes that it held at
 // once, or that it was refused; also when it fails. Returns a view of the encoded outputs, and what keeps them.
 nb::object run_pipeline(uint32_t number, nb::bytes args, int64_t index, const std::string& label, const std::vector<uint32_t>& groups, nb::list inputs, int64_t limit, int64_t reserved, nb::list notes) {
   static const std::atomic<bool> never{false};  // a signal interrupts it
   worker::Function& function = bound(number, args);
-  const Views views(inputs);
+  const Buffers buffers(inputs);
+  const auto views = buffers.views();
   const auto opened = [&](data::Task& task) {
     worker::Inputs out;
     const size_t count = groups.size() / 2;
