@@ -1,5 +1,5 @@
-"""A child process of a worker that runs Python tasks: ``python -m muster._executor SCHEDULER WORKER NAME [BYTES]``,
-the last of shared memory that it may keep to write results into.
+"""A child process of a worker that runs Python tasks: ``python -m muster._executor SCHEDULER WORKER NAME [MEMORY_LIMIT KEPT]``: the worker's limit, and the
+bytes of shared memory that this process may keep to write results into.
 
 Descriptor 3 brings requests, datagrams the worker can take back as long as nobody read them; replies go to 4; 5 names tasks to be interrupted. Until
 the executor is ready its errors go to the worker, which says why it did not start; descriptor 6 is the real standard error.
@@ -369,7 +369,8 @@ def main(args):
 
         muster.as_dask.install()
     if args[3:]:
-        _core.keep_shared(int(args[3]))
+        _core.set_memory_limit(int(args[3]))  # by which the process keeps memory that is free
+        _core.keep_shared(int(args[4]))
     executor = Executor(*args[:3])
     os.dup2(_ERRORS, 2)
     os.close(_ERRORS)

@@ -130,7 +130,7 @@ class Node {
   void spill_loop();
   void serve(std::function<void()> job);
   void serve_loop();
-  void want_room(int64_t bytes);  // begins to spill where there is no room for so much more
+  void want_room(int64_t bytes, bool again = false);  // begins to spill where there is no room for so much more; `again`: also just after an error
   static bool is_full() { return worker::budget().used() > worker::budget().limit(); }
   int64_t spill(int64_t goal);
   int64_t count_executors();

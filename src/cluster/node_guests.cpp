@@ -31,7 +31,7 @@ bool Node::start_executor() {
     return false;
   }
   auto command = options_.executor;
-  command.insert(command.end(), {options_.scheduler, address_, name(), std::to_string(most_shared())});
+  command.insert(command.end(), {options_.scheduler, address_, name(), std::to_string(worker::budget().limit()), std::to_string(most_shared())});
   try {
     executors_.push_back(std::make_unique<Executor>(command));
   } catch (const Error& e) {

@@ -103,7 +103,7 @@ worker::Attempt Node::attempt_of(const std::shared_ptr<Running>& running, const 
 
 bool Node::begin(const std::shared_ptr<Running>& running, const Work& work) {
   const int64_t need = running->stop ? 0 : known_need(work, memory_of(work));
-  want_room(need);
+  want_room(need, true);
   if (!runner_.begin(attempt_of(running, work), need, *running)) return false;
   running->begun = true, running->reserved = need;
   return true;
@@ -116,7 +116,7 @@ void Node::run_refusal(const std::shared_ptr<Running>& running, std::unique_lock
   const int64_t short_of = std::exchange(running->short_of, 0);
   const auto known = attempt_of(running, work);
   const std::string where = concat(ranges_.at(work.range).label, ", partition ", work.index);
-  want_room(short_of);
+  want_room(short_of, true);
   ++guests_waiting_;
   lock.unlock();
   std::optional<Error> error;
@@ -219,9 +219,14 @@ Error Node::Running::too_little(const worker::Attempt&, int64_t need) {
                                          " MB that are in use; make partitions smaller, give workers more (memory_limit=), or ", worker::kWaysOut));
 }
 
-void Node::want_room(int64_t bytes) {
+void Node::want_room(int64_t bytes, bool again) {
   const int64_t used = worker::budget().used(), limit = worker::budget().limit();
-  if (spilling_ || over_ || (used <= limit / 10 * 6 && used + bytes <= limit) || !objects_.can_spill() || steady_clock::now() < next_spill_) return;
+  if (spilling_ || over_) return;
+  if (used <= limit / 10 * 6 && used + bytes <= limit) {
+    spill_error_.clear();  // it has no say any more
+    return;
+  }
+  if (!objects_.can_spill() || (!again && steady_clock::now() < next_spill_)) return;
   spilling_ = true, spill_goal_ = std::clamp(limit - bytes, limit / 4, limit / 2);
   admission_.begin_giving(this);
   short_cv_.notify_one();

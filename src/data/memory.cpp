@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstdlib>
 #include <mutex>
@@ -108,7 +109,16 @@ std::shared_ptr<char> allocate(int64_t bytes) {
   return {whole, static_cast<char*>(whole.get()) + 64};
 }
 
-void keep_memory(int64_t bytes) { set_most_resident(bytes); }
+void keep_memory(int64_t bytes) {
+  set_most_resident(bytes);
+  // Left alone, the C library keeps twice the largest block that was freed, up to 64 MB for each of its arenas: much under a small limit.
+  constexpr int64_t kLeast = 128 << 10, kMost = 32 << 20;
+  static std::atomic<bool> matters{false};
+  if (bytes < 2 * kMost) matters = true;
+  if (!matters) return;
+  ::mallopt(M_MMAP_THRESHOLD, static_cast<int>(std::clamp(bytes / 4, kLeast, kMost)));
+  ::mallopt(M_TRIM_THRESHOLD, static_cast<int>(std::clamp(bytes / 2, kLeast, 2 * kMost)));
+}
 
 void return_unused_memory() {
   slabs().chill_all();

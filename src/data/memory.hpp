@@ -9,7 +9,7 @@ namespace muster::data {
 /// `bytes` of new memory, 64-byte aligned with 64 bytes of padding at both ends. Throws Error{memory}.
 std::shared_ptr<char> allocate(int64_t bytes);
 
-/// Bytes that may be free and stay resident for the next allocation; 1 GiB at first.
+/// Bytes that may be free and stay resident for the next allocation; 1 GiB at first. Where it is little, the C library keeps no more than as much again.
 void keep_memory(int64_t bytes);
 /// Gives what is free back to the system, the C library's blocks too.
 void return_unused_memory();

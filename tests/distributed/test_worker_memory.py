@@ -84,6 +84,7 @@ def warm(i):
 def small():
     with Client(n_workers=2, threads_per_worker=1, memory_limit=LIMIT, dashboard_address=None) as client:
         client.gather(client.map(warm, range(16)))  # libraries that executors load are no task's
+        dd.from_pandas(pd.DataFrame({"x": range(16)}), npartitions=16).map_partitions(lambda p: p.assign(y=warm(0))).y.sum().compute()
         yield client
 
 
