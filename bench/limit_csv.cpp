@@ -31,7 +31,8 @@ inline Block look(const char* p) {
   const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32));
   auto mask = [&](char c) {
     const __m256i v = _mm256_set1_epi8(c);
-    return static_cast<uint64_t>(static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, v)))) | static_cast<uint64_t>(static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(b, v)))) << 32;
+    return static_cast<uint64_t>(static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, v)))) |
+           static_cast<uint64_t>(static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(b, v)))) << 32;
   };
   const uint64_t ends = mask('\n');
   return {ends, ends | mask(',')};
@@ -60,7 +61,8 @@ void scan(const char* bytes, int64_t size, int64_t row, int64_t limit, const int
       Block b = look(bytes + p);
       if (b.ends) b.all &= b.ends ^ (b.ends - 1);  // up to the row's end
       const int here = __builtin_popcountll(b.all);
-      for (; next < 4 && bounds[next] - seen <= here; ++next) at[next] = p + static_cast<int64_t>(__builtin_ctzll(_pdep_u64(1ull << (bounds[next] - seen - 1), b.all)));
+      for (; next < 4 && bounds[next] - seen <= here; ++next)
+        at[next] = p + static_cast<int64_t>(__builtin_ctzll(_pdep_u64(1ull << (bounds[next] - seen - 1), b.all)));
       seen += here;
       if (b.ends) {
         end = p + __builtin_ctzll(b.ends);

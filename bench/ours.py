@@ -16,7 +16,14 @@ def masked():
 
 
 def imported():
-    subprocess.run([sys.executable, "-c", "import time; t = time.perf_counter(); import muster, muster.dataframe; import sys; assert 'pandas' not in sys.modules and 'pyarrow' not in sys.modules"], check=True)
+    subprocess.run(
+        [
+            sys.executable, "-c",
+            "import time; t = time.perf_counter(); import muster, muster.dataframe; import sys; assert 'pandas' not in sys.modules and 'pyarrow' not in "
+            "sys.modules"
+        ],
+        check=True
+    )
 
 
 QUESTIONS = {

@@ -54,7 +54,10 @@ def muster(file):
     import muster
     import muster.dataframe as dd
 
-    aggregates = {"q1": {"v1": "sum"}, "q2": {"v1": "sum"}, "q3": {"v1": "sum", "v3": "mean"}, "q4": dict.fromkeys(("v1", "v2", "v3"), "mean"), "q5": dict.fromkeys(("v1", "v2", "v3"), "sum"), "q6": {"v3": ["median", "std"]}, "q10": {"v3": "sum", "v1": "size"}}
+    aggregates = {
+        "q1": {"v1": "sum"}, "q2": {"v1": "sum"}, "q3": {"v1": "sum", "v3": "mean"}, "q4": dict.fromkeys(("v1", "v2", "v3"), "mean"),
+        "q5": dict.fromkeys(("v1", "v2", "v3"), "sum"), "q6": {"v3": ["median", "std"]}, "q10": {"v3": "sum", "v1": "size"}
+    }
 
     def grouped(name):
         return lambda: dd.read_parquet(file).groupby(KEYS[name], sort=False, observed=True, as_index=name == "q6").agg(aggregates[name]).compute()
@@ -111,7 +114,9 @@ def polars(file):
     return {
         **{name: (lambda n: lambda: pl.scan_parquet(source).group_by(KEYS[n]).agg(aggregates[n]).collect())(name) for name in KEYS},
         "tip": lambda: pl.scan_parquet(source).group_by("passenger_count").agg(pl.col("tip_amount").mean()).collect(),
-        "dates": lambda: pl.scan_parquet(source).filter(pl.col("tpep_pickup_datetime") > datetime.datetime(2019, 1, 20)).select(pl.col("fare_amount").sum()).collect(),
+        "dates": lambda: pl.scan_parquet(source).filter(
+            pl.col("tpep_pickup_datetime") > datetime.datetime(2019, 1, 20)
+        ).select(pl.col("fare_amount").sum()).collect(),
         "trips": lambda: pl.scan_parquet(source).group_by(TRIP).agg(pl.col("total_amount").sum()).collect(),
         "describe": lambda: pl.scan_parquet(source).describe(),
         "groups": lambda: pl.scan_parquet(source).group_by("k").agg(pl.col("v").sum()).collect(),
@@ -126,7 +131,10 @@ def duckdb(file):
     import duckdb as db
 
     source = file + "/*.parquet" if os.path.isdir(file) else file
-    columns = {"q1": "sum(v1)", "q2": "sum(v1)", "q3": "sum(v1), avg(v3)", "q4": "avg(v1), avg(v2), avg(v3)", "q5": "sum(v1), sum(v2), sum(v3)", "q6": "median(v3), stddev(v3)", "q10": "sum(v3), count(*)"}
+    columns = {
+        "q1": "sum(v1)", "q2": "sum(v1)", "q3": "sum(v1), avg(v3)", "q4": "avg(v1), avg(v2), avg(v3)", "q5": "sum(v1), sum(v2), sum(v3)",
+        "q6": "median(v3), stddev(v3)", "q10": "sum(v3), count(*)"
+    }
 
     def table(query):
         return lambda: db.sql(query).to_arrow_table()

@@ -1,4 +1,5 @@
-"""Measure muster against its rivals and the machine's limit: run.py [all|flights|variants|taxi|typed|parquet|questions|import|scheduler|tasks] [PART OF A NAME]. One run, one machine, one table.
+"""Measure muster against its rivals and the machine's limit: run.py [all|flights|variants|taxi|typed|parquet|questions|import|scheduler|tasks] [PART OF A
+NAME]. One run, one machine, one table.
 
 Each question is a file of this folder. Every measurement runs in a process of its own and is appended to bench/results/*.jsonl.
 """
@@ -14,7 +15,11 @@ import time
 here = pathlib.Path(__file__).resolve().parent
 RIVALS = here / ".venv/bin/python"
 DATA = pathlib.Path(os.environ.get("MUSTER_BENCH_DATA", here / "data"))
-COSTS = {"flights": "1 minute, 0.2 GB", "variants": "1 minute, 0.2 GB", "taxi": "10 minutes, 7.8 GB (the data take 8 minutes more to write, once)", "typed": "2 minutes, 0.65 GB of the taxi data", "parquet": "4 minutes, 0.6 GB, 6 GB of memory", "questions": "12 minutes, 0.8 GB, 4 GB of memory", "import": "10 seconds", "scheduler": "20 seconds", "tasks": "4 minutes, 1 GB of memory"}
+COSTS = {
+    "flights": "1 minute, 0.2 GB", "variants": "1 minute, 0.2 GB", "taxi": "10 minutes, 7.8 GB (the data take 8 minutes more to write, once)",
+    "typed": "2 minutes, 0.65 GB of the taxi data", "parquet": "4 minutes, 0.6 GB, 6 GB of memory", "questions": "12 minutes, 0.8 GB, 4 GB of memory",
+    "import": "10 seconds", "scheduler": "20 seconds", "tasks": "4 minutes, 1 GB of memory"
+}
 TASKS = {
     "merge": ("muster", "muster-cluster", "dask", "dask-cluster", "ray"),
     "latency": ("muster-cluster", "dask-cluster", "ray"),
@@ -67,7 +72,9 @@ def taxi_files(months):
 def measured(system, question, files, repeat, python=None):
     """Run one system's program for a question; return its row: first and best seconds, peak resident bytes."""
     program = here / ("ours.py" if system.startswith("muster") else "rivals.py")
-    done = subprocess.run([python or (sys.executable if system.startswith("muster") else RIVALS), program, system, question, files, str(repeat)], capture_output=True, text=True)
+    done = subprocess.run(
+        [python or (sys.executable if system.startswith("muster") else RIVALS), program, system, question, files, str(repeat)], capture_output=True, text=True
+    )
     if done.returncode:
         return {"system": system, "question": question, "error": done.stderr.strip().splitlines()[-1][:200]}
     return {"system": system, "question": question, **json.loads(done.stdout.strip().splitlines()[-1])}
@@ -180,7 +187,10 @@ def ask_questions(table, file, only):
         ratios += [r for r in [ratios_to_better(part)] if r]
     for key, word in (("best", "time"), ("cpu", "CPU time")):
         if ratios:
-            print(f"geometric mean, {word}: {math.exp(sum(math.log(r[key]) for r in ratios) / len(ratios)):.2f}; above 1: {sum(r[key] > 1 for r in ratios)}, above 1.5: {sum(r[key] > 1.5 for r in ratios)} of {len(ratios)}")
+            print(
+                f"geometric mean, {word}: {math.exp(sum(math.log(r[key]) for r in ratios) / len(ratios)):.2f}; above 1: {sum(r[key] > 1 for r in ratios)}, "
+                f"above 1.5: {sum(r[key] > 1.5 for r in ratios)} of {len(ratios)}"
+            )
     return rows
 
 
@@ -214,7 +224,10 @@ def machine():
     model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
     commit = subprocess.run(["git", "-C", here, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     flags = next(line for line in open("/proc/cpuinfo") if line.startswith("flags"))
-    return {"processor": model, "cores": os.cpu_count(), "simd": "AVX-512" if "avx512bw" in flags else "AVX2", "python": platform.python_version(), "commit": commit, "date": time.strftime("%Y-%m-%d")}
+    return {
+        "processor": model, "cores": os.cpu_count(), "simd": "AVX-512" if "avx512bw" in flags else "AVX2", "python": platform.python_version(),
+        "commit": commit, "date": time.strftime("%Y-%m-%d")
+    }
 
 
 def show(rows, ours="muster"):
@@ -250,7 +263,9 @@ def main(question, only=""):
         add([measured("muster", f"flights{v}", files, 15) for v in ("", "/by Dest", "/two keys", "/mask", "/agg")])
     if "taxi" in chosen:
         files = taxi_files(12)
-        add([limit(probe, files, 3, 13, "taxi"), measured("muster", "taxi", files, 4), measured("polars", "taxi", files, 2), measured("dask", "taxi", files, 1)])
+        add(
+            [limit(probe, files, 3, 13, "taxi"), measured("muster", "taxi", files, 4), measured("polars", "taxi", files, 2), measured("dask", "taxi", files, 1)]
+        )
     if "typed" in chosen:
         files = taxi_files(1)
         add([measured("muster", "typed", files, 5), measured("polars", "typed", files, 3)])
@@ -269,7 +284,10 @@ def main(question, only=""):
         add([measured("muster", "import", "-", 10)])
     if "scheduler" in chosen:
         out = subprocess.run([here.parent / "build/python/scheduler_core"], capture_output=True, text=True, check=True).stdout
-        part = [{"system": "muster core", "question": f"{name} of {tasks}", "best": float(us) / 1e6, "first": float(us) / 1e6} for name, tasks, us in (line.split() for line in out.splitlines())]
+        part = [
+            {"system": "muster core", "question": f"{name} of {tasks}", "best": float(us) / 1e6, "first": float(us) / 1e6}
+            for name, tasks, us in (line.split() for line in out.splitlines())
+        ]
         rows.extend(part)
         print("\nscheduler: microseconds of CPU a task")
         for r in part:
@@ -286,7 +304,10 @@ def main(question, only=""):
     with open(results / f"{facts['date']}.jsonl", "a") as file:
         for row in rows:
             file.write(json.dumps({**row, **facts}) + "\n")
-    print(f"\n{facts['cores']} cores {facts['processor']} ({facts['simd']}), Python {facts['python']}, commit {facts['commit']}; appended to bench/results/{facts['date']}.jsonl")
+    print(
+        f"\n{facts['cores']} cores {facts['processor']} ({facts['simd']}), Python {facts['python']}, commit {facts['commit']}; appended to "
+        f"bench/results/{facts['date']}.jsonl"
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Tasks: muster's and the rivals' programs. tasks.py SYSTEM QUESTION prints one line of JSON: best and first seconds (of one task where the question says so)."""
+"""Tasks: muster's and the rivals' programs.
+
+tasks.py SYSTEM QUESTION prints one line of JSON: best and first seconds (of one task where the question says so).
+"""
 
 import json
 import sys
@@ -157,7 +160,10 @@ def taxi(system):
     return timed(lambda: dd.read_csv(FILES, usecols=["passenger_count", "tip_amount"]).groupby("passenger_count").tip_amount.mean().compute(), 3)
 
 
-QUESTIONS = {"merge": merge, "latency": latency, "ready": ready, "map-1M": map_million, "transfer": transfer, "read": read_only, "scatter": scatter, "gather": gather, "flights-cluster": flights, "taxi-cluster": taxi}
+QUESTIONS = {
+    "merge": merge, "latency": latency, "ready": ready, "map-1M": map_million, "transfer": transfer, "read": read_only, "scatter": scatter, "gather": gather,
+    "flights-cluster": flights, "taxi-cluster": taxi
+}
 
 if __name__ == "__main__":
     FILES = sys.argv[3] if len(sys.argv) > 3 else None

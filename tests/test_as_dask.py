@@ -34,7 +34,11 @@ def test_install(python):
 
 
 def test_helpers_that_programs_import(python):
-    out = python("from dask.utils import M\nfrom dask.dataframe import demo\nimport pandas as pd, dask.dataframe as dd\ns = dd.from_pandas(pd.Series([1, 5]), npartitions=2)\nprint(M.max(s).compute(), M.split('a b'), 'timeseries' if callable(demo.make_timeseries) else '')", "-m", "muster.as_dask").stdout
+    out = python(
+        "from dask.utils import M\nfrom dask.dataframe import demo\nimport pandas as pd, dask.dataframe as dd\ns = dd.from_pandas(pd.Series([1, 5]), "
+        "npartitions=2)\nprint(M.max(s).compute(), M.split('a b'), 'timeseries' if callable(demo.make_timeseries) else '')",
+        "-m", "muster.as_dask"
+    ).stdout
     assert out.split("\n")[0] == "5 ['a', 'b'] timeseries"
 
 
@@ -43,7 +47,10 @@ def test_method_callers_are_values():
 
     from muster.as_dask._utils import M
 
-    assert M.upper("a") == "A" and pickle.loads(pickle.dumps(M.upper)) == M.upper != M.lower and not hasattr(M.upper, "__name__") and muster.tokenize(M.upper) == muster.tokenize(M.upper)
+    assert (
+        M.upper("a") == "A" and pickle.loads(pickle.dumps(M.upper)) == M.upper != M.lower and not hasattr(M.upper, "__name__")
+        and muster.tokenize(M.upper) == muster.tokenize(M.upper)
+    )
 
 
 @pytest.mark.parametrize(
@@ -115,6 +122,8 @@ def test_programs_with_tasks(python):
 
 
 def test_kernel(tmp_path):
-    done = subprocess.run([sys.executable, "-m", "muster.as_dask", "--install-kernel"], capture_output=True, text=True, env={**os.environ, "JUPYTER_DATA_DIR": str(tmp_path)})
+    done = subprocess.run(
+        [sys.executable, "-m", "muster.as_dask", "--install-kernel"], capture_output=True, text=True, env={**os.environ, "JUPYTER_DATA_DIR": str(tmp_path)}
+    )
     kernel = json.loads((tmp_path / "kernels" / "muster-as-dask" / "kernel.json").read_text())
     assert str(tmp_path) in done.stdout and kernel["argv"][1:3] == ["-m", "muster.as_dask"]

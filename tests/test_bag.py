@@ -274,14 +274,23 @@ def test_names_say_the_content():
         return db.from_sequence([3, 1, 2, 2], npartitions=2)
 
     operations = [
-        lambda b: b, lambda b: b.map(abs), lambda b: b.map(max, b), lambda b: b.map(max, 1), lambda b: b.filter(bool), lambda b: b.pluck(0), lambda b: b.pluck(0, None), lambda b: b.repartition(1), lambda b: b.repartition(4), lambda b: b.groupby(abs),
-        lambda b: b.accumulate(max), lambda b: b.accumulate(max, 1), lambda b: b.frequencies(), lambda b: b.frequencies(split_every=2), lambda b: b.topk(2), lambda b: b.topk(2, abs), lambda b: b.product(b), lambda b: b.str.match("a*"), lambda b: b.str.match("b*"),
-        lambda b: b.random_sample(0.5, 1), lambda b: b.random_sample(0.5, 2), lambda b: b.map_partitions(len), lambda b: db.concat([b, b]), lambda b: db.zip(b, b), lambda b: b.take(1, compute=False), lambda b: b.distinct(), lambda b: b.foldby(abs, max),
+        lambda b: b, lambda b: b.map(abs), lambda b: b.map(max, b), lambda b: b.map(max, 1), lambda b: b.filter(bool), lambda b: b.pluck(0), lambda b: b.pluck(
+            0, None
+        ), lambda b: b.repartition(1), lambda b: b.repartition(4), lambda b: b.groupby(abs),
+        lambda b: b.accumulate(max), lambda b: b.accumulate(max, 1), lambda b: b.frequencies(), lambda b: b.frequencies(
+            split_every=2
+        ), lambda b: b.topk(2), lambda b: b.topk(2, abs), lambda b: b.product(b), lambda b: b.str.match("a*"), lambda b: b.str.match("b*"),
+        lambda b: b.random_sample(0.5, 1), lambda b: b.random_sample(0.5, 2), lambda b: b.map_partitions(len), lambda b: db.concat(
+            [b, b]
+        ), lambda b: db.zip(b, b), lambda b: b.take(1, compute=False), lambda b: b.distinct(), lambda b: b.foldby(abs, max),
     ]  # fmt: skip
     assert [f(bag()).name for f in operations] == [f(bag()).name for f in operations]
     assert len({f(bag()).name for f in operations}) == len(operations)
     assert bag().name != db.from_sequence([3, 1, 2, 3], npartitions=2).name and bag().random_sample(0.5).name != bag().random_sample(0.5).name
-    values = [lambda b: b.sum(), lambda b: b.max(), lambda b: b.any(), lambda b: b.fold(max), lambda b: b.fold(max, initial=1), lambda b: b.var(), lambda b: b.var(ddof=1), lambda b: b.reduction(len, sum)]
+    values = [
+        lambda b: b.sum(), lambda b: b.max(), lambda b: b.any(), lambda b: b.fold(max), lambda b: b.fold(max, initial=1), lambda b: b.var(),
+        lambda b: b.var(ddof=1), lambda b: b.reduction(len, sum)
+    ]
     assert [f(bag()).key for f in values] == [f(bag()).key for f in values] and len({f(bag()).key for f in values}) == len(values)
 
 

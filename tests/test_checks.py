@@ -74,16 +74,19 @@ def test_names_of_operators_and_kernels_are_found(tmp_path):
     assert named == [f"src/plan/wrong.cpp:{number} names {name}" for number, name in ((2, "root"), (3, "anything"), (4, "third.power"), (5, "missing"))]
 
 
-def test_sources_say_what_they_are(tmp_path):
+def test_sources_say_what_they_are_in_short_lines(tmp_path):
     (tmp_path / "tools").mkdir()
     (tmp_path / "src/kernels").mkdir(parents=True)
     shutil.copy(ROOT / "tools/check_docs.py", tmp_path / "tools")
     (tmp_path / "src/kernels/cube.cpp").write_text('#include "kernels/cube.hpp"\n')
     (tmp_path / "src/kernels/fourth.cpp").write_text('#include "kernels/cube.hpp"\n')
-    (tmp_path / "src/kernels/cube.hpp").write_text("// The third power.\n")
+    (tmp_path / "src/kernels/cube.hpp").write_text(f"// The third power.\n{'x' * 161}\n{'y' * 160}\n")
     done = subprocess.run([sys.executable, tmp_path / "tools/check_docs.py"], capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stdout.splitlines() == ["src/kernels/fourth.cpp does not begin with what it is, and which invariants it keeps"]
+    assert done.stdout.splitlines() == [
+        "src/kernels/cube.hpp:2 has 161 characters, at most 160 may be",
+        "src/kernels/fourth.cpp does not begin with what it is, and which invariants it keeps",
+    ]
 
 
 def test_names_that_are_not_there_are_found(tmp_path):
@@ -102,4 +105,10 @@ def test_names_that_are_not_there_are_found(tmp_path):
     missing = "nowhere.cpp"
     (tmp_path / "README.md").write_text(f"`src/{missing}`, muster.part.thing.g\n")
     (tmp_path / "python/muster/part/other.py").write_text("# as muster.elsewhere does\n")
-    assert said() == (1, ["README.md names muster.part.thing.g, which is not there", f"README.md names src/{missing}, which is not there", "python/muster/part/other.py names muster.elsewhere, which is not there"])
+    assert said() == (
+        1,
+        [
+            "README.md names muster.part.thing.g, which is not there", f"README.md names src/{missing}, which is not there",
+            "python/muster/part/other.py names muster.elsewhere, which is not there"
+        ]
+    )

@@ -39,7 +39,9 @@ def test_files(tmp_path):
             list(config.collect_yaml([tmp_path]))
 
 
-@pytest.mark.parametrize("text, value", [("None", None), ("null", None), ("TRUE", True), ("false", False), ("12", 12), ("1.5", 1.5), ("[1, '2']", [1, "2"]), ("/a/path", "/a/path")])
+@pytest.mark.parametrize(
+    "text, value", [("None", None), ("null", None), ("TRUE", True), ("false", False), ("12", 12), ("1.5", 1.5), ("[1, '2']", [1, "2"]), ("/a/path", "/a/path")]
+)
 def test_variables(text, value):
     assert config.collect_env({"MUSTER_A_B": text, "OTHER": "x", "MUSTER_C__D_E": text}) == {"a_b": value, "c": {"d_e": value}}
     assert config.get("a-b", config=config.collect_env({"MUSTER_A_B": text})) == value
@@ -53,7 +55,10 @@ def test_settings_are_inherited_as_text():
 
 def test_variables_inside_of_values(monkeypatch):
     monkeypatch.setenv("WHERE", "here")
-    for value, out in ((1, 1), ("a/$WHERE", "a/here"), (["$WHERE", 1], ["here", 1]), (("$WHERE",), ("here",)), ({"$WHERE"}, {"here"}), ({"a": {"b": "$WHERE"}}, {"a": {"b": "here"}})):
+    for value, out in (
+        (1, 1), ("a/$WHERE", "a/here"), (["$WHERE", 1], ["here", 1]), (("$WHERE",), ("here",)), ({"$WHERE"}, {"here"}),
+        ({"a": {"b": "$WHERE"}}, {"a": {"b": "here"}})
+    ):
         assert config.expand_environment_variables(value) == out
 
 

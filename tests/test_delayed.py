@@ -352,7 +352,10 @@ def test_callbacks():
     from muster.callbacks import Callback
 
     seen = []
-    with Callback(start=lambda dsk: seen.append("start"), pretask=lambda key, dsk, state: seen.append(key), posttask=lambda key, result, *rest: seen.append(result), finish=lambda *a: seen.append("finish")):
+    with Callback(
+        start=lambda dsk: seen.append("start"), pretask=lambda key, dsk, state: seen.append(key), posttask=lambda key, result, *rest: seen.append(result),
+        finish=lambda *a: seen.append("finish")
+    ):
         delayed(inc)(1, dask_key_name="a").compute()
     assert seen == ["start", "a", 2, "finish"]
 

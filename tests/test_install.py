@@ -47,7 +47,9 @@ def test_public_functions_say_that_their_results_count():
     for header in (PREFIX / "include/muster").glob("*.hpp"):
         text = header.read_text()
         marked = set(re.findall(r"^class \[\[nodiscard\]\] (\w+)", text, re.M))
-        assert set(re.findall(r"^class (?:MUSTER_API )?(\w+)[^;]*\{", text, re.M)) - {"Error", "Operand", "ColumnName", "parse_dates", "Cluster", "Function"} <= marked, header
+        assert set(re.findall(r"^class (?:MUSTER_API )?(\w+)[^;]*\{", text, re.M)) - {
+            "Error", "Operand", "ColumnName", "parse_dates", "Cluster", "Function"
+        } <= marked, header
         dropped = re.findall(r"^  (?:bool|int64_t|double|std::[\w:<>, ]+|const [\w:<>]+&) (\w+)\([^;{]*\) const(?: \{.*\}|;)", text, re.M)
         assert set(dropped) <= {"to_parquet"}, (header, dropped)
 
@@ -62,12 +64,21 @@ def test_wheel(tmp_path):
     """The wheel is self-contained: every library it needs is in it or in any Linux with Python."""
     raw = tmp_path / "raw"
     environment = {**os.environ, "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"}
-    subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--disable-pip-version-check", "--no-build-isolation", "--no-deps", "--config-settings=build-dir=build/wheel", "-w", raw, ROOT], check=True, env=environment, cwd=ROOT)
+    subprocess.run(
+        [
+            sys.executable, "-m", "pip", "wheel", "-q", "--disable-pip-version-check", "--no-build-isolation", "--no-deps",
+            "--config-settings=build-dir=build/wheel", "-w", raw, ROOT
+        ],
+        check=True, env=environment, cwd=ROOT
+    )
     subprocess.run([sys.executable, "-m", "auditwheel", "repair", "--plat", "auto", "-w", tmp_path, next(raw.glob("*.whl"))], check=True, env=environment)
     (wheel,) = tmp_path.glob("*.whl")
     folder = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(folder)
-    system = {"libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "libpthread.so.0", "libdl.so.2", "librt.so.1", "ld-linux-x86-64.so.2", "libz.so.1", "linux-vdso.so.1"}
+    system = {
+        "libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "libpthread.so.0", "libdl.so.2", "librt.so.1", "ld-linux-x86-64.so.2", "libz.so.1",
+        "linux-vdso.so.1"
+    }
     for library in [*folder.rglob("*.so"), *folder.rglob("*.so.*")]:
         needed = re.findall(r"NEEDED\s+(\S+)", subprocess.run(["objdump", "-p", library], capture_output=True, text=True, check=True).stdout)
         for name in needed:
@@ -95,7 +106,9 @@ def test_wrong_python_is_one_sentence(prefix, tmp_path):
 
 
 def test_a_missing_package_is_one_sentence(tmp_path):
-    done = subprocess.run(["cmake", "-S", ROOT, "-B", tmp_path, "-DCMAKE_FIND_ROOT_PATH=/nowhere", "-DCMAKE_FIND_ROOT_PATH_MODE_INCLUDE=ONLY"], capture_output=True, text=True)
+    done = subprocess.run(
+        ["cmake", "-S", ROOT, "-B", tmp_path, "-DCMAKE_FIND_ROOT_PATH=/nowhere", "-DCMAKE_FIND_ROOT_PATH_MODE_INCLUDE=ONLY"], capture_output=True, text=True
+    )
     assert done.returncode != 0 and "sudo apt-get install libhwy-dev" in done.stderr
 
 

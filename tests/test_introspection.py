@@ -14,7 +14,10 @@ import muster.distributed
 from conftest import same
 from muster._base.later import DATAFRAME_NAMES, FRAME_NAMES, SERIES_NAMES
 
-PROBES = ("_repr_mimebundle_", "_ipython_display_", "_ipython_canary_method_should_not_exist_", "_repr_svg_", "__wrapped__", "__array_interface__", "__cuda_array_interface__", "__geo_interface__", "nothing_like_it")
+PROBES = (
+    "_repr_mimebundle_", "_ipython_display_", "_ipython_canary_method_should_not_exist_", "_repr_svg_", "__wrapped__", "__array_interface__",
+    "__cuda_array_interface__", "__geo_interface__", "nothing_like_it"
+)
 later = muster.distributed.Lock
 
 
@@ -86,7 +89,9 @@ def test_what_is_not_there_is_not_there(owner, names):
 
 
 def test_clients_and_clusters(client, cluster):
-    for owner, name, way_out in ((client, "publish_dataset", ""), (client, "restart", "close the client"), (cluster, "adapt", r"scale\(n\)"), (cluster, "get_logs", "standard error")):
+    for owner, name, way_out in (
+        (client, "publish_dataset", ""), (client, "restart", "close the client"), (cluster, "adapt", r"scale\(n\)"), (cluster, "get_logs", "standard error")
+    ):
         assert not hasattr(owner, name)
         with pytest.raises(NotImplementedError, match=f"{name} is not there yet.*{way_out}"):
             getattr(owner, name)

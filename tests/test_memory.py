@@ -217,7 +217,9 @@ with muster.config.set({{"memory-limit": "4 MB", "num-workers": 2}}):
 
 
 def test_what_is_spilled_hardly_takes_memory(python):
-    """Eleven columns of 100 partitions, each in 256 parts on disk: hundreds of thousands of parts, known by a number each. What they are counted by is never all there."""
+    """Eleven columns of 100 partitions, each in 256 parts on disk: hundreds of thousands of parts, known by a number each. What they are counted by is never
+    all there.
+    """
     program = """
 import pathlib
 import numpy as np, pandas as pd, muster, muster.dataframe as dd
@@ -286,6 +288,9 @@ def test_the_limit_holds_for_every_operation(tmp_path):
     """Within the limit, one task's inputs and outputs and the result, or a MemoryError with an estimate; and right answers."""
     long = os.environ.get("MUSTER_EXAMPLES") == "long"
     program = pathlib.Path(__file__).with_name("memory.py")
-    done = subprocess.run([sys.executable, program, tmp_path / "frame", *(["10000000", "64", "256", "512"] if long else ["400000", "32"])], capture_output=True, text=True, timeout=36_000 if long else 900)
+    done = subprocess.run(
+        [sys.executable, program, tmp_path / "frame", *(["10000000", "64", "256", "512"] if long else ["400000", "32"])], capture_output=True, text=True,
+        timeout=36_000 if long else 900
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "59 operations, 0 wrong" in done.stdout

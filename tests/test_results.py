@@ -75,7 +75,10 @@ def test_texts_alone():
         s = pd.Series(values * 11, dtype="str")
         for n in (1, 2, 7):
             same(dd.from_pandas(s, npartitions=n), s)
-    same(dd.concat([dd.from_pandas(pd.Series([None, "a"], dtype="str"), npartitions=1), dd.from_pandas(pd.Series(["b"], dtype="str"), npartitions=1)]), pd.Series([None, "a", "b"], dtype="str", index=[0, 1, 0]))
+    same(
+        dd.concat([dd.from_pandas(pd.Series([None, "a"], dtype="str"), npartitions=1), dd.from_pandas(pd.Series(["b"], dtype="str"), npartitions=1)]),
+        pd.Series([None, "a", "b"], dtype="str", index=[0, 1, 0])
+    )
 
 
 def test_large_results_again_and_again():

@@ -10,7 +10,13 @@ import pytest
 from muster.sizeof import sizeof
 
 
-@pytest.mark.parametrize("value, least", [(1, sys.getsizeof(1)), (bytes(1000), 1000), (bytearray(1000), 1000), (memoryview(bytes(1000)), 1000), (array.array("d", range(1000)), 8000), (np.zeros(1000), 8000), ([1, 2, [3]], 100), ({"x": [np.ones(1000)]}, 8000)])
+@pytest.mark.parametrize(
+    "value, least",
+    [
+        (1, sys.getsizeof(1)), (bytes(1000), 1000), (bytearray(1000), 1000), (memoryview(bytes(1000)), 1000), (array.array("d", range(1000)), 8000),
+        (np.zeros(1000), 8000), ([1, 2, [3]], 100), ({"x": [np.ones(1000)]}, 8000)
+    ]
+)
 def test_plain_values(value, least):
     assert least <= sizeof(value) < 2 * least + 500 and isinstance(sizeof(value), int)
 

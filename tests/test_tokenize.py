@@ -148,7 +148,9 @@ def test_the_frequency_of_an_index_counts():
 
 
 def test_arrays_that_were_pickled():
-    for array in (np.array(1.5), np.arange(3, dtype="int8"), np.array(["a", "b"]), np.array(["2020-01-01"], dtype="datetime64[s]"), np.zeros(2, dtype=[("a", "i4")])):
+    for array in (
+        np.array(1.5), np.arange(3, dtype="int8"), np.array(["a", "b"]), np.array(["2020-01-01"], dtype="datetime64[s]"), np.zeros(2, dtype=[("a", "i4")])
+    ):
         assert tokenize(pickle.loads(pickle.dumps(array))) == tokenize(array)
     assert tokenize(np.zeros(2, "f4")) != tokenize(np.zeros(2, "i4")) and tokenize(np.zeros(2, "M8[s]")) != tokenize(np.zeros(2, "M8[ms]"))
 
@@ -173,7 +175,10 @@ def test_deterministic_tokens_only():
 
 def test_functions_of_arrays_count_by_name_only_where_they_are_found():
     assert tokenize(np.sin) == tokenize(np.sin, ensure_deterministic=True) != tokenize(np.cos)
-    assert tokenize(np.frompyfunc(lambda x: x + 1, 1, 1)) != tokenize(np.frompyfunc(lambda x: x + 2, 1, 1)) and tokenize(pd.NA) == tokenize(pd.NA, ensure_deterministic=True)
+    assert (
+        tokenize(np.frompyfunc(lambda x: x + 1, 1, 1)) != tokenize(np.frompyfunc(lambda x: x + 2, 1, 1))
+        and tokenize(pd.NA) == tokenize(pd.NA, ensure_deterministic=True)
+    )
 
 
 def test_a_sentinel_is_itself():

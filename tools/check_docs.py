@@ -1,6 +1,6 @@
 """Fail if a document, a docstring, a comment or a message names a file or a name of the Python package that is not there.
 
-And if a source does not begin with what it is.
+And if a source does not begin with what it is, or has a line beyond 160 characters.
 """
 
 import pathlib
@@ -13,6 +13,13 @@ NAME = re.compile(r"(?<![\w./\"'-])muster((?:\.[A-Za-z_]\w*)+)(?![\w/])")
 NO_NAMES = {"cpp", "hpp", "def", "git", "log", "py", "pyi", "so", "yaml"}  # endings of files
 TO_COME = ("array", "ml", "sql")  # packages
 BEGINS = {".cpp": "//", ".hpp": "//", ".py": ('"""', "#")}
+LONGEST = 160
+# Where lines are longer still: folders and files. Both only become fewer.
+LONG_FOLDERS = re.compile(r"python/src/|python/muster/(?!dataframe/)|src/(api|cluster|net|schedule|worker)/|tests/(?!ops/)")
+LONG_FILES = """python/muster/dataframe/_io.py python/muster/dataframe/_parquet.py python/muster/dataframe/_write.py src/io/csv/infer.cpp src/io/csv/scan.cpp
+src/io/parquet/infer.cpp src/io/parquet/scan.cpp src/io/parquet/scan.hpp src/kernels/group_by.cpp src/kernels/python_call.hpp
+src/kernels/row_parts.cpp src/kernels/spill.cpp src/kernels/spill.hpp src/kernels/wire.cpp src/kernels/wire.hpp tests/ops/test_mode.py
+tests/ops/test_row_labels.py""".split()
 
 
 def is_there(parts):
@@ -42,6 +49,9 @@ for path in sorted(files):
     header = path.with_suffix(".hpp")
     if text and not text.startswith(BEGINS.get(path.suffix, "")) and not (path.suffix == ".cpp" and header.exists() and header.read_text().startswith("//")):
         problems.append(f"{name} does not begin with what it is, and which invariants it keeps")
+    if path.suffix != ".md" and not LONG_FOLDERS.match(name) and name not in LONG_FILES:
+        lengths = enumerate(map(len, text.splitlines()), 1)
+        problems += [f"{name}:{number} has {length} characters, at most {LONGEST} may be" for number, length in lengths if length > LONGEST]
     for found in PATH.finditer(text):
         if "/x" not in found[1] and "*" not in found[1] and not (root / found[1]).exists():
             problems.append(f"{name} names {found[1]}, which is not there")

@@ -2,7 +2,8 @@
 
 Of C++, besides: what plans and runs knows no operator and no kernel by its name, but by what these say of themselves (src/expr/op.hpp, src/data/traits.hpp).
 
-Of Python, besides: no circle of files, at the head of files or inside functions, and few imports inside functions at all, so that the head of a file says what it stands on.
+Of Python, besides: no circle of files, at the head of files or inside functions, and few imports inside functions at all, so that the head of a file says what
+it stands on.
 """
 
 import ast
@@ -48,7 +49,9 @@ def check_includes():
             if target == folder or target in ("nanobind", "hwy") or not (root / "src" / target).exists() and target != "include":
                 continue
             if target not in allowed.get(folder, set()):
-                problems.append(f"{path.relative_to(root)} includes {included}: {folder} may include {', '.join(sorted(allowed.get(folder, set()))) or 'nothing else'}")
+                problems.append(
+                    f"{path.relative_to(root)} includes {included}: {folder} may include {', '.join(sorted(allowed.get(folder, set()))) or 'nothing else'}"
+                )
     return len(allowed), problems
 
 
@@ -70,7 +73,9 @@ def check_names():
                 compared = re.search(r"(op(->|\.)name|\b(kernel|whole|source)) [!=]= $", before)
                 value = re.search(r'\{"\w+", $', before)
                 if called or compared or found[1] in names - arguments and not value:
-                    problems.append(f"{path.relative_to(root)}:{number} names {found[1]}: ask what it says of itself (Op, Traits), or call it by api/operators.hpp")
+                    problems.append(
+                        f"{path.relative_to(root)}:{number} names {found[1]}: ask what it says of itself (Op, Traits), or call it by api/operators.hpp"
+                    )
     return len(names), problems
 
 
@@ -148,7 +153,10 @@ def check_imports():
     if found := circle(needs):
         problems.append(f"the files of python/muster import each other in a circle: {' -> '.join([*found, found[0]])}")
     if len(set(inside_functions)) > MOST_INSIDE_FUNCTIONS:
-        problems.append(f"{len(set(inside_functions))} imports of python/muster's own modules stand inside functions, at most {MOST_INSIDE_FUNCTIONS} may: {', '.join(sorted(set(inside_functions)))}")
+        problems.append(
+            f"{len(set(inside_functions))} imports of python/muster's own modules stand inside functions, at most {MOST_INSIDE_FUNCTIONS} may: "
+            f"{', '.join(sorted(set(inside_functions)))}"
+        )
     return len(allowed), problems
 
 
@@ -156,5 +164,8 @@ folders, problems = check_includes()
 names, named = check_names()
 layers, more = check_imports()
 problems += named + more
-print("\n".join(problems) or f"layers: {folders} folders, no forbidden include, none of {names} names where none may be; {layers} layers of Python, no forbidden import, no circle")
+print(
+    "\n".join(problems)
+    or f"layers: {folders} folders, no forbidden include, none of {names} names where none may be; {layers} layers of Python, no forbidden import, no circle"
+)
 sys.exit(bool(problems))

@@ -92,7 +92,8 @@ MUSTER_API void register_native(const std::string& name, Native function);
 
 class ClusterState;
 struct FutureState;
-MUSTER_API std::shared_ptr<FutureState> submit(const std::shared_ptr<ClusterState>& cluster, const std::string& name, std::string arguments, const std::vector<std::shared_ptr<FutureState>>& inputs);
+MUSTER_API std::shared_ptr<FutureState> submit(const std::shared_ptr<ClusterState>& cluster, const std::string& name, std::string arguments,
+                                               const std::vector<std::shared_ptr<FutureState>>& inputs);
 /// Waits; throws what the function threw, as an Error.
 MUSTER_API std::string result(const std::shared_ptr<FutureState>& future);
 MUSTER_API bool done(const std::shared_ptr<FutureState>& future);

@@ -134,8 +134,8 @@ class MUSTER_API Series : public Collection {
   Series str_removesuffix(const std::string& suffix) const;
   /// All of a plain text replaced.
   Series str_replace(const std::string& text, const std::string& by) const;
-  /// The pieces of each text cut at `mark`, at most `n` times from its front, as the n + 1 columns "0", "1", ...; missing where there are fewer. Throws Error{invalid} for an
-  /// empty mark or n < 1.
+  /// The pieces of each text cut at `mark`, at most `n` times from its front, as the n + 1 columns "0", "1", ...; missing where there are fewer. Throws
+  /// Error{invalid} for an empty mark or n < 1.
   DataFrame str_split(const std::string& mark, int64_t n) const;
   Series str_contains(const std::string& text) const;
   Series str_startswith(const std::string& text) const;

@@ -30,7 +30,9 @@ def _load_core():
         return importlib.import_module("muster._core")
     except ImportError as error:
         if not sys.platform.startswith("linux") or os.uname().machine != "x86_64":
-            raise ImportError(f"muster runs on Linux x86-64 only, this is {sys.platform} {os.uname().machine}; use a Linux x86-64 machine or container.") from error
+            raise ImportError(
+                f"muster runs on Linux x86-64 only, this is {sys.platform} {os.uname().machine}; use a Linux x86-64 machine or container."
+            ) from error
         folder = os.path.dirname(__file__)
         built = sorted(name for name in os.listdir(folder) if name.startswith("_core."))
         if built and not any(name.startswith(f"_core.cpython-{sys.version_info[0]}{sys.version_info[1]}-") for name in built):

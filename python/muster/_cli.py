@@ -85,7 +85,10 @@ def _worker(o):
     limit = o.memory_limit
     if limit not in ("auto", "0"):
         limit = float(limit) if limit.replace(".", "", 1).isdigit() and float(limit) <= 1 else limit
-    command = [_node(), "worker", _address(o), "--threads", str(threads), "--memory-limit", str(_limit(0 if limit == "0" else limit, threads, workers * threads)), "--die-with-parent"]
+    command = [
+        _node(), "worker", _address(o), "--threads", str(threads), "--memory-limit", str(_limit(0 if limit == "0" else limit, threads, workers * threads)),
+        "--die-with-parent"
+    ]
     for r in o.resources.replace(",", " ").split():
         command += ["--resource", r]
 

@@ -31,7 +31,10 @@ class Callback:
     1
     """
 
-    def __init__(self, start: Callable[..., Any] | None = None, start_state: Callable[..., Any] | None = None, pretask: Callable[..., Any] | None = None, posttask: Callable[..., Any] | None = None, finish: Callable[..., Any] | None = None) -> None:
+    def __init__(
+        self, start: Callable[..., Any] | None = None, start_state: Callable[..., Any] | None = None, pretask: Callable[..., Any] | None = None,
+        posttask: Callable[..., Any] | None = None, finish: Callable[..., Any] | None = None
+    ) -> None:
         for name, function in (("_start", start), ("_start_state", start_state), ("_pretask", pretask), ("_posttask", posttask), ("_finish", finish)):
             if function is not None:
                 setattr(self, name, function)

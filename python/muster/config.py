@@ -1,7 +1,9 @@
 """Configuration: YAML files, environment variables, and `set`, as the field's other systems have it.
 
-Values are looked up by dotted keys, in which hyphen and underscore are the same. Files: ``/etc/muster/*.yaml`` (or the folder in ``MUSTER_ROOT_CONFIG``), ``etc/muster`` of the Python environment,
-``~/.config/muster/*.yaml``, the folder or file in ``MUSTER_CONFIG``. Variables: ``MUSTER_NUM_WORKERS=2`` is ``num-workers``, ``MUSTER_DATAFRAME__CONVERT_STRING=false`` is ``dataframe.convert-string``.
+Values are looked up by dotted keys, in which hyphen and underscore are the same. Files: ``/etc/muster/*.yaml`` (or the folder in ``MUSTER_ROOT_CONFIG``),
+``etc/muster`` of the Python environment,
+``~/.config/muster/*.yaml``, the folder or file in ``MUSTER_CONFIG``. Variables: ``MUSTER_NUM_WORKERS=2`` is ``num-workers``,
+``MUSTER_DATAFRAME__CONVERT_STRING=false`` is ``dataframe.convert-string``.
 """
 
 import ast
@@ -20,7 +22,12 @@ from typing import Any
 from muster._base import dask_settings
 from muster._base.keywords import nearest
 
-defaults: list[Mapping[str, Any]] = [{"scheduler": None, "num-workers": None, "memory-limit": None, "temporary-directory": None, "dataframe": {"convert-string": None, "shuffle": {"method": None}}}]
+defaults: list[Mapping[str, Any]] = [
+    {
+        "scheduler": None, "num-workers": None, "memory-limit": None, "temporary-directory": None,
+        "dataframe": {"convert-string": None, "shuffle": {"method": None}}
+    }
+]
 config: dict[str, Any] = {}
 global_config = config
 config_lock = threading.RLock()
@@ -94,7 +101,10 @@ def _read_yaml(path):
 def _default_paths():
     out = []
     for name in _read:
-        out += [os.environ.get(f"{name.upper()}_ROOT_CONFIG", f"/etc/{name}"), os.path.join(sys.prefix, "etc", name), os.path.expanduser(f"~/.config/{name}"), os.environ.get(f"{name.upper()}_CONFIG")]
+        out += [
+            os.environ.get(f"{name.upper()}_ROOT_CONFIG", f"/etc/{name}"), os.path.join(sys.prefix, "etc", name), os.path.expanduser(f"~/.config/{name}"),
+            os.environ.get(f"{name.upper()}_CONFIG")
+        ]
     return list(dict.fromkeys(path for path in out if path))
 
 
@@ -344,7 +354,8 @@ def _assign(keys, value, config):
 
 # What the field's programs set besides `defaults`; what stands below a name with a star is not looked at.
 _ACCEPTED = frozenset(
-    "admin* annotations array* bag* callbacks cloudprovider* dataframe.backend dataframe.parquet* dataframe.query-planning dataframe.query-planning-warning dataframe.shuffle* delayed-pure distributed* func-dumps "
+    "admin* annotations array* bag* callbacks cloudprovider* dataframe.backend dataframe.parquet* dataframe.query-planning dataframe.query-planning-warning "
+    "dataframe.shuffle* delayed-pure distributed* func-dumps "
     "func-loads fuse* gateway* get jobqueue* kubernetes* labextension* multiprocessing* optimization* optimize pool shuffle tokenize* visualization* yarn*".split()
 )
 
@@ -416,7 +427,9 @@ class set:
             for key, value in values.items():
                 _check_key(key, value)
         with self.lock:
-            self.before = copy.deepcopy({k: v for k, v in self.config.items() if isinstance(v, dict)}) | {k: v for k, v in self.config.items() if not isinstance(v, dict)}
+            self.before = copy.deepcopy({k: v for k, v in self.config.items() if isinstance(v, dict)}) | {
+                k: v for k, v in self.config.items() if not isinstance(v, dict)
+            }
             for key, value in values.items():
                 _assign(key.split("."), value, self.config)
 

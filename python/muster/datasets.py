@@ -153,7 +153,10 @@ def main(args: list[str] | None = None) -> None:
 
 
 
-_NAMES = "Alice Bob Charlie Dan Edith Frank George Hannah Ingrid Jerry Kevin Laura Michael Norbert Oliver Patricia Quinn Ray Sarah Tim Ursula Victor Wendy Xavier Yvonne Zelda".split()
+_NAMES = (
+    "Alice Bob Charlie Dan Edith Frank George Hannah Ingrid Jerry Kevin Laura Michael Norbert Oliver Patricia Quinn Ray Sarah Tim Ursula Victor Wendy Xavier "
+    "Yvonne Zelda"
+).split()
 
 
 def _options(dtypes, kwargs):
@@ -162,7 +165,10 @@ def _options(dtypes, kwargs):
     for keyword, value in kwargs.items():
         column, _, option = keyword.rpartition("_")
         if column not in out or option not in ("lam", "choices"):
-            raise TypeError(f"timeseries: unexpected keyword {keyword!r}; columns take <column>_lam (int) and <column>_choices (str, category), columns are {', '.join(map(str, dtypes))}")
+            raise TypeError(
+                f"timeseries: unexpected keyword {keyword!r}; columns take <column>_lam (int) and <column>_choices (str, category), columns are "
+                f"{', '.join(map(str, dtypes))}"
+            )
         out[column][option] = value
     return out
 
@@ -187,7 +193,10 @@ def _timeseries_part(start, end, freq, dtypes, seed, options):
     return pd.DataFrame(columns, index=index)
 
 
-def timeseries(start: str = "2000-01-01", end: str = "2000-01-31", freq: str = "1s", partition_freq: str = "1D", dtypes: Mapping[str, Any] | None = None, seed: int | None = None, **kwargs: Any) -> "DataFrame":
+def timeseries(
+    start: str = "2000-01-01", end: str = "2000-01-31", freq: str = "1s", partition_freq: str = "1D", dtypes: Mapping[str, Any] | None = None,
+    seed: int | None = None, **kwargs: Any
+) -> "DataFrame":
     """Return random rows at regular times, a lazy DataFrame.
 
     Parameters
@@ -221,7 +230,10 @@ def timeseries(start: str = "2000-01-01", end: str = "2000-01-31", freq: str = "
         raise ValueError(f"timeseries: no whole partition of {partition_freq} between {start} and {end}")
     options = _options(dtypes, kwargs)
     seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(len(borders) - 1)]
-    return dd.from_map(_timeseries_part, borders[:-1], borders[1:], [freq] * len(seeds), [dtypes] * len(seeds), seeds, [options] * len(seeds), meta=_timeseries_part(borders[0], borders[0], freq, dtypes, 0, options), divisions=tuple(borders), label="timeseries")
+    return dd.from_map(
+        _timeseries_part, borders[:-1], borders[1:], [freq] * len(seeds), [dtypes] * len(seeds), seeds, [options] * len(seeds),
+        meta=_timeseries_part(borders[0], borders[0], freq, dtypes, 0, options), divisions=tuple(borders), label="timeseries"
+    )
 
 if __name__ == "__main__":
     sys.exit(main())

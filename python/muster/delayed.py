@@ -296,7 +296,8 @@ def delayed(obj=no_default, name=None, pure=None, nout=None, traverse=True):
     Parameters
     ----------
     obj : any
-        A function becomes one whose calls are tasks; any other object a lazy value. Without it the decorator of these options: ``@delayed(nout=2)``. Lazy values inside lists, tuples, sets, dicts, dataclasses and
+        A function becomes one whose calls are tasks; any other object a lazy value. Without it the decorator of these options: ``@delayed(nout=2)``. Lazy
+        values inside lists, tuples, sets, dicts, dataclasses and
         named tuples become inputs of the task.
     name : str, optional
         Key of the value; default a token.

@@ -99,7 +99,10 @@ def _register_pandas():
 
     @sizeof.register(pd.DataFrame)
     def _of_frame(value):
-        return int(_FRAME + sizeof(value.index) + index_bytes(value.columns) + buffers([value.iloc[:, i].array for i in range(value.shape[1])]) + 400 * len({str(d) for d in value.dtypes}))
+        return int(
+            _FRAME + sizeof(value.index) + index_bytes(value.columns) + buffers([value.iloc[:, i].array for i in range(value.shape[1])])
+            + 400 * len({str(d) for d in value.dtypes})
+        )
 
     @sizeof.register(pd.Series)
     def _of_series(value):

@@ -56,7 +56,8 @@ class Asking {
 void keep_thread_state();
 void drop_thread_state();
 
-/// Has the GIL while it lives, in any thread, also one that had it before. `kept`: the thread is the pool's. Throws Error{cancelled} when the interpreter is ending.
+/// Has the GIL while it lives, in any thread, also one that had it before. `kept`: the thread is the pool's. Throws Error{cancelled} when the interpreter is
+/// ending.
 class Gil {
  public:
   explicit Gil(bool kept = false);

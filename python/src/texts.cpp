@@ -144,7 +144,9 @@ void split_texts(nb::tuple payload, const std::string& mark, int64_t most, nb::h
       if (const Text& text = texts.as<Text>()[begin + i]; text.data) {
         std::string_view rest = text.view();
         const size_t before = pieces.size();
-        for (size_t end; static_cast<int64_t>(pieces.size() - before) < most && (end = rest.find(mark)) != std::string_view::npos; rest.remove_prefix(end + mark.size())) pieces.push_back(rest.substr(0, end));
+        for (size_t end; static_cast<int64_t>(pieces.size() - before) < most && (end = rest.find(mark)) != std::string_view::npos;
+             rest.remove_prefix(end + mark.size()))
+          pieces.push_back(rest.substr(0, end));
         pieces.push_back(rest);
       }
       ends[static_cast<size_t>(i)] = pieces.size();

@@ -26,7 +26,8 @@ std::shared_ptr<const Opaque> opaque_of(nb::object object, std::string token) {
 nb::object unpickled(const std::string& bytes) { return call(nb::module_::import_("pickle").attr("loads"), nb::bytes(bytes.data(), bytes.size())); }
 
 nb::object object_of(const Opaque& opaque) {
-  if (const auto* pickled = data::pickled_in(opaque)) return object_of(*pickled->opened([](const std::string& bytes) { return opaque_of(unpickled(bytes), ""); }));
+  if (const auto* pickled = data::pickled_in(opaque))
+    return object_of(*pickled->opened([](const std::string& bytes) { return opaque_of(unpickled(bytes), ""); }));
   return nb::borrow(static_cast<PyObject*>(opaque.object.get()));
 }
 
@@ -85,7 +86,8 @@ Value to_value(nb::handle o, Inputs& inputs) {
   if (nb::isinstance<Moment>(o)) return nb::cast<Moment>(o);
   if (nb::isinstance<Opaque>(o)) return std::shared_ptr<const Opaque>(nb::cast<std::shared_ptr<Opaque>>(o));
   if (nb::isinstance<expr::Node>(o)) return inputs.place(nb::cast<std::shared_ptr<expr::Node>>(o));
-  throw type_error("an argument of type ", nb::cast<std::string>(nb::str(o.type().attr("__name__"))), " is not understood: ", nb::cast<std::string>(nb::repr(o)).substr(0, 100));
+  throw type_error("an argument of type ", nb::cast<std::string>(nb::str(o.type().attr("__name__"))),
+                   " is not understood: ", nb::cast<std::string>(nb::repr(o)).substr(0, 100));
 }
 
 }  // namespace

@@ -39,7 +39,8 @@ std::string format_of(DType t) {
 }
 
 DType type_of(std::string_view format, const std::string& name) {
-  for (const Storage s : {Storage::boolean, Storage::int8, Storage::int16, Storage::int32, Storage::int64, Storage::uint8, Storage::uint16, Storage::uint32, Storage::uint64, Storage::float32, Storage::float64})
+  for (const Storage s : {Storage::boolean, Storage::int8, Storage::int16, Storage::int32, Storage::int64, Storage::uint8, Storage::uint16, Storage::uint32,
+                          Storage::uint64, Storage::float32, Storage::float64})
     if (format == format_of({s})) return {s};
   if (format == "u" || format == "U") return {Storage::text};
   for (const Unit u : {Unit::s, Unit::ms, Unit::us, Unit::ns})
@@ -72,12 +73,29 @@ void release(Structure* s) {
 
 void finish(ArrowSchema* out, std::unique_ptr<SchemaOwner> owner) {
   for (auto& c : owner->children) owner->pointers.push_back(&c);
-  *out = {owner->format.c_str(), owner->name.c_str(), nullptr, ARROW_FLAG_NULLABLE, static_cast<int64_t>(owner->children.size()), owner->pointers.data(), nullptr, release<ArrowSchema, SchemaOwner>, nullptr};
+  *out = {owner->format.c_str(),
+          owner->name.c_str(),
+          nullptr,
+          ARROW_FLAG_NULLABLE,
+          static_cast<int64_t>(owner->children.size()),
+          owner->pointers.data(),
+          nullptr,
+          release<ArrowSchema, SchemaOwner>,
+          nullptr};
   out->private_data = owner.release();
 }
 void finish(ArrowArray* out, std::unique_ptr<ArrayOwner> owner, int64_t length, int64_t nulls) {
   for (auto& c : owner->children) owner->pointers.push_back(&c);
-  *out = {length, nulls, 0, static_cast<int64_t>(owner->buffers.size()), static_cast<int64_t>(owner->children.size()), owner->buffers.data(), owner->pointers.data(), nullptr, release<ArrowArray, ArrayOwner>, nullptr};
+  *out = {length,
+          nulls,
+          0,
+          static_cast<int64_t>(owner->buffers.size()),
+          static_cast<int64_t>(owner->children.size()),
+          owner->buffers.data(),
+          owner->pointers.data(),
+          nullptr,
+          release<ArrowArray, ArrayOwner>,
+          nullptr};
   out->private_data = owner.release();
 }
 
@@ -94,7 +112,8 @@ void export_column(const Column& given, int64_t rows, ArrowArray* out) {
   auto owner = std::make_unique<ArrayOwner>();
   auto flags = allocate(rows + 1);
   int64_t nulls = 0;
-  for (int64_t i = 0; i < rows; ++i) nulls += !(flags.get()[i] = !(c.storage == Storage::float32 || c.storage == Storage::float64 ? false : c.is_missing(i)));  // NaN stays NaN
+  // NaN stays NaN
+  for (int64_t i = 0; i < rows; ++i) nulls += !(flags.get()[i] = !(c.storage == Storage::float32 || c.storage == Storage::float64 ? false : c.is_missing(i)));
   owner->memory.push_back(nulls ? bits_of(reinterpret_cast<const uint8_t*>(flags.get()), rows) : nullptr);
   owner->buffers.push_back(owner->memory.back().get());
   if (c.storage == Storage::text) {
@@ -145,7 +164,8 @@ Column import_column(const ArrowSchema& schema, const ArrowArray& a, int64_t par
     visit_fixed(type.storage, [&](auto tag) {
       using T = typename decltype(tag)::type;
       for (int64_t i = 0; i < rows; ++i) {
-        if constexpr (std::is_floating_point_v<T>) w.as<T>()[i] = bit(valid, offset + i) ? static_cast<const T*>(a.buffers[1])[offset + i] : std::numeric_limits<T>::quiet_NaN();
+        if constexpr (std::is_floating_point_v<T>)
+          w.as<T>()[i] = bit(valid, offset + i) ? static_cast<const T*>(a.buffers[1])[offset + i] : std::numeric_limits<T>::quiet_NaN();
         else w.as<T>()[i] = static_cast<T>(bit(a.buffers[1], offset + i));
       }
     });
@@ -157,7 +177,9 @@ Column import_column(const ArrowSchema& schema, const ArrowArray& a, int64_t par
     Writable w(Storage::float64, rows);
     visit_fixed(type.storage, [&](auto tag) {
       using T = typename decltype(tag)::type;
-      for (int64_t i = 0; i < rows; ++i) w.as<double>()[i] = bit(valid, offset + i) ? static_cast<double>(static_cast<const T*>(a.buffers[1])[offset + i]) : std::numeric_limits<double>::quiet_NaN();
+      for (int64_t i = 0; i < rows; ++i)
+        w.as<double>()[i] =
+            bit(valid, offset + i) ? static_cast<double>(static_cast<const T*>(a.buffers[1])[offset + i]) : std::numeric_limits<double>::quiet_NaN();
     });
     return std::move(w).finish();
   }

@@ -60,7 +60,8 @@ base::Value parquet_footers(const base::Value& files, const std::string& options
   for (const auto& f : files.list()) infos.push_back({f.list().at(0).string(), f.list().at(1).integer(), f.list().at(2).integer()});
   const auto all = io::parquet::metadata_of(infos, options);
   List columns, schemas;
-  for (const auto& [leaf, file, unlike, missing, unknown] : io::parquet::united(all)) columns.push_back(List{leaf.name, leaf.type ? leaf.type->name() : leaf.about, leaf.type && !unlike});
+  for (const auto& [leaf, file, unlike, missing, unknown] : io::parquet::united(all))
+    columns.push_back(List{leaf.name, leaf.type ? leaf.type->name() : leaf.about, leaf.type && !unlike});
   std::set<Hash128> known;  // footers
   for (size_t f = 0; f < all.size(); ++f) {
     List leaves;

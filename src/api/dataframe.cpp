@@ -46,8 +46,10 @@ api::RunOptions run_options(const ComputeOptions& o) {
   if (o.progress) {
     const auto start = std::chrono::steady_clock::now();
     out.tick = [start](const worker::Progress& p) {
-      const double share = p.tasks ? static_cast<double>(p.done) / static_cast<double>(p.tasks) : 1, seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      std::fprintf(stderr, "\r[%-40.*s] | %3d%% Completed | %.2f s%s", static_cast<int>(40 * share), "########################################", static_cast<int>(100 * share), seconds, share >= 1 ? "\n" : "");
+      const double share = p.tasks ? static_cast<double>(p.done) / static_cast<double>(p.tasks) : 1,
+                   seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      std::fprintf(stderr, "\r[%-40.*s] | %3d%% Completed | %.2f s%s", static_cast<int>(40 * share), "########################################",
+                   static_cast<int>(100 * share), seconds, share >= 1 ? "\n" : "");
       return false;
     };
   }
@@ -64,7 +66,8 @@ Table computed(const Expr& e, const ComputeOptions& o) { return table_of(std::mo
 template <class T>
 Operand argument(const T& given) {
   if constexpr (std::is_same_v<T, std::optional<int64_t>>) return given ? Operand(*given) : Operand(Literal());
-  else if constexpr (std::is_same_v<T, std::vector<std::string>>) return given.empty() ? Operand(Literal()) : Operand(Literal(Literal::List(given.begin(), given.end())));
+  else if constexpr (std::is_same_v<T, std::vector<std::string>>)
+    return given.empty() ? Operand(Literal()) : Operand(Literal(Literal::List(given.begin(), given.end())));
   else if constexpr (std::is_same_v<T, std::map<std::string, std::string>>) return Operand(Literal(Literal::Dict(given.begin(), given.end())));
   else if constexpr (std::is_same_v<T, Literal::List>) return Operand(Literal(given));
   else return Operand(given);
@@ -95,10 +98,14 @@ Expr partition(const Expr& e, int64_t n) {
   return call(operators::partitions, Dict{{"partitions", List{n}}}, {e});
 }
 Expr head(const Expr& e, int64_t n) { return call(operators::head, Dict{{"n", n}, {"npartitions", 1}}, {e}); }
-int64_t row_count(const Expr& e) { return value_at(api::rows_of(api::compute({call(operators::row_count, Dict{}, {e})}, run_options({}))[0]).columns[0], 0, {data::Storage::int64}).integer(); }
+int64_t row_count(const Expr& e) {
+  return value_at(api::rows_of(api::compute({call(operators::row_count, Dict{}, {e})}, run_options({}))[0]).columns[0], 0, {data::Storage::int64}).integer();
+}
 
 Expr grouped(const Expr& frame, const std::vector<std::string>& keys, GroupBy how, List aggregates, Kind kind) {
-  return call(operators::groupby, Dict{{"by", texts(keys)}, {"aggregates", std::move(aggregates)}, {"sort", how.sort}, {"dropna", how.dropna}, {"kind", static_cast<int>(kind)}}, {frame});
+  return call(operators::groupby,
+              Dict{{"by", texts(keys)}, {"aggregates", std::move(aggregates)}, {"sort", how.sort}, {"dropna", how.dropna}, {"kind", static_cast<int>(kind)}},
+              {frame});
 }
 Value size_of_groups(const std::string& label) { return Dict{{"label", label}, {"function", "size"}, {"whole_rows", true}}; }
 Value aggregate(const Value& label, int64_t column, const std::string& function) { return Dict{{"label", label}, {"column", column}, {"function", function}}; }
@@ -153,13 +160,23 @@ Series Series::dt_total_seconds() const { return call(operators::total_seconds);
 Table Series::head(int64_t n) const { return computed(muster::head(expr, n), {}); }
 Table Series::tail(int64_t n) const { return computed(api::call(operators::tail, Dict{{"n", n}}, {expr}), {}); }
 Series Series::value_counts(bool sort, bool ascending, bool dropna) const {
-  Expr counts = api::call(operators::groupby, Dict{{"by", List{InputRef{0}}}, {"aggregates", List{size_of_groups("count")}}, {"sort", false}, {"dropna", dropna}, {"kind", static_cast<int>(Kind::series)}}, {expr});
+  Expr counts = api::call(operators::groupby,
+                          Dict{{"by", List{InputRef{0}}},
+                               {"aggregates", List{size_of_groups("count")}},
+                               {"sort", false},
+                               {"dropna", dropna},
+                               {"kind", static_cast<int>(Kind::series)}},
+                          {expr});
   return Series(sort ? api::call(operators::sort_result, Dict{{"ascending", ascending}}, {counts}) : counts);
 }
 int64_t Series::len() const { return row_count(expr); }
 Scalar Series::size() const { return Scalar(api::call(operators::row_count, Dict{}, {expr})); }
-Scalar Series::median() const { return Scalar(api::call(operators::getitem, Dict{{"key", 0.5}}, {api::call(operators::quantiles, Dict{{"q", List{0.5}}, {"middle", true}}, {expr})})); }
-Scalar Series::quantile(double q) const { return Scalar(api::call(operators::getitem, Dict{{"key", q}}, {api::call(operators::quantiles, Dict{{"q", List{q}}}, {expr})})); }
+Scalar Series::median() const {
+  return Scalar(api::call(operators::getitem, Dict{{"key", 0.5}}, {api::call(operators::quantiles, Dict{{"q", List{0.5}}, {"middle", true}}, {expr})}));
+}
+Scalar Series::quantile(double q) const {
+  return Scalar(api::call(operators::getitem, Dict{{"key", q}}, {api::call(operators::quantiles, Dict{{"q", List{q}}}, {expr})}));
+}
 Series Series::str_len() const { return call(operators::text, {{"op", "len"}}); }
 Series Series::str_lower() const { return call(operators::text, {{"op", "lower"}}); }
 Series Series::str_upper() const { return call(operators::text, {{"op", "upper"}}); }
@@ -173,7 +190,9 @@ Series Series::str_get(int64_t place) const { return call(operators::text_part, 
 Series Series::str_removeprefix(const std::string& prefix) const { return call(operators::text_part, {{"op", "removeprefix"}, {"text", prefix}}); }
 Series Series::str_removesuffix(const std::string& suffix) const { return call(operators::text_part, {{"op", "removesuffix"}, {"text", suffix}}); }
 Series Series::str_replace(const std::string& text, const std::string& by) const { return call(operators::text_replace, {{"text", text}, {"by", by}}); }
-DataFrame Series::str_split(const std::string& mark, int64_t n) const { return DataFrame(api::call(operators::text_split, Dict{{"text", mark}, {"n", n}}, {expr})); }
+DataFrame Series::str_split(const std::string& mark, int64_t n) const {
+  return DataFrame(api::call(operators::text_split, Dict{{"text", mark}, {"n", n}}, {expr}));
+}
 Series Series::str_contains(const std::string& text) const { return call(operators::text, {{"op", "contains"}, {"text", text}}); }
 Series Series::str_startswith(const std::string& text) const { return call(operators::text, {{"op", "startswith"}, {"text", text}}); }
 Series Series::str_endswith(const std::string& text) const { return call(operators::text, {{"op", "endswith"}, {"text", text}}); }
@@ -199,10 +218,14 @@ DataFrame DataFrame::assign(const std::string& column, const Operand& value) con
   if (value.expr) return DataFrame(api::call(operators::assign, Dict{{"columns", Dict{{column, InputRef{1}}}}}, {expr, value.expr}));
   return DataFrame(api::call(operators::assign, Dict{{"columns", Dict{{column, value_of(value.literal)}}}}, {expr}));
 }
-DataFrame DataFrame::rename(const std::map<std::string, std::string>& c) const { return call(operators::rename, {{"columns", Literal::Dict(c.begin(), c.end())}}); }
+DataFrame DataFrame::rename(const std::map<std::string, std::string>& c) const {
+  return call(operators::rename, {{"columns", Literal::Dict(c.begin(), c.end())}});
+}
 DataFrame DataFrame::drop(const std::vector<std::string>& c) const { return call(operators::drop, {{"columns", Literal::List(c.begin(), c.end())}}); }
 DataFrame DataFrame::get_partition(int64_t n) const { return DataFrame(partition(expr, n)); }
-DataFrame DataFrame::set_index(const std::string& column) const { return DataFrame(api::call(operators::with_index, Dict{}, {drop({column}).expr, (*this)[column].expr})); }
+DataFrame DataFrame::set_index(const std::string& column) const {
+  return DataFrame(api::call(operators::with_index, Dict{}, {drop({column}).expr, (*this)[column].expr}));
+}
 DataFrame DataFrame::reset_index() const { return call(operators::reset_index, {{"drop", false}}); }
 int64_t DataFrame::to_parquet(const std::string& folder, const std::string& compression) const {
   io::StagedFolder staged(folder);
@@ -227,7 +250,8 @@ DataFrame DataFrameGroupBy::agg(const std::string& function) const {
   List all;
   const auto& columns = frame_.expr->schema.columns;
   for (size_t i = 0; i < columns.size(); ++i)
-    if (std::find(keys_.begin(), keys_.end(), columns[i].label.label()) == keys_.end()) all.push_back(aggregate(columns[i].label, static_cast<int64_t>(i), function));
+    if (std::find(keys_.begin(), keys_.end(), columns[i].label.label()) == keys_.end())
+      all.push_back(aggregate(columns[i].label, static_cast<int64_t>(i), function));
   return DataFrame(grouped(frame_.expr, keys_, how_, all, Kind::frame));
 }
 #define MUSTER_AGGREGATION(name) \
@@ -253,8 +277,11 @@ DataFrame DataFrameGroupBy::agg(const std::vector<std::pair<std::string, std::ve
   return DataFrame(grouped(frame_.expr, keys_, how_, all, Kind::frame));
 }
 
-SeriesGroupBy::SeriesGroupBy(DataFrame frame, std::vector<std::string> keys, std::string column, GroupBy how) : frame_(std::move(frame)), keys_(std::move(keys)), column_(std::move(column)), how_(how) {}
-Series SeriesGroupBy::one(const std::string& f) const { return Series(grouped(frame_.expr, keys_, how_, {aggregate(frame_.expr, column_, column_, f)}, Kind::series)); }
+SeriesGroupBy::SeriesGroupBy(DataFrame frame, std::vector<std::string> keys, std::string column, GroupBy how)
+    : frame_(std::move(frame)), keys_(std::move(keys)), column_(std::move(column)), how_(how) {}
+Series SeriesGroupBy::one(const std::string& f) const {
+  return Series(grouped(frame_.expr, keys_, how_, {aggregate(frame_.expr, column_, column_, f)}, Kind::series));
+}
 Series SeriesGroupBy::size() const { return one("size"); }
 DataFrame SeriesGroupBy::agg(const std::vector<std::string>& functions) const {
   List all;
@@ -326,8 +353,18 @@ parse_dates parse_dates::columns(std::vector<ColumnName> names) {
 DataFrame read_csv(const std::string& path, const ReadCsv& o) { return read_csv(std::vector{path}, o); }
 
 DataFrame read_csv(const std::vector<std::string>& paths, const ReadCsv& o) {
-  Dict a{{"urlpath", texts(paths)}, {"sep", o.sep}, {"compression", o.compression}, {"on_bad_lines", o.on_bad_lines}, {"assume_missing", o.assume_missing}, {"keep_default_na", o.keep_default_na},
-         {"header", o.header ? Value("infer") : Value()}, {"skiprows", o.skiprows}, {"blocksize", o.blocksize < 0 ? Value("default") : o.blocksize == 0 ? Value() : Value(o.blocksize)}, {"parse_dates", value_of(o.parse_dates.literal)}};
+  Dict a{{"urlpath", texts(paths)},
+         {"sep", o.sep},
+         {"compression", o.compression},
+         {"on_bad_lines", o.on_bad_lines},
+         {"assume_missing", o.assume_missing},
+         {"keep_default_na", o.keep_default_na},
+         {"header", o.header ? Value("infer") : Value()},
+         {"skiprows", o.skiprows},
+         {"blocksize", o.blocksize < 0    ? Value("default")
+                       : o.blocksize == 0 ? Value()
+                                          : Value(o.blocksize)},
+         {"parse_dates", value_of(o.parse_dates.literal)}};
   if (!o.dtype.empty()) {
     Dict types;
     for (const auto& [k, v] : o.dtype) types.emplace_back(k, v);
@@ -347,8 +384,13 @@ DataFrame read_csv(const std::vector<std::string>& paths, const ReadCsv& o) {
 DataFrame read_parquet(const std::string& path, const ReadParquet& o) { return read_parquet(std::vector{path}, o); }
 
 DataFrame read_parquet(const std::vector<std::string>& paths, const ReadParquet& o) {
-  Dict a{{"files", api::parquet_files(texts(paths), "")}, {"storage_options", ""}, {"root", paths.size() == 1 ? paths[0] + (paths[0].ends_with('/') ? "" : "/") : std::string()}, {"blocksize", o.blocksize}, {"filters", List{}},
-         {"index", texts(o.index)}, {"shown", paths.size() == 1 ? Value(paths[0]).repr() : Value(base::concat(paths.size(), " paths"))}};
+  Dict a{{"files", api::parquet_files(texts(paths), "")},
+         {"storage_options", ""},
+         {"root", paths.size() == 1 ? paths[0] + (paths[0].ends_with('/') ? "" : "/") : std::string()},
+         {"blocksize", o.blocksize},
+         {"filters", List{}},
+         {"index", texts(o.index)},
+         {"shown", paths.size() == 1 ? Value(paths[0]).repr() : Value(base::concat(paths.size(), " paths"))}};
   if (!o.columns.empty()) a.emplace_back("columns", texts(o.columns));
   return DataFrame(api::read_parquet(a));
 }

@@ -43,7 +43,9 @@ std::string dot_of_operations(const std::vector<Expr>& roots) {
   auto name = [&](const Hash128& id, int64_t partition) { return concat("n", number[id], "_", partition); };
   for (const auto& e : expr::topological(roots)) {
     number.emplace(e->id, static_cast<int>(number.size()));
-    auto node = [&](const std::string& id, const std::string& label, bool data) { out += concat("  ", id, " [label=", quoted(label), ", shape=", data ? "box" : "ellipse", "];\n"); };
+    auto node = [&](const std::string& id, const std::string& label, bool data) {
+      out += concat("  ", id, " [label=", quoted(label), ", shape=", data ? "box" : "ellipse", "];\n");
+    };
     for (int64_t p = 0; p < e->npartitions; ++p) node(name(e->id, p), e->op->name, e->inputs.empty());
     for (const auto& in : e->inputs) {
       if (e->op->folds) {

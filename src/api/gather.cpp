@@ -202,7 +202,8 @@ std::vector<Gathered> gather(Batches parts, const Schema& schema, const Finish& 
     bytes += rows * (text ? 8 : width(storage)) + (text ? t.text_before.back() : 0);
   }
   const auto count = static_cast<int64_t>(parts.size());
-  side_by_side(count, std::max<int64_t>(1, bytes ? count * kGrain / bytes : count), [&](int64_t from, int64_t end) { put(parts, row_of, targets, finish, static_cast<size_t>(from), static_cast<size_t>(end)); });
+  side_by_side(count, std::max<int64_t>(1, bytes ? count * kGrain / bytes : count),
+               [&](int64_t from, int64_t end) { put(parts, row_of, targets, finish, static_cast<size_t>(from), static_cast<size_t>(end)); });
   for (const auto& t : targets) hand_over(t, rows, out[t.column]);
   return out;
 }
@@ -212,7 +213,9 @@ void own(Column& column) {
   if (column.storage == Storage::object || column.length == 0 || column.keep.use_count() == 1) return;
   const Column given = spread(column, column.length);
   Writable copy(given.storage, given.length);
-  visit_fixed(given.storage, [&](auto tag) { std::memcpy(copy.as<typename decltype(tag)::type>(), given.values, static_cast<size_t>(given.length) * sizeof(typename decltype(tag)::type)); });
+  visit_fixed(given.storage, [&](auto tag) {
+    std::memcpy(copy.as<typename decltype(tag)::type>(), given.values, static_cast<size_t>(given.length) * sizeof(typename decltype(tag)::type));
+  });
   if (given.valid) std::memcpy(copy.valid(), given.valid, static_cast<size_t>(given.length));
   column = std::move(copy).finish();
 }

@@ -58,7 +58,8 @@ KnownEnds& known_ends() {
 
 void same_ranges(const expr::Expr& older, const expr::Expr& newer) { known_ends().follow(older->id, newer->id); }
 
-void review(const expr::Expr& source, const std::vector<worker::TaskResult>& results, const graph::Range& range, const Recount& recount, Revision& revision, std::exception_ptr& error) {
+void review(const expr::Expr& source, const std::vector<worker::TaskResult>& results, const graph::Range& range, const Recount& recount, Revision& revision,
+            std::exception_ptr& error) {
   const auto files = source->op->files ? source->op->files(expr::Call(*source->op, source->args, source->inputs)) : std::vector<int64_t>{};
   auto end_of = [&](int64_t partition) {
     if (const int64_t known = known_ends().get(source->id, partition); known >= 0) return known;

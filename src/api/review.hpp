@@ -29,6 +29,7 @@ void same_ranges(const expr::Expr& older, const expr::Expr& newer);
 
 /// Goes through a source's partitions in order: each must begin where the one in front ended, and is held against that one also where it did not run: its end
 /// is known of an earlier run, or found by `recount`. What is reported behind a wrong beginning is not believed; the first error that is goes to `error`.
-void review(const expr::Expr& source, const std::vector<worker::TaskResult>& results, const graph::Range& range, const Recount& recount, Revision& revision, std::exception_ptr& error);
+void review(const expr::Expr& source, const std::vector<worker::TaskResult>& results, const graph::Range& range, const Recount& recount, Revision& revision,
+            std::exception_ptr& error);
 
 }  // namespace muster::api

@@ -29,7 +29,8 @@ std::string iso(int64_t ns) {
   const int64_t day = 86'400'000'000'000, days = ns >= 0 ? ns / day : -((-ns + day - 1) / day), rest = ns - days * day;
   const auto c = kernels::civil_from_days(days);
   char text[48];
-  std::snprintf(text, sizeof text, rest ? "%04d-%02d-%02d %02d:%02d:%02d" : "%04d-%02d-%02d", int(c.year), int(c.month), int(c.day), int(rest / 3'600'000'000'000), int(rest / 60'000'000'000 % 60), int(rest / 1'000'000'000 % 60));
+  std::snprintf(text, sizeof text, rest ? "%04d-%02d-%02d %02d:%02d:%02d" : "%04d-%02d-%02d", int(c.year), int(c.month), int(c.day),
+                int(rest / 3'600'000'000'000), int(rest / 60'000'000'000 % 60), int(rest / 1'000'000'000 % 60));
   return text;
 }
 

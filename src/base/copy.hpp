@@ -10,7 +10,8 @@ namespace muster::base {
 /// aligned: in pieces that are too small for that, all processors are at the speed of their caches.
 inline void copy_bytes(void* to, const void* from, int64_t size) {
   constexpr int64_t kPiece = 2048;
-  for (int64_t at = 0; at < size; at += kPiece) std::memcpy(static_cast<char*>(to) + at, static_cast<const char*>(from) + at, static_cast<size_t>(std::min(kPiece, size - at)));
+  for (int64_t at = 0; at < size; at += kPiece)
+    std::memcpy(static_cast<char*>(to) + at, static_cast<const char*>(from) + at, static_cast<size_t>(std::min(kPiece, size - at)));
 }
 
 }  // namespace muster::base

@@ -83,7 +83,9 @@ bool Value::boolean() const {
 }
 int64_t Value::integer() const { return is_bool() ? std::get<bool>(is_) : expect<int64_t>(is_, *this, "an integer"); }
 uint64_t Value::unsigned_integer() const { return expect<uint64_t>(is_, *this, "an integer from 2^63 on"); }
-double Value::number() const { return is_float() ? std::get<double>(is_) : is_unsigned() ? static_cast<double>(unsigned_integer()) : static_cast<double>(integer()); }
+double Value::number() const {
+  return is_float() ? std::get<double>(is_) : is_unsigned() ? static_cast<double>(unsigned_integer()) : static_cast<double>(integer());
+}
 const std::string& Value::string() const { return expect<std::string>(is_, *this, "a string"); }
 Moment Value::moment() const { return expect<Moment>(is_, *this, "a timestamp"); }
 int64_t Value::input() const { return expect<InputRef>(is_, *this, "an input").index; }

@@ -39,7 +39,8 @@ struct InputRef {
 
 class Value {
  public:
-  using Storage = std::variant<std::monostate, bool, int64_t, uint64_t, double, std::string, Moment, InputRef, std::shared_ptr<const Opaque>, std::shared_ptr<const List>, std::shared_ptr<const Dict>>;
+  using Storage = std::variant<std::monostate, bool, int64_t, uint64_t, double, std::string, Moment, InputRef, std::shared_ptr<const Opaque>,
+                               std::shared_ptr<const List>, std::shared_ptr<const Dict>>;
 
   Value() = default;
   Value(bool b) : is_(b) {}

@@ -84,7 +84,8 @@ Executor::Executor(const std::vector<std::string>& command) {
   auto [cancels, child_cancels] = pair(SOCK_SEQPACKET);
   errors_ = Fd(memfd_create("muster-errors", MFD_CLOEXEC));
   if (!errors_) throw Error(ErrorKind::io, concat("no descriptor for an executor: ", std::strerror(errno)));
-  pid_ = spawn(command, {child_requests.get(), child_replies.get(), child_cancels.get(), fcntl(STDERR_FILENO, F_GETFD) < 0 ? errors_.get() : STDERR_FILENO}, errors_.get());
+  pid_ = spawn(command, {child_requests.get(), child_replies.get(), child_cancels.get(), fcntl(STDERR_FILENO, F_GETFD) < 0 ? errors_.get() : STDERR_FILENO},
+               errors_.get());
   end_ = Fd(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
   requests_ = std::move(requests), requests_end_ = std::move(child_requests), replies_ = std::move(replies), cancels_ = std::move(cancels);
   fcntl(replies_.get(), F_SETFL, fcntl(replies_.get(), F_GETFL) | O_NONBLOCK);
@@ -121,7 +122,8 @@ void Executor::kill() {
 }
 
 bool Executor::send(const Request& r) {
-  // kind: 'T' a task, 'M' a task whose request lies in the first descriptor, 'F' descriptors ahead of one, with the place of the first; 'U' what will not be used again
+  // kind: 'T' a task, 'M' a task whose request lies in the first descriptor, 'F' descriptors ahead of one, with the place of the first; 'U' what will not be
+  // used again
   const auto head = [&](char kind) {
     std::string out(1, kind);
     const uint64_t id = r.task.bits();
@@ -222,7 +224,8 @@ std::string Executor::death() {
   ::kill(-pid_, SIGKILL), ::kill(pid_, SIGKILL);  // changes nothing about a process that is ending; one that only closed its sockets ends now
   int status = 0;
   if (waitpid(std::exchange(pid_, -1), &status, 0) < 0) return "ended";
-  std::string how = WIFSIGNALED(status) ? concat("was killed by signal ", WTERMSIG(status), " (", strsignal(WTERMSIG(status)), ")") : concat("exited with status ", WEXITSTATUS(status));
+  std::string how = WIFSIGNALED(status) ? concat("was killed by signal ", WTERMSIG(status), " (", strsignal(WTERMSIG(status)), ")")
+                                        : concat("exited with status ", WEXITSTATUS(status));
   if (std::string said = words(); !ready && !said.empty()) {
     while (said.ends_with('\n')) said.pop_back();
     how += ":\n" + said.substr(said.size() - std::min<size_t>(said.size(), 2000));

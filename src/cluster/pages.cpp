@@ -49,9 +49,13 @@ const char* const kStyle =
 
 std::string status_page(Hub& hub) {
   const Value identity = hub.ask("identity", Value()), counts = hub.ask("counts", Value()), groups = hub.ask("groups", Value());
-  std::string out = concat("<!doctype html><html lang=en><meta charset=utf-8><meta http-equiv=refresh content=2><title>muster: status</title>", kStyle, "<h1>muster</h1><h2>Workers</h2><table><tr><th>worker<th>threads<th>running<th>waiting<th>stored<th>process<th>limit<th>status</tr>");
+  std::string out =
+      concat("<!doctype html><html lang=en><meta charset=utf-8><meta http-equiv=refresh content=2><title>muster: status</title>", kStyle,
+             "<h1>muster</h1><h2>Workers</h2><table><tr><th>worker<th>threads<th>running<th>waiting<th>stored<th>process<th>limit<th>status</tr>");
   for (const auto& w : identity["workers"].list())
-    out += concat("<tr><td>", escaped(w["name"].string()), "<td>", w["nthreads"].integer(), "<td>", w["executing"].integer(), "<td>", w["ready"].integer(), "<td>", bytes_text(w["managed"].integer()), "<td>", bytes_text(w["memory"].integer()), "<td>", bytes_text(w["memory_limit"].integer()), "<td>", escaped(w["status"].string()), "</tr>");
+    out += concat("<tr><td>", escaped(w["name"].string()), "<td>", w["nthreads"].integer(), "<td>", w["executing"].integer(), "<td>", w["ready"].integer(),
+                  "<td>", bytes_text(w["managed"].integer()), "<td>", bytes_text(w["memory"].integer()), "<td>", bytes_text(w["memory_limit"].integer()),
+                  "<td>", escaped(w["status"].string()), "</tr>");
   out += "</table><h2>Tasks</h2><table><tr>";
   for (const auto& [name, n] : counts.dict()) out += concat("<th>", escaped(name.string()));
   out += "</tr><tr>";
@@ -60,7 +64,8 @@ std::string status_page(Hub& hub) {
   for (const auto& [name, states] : groups.dict()) {
     int64_t all = 0, done = states["memory"].integer() + states["released"].integer() + states["erred"].integer();
     for (const auto& [state, n] : states.dict()) all += n.integer();
-    out += concat("<tr><td>", escaped(name.string()), "<td>", done, "<td>", all, "<td class=bar><div style=\"width:", all ? 100 * done / all : 0, "%\"></div></tr>");
+    out += concat("<tr><td>", escaped(name.string()), "<td>", done, "<td>", all, "<td class=bar><div style=\"width:", all ? 100 * done / all : 0,
+                  "%\"></div></tr>");
   }
   return out + "</table></html>";
 }
@@ -76,7 +81,8 @@ std::string metrics(Hub& hub) {
     else if (w["processing"].integer() < w["nthreads"].integer()) ++partly;
     else ++full;
   }
-  out += concat("dask_scheduler_workers{state=\"idle\"} ", idle, "\ndask_scheduler_workers{state=\"partially_saturated\"} ", partly, "\ndask_scheduler_workers{state=\"saturated\"} ", full, "\ndask_scheduler_workers{state=\"paused\"} ", paused, "\n");
+  out += concat("dask_scheduler_workers{state=\"idle\"} ", idle, "\ndask_scheduler_workers{state=\"partially_saturated\"} ", partly,
+                "\ndask_scheduler_workers{state=\"saturated\"} ", full, "\ndask_scheduler_workers{state=\"paused\"} ", paused, "\n");
   out += concat("# TYPE dask_scheduler_clients gauge\ndask_scheduler_clients ", identity["clients"].list().size(), "\n# TYPE dask_scheduler_tasks gauge\n");
   for (const auto& [name, n] : counts.dict())
     if (name.string() != "bytes") out += concat("dask_scheduler_tasks{state=\"", name.string(), "\"} ", n.integer(), "\n");
@@ -84,10 +90,12 @@ std::string metrics(Hub& hub) {
   for (const auto& w : identity["workers"].list()) {
     const std::string name = quoted(w["address"].string());
     out += concat("dask_worker_memory_bytes{type=\"managed\",worker=", name, "} ", w["managed"].integer(), "\n");
-    out += concat("dask_worker_memory_bytes{type=\"unmanaged\",worker=", name, "} ", std::max<int64_t>(0, w["memory"].integer() - w["managed"].integer()), "\n");
+    out +=
+        concat("dask_worker_memory_bytes{type=\"unmanaged\",worker=", name, "} ", std::max<int64_t>(0, w["memory"].integer() - w["managed"].integer()), "\n");
   }
   out += "# TYPE dask_worker_threads gauge\n";
-  for (const auto& w : identity["workers"].list()) out += concat("dask_worker_threads{worker=", quoted(w["address"].string()), "} ", w["nthreads"].integer(), "\n");
+  for (const auto& w : identity["workers"].list())
+    out += concat("dask_worker_threads{worker=", quoted(w["address"].string()), "} ", w["nthreads"].integer(), "\n");
   return out;
 }
 
@@ -96,8 +104,20 @@ Value counts_json(Hub& hub) {
   int64_t cores = 0, idle = 0, tasks = 0;
   for (const auto& w : identity["workers"].list()) cores += w["nthreads"].integer(), idle += w["processing"].integer() == 0;
   for (const auto& [name, n] : counts.dict()) tasks += name.string() == "bytes" ? 0 : n.integer();
-  return Dict{{"bytes", counts["bytes"]}, {"clients", identity["clients"].list().size()}, {"cores", cores}, {"erred", counts["erred"]}, {"hosts", 1}, {"idle", idle}, {"memory", counts["memory"]}, {"processing", counts["processing"]},
-              {"released", counts["released"]}, {"saturated", static_cast<int64_t>(identity["workers"].list().size()) - idle}, {"tasks", tasks}, {"waiting", counts["waiting"]}, {"queued", counts["queued"]}, {"workers", identity["workers"].list().size()}};
+  return Dict{{"bytes", counts["bytes"]},
+              {"clients", identity["clients"].list().size()},
+              {"cores", cores},
+              {"erred", counts["erred"]},
+              {"hosts", 1},
+              {"idle", idle},
+              {"memory", counts["memory"]},
+              {"processing", counts["processing"]},
+              {"released", counts["released"]},
+              {"saturated", static_cast<int64_t>(identity["workers"].list().size()) - idle},
+              {"tasks", tasks},
+              {"waiting", counts["waiting"]},
+              {"queued", counts["queued"]},
+              {"workers", identity["workers"].list().size()}};
 }
 }  // namespace
 
@@ -127,14 +147,16 @@ Page page(Hub& hub, const std::string& path) {
   if (path == "/json/counts.json") return {200, type, json(counts_json(hub))};
   if (path == "/json/identity.json") return {200, type, json(hub.ask("identity", Value()))};
   if (path == "/json/groups.json") return {200, type, json(hub.ask("groups", Value()))};
-  if (path == "/json/index.html") return {200, "text/html", "<a href=counts.json>counts.json</a> <a href=identity.json>identity.json</a> <a href=groups.json>groups.json</a>"};
+  if (path == "/json/index.html")
+    return {200, "text/html", "<a href=counts.json>counts.json</a> <a href=identity.json>identity.json</a> <a href=groups.json>groups.json</a>"};
   return {404, "text/plain", "There is no such page; there are /status, /health, /metrics, /json/counts.json, /json/identity.json and /json/groups.json.\n"};
 }
 
 Monitor::Monitor(Hub& hub, const std::string& address) {
   const auto colon = address.rfind(':');
   const std::string host = colon == std::string::npos ? "" : address.substr(0, colon), port = colon == std::string::npos ? address : address.substr(colon + 1);
-  if (port.empty() || port.find_first_not_of("0123456789") != std::string::npos || port.size() > 5 || std::stoi(port) > 65535) throw invalid("dashboard address '", address, "' must look like ':8787'");
+  if (port.empty() || port.find_first_not_of("0123456789") != std::string::npos || port.size() > 5 || std::stoi(port) > 65535)
+    throw invalid("dashboard address '", address, "' must look like ':8787'");
   net::Address wanted{false, host.empty() ? "127.0.0.1" : host, std::stoi(port)};
   for (int tries = 0;; ++tries) {
     try {

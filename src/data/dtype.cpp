@@ -10,7 +10,8 @@
 namespace muster::data {
 using namespace base;
 namespace {
-const char* const kNames[] = {"bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "datetime64", "timedelta64", "str", "object", "int64"};
+const char* const kNames[] = {"bool",   "int8",    "int16",   "int32",      "int64",       "uint8", "uint16", "uint32",
+                              "uint64", "float32", "float64", "datetime64", "timedelta64", "str",   "object", "int64"};
 const char* const kUnits[] = {"s", "ms", "us", "ns"};
 constexpr int kForeignAt = 24;  // the first bit of a foreign dtype's number in a code
 }  // namespace
@@ -24,7 +25,9 @@ std::string DType::name() const {
   return is_time() ? concat(base, "[", kUnits[static_cast<int>(unit)], "]") : base;
 }
 
-int64_t code(DType t) { return static_cast<int64_t>(t.storage) | static_cast<int64_t>(t.unit) << 8 | int64_t{t.open} << 16 | static_cast<int64_t>(t.foreign) << kForeignAt; }
+int64_t code(DType t) {
+  return static_cast<int64_t>(t.storage) | static_cast<int64_t>(t.unit) << 8 | int64_t{t.open} << 16 | static_cast<int64_t>(t.foreign) << kForeignAt;
+}
 
 DType dtype_of(int64_t c) {
   if (c < 0 || (c & 255) > static_cast<int64_t>(Storage::row_id) || (c >> 8 & 255) > 3) throw invalid("wire form: unknown dtype ", c);

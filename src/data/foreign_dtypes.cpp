@@ -28,7 +28,9 @@ DType know(ForeignDType dtype) {
   const uint64_t number = number_of(dtype.token);
   std::lock_guard lock(known().mutex);
   const auto [at, fresh] = known().dtypes.try_emplace(number, dtype);
-  if (!fresh && at->second.token != dtype.token) throw unsupported("the dtypes ", at->second.name, " and ", dtype.name, " have the same number; change one of them, for instance the order of its categories");
+  if (!fresh && at->second.token != dtype.token)
+    throw unsupported("the dtypes ", at->second.name, " and ", dtype.name,
+                      " have the same number; change one of them, for instance the order of its categories");
   return {Storage::object, Unit::us, false, number};
 }
 

@@ -20,7 +20,8 @@ DType know(ForeignDType dtype);
 /// What is known here of a dtype that the engine carries; nothing of others and of one that only another process has seen.
 std::optional<ForeignDType> foreign_dtype(DType type);
 
-/// The definition of such a dtype as an argument that goes to other processes, [name, token, definition]; none of other dtypes. And back: it is known from then on.
+/// The definition of such a dtype as an argument that goes to other processes, [name, token, definition]; none of other dtypes. And back: it is known from
+/// then on.
 base::Value definition_of(DType type);
 void know(const base::Value& definition);
 

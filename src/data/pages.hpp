@@ -1,5 +1,5 @@
-// Pages of 2 MiB: memory in large pieces, of the processor's huge pages where these pay. A page that is free stays resident, within a limit, and is moved to where the next one is wanted instead of being
-// cleared by the system: that costs as much as two passes over it.
+// Pages of 2 MiB: memory in large pieces, of the processor's huge pages where these pay. A page that is free stays resident, within a limit, and is moved to
+// where the next one is wanted instead of being cleared by the system: that costs as much as two passes over it.
 #pragma once
 #include <cstdint>
 #include <memory>

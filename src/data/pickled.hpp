@@ -44,7 +44,9 @@ class Pickled {
 /// The token of an Opaque that is a Pickled.
 inline constexpr const char* kPickled = "pickled";
 
-inline std::shared_ptr<const base::Opaque> opaque_of(std::shared_ptr<Pickled> pickled) { return std::make_shared<const base::Opaque>(base::Opaque{kPickled, std::move(pickled)}); }
+inline std::shared_ptr<const base::Opaque> opaque_of(std::shared_ptr<Pickled> pickled) {
+  return std::make_shared<const base::Opaque>(base::Opaque{kPickled, std::move(pickled)});
+}
 /// Null of other objects.
 inline const Pickled* pickled_in(const base::Opaque& object) { return object.token == kPickled ? static_cast<const Pickled*>(object.object.get()) : nullptr; }
 

@@ -19,7 +19,8 @@ bool Positions::few_questions() const {
     for (size_t i = 0; i < schema_.columns.size(); ++i) {
       const Label& label = schema_.columns[i].label;
       table_[label].push_back(static_cast<int64_t>(i));
-      for (size_t k = 1; k < n; ++k) beginnings_[List(label.list().begin(), label.list().begin() + static_cast<std::ptrdiff_t>(k))].push_back(static_cast<int64_t>(i));
+      for (size_t k = 1; k < n; ++k)
+        beginnings_[List(label.list().begin(), label.list().begin() + static_cast<std::ptrdiff_t>(k))].push_back(static_cast<int64_t>(i));
     }
   });
   return false;

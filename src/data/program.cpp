@@ -26,7 +26,8 @@ Program Program::decode(const Value& value) {
   p.from = static_cast<From>(v.at(0).integer()), p.source = v.at(1).string(), p.source_args = v.at(2);
   p.whole = v.at(3).string(), p.whole_args = v.at(4), p.out = data::registers(v.at(5));
   for (const auto& b : v.at(6).list()) p.broadcasts.push_back({int(b.list().at(0).integer()), int(b.list().at(1).integer()), int(b.list().at(2).integer())});
-  for (const auto& s : v.at(7).list()) p.steps.push_back({s.list().at(0).string(), s.list().at(1), data::registers(s.list().at(2)), data::registers(s.list().at(3))});
+  for (const auto& s : v.at(7).list())
+    p.steps.push_back({s.list().at(0).string(), s.list().at(1), data::registers(s.list().at(2)), data::registers(s.list().at(3))});
   for (const auto& s : v.at(8).list()) p.sinks.push_back({s.list().at(0).string(), s.list().at(1), data::registers(s.list().at(2))});
   p.registers = static_cast<int>(v.at(9).integer()), p.alternatives = static_cast<int>(v.at(10).integer());
   return p;

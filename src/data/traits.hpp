@@ -36,10 +36,11 @@ struct Traits {
   std::function<bool(const base::Value& args)> same_values = {};
 
   // ---- what a fold, or a kernel of all rows of a partition, keeps
-  /// Column i of the result is input i, with some of its rows or in another order: those that the inputs in the argument "by", if it has one, tell. A fold's state is such rows.
+  /// Column i of the result is input i, with some of its rows or in another order: those that the inputs in the argument "by", if it has one, tell. A fold's
+  /// state is such rows.
   bool positional = false;
-  /// A fold of rows in groups: its first inputs are the keys, one for each of "keys"; its result has the keys and a column for each of "aggregates", {input, ...}, where
-  /// `input` counts the inputs behind the keys and is negative for one that reads none.
+  /// A fold of rows in groups: its first inputs are the keys, one for each of "keys"; its result has the keys and a column for each of "aggregates", {input,
+  /// ...}, where `input` counts the inputs behind the keys and is negative for one that reads none.
   bool groups = false;
   /// Of a fold of one column behind a mask: the arguments with which it gives the same of the mask itself; None where it cannot.
   std::function<base::Value(const base::Value& args)> of_mask = {};

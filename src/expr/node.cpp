@@ -142,11 +142,13 @@ std::string encode(const std::vector<Expr>& roots) {
 
 std::vector<Expr> decode(std::string_view bytes, const FindObject& objects) {
   const Value whole = Value::decode(bytes, objects);
-  if (!whole.is_list() || whole.list().size() != 3 || !whole.list()[0].is_integer() || !whole.list()[1].is_list() || !whole.list()[2].is_list()) throw invalid("wire form: not an expression");
+  if (!whole.is_list() || whole.list().size() != 3 || !whole.list()[0].is_integer() || !whole.list()[1].is_list() || !whole.list()[2].is_list())
+    throw invalid("wire form: not an expression");
   if (whole.list()[0].integer() != kWireVersion) throw invalid("wire form: version ", whole.list()[0].integer(), ", this muster reads ", kWireVersion);
   std::vector<Expr> nodes, roots;
   auto at = [&](const Value& v) {
-    if (!v.is_integer() || v.integer() < 0 || static_cast<size_t>(v.integer()) >= nodes.size()) throw invalid("wire form: an expression refers to a node that is not there");
+    if (!v.is_integer() || v.integer() < 0 || static_cast<size_t>(v.integer()) >= nodes.size())
+      throw invalid("wire form: an expression refers to a node that is not there");
     return nodes[static_cast<size_t>(v.integer())];
   };
   for (const auto& n : whole.list()[1].list()) {

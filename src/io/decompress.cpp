@@ -18,7 +18,8 @@ constexpr int64_t kPiece = 1 << 18;
 // Refills the input and loops until some output came; a codec's `step` consumes input and makes output.
 class Decompressor : public Stream {
  public:
-  Decompressor(std::unique_ptr<Stream> bytes, std::string path, const char* name) : bytes_(std::move(bytes)), path_(std::move(path)), name_(name), input_(kPiece) {}
+  Decompressor(std::unique_ptr<Stream> bytes, std::string path, const char* name)
+      : bytes_(std::move(bytes)), path_(std::move(path)), name_(name), input_(kPiece) {}
   int64_t read(char* to, int64_t size) override {
     for (;;) {
       if (have_ == 0 && !ended_) {

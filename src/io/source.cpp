@@ -27,7 +27,10 @@ std::string local_path(const std::string& path) { return path.starts_with("file:
 
 Error failed(const char* what, const std::string& path) {
   Error e = io_error(what, " '", path, "': ", std::strerror(errno));
-  e.python = errno == ENOENT ? "builtins.FileNotFoundError" : errno == EACCES ? "builtins.PermissionError" : errno == EISDIR ? "builtins.IsADirectoryError" : "";
+  e.python = errno == ENOENT   ? "builtins.FileNotFoundError"
+             : errno == EACCES ? "builtins.PermissionError"
+             : errno == EISDIR ? "builtins.IsADirectoryError"
+                               : "";
   return e;
 }
 
@@ -137,7 +140,8 @@ void check_unchanged(const FileInfo& planned) {
   if (is_url(planned.path)) return;  // a request more for each piece
   const FileInfo now = stat_file(planned.path, "");
   if (now.size != planned.size || now.mtime != planned.mtime)
-    throw io_error("'", planned.path, "' changed while it was read: it has ", now.size, " bytes, it had ", planned.size, " when the computation was planned; compute again when nobody writes to it");
+    throw io_error("'", planned.path, "' changed while it was read: it has ", now.size, " bytes, it had ", planned.size,
+                   " when the computation was planned; compute again when nobody writes to it");
 }
 
 std::vector<FileInfo> list_files(const std::string& pattern, const std::string& options) {
@@ -161,7 +165,9 @@ std::vector<FileInfo> list_files(const std::string& pattern, const std::string& 
     }
   }
   if (files.empty() && !is_url(pattern)) refuse_hidden(local_path(pattern));
-  if (files.empty()) throw Error(ErrorKind::io, concat("no file matches '", pattern, "'; check the path, it is looked up from the current directory"), "builtins.FileNotFoundError");
+  if (files.empty())
+    throw Error(ErrorKind::io, concat("no file matches '", pattern, "'; check the path, it is looked up from the current directory"),
+                "builtins.FileNotFoundError");
   return files;
 }
 
@@ -171,7 +177,8 @@ std::string compression_of(const std::string& path) {
   return {};
 }
 
-std::unique_ptr<Stream> open_stream(const std::string& path, const std::string& options, const std::string& compression, const std::string& encoding, int64_t offset) {
+std::unique_ptr<Stream> open_stream(const std::string& path, const std::string& options, const std::string& compression, const std::string& encoding,
+                                    int64_t offset) {
   std::unique_ptr<Stream> stream;
   if (is_url(path)) stream = std::make_unique<UrlStream>(path, options, offset);
   else stream = std::make_unique<LocalStream>(path, offset);

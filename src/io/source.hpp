@@ -27,7 +27,8 @@ void check_unchanged(const FileInfo& planned);
 std::string compression_of(const std::string& path);
 
 /// The bytes of a file from `offset` (of the decompressed bytes if compressed; then only 0), encoding turned into UTF-8.
-std::unique_ptr<Stream> open_stream(const std::string& path, const std::string& options, const std::string& compression, const std::string& encoding, int64_t offset);
+std::unique_ptr<Stream> open_stream(const std::string& path, const std::string& options, const std::string& compression, const std::string& encoding,
+                                    int64_t offset);
 
 /// Whether a path names a file of this machine's file system.
 bool is_local(const std::string& path);

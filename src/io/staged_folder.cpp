@@ -17,7 +17,8 @@ using base::io_error;
 
 StagedFolder::StagedFolder(const std::string& folder) : folder_(folder) {
   std::error_code failed;
-  for (fs::path p = fs::absolute(folder).lexically_normal(); !p.empty() && !fs::exists(p, failed) && p != p.parent_path(); p = p.parent_path()) made_ = p.string();
+  for (fs::path p = fs::absolute(folder).lexically_normal(); !p.empty() && !fs::exists(p, failed) && p != p.parent_path(); p = p.parent_path())
+    made_ = p.string();
   fs::create_directories(folder, failed);
   hidden_ = (fs::path(folder) / ".muster-XXXXXX").string();
   const bool made = !failed && mkdtemp(hidden_.data());

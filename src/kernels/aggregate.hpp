@@ -27,8 +27,8 @@ class Aggregate {
   virtual void decode(base::Decoder& in, size_t groups) = 0;
 };
 
-/// `function`: sum mean var std min max count size nunique any all first last prod median quantile {q}; first_row: of the first row, there or missing. `type`: of the input; options: ddof, skipna, min_count.
-/// Throws Error{type} where the function is not defined for the type.
+/// `function`: sum mean var std min max count size nunique any all first last prod median quantile {q}; first_row: of the first row, there or missing.
+/// `type`: of the input; options: ddof, skipna, min_count. Throws Error{type} where the function is not defined for the type.
 std::unique_ptr<Aggregate> make_aggregate(const std::string& function, data::DType type, const base::Value& options);
 
 /// Whether an aggregate keeps every value: its groups are better made one part after the other.
@@ -37,7 +37,8 @@ bool keeps_values(const std::string& function);
 /// The dtype of the result. Throws as make_aggregate.
 data::DType aggregate_type(const std::string& function, data::DType type);
 
-/// The fold "group_by" {keys, aggregates, dropna, sort}: key columns, then one column per aggregate. sort: true by key, false in order of the groups' first rows, none in any order.
+/// The fold "group_by" {keys, aggregates, dropna, sort}: key columns, then one column per aggregate. sort: true by key, false in order of the groups' first
+/// rows, none in any order.
 data::Kernel group_by_kernel();
 
 /// The different groups that a state of "group_by" has seen, once it is sealed; null if they are few, or if it is another fold.

@@ -1,4 +1,5 @@
-// What aggregates share: a state of fixed size for each group, in an array by the group's number. States are plain bytes on their way to another process or to the spill file.
+// What aggregates share: a state of fixed size for each group, in an array by the group's number. States are plain bytes on their way to another process or
+// to the spill file.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -15,7 +16,9 @@ namespace muster::kernels {
 /// What a caller says of an aggregate.
 struct AggregateOptions {
   explicit AggregateOptions(const base::Value& v)
-      : ddof(v.has("ddof") ? v["ddof"].integer() : 1), min_count(v.has("min_count") ? std::max<int64_t>(0, v["min_count"].integer()) : 0), skipna(!v.has("skipna") || v["skipna"].boolean()) {}
+      : ddof(v.has("ddof") ? v["ddof"].integer() : 1),
+        min_count(v.has("min_count") ? std::max<int64_t>(0, v["min_count"].integer()) : 0),
+        skipna(!v.has("skipna") || v["skipna"].boolean()) {}
   int64_t ddof, min_count;
   bool skipna;
 };

@@ -45,7 +45,8 @@ T joined(char op, T a, T b) {
 // What leaves every value as it is.
 template <class T>
 T identity(char op) {
-  if constexpr (std::is_floating_point_v<T>) return op == '+' ? T(-0.0) : op == '*' ? T(1) : op == '<' ? std::numeric_limits<T>::infinity() : -std::numeric_limits<T>::infinity();
+  if constexpr (std::is_floating_point_v<T>)
+    return op == '+' ? T(-0.0) : op == '*' ? T(1) : op == '<' ? std::numeric_limits<T>::infinity() : -std::numeric_limits<T>::infinity();
   else return op == '+' ? T(0) : op == '*' ? T(1) : op == '<' ? std::numeric_limits<T>::max() : std::numeric_limits<T>::lowest();
 }
 
@@ -250,7 +251,8 @@ class Carry : public Fold {
 // Numbers wrap around; a sum of durations that does not fit is an error, as in pandas.
 void refuse_overflow(const Column& x, int64_t rows, int64_t total) {
   for (int64_t i = 0; i < rows; ++i)
-    if ((!x.valid || x.valid[i]) && __builtin_add_overflow(total, x.as<int64_t>()[i], &total)) throw Error(ErrorKind::invalid, "cumsum: overflow in timedelta operation", "pandas.errors.OutOfBoundsTimedelta");
+    if ((!x.valid || x.valid[i]) && __builtin_add_overflow(total, x.as<int64_t>()[i], &total))
+      throw Error(ErrorKind::invalid, "cumsum: overflow in timedelta operation", "pandas.errors.OutOfBoundsTimedelta");
 }
 
 // What is carried into a partition, and then on from batch to batch of it. A map that holds one is of one partition.
@@ -297,12 +299,14 @@ Map running(const Args& a) {
   };
 }
 
-// shift {n, fill, types}: row i - n; rows from before the first are the value in `fill`. by_batch: n is positive, and what is in front of a batch is remembered.
+// shift {n, fill, types}: row i - n; rows from before the first are the value in `fill`. by_batch: n is positive, and what is in front of a batch is
+// remembered.
 Map shift(const Args& a, bool by_batch) {
   const int64_t n = a["n"].integer();
   std::vector<Column> fill;
   for (size_t c = 0; c < a["types"].list().size(); ++c) fill.push_back(constant_of(a["fill"].list().at(c), dtype_of(a["types"].list()[c].integer())));
-  return [=, state = by_batch ? std::make_shared<Carried>() : nullptr, rule = RowsRule(std::abs(n), false)](Task& t, Columns in, int64_t rows, std::span<Column> out) {
+  return [=, state = by_batch ? std::make_shared<Carried>() : nullptr, rule = RowsRule(std::abs(n), false)](Task& t, Columns in, int64_t rows,
+                                                                                                            std::span<Column> out) {
     const Batch beside = state ? state->of(t, in.back()) : carried(in.back(), t.partition());
     const int64_t moved = std::min(std::abs(n), rows), kept = rows - moved, have = beside.columns.empty() ? 0 : beside.rows;
     // Of the rows carried: those that become this partition's first (last) `moved`.

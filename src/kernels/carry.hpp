@@ -13,7 +13,8 @@ data::Kernel carry_kernel();
 /// A partition's part of the fold's result; no columns where nothing is carried.
 data::Batch carried(const data::Column& all, int64_t partition);
 
-/// The steps that read it, each with the columns and last the fold's result: "running" {op}, "shift" {n, fill: list of values, types}, "shift_down" of a small n > 0, "fill_gaps" {limit}, "fill_gaps_back" {limit}.
+/// The steps that read it, each with the columns and last the fold's result: "running" {op}, "shift" {n, fill: list of values, types}, "shift_down" of a
+/// small n > 0, "fill_gaps" {limit}, "fill_gaps_back" {limit}.
 std::vector<data::Kernel> carried_kernels();
 
 }  // namespace muster::kernels

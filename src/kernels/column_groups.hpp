@@ -14,7 +14,8 @@ class ColumnGroups : public data::Fold {
   /// `args`: types, dropna, parts; `aggregates`: of each group.
   ColumnGroups(const data::Args& args, const base::List& aggregates) : parts_(args["parts"].integer()) {
     for (const auto& type : args["types"].list())
-      columns_.push_back(group_by_kernel().fold(base::Dict{{"keys", base::List{type}}, {"aggregates", aggregates}, {"dropna", args["dropna"]}, {"sort", base::Value()}, {"parts", kRowParts}}));
+      columns_.push_back(group_by_kernel().fold(
+          base::Dict{{"keys", base::List{type}}, {"aggregates", aggregates}, {"dropna", args["dropna"]}, {"sort", base::Value()}, {"parts", kRowParts}}));
   }
 
   void add(data::Task& task, data::Columns in, int64_t rows) override {

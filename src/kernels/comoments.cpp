@@ -76,11 +76,14 @@ class CoMoments : public Fold {
     return {{rows, {std::move(out).finish()}}};
   }
   int64_t bytes() const override { return static_cast<int64_t>(pairs_.size() * sizeof(Pair) + missing_.size() * 16); }
-  void encode(Encoder& out) const override { out << std::string_view(reinterpret_cast<const char*>(pairs_.data()), pairs_.size() * sizeof(Pair)) << missing_ << infinite_; }
+  void encode(Encoder& out) const override {
+    out << std::string_view(reinterpret_cast<const char*>(pairs_.data()), pairs_.size() * sizeof(Pair)) << missing_ << infinite_;
+  }
   void decode(base::Decoder& in) override {
     const auto bytes = in.get<std::string_view>();
     auto missing = in.list<int64_t>(), infinite = in.list<int64_t>();
-    if (bytes.size() != pairs_.size() * sizeof(Pair) || missing.size() != missing_.size() || infinite.size() != infinite_.size()) throw Error(ErrorKind::io, "the state of a correlation does not fit");
+    if (bytes.size() != pairs_.size() * sizeof(Pair) || missing.size() != missing_.size() || infinite.size() != infinite_.size())
+      throw Error(ErrorKind::io, "the state of a correlation does not fit");
     std::memcpy(static_cast<void*>(pairs_.data()), bytes.data(), bytes.size());
     missing_ = std::move(missing), infinite_ = std::move(infinite);
   }
@@ -133,7 +136,11 @@ class CoMoments : public Fold {
     if (first == n) return {};
     const double count = summed(n, [&](int64_t i) { return both[i]; });
     const double mx = mean_of(a, both, first, n, count), my = mean_of(b, both, first, n, count);
-    return {count, mx, my, summed(n, [&](int64_t i) { return both[i] * (a[i] - mx) * (a[i] - mx); }), summed(n, [&](int64_t i) { return both[i] * (b[i] - my) * (b[i] - my); }),
+    return {count,
+            mx,
+            my,
+            summed(n, [&](int64_t i) { return both[i] * (a[i] - mx) * (a[i] - mx); }),
+            summed(n, [&](int64_t i) { return both[i] * (b[i] - my) * (b[i] - my); }),
             summed(n, [&](int64_t i) { return both[i] * (a[i] - mx) * (b[i] - my); })};
   }
 

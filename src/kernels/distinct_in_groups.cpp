@@ -14,11 +14,18 @@ namespace {
 
 class DistinctInGroups : public Fold {
  public:
-  explicit DistinctInGroups(const Args& a) : keys_(a["keys"].list()), values_(a["values"].list()), skips_missing_(a["skips_missing"].boolean()), drops_keys_(a["dropna"].boolean()), in_appearance_(a["sort"].is_bool() && !a["sort"].boolean()), sort_(a["sort"]) {
+  explicit DistinctInGroups(const Args& a)
+      : keys_(a["keys"].list()),
+        values_(a["values"].list()),
+        skips_missing_(a["skips_missing"].boolean()),
+        drops_keys_(a["dropna"].boolean()),
+        in_appearance_(a["sort"].is_bool() && !a["sort"].boolean()),
+        sort_(a["sort"]) {
     for (const auto& type : values_) {
       List both = keys_;
       both.push_back(type);
-      pairs_.push_back(group_by_kernel().fold(Dict{{"keys", both}, {"aggregates", List{}}, {"dropna", false}, {"sort", in_appearance_ ? Value(false) : Value()}, {"parts", a["parts"]}}));
+      pairs_.push_back(group_by_kernel().fold(
+          Dict{{"keys", both}, {"aggregates", List{}}, {"dropna", false}, {"sort", in_appearance_ ? Value(false) : Value()}, {"parts", a["parts"]}}));
     }
   }
 
@@ -82,7 +89,9 @@ class DistinctInGroups : public Fold {
   static std::vector<std::unique_ptr<Fold>>& of(Fold& fold) { return static_cast<DistinctInGroups&>(fold).pairs_; }
   // Of keys, a value and perhaps the first row: the function of the value, and the smallest first row.
   std::unique_ptr<Fold> by_key(const std::string& function, DType value, Value sort) const {
-    const auto aggregate = [](const std::string& name, int64_t input, DType type) { return Dict{{"function", name}, {"input", input}, {"type", code(type)}, {"options", Value()}}; };
+    const auto aggregate = [](const std::string& name, int64_t input, DType type) {
+      return Dict{{"function", name}, {"input", input}, {"type", code(type)}, {"options", Value()}};
+    };
     List aggregates{aggregate(function, function == "size" ? -1 : 0, value)};
     if (in_appearance_) aggregates.push_back(aggregate("min", 1, {Storage::int64}));
     return group_by_kernel().fold(Dict{{"keys", keys_}, {"aggregates", aggregates}, {"dropna", drops_keys_}, {"sort", std::move(sort)}, {"parts", 1}});

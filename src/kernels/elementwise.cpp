@@ -115,7 +115,8 @@ void refuse_overflow(const std::string& op, const Column& a, const Column& b, in
     if (present && !present[i]) continue;
     const int64_t v = x[a.constant ? 0 : i], w = y[b.constant ? 0 : i];
     int64_t sum = 0;
-    if ((op == "add" ? __builtin_add_overflow(v, w, &sum) : __builtin_sub_overflow(v, w, &sum)) || sum == kNoTime) throw Error(ErrorKind::invalid, concat(op, ": Overflow in int64 addition of times"), "builtins.OverflowError");
+    if ((op == "add" ? __builtin_add_overflow(v, w, &sum) : __builtin_sub_overflow(v, w, &sum)) || sum == kNoTime)
+      throw Error(ErrorKind::invalid, concat(op, ": Overflow in int64 addition of times"), "builtins.OverflowError");
   }
 }
 
@@ -132,7 +133,13 @@ void arithmetic(const std::string& op, const Column& a, const Column& b, int64_t
   if (op == "add") each<T>(a, b, rows, out, [](T x, T y) { return static_cast<T>(static_cast<Wide>(x) + static_cast<Wide>(y)); });
   else if (op == "sub") each<T>(a, b, rows, out, [](T x, T y) { return static_cast<T>(static_cast<Wide>(x) - static_cast<Wide>(y)); });
   else if (op == "mul") each<T>(a, b, rows, out, [](T x, T y) { return static_cast<T>(static_cast<Wide>(x) * static_cast<Wide>(y)); });
-  else if (op == "truediv") each<T>(a, b, rows, out, [](T x, T y) { if constexpr (std::is_floating_point_v<T>) return x / y; else return y ? static_cast<T>(x / y) : T{}; });
+  else if (op == "truediv")
+    each<T>(a, b, rows, out, [](T x, T y) {
+      if constexpr (std::is_floating_point_v<T>)
+        return x / y;
+      else
+        return y ? static_cast<T>(x / y) : T{};
+    });
   else if (op == "floordiv") each<T>(a, b, rows, out, floor_divide<T>);
   else if (op == "mod") each<T>(a, b, rows, out, modulo<T>);
   else if (op == "pow") each<T>(a, b, rows, out, power<T>);
@@ -301,7 +308,8 @@ Column text_of(const Column& a, DType from, int64_t rows) {
 }
 
 Error not_finite(const std::string& what) {
-  return Error(ErrorKind::invalid, concat(what, ": Cannot convert non-finite values (NA or inf) to integer; fill them, or take a nullable dtype like 'Int64'"), "pandas.errors.IntCastingNaNError");
+  return Error(ErrorKind::invalid, concat(what, ": Cannot convert non-finite values (NA or inf) to integer; fill them, or take a nullable dtype like 'Int64'"),
+               "pandas.errors.IntCastingNaNError");
 }
 
 // As NumPy on x86: by way of 64 bits, the smallest integer for what is beyond them.
@@ -343,7 +351,8 @@ Map cast(const Args& args) {
             int64_t moved = 0;
             if (scale_to < scale_from) moved = floor_divide<int64_t>(v, scale_from / scale_to);
             else if (__builtin_mul_overflow(v, scale_to / scale_from, &moved) && (!a.valid || a.valid[i]))
-              throw Error(ErrorKind::invalid, concat(what, ": Cannot convert ", v, " of ", from.name(), " to ", to.name(), ": out of its bounds"), to.storage == Storage::timestamp ? "pandas.errors.OutOfBoundsDatetime" : "pandas.errors.OutOfBoundsTimedelta");
+              throw Error(ErrorKind::invalid, concat(what, ": Cannot convert ", v, " of ", from.name(), " to ", to.name(), ": out of its bounds"),
+                          to.storage == Storage::timestamp ? "pandas.errors.OutOfBoundsDatetime" : "pandas.errors.OutOfBoundsTimedelta");
             y[i] = static_cast<T>(moved);
           }
         } else if (to.is_boolean()) {
@@ -429,11 +438,14 @@ std::vector<Kernel> elementwise_kernels() {
           {.name = "fill", .map = fill, .traits = by_row},
           {.name = "is_in", .map = is_in, .traits = by_row},
           // A constant as a column as long as the second input.
-          {.name = "spread", .map = [](const Args&) -> Map { return [](Task&, Columns in, int64_t rows, std::span<Column> out) { return out[0] = spread(in[0], rows), rows; }; }},
-          {.name = "constant", .map = [](const Args& a) -> Map {
+          {.name = "spread",
+           .map = [](const Args&) -> Map { return [](Task&, Columns in, int64_t rows, std::span<Column> out) { return out[0] = spread(in[0], rows), rows; }; }},
+          {.name = "constant",
+           .map = [](const Args& a) -> Map {
              Column c = constant_of(a["value"], dtype_of(a["type"].integer()));
              return [c](Task&, Columns, int64_t rows, std::span<Column> out) { return out[0] = c, rows; };
-           }, .traits = {.is_constant = true}}};
+           },
+           .traits = {.is_constant = true}}};
 }
 
 }  // namespace muster::kernels

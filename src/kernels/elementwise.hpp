@@ -4,8 +4,8 @@
 
 namespace muster::kernels {
 
-/// "binary" {op, type, text}: both inputs already of `type`. Ops: add sub mul truediv floordiv mod pow; eq ne lt le gt ge; and or xor. text: the second input, where it is this one text.
-/// "unary" {op, type}: neg abs invert isna notna.   "cast" {from, to}.   "fill" {type, value}.   "is_in" {type, values, missing}.
+/// "binary" {op, type, text}: both inputs already of `type`. Ops: add sub mul truediv floordiv mod pow; eq ne lt le gt ge; and or xor. text: the second
+/// input, where it is this one text. "unary" {op, type}: neg abs invert isna notna. "cast" {from, to}. "fill" {type, value}. "is_in" {type, values, missing}.
 /// "select" (a mask, then columns): the rows where the mask holds.
 std::vector<data::Kernel> elementwise_kernels();
 std::vector<data::Kernel> selection_kernels();

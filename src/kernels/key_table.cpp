@@ -30,7 +30,8 @@ inline uint64_t word_of(const char* p, int64_t n) {
     std::memcpy(&low, p, 4), std::memcpy(&high, p + n - 4, 4);
     w = low | static_cast<uint64_t>(high) << (8 * (n - 4));
   } else if (n > 0) {
-    w = static_cast<uint8_t>(p[0]) | static_cast<uint64_t>(static_cast<uint8_t>(p[n / 2])) << (8 * (n / 2)) | static_cast<uint64_t>(static_cast<uint8_t>(p[n - 1])) << (8 * (n - 1));
+    w = static_cast<uint8_t>(p[0]) | static_cast<uint64_t>(static_cast<uint8_t>(p[n / 2])) << (8 * (n / 2)) |
+        static_cast<uint64_t>(static_cast<uint8_t>(p[n - 1])) << (8 * (n - 1));
   }
   return w;
 }
@@ -292,7 +293,8 @@ bool KeyTable::fit(size_t k, uint32_t groups, uint32_t numbers) {
   if (!g.usable) return false;
   if (groups < g.rows && numbers < g.columns) return true;
   const uint32_t rows = std::max(g.rows, std::bit_ceil(groups + 1)), columns = std::max(g.columns, std::bit_ceil(numbers + 1));
-  const bool fits = static_cast<size_t>(rows) * columns <= kGrid && static_cast<size_t>(rows) * columns <= 1024 + 64 * size_t{next_pair_[k]} * 4 + (size_t{1} << 18);
+  const bool fits =
+      static_cast<size_t>(rows) * columns <= kGrid && static_cast<size_t>(rows) * columns <= 1024 + 64 * size_t{next_pair_[k]} * 4 + (size_t{1} << 18);
   const auto& parts = parts_[k];
   if (!fits) {
     g = {{}, 0, 0, false};

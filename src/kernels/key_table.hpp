@@ -83,7 +83,9 @@ class KeyColumn {
   /// The values with these numbers.
   data::Column values(const std::vector<uint32_t>& numbers) const;
   int64_t bytes() const {
-    return table_.bytes() + text_table_.bytes() + static_cast<int64_t>(words_.capacity() * 8 + texts_.capacity() * 16 + (of_code_.capacity() + whole_.capacity() + direct_.capacity()) * 4) + text_bytes_ + kept_bytes_;
+    return table_.bytes() + text_table_.bytes() +
+           static_cast<int64_t>(words_.capacity() * 8 + texts_.capacity() * 16 + (of_code_.capacity() + whole_.capacity() + direct_.capacity()) * 4) +
+           text_bytes_ + kept_bytes_;
   }
   /// Lets go of texts' memory that holds much else: they are copied.
   void compact();

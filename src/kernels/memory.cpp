@@ -32,7 +32,8 @@ class MemoryReader : public Reader {
     out.rows = rows, out.columns.clear();
     for (auto c : columns_) {
       const Column& part = out.columns.emplace_back(slice(b.columns[static_cast<size_t>(c)], row_, rows));
-      if (part.storage == Storage::boolean && part.valid && std::memchr(part.valid, 0, static_cast<size_t>(part.constant ? 1 : rows))) task.report.missing.push_back(c);  // of those that are open
+      if (part.storage == Storage::boolean && part.valid && std::memchr(part.valid, 0, static_cast<size_t>(part.constant ? 1 : rows)))
+        task.report.missing.push_back(c);  // of those that are open
     }
     if (ids_) {
       Writable ids(Storage::row_id, rows);
@@ -56,14 +57,18 @@ class MemoryReader : public Reader {
 class MemorySource : public Source {
  public:
   explicit MemorySource(const Args& a) : args_(a) {}
-  std::unique_ptr<Reader> open(Task& t) const override { return memory_reader(memory_table(args_["table"]).partitions[static_cast<size_t>(t.partition())], args_, t.partition()); }
+  std::unique_ptr<Reader> open(Task& t) const override {
+    return memory_reader(memory_table(args_["table"]).partitions[static_cast<size_t>(t.partition())], args_, t.partition());
+  }
 
  private:
   Args args_;
 };
 }  // namespace
 
-std::unique_ptr<Reader> memory_reader(const Batches& batches, const Value& args, int64_t partition) { return std::make_unique<MemoryReader>(batches, args, partition); }
+std::unique_ptr<Reader> memory_reader(const Batches& batches, const Value& args, int64_t partition) {
+  return std::make_unique<MemoryReader>(batches, args, partition);
+}
 
 std::string new_table_token() {
   static std::atomic<int64_t> tables{0};

@@ -53,7 +53,9 @@ class FirstRow : public States<FirstValue<T>> {
   int64_t bytes() const override { return States<FirstValue<T>>::bytes() + text_bytes_; }
   void encode(Encoder& out, size_t groups) const override {
     if constexpr (std::is_same_v<T, Text>)
-      for (size_t g = 1; g <= groups; ++g) out << this->states_[g].count << this->states_[g].missing << std::string_view(this->states_[g].value.data ? this->states_[g].value.view() : std::string_view());
+      for (size_t g = 1; g <= groups; ++g)
+        out << this->states_[g].count << this->states_[g].missing
+            << std::string_view(this->states_[g].value.data ? this->states_[g].value.view() : std::string_view());
     else encode_states(out, this->states_, groups);
   }
   void decode(base::Decoder& in, size_t groups) override {
@@ -162,7 +164,8 @@ class PickOne : public Aggregate {
   int64_t bytes() const override { return static_cast<int64_t>(states_.capacity() * sizeof(Extreme<T>)) + text_bytes_; }
   void encode(Encoder& out, size_t groups) const override {
     if constexpr (std::is_same_v<T, Text>) {
-      for (size_t g = 1; g <= groups; ++g) out << states_[g].count << states_[g].missing << std::string_view(states_[g].value.data ? states_[g].value.view() : std::string_view());
+      for (size_t g = 1; g <= groups; ++g)
+        out << states_[g].count << states_[g].missing << std::string_view(states_[g].value.data ? states_[g].value.view() : std::string_view());
     } else {
       encode_states(out, states_, groups);
     }

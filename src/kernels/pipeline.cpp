@@ -52,7 +52,13 @@ class Committed : public Task {
 // One task: the registers, and what the sinks have so far.
 class Execution {
  public:
-  Execution(const Program& program, const std::vector<Map>& maps, Task& task) : program_(program), maps_(maps), task_(&task), registers_(static_cast<size_t>(program.registers)), lengths_(registers_.size(), 0), collected_(program.sinks.size()) {
+  Execution(const Program& program, const std::vector<Map>& maps, Task& task)
+      : program_(program),
+        maps_(maps),
+        task_(&task),
+        registers_(static_cast<size_t>(program.registers)),
+        lengths_(registers_.size(), 0),
+        collected_(program.sinks.size()) {
     for (const auto& s : program.sinks) folds_.push_back(s.kernel.empty() ? nullptr : kernel(s.kernel).fold(s.args));
   }
 

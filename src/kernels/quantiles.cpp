@@ -104,7 +104,8 @@ class Quantiles : public Fold {
   }
 
   int64_t bytes() const override {
-    return static_cast<int64_t>((values_.capacity() + distinct_.capacity()) * sizeof(T) + counts_.capacity() * sizeof(int64_t)) + table_.bytes() + ranked_.bytes();
+    return static_cast<int64_t>((values_.capacity() + distinct_.capacity()) * sizeof(T) + counts_.capacity() * sizeof(int64_t)) + table_.bytes() +
+           ranked_.bytes();
   }
   void encode(Encoder& out) const override {
     out << distinct_ << counts_ << values_;
@@ -150,7 +151,9 @@ class Quantiles : public Fold {
     values_.resize(n);
   }
   // Counts of values that hardly repeat are larger than the values.
-  bool worth_counting() const { return std::accumulate(counts_.begin(), counts_.end(), int64_t{0}) >= kWorthCounting * static_cast<int64_t>(counts_.size() - 1); }
+  bool worth_counting() const {
+    return std::accumulate(counts_.begin(), counts_.end(), int64_t{0}) >= kWorthCounting * static_cast<int64_t>(counts_.size() - 1);
+  }
   void stop_counting() {
     if (!std::exchange(counting_, false)) return;
     if (worth_counting()) ranked_.add({distinct_.begin() + 1, distinct_.end()}, {counts_.begin() + 1, counts_.end()});

@@ -136,7 +136,8 @@ class Ranked : public Aggregate {
     const auto bytes = in.get<std::string_view>();
     gone_ = in.list<uint32_t>();
     const auto beyond = [&](uint32_t g) { return g > groups; };
-    if (bytes.size() != of.size() * sizeof(T) || std::any_of(of.begin(), of.end(), beyond) || std::any_of(gone_.begin(), gone_.end(), beyond)) throw Error(ErrorKind::io, "the values of a median do not fit");
+    if (bytes.size() != of.size() * sizeof(T) || std::any_of(of.begin(), of.end(), beyond) || std::any_of(gone_.begin(), gone_.end(), beyond))
+      throw Error(ErrorKind::io, "the values of a median do not fit");
     pieces_.clear();
     if (of.empty()) return;
     Piece& piece = piece_for(static_cast<int64_t>(of.size()));
@@ -174,7 +175,8 @@ class Ranked : public Aggregate {
 }  // namespace
 
 std::unique_ptr<Aggregate> ranked_aggregate(double q, DType type, DType result, bool skipna) {
-  return visit_fixed(type.storage, [&](auto tag) -> std::unique_ptr<Aggregate> { return std::make_unique<Ranked<typename decltype(tag)::type>>(q, result, skipna); });
+  return visit_fixed(type.storage,
+                     [&](auto tag) -> std::unique_ptr<Aggregate> { return std::make_unique<Ranked<typename decltype(tag)::type>>(q, result, skipna); });
 }
 
 }  // namespace muster::kernels

@@ -76,7 +76,8 @@ class RankedValues {
     std::shared_ptr<const Spilled> spilled;
   };
   // Integers that compare as the values do.
-  using Word = std::conditional_t<sizeof(T) == 8, uint64_t, std::conditional_t<sizeof(T) == 4, uint32_t, std::conditional_t<sizeof(T) == 2, uint16_t, uint8_t>>>;
+  using Word =
+      std::conditional_t<sizeof(T) == 8, uint64_t, std::conditional_t<sizeof(T) == 4, uint32_t, std::conditional_t<sizeof(T) == 2, uint16_t, uint8_t>>>;
   static constexpr auto kSign = static_cast<Word>(Word{1} << (8 * sizeof(T) - 1));
   static constexpr int kBits = 16;
   static constexpr size_t kRanges = size_t{1} << kBits;

@@ -86,7 +86,8 @@ Map row_labels(const Args& a) {
       const int64_t id = ids.as<int64_t>()[i];
       if (id >> 32 != partition) {
         partition = id >> 32;
-        const auto& source = *(std::upper_bound(sources.begin(), sources.end(), partition, [](int64_t p, const Source& s) { return p < s.first_partition; }) - 1);
+        const auto& source =
+            *(std::upper_bound(sources.begin(), sources.end(), partition, [](int64_t p, const Source& s) { return p < s.first_partition; }) - 1);
         const int64_t own = partition - source.first_partition;
         if (source.input) first = first_number(in[source.input].as<Text>()[0], own);
         else first = own < static_cast<int64_t>(source.numbers.size()) ? source.numbers[static_cast<size_t>(own)] : 0;
@@ -113,7 +114,8 @@ Kernel row_counts_kernel() {
 }
 
 std::vector<Kernel> row_number_kernels() {
-  return {{.name = data::kRowLabels, .map = row_labels, .traits = {.numbers_rows = true}}, {.name = "row_numbers", .map = row_numbers, .partition_at_once = true}};
+  return {{.name = data::kRowLabels, .map = row_labels, .traits = {.numbers_rows = true}},
+          {.name = "row_numbers", .map = row_numbers, .partition_at_once = true}};
 }
 
 }  // namespace muster::kernels

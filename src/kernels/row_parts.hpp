@@ -42,7 +42,8 @@ class RowTable {
 
 class RowParts {
  public:
-  /// Adds rows; column 0.. are `columns`, behind them the rows' hashes and numbers (partition << 32 | first + i). Rows with gone[i] are left out if `gone` is not empty.
+  /// Adds rows; column 0.. are `columns`, behind them the rows' hashes and numbers (partition << 32 | first + i). Rows with gone[i] are left out if `gone` is
+  /// not empty.
   void add(data::Columns columns, int64_t rows, const std::vector<uint64_t>& hashes, const std::vector<uint8_t>& gone, int64_t first_number);
   /// Shares the rows of another, behind its own.
   void append(const RowParts& later);

@@ -192,7 +192,14 @@ std::vector<SortKey> sort_keys(const Args& a, const Batch& b) {
 // The n largest (or smallest) rows; one more is kept, which tells `finish` that rows were dropped: with n >= rows pandas ignores `keep`.
 class TopRows : public Fold {
  public:
-  explicit TopRows(const Args& a) : args_(a), wanted_(a["n"].integer()), last_(a["keep"].string() == "last"), all_(a["keep"].string() == "all"), first_(a["by"].list().at(0).integer()), ascending_(a["ascending"].list().at(0).boolean()), strict_(!last_ && !all_ && a["by"].list().size() == 1) {}
+  explicit TopRows(const Args& a)
+      : args_(a),
+        wanted_(a["n"].integer()),
+        last_(a["keep"].string() == "last"),
+        all_(a["keep"].string() == "all"),
+        first_(a["by"].list().at(0).integer()),
+        ascending_(a["ascending"].list().at(0).boolean()),
+        strict_(!last_ && !all_ && a["by"].list().size() == 1) {}
   void add(Task& task, Columns in, int64_t rows) override {
     keep(in, rows);
     task.reserve(bytes_ - std::exchange(told_, bytes_));
@@ -248,7 +255,10 @@ class TopRows : public Fold {
     if (all_ && kept && kept < at.size()) {
       auto same = [&](int64_t a, int64_t b) {
         for (const auto& k : keys) {
-          bool equal = visit(k.column.storage, [&](auto tag) { using T = typename decltype(tag)::type; return order(k.column.as<T>()[a], k.column.as<T>()[b]) == 0 && k.column.is_missing(a) == k.column.is_missing(b); });
+          bool equal = visit(k.column.storage, [&](auto tag) {
+            using T = typename decltype(tag)::type;
+            return order(k.column.as<T>()[a], k.column.as<T>()[b]) == 0 && k.column.is_missing(a) == k.column.is_missing(b);
+          });
           if (!equal) return false;
         }
         return true;
@@ -285,8 +295,12 @@ class TopRows : public Fold {
         with_missing<T>(key, [&](auto missing) {
           // Of equal keys the first rows are kept: a later one only comes in by a better key.
           if (!bounded) all();
-          else if (strict_) ascending_ ? passing(v, rows, at, missing, [w = *worst_.as<T>()](T x) { return x < w; }) : passing(v, rows, at, missing, [w = *worst_.as<T>()](T x) { return x > w; });
-          else ascending_ ? passing(v, rows, at, missing, [w = *worst_.as<T>()](T x) { return x <= w; }) : passing(v, rows, at, missing, [w = *worst_.as<T>()](T x) { return x >= w; });
+          else if (strict_)
+            ascending_ ? passing(v, rows, at, missing, [w = *worst_.as<T>()](T x) { return x < w; })
+                       : passing(v, rows, at, missing, [w = *worst_.as<T>()](T x) { return x > w; });
+          else
+            ascending_ ? passing(v, rows, at, missing, [w = *worst_.as<T>()](T x) { return x <= w; })
+                       : passing(v, rows, at, missing, [w = *worst_.as<T>()](T x) { return x >= w; });
           if (static_cast<int64_t>(at.size()) > 2 * wanted_ + 64) best_of(v, at, missing);
         });
       }
@@ -296,7 +310,8 @@ class TopRows : public Fold {
   // Appends the rows whose values pass; a block of which none does is passed over.
   template <class T, class Missing, class Passes>
   static void passing(const T* v, int64_t rows, std::vector<int64_t>& at, Missing missing, Passes passes) {
-    using Mask = std::conditional_t<sizeof(T) == 8, int64_t, std::conditional_t<sizeof(T) == 4, int32_t, std::conditional_t<sizeof(T) == 2, int16_t, int8_t>>>;  // as wide as the values: the loop over them is vectorized
+    // as wide as the values: the loop over them is vectorized
+    using Mask = std::conditional_t<sizeof(T) == 8, int64_t, std::conditional_t<sizeof(T) == 4, int32_t, std::conditional_t<sizeof(T) == 2, int16_t, int8_t>>>;
     constexpr int64_t kBlock = 1024;
     for (int64_t begin = 0; begin < rows; begin += kBlock) {
       const int64_t end = std::min(rows, begin + kBlock);

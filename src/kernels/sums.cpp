@@ -1,4 +1,5 @@
-// Sums, means, variances and products of groups: what adds values up. A sum keeps its rounding errors, so that it is the same however rows are cut, to the last digits that count.
+// Sums, means, variances and products of groups: what adds values up. A sum keeps its rounding errors, so that it is the same however rows are cut, to the
+// last digits that count.
 #include <cmath>
 
 #include "data/dispatch.hpp"
@@ -95,7 +96,8 @@ class Sum : public States<State> {
         else if constexpr (std::is_floating_point_v<T>) throw internal("sum: float into integer");
         else {
           if (gone) out.valid()[i] = 0, out.as<R>()[i] = 0;
-          else if (wanted_ == Wanted::sum && result_.is_time() && static_cast<int64_t>(s.sum) != s.sum) throw Error(ErrorKind::invalid, "sum: overflow in timedelta operation", "pandas.errors.OutOfBoundsTimedelta");
+          else if (wanted_ == Wanted::sum && result_.is_time() && static_cast<int64_t>(s.sum) != s.sum)
+            throw Error(ErrorKind::invalid, "sum: overflow in timedelta operation", "pandas.errors.OutOfBoundsTimedelta");
           else if (wanted_ == Wanted::mean) out.as<R>()[i] = static_cast<R>(s.sum / std::max<std::remove_const_t<decltype(s.sum)>>(1, s.count));
           else out.as<R>()[i] = static_cast<R>(static_cast<uint64_t>(s.sum));
         }
@@ -132,8 +134,8 @@ class Sum : public States<State> {
   AggregateOptions o_;
 };
 
-// Sums of differences to a value near the mean, so that nothing cancels far from zero: Chan, Golub & LeVeque (1983), The American Statistician
-// 37(3), section 3 (shifted data), and equation 2.1 for the merge. The shift moves to the mean at every power of two, so that a first value far away does no harm.
+// Sums of differences to a value near the mean, so that nothing cancels far from zero: Chan, Golub & LeVeque (1983), The American Statistician 37(3), section
+// 3 (shifted data), and equation 2.1 for the merge. The shift moves to the mean at every power of two, so that a first value far away does no harm.
 struct Moments {
   int64_t count = 0, missing = 0;
   double shift = 0, sum = 0, squares = 0;  // of x - shift
@@ -224,7 +226,9 @@ class Prod : public States<Product> {
   Prod(DType result, AggregateOptions o) : result_(result), o_(o) {}
   void add(const uint32_t* groups, const Column& c, int64_t rows) override {
     auto* s = states_.data();
-    each_row<T>(groups, c, rows, [s](uint32_t g, T v) { s[g].real *= static_cast<double>(v), s[g].whole *= static_cast<uint64_t>(v), ++s[g].count; }, [s](uint32_t g) { ++s[g].missing; });
+    each_row<T>(
+        groups, c, rows, [s](uint32_t g, T v) { s[g].real *= static_cast<double>(v), s[g].whole *= static_cast<uint64_t>(v), ++s[g].count; },
+        [s](uint32_t g) { ++s[g].missing; });
   }
   Column finish(const std::vector<uint32_t>& groups) override {
     Writable out(result_.storage, static_cast<int64_t>(groups.size()));
@@ -261,7 +265,8 @@ std::unique_ptr<Aggregate> sum_aggregate(bool mean, DType type, DType result, co
   return of_numbers(type, [&](auto value) -> std::unique_ptr<Aggregate> {
     using T = decltype(value);
     if constexpr (std::is_integral_v<T>)
-      if (!mean && (type.is_integer() || type.is_boolean()) && !type.open && o.min_count == 0) return std::make_unique<Sum<T, WrappingSum>>(Wanted::sum, type, result, o);
+      if (!mean && (type.is_integer() || type.is_boolean()) && !type.open && o.min_count == 0)
+        return std::make_unique<Sum<T, WrappingSum>>(Wanted::sum, type, result, o);
     return std::make_unique<Sum<T>>(mean ? Wanted::mean : Wanted::sum, type, result, o);
   });
 }

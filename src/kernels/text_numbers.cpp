@@ -68,7 +68,9 @@ bool read_short(Text t, int64_t& value) {
   return true;
 }
 
-[[noreturn]] void refuse(const std::string& what, DType type, Text t) { throw invalid(what, ": could not convert string to ", type.name(), ": '", t.view(), "'"); }
+[[noreturn]] void refuse(const std::string& what, DType type, Text t) {
+  throw invalid(what, ": could not convert string to ", type.name(), ": '", t.view(), "'");
+}
 
 double float_of(Text t, DType type, const std::string& what) {
   double value;
@@ -81,7 +83,9 @@ double float_of(Text t, DType type, const std::string& what) {
 
 template <class T>
 T integer_of(Text t, DType type, const std::string& what) {
-  auto beyond = [&] { return Error(ErrorKind::invalid, concat(what, ": the integer ", t.view(), " is out of bounds for ", type.name()), "builtins.OverflowError"); };
+  auto beyond = [&] {
+    return Error(ErrorKind::invalid, concat(what, ": the integer ", t.view(), " is out of bounds for ", type.name()), "builtins.OverflowError");
+  };
   if (int64_t value; read_short(t, value)) {
     if (!std::in_range<T>(value)) throw beyond();
     return static_cast<T>(value);

@@ -15,7 +15,9 @@ class SameText {
   }
   bool operator()(data::Text t) const {
     if (t.size != size() || !t.data) return false;
-    if (t.size >= 8) return word<uint64_t>(t.data) == head_ && word<uint64_t>(t.data + t.size - 8) == tail_ && (t.size <= 16 || std::memcmp(t.data, wanted_.data(), wanted_.size()) == 0);
+    if (t.size >= 8)
+      return word<uint64_t>(t.data) == head_ && word<uint64_t>(t.data + t.size - 8) == tail_ &&
+             (t.size <= 16 || std::memcmp(t.data, wanted_.data(), wanted_.size()) == 0);
     if (t.size >= 4) return word<uint32_t>(t.data) == head_ && word<uint32_t>(t.data + t.size - 4) == tail_;
     for (int64_t i = 0; i < t.size; ++i)
       if (t.data[i] != wanted_[static_cast<size_t>(i)]) return false;

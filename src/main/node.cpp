@@ -8,7 +8,8 @@
 
 namespace {
 const char* const kUsage =
-    "usage: muster-node worker SCHEDULER [--threads N] [--memory-limit BYTES] [--name NAME] [--listen ADDRESS] [--resource NAME=AMOUNT]... [--load LIBRARY]... [--executor COMMAND...]\n"
+    "usage: muster-node worker SCHEDULER [--threads N] [--memory-limit BYTES] [--name NAME] [--listen ADDRESS] [--resource NAME=AMOUNT]... [--load "
+    "LIBRARY]... [--executor COMMAND...]\n"
     "       muster-node scheduler [--listen ADDRESS]...\n";
 }
 

@@ -26,7 +26,8 @@ bool is_loopback_name(const std::string& text) {
   return host == "localhost" || host == "127.0.0.1";
 }
 
-HttpServer::HttpServer(int socket, std::function<int(int)> accept, std::function<Page(const std::string&)> answer) : socket_(socket), accept_(std::move(accept)), answer_(std::move(answer)) {
+HttpServer::HttpServer(int socket, std::function<int(int)> accept, std::function<Page(const std::string&)> answer)
+    : socket_(socket), accept_(std::move(accept)), answer_(std::move(answer)) {
   thread_ = std::thread([this] { accept_loop(); });
 }
 
@@ -78,7 +79,8 @@ void HttpServer::serve(int fd) {
     const std::string target(request.target().data(), request.target().size());
     const std::string host(request[http::field::host].data(), request[http::field::host].size());
     const std::string origin(request[http::field::origin].data(), request[http::field::origin].size());
-    if (!is_loopback_name(host) || (!origin.empty() && !is_loopback_name(origin))) page = {403, "text/plain", "This monitor answers to localhost and 127.0.0.1 only.\n"};
+    if (!is_loopback_name(host) || (!origin.empty() && !is_loopback_name(origin)))
+      page = {403, "text/plain", "This monitor answers to localhost and 127.0.0.1 only.\n"};
     else if (request.method() != http::verb::get && request.method() != http::verb::head) page = {405, "text/plain", "GET only.\n"};
     else page = answer_(target.substr(0, target.find('?')));
     http::response<http::string_body> response(static_cast<http::status>(page.status), request.version());

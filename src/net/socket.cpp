@@ -50,7 +50,8 @@ Name name_of(const Address& a) {
   i->sin_family = AF_INET, i->sin_port = htons(static_cast<uint16_t>(a.port));
   const std::string host = a.host_or_path == "localhost" || a.host_or_path.empty() ? "127.0.0.1" : a.host_or_path;
   if (inet_pton(AF_INET, host.c_str(), &i->sin_addr) != 1 || (ntohl(i->sin_addr.s_addr) >> 24) != 127)
-    throw invalid(a.text(), " is not on this machine's loopback: connections to other hosts are refused until they are encrypted; use tcp://127.0.0.1:", a.port);
+    throw invalid(a.text(),
+                  " is not on this machine's loopback: connections to other hosts are refused until they are encrypted; use tcp://127.0.0.1:", a.port);
   n.size = sizeof *i;
   return n;
 }
@@ -66,7 +67,8 @@ bool same_user(const sockaddr_in& peer) {
     unsigned uid;
     if (!(in >> number >> local >> remote >> state >> queues >> timer >> retransmits >> uid)) continue;
     const auto colon = local.find(':');
-    if (std::stoul(local.substr(0, colon), nullptr, 16) == peer.sin_addr.s_addr && std::stoul(local.substr(colon + 1), nullptr, 16) == ntohs(peer.sin_port)) return uid == geteuid();
+    if (std::stoul(local.substr(0, colon), nullptr, 16) == peer.sin_addr.s_addr && std::stoul(local.substr(colon + 1), nullptr, 16) == ntohs(peer.sin_port))
+      return uid == geteuid();
   }
   return false;
 }
@@ -80,7 +82,8 @@ Address Address::parse(const std::string& text) {
   }
   std::string rest = text.starts_with("tcp://") ? text.substr(6) : text;
   const auto colon = rest.rfind(':');
-  if (rest.find("://") == std::string::npos && colon != std::string::npos && colon + 1 < rest.size() && rest.find_first_not_of("0123456789", colon + 1) == std::string::npos && rest.size() - colon < 7) {
+  if (rest.find("://") == std::string::npos && colon != std::string::npos && colon + 1 < rest.size() &&
+      rest.find_first_not_of("0123456789", colon + 1) == std::string::npos && rest.size() - colon < 7) {
     a.host_or_path = rest.substr(0, colon);
     a.port = std::stoi(rest.substr(colon + 1));
     if (a.port < 65536) return a;
@@ -118,7 +121,8 @@ Fd connect(const Address& address, double seconds) {
       if (!address.local) setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
       return fd;
     }
-    if (waited >= seconds || (errno != ECONNREFUSED && errno != ENOENT && errno != EAGAIN && errno != EINTR)) failed(concat("cannot connect to ", address.text()));
+    if (waited >= seconds || (errno != ECONNREFUSED && errno != ENOENT && errno != EAGAIN && errno != EINTR))
+      failed(concat("cannot connect to ", address.text()));
     usleep(50'000);
   }
 }

@@ -22,7 +22,8 @@ std::string args_of(const Value& args) {
     if (!shown.empty()) out += concat(out.empty() ? "" : ", ", name, "=", shown);
   }
   if (args["aggregates"].is_list())
-    for (const auto& a : args["aggregates"].list()) out += concat(out.empty() ? "" : ", ", a["function"].string(), a["input"].integer() < 0 ? "" : concat("(column ", a["input"].integer(), ")"));
+    for (const auto& a : args["aggregates"].list())
+      out += concat(out.empty() ? "" : ", ", a["function"].string(), a["input"].integer() < 0 ? "" : concat("(column ", a["input"].integer(), ")"));
   return out;
 }
 }  // namespace
@@ -32,12 +33,19 @@ std::string describe(const Plan& plan) {
   for (size_t n = 0; n < plan.stages.size(); ++n) {
     const Stage& s = plan.stages[n];
     out += concat("stage ", n, ": ", s.count, s.count == 1 ? " partition" : " partitions", "\n");
-    if (s.source) out += concat("  ", s.source->op->name, s.source->op->show ? "(" + s.source->op->show(expr::Call(*s.source->op, s.source->args, s.source->inputs)) + ")" : "", " reads ", s.out.size(), " columns: ", regs(s.out), "\n");
+    if (s.source)
+      out += concat("  ", s.source->op->name,
+                    s.source->op->show ? "(" + s.source->op->show(expr::Call(*s.source->op, s.source->args, s.source->inputs)) + ")" : "", " reads ",
+                    s.out.size(), " columns: ", regs(s.out), "\n");
     else out += concat("  ", s.whole.empty() ? "" : s.whole + " of ", "sink ", s.input.sink, " of stage ", s.input.stage, ": ", regs(s.out), "\n");
-    for (const auto& b : s.broadcasts) out += concat("  r", b.reg, " = column ", b.column, " of sink ", b.from.sink, " of stage ", b.from.stage, ", for every row\n");
-    for (const auto& step : s.steps) out += concat("  ", step.out.empty() ? "" : regs(step.out) + " = ", step.kernel, "(", regs(step.in), ")", args_of(step.args).empty() ? "" : "  {" + args_of(step.args) + "}", "\n");
+    for (const auto& b : s.broadcasts)
+      out += concat("  r", b.reg, " = column ", b.column, " of sink ", b.from.sink, " of stage ", b.from.stage, ", for every row\n");
+    for (const auto& step : s.steps)
+      out += concat("  ", step.out.empty() ? "" : regs(step.out) + " = ", step.kernel, "(", regs(step.in), ")",
+                    args_of(step.args).empty() ? "" : "  {" + args_of(step.args) + "}", "\n");
     for (size_t k = 0; k < s.sinks.size(); ++k)
-      out += concat("  sink ", k, ": ", s.sinks[k].kernel.empty() ? "collect" : s.sinks[k].kernel, "(", regs(s.sinks[k].in), ")", args_of(s.sinks[k].args).empty() ? "" : "  {" + args_of(s.sinks[k].args) + "}", "\n");
+      out += concat("  sink ", k, ": ", s.sinks[k].kernel.empty() ? "collect" : s.sinks[k].kernel, "(", regs(s.sinks[k].in), ")",
+                    args_of(s.sinks[k].args).empty() ? "" : "  {" + args_of(s.sinks[k].args) + "}", "\n");
   }
   return out;
 }
@@ -48,7 +56,10 @@ std::string describe(const graph::Graph& graph) {
     const auto& range = graph.ranges[r];
     out += concat("range ", r, ": ", range.count, range.count == 1 ? " task, " : " tasks, ", range.function, " ", range.label);
     for (const auto& d : range.inputs)
-      out += concat(d.rule == graph::Dependency::Rule::block ? concat(", each of ", d.k, " of range ") : d.rule == graph::Dependency::Rule::all ? std::string(", all of range ") : std::string(", one of range "), d.range);
+      out += concat(d.rule == graph::Dependency::Rule::block ? concat(", each of ", d.k, " of range ")
+                    : d.rule == graph::Dependency::Rule::all ? std::string(", all of range ")
+                                                             : std::string(", one of range "),
+                    d.range);
     out += range.wanted ? ", result\n" : "\n";
   }
   return out;

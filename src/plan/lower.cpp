@@ -161,7 +161,8 @@ void add_options(graph::Options& to, const graph::Options& more) {
 
 class NodeLowering : public Lowering {
  public:
-  NodeLowering(Builder& b, const Expr& e, int generation, int subset) : b_(b), e_(e), generation_(generation), subset_number_(subset), subset_(b.subset(subset)), anchor_(anchor_of(*e)) {}
+  NodeLowering(Builder& b, const Expr& e, int generation, int subset)
+      : b_(b), e_(e), generation_(generation), subset_number_(subset), subset_(b.subset(subset)), anchor_(anchor_of(*e)) {}
 
   const Rows& input(size_t i) override {
     const Expr& in = e_->inputs.at(i);
@@ -310,7 +311,8 @@ class NodeLowering : public Lowering {
         tables.push_back(List{first, first_numbers(files, node->op->partition_rows(call))});
       } else {
         const Rows& rows = b_.lower(node, kCounting, in_front);
-        const Exit counted = b_.add_sink(rows.stage, {data::kRowCounts, Dict{{"files", List(files.begin(), files.end())}}, {rows.index.empty() ? rows.columns.at(0) : rows.index[0]}});
+        const Exit counted = b_.add_sink(
+            rows.stage, {data::kRowCounts, Dict{{"files", List(files.begin(), files.end())}}, {rows.index.empty() ? rows.columns.at(0) : rows.index[0]}});
         tables.push_back(List{first, in.size()});
         in.push_back(broadcast(at, counted, 0, kNothing));
       }
@@ -320,7 +322,8 @@ class NodeLowering : public Lowering {
   int64_t row_partitions(int at, int reg) override {
     int64_t most = 0;
     auto reads = b_.reads_of(at);
-    for (const auto& root : row_sources(b_.plan_.dependences, b_.dependence(at, reg))) most = std::max(most, kRowIds - root.column + reads.at(root.source).first->npartitions);
+    for (const auto& root : row_sources(b_.plan_.dependences, b_.dependence(at, reg)))
+      most = std::max(most, kRowIds - root.column + reads.at(root.source).first->npartitions);
     return most;
   }
   void open_column(int at, int reg, int64_t id) override { add(at, reg, {{{b_.stage(at).source->id, id}}, {}}); }
@@ -345,7 +348,8 @@ class NodeLowering : public Lowering {
     return s.registers++;
   }
 
-  Rows read(Exit exit, const std::string& kernel, Value args, int registers, int64_t count, std::vector<int64_t> partitions, const std::vector<int>& dependences) {
+  Rows read(Exit exit, const std::string& kernel, Value args, int registers, int64_t count, std::vector<int64_t> partitions,
+            const std::vector<int>& dependences) {
     auto [known, fresh] = b_.readers_.try_emplace({exit, generation_, step_key(kernel, args, {})}, -1);
     if (fresh) {
       Stage s;
@@ -395,7 +399,11 @@ const Rows& Builder::lower(const Expr& e, int generation, int subset) {
       const Expr& in = top.node->inputs[top.next];
       const bool folds = top.node->op->folds, beside = in->is_one_row() && top.next != top.anchor;
       ++top.next;
-      stack.push_back(waiting(in, beside ? this->generation(in) : folds ? folded_generation(*top.node) : std::max(top.generation, this->generation(in)), beside || folds ? kAll : top.subset));
+      stack.push_back(waiting(in,
+                              beside  ? this->generation(in)
+                              : folds ? folded_generation(*top.node)
+                                      : std::max(top.generation, this->generation(in)),
+                              beside || folds ? kAll : top.subset));
       continue;
     }
     const Expr node = top.node;

@@ -21,7 +21,8 @@ uint32_t Scheduler::random(uint32_t below) {
 bool Scheduler::open(const Worker& w) const {
   if (!w.alive || w.paused || w.alone) return false;
   if (w.running < w.info.threads) return true;
-  return settings_.prefetch_us && w.running < w.info.threads + settings_.max_prefetch && (w.backlog < settings_.prefetch_us * w.info.threads || w.running <= w.info.threads);
+  return settings_.prefetch_us && w.running < w.info.threads + settings_.max_prefetch &&
+         (w.backlog < settings_.prefetch_us * w.info.threads || w.running <= w.info.threads);
 }
 
 bool Scheduler::fits(const Worker& w, const graph::Options& o) const {
@@ -55,7 +56,9 @@ void Scheduler::count_seceded(Worker& w, uint32_t depth, bool one_more) {
 uint32_t Scheduler::class_of(const graph::Options& o, uint32_t depth) {
   if (o.workers.empty() && o.resources.empty() && depth == 0) return 0;
   for (uint32_t c = 1; c < classes_.size(); ++c)
-    if (classes_[c].options.workers == o.workers && classes_[c].options.resources == o.resources && classes_[c].options.allow_other_workers == o.allow_other_workers && classes_[c].depth == depth) return c;
+    if (classes_[c].options.workers == o.workers && classes_[c].options.resources == o.resources &&
+        classes_[c].options.allow_other_workers == o.allow_other_workers && classes_[c].depth == depth)
+      return c;
   classes_.push_back({o, depth, {}, {}});
   const auto c = static_cast<uint32_t>(classes_.size()) - 1;
   for (Slot s = 0; s < workers_.size(); ++s)
@@ -349,7 +352,9 @@ void Scheduler::validate() const {
         const RangeState& source = job->ranges[r.base + static_cast<uint32_t>(d.range)];
         if (d.rule == graph::Dependency::Rule::all) gate += source.done != source.spec->count;
       }
-      for (const auto& reader : r.readers) alls += r.spec->count && job->ranges[reader.range].unfinished && job->ranges[reader.range].spec->inputs[reader.input].rule == graph::Dependency::Rule::all;
+      for (const auto& reader : r.readers)
+        alls +=
+            r.spec->count && job->ranges[reader.range].unfinished && job->ranges[reader.range].spec->inputs[reader.input].rule == graph::Dependency::Rule::all;
       if (open != r.unfinished) throw internal("scheduler: range ", n, " counts ", r.unfinished, " unfinished tasks of ", open);
       if (alls != r.open_alls && r.spec->count) throw internal("scheduler: range ", n, " is read by ", alls, " ranges, not ", r.open_alls);
       if (failed != r.failed) throw internal("scheduler: range ", n, " counts ", r.failed, " failed tasks of ", failed);
@@ -358,9 +363,14 @@ void Scheduler::validate() const {
     for (uint32_t i = 0; i < job->tasks.size(); ++i) {
       const Task& t = job->tasks[i];
       auto counted = refs.find({id, i});
-      if (t.refs != (counted == refs.end() ? 0 : counted->second)) throw internal("scheduler: task ", i, " of job ", id, " (", name_of(t.state), ") has ", t.refs, " references, not ", counted == refs.end() ? 0 : counted->second);
-      if (auto held_by = pins.find({id, i}); t.pins != (held_by == pins.end() ? 0 : held_by->second)) throw internal("scheduler: task ", i, " of job ", id, " (", name_of(t.state), ") is pinned ", t.pins, " times wrongly");
-      if (t.counted != (needed(*job, t) || pinned(t))) throw internal("scheduler: task ", i, " of job ", id, " (", name_of(t.state), ") is counted as needed wrongly: ", t.refs, " refs, ", t.pins, " pins, counted ", int{t.counted});
+      if (t.refs != (counted == refs.end() ? 0 : counted->second))
+        throw internal("scheduler: task ", i, " of job ", id, " (", name_of(t.state), ") has ", t.refs, " references, not ",
+                       counted == refs.end() ? 0 : counted->second);
+      if (auto held_by = pins.find({id, i}); t.pins != (held_by == pins.end() ? 0 : held_by->second))
+        throw internal("scheduler: task ", i, " of job ", id, " (", name_of(t.state), ") is pinned ", t.pins, " times wrongly");
+      if (t.counted != (needed(*job, t) || pinned(t)))
+        throw internal("scheduler: task ", i, " of job ", id, " (", name_of(t.state), ") is counted as needed wrongly: ", t.refs, " refs, ", t.pins,
+                       " pins, counted ", int{t.counted});
       if (unfinished(t.state) && !t.counted) throw internal("scheduler: task ", i, " runs for nobody");
       if (unfinished(t.state) && failed_input({id, i})) throw internal("scheduler: task ", i, " of job ", id, " waits for one that has failed");
       needs += t.counted, left += unfinished(t.state);
@@ -387,14 +397,18 @@ void Scheduler::validate() const {
       for (const auto& old : workers_[s].stale)
         if (old.task.job == id) ++out, left_behind += old.left, running[s] += !old.seceded && !old.left, seceded[s] += old.seceded && !old.left;
     if (needs != job->needed || left != job->unfinished || out != job->running || left_behind != job->left)
-      throw internal("scheduler: job ", id, " counts ", job->needed, " needed, ", job->unfinished, " unfinished, ", job->running, " running; has ", needs, ", ", left, ", ", out);
+      throw internal("scheduler: job ", id, " counts ", job->needed, " needed, ", job->unfinished, " unfinished, ", job->running, " running; has ", needs, ", ",
+                     left, ", ", out);
   }
   for (Slot s = 0; s < workers_.size(); ++s) {
     const Worker& w = workers_[s];
-    if (std::accumulate(w.seceded.begin(), w.seceded.end(), int64_t{0}) != seceded[s]) throw internal("scheduler: worker ", s, " does not count its ", seceded[s], " seceded tasks");
+    if (std::accumulate(w.seceded.begin(), w.seceded.end(), int64_t{0}) != seceded[s])
+      throw internal("scheduler: worker ", s, " does not count its ", seceded[s], " seceded tasks");
     if (w.running != running[s] || w.backlog != backlog[s] || w.held != held[s])
-      throw internal("scheduler: worker ", s, " counts ", w.running, " running, ", w.backlog, " us, ", w.held, " bytes; has ", running[s], ", ", backlog[s], ", ", held[s]);
-    if ((w.open_at != kNone) != (open(w) && takes(w, 0)) || (w.queued_at != kNone) != (w.alive && !queues_[s].empty())) throw internal("scheduler: worker ", s, " stands in the wrong index");
+      throw internal("scheduler: worker ", s, " counts ", w.running, " running, ", w.backlog, " us, ", w.held, " bytes; has ", running[s], ", ", backlog[s],
+                     ", ", held[s]);
+    if ((w.open_at != kNone) != (open(w) && takes(w, 0)) || (w.queued_at != kNone) != (w.alive && !queues_[s].empty()))
+      throw internal("scheduler: worker ", s, " stands in the wrong index");
   }
 }
 

@@ -108,7 +108,8 @@ class Inside {
 
 class LocalJob : public Job, public Place, public std::enable_shared_from_this<LocalJob> {
  public:
-  LocalJob(Pool& pool, std::shared_ptr<const graph::Graph> graph, std::function<bool(int, int64_t, const TaskResult&)> on_result) : pool_(pool), graph_(std::move(graph)), on_result_(std::move(on_result)) {
+  LocalJob(Pool& pool, std::shared_ptr<const graph::Graph> graph, std::function<bool(int, int64_t, const TaskResult&)> on_result)
+      : pool_(pool), graph_(std::move(graph)), on_result_(std::move(on_result)) {
     tasks_ = graph_->tasks();
     store_.resize(static_cast<size_t>(tasks_));
     uint32_t first = 0;
@@ -175,7 +176,8 @@ class LocalJob : public Job, public Place, public std::enable_shared_from_this<L
     for (;;) {
       const size_t r = range_of(assignment.task);
       const bool counts = !guests_[r];  // a guest's objects are not ours
-      if (counts && !assignment.begun && !pool_.runner.begin(attempt_of(assignment, r), ending_ ? 0 : need_of(assignment, r, assignment.reserved), *this)) return;
+      if (counts && !assignment.begun && !pool_.runner.begin(attempt_of(assignment, r), ending_ ? 0 : need_of(assignment, r, assignment.reserved), *this))
+        return;
       bool waits = false;
       auto next = run_one(assignment, inside, waits);
       if (waits) return;
@@ -292,7 +294,10 @@ class LocalJob : public Job, public Place, public std::enable_shared_from_this<L
       }
       return groups;
     };
-    return pool_.runner.run(attempt_of(a, r), {*functions_[r], inputs, range.arguments.empty() ? std::string_view() : std::string_view(*range.arguments[i]), range.partition.empty() ? static_cast<int64_t>(i) : range.partition[i], range.label, dropped ? stopped : stop_, &bytes_}, *this);
+    return pool_.runner.run(attempt_of(a, r),
+                            {*functions_[r], inputs, range.arguments.empty() ? std::string_view() : std::string_view(*range.arguments[i]),
+                             range.partition.empty() ? static_cast<int64_t>(i) : range.partition[i], range.label, dropped ? stopped : stop_, &bytes_},
+                            *this);
   }
 
   std::vector<std::vector<Taken>> take_inputs(const graph::Range& range, int64_t index) {
@@ -302,7 +307,8 @@ class LocalJob : public Job, public Place, public std::enable_shared_from_this<L
     for (const auto& d : range.inputs) {
       const auto [begin, end] = d.needs(index, graph_->ranges[static_cast<size_t>(d.range)].count);
       auto& outputs = inputs.emplace_back();
-      for (int64_t i = begin; i < end; ++i) outputs.push_back(store_.take(first_[static_cast<size_t>(d.range)] + static_cast<uint32_t>(i), static_cast<size_t>(d.output)));
+      for (int64_t i = begin; i < end; ++i)
+        outputs.push_back(store_.take(first_[static_cast<size_t>(d.range)] + static_cast<uint32_t>(i), static_cast<size_t>(d.output)));
     }
     return inputs;
   }
@@ -465,7 +471,8 @@ void set_guest_door(GuestDoor d) { door = d; }
 const GuestDoor& guest_door() { return door; }
 bool in_pool_thread() { return in_pool; }
 
-std::shared_ptr<Job> run(std::shared_ptr<const graph::Graph> graph, int64_t threads, std::function<bool(int range, int64_t index, const TaskResult&)> on_result) {
+std::shared_ptr<Job> run(std::shared_ptr<const graph::Graph> graph, int64_t threads,
+                         std::function<bool(int range, int64_t index, const TaskResult&)> on_result) {
   if (threads == 0 || in_pool) {
     // The same scheduler and the same tasks, in a pool of its own whose only thread is the caller.
     auto own = std::make_shared<Pool>();

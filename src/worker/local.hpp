@@ -50,7 +50,8 @@ void wait_for(Job& job, const std::function<bool(const Progress&)>& tick);
 /// Starts a graph on at most `threads` threads of the pool; 0 = in this thread, before the call returns, as also when a task of the pool
 /// calls it.
 /// `on_result`, if set, is called after each task, one call at a time; true means that the job cannot succeed: no further task starts.
-std::shared_ptr<Job> run(std::shared_ptr<const graph::Graph> graph, int64_t threads, std::function<bool(int range, int64_t index, const TaskResult&)> on_result);
+std::shared_ptr<Job> run(std::shared_ptr<const graph::Graph> graph, int64_t threads,
+                         std::function<bool(int range, int64_t index, const TaskResult&)> on_result);
 
 /// At the end of the process: cancels all jobs and waits for the pool's threads, those left behind too, to end. Guest tasks that do not are interrupted;
 /// after a moment the rest is left to the process' end. The next job starts new threads.

@@ -29,7 +29,8 @@ const Native& native(const std::string& name) {
   std::lock_guard lock(registry().mutex);
   auto found = registry().functions.find(name);
   if (found == registry().functions.end())
-    throw Error(ErrorKind::missing, base::concat("this worker does not know the function '", name, "'; start workers from the program that registers it, or load its library with --load"));
+    throw Error(ErrorKind::missing, base::concat("this worker does not know the function '", name,
+                                                 "'; start workers from the program that registers it, or load its library with --load"));
   return found->second;
 }
 

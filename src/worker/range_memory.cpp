@@ -43,22 +43,27 @@ std::exception_ptr too_many_groups(RangeMemory& memory, const graph::Range& rang
     memory.groups[i].merge(*seen);
     const int64_t groups = memory.groups[i].estimate(), bytes = 2 * groups * kernels::group_bytes(outputs[i].recipe->args);
     if (bytes / 16 * 15 <= budget().limit()) continue;  // it may be a little wrong
-    return std::make_exception_ptr(Error(ErrorKind::memory, concat(too_small(), " for the groups of ", range.label, ": about ", megabytes(bytes / memory.made * range.count), " MB if they become more as until now (", megabytes(bytes), " MB for ", groups,
-                                                                   " groups after ", memory.made, " of ", range.count, " tasks); ", kWaysOut)));
+    return std::make_exception_ptr(
+        Error(ErrorKind::memory, concat(too_small(), " for the groups of ", range.label, ": about ", megabytes(bytes / memory.made * range.count),
+                                        " MB if they become more as until now (", megabytes(bytes), " MB for ", groups, " groups after ", memory.made, " of ",
+                                        range.count, " tasks); ", kWaysOut)));
   }
   return nullptr;
 }
 
 std::exception_ptr too_much(const RangeMemory& memory, const graph::Range& range, int64_t gathering) {
   const int64_t kept = std::max(memory.kept, gathering);
-  return std::make_exception_ptr(Error(ErrorKind::memory, concat(too_small(), " for ", range.wanted ? "the result of " : "the rows that are needed at once behind ", range.label, ": about ", megabytes(std::max(kept, memory.estimate(range))), " MB (",
-                                                                 megabytes(kept), " MB after ", memory.made, " of ", range.count, " tasks); ", kWaysOut)));
+  return std::make_exception_ptr(
+      Error(ErrorKind::memory, concat(too_small(), " for ", range.wanted ? "the result of " : "the rows that are needed at once behind ", range.label,
+                                      ": about ", megabytes(std::max(kept, memory.estimate(range))), " MB (", megabytes(kept), " MB after ", memory.made,
+                                      " of ", range.count, " tasks); ", kWaysOut)));
 }
 
 Error too_little(const RangeMemory& memory, const graph::Range& range, int64_t need, int64_t kept, int64_t gathering) {
   std::string all;
   if (memory.made && (memory.gathered || gathering)) all = concat(", about ", megabytes(std::max(gathering, memory.estimate(range))), " MB for all of them");
-  return Error(ErrorKind::memory, concat(too_small(), ": a partition needs ", megabytes(need), " MB or more beside ", megabytes(kept), " MB that are kept", all, "; ", kWaysOut));
+  return Error(ErrorKind::memory,
+               concat(too_small(), ": a partition needs ", megabytes(need), " MB or more beside ", megabytes(kept), " MB that are kept", all, "; ", kWaysOut));
 }
 
 }  // namespace muster::worker

@@ -23,7 +23,9 @@ bool Budget::try_take(int64_t bytes) {
 }
 
 void Budget::take(int64_t bytes) {
-  if (!try_take(bytes)) throw Error(ErrorKind::memory, concat("the memory budget of ", limit_ / 1'000'000, " MB is used up (", used_ / 1'000'000, " MB held, ", bytes / 1'000'000, " MB more wanted); ", kWaysOut));
+  if (!try_take(bytes))
+    throw Error(ErrorKind::memory, concat("the memory budget of ", limit_ / 1'000'000, " MB is used up (", used_ / 1'000'000, " MB held, ", bytes / 1'000'000,
+                                          " MB more wanted); ", kWaysOut));
 }
 
 void Budget::set_limit(int64_t bytes) {
@@ -49,7 +51,8 @@ int64_t cpu_count() {
   int64_t cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : sysconf(_SC_NPROCESSORS_ONLN);
   std::ifstream in("/sys/fs/cgroup/cpu.max");
   std::string quota;
-  if (double period; in >> quota >> period && quota != "max") cpus = std::min<int64_t>(cpus, std::max<int64_t>(1, static_cast<int64_t>(std::ceil(std::stod(quota) / period))));
+  if (double period; in >> quota >> period && quota != "max")
+    cpus = std::min<int64_t>(cpus, std::max<int64_t>(1, static_cast<int64_t>(std::ceil(std::stod(quota) / period))));
   return std::max<int64_t>(1, cpus);
 }
 

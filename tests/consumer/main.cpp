@@ -21,7 +21,8 @@ int main() {
   CHECK(df["x"].std().number() == 1 && df["x"].var().number() == 1 && df["y"].count().number() == 2 && df["x"].size().number() == 3);
   CHECK((df["x"] > 1).any().number() == 1 && (df["x"] > 1).all().number() == 0);
   auto means = df.groupby("k")["x"].mean().compute();
-  CHECK((means.index() == std::vector<std::string>{"k"}) && (means.texts("k") == std::vector<std::string>{"a", "b"}) && (means.numbers("x") == std::vector<double>{2, 2}));
+  CHECK((means.index() == std::vector<std::string>{"k"}) && (means.texts("k") == std::vector<std::string>{"a", "b"}) &&
+        (means.numbers("x") == std::vector<double>{2, 2}));
   CHECK(df[(df["x"] > 1) & (df["k"] == "a")].compute().rows() == 1);
   CHECK(df[~df["y"].isna()]["x"].sum().number() == 4);
   CHECK((df["x"] * 2 + df["y"]).sum().number() == 2 + 2.5 + 6 + 4.5);
@@ -36,7 +37,8 @@ int main() {
   CHECK(df.head(2).rows() == 2 && df.tail(1).numbers("x")[0] == 3 && df.persist().len() == 3);
   auto stats = df.groupby("k").agg({{"x", {"min", "max"}}, {"y", {"count"}}}).compute();
   CHECK((stats.columns() == std::vector<std::string>{"x min", "x max", "y"}) && stats.numbers("x max")[0] == 3);
-  CHECK(df["x"].median().number() == 2 && df["x"].quantile(0.25).number() == 1.5 && df["k"].str_contains("b").sum().number() == 1 && df["k"].str_len().sum().number() == 3);
+  CHECK(df["x"].median().number() == 2 && df["x"].quantile(0.25).number() == 1.5 && df["k"].str_contains("b").sum().number() == 1 &&
+        df["k"].str_len().sum().number() == 3);
   CHECK(df["k"].str_startswith("a").sum().number() == 2 && df["k"].str_endswith("b").sum().number() == 1);
   CHECK(df.repartition(3).npartitions() == 3 && df.repartition(3)["x"].sum().number() == 6 && df["x"].repartition(2).len() == 3);
   CHECK(muster::concat({df, df}).len() == 6 && df.groupby("k", {.sort = false})["x"].median().compute().numbers("x")[0] == 2);

@@ -107,7 +107,8 @@ TEST_F(Files, AWriteThatFailsLeavesWhatWasThere) {
   } catch (const Error& error) {
     EXPECT_NE(error.message.find("taken/part.1.parquet"), std::string::npos) << error.message;
   }
-  for (const auto& [name, entries] : {std::pair("/kept", 1), std::pair("/taken", 1)}) EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder + name), {}), entries) << name;
+  for (const auto& [name, entries] : {std::pair("/kept", 1), std::pair("/taken", 1)})
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder + name), {}), entries) << name;
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Random and damaged input for the CSV reader, the Parquet reader and the wire form of expressions: fuzz SECONDS [SEED]. Any error but muster::Error is a finding,
-// as is a result that depends on where the file is cut.
+// Random and damaged input for the CSV reader, the Parquet reader and the wire form of expressions: fuzz SECONDS [SEED]. Any error but muster::Error is a
+// finding, as is a result that depends on where the file is cut.
 #include <unistd.h>
 
 #include <chrono>
@@ -19,7 +19,30 @@ namespace {
 using namespace muster;
 
 std::string csv(std::mt19937& random) {
-  static const char* const pieces[] = {"a", "1", "2.5", "-7", ",", ",", ",", "\n", "\n", "\n", "\"", "\"\"", "\r\n", "\r", " ", "NA", "true", "1e400", "99999999999999999999", "\xff", "é", "2020-01-01", "\"x,\ny\"", std::getenv("HOME") ? "x" : "y"};
+  static const char* const pieces[] = {"a",
+                                       "1",
+                                       "2.5",
+                                       "-7",
+                                       ",",
+                                       ",",
+                                       ",",
+                                       "\n",
+                                       "\n",
+                                       "\n",
+                                       "\"",
+                                       "\"\"",
+                                       "\r\n",
+                                       "\r",
+                                       " ",
+                                       "NA",
+                                       "true",
+                                       "1e400",
+                                       "99999999999999999999",
+                                       "\xff",
+                                       "é",
+                                       "2020-01-01",
+                                       "\"x,\ny\"",
+                                       std::getenv("HOME") ? "x" : "y"};
   std::string out = random() % 2 ? "a,b,c\n" : "";
   const size_t n = random() % 400;
   for (size_t i = 0; i < n; ++i) out += pieces[random() % std::size(pieces)];

@@ -69,7 +69,10 @@ struct Faults {
 
 class Simulation {
  public:
-  Simulation(unsigned seed, int workers, Faults faults) : random_(seed), faults_(faults), scheduler_({.prefetch_us = seed % 3 ? 2000 : 0, .allowed_failures = 1000, .max_seceded = seed % 2 ? 16u : 2u, .seed = seed}) {
+  Simulation(unsigned seed, int workers, Faults faults)
+      : random_(seed),
+        faults_(faults),
+        scheduler_({.prefetch_us = seed % 3 ? 2000 : 0, .allowed_failures = 1000, .max_seceded = seed % 2 ? 16u : 2u, .seed = seed}) {
     for (int i = 0; i < workers; ++i) start_worker();
   }
 
@@ -86,7 +89,8 @@ class Simulation {
           const auto [begin, end] = d.needs(i, g->ranges[static_cast<size_t>(d.range)].count);
           for (int64_t s = begin; s < end; ++s) inputs.push_back({job, firsts[static_cast<size_t>(d.range)] + static_cast<uint32_t>(s)});
         }
-        if (!r.begins.empty()) inputs.insert(inputs.end(), r.needs.begin() + r.begins[static_cast<size_t>(i)], r.needs.begin() + r.begins[static_cast<size_t>(i) + 1]);
+        if (!r.begins.empty())
+          inputs.insert(inputs.end(), r.needs.begin() + r.begins[static_cast<size_t>(i)], r.needs.begin() + r.begins[static_cast<size_t>(i) + 1]);
         if (r.wanted) wanted_.insert({job, at});
       }
     }

@@ -38,7 +38,9 @@ def free_port():
 def scheduler(tmp_path):
     port, dashboard = free_port(), free_port()
     file = tmp_path / "scheduler.json"
-    with subprocess.Popen([*MUSTER, "scheduler", "--port", str(port), "--dashboard-address", f":{dashboard}", "--scheduler-file", str(file)], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*MUSTER, "scheduler", "--port", str(port), "--dashboard-address", f":{dashboard}", "--scheduler-file", str(file)], stdout=subprocess.PIPE, text=True
+    ) as process:
         lines = [process.stdout.readline() for _ in range(3)]
         address = re.search(r"scheduler at (\S+)", "".join(lines)).group(1)
         for _ in range(100):
@@ -53,7 +55,13 @@ def scheduler(tmp_path):
 def test_scheduler_and_workers_as_programs(scheduler):
     address, monitor, file, lines = scheduler
     assert "muster worker " + address in "".join(lines)
-    worker = subprocess.Popen([*MUSTER, "worker", "--scheduler-file", str(file), "--nworkers", "2", "--nthreads", "1", "--memory-limit", "500MB", "--resources", "GPU=2", "--name", "w"], stderr=subprocess.PIPE, text=True)
+    worker = subprocess.Popen(
+        [
+            *MUSTER, "worker", "--scheduler-file", str(file), "--nworkers", "2", "--nthreads", "1", "--memory-limit", "500MB", "--resources", "GPU=2", "--name",
+            "w"
+        ],
+        stderr=subprocess.PIPE, text=True
+    )
     try:
         with Client(address) as client:
             client.wait_for_workers(2, timeout=20)

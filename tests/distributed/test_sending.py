@@ -189,7 +189,10 @@ def project(tmp_path_factory):
     (folder / "mine").mkdir()
     (folder / "mine" / "__init__.py").write_text("from .shapes import Square\n")
     (folder / "mine" / "shapes.py").write_text("class Square:\n    def __init__(self, a):\n        self.a = a\n")
-    (folder / "mine" / "sizes.py").write_text("import mine\nfrom . import shapes\n\n\ndef area(s):\n    from .shapes import Square\n    import mine.shapes\n\n    return isinstance(s, Square) and isinstance(s, mine.Square) and isinstance(s, shapes.Square) and s.a**2\n")
+    (folder / "mine" / "sizes.py").write_text(
+        "import mine\nfrom . import shapes\n\n\ndef area(s):\n    from .shapes import Square\n    import mine.shapes\n\n    return isinstance(s, Square) and "
+        "isinstance(s, mine.Square) and isinstance(s, shapes.Square) and s.a**2\n"
+    )
     sys.path.insert(0, str(folder))
     yield folder
     sys.path.remove(str(folder))

@@ -20,9 +20,21 @@ from muster.delayed import Delayed
 from muster.distributed import Client, Future, LocalCluster, as_completed
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-MODULES = ["muster", "muster.config", "muster.diagnostics", "muster.datasets", "muster.as_dask", "muster.dataframe._call", "muster._collections.running", "muster._base.tokenize", "muster._base.versions"]
-MODULES += ["muster.delayed", "muster.threaded", "muster.callbacks", "muster.bag", "muster.bag._bag", "muster.bag._io", "muster.distributed", "muster.distributed._client", "muster.distributed._cluster", "muster.as_dask._utils", "muster.as_dask._frame_utils", "muster._base.dispatch", "muster.sizeof"]
-MODULES += ["muster.dataframe", "muster.dataframe._delayed", "muster.dataframe._io", "muster.dataframe._collection", "muster.dataframe._frame", "muster.dataframe._series", "muster.dataframe._through_pandas", "muster.dataframe._parquet", "muster.dataframe._make", "muster.dataframe._partitioning", "muster.dataframe._write", "muster.dataframe._melt", "muster.dataframe.extensions", "muster.dataframe._groupby", "muster._generated.frame", "muster._generated.series", "muster._generated.scalar", "muster._generated.datetime"]
+MODULES = [
+    "muster", "muster.config", "muster.diagnostics", "muster.datasets", "muster.as_dask", "muster.dataframe._call", "muster._collections.running",
+    "muster._base.tokenize", "muster._base.versions"
+]
+MODULES += [
+    "muster.delayed", "muster.threaded", "muster.callbacks", "muster.bag", "muster.bag._bag", "muster.bag._io", "muster.distributed",
+    "muster.distributed._client", "muster.distributed._cluster", "muster.as_dask._utils", "muster.as_dask._frame_utils", "muster._base.dispatch",
+    "muster.sizeof"
+]
+MODULES += [
+    "muster.dataframe", "muster.dataframe._delayed", "muster.dataframe._io", "muster.dataframe._collection", "muster.dataframe._frame",
+    "muster.dataframe._series", "muster.dataframe._through_pandas", "muster.dataframe._parquet", "muster.dataframe._make", "muster.dataframe._partitioning",
+    "muster.dataframe._write", "muster.dataframe._melt", "muster.dataframe.extensions", "muster.dataframe._groupby", "muster._generated.frame",
+    "muster._generated.series", "muster._generated.scalar", "muster._generated.datetime"
+]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -35,7 +47,10 @@ def test_examples(name, python):
 
 
 def public_functions():
-    for cls in (dd.DataFrame, dd.Series, dd.Scalar, dd.Index, _groupby.DataFrameGroupBy, _groupby.SeriesGroupBy, _accessors.DatetimeProperties, _accessors.StringMethods, _accessors.CategoricalMethods):
+    for cls in (
+        dd.DataFrame, dd.Series, dd.Scalar, dd.Index, _groupby.DataFrameGroupBy, _groupby.SeriesGroupBy, _accessors.DatetimeProperties,
+        _accessors.StringMethods, _accessors.CategoricalMethods
+    ):
         for name, member in inspect.getmembers(cls):
             if not name.startswith("_") and (inspect.isfunction(member) or isinstance(member, property)):
                 yield f"{cls.__name__}.{name}", member
@@ -44,7 +59,10 @@ def public_functions():
             if not name.startswith("_") and (inspect.isfunction(member) or isinstance(member, property)):
                 yield f"{cls.__name__}.{name}", member
     for module in (muster, dd):
-        for name in ("compute", "persist", "visualize", "explain", "optimize", "tokenize", "show_versions", "read_csv", "read_table", "from_pandas", "from_dict", "map_partitions"):
+        for name in (
+            "compute", "persist", "visualize", "explain", "optimize", "tokenize", "show_versions", "read_csv", "read_table", "from_pandas", "from_dict",
+            "map_partitions"
+        ):
             if hasattr(module, name):
                 yield f"{module.__name__}.{name}", getattr(module, name)
 
@@ -55,13 +73,20 @@ def test_docstrings(name, member):
     assert text, f"{name} has no docstring"
     if isinstance(member, property):
         return
-    documented = set(re.findall(r"^(\w+)(?:, \w+)*(?: :.*)?$", text.split("Parameters\n----------\n", 1)[1].split("\n\n")[0], re.M)) if "Parameters\n---" in text else set()
+    documented = (
+        set(re.findall(r"^(\w+)(?:, \w+)*(?: :.*)?$", text.split("Parameters\n----------\n", 1)[1].split("\n\n")[0], re.M)) if "Parameters\n---" in text
+        else set()
+    )
     parameters = set(inspect.signature(member).parameters)
     assert documented <= parameters | {"kwargs", "args"}, f"{name} documents {documented - parameters}"
 
 
 # What pandas has in front and muster leaves out, or the other way round, by method.
-DIFFERENT = {"fillna", "dropna", "assign", "rename", "drop", "groupby", "head", "tail", "value_counts", "pipe", "agg", "aggregate", "reset_index", "between", "copy", "idxmax", "idxmin", "apply", "map", "applymap", "sample", "quantile", "drop_duplicates", "shift", "set_index", "rolling", "resample", "query", "eval", "align", "info", "to_csv", "to_json", "to_parquet", "unique", "reduction", "select_dtypes", "to_string", "to_frame", "items", "isin", "from_dict"}
+DIFFERENT = {
+    "fillna", "dropna", "assign", "rename", "drop", "groupby", "head", "tail", "value_counts", "pipe", "agg", "aggregate", "reset_index", "between", "copy",
+    "idxmax", "idxmin", "apply", "map", "applymap", "sample", "quantile", "drop_duplicates", "shift", "set_index", "rolling", "resample", "query", "eval",
+    "align", "info", "to_csv", "to_json", "to_parquet", "unique", "reduction", "select_dtypes", "to_string", "to_frame", "items", "isin", "from_dict"
+}
 
 
 @pytest.mark.parametrize("ours,theirs", [(dd.DataFrame, pd.DataFrame), (dd.Series, pd.Series)])

@@ -63,7 +63,13 @@ def test_operators_have_a_shape():
     assert set(SHAPES.values()) == {"rows", "partitions", "whole", "beside"}
 
 
-@pytest.mark.parametrize("op, shape", [("clip", "rows"), ("add", "rows"), ("astype", "rows"), ("cumsum", "beside"), ("bfill", "beside"), ("nlargest", "whole"), ("any", "whole"), ("mode", "whole"), ("dropna", "partitions")])
+@pytest.mark.parametrize(
+    "op, shape",
+    [
+        ("clip", "rows"), ("add", "rows"), ("astype", "rows"), ("cumsum", "beside"), ("bfill", "beside"), ("nlargest", "whole"), ("any", "whole"),
+        ("mode", "whole"), ("dropna", "partitions")
+    ]
+)
 def test_shapes_follow_from_what_an_operator_does(op, shape):
     assert SHAPES[op] == shape
 

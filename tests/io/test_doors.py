@@ -97,7 +97,10 @@ METHODS = {
     "frame_pow": lambda d: d[NUMBERS] ** 2 // 3,
     "comparison": lambda d: d[NUMBERS] <= 1,
     "to_frame": lambda d: d.i.to_frame("x"),
-    **{f"group_{n}": (lambda function: lambda d: getattr(d[["s", "i", "f"]].groupby("s"), function)())(n) for n in "sum mean min max count std var median nunique first last".split()},
+    **{
+        f"group_{n}": (lambda function: lambda d: getattr(d[["s", "i", "f"]].groupby("s"), function)())(n)
+        for n in "sum mean min max count std var median nunique first last".split()
+    },
     "group_prod": lambda d: d[["s", "j", "f"]].groupby("s").prod(),
     "split": lambda d: d.s.str.split("p", n=2, expand=True).rename(columns={0: "0", 1: "1", 2: "2"}),
     "group_two": lambda d: d[["s", "j", "f"]].groupby(["s", "j"]).sum(),

@@ -14,7 +14,10 @@ BACK = SPANS[[4, 0, 2, 1]]
 INTEGERS = pd.Series([2**63 - 1, -(2**63), 0, -1, 2**62])
 
 QUESTIONS = {
-    **{f"{how} {name} {freq}": (lambda s, how=how, freq=freq: getattr(s.dt, how)(freq), values) for how in ("floor", "ceil", "round") for freq in ("D", "h", "s") for name, values in (("early", EARLY), ("late", LATE), ("spans", SPANS))},
+    **{
+        f"{how} {name} {freq}": (lambda s, how=how, freq=freq: getattr(s.dt, how)(freq), values) for how in ("floor", "ceil", "round")
+        for freq in ("D", "h", "s") for name, values in (("early", EARLY), ("late", LATE), ("spans", SPANS))
+    },
     "normalize early": (lambda s: s.dt.normalize(), EARLY),
     "normalize late": (lambda s: s.dt.normalize(), LATE),
     "date fields": (lambda s: s.dt.year * 400 + s.dt.day_of_year, MOMENTS),

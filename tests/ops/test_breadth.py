@@ -117,7 +117,9 @@ FRAME = {
     "rolling_apply": lambda d: d.i.rolling(3).apply(lambda x: x.sum(), raw=True),
     "rolling_agg": lambda d: d.i.rolling(3).agg(["sum", "std"]),
     "rolling_beside": lambda d: d.assign(r=d.f.rolling(2).sum())[["i", "r"]],
-    "set_index": lambda d: d.assign(n=d.i.cumsum())[["s", "n"]].set_index("s") if isinstance(d, pd.DataFrame) else d.assign(n=d.i.cumsum())[["s", "n"]].set_index("s", sort=False),
+    "set_index": lambda d: d.assign(n=d.i.cumsum())[["s", "n"]].set_index("s") if isinstance(
+        d, pd.DataFrame
+    ) else d.assign(n=d.i.cumsum())[["s", "n"]].set_index("s", sort=False),
     "index_values": lambda d: (d.index.to_series() + 1),
     "select": lambda d: d.select_dtypes("number"),
     "isin_object": lambda d: d.s.isin(["fig"]),
@@ -132,7 +134,9 @@ def test_frame(frames, name):
 
 
 TEXT = {
-    **{name: (lambda n: lambda s: getattr(s.str, n)())(name) for name in "capitalize casefold isalnum isalpha isdecimal isdigit islower isnumeric isspace istitle isupper len lower strip lstrip rstrip swapcase title upper".split()},
+    **{name: (lambda n: lambda s: getattr(s.str, n)())(name) for name in (
+        "capitalize casefold isalnum isalpha isdecimal isdigit islower isnumeric isspace istitle isupper len lower strip lstrip rstrip swapcase title upper"
+    ).split()},
     "cat": lambda s: s.str.cat(s, sep="-"),
     "cat_all": lambda s: s.str.cat(sep=","),
     "center": lambda s: s.str.center(8, "*"),
@@ -184,7 +188,10 @@ def test_text(frames, name):
 
 @pytest.mark.parametrize("rows", [1, 63, 64, 65, 1000])  # texts are cut some at a time
 def test_lists_of_pieces(rows):
-    texts = [None if i % 7 == 3 else "" if i % 11 == 5 else " ".join(["é" * (i % 3), str(i % 13), "word", "a long piece of a text" * (i % 2)][: i % 5]) for i in range(rows)]
+    texts = [
+        None if i % 7 == 3 else "" if i % 11 == 5 else " ".join(["é" * (i % 3), str(i % 13), "word", "a long piece of a text" * (i % 2)][: i % 5])
+        for i in range(rows)
+    ]
     s = pd.Series(texts, dtype="str")
     lazy = dd.from_pandas(s, npartitions=1 + rows // 400)
     for mark, most in ((" ", -1), (" ", 1), ("word", -1), ("é", 2)):
@@ -213,7 +220,10 @@ def test_split_into_columns(frames):
 
 
 TIME = {
-    **{name: (lambda n: lambda s: getattr(s.dt, n))(name) for name in "year month day hour minute second microsecond nanosecond date time dayofweek day_of_week weekday dayofyear day_of_year quarter days_in_month daysinmonth is_leap_year is_month_end is_month_start is_quarter_end is_quarter_start is_year_end is_year_start timetz".split()},
+    **{name: (lambda n: lambda s: getattr(s.dt, n))(name) for name in (
+        "year month day hour minute second microsecond nanosecond date time dayofweek day_of_week weekday dayofyear day_of_year quarter days_in_month "
+        "daysinmonth is_leap_year is_month_end is_month_start is_quarter_end is_quarter_start is_year_end is_year_start timetz"
+    ).split()},
     **{name: (lambda n: lambda s: getattr(s.dt, n)("h"))(name) for name in "ceil floor round".split()},
     "day_name": lambda s: s.dt.day_name(),
     "month_name": lambda s: s.dt.month_name(),
@@ -358,7 +368,12 @@ BESIDE = {
 @pytest.mark.parametrize("source", ["memory", "csv", "parquet"])
 def test_rows_beside_others_on_a_cluster(client, source, tmp_path):
     """What looks at all rows and stays beside them goes to other processes packed."""
-    pdf = pd.DataFrame({"k": [1, 2, 1, 2, 3, 1, 3], "x": [1.5, 2, np.nan, 4, 5, 6, 7], "s": pd.Series(["a", None, "b", "a text of more than 16 bytes", "a", "c", "b"], dtype="str")})
+    pdf = pd.DataFrame(
+        {
+            "k": [1, 2, 1, 2, 3, 1, 3], "x": [1.5, 2, np.nan, 4, 5, 6, 7],
+            "s": pd.Series(["a", None, "b", "a text of more than 16 bytes", "a", "c", "b"], dtype="str")
+        }
+    )
     if source == "memory":
         df = dd.from_pandas(pdf, npartitions=3)
     elif source == "csv":

@@ -19,7 +19,12 @@ def _gap(a, b):
 def frame(n=2000):
     random = np.random.default_rng(0)
     x = random.normal(1e6, 3, n)
-    d = pd.DataFrame({"x": x, "y": 2 * x + random.normal(0, 1, n), "f": random.random(n).astype("float32"), "i": random.integers(-5, 5, n), "u": random.integers(0, 200, n).astype("uint8"), "b": random.random(n) < 0.4, "c": 0.1})
+    d = pd.DataFrame(
+        {
+            "x": x, "y": 2 * x + random.normal(0, 1, n), "f": random.random(n).astype("float32"), "i": random.integers(-5, 5, n),
+            "u": random.integers(0, 200, n).astype("uint8"), "b": random.random(n) < 0.4, "c": 0.1
+        }
+    )
     return d
 
 
@@ -35,7 +40,10 @@ def test_tables_of_pairs(npartitions, missing):
     if missing == "infinite":
         d.loc[5, "x"], d.loc[9, "f"] = np.inf, -np.inf
     ours = dd.from_pandas(d, npartitions=npartitions)
-    for call in (lambda x: x.corr(), lambda x: x.cov(), lambda x: x.corr(min_periods=1990), lambda x: x.cov(min_periods=1990), lambda x: x.cov(ddof=0), lambda x: x[["x"]].corr(), lambda x: x[["y", "i"]].cov(ddof=3)):
+    for call in (
+        lambda x: x.corr(), lambda x: x.cov(), lambda x: x.corr(min_periods=1990), lambda x: x.cov(min_periods=1990), lambda x: x.cov(ddof=0),
+        lambda x: x[["x"]].corr(), lambda x: x[["y", "i"]].cov(ddof=3)
+    ):
         same(call(ours), call(d), rtol=1e-7, atol=1e-12)
 
 
@@ -46,7 +54,10 @@ def test_of_two_series(npartitions):
     d["late"] = d.i.where(d.index > 250).astype("float64")
     ours = dd.from_pandas(d, npartitions=npartitions)
     for a, b in (("x", "y"), ("y", "x"), ("i", "b"), ("x", "x"), ("late", "f")):
-        for call in (lambda p, q: p.corr(q), lambda p, q: p.cov(q), lambda p, q: p.cov(q, ddof=0), lambda p, q: p.corr(q, min_periods=260), lambda p, q: p.corr(q, method=_gap)):
+        for call in (
+            lambda p, q: p.corr(q), lambda p, q: p.cov(q), lambda p, q: p.cov(q, ddof=0), lambda p, q: p.corr(q, min_periods=260), lambda p,
+            q: p.corr(q, method=_gap)
+        ):
             assert call(ours[a], ours[b]).compute() == pytest.approx(call(d[a], d[b]), rel=1e-7, abs=1e-12, nan_ok=True)
 
 

@@ -37,7 +37,10 @@ def texts(request, tmp_path_factory):
     if request.param in ("both", "many"):
         values = values[:2000] + [f"{i} of many texts" for i in range(4000)] + values[2000:]
     table = pa.table({"s": pa.array(values, pa.string()), "i": np.arange(len(values)) % 10})
-    pq.write_table(table, path, use_dictionary=request.param != "plain", dictionary_pagesize_limit=20_000 if request.param == "both" else 1 << 20, row_group_size=4000, data_page_size=1000)
+    pq.write_table(
+        table, path, use_dictionary=request.param != "plain", dictionary_pagesize_limit=20_000 if request.param == "both" else 1 << 20, row_group_size=4000,
+        data_page_size=1000
+    )
     return dd.read_parquet(path), pd.read_parquet(path)
 
 

@@ -48,7 +48,10 @@ def test_integer_division(frames):
     same(df.i.astype("float64") // df.j, pdf.i.astype("float64") // pdf.j)
 
 
-DIVIDENDS = {"int64": [7, -7, 0, 5, 2**62 + 1, -3], "int8": [7, -7, 0, 5, 1, -3], "uint8": [7, 1, 0, 5, 2, 3], "uint64": [2**63 + 5, 1, 0, 5, 2, 3], "Int64": [7, None, 0, 5, 2, 3]}
+DIVIDENDS = {
+    "int64": [7, -7, 0, 5, 2**62 + 1, -3], "int8": [7, -7, 0, 5, 1, -3], "uint8": [7, 1, 0, 5, 2, 3], "uint64": [2**63 + 5, 1, 0, 5, 2, 3],
+    "Int64": [7, None, 0, 5, 2, 3]
+}
 DIVISORS = {"int64": [0, 0, 0, 3, 3, -2], "int8": [0, 1, 2, 3, 3, -2], "uint8": [1, 1, 1, 3, 0, 2], "uint64": [2, 1, 3, 3, 3, 2]}
 
 
@@ -124,7 +127,10 @@ def test_negative_integer_powers_are_refused(frames):
 def test_comparison(frames, op):
     pdf, df = frames
     f = getattr(operator, op)
-    for a, value in [("i", 3), ("i", 3.5), ("f", 0.0), ("b", True), ("s", "fig"), ("t", "x"), ("d", pd.Timestamp("2013-01-05")), ("d", "2013-01-05"), ("e", "2020-02-29 12:34:56")]:
+    for a, value in [
+        ("i", 3), ("i", 3.5), ("f", 0.0), ("b", True), ("s", "fig"), ("t", "x"), ("d", pd.Timestamp("2013-01-05")), ("d", "2013-01-05"),
+        ("e", "2020-02-29 12:34:56")
+    ]:
         same(f(df[a], value), f(pdf[a], value))
     for a, b in [("i", "f"), ("j", "u"), ("s", "t"), ("d", "e"), ("f", "g")]:
         same(f(df[a], df[b]), f(pdf[a], pdf[b]))
@@ -220,7 +226,9 @@ def test_fillna(frames):
 
 def test_isin(frames):
     pdf, df = frames
-    for c, values in [("i", [1, 2, 3]), ("i", [1.0, 2.5, "x"]), ("f", [np.nan]), ("s", ["fig", ""]), ("t", ["x", None]), ("b", [True]), ("d", [pdf.d[0], pdf.d[5]]), ("s", [])]:
+    for c, values in [
+        ("i", [1, 2, 3]), ("i", [1.0, 2.5, "x"]), ("f", [np.nan]), ("s", ["fig", ""]), ("t", ["x", None]), ("b", [True]), ("d", [pdf.d[0], pdf.d[5]]), ("s", [])
+    ]:
         same(df[c].isin(values), pdf[c].isin(values))
     same(df[["i", "s"]].isin([1, "fig"]), pdf[["i", "s"]].isin([1, "fig"]))
     same(df[["i", "s"]].isin({"i": [1]}), pdf[["i", "s"]].isin({"i": [1]}))
@@ -236,7 +244,10 @@ def test_between(frames):
 
 def test_astype(frames):
     pdf, df = frames
-    for c, dtype in [("i", float), ("i", "int8"), ("i", bool), ("b", int), ("f", "float32"), ("j", "int64"), ("u", str), ("i", "str"), ("b", "str"), ("d", "datetime64[ns]"), ("e", "datetime64[s]"), ("d", "int64")]:
+    for c, dtype in [
+        ("i", float), ("i", "int8"), ("i", bool), ("b", int), ("f", "float32"), ("j", "int64"), ("u", str), ("i", "str"), ("b", "str"), ("d", "datetime64[ns]"),
+        ("e", "datetime64[s]"), ("d", "int64")
+    ]:
         same(df[c].astype(dtype), pdf[c].astype(dtype))
     same(df.astype({"i": "float64", "b": "int64"}), pdf.astype({"i": "float64", "b": "int64"}))
     same(dd.from_pandas(pd.Series(["1", "-2", "30"]), npartitions=2).astype(int), pd.Series(["1", "-2", "30"]).astype(int))

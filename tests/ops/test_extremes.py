@@ -42,7 +42,9 @@ def test_of_files(tmp_path):
     frame = _frame()
     frame.to_parquet(tmp_path / "x.parquet", row_group_size=13)
     frame[["i", "f"]].to_csv(tmp_path / "x.csv", index=False)
-    for df in (dd.read_parquet(tmp_path / "x.parquet"), dd.read_parquet(tmp_path / "x.parquet", split_row_groups=True), dd.read_csv(tmp_path / "x.csv", blocksize=300)):
+    for df in (
+        dd.read_parquet(tmp_path / "x.parquet"), dd.read_parquet(tmp_path / "x.parquet", split_row_groups=True), dd.read_csv(tmp_path / "x.csv", blocksize=300)
+    ):
         pdf = df.compute()
         same(df.idxmax(), pdf.idxmax())
         same(df[df.i > 0].f.idxmin(), pdf[pdf.i > 0].f.idxmin())

@@ -46,8 +46,10 @@ def generated(draw):
 
 # What pandas' own result depends on (order of float operations) or where the data must be of a kind.
 CHOSEN = (
-    "clip round where where_other where_frame mask mask_text replace ffill ffill_limit bfill cummin cummax diff shift shift_back assigned median quantile mode idxmax_rows nsmallest drop_duplicates "
-    "drop_duplicates_last count_rows any_rows isnull melt map between add_prefix iloc loc_mask loc_columns reset_index reset_index_column unique nunique monotonic isin_object query eval_value"
+    "clip round where where_other where_frame mask mask_text replace ffill ffill_limit bfill cummin cummax diff shift shift_back assigned median quantile "
+    "mode idxmax_rows nsmallest drop_duplicates "
+    "drop_duplicates_last count_rows any_rows isnull melt map between add_prefix iloc loc_mask loc_columns reset_index reset_index_column unique nunique "
+    "monotonic isin_object query eval_value"
 ).split()
 GROUPS = "median idxmax apply_series transform cumcount shift ffill head tail list agg_named as_index series_key unique nunique".split()
 
@@ -79,7 +81,13 @@ def test_grouped(name, made):
     compared(GROUPED[name], pdf, dd.from_pandas(pdf, npartitions=n))
 
 
-@pytest.mark.parametrize("name", ["lower", "upper", "len", "contains", "contains_plain", "startswith", "endswith", "strip", "slice", "replace", "title", "find", "get", "item", "removeprefix", "lstrip"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lower", "upper", "len", "contains", "contains_plain", "startswith", "endswith", "strip", "slice", "replace", "title", "find", "get", "item",
+        "removeprefix", "lstrip"
+    ]
+)
 @hypothesis.given(generated())
 def test_text(name, made):
     pdf, n = made

@@ -135,9 +135,15 @@ KEYED = pd.DataFrame({"k": ["a", "b", None, "a", None], "x": [1.0, np.nan, 3.0, 
 
 @pytest.mark.parametrize("of_group", [{}, {"dropna": True}, {"dropna": False}, {"dropna": False, "sort": False}, {"as_index": False}])
 @pytest.mark.parametrize("name, arguments", [
-    ("nunique", {"dropna": False}), ("nunique", {"dropna": True}), ("nunique", {}), ("sum", {"min_count": 1}), ("sum", {"numeric_only": True}), ("prod", {"min_count": 2}), ("mean", {"numeric_only": True}),
-    ("std", {"ddof": 0}), ("var", {"ddof": 0, "numeric_only": True}), ("first", {"skipna": False}), ("last", {"min_count": 2}), ("min", {"min_count": 1}), ("max", {"numeric_only": True}), ("any", {"skipna": False}),
-    ("all", {"skipna": True}), ("median", {"numeric_only": True}), ("value_counts", {"dropna": False, "sort": False}), ("agg", {"func": "std", "ddof": 0}), ("agg", {"func": ["std", "var"], "ddof": 0}),
+    ("nunique", {"dropna": False}), ("nunique", {"dropna": True}), ("nunique", {}), ("sum", {"min_count": 1}), (
+        "sum", {"numeric_only": True}
+    ), ("prod", {"min_count": 2}), ("mean", {"numeric_only": True}),
+    ("std", {"ddof": 0}), (
+        "var", {"ddof": 0, "numeric_only": True}
+    ), ("first", {"skipna": False}), ("last", {"min_count": 2}), ("min", {"min_count": 1}), ("max", {"numeric_only": True}), ("any", {"skipna": False}),
+    ("all", {"skipna": True}), ("median", {"numeric_only": True}), (
+        "value_counts", {"dropna": False, "sort": False}
+    ), ("agg", {"func": "std", "ddof": 0}), ("agg", {"func": ["std", "var"], "ddof": 0}),
 ])  # fmt: skip
 def test_arguments_of_the_method_and_of_the_group_by(name, arguments, of_group):
     """Each has its own: `dropna` of nunique is not that of its group-by."""
@@ -182,7 +188,9 @@ def test_named_aggregates_and_selections():
         df.groupby("k").agg(a="sum")
 
 
-@pytest.mark.parametrize("function", [np.sum, np.min, np.any, np.std, np.var, np.median, np.nanmean, np.size, sum, min, max, all, len], ids=lambda f: f"{f.__module__}-{f.__name__}")
+@pytest.mark.parametrize(
+    "function", [np.sum, np.min, np.any, np.std, np.var, np.median, np.nanmean, np.size, sum, min, max, all, len], ids=lambda f: f"{f.__module__}-{f.__name__}"
+)
 def test_functions_of_numpy_and_python(function):
     # Some treat a Series otherwise than its method of that name: np.std is that of the population, np.median and Python's own see what is missing.
     nan = np.nan
@@ -270,8 +278,12 @@ def test_medians_of_large_groups(kind):
     random = np.random.default_rng(5)
     rows = 40_000
     x = {
-        "normal": lambda: random.normal(size=rows), "equal": lambda: np.full(rows, 2.5), "whole": lambda: random.integers(-(2**62), 2**62, rows), "infinite": lambda: random.choice([np.inf, -np.inf, 1.0, 2.0], rows),
-        "skewed": lambda: np.exp(random.normal(0, 40, rows)), "narrow": lambda: random.integers(-5, 5, rows).astype("int8"), "float32": lambda: random.random(rows).astype("float32"),
+        "normal": lambda: random.normal(size=rows), "equal": lambda: np.full(rows, 2.5), "whole": lambda: random.integers(
+            -(2**62), 2**62, rows
+        ), "infinite": lambda: random.choice([np.inf, -np.inf, 1.0, 2.0], rows),
+        "skewed": lambda: np.exp(
+            random.normal(0, 40, rows)
+        ), "narrow": lambda: random.integers(-5, 5, rows).astype("int8"), "float32": lambda: random.random(rows).astype("float32"),
     }[kind]()
     f = pd.DataFrame({"g": random.integers(0, 5, rows), "x": x})
     if kind == "normal":

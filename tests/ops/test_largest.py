@@ -29,7 +29,8 @@ KINDS = ["float", "ties", "int8", "uint64", "bool", "time", "missing", "ascendin
 
 
 @pytest.mark.parametrize("npartitions", [1, 7])
-@pytest.mark.parametrize(("kind", "keep"), [(kind, keep) for kind in KINDS for keep in ("first", "last", "all") if (kind, keep) != ("time", "last")])  # there pandas takes NaT for a time
+# there pandas takes NaT for a time
+@pytest.mark.parametrize(("kind", "keep"), [(kind, keep) for kind in KINDS for keep in ("first", "last", "all") if (kind, keep) != ("time", "last")])
 def test_best_rows(kind, keep, npartitions):
     d = frame(kind)
     ours = dd.from_pandas(d, npartitions=npartitions)
@@ -53,7 +54,12 @@ def test_fewer_values_than_rows_wanted(npartitions):
 def test_rows_of_many_batches_of_files(tmp_path, column, n):
     random = np.random.default_rng(2)
     rows = 150_000
-    f = pd.DataFrame({"float": random.normal(size=rows), "small": random.integers(-100, 100, rows).astype("int8"), "ties": random.integers(0, 2, rows) * 1.0, "missing": np.where(random.random(rows) < 0.9999, np.nan, 1.5), "rising": np.arange(rows)})
+    f = pd.DataFrame(
+        {
+            "float": random.normal(size=rows), "small": random.integers(-100, 100, rows).astype("int8"), "ties": random.integers(0, 2, rows) * 1.0,
+            "missing": np.where(random.random(rows) < 0.9999, np.nan, 1.5), "rising": np.arange(rows)
+        }
+    )
     f["s"] = pd.Series([f"row {i}" for i in range(rows)], dtype="str")
     f.to_parquet(tmp_path / "a.parquet", row_group_size=70_000)
     df = dd.read_parquet(tmp_path / "a.parquet", split_row_groups=True)

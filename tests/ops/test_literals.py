@@ -25,7 +25,10 @@ ENDS = {
     "float64": [0.1, 2.0**53, 1e300, np.nan, 2.0**63, 4],
     "bool": [True, False, True],
 }
-INTEGERS = [0, 1, -1, 4, 127, 128, 255, 256, 260, 300, -129, 2**15, 2**31, 2**32, 2**53 + 1, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1, 2**70]
+INTEGERS = [
+    0, 1, -1, 4, 127, 128, 255, 256, 260, 300, -129, 2**15, 2**31, 2**32, 2**53 + 1, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1,
+    2**70
+]
 FLOATS = [0.1, 1.5, 4.0, 2.0**63, 2.0**64, 1e300, float("inf"), float("nan")]
 NUMPY = [np.uint8(3), np.uint8(255), np.int64(300), np.uint64(2**63 + 1), np.float64(0.1), np.float32(0.1), np.bool_(True)]
 LITERALS = [*INTEGERS, *FLOATS, True, False, *NUMPY]
@@ -117,7 +120,10 @@ def test_filters_of_files_keep_every_digit(tmp_path):
     frame = pd.DataFrame({"k": np.arange(2**63, 2**63 + 40, dtype="uint64"), "i": np.arange(2**53, 2**53 + 40), "f": np.arange(40, dtype="float32") / 10})
     frame.to_parquet(tmp_path / "a.parquet", row_group_size=10)
     df = dd.read_parquet(tmp_path / "a.parquet", split_row_groups=True)
-    for mask in (lambda d: d.k == 2**63 + 31, lambda d: d.k > 2**63 + 5, lambda d: d.i == 2**53 + 1, lambda d: d.f == 0.1, lambda d: d.f <= 0.1, lambda d: d.k >= 0, lambda d: d.k < -1):
+    for mask in (
+        lambda d: d.k == 2**63 + 31, lambda d: d.k > 2**63 + 5, lambda d: d.i == 2**53 + 1, lambda d: d.f == 0.1, lambda d: d.f <= 0.1, lambda d: d.k >= 0,
+        lambda d: d.k < -1
+    ):
         same(df[mask(df)], frame[mask(frame)])
     same(dd.read_parquet(tmp_path / "a.parquet", filters=[("k", ">=", 2**63 + 38)]).k, frame.k[frame.k >= 2**63 + 38].reset_index(drop=True), check_index=False)
 
@@ -133,7 +139,13 @@ def test_other_values_are_never_compared_by_identity(value):
         same(lazy != value, s != value)
 
 
-@pytest.mark.parametrize("value", [np.uint8(3), np.float32(0.1), np.datetime64("2020-01-01", "s"), pd.Timestamp("2020-01-01", tz="UTC"), pd.Timedelta("1h"), Decimal("1.5"), 2**64, None, 2**63])
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.uint8(3), np.float32(0.1), np.datetime64("2020-01-01", "s"), pd.Timestamp("2020-01-01", tz="UTC"), pd.Timedelta("1h"), Decimal("1.5"), 2**64, None,
+        2**63
+    ]
+)
 def test_a_new_column_has_the_dtype_of_its_scalar(value):
     frame = pd.DataFrame({"x": [1, 2, 3]})
     df = dd.from_pandas(frame, npartitions=2)

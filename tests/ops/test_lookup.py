@@ -123,20 +123,29 @@ def test_other_mappings():
     for mapper in (counted, default, ordered, Answering(a="one"), types.MappingProxyType({"a": 1}), {}, {"a": [1, 2]}):
         same(lazy.map(mapper), s.map(mapper))
     table = pd.Series([1, 2], index=["b", "a"])
-    for mapper in (table, table.astype("int8"), table.astype("float32"), table.astype("Int64"), table.astype("category"), table.astype("datetime64[ns]"), pd.Series([], dtype="float64"), table.astype(str)):
+    for mapper in (
+        table, table.astype("int8"), table.astype("float32"), table.astype("Int64"), table.astype("category"), table.astype("datetime64[ns]"),
+        pd.Series([], dtype="float64"), table.astype(str)
+    ):
         same(lazy.map(mapper), s.map(mapper))
     repeated = pd.Series([1, 2], index=["a", "a"])
     assert type(raised(lambda: lazy.map(repeated).compute())) is type(raised(lambda: s.map(repeated)))
     same(lazy.map({"a": 1.0}, meta=("y", "float64")), s.map({"a": 1.0}).rename("y"))
 
 
-@given(st.lists(st.sampled_from(["a", "b", "c", "d", None]), min_size=1, max_size=12), st.dictionaries(st.sampled_from(["a", "b", "c", "e"]), st.one_of(st.integers(-(2**62), 2**62), st.none()), max_size=4), st.integers(1, 3))
+@given(
+    st.lists(st.sampled_from(["a", "b", "c", "d", None]), min_size=1, max_size=12),
+    st.dictionaries(st.sampled_from(["a", "b", "c", "e"]), st.one_of(st.integers(-(2**62), 2**62), st.none()), max_size=4), st.integers(1, 3)
+)
 def test_texts_by_any_dict(values, mapper, npartitions):
     s = pd.Series(values, dtype="str")
     same(dd.from_pandas(s, npartitions=npartitions).map(mapper), s.map(mapper))
 
 
-@given(st.lists(st.one_of(st.integers(-4, 4), st.sampled_from([2**53, 2**53 + 1, -(2**63), 2**63 - 1])), min_size=1, max_size=12), st.dictionaries(st.one_of(st.integers(-4, 4), st.sampled_from([2.0, 2.5, np.nan, 2.0**53])), st.integers(0, 9), min_size=1, max_size=6))
+@given(
+    st.lists(st.one_of(st.integers(-4, 4), st.sampled_from([2**53, 2**53 + 1, -(2**63), 2**63 - 1])), min_size=1, max_size=12),
+    st.dictionaries(st.one_of(st.integers(-4, 4), st.sampled_from([2.0, 2.5, np.nan, 2.0**53])), st.integers(0, 9), min_size=1, max_size=6)
+)
 def test_integers_by_any_dict(values, mapper):
     s = pd.Series(values, dtype="int64")
     same(dd.from_pandas(s, npartitions=2).map(mapper), s.map(mapper))

@@ -16,8 +16,12 @@ def rows(n=23):
     draw = np.random.default_rng(1)
     return pd.DataFrame(
         {
-            "k": draw.choice(["a", "b", None], n), "i": draw.integers(0, 9, n), "j": draw.integers(-9, 9, n).astype("int8"), "u": draw.integers(0, 9, n).astype("uint64"),
-            "f": np.where(draw.random(n) < 0.3, np.nan, draw.random(n)), "b": draw.random(n) < 0.5, "s": draw.choice(["x", "y"], n), "d": pd.date_range("2020", periods=n), "c": pd.Categorical(draw.choice(["p", "q"], n)),
+            "k": draw.choice(
+                ["a", "b", None], n
+            ), "i": draw.integers(0, 9, n), "j": draw.integers(-9, 9, n).astype("int8"), "u": draw.integers(0, 9, n).astype("uint64"),
+            "f": np.where(draw.random(n) < 0.3, np.nan, draw.random(n)), "b": draw.random(n) < 0.5, "s": draw.choice(["x", "y"], n), "d": pd.date_range(
+                "2020", periods=n
+            ), "c": pd.Categorical(draw.choice(["p", "q"], n)),
             "m": pd.array([1, None] * (n // 2) + [3], "Int64"),
         },
         index=pd.Index(range(3, n + 3), name="row"),

@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 import muster.dataframe as dd
 
 NUMBERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64"]
-TEXTS = ["", "a", "abc", "abcd", "abce", "abcdefg", "abcdefgh", "abcdefgi", "abcdefghijklmnop", "abcdefghXjklmnop", "abcdefghijklmnopq", "é", "éa", "\x00", "a\x00", "x" * 40, "x" * 39 + "y"]
+TEXTS = [
+    "", "a", "abc", "abcd", "abce", "abcdefg", "abcdefgh", "abcdefgi", "abcdefghijklmnop", "abcdefghXjklmnop", "abcdefghijklmnopq", "é", "éa", "\x00", "a\x00",
+    "x" * 40, "x" * 39 + "y"
+]
 
 
 @pytest.mark.parametrize("dtype", NUMBERS)
@@ -30,7 +33,10 @@ def test_numbers_among_few_and_many(dtype, wanted, spread):
         pd.testing.assert_series_equal(dd.from_pandas(s, npartitions=n).isin(asked).compute(), s.isin(asked))
 
 
-@given(st.lists(st.sampled_from([0.0, -0.0, 1.5, -1.5, np.nan, np.inf, -np.inf, 1e300, 5e-324]), max_size=30), st.lists(st.sampled_from([0.0, -0.0, 1.5, 2.5, np.nan, np.inf, 1e300, 5e-324, 7.0, 8.0]), max_size=11))
+@given(
+    st.lists(st.sampled_from([0.0, -0.0, 1.5, -1.5, np.nan, np.inf, -np.inf, 1e300, 5e-324]), max_size=30),
+    st.lists(st.sampled_from([0.0, -0.0, 1.5, 2.5, np.nan, np.inf, 1e300, 5e-324, 7.0, 8.0]), max_size=11)
+)
 def test_floats_with_two_zeros(values, wanted):
     s = pd.Series(values, dtype="float64")
     pd.testing.assert_series_equal(dd.from_pandas(s, npartitions=2).isin(wanted).compute(), s.isin(wanted))
@@ -52,7 +58,10 @@ def texts(request, tmp_path_factory):
     if request.param == "both":
         values = values[:3000] + [f"{i} of many texts" for i in range(3000)] + values[3000:]
     table = pa.table({"s": pa.array(values, pa.string()), "i": np.arange(len(values)) % 10})
-    pq.write_table(table, path, use_dictionary=request.param != "plain", dictionary_pagesize_limit=20_000 if request.param == "both" else 1 << 20, row_group_size=4000, data_page_size=1000)
+    pq.write_table(
+        table, path, use_dictionary=request.param != "plain", dictionary_pagesize_limit=20_000 if request.param == "both" else 1 << 20, row_group_size=4000,
+        data_page_size=1000
+    )
     return dd.read_parquet(path), pd.read_parquet(path)
 
 
@@ -65,7 +74,10 @@ def test_comparison_with_one_text(texts, op, text):
         pd.testing.assert_series_equal(getattr(operator, op)(a.s, text).compute(), getattr(operator, op)(b.s, text))
 
 
-@pytest.mark.parametrize("wanted", [[], ["abc"], ["é", "", None], TEXTS[::2], [*TEXTS, *[f"{i} of many texts" for i in range(0, 3000, 7)]], ["abc", 3], [np.nan]], ids=lambda w: str(len(w)))
+@pytest.mark.parametrize(
+    "wanted", [[], ["abc"], ["é", "", None], TEXTS[::2], [*TEXTS, *[f"{i} of many texts" for i in range(0, 3000, 7)]], ["abc", 3], [np.nan]],
+    ids=lambda w: str(len(w))
+)
 def test_texts_among_others(texts, wanted):
     ours, theirs = texts
     for filtered in (False, True):
@@ -96,8 +108,10 @@ MISSING = {
     "category": pd.Series(["a", None, "b", "a"], dtype="category"),
 }
 _DAY, _SECOND = pd.Timestamp("2020-01-01"), pd.Timedelta("1s")
-WANTED = [[None], [None, 1], [None, 1.5], [np.nan], [np.nan, 1], [np.nan, "a"], [None, "a"], [pd.NA], [pd.NA, 1], [pd.NaT], [pd.NaT, 1], [None, True], [1, 2.5, "a", None], [_DAY, None], [_DAY, np.nan], [_DAY, "x", None],
-          [_SECOND, None], [_SECOND, np.nan], np.array([1, np.nan]), np.array([None, 1], dtype=object), pd.Series([1, None]), pd.Series([1, None], dtype="Int64"), {1, None}, (None,), ["2020-01-01", None], [2**53 + 1, None]]  # fmt: skip
+WANTED = [[None], [None, 1], [None, 1.5], [np.nan], [np.nan, 1], [np.nan, "a"], [None, "a"], [pd.NA], [pd.NA, 1], [pd.NaT], [pd.NaT, 1],
+          [None, True], [1, 2.5, "a", None], [_DAY, None], [_DAY, np.nan], [_DAY, "x", None],
+          [_SECOND, None], [_SECOND, np.nan], np.array([1, np.nan]), np.array([None, 1], dtype=object), pd.Series([1, None]),
+          pd.Series([1, None], dtype="Int64"), {1, None}, (None,), ["2020-01-01", None], [2**53 + 1, None]]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", MISSING)

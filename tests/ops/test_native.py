@@ -9,7 +9,10 @@ from conftest import PARTITIONS, example_frame, same
 from muster import _core
 
 NUMBERS = ["i", "j", "u", "f", "g"]
-DATES = "year month day hour minute second microsecond nanosecond dayofweek dayofyear quarter days_in_month is_month_start is_month_end is_quarter_start is_quarter_end is_year_start is_year_end is_leap_year".split()
+DATES = (
+    "year month day hour minute second microsecond nanosecond dayofweek dayofyear quarter days_in_month is_month_start is_month_end is_quarter_start "
+    "is_quarter_end is_year_start is_year_end is_leap_year"
+).split()
 
 OPERATIONS = {
     "where": lambda d: d.i.where(d.f > 0),
@@ -49,15 +52,23 @@ OPERATIONS = {
     "ordered_filtered": lambda d: d[d.i > 0].f.cumsum(),
     "ordered_beside": lambda d: d.assign(before=d.i.shift(1), total=d.i.cumsum())[["before", "total", "s"]],
     **{f"dt_{name}": (lambda n: lambda d: getattr(d.e.dt, n))(name) for name in DATES},
-    **{f"dt_{how}_{step}": (lambda h, s: lambda d: getattr(d.d.dt, h)(s))(how, step) for how in ("floor", "ceil", "round") for step in ("h", "15min", "D", "7s")},
+    **{
+        f"dt_{how}_{step}": (lambda h, s: lambda d: getattr(d.d.dt, h)(s))(how, step) for how in ("floor", "ceil", "round")
+        for step in ("h", "15min", "D", "7s")
+    },
     **{f"str_{how}": (lambda h: lambda d: getattr(d.s.str, h)("ae"))(how) for how in ("strip", "lstrip", "rstrip", "removeprefix", "removesuffix")},
     **{f"str_{how}_space": (lambda h: lambda d: getattr((" \t" + d.t + "\n ").str, h)())(how) for how in ("strip", "lstrip", "rstrip")},
-    **{f"str_slice_{a}_{b}": (lambda start, stop: lambda d: d.s.str.slice(start, stop))(a, b) for a, b in ((0, 3), (1, None), (-3, None), (None, -2), (-100, 2), (3, 1), (2, 100), (-4, -2), (None, None))},
+    **{
+        f"str_slice_{a}_{b}": (lambda start, stop: lambda d: d.s.str.slice(start, stop))(a, b)
+        for a, b in ((0, 3), (1, None), (-3, None), (None, -2), (-100, 2), (3, 1), (2, 100), (-4, -2), (None, None))
+    },
     "str_item": lambda d: d.s.str[1],
     "str_item_back": lambda d: d.s.str[-2],
     "str_item_slice": lambda d: d.t.str[:1],
     "str_get": lambda d: d.s.str.get(30),
-    "str_split_expand": lambda d: d.s.str.split("p", n=1, expand=True).reindex(columns=[0, 1]).astype("str") if isinstance(d, pd.DataFrame) else d.s.str.split("p", n=1, expand=True),
+    "str_split_expand": lambda d: d.s.str.split(
+        "p", n=1, expand=True
+    ).reindex(columns=[0, 1]).astype("str") if isinstance(d, pd.DataFrame) else d.s.str.split("p", n=1, expand=True),
     "str_split_get": lambda d: d.s.str.split("p").str.get(1).astype("str"),
     "str_split_item": lambda d: d.s.str.split("p", n=1).str[1].astype("str"),
     "str_replace": lambda d: d.s.str.replace("p", "-"),
@@ -88,7 +99,10 @@ def test_native(frames, name):
 def test_where_pandas_changes_the_dtype_pandas_does_it():
     pdf = pd.DataFrame({"x": [1, 2, 3], "t": ["a", "b", "c"]})
     df = dd.from_pandas(pdf, npartitions=2)
-    for operation in (lambda d: d.x.where(d.x > 1, 0.5), lambda d: d.x.clip(1.5), lambda d: d.x.replace(1, "one"), lambda d: d.t.replace("a", 1), lambda d: d.x.replace({1: None})):
+    for operation in (
+        lambda d: d.x.where(d.x > 1, 0.5), lambda d: d.x.clip(1.5), lambda d: d.x.replace(1, "one"), lambda d: d.t.replace("a", 1),
+        lambda d: d.x.replace({1: None})
+    ):
         same(operation(df), operation(pdf))
 
 
@@ -108,5 +122,8 @@ def test_ordered_results_of_files(tmp_path):
     df = dd.read_csv(tmp_path / "a.csv", blocksize=100)
     assert df.npartitions > 5
     theirs = pd.read_csv(tmp_path / "a.csv")
-    for operation in (lambda d: d.n.cumsum(), lambda d: d.n.ffill(), lambda d: d.n.diff(), lambda d: d.n.shift(-1), lambda d: d.x.bfill(limit=1), lambda d: d.n.where(d.x > 1), lambda d: d.n.clip(5, 10)):
+    for operation in (
+        lambda d: d.n.cumsum(), lambda d: d.n.ffill(), lambda d: d.n.diff(), lambda d: d.n.shift(-1), lambda d: d.x.bfill(limit=1),
+        lambda d: d.n.where(d.x > 1), lambda d: d.n.clip(5, 10)
+    ):
         same(operation(df), operation(theirs))

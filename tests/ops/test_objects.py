@@ -130,7 +130,9 @@ def test_functions_see_lazy_values_beside_their_rows(shape, npartitions):
     df = dd.from_pandas(pdf, npartitions=npartitions)
     pd.testing.assert_series_equal(through("less", _less, (df.a, df.a.min(), df.b.max()), shape=shape).compute(), pdf.a - 1 + 6, check_names=False)
     centred = df.a - df.a.mean()  # which reads its rows twice itself
-    pd.testing.assert_series_equal(through("less", _less, (centred, centred.max(), (df.b - df.b.min()).sum()), shape=shape).compute(), pdf.a - 7 + 21, check_names=False)
+    pd.testing.assert_series_equal(
+        through("less", _less, (centred, centred.max(), (df.b - df.b.min()).sum()), shape=shape).compute(), pdf.a - 7 + 21, check_names=False
+    )
     if shape not in ("rows", "beside"):
         assert through("less", _less, (df.a.max(), df.a.min(), centred.max()), shape=shape).compute() == 7 - 1 + 3
         row = through("less", _less, (df.max(), df.min(), df.mean()), shape=shape).compute()

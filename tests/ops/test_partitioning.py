@@ -146,7 +146,9 @@ def test_resample_knows_its_divisions(rule, options):
 
 def test_divmod():
     s = pd.Series([1.5, 7.0, -3.0])
-    for ours, theirs in zip(divmod(dd.from_pandas(s, npartitions=2), 2.0) + divmod(9.0, dd.from_pandas(s, npartitions=2)), divmod(s, 2.0) + divmod(9.0, s), strict=True):
+    for ours, theirs in zip(
+        divmod(dd.from_pandas(s, npartitions=2), 2.0) + divmod(9.0, dd.from_pandas(s, npartitions=2)), divmod(s, 2.0) + divmod(9.0, s), strict=True
+    ):
         same(ours, theirs)
 
 
@@ -220,7 +222,10 @@ def test_query():
     pdf = pd.DataFrame({"a b": [1, 2, 3], "c": ["x", "y", "z"], "d": pd.to_datetime(["2020", "2021", "2022"])})
     df = dd.from_pandas(pdf, npartitions=2)
     limit = 1  # noqa: F841 (queries name it)
-    for text in ["`a b` > @limit", "c == 'x' | c == 'z'", "c in ['x', 'y'] & `a b` == 2", "not c == 'x'", "1 < `a b` <= 3", "c == ['x']", "d >= '2021-01-01'", "c.str.startswith('x')", "index > 0"]:
+    for text in [
+        "`a b` > @limit", "c == 'x' | c == 'z'", "c in ['x', 'y'] & `a b` == 2", "not c == 'x'", "1 < `a b` <= 3", "c == ['x']", "d >= '2021-01-01'",
+        "c.str.startswith('x')", "index > 0"
+    ]:
         same(df.query(text), pdf.query(text))
     for bad, error in [("__import__('os')", Exception), ("a +", SyntaxError), ("nope > 1", NameError), ("", ValueError), ("c.__class__", NotImplementedError)]:
         with pytest.raises(error):
@@ -236,7 +241,10 @@ def test_parts_of_what_has_one_partition(partitions):
     same(first.get_partition(0).x.sum(), frame.head(12).x.sum())
     assert list(first.itertuples(name=None)) == list(frame.head(12).itertuples(name=None))
     same(first.tail(2), frame.head(12).tail(2))
-    for lazy, whole in ((df.drop_duplicates("s"), frame.drop_duplicates("s")), (df.nlargest(8, "x"), frame.nlargest(8, "x")), (df.groupby("s").x.sum().reset_index(), frame.groupby("s").x.sum().reset_index())):
+    for lazy, whole in (
+        (df.drop_duplicates("s"), frame.drop_duplicates("s")), (df.nlargest(8, "x"), frame.nlargest(8, "x")),
+        (df.groupby("s").x.sum().reset_index(), frame.groupby("s").x.sum().reset_index())
+    ):
         same(lazy.partitions[0], whole)
         same(lazy.tail(2), whole.tail(2))
 

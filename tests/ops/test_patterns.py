@@ -15,7 +15,9 @@ from muster.dataframe._patterns import read
 
 TEXTS = ["", "a", "ab", "aab 12", "user=1277 HTTP", "Zeile\n", "x\ny", "\n", "é1", "日本 7", "a\x00b", "A_b-9.c", "..", "\t", "77 HTTP", " \x0b\x1c", None]
 
-ATOMS = st.sampled_from(["a", "b", "1", " ", "\\.", "-", "é", "日", "\n", "ab", ".", "[ab]", "[^a]", "[a-c1]", "[é-ü]", "[^\\d]", "\\d", "\\D", "\\w", "\\W", "\\b", "^", "$", "\\n"])
+ATOMS = st.sampled_from(
+    ["a", "b", "1", " ", "\\.", "-", "é", "日", "\n", "ab", ".", "[ab]", "[^a]", "[a-c1]", "[é-ü]", "[^\\d]", "\\d", "\\D", "\\w", "\\W", "\\b", "^", "$", "\\n"]
+)
 REPEATS = st.sampled_from(["", "", "", "*", "+", "?", "*?", "+?", "??", "{2}", "{1,2}", "{0,2}?"])
 PATTERNS = st.recursive(
     st.builds("{}{}".format, ATOMS, REPEATS),
@@ -100,7 +102,9 @@ def test_every_match_holds_the_literal(pattern, values):
             assert known.literal in match.group()
 
 
-@pytest.mark.parametrize("pattern", ["user=[0-9]*77 HTTP", "a+b", "\\.c$", "^(\\w+) (\\d+)$", "(?P<word>[a-z]+)\\W*(?P<n>\\d+)?", "日本|é", "[^a]b?", "x\ny", "."])
+@pytest.mark.parametrize(
+    "pattern", ["user=[0-9]*77 HTTP", "a+b", "\\.c$", "^(\\w+) (\\d+)$", "(?P<word>[a-z]+)\\W*(?P<n>\\d+)?", "日本|é", "[^a]b?", "x\ny", "."]
+)
 @pytest.mark.parametrize("npartitions", [1, 2, 7, 129])
 def test_methods_against_pandas(pattern, npartitions):
     s = pd.Series(TEXTS, dtype="str", name="s")
@@ -116,7 +120,9 @@ def test_methods_against_pandas(pattern, npartitions):
         same(lazy, s.str.extract(pattern))
 
 
-@pytest.mark.parametrize("pattern", ["\\s", "a*", "(?i)A", "(a)\\1", "a(?=b)", "[[:alpha:]]", "a{,2}b", "a\\Z", "(a*)*b", "(?m)^y", "\\x41", "(?s)x.y", "(?#c)a", "\\By"])
+@pytest.mark.parametrize(
+    "pattern", ["\\s", "a*", "(?i)A", "(a)\\1", "a(?=b)", "[[:alpha:]]", "a{,2}b", "a\\Z", "(a*)*b", "(?m)^y", "\\x41", "(?s)x.y", "(?#c)a", "\\By"]
+)
 @pytest.mark.filterwarnings("ignore")
 def test_what_the_engine_leaves_to_pandas(pattern):
     s = pd.Series(TEXTS, dtype="str")

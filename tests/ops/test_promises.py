@@ -129,7 +129,8 @@ def test_dtypes_that_differ_between_partitions(dtypes):
     lazy = dd.from_map(lambda i: parts[i].to_frame(), range(len(parts))).x
     try:
         theirs = pd.concat(parts)
-    except (OverflowError, pd.errors.OutOfBoundsDatetime, pa.ArrowInvalid):  # the year 9999 beside nanoseconds; 2**64 - 1 beside Arrow's integers, which are objects here
+    # the year 9999 beside nanoseconds; 2**64 - 1 beside Arrow's integers, which are objects here
+    except (OverflowError, pd.errors.OutOfBoundsDatetime, pa.ArrowInvalid):
         error = raised(lazy.compute)
         assert error is None or "9999" in str(error), error
         return
@@ -194,7 +195,9 @@ def test_what_a_promise_holds_is_converted():
         same(df, expected)
     with_missing = dd.from_map(lambda i: pd.DataFrame({"x": [1.0, np.nan]}), [0, 1], meta={"x": "int64"})
     assert with_missing.x.compute().dtype == "float64"
-    widened = dd.from_pandas(pd.DataFrame({"i": range(3)}), npartitions=3).map_partitions(lambda d: d.assign(i=d.i + 0.5), meta={"i": "int64"}, enforce_metadata=False)
+    widened = dd.from_pandas(pd.DataFrame({"i": range(3)}), npartitions=3).map_partitions(
+        lambda d: d.assign(i=d.i + 0.5), meta={"i": "int64"}, enforce_metadata=False
+    )
     assert widened.i.compute().tolist() == [0.5, 1.5, 2.5]
 
 
@@ -350,7 +353,13 @@ def test_a_scalar_beside_a_partition_without_rows(dtype):
     same(df.x.where(df.x > df.x.min(), df.y.max()), frame.x.where(frame.x > frame.x.min(), frame.y.max()))
 
 
-@pytest.mark.parametrize("labels", [list("abcd"), pd.array([1, 2, 3, 4], dtype="Int64"), pd.period_range("2020-01", periods=4, freq="M"), pd.MultiIndex.from_product([[1, 2], ["a", "b"]], names=["p", None]), [True, False, True, True]])
+@pytest.mark.parametrize(
+    "labels",
+    [
+        list("abcd"), pd.array([1, 2, 3, 4], dtype="Int64"), pd.period_range("2020-01", periods=4, freq="M"),
+        pd.MultiIndex.from_product([[1, 2], ["a", "b"]], names=["p", None]), [True, False, True, True]
+    ]
+)
 def test_made_up_rows_have_labels_of_their_own(labels):
     frame = pd.DataFrame({"x": [1.0, None, 3.0, None], "y": [5.0, 6.0, 7.0, 8.0]}, index=labels)
     df = dd.from_pandas(frame, npartitions=3, sort=False)
@@ -384,7 +393,13 @@ def test_functions_see_real_rows_behind_a_filter(name):
     same(dd.to_datetime(df[df.x > 60].d), pd.to_datetime(frame[frame.x > 60].d))
 
 
-@pytest.mark.parametrize("values", [["a", "b"], pd.to_datetime(["2020-01-01", "2021-01-01"]).tz_localize("Europe/Berlin"), pd.to_timedelta(["1s", "2s"]), pd.array([2**60, 1], "int64[pyarrow]"), pd.array(["a", "b"], pd.ArrowDtype(pa.string()))])
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["a", "b"], pd.to_datetime(["2020-01-01", "2021-01-01"]).tz_localize("Europe/Berlin"), pd.to_timedelta(["1s", "2s"]),
+        pd.array([2**60, 1], "int64[pyarrow]"), pd.array(["a", "b"], pd.ArrowDtype(pa.string()))
+    ]
+)
 def test_first_rows_that_are_all_missing_say_nothing(values):
     column = pd.Series(values, name="x").reindex([2] * 150 + [0, 1, 2, 0]).reset_index(drop=True)
     df = dd.from_pandas(column, npartitions=7)
@@ -393,7 +408,10 @@ def test_first_rows_that_are_all_missing_say_nothing(values):
         same(df.map(function).nunique(), column.map(function).nunique())
     same(df.map({column.iloc[150]: "hit"}), column.map({column.iloc[150]: "hit"}), check_dtype=not isinstance(column.dtype, pd.ArrowDtype))
     rows = df.to_frame().apply(lambda r: None if pd.isna(r.x) else str(r.x), axis=1)
-    same(rows.fillna("none"), column.map(lambda v: None if pd.isna(v) else str(v)).fillna("none").rename(None), check_dtype=not isinstance(column.dtype, pd.ArrowDtype))
+    same(
+        rows.fillna("none"), column.map(lambda v: None if pd.isna(v) else str(v)).fillna("none").rename(None),
+        check_dtype=not isinstance(column.dtype, pd.ArrowDtype)
+    )
 
 
 def _of_kind(kind):
@@ -423,7 +441,9 @@ AFTER_WIDENING = {
 
 
 @pytest.mark.parametrize("name", AFTER_WIDENING)
-@pytest.mark.parametrize("kinds", [["int64", "Int64"], ["Int64", "int64"], ["int64", "int64", "Int64"], ["int64", "Float64"], ["bool", "boolean"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "kinds", [["int64", "Int64"], ["Int64", "int64"], ["int64", "int64", "Int64"], ["int64", "Float64"], ["bool", "boolean"]], ids=" ".join
+)
 def test_kernels_hand_over_what_turns_out_nullable(name, kinds):
     ask = AFTER_WIDENING[name]
     if kinds[0] == "bool" and name in ("neg", "clip", "abs", "*", "chain", "shift"):

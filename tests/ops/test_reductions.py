@@ -36,7 +36,10 @@ def test_frame_reductions(frames):
     pdf, df = frames
     for name in ["sum", "mean", "std", "var", "min", "max"]:
         same(getattr(df[["i", "u", "f"]], name)(), getattr(pdf[["i", "u", "f"]], name)())
-        same(getattr(df.drop(columns=["g"]), name)(numeric_only=True), getattr(pdf.drop(columns=["g"]), name)(numeric_only=True), check_dtype=name not in ("min", "max"))
+        same(
+            getattr(df.drop(columns=["g"]), name)(numeric_only=True), getattr(pdf.drop(columns=["g"]), name)(numeric_only=True),
+            check_dtype=name not in ("min", "max")
+        )
     same(df.count(), pdf.count())
     same(df.nunique(), pdf.nunique())
     same(df[["i", "b"]].any(), pdf[["i", "b"]].any())
@@ -176,7 +179,10 @@ def test_several_at_once(frames):
 def test_errors_of_dtypes_name_the_column(npartitions):
     pdf = pd.DataFrame({"n": [1, 2, 3], "f": [1.5, None, 2.5], "t": ["a", "b", None]})
     df = dd.from_pandas(pdf, npartitions=npartitions)
-    for call in (lambda x: x.t.quantile(0.5), lambda x: x.quantile(0.5), lambda x: x[["n", "t"]].quantile([0.1, 0.5]), lambda x: x.t.median(), lambda x: x.median(), lambda x: x.t.std(), lambda x: x.t.diff(), lambda x: x.t.abs()):
+    for call in (
+        lambda x: x.t.quantile(0.5), lambda x: x.quantile(0.5), lambda x: x[["n", "t"]].quantile([0.1, 0.5]), lambda x: x.t.median(), lambda x: x.median(),
+        lambda x: x.t.std(), lambda x: x.t.diff(), lambda x: x.t.abs()
+    ):
         theirs, ours = raised(lambda call=call: call(pdf)), raised(lambda call=call: call(df).compute())
         assert type(ours) is type(theirs) and "'t'" in str(ours), ours
     for call in (lambda x: x.set_index("typo"), lambda x: x["typo"], lambda x: x.groupby("typo").n.sum(), lambda x: x.nlargest(1, "typo")):
@@ -243,7 +249,12 @@ def test_nullable_columns_have_NA_for_what_is_not_there(dtype, npartitions):
 
 
 def test_nullable_frames_and_their_reductions():
-    pdf = pd.DataFrame({"i": pd.array([1, None, 3, 4], dtype="Int64"), "f": pd.array([1.5, None, None, 2], dtype="Float64"), "n": [1.0, 2, 3, 4], "none": pd.array([None] * 4, dtype="Int64")})
+    pdf = pd.DataFrame(
+        {
+            "i": pd.array([1, None, 3, 4], dtype="Int64"), "f": pd.array([1.5, None, None, 2], dtype="Float64"), "n": [1.0, 2, 3, 4],
+            "none": pd.array([None] * 4, dtype="Int64")
+        }
+    )
     for n in (1, 3):
         df = dd.from_pandas(pdf, npartitions=n)
         for name in "sum prod mean std var min max".split():
@@ -261,7 +272,10 @@ def test_nullable_frames_and_their_reductions():
 
 def test_integers_are_numpy_s():
     s = pd.Series([1, 2])
-    assert isinstance(dd.from_pandas(s, npartitions=2).sum().compute(), np.int64) and np.issubdtype((dd.from_pandas(s, npartitions=2) + 1).compute().dtype, np.int64)
+    assert (
+        isinstance(dd.from_pandas(s, npartitions=2).sum().compute(), np.int64)
+        and np.issubdtype((dd.from_pandas(s, npartitions=2) + 1).compute().dtype, np.int64)
+    )
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
@@ -269,7 +283,9 @@ def test_quantiles_of_times_are_pandas(unit):
     random = np.random.default_rng(0)
     for kind in ("datetime64", "timedelta64"):
         for n in (1, 2, 5, 6, 9):
-            values = random.integers(10**9, 2 * 10**9, n) * {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit] + random.integers(0, 10**9 if unit == "ns" else 1000, n)
+            values = random.integers(10**9, 2 * 10**9, n) * {
+                "s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9
+            }[unit] + random.integers(0, 10**9 if unit == "ns" else 1000, n)
             s = pd.Series((values if kind == "datetime64" else values - values[0]).astype(f"{kind}[{unit}]"), name="t")
             lazy = dd.from_pandas(s, npartitions=min(2, n))
             same(lazy.quantile([0, 0.1, 1 / 3, 0.5, 0.75, 1]), s.quantile([0, 0.1, 1 / 3, 0.5, 0.75, 1]))
@@ -287,7 +303,9 @@ def test_quantiles_keep_each_column_s_dtype():
 def test_dot():
     pdf = pd.DataFrame({"a": [1, 2, 3, 4, 5], "b": [1.5, 2, 3, 4, 5], "c": [1, 1, 1, 1, 1]})
     df = dd.from_pandas(pdf, npartitions=3)
-    for other in (lambda d: d.b, lambda d: d[["a", "b"]], lambda d: np.arange(5), lambda d: [1, 2, 3, 4, 5] if d is pdf else np.array([1, 2, 3, 4, 5]), lambda d: pdf.b):
+    for other in (
+        lambda d: d.b, lambda d: d[["a", "b"]], lambda d: np.arange(5), lambda d: [1, 2, 3, 4, 5] if d is pdf else np.array([1, 2, 3, 4, 5]), lambda d: pdf.b
+    ):
         same(df.a.dot(other(df)), pdf.a.dot(other(pdf)))
     for wrong in (3, "x", None, [1, 2]):
         theirs = raised(lambda wrong=wrong: pdf.a.dot(wrong))

@@ -50,11 +50,16 @@ def test_what_is_refused():
 
 
 def test_options_of_columns():
-    df = timeseries(end="2000-01-04", freq="1h", dtypes={"a_b": int, "c": str, "d": "category"}, a_b_lam=3, c_choices=["u", "v"], d_choices=["w"], seed=1).compute()
+    df = timeseries(
+        end="2000-01-04", freq="1h", dtypes={"a_b": int, "c": str, "d": "category"}, a_b_lam=3, c_choices=["u", "v"], d_choices=["w"], seed=1
+    ).compute()
     assert 1 < df.a_b.mean() < 5 and set(df.c) == {"u", "v"} and list(df.d.cat.categories) == ["w"]
     with pytest.raises(TypeError, match="a_lam"):
         timeseries(end="2000-01-03", a_lam=1)
-    pd.testing.assert_frame_equal(make_timeseries("2000", "2001", {"x": float}, freq="1D", partition_freq="6ME", seed=1).compute(), timeseries("2000", "2001", "1D", "6ME", {"x": float}, 1).compute())
+    pd.testing.assert_frame_equal(
+        make_timeseries("2000", "2001", {"x": float}, freq="1D", partition_freq="6ME", seed=1).compute(),
+        timeseries("2000", "2001", "1D", "6ME", {"x": float}, 1).compute()
+    )
 
 
 def test_helpers_of_dask_dataframes():
@@ -62,7 +67,10 @@ def test_helpers_of_dask_dataframes():
 
     df = dd.from_pandas(PDF, npartitions=2)
     pd.testing.assert_frame_equal(utils.make_meta(df), PDF.iloc[:0])
-    assert utils.make_meta({"a": "i8", "b": "category"}).dtypes.astype(str).to_dict() == {"a": "int64", "b": "category"} and utils.make_meta(("a", "f4")).dtype == "float32"
+    assert (
+        utils.make_meta({"a": "i8", "b": "category"}).dtypes.astype(str).to_dict() == {"a": "int64", "b": "category"}
+        and utils.make_meta(("a", "f4")).dtype == "float32"
+    )
     assert isinstance(utils.make_meta("i8"), np.int64) and list(utils.make_meta({"a": "i8"}, index=PDF.index).index.names) == ["ind"]
     with pytest.raises(TypeError):
         utils.make_meta(None)
@@ -73,8 +81,14 @@ def test_helpers_of_dask_dataframes():
     assert utils.check_meta(PDF, PDF.iloc[:0]) is PDF
     with pytest.raises(ValueError, match="'y' +. int64 +. object"):
         utils.check_meta(PDF, PDF.iloc[:0].astype({"y": object}))
-    assert utils.valid_divisions([1, 2, 2]) and not utils.valid_divisions([1, 1, 2]) and not utils.valid_divisions([1, float("nan")]) and not utils.valid_divisions("ab")
-    assert utils.is_dataframe_like(df) and utils.is_series_like(df.x) and utils.is_index_like(df.index) and not utils.is_series_like(df) and not utils.is_dataframe_like(df.x)
+    assert (
+        utils.valid_divisions([1, 2, 2]) and not utils.valid_divisions([1, 1, 2]) and not utils.valid_divisions([1, float("nan")])
+        and not utils.valid_divisions("ab")
+    )
+    assert (
+        utils.is_dataframe_like(df) and utils.is_series_like(df.x) and utils.is_index_like(df.index) and not utils.is_series_like(df)
+        and not utils.is_dataframe_like(df.x)
+    )
     utils.assert_eq(df, PDF.iloc[::-1])
     for wrong in (PDF.assign(y=0), PDF.rename(columns={"y": "z"}), PDF.astype({"y": "int8"})):
         with pytest.raises(AssertionError):

@@ -13,7 +13,9 @@ from conftest import PARTITIONS, same
 
 DRAW = np.random.default_rng(2)
 ROWS = 40
-FRAME = pd.DataFrame({"x": DRAW.normal(size=ROWS).round(2), "i": DRAW.integers(0, 100, ROWS), "b": DRAW.random(ROWS) < 0.5}, index=pd.date_range("2020", periods=ROWS, freq="h"))
+FRAME = pd.DataFrame(
+    {"x": DRAW.normal(size=ROWS).round(2), "i": DRAW.integers(0, 100, ROWS), "b": DRAW.random(ROWS) < 0.5}, index=pd.date_range("2020", periods=ROWS, freq="h")
+)
 FRAME.loc[FRAME.index[3:30:5], "x"] = np.nan
 UNEVEN = FRAME.set_axis(pd.to_datetime(np.sort(DRAW.integers(0, 90, ROWS)), unit="h"))  # with equal ones
 
@@ -25,17 +27,27 @@ def partitioned(pdf, npartitions, holes):
 
 
 @hypothesis.settings(max_examples=hypothesis.settings.default.max_examples // 2)
-@given(st.integers(0, 60), st.sampled_from(PARTITIONS), st.booleans(), st.booleans(), st.sampled_from(["sum", "mean", "max", "count", "std", "median", "first", "nunique", "rank"]), st.sampled_from([None, 0, 1, 2]), st.sampled_from([None, "right", "left", "both", "neither"]))
+@given(
+    st.integers(0, 60), st.sampled_from(PARTITIONS), st.booleans(), st.booleans(),
+    st.sampled_from(["sum", "mean", "max", "count", "std", "median", "first", "nunique", "rank"]), st.sampled_from([None, 0, 1, 2]),
+    st.sampled_from([None, "right", "left", "both", "neither"])
+)
 def test_rows(window, npartitions, holes, center, function, min_periods, closed):
     if min_periods is not None and min_periods > window or function == "rank" and closed:  # of a window without rows pandas has no rank, or 0
         return
     df, pdf = partitioned(FRAME.reset_index(drop=True), npartitions, holes)
     options = {"min_periods": min_periods, "center": center, "closed": closed}
-    same(getattr(df[["x", "i"]].rolling(window, **options), function)(), getattr(pdf[["x", "i"]].rolling(window, **options), function)(), check_exact=False, atol=1e-9)
+    same(
+        getattr(df[["x", "i"]].rolling(window, **options), function)(), getattr(pdf[["x", "i"]].rolling(window, **options), function)(), check_exact=False,
+        atol=1e-9
+    )
 
 
 @hypothesis.settings(max_examples=hypothesis.settings.default.max_examples // 3)
-@given(st.sampled_from(["1h", "5h", "300h", pd.Timedelta("3h")]), st.sampled_from(PARTITIONS), st.booleans(), st.booleans(), st.booleans(), st.sampled_from([None, "left", "both", "neither"]))
+@given(
+    st.sampled_from(["1h", "5h", "300h", pd.Timedelta("3h")]), st.sampled_from(PARTITIONS), st.booleans(), st.booleans(), st.booleans(),
+    st.sampled_from([None, "left", "both", "neither"])
+)
 def test_spans_of_time(window, npartitions, holes, center, uneven, closed):
     df, pdf = partitioned(UNEVEN if uneven else FRAME, npartitions, holes)
     options = {"center": center, "closed": closed, "min_periods": 1}
@@ -51,7 +63,10 @@ def test_other_windows():
     same(df[["x", "i"]].rolling(3).cov(), pdf[["x", "i"]].rolling(3).cov())
     same(df.x.rolling(4).corr(df.i), pdf.x.rolling(4).corr(pdf.i))
     same(df.rolling(3).agg({"x": ["sum", "std"], "i": "max"}), pdf.rolling(3).agg({"x": ["sum", "std"], "i": "max"}))
-    same(df.x.rolling(pd.api.indexers.FixedForwardWindowIndexer(window_size=3)).sum(), pdf.x.rolling(pd.api.indexers.FixedForwardWindowIndexer(window_size=3)).sum())
+    same(
+        df.x.rolling(pd.api.indexers.FixedForwardWindowIndexer(window_size=3)).sum(),
+        pdf.x.rolling(pd.api.indexers.FixedForwardWindowIndexer(window_size=3)).sum()
+    )
     same(df.rolling(3)[["i"]].sum(), pdf.rolling(3)[["i"]].sum())
     same(df.assign(r=df.x.rolling(2).sum(), s=df.i.rolling(9).min())[["r", "s"]], pdf.assign(r=pdf.x.rolling(2).sum(), s=pdf.i.rolling(9).min())[["r", "s"]])
     same(df.x.rolling(3).sum().partitions[2], pdf.x.rolling(3).sum()[dd.from_pandas(pdf, npartitions=6).partitions[2].compute().index])

@@ -140,7 +140,10 @@ def test_rows_are_counted_only_for_labels(tmp_path):
     def counts(collection):
         return "row_counts" in explained(collection).split("== physical")[1]
 
-    for query in (df, df[df.x > 3], df.nlargest(3, "x"), df.groupby("k").x.sum(), df.x.map(abs), df.drop_duplicates("k"), df.sample(frac=0.5), df.assign(i=df.index)[["x"]]):
+    for query in (
+        df, df[df.x > 3], df.nlargest(3, "x"), df.groupby("k").x.sum(), df.x.map(abs), df.drop_duplicates("k"), df.sample(frac=0.5),
+        df.assign(i=df.index)[["x"]]
+    ):
         assert not counts(query), query
     for query in (df.index.to_series(), df.assign(i=df.index), df.map_partitions(lambda part: part), df.reset_index()):
         assert counts(query), query

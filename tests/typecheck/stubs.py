@@ -1,4 +1,6 @@
-"""Prints what mypy's stubtest finds where the stubs and the package differ; then, below a line, what it finds when they are made to differ. In a process of its own: accessors that programs register are members of classes too."""
+"""Prints what mypy's stubtest finds where the stubs and the package differ; then, below a line, what it finds when they are made to differ. In a process of its
+own: accessors that programs register are members of classes too.
+"""
 
 import pathlib
 
@@ -9,7 +11,10 @@ import muster
 import muster.dataframe as dd
 
 folder = pathlib.Path(muster.__file__).parent
-modules = [".".join(["muster", *(p for p in stub.relative_to(folder).with_suffix("").parts if p != "__init__")]) for stub in sorted(folder.rglob("*.pyi")) if stub.stem != "_core"]
+modules = [
+    ".".join(["muster", *(p for p in stub.relative_to(folder).with_suffix("").parts if p != "__init__")]) for stub in sorted(folder.rglob("*.pyi"))
+    if stub.stem != "_core"
+]
 assert {"muster", "muster.bag", "muster.dataframe", "muster.dataframe._frame", "muster.delayed", "muster.distributed"} <= set(modules)
 options = Options()
 options.incremental = False

@@ -14,15 +14,23 @@ WRONG = {("wrong.py", number) for number, line in enumerate((HERE / "wrong.py").
 
 
 def mypy(cache):
-    done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={cache}", *map(str, [*PROGRAMS, HERE / "untyped.py"])], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={cache}", *map(str, [*PROGRAMS, HERE / "untyped.py"])], capture_output=True,
+        text=True
+    )
     return re.findall(r"([^/\n]+\.py):(\d+): error: (.*)", done.stdout + done.stderr)
 
 
 def pyright(cache):
     settings = cache / "pyrightconfig.json"
     settings.write_text(json.dumps({"typeCheckingMode": "strict", "include": [str(p) for p in PROGRAMS]}))
-    done = subprocess.run([sys.executable, "-m", "basedpyright", "--outputjson", f"--pythonpath={sys.executable}", f"--project={settings}"], capture_output=True, text=True)
-    return [(pathlib.Path(d["file"]).name, d["range"]["start"]["line"] + 1, d["message"]) for d in json.loads(done.stdout)["generalDiagnostics"] if d["severity"] == "error"]
+    done = subprocess.run(
+        [sys.executable, "-m", "basedpyright", "--outputjson", f"--pythonpath={sys.executable}", f"--project={settings}"], capture_output=True, text=True
+    )
+    return [
+        (pathlib.Path(d["file"]).name, d["range"]["start"]["line"] + 1, d["message"]) for d in json.loads(done.stdout)["generalDiagnostics"]
+        if d["severity"] == "error"
+    ]
 
 
 @pytest.mark.parametrize("checker", [mypy, pyright], ids=["mypy", "pyright"])

@@ -1,4 +1,5 @@
-// The typed C++ methods of DataFrame and Series: declarations for include/muster/dataframe.hpp, bodies for src/api/dataframe.cpp. And the names of all operators, for src/api.
+// The typed C++ methods of DataFrame and Series: declarations for include/muster/dataframe.hpp, bodies for src/api/dataframe.cpp. And the names of all
+// operators, for src/api.
 #include <algorithm>
 #include <cctype>
 #include <set>
@@ -34,7 +35,8 @@ std::string identifier(std::string name) {
 }
 
 std::string names_of(const std::vector<Op>& ops) {
-  std::string out = kWritten + "#pragma once\n\n/// The operators' names: whoever calls one that is not there does not compile.\nnamespace muster::api::operators {\n";
+  std::string out =
+      kWritten + "#pragma once\n\n/// The operators' names: whoever calls one that is not there does not compile.\nnamespace muster::api::operators {\n";
   for (const auto& op : ops) out += "inline constexpr const char* " + identifier(op.name) + " = \"" + op.name + "\";\n";
   return out + "}  // namespace muster::api::operators\n";
 }
@@ -56,10 +58,15 @@ Files cpp_files(const std::vector<Op>& ops) {
         if (!value.empty()) given += (given.empty() ? "{\"" : ", {\"") + p.name + "\", " + value + "}";
       }
       for (const auto& t : typed)
-        if (std::none_of(python.begin(), python.end(), [&](const auto& p) { return t.name == p.name; })) throw base::invalid(op.name, ": C++'s parameter ", t.name, " is none of Python's");
-      bodies += result + " " + owner + "::" + name + "(" + listed(typed, false) + ") const { return " + result + "(called(\"" + op.name + "\", expr, {" + given + "})); }\n";
+        if (std::none_of(python.begin(), python.end(), [&](const auto& p) { return t.name == p.name; }))
+          throw base::invalid(op.name, ": C++'s parameter ", t.name, " is none of Python's");
+      bodies += result + " " + owner + "::" + name + "(" + listed(typed, false) + ") const { return " + result + "(called(\"" + op.name + "\", expr, {" +
+                given + "})); }\n";
     }
-  return {{"include/muster/dataframe_methods.inc", frame}, {"include/muster/series_methods.inc", series}, {"src/api/method_bodies.inc", bodies}, {"src/api/operators.hpp", names_of(ops)}};
+  return {{"include/muster/dataframe_methods.inc", frame},
+          {"include/muster/series_methods.inc", series},
+          {"src/api/method_bodies.inc", bodies},
+          {"src/api/operators.hpp", names_of(ops)}};
 }
 
 }  // namespace muster::generate

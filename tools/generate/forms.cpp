@@ -9,10 +9,27 @@ namespace muster::generate {
 namespace {
 
 // What parameters of these names are, wherever they stand; "| None" is added where that is the default.
-const std::map<std::string, std::string> kTypes = {
-    {"axis", "Axis"},     {"ddof", "int"},    {"dropna", "bool"},       {"dtype", "Any"}, {"fill_value", "Any"}, {"freq", "Any"},        {"inplace", "Literal[False]"}, {"keep", "Keep"},
-    {"level", "Any"},     {"limit", "int"},   {"min_count", "int"},     {"n", "int"},     {"numeric_only", "bool"}, {"other", "Any"},     {"periods", "int"},            {"shuffle_method", "Any"},
-    {"skipna", "bool"},   {"split_every", "Any"}, {"split_out", "Any"}, {"value", "Any"}, {"values", "Any"}};
+const std::map<std::string, std::string> kTypes = {{"axis", "Axis"},
+                                                   {"ddof", "int"},
+                                                   {"dropna", "bool"},
+                                                   {"dtype", "Any"},
+                                                   {"fill_value", "Any"},
+                                                   {"freq", "Any"},
+                                                   {"inplace", "Literal[False]"},
+                                                   {"keep", "Keep"},
+                                                   {"level", "Any"},
+                                                   {"limit", "int"},
+                                                   {"min_count", "int"},
+                                                   {"n", "int"},
+                                                   {"numeric_only", "bool"},
+                                                   {"other", "Any"},
+                                                   {"periods", "int"},
+                                                   {"shuffle_method", "Any"},
+                                                   {"skipna", "bool"},
+                                                   {"split_every", "Any"},
+                                                   {"split_out", "Any"},
+                                                   {"value", "Any"},
+                                                   {"values", "Any"}};
 
 std::string trimmed(const std::string& s) {
   const auto begin = s.find_first_not_of(' ');
@@ -39,7 +56,8 @@ std::vector<Parameter> python_parameters(const std::string& signature, const std
   std::vector<Parameter> out;
   for (const auto& part : parts(signature)) {
     Parameter p;
-    const auto begin = std::min(part.find_first_not_of('*'), part.size()), equals = std::min(part.find('='), part.size()), colon = std::min(part.find(':'), equals);
+    const auto begin = std::min(part.find_first_not_of('*'), part.size()), equals = std::min(part.find('='), part.size()),
+               colon = std::min(part.find(':'), equals);
     p.stars = part.substr(0, begin);
     p.name = trimmed(part.substr(begin, colon - begin));
     if (equals < part.size()) p.value = trimmed(part.substr(equals + 1));

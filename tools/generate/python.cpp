@@ -66,7 +66,8 @@ std::string stub(const Op& op, const Method& m) {
   for (const auto& p : python_parameters(m.signature, op.name))
     signature += ", " + p.stars + p.name + (p.name.empty() ? "" : ": " + p.type) + (p.value.empty() ? "" : " = " + (p.value == "no_default" ? "..." : p.value));
   const bool overrides = name == "__eq__" || name == "__ne__";  // object's give bools
-  return std::string(m.owner == Owner::datetime ? "    @property\n" : "") + "    def " + name + "(" + signature + ") -> " + result_of(op, m) + ": ..." + (overrides ? "  # type: ignore[override]" : "") + "\n";
+  return std::string(m.owner == Owner::datetime ? "    @property\n" : "") + "    def " + name + "(" + signature + ") -> " + result_of(op, m) + ": ..." +
+         (overrides ? "  # type: ignore[override]" : "") + "\n";
 }
 
 // The operators' fallback shapes, and which of them are Python's operators.
@@ -82,8 +83,9 @@ std::string operators(const std::vector<Op>& ops) {
     if (is_method) shapes += "    \"" + op.name + "\": \"" + shape_of(op) + "\",\n";
     if (is_operator) special += (special.empty() ? "\"" : ", \"") + op.name + "\"";
   }
-  return "\"\"\"What the operators say of themselves. " + kWritten + "\"\"\"\n\n# The shape in which pandas' method of the same name stands in where an operator refuses.\nSHAPES = {\n" + shapes + "}\n# Those of Python.\nOPERATORS = frozenset({" +
-         special + "})\n";
+  return "\"\"\"What the operators say of themselves. " + kWritten +
+         "\"\"\"\n\n# The shape in which pandas' method of the same name stands in where an operator refuses.\nSHAPES = {\n" + shapes +
+         "}\n# Those of Python.\nOPERATORS = frozenset({" + special + "})\n";
 }
 }  // namespace
 
@@ -92,12 +94,17 @@ Files python_files(const std::vector<Op>& ops) {
   Files out = {{folder + "__init__.py", "\"\"\"" + kWritten + "\"\"\"\n"}, {folder + "operators.py", operators(ops)}};
   for (const auto& [owner, target] : kTargets) {
     const std::string exports = "__all__ = [\"" + target.type + "\"]\n";
-    std::string code = "\"\"\"" + target.about + " " + kWritten + "\"\"\"\n\nfrom muster._base.values import no_default  # noqa: F401\nfrom muster.dataframe._call import _aggregate, _call, _operator  # noqa: F401\n\n" + exports +
-                       "\n\nclass " + target.type + ":\n    \"\"\"" + target.about + "\"\"\"\n";
-    std::string types = "\"\"\"Types of the " + std::string(1, static_cast<char>(std::tolower(target.about[0]))) + target.about.substr(1) + " " + kWritten +
-                        "\"\"\"\n\nfrom collections.abc import Callable, Mapping\nfrom typing import Any, Generic, Literal, TypeVar\n\n"
-                        "from muster._base.types import Axis, Function, Keep, Label, Labels\nfrom muster.dataframe._scalar import Scalar\nfrom muster.dataframe._frame import DataFrame\nfrom muster.dataframe._series import Series\n\n" +
-                        exports + "\n_Result = TypeVar(\"_Result\")  # what an aggregation gives\n\nclass " + target.type + target.bases + ":\n";
+    std::string code =
+        "\"\"\"" + target.about + " " + kWritten +
+        "\"\"\"\n\nfrom muster._base.values import no_default  # noqa: F401\n"
+        "from muster.dataframe._call import _aggregate, _call, _operator  # noqa: F401\n\n" +
+        exports + "\n\nclass " + target.type + ":\n    \"\"\"" + target.about + "\"\"\"\n";
+    std::string types =
+        "\"\"\"Types of the " + std::string(1, static_cast<char>(std::tolower(target.about[0]))) + target.about.substr(1) + " " + kWritten +
+        "\"\"\"\n\nfrom collections.abc import Callable, Mapping\nfrom typing import Any, Generic, Literal, TypeVar\n\n"
+        "from muster._base.types import Axis, Function, Keep, Label, Labels\nfrom muster.dataframe._scalar import Scalar\n"
+        "from muster.dataframe._frame import DataFrame\nfrom muster.dataframe._series import Series\n\n" +
+        exports + "\n_Result = TypeVar(\"_Result\")  # what an aggregation gives\n\nclass " + target.type + target.bases + ":\n";
     std::set<std::string> names;
     for (const auto& op : ops)
       for (const auto& m : op.on) {

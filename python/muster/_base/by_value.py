@@ -217,7 +217,9 @@ class ByValue(ByReference):
         slots = {k: getattr(function, k) for k in ("__name__", "__qualname__", "__module__", "__doc__", "__defaults__", "__kwdefaults__", "__annotations__")}
         contents = cells and [_theirs._get_cell_contents(c) for c in cells]
         shells = cells and tuple(self.shells.setdefault(id(c), _Made(types.CellType)) for c in cells)
-        return _made_function, (origin, about, name, token, function.__code__, shells), (slots, contents, vars(function), _uses(function) if origin else []), None, None, _fill_function
+        return _made_function, (origin, about, name, token, function.__code__, shells), (
+            slots, contents, vars(function), _uses(function) if origin else []
+        ), None, None, _fill_function
 
 
 def _made_function(origin, about, name, token, code, cells):
@@ -270,7 +272,10 @@ def _class_token(cls):
     stamp = []
     for name, value in vars(cls).items():
         function = getattr(value, "__func__", value)
-        if type(function) is types.FunctionType and not vars(function) and not function.__closure__ and _PLAIN.issuperset(map(type, function.__defaults__ or ())):
+        if (
+            type(function) is types.FunctionType and not vars(function) and not function.__closure__
+            and _PLAIN.issuperset(map(type, function.__defaults__ or ()))
+        ):
             stamp.append((name, function.__code__, repr(function.__defaults__)))
         elif type(value) in _PLAIN:
             stamp.append((name, type(value), value))

@@ -20,7 +20,12 @@ DEFAULTS = {
         "slicing": {"split-large-chunks": None},
         "query-planning": None,
     },
-    "optimization": {"annotations": {"fuse": True}, "tune": {"active": True}, "fuse": {"active": None, "ave-width": 1, "max-width": None, "max-height": float("inf"), "max-depth-new-edges": None, "subgraphs": None, "rename-keys": True}},
+    "optimization": {
+        "annotations": {"fuse": True}, "tune": {"active": True},
+        "fuse": {
+            "active": None, "ave-width": 1, "max-width": None, "max-height": float("inf"), "max-depth-new-edges": None, "subgraphs": None, "rename-keys": True
+        }
+    },
     "admin": {"async-client-fallback": None, "traceback": {"shorten": []}},
 }
 

@@ -1,11 +1,17 @@
 """Keywords that are known, and words for those that are not."""
 
 # What the field's programs say to `compute` and its like. Those the engine has no use for are accepted: they change how, not what.
-_RUNNING = frozenset("pool cache callbacks chunksize context dumps loads func_dumps func_loads get_id initializer pack_exception raise_exception rerun_exceptions_locally sync asynchronous direct fifo_timeout actors".split())
+_RUNNING = frozenset((
+    "pool cache callbacks chunksize context dumps loads func_dumps func_loads get_id initializer pack_exception raise_exception rerun_exceptions_locally sync "
+    "asynchronous direct fifo_timeout actors"
+).split())
 PLACING = frozenset("workers allow_other_workers resources retries priority".split())
 COMPUTE = _RUNNING | PLACING
 SHAPING = frozenset("split_every split_out shuffle_method method percentiles_method".split())  # how the field's frames spread a reduction over tasks
-_ATTRIBUTES = "bgcolor center color colorscheme concentrate dpi fontcolor fontname fontsize label landscape layout margin nodesep orientation overlap pad page pagedir penwidth rank rankdir ranksep ratio resolution rotate size splines style".split()
+_ATTRIBUTES = (
+    "bgcolor center color colorscheme concentrate dpi fontcolor fontname fontsize label landscape layout margin nodesep orientation overlap pad page pagedir "
+    "penwidth rank rankdir ranksep ratio resolution rotate size splines style"
+).split()
 VISUALIZE = frozenset([*_ATTRIBUTES, *"engine graph_attr node_attr edge_attr data_attributes function_attributes collapse_outputs verbose concat cmap max_height tasks rename show maxval name".split()])
 
 

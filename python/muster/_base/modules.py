@@ -50,7 +50,10 @@ def local_modules():
     global _listed
     state = len(sys.modules), next(reversed(sys.modules))
     if _listed[0] != state:
-        names = [name for name, module in list(sys.modules.items()) if getattr(module, "__file__", None) and name.split(".")[0] not in ("__main__", "__mp_main__", "conftest") and is_local(name)]
+        names = [
+            name for name, module in list(sys.modules.items()) if getattr(module, "__file__", None)
+            and name.split(".")[0] not in ("__main__", "__mp_main__", "conftest") and is_local(name)
+        ]
         _listed = (state, tuple(names))
     return _listed[1]
 

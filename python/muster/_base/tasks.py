@@ -106,7 +106,8 @@ class inputs_at_hand:
 
 
 def unpack(value, lazy, traverse=True):
-    """Replace lazy values inside containers: lists, tuples, sets, dicts, deques and what derives from these, iterators of these, slices, named tuples and dataclasses.
+    """Replace lazy values inside containers: lists, tuples, sets, dicts, deques and what derives from these, iterators of these, slices, named tuples and
+    dataclasses.
 
     Each container is looked at once, however often it is found and however deep it lies.
 
@@ -178,7 +179,9 @@ def unpack(value, lazy, traverse=True):
 
 
 def _open(value):
-    """Return (container, its parts, a list for what stands in their places, a function that copies it around these); None if it is no container or holds atoms only."""
+    """Return (container, its parts, a list for what stands in their places, a function that copies it around these); None if it is no container or holds atoms
+    only.
+    """
     kind = type(value)
     found = _CONTAINERS.get(kind)
     if found is None:

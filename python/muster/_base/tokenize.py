@@ -25,8 +25,16 @@ from muster._base.modules import found_by_name, is_local
 _asked = threading.local()
 _sentinels = {}  # by identity; kept, so that no later object gets the token of an earlier one
 _HEAP_TYPE = 1 << 9
-_NO_CONTENT = frozenset(["__dict__", "__weakref__", "__module__", "__qualname__", "__doc__", "__annotations__", "__abstractmethods__", "_abc_impl", "__firstlineno__", "__static_attributes__", "__annotate_func__", "__annotations_cache__"])
-_ENUM_MACHINERY = frozenset(vars(enum.Enum)) | {"_member_names_", "_member_map_", "_value2member_map_", "_unhashable_values_", "_hashable_values_", "_member_type_", "_value_repr_", "_use_args_", "_new_member_", "__new__"}
+_NO_CONTENT = frozenset(
+    [
+        "__dict__", "__weakref__", "__module__", "__qualname__", "__doc__", "__annotations__", "__abstractmethods__", "_abc_impl", "__firstlineno__",
+        "__static_attributes__", "__annotate_func__", "__annotations_cache__"
+    ]
+)
+_ENUM_MACHINERY = frozenset(vars(enum.Enum)) | {
+    "_member_names_", "_member_map_", "_value2member_map_", "_unhashable_values_", "_hashable_values_", "_member_type_", "_value_repr_", "_use_args_",
+    "_new_member_", "__new__"
+}
 
 _ATOMS = {
     int: lambda v: f"i{v:x}",
@@ -136,7 +144,10 @@ def _nameless(value):
     strict = getattr(_asked, "strict", None)
     if config.get("tokenize.ensure-deterministic", False) if strict is None else strict:
         kind = type(value)
-        hint = "; use functions of muster.array.ufunc (dask.array.ufunc) instead" if kind.__name__ == "ufunc" else f"; give {kind.__qualname__} a method __dask_tokenize__"
+        hint = (
+            "; use functions of muster.array.ufunc (dask.array.ufunc) instead" if kind.__name__ == "ufunc"
+            else f"; give {kind.__qualname__} a method __dask_tokenize__"
+        )
         raise TokenizationError(f"Cannot tokenize {kind.__module__}.{kind.__qualname__}: it cannot be deterministically hashed{hint}")
     return _Parts(f"unique-{os.urandom(16).hex()}")  # no other process gives it either
 
@@ -161,7 +172,9 @@ def _reduced(value, kind):
     if isinstance(parts, str):
         return _global(value, parts)
     function, arguments, state, items, pairs = (*parts, None, None, None)[:5]
-    pairs = None if pairs is None else _Parts("items" if isinstance(value, collections.OrderedDict) else "mapping", tuple(_Pair(p) for p in pairs), isinstance(value, collections.OrderedDict))
+    pairs = None if pairs is None else _Parts(
+        "items" if isinstance(value, collections.OrderedDict) else "mapping", tuple(_Pair(p) for p in pairs), isinstance(value, collections.OrderedDict)
+    )
     return _Parts("object", (function, arguments, state, None if items is None else list(items), pairs))
 
 
@@ -202,7 +215,8 @@ def _of_class(cls):
 def _code(code):
     return _digest(
         (
-            code.co_code, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars, code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags,
+            code.co_code, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars, code.co_argcount, code.co_posonlyargcount,
+            code.co_kwonlyargcount, code.co_flags,
             getattr(code, "co_exceptiontable", b""), [_code(c) if isinstance(c, types.CodeType) else c for c in code.co_consts],
         )
     )  # fmt: skip
@@ -252,7 +266,10 @@ def _of_function(function):
         if module is not None and is_local(name):
             named[f"import {name}"] = _Used(module, attributes)
     cells = list(function.__closure__ or ())
-    return _Parts("function", (function.__module__, function.__qualname__, _code(function.__code__), function.__defaults__, function.__kwdefaults__, cells, named, vars(function)))
+    return _Parts(
+        "function",
+        (function.__module__, function.__qualname__, _code(function.__code__), function.__defaults__, function.__kwdefaults__, cells, named, vars(function))
+    )
 
 
 def definition(obj):
@@ -262,7 +279,9 @@ def definition(obj):
         if isinstance(value, types.ModuleType) or (isinstance(value, (type, types.FunctionType)) and value is not obj and "." not in value.__qualname__):
             return _Parts("name", (getattr(value, "__module__", None), getattr(value, "__qualname__", value.__name__)))
         if isinstance(value, types.FunctionType):
-            return _Parts("function", (value.__qualname__, _code(value.__code__), value.__defaults__, value.__kwdefaults__, list(value.__closure__ or ()), vars(value)))
+            return _Parts(
+                "function", (value.__qualname__, _code(value.__code__), value.__defaults__, value.__kwdefaults__, list(value.__closure__ or ()), vars(value))
+            )
         return _taken_apart(value)
 
     return _digest(obj, taken_apart)
@@ -383,8 +402,10 @@ _ALSO_IDENTICAL = ("decimal", "pathlib")  # decimals and paths; not imported for
 def tokenize(*args, ensure_deterministic=None, **kwargs):
     """Return a deterministic token of the arguments, a hexadecimal string; a fresh one for what cannot be named by content.
 
-    Functions count with their code, defaults, closure, attributes and the globals they use, and so do the functions and classes among these; objects by their class
-    and what pickle would keep of them, or by what their method ``__dask_tokenize__`` returns, or a function registered with `normalize_token`. The order of a dict or a set does not count.
+    Functions count with their code, defaults, closure, attributes and the globals they use, and so do the functions and classes among these; objects by their
+    class
+    and what pickle would keep of them, or by what their method ``__dask_tokenize__`` returns, or a function registered with `normalize_token`. The order of a
+    dict or a set does not count.
 
     Parameters
     ----------

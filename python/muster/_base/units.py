@@ -14,7 +14,10 @@ def parse_bytes(value):
         return int(value)
     text = value.replace(" ", "").lower()
     digits = text.rstrip("abcdefghijklmnopqrstuvwxyz")
-    units = {"": 1, "b": 1, **{p + "b": 1000**i for i, p in enumerate("kmgtp", 1)}, **{p: 1000**i for i, p in enumerate("kmgtp", 1)}, **{p + "ib": 1024**i for i, p in enumerate("kmgtp", 1)}}
+    units = {
+        "": 1, "b": 1, **{p + "b": 1000**i for i, p in enumerate("kmgtp", 1)}, **{p: 1000**i for i, p in enumerate("kmgtp", 1)},
+        **{p + "ib": 1024**i for i, p in enumerate("kmgtp", 1)}
+    }
     try:
         return int(float(digits or 1) * units[text[len(digits) :]])
     except (KeyError, ValueError):

@@ -20,7 +20,10 @@ def versions(packages=()):
     """Return what this process runs on: {"host": ..., "packages": {name: version}}."""
     import muster
 
-    host = {"python": ".".join(map(str, sys.version_info)), "python-bits": sys.maxsize.bit_length() + 1, "OS": platform.system(), "OS-release": platform.release(), "machine": platform.machine(), "processor": platform.processor(), "byteorder": sys.byteorder}
+    host = {
+        "python": ".".join(map(str, sys.version_info)), "python-bits": sys.maxsize.bit_length() + 1, "OS": platform.system(), "OS-release": platform.release(),
+        "machine": platform.machine(), "processor": platform.processor(), "byteorder": sys.byteorder
+    }
     found = {"python": platform.python_version(), "muster": muster.__version__, **{name: version_of(name) for name in (*_PACKAGES, *packages)}}
     return {"host": host, "packages": found}
 

@@ -16,7 +16,9 @@ def current_partition():
 
 
 def apply(function, index, columns, rows, out_kind, out_index, out_fields, partition):
-    """Call a function with the arrays of columns and their index; return (rows, payloads, object) of its result, for as long as whose columns live the object is to live. Called by the engine."""
+    """Call a function with the arrays of columns and their index; return (rows, payloads, object) of its result, for as long as whose columns live the object
+    is to live. Called by the engine.
+    """
     if not rows and not out_index and out_kind != "scalar":  # pandas asks a function of rows about one that it makes up
         return 0, [payload_of_none(name) for _, name, _ in out_fields], None
     _running.partition = partition
@@ -31,7 +33,8 @@ def apply(function, index, columns, rows, out_kind, out_index, out_fields, parti
         out = pd.Series(out) if isinstance(out, (pd.Index, np.ndarray)) and out_kind != "scalar" else _one(out, out_fields[0][1])
     if sys.getrefcount(out) > 2:  # somebody else's too, who may write to it: not to what another object still has
         out = out.copy(deep=False)
-    made, labels = ([out.array], [out.name]) if isinstance(out, pd.Series) else (list(out._iter_column_arrays()), out.columns)  # items() makes a Series a column
+    # items() makes a Series a column
+    made, labels = ([out.array], [out.name]) if isinstance(out, pd.Series) else (list(out._iter_column_arrays()), out.columns)
     if not rows and not len(out) and len(made) != len(out_fields):  # pandas gives the groups of no rows back as they were
         return 0, [payload_of_none(name) for _, name, _ in (*out_index, *out_fields)], None
     if len(made) != len(out_fields) or (out_kind == "frame" and not function.has_labels(labels, out_fields)):

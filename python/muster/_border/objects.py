@@ -42,5 +42,8 @@ def _pickle(objects, column):
                 dumps_simple(value)
             except Exception as why:
                 text = repr(value)
-                raise TypeError(f"column {column} cannot go to another process: its value {text if len(text) < 100 else text[:97] + '...'} is a {type(value).__module__}.{type(value).__qualname__} ({why})") from None
+                raise TypeError(
+                    f"column {column} cannot go to another process: its value {text if len(text) < 100 else text[:97] + '...'} is a "
+                    f"{type(value).__module__}.{type(value).__qualname__} ({why})"
+                ) from None
         raise TypeError(f"column {column} cannot go to another process: {error}") from None

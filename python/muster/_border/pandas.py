@@ -183,7 +183,11 @@ def _labels(fields, integer):
         return pd.RangeIndex(len(labels))
     if labels and all(isinstance(x, tuple) for x in labels) and len({len(x) for x in labels}) == 1:
         return pd.MultiIndex.from_tuples(labels)
-    return pd.Index(labels, dtype=string_dtype() if labels and all(isinstance(x, str) for x in labels) else None, tupleize_cols=False) if labels else pd.Index([], dtype=string_dtype())  # what columns of texts leave behind
+    # what columns of texts leave behind
+    return (
+        pd.Index(labels, dtype=string_dtype() if labels and all(isinstance(x, str) for x in labels) else None, tupleize_cols=False) if labels
+        else pd.Index([], dtype=string_dtype())
+    )
 
 
 def index_of(columns, rows):
@@ -272,7 +276,10 @@ def dtype_name(dtype):
     """Return the engine's name of a pandas dtype; "object" or "object:..." for what it carries without opening."""
     if isinstance(dtype, pd.StringDtype) and dtype.na_value is np.nan:
         return "str"
-    if isinstance(dtype, np.dtype) and (dtype.kind in "biu" or dtype in (np.float32, np.float64) or (dtype.kind in "mM" and np.datetime_data(dtype)[0] in ("s", "ms", "us", "ns"))):
+    if (
+        isinstance(dtype, np.dtype)
+        and (dtype.kind in "biu" or dtype in (np.float32, np.float64) or (dtype.kind in "mM" and np.datetime_data(dtype)[0] in ("s", "ms", "us", "ns")))
+    ):
         return dtype.name
     return "object" if isinstance(dtype, np.dtype) and dtype.kind not in "fc" else foreign_name(dtype)
 
@@ -300,7 +307,10 @@ def payload_of(array, name):
         return all_offsets, np.frombuffer(data, np.uint8) if data else empty, np.frombuffer(bitmap, np.uint8) if bitmap else None, text.offset
     if name.startswith("object"):
         positions = np.arange(len(array), dtype=np.int64)
-        if name == "object" and isinstance(array, np.ndarray) and array.dtype == object and array.flags.c_contiguous and array.flags.writeable and _core.all_are_present(array):
+        if (
+            name == "object" and isinstance(array, np.ndarray) and array.dtype == object and array.flags.c_contiguous and array.flags.writeable
+            and _core.all_are_present(array)
+        ):
             return positions, array
         missing = pd.isna(array)
         if name != "object" and isinstance(array, np.ndarray):  # float16, complex: with the methods of pandas' other arrays
@@ -328,7 +338,9 @@ def fields_of(data):
     index_fields = [(_plain_label(level.name), _name_of_values(level.dtype, lambda level=level: level), False) for level in _levels(data.index)]
     if isinstance(data, pd.Series):
         return index_fields, [(_plain_label(data.name), _name_of_values(data.dtype, lambda: data), False)]
-    return index_fields, [(_plain_label(label), _name_of_values(dtype, lambda i=i: data.iloc[:, i]), False) for i, (label, dtype) in enumerate(data.dtypes.items())]
+    return index_fields, [
+        (_plain_label(label), _name_of_values(dtype, lambda i=i: data.iloc[:, i]), False) for i, (label, dtype) in enumerate(data.dtypes.items())
+    ]
 
 
 def _levels(index):
@@ -355,11 +367,16 @@ def from_pandas(data, cuts):
     arrays = [level.array for level in _levels(data.index)] + arrays
     payloads = [payload_of(a.to_numpy() if type(a) is pd.arrays.NumpyExtensionArray else a, f[1]) for a, f in zip(arrays, index_fields + fields, strict=True)]
     integer = isinstance(data, pd.DataFrame) and isinstance(data.columns, pd.RangeIndex)
-    return _core.from_columns("series" if isinstance(data, pd.Series) else "frame", index_fields, fields, payloads, cuts, integer, data, _divisions(data.index, cuts))
+    return _core.from_columns(
+        "series" if isinstance(data, pd.Series) else "frame", index_fields, fields, payloads, cuts, integer, data, _divisions(data.index, cuts)
+    )
 
 
 def _divisions(index, cuts):
-    if index.nlevels > 1 or len(index) == 0 or index.hasnans or not (index.is_monotonic_increasing and index.is_unique) or dtype_name(index.dtype).startswith(("object", "timedelta64")):
+    if (
+        index.nlevels > 1 or len(index) == 0 or index.hasnans or not (index.is_monotonic_increasing and index.is_unique)
+        or dtype_name(index.dtype).startswith(("object", "timedelta64"))
+    ):
         return []
     return [_plain_label(index[i]) for i in [*cuts[:-1], len(index) - 1]]
 

@@ -12,7 +12,8 @@ from muster._border.pandas import as_is, dtype_name, dtype_of, foreign_name, is_
 def payload_as(array, name, function, partition, guess=False, labels=(None,), at=0):
     """The payload of a result's column; where the promised dtype cannot hold its values, the name of one that can.
 
-    A promise that the user gave is kept, or broken with an error. `guess`: the promised categories are those of made-up or first rows, and need not be there at all.
+    A promise that the user gave is kept, or broken with an error. `guess`: the promised categories are those of made-up or first rows, and need not be there at
+    all.
     `labels` and `at` say which column it is.
     """
     if type(array) is pd.arrays.NumpyExtensionArray:
@@ -122,7 +123,10 @@ def _forced(series, dtype, missing, function, partition):
     if not held.all():
         value = present.iloc[int(np.argmin(held))]
         shown = f"category of {list(dtype.categories)[:10]}" if isinstance(dtype, pd.CategoricalDtype) else str(dtype)
-        raise ValueError(f"{function.label}: column {series.name!r} of partition {partition} has the value {value!r}, which the dtype {shown} promised by meta= does not hold; promise a wider dtype, or leave meta= out")
+        raise ValueError(
+            f"{function.label}: column {series.name!r} of partition {partition} has the value {value!r}, which the dtype {shown} promised by meta= does not "
+            "hold; promise a wider dtype, or leave meta= out"
+        )
     return series.astype(dtype)
 
 
@@ -162,7 +166,9 @@ def common_dtype(one, other):
         if one.categories is None or other.categories is None:
             return pd.CategoricalDtype(None)
         in_order = one.categories.is_monotonic_increasing and other.categories.is_monotonic_increasing
-        return pd.CategoricalDtype(one.categories.append(other.categories.difference(one.categories, sort=False)) if not in_order else one.categories.union(other.categories))
+        return pd.CategoricalDtype(
+            one.categories.append(other.categories.difference(one.categories, sort=False)) if not in_order else one.categories.union(other.categories)
+        )
     return pd.concat([pd.Series(as_is(sample_values(pd.Series([], dtype=_known(d))))) for d in (one, other)], ignore_index=True).dtype
 
 

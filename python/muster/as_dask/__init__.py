@@ -1,6 +1,7 @@
 """Programs written for Dask run on muster: ``python -m muster.as_dask script.py``, or `install()` in a running interpreter.
 
-After it `dask`, `dask.dataframe`, `dask.bag`, `dask.delayed`, `dask.distributed`, `distributed` and their companions are muster, also in the workers that are started. Every other public name of Dask can be imported and raises
+After it `dask`, `dask.dataframe`, `dask.bag`, `dask.delayed`, `dask.distributed`, `distributed` and their companions are muster, also in the workers that are
+started. Every other public name of Dask can be imported and raises
 NotImplementedError on use. Real Dask in the same environment stays what it is for every other process.
 """
 
@@ -140,7 +141,9 @@ def install() -> None:
     for root in _ROOTS:
         module = sys.modules.get(root)
         if module is not None and not isinstance(module, _Module):
-            raise RuntimeError(f"{root} was imported before muster.as_dask.install(); install first, or start the program with: python -m muster.as_dask script.py")
+            raise RuntimeError(
+                f"{root} was imported before muster.as_dask.install(); install first, or start the program with: python -m muster.as_dask script.py"
+            )
     if installed():
         return
     sys.meta_path.insert(0, _Finder())
@@ -166,5 +169,11 @@ def install_kernel() -> str:
     folder = os.path.join(base, "kernels", "muster-as-dask")
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "kernel.json"), "w") as file:
-        json.dump({"argv": [sys.executable, "-m", "muster.as_dask", "-m", "ipykernel_launcher", "-f", "{connection_file}"], "display_name": "Python (dask is muster)", "language": "python"}, file, indent=1)
+        json.dump(
+            {
+                "argv": [sys.executable, "-m", "muster.as_dask", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+                "display_name": "Python (dask is muster)", "language": "python"
+            },
+            file, indent=1
+        )
     return folder

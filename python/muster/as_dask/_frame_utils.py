@@ -132,11 +132,17 @@ def _index(index):
     if isinstance(index, pd.MultiIndex):
         return pd.MultiIndex(levels=[_index(level).unique() for level in index.levels], codes=[[0, 0] for _ in index.levels], names=index.names)
     if isinstance(index, pd.DatetimeIndex):
-        return pd.date_range("1970-01-01", periods=2, freq=index.freq or "D", tz=index.tz, name=name, unit=index.unit) if index.freq is not None else pd.DatetimeIndex(["1970-01-01", "1970-01-02"], tz=index.tz, name=name).as_unit(index.unit)
+        return (
+            pd.date_range("1970-01-01", periods=2, freq=index.freq or "D", tz=index.tz, name=name, unit=index.unit) if index.freq is not None
+            else pd.DatetimeIndex(["1970-01-01", "1970-01-02"], tz=index.tz, name=name).as_unit(index.unit)
+        )
     if isinstance(index, pd.PeriodIndex):
         return pd.period_range("1970-01-01", periods=2, freq=index.freq, name=name)
     if isinstance(index, pd.TimedeltaIndex):
-        return pd.timedelta_range("1 day", periods=2, freq=index.freq or "D", name=name) if index.freq is not None else pd.TimedeltaIndex(["1 day", "2 days"], name=name).as_unit(index.unit)
+        return (
+            pd.timedelta_range("1 day", periods=2, freq=index.freq or "D", name=name) if index.freq is not None
+            else pd.TimedeltaIndex(["1 day", "2 days"], name=name).as_unit(index.unit)
+        )
     if isinstance(index, pd.CategoricalIndex):
         return pd.CategoricalIndex(_filled(index.to_series(), None), name=name)
     if index.dtype.kind in "iuf":
@@ -233,7 +239,9 @@ def raise_on_meta_error(funcname=None, udf=False):
         yield
     except Exception as error:
         hint = "\n\nYou have supplied a custom function; give what it returns as `meta`.\n" if udf else "\n"
-        raise ValueError(f"Metadata inference failed{f' in `{funcname}`' if funcname else ''}.\n{hint}\nOriginal error is below:\n------------------------\n{error!r}") from error
+        raise ValueError(
+            f"Metadata inference failed{f' in `{funcname}`' if funcname else ''}.\n{hint}\nOriginal error is below:\n------------------------\n{error!r}"
+        ) from error
 
 
 def _equal(a, b, numeric):
@@ -297,7 +305,10 @@ def check_matching_columns(meta, actual):
     extra, missing = [c for c in here if c not in promised], [c for c in promised if c not in here]
     if extra or missing:
         raise ValueError(f"The columns in the computed data do not match the columns in the provided metadata\n  Extra:   {extra}\n  Missing: {missing}")
-    raise ValueError(f"The columns in the computed data do not match the columns in the provided metadata\nOrder of columns does not match.\nActual:   {here}\nExpected: {promised}")
+    raise ValueError(
+        f"The columns in the computed data do not match the columns in the provided metadata\nOrder of columns does not match.\nActual:   {here}\nExpected: "
+        f"{promised}"
+    )
 
 
 def valid_divisions(divisions):
@@ -371,7 +382,9 @@ def assert_divisions(ddf, scheduler=None):
         index = index.get_level_values(0) if isinstance(index, pd.MultiIndex) else index
         if len(index):
             low, high = ddf.divisions[i : i + 2]
-            assert index.min() >= low and (index.max() <= high if i == last else index.max() < high), f"partition {i} holds {index.min()} to {index.max()}, divisions say {low} to {high}"
+            assert index.min() >= low and (
+                index.max() <= high if i == last else index.max() < high
+            ), f"partition {i} holds {index.min()} to {index.max()}, divisions say {low} to {high}"
 
 
 def insert_meta_param_description(*args, **kwargs):

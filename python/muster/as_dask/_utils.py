@@ -310,7 +310,10 @@ def is_index_like(s):
 
 def is_arraylike(x):
     """Return whether a value is an array: with shape, dtype and NumPy's protocols; not a type."""
-    return not isinstance(x, type) and isinstance(getattr(x, "shape", None), tuple) and hasattr(x, "dtype") and not any(is_dask_collection(n) for n in x.shape) and (hasattr(x, "__array__") or hasattr(x, "__array_function__"))
+    return (
+        not isinstance(x, type) and isinstance(getattr(x, "shape", None), tuple) and hasattr(x, "dtype") and not any(is_dask_collection(n) for n in x.shape)
+        and (hasattr(x, "__array__") or hasattr(x, "__array_function__"))
+    )
 
 
 def is_integer(i):

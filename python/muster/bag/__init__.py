@@ -13,7 +13,9 @@ from muster.bag._bag import Bag, Item, concat, map, map_partitions, zip
 from muster.bag._files import to_textfiles
 from muster.bag._io import from_delayed, from_sequence, from_url, range, read_text
 
-__all__ = ["Bag", "Item", "compute", "concat", "from_delayed", "from_sequence", "from_url", "map", "map_partitions", "range", "read_text", "to_textfiles", "zip"]
+__all__ = [
+    "Bag", "Item", "compute", "concat", "from_delayed", "from_sequence", "from_url", "map", "map_partitions", "range", "read_text", "to_textfiles", "zip"
+]
 
 
 def __getattr__(name):

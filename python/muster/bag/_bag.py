@@ -116,7 +116,10 @@ class Bag:
     def filter(self, predicate):
         """Keep the items for which the predicate is true (None: those that are true themselves); or those where a bag of flags is."""
         if isinstance(predicate, Bag):
-            return _made([node(_partitions.filtered_by, p, q, name="filter") for p, q in builtins.zip(self._parts, predicate._parts, strict=True)], "filter", self, predicate)
+            return _made(
+                [node(_partitions.filtered_by, p, q, name="filter") for p, q in builtins.zip(self._parts, predicate._parts, strict=True)], "filter", self,
+                predicate
+            )
         return self._each(_partitions.filtered, predicate, name=f"filter-{funcname(predicate)}")
 
     def remove(self, predicate):
@@ -146,7 +149,10 @@ class Bag:
         seed = random_state if not isinstance(random_state, _random.Random) else random_state.random()
         source = _random.Random(seed)
         states = [_random.Random(source.random()).getstate() for _ in self._parts]
-        return _made([node(_partitions.sampled, state, prob, p, name="random-sample") for state, p in builtins.zip(states, self._parts, strict=True)], "random-sample", self, prob, states)
+        return _made(
+            [node(_partitions.sampled, state, prob, p, name="random-sample") for state, p in builtins.zip(states, self._parts, strict=True)], "random-sample",
+            self, prob, states
+        )
 
     @property
     def str(self):
@@ -166,7 +172,10 @@ class Bag:
     def reduction(self, perpartition, aggregate, split_every=None, out_type=Item, name=None):
         """Reduce each partition, then the list of what came out, in a tree."""
         label = name or funcname(perpartition)
-        return self._value(label, (perpartition, aggregate, split_every), [node(_partitions.reduce_part, perpartition, p, name=label) for p in self._parts], aggregate, split_every, out_type)
+        return self._value(
+            label, (perpartition, aggregate, split_every), [node(_partitions.reduce_part, perpartition, p, name=label) for p in self._parts], aggregate,
+            split_every, out_type
+        )
 
     def _value(self, label, content, nodes, aggregate, split_every=None, out_type=Item):
         """Return the Item or bag of what a tree of `aggregate` makes of nodes, under a name that says the content."""
@@ -177,7 +186,9 @@ class Bag:
     def fold(self, binop, combine=None, initial=no_default, split_every=None, out_type=Item):
         """Fold all items with a binary operator; `combine` folds the partitions' results, default the same."""
         nodes = [node(_partitions.fold_some, binop, initial, p, name="fold") for p in self._parts]
-        return self._value("fold", (binop, combine, initial, split_every), nodes, functools.partial(_partitions.folded_parts, combine or binop, initial), False, out_type)
+        return self._value(
+            "fold", (binop, combine, initial, split_every), nodes, functools.partial(_partitions.folded_parts, combine or binop, initial), False, out_type
+        )
 
     def count(self, split_every=None):
         """Number of items."""
@@ -188,7 +199,9 @@ class Bag:
         return self.reduction(builtins.sum, builtins.sum, split_every, name="sum")
 
     def _pick(self, function, name):
-        return self._value(name, (), [node(_partitions.some, function, p, name=name) for p in self._parts], functools.partial(_partitions.present, function), False)
+        return self._value(
+            name, (), [node(_partitions.some, function, p, name=name) for p in self._parts], functools.partial(_partitions.present, function), False
+        )
 
     def max(self, split_every=None):
         """The greatest item."""
@@ -212,11 +225,15 @@ class Bag:
 
     def var(self, ddof=0):
         """Variance of the items; `ddof` is taken from the number in the divisor."""
-        return self._value("var", (ddof,), [node(_partitions.moments, p, name="var") for p in self._parts], functools.partial(_partitions.var_of, ddof, False), False)
+        return self._value(
+            "var", (ddof,), [node(_partitions.moments, p, name="var") for p in self._parts], functools.partial(_partitions.var_of, ddof, False), False
+        )
 
     def std(self, ddof=0):
         """Standard deviation of the items."""
-        return self._value("std", (ddof,), [node(_partitions.moments, p, name="std") for p in self._parts], functools.partial(_partitions.var_of, ddof, True), False)
+        return self._value(
+            "std", (ddof,), [node(_partitions.moments, p, name="std") for p in self._parts], functools.partial(_partitions.var_of, ddof, True), False
+        )
 
     # ---- to bags
 
@@ -242,7 +259,10 @@ class Bag:
         """Fold the items of each key: pairs of key and result."""
         nodes = [node(_partitions.by_key, key, binop, initial, p, name="foldby") for p in self._parts]
         merge = functools.partial(_partitions.merged_keys, combine or binop, combine_initial)
-        return _made([node(_partitions.items, self._tree(nodes, merge, split_every, "foldby"), name="foldby")], "foldby", self, key, binop, initial, combine, combine_initial, split_every)
+        return _made(
+            [node(_partitions.items, self._tree(nodes, merge, split_every, "foldby"), name="foldby")], "foldby", self, key, binop, initial, combine,
+            combine_initial, split_every
+        )
 
     def groupby(self, grouper, method=None, npartitions=None, blocksize=2**20, max_branch=None, shuffle=None):
         """Pairs of key and the list of its items. All items move: `foldby` is better where it can be used."""
@@ -256,7 +276,9 @@ class Bag:
             if other.npartitions != 1:
                 raise NotImplementedError("join with a bag of several partitions; use other.repartition(1)")
             other = other._parts[0]
-        return self._each(_partitions.joined, _partitions.key_function(on_self), _partitions.key_function(on_self if on_other is None else on_other), other, name="join")
+        return self._each(
+            _partitions.joined, _partitions.key_function(on_self), _partitions.key_function(on_self if on_other is None else on_other), other, name="join"
+        )
 
     def product(self, other):
         """Pairs of every own item and every item of another bag."""
@@ -291,7 +313,9 @@ class Bag:
             return self
         if npartitions < old:
             cuts = [round(old * i / npartitions) for i in builtins.range(npartitions + 1)]
-            return _made([node(_partitions.together, self._parts[a:b], name="repartition") for a, b in itertools.pairwise(cuts)], "repartition", self, npartitions)
+            return _made(
+                [node(_partitions.together, self._parts[a:b], name="repartition") for a, b in itertools.pairwise(cuts)], "repartition", self, npartitions
+            )
         counts = [npartitions // old + (i < npartitions % old) for i in builtins.range(old)]
         parts = []
         for p, n in builtins.zip(self._parts, counts, strict=True):

@@ -71,7 +71,10 @@ def to_textfiles(bag, path, name_function=None, compression="infer", encoding="u
     for folder in {os.path.dirname(p) for p in paths if "://" not in p}:
         if folder:
             os.makedirs(folder, exist_ok=True)
-    nodes = [node(_write, p, name, compression_of(name, compression), encoding, last_endline, storage_options, name="to-textfiles") for p, name in zip(bag._parts, paths, strict=True)]
+    nodes = [
+        node(_write, p, name, compression_of(name, compression), encoding, last_endline, storage_options, name="to-textfiles")
+        for p, name in zip(bag._parts, paths, strict=True)
+    ]
     if not compute:
         return nodes
     running.compute(*nodes, **kwargs)

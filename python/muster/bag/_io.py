@@ -71,7 +71,10 @@ def _lines_at(url):
         return list(answer)
 
 
-def read_text(urlpath, blocksize=None, compression="infer", encoding="utf-8", errors="strict", linedelimiter=None, collection=True, storage_options=None, files_per_partition=None, include_path=False):
+def read_text(
+    urlpath, blocksize=None, compression="infer", encoding="utf-8", errors="strict", linedelimiter=None, collection=True, storage_options=None,
+    files_per_partition=None, include_path=False
+):
     r"""Return the bag of the lines of text files, with their line ends.
 
     Parameters
@@ -168,13 +171,18 @@ def _read_files(stamped, compression, storage_options, options):
     return out
 
 
-_MARKED = {"utf-8-sig": (1, {b"\xef\xbb\xbf": "utf-8"}, "utf-8"), "utf-16": (2, {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}, "utf-16-le"), "utf-32": (4, {b"\xff\xfe\0\0": "utf-32-le", b"\0\0\xfe\xff": "utf-32-be"}, "utf-32-le")}
+_MARKED = {
+    "utf-8-sig": (1, {b"\xef\xbb\xbf": "utf-8"}, "utf-8"), "utf-16": (2, {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}, "utf-16-le"),
+    "utf-32": (4, {b"\xff\xfe\0\0": "utf-32-le", b"\0\0\xfe\xff": "utf-32-be"}, "utf-32-le")
+}
 _STATEFUL = ("iso2022", "hz", "utf-7", "idna", "punycode", "unicode_escape", "raw_unicode_escape")
 _TRAILING = 0x30  # second bytes of the multi-byte encodings of East Asia begin here
 
 
 def _units(encoding, delimiter):
-    """Return (bytes of a code unit, {mark at the beginning of a file: encoding behind it}, encoding without a mark); refuse encodings that cannot be cut at a delimiter's bytes."""
+    """Return (bytes of a code unit, {mark at the beginning of a file: encoding behind it}, encoding without a mark); refuse encodings that cannot be cut at a
+    delimiter's bytes.
+    """
     name = codecs.lookup(encoding).name
     if name in _MARKED:
         return _MARKED[name]

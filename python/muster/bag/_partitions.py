@@ -18,7 +18,9 @@ def mapped(func, args, kwargs, zipped, *parts):
     """Call a function item by item: those of partition number i go to the argument or keyword zipped[i]."""
     parts = [p if isinstance(p, list) else list(p) for p in parts]
     if len({len(p) for p in parts}) > 1:
-        raise ValueError("map called with multiple bags that aren't identically partitioned. Please ensure that all bag arguments have the same partition lengths")
+        raise ValueError(
+            "map called with multiple bags that aren't identically partitioned. Please ensure that all bag arguments have the same partition lengths"
+        )
     if zipped == [0] and len(args) == 1:
         return kept([func(x, **kwargs) for x in parts[0]])
     out, args = [], list(args)
@@ -97,7 +99,10 @@ def taken(k, warn, *parts):
 
     out = list(itertools.islice(itertools.chain.from_iterable(parts), k))
     if warn and len(out) < k:
-        warnings.warn(f"Insufficient elements for `take`. {k} elements requested, only {len(out)} elements available. Try passing larger `npartitions` to `take`.", stacklevel=2)
+        warnings.warn(
+            f"Insufficient elements for `take`. {k} elements requested, only {len(out)} elements available. Try passing larger `npartitions` to `take`.",
+            stacklevel=2
+        )
     return tuple(out)
 
 
@@ -266,7 +271,10 @@ def sampled(state, probability, part):
 
 
 def accumulated(binop, first, part, before):
-    out = list(itertools.accumulate(part, binop, initial=before if before is not no_default else None) if before is not no_default else itertools.accumulate(part, binop))
+    out = list(
+        itertools.accumulate(part, binop, initial=before if before is not no_default else None) if before is not no_default
+        else itertools.accumulate(part, binop)
+    )
     return (out[1:] if before is not no_default and not first else out), (out[-1] if out else before)
 
 

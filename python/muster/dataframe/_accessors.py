@@ -42,7 +42,8 @@ def _member(cls, name, attribute=False, shape="rows"):
         def run(self, *args, **kwargs):
             return self._through(name, args, kwargs, shape=shape)
     run.__name__, run.__qualname__ = name, f"{cls.__name__}.{name}"
-    run.__doc__ = f"""Return what pandas' `Series.{cls._path[0]}.{name}` returns, lazy. {"" if attribute else "Arguments and errors are pandas'. "}Runs through pandas (`explain` says ``python:rows``)."""
+    errors = "" if attribute else "Arguments and errors are pandas'. "
+    run.__doc__ = f"""Return what pandas' `Series.{cls._path[0]}.{name}` returns, lazy. {errors}Runs through pandas (`explain` says ``python:rows``)."""
     return property(run, doc=run.__doc__) if attribute else run
 
 
@@ -146,7 +147,10 @@ class StringMethods(_Accessor):
 
     def split(self, pat=None, n=-1, expand=False, **kwargs):
         """Return the parts of each text, lists; with expand=True a DataFrame of n + 1 columns, natively where `pat` is a plain text."""
-        plain = self._is_text() and isinstance(pat, str) and pat and not kwargs.get("regex") and set(kwargs) <= {"regex"} and (len(pat) == 1 or "regex" in kwargs and kwargs["regex"] is not None)
+        plain = (
+            self._is_text() and isinstance(pat, str) and pat and not kwargs.get("regex") and set(kwargs) <= {"regex"}
+            and (len(pat) == 1 or "regex" in kwargs and kwargs["regex"] is not None)
+        )
         if plain and expand and isinstance(n, int) and n > 0:
             return new_collection(_core.call("text_split", [self._expr], {"text": pat, "n": n}))
         if plain and not expand and (n is None or isinstance(n, int)):
@@ -237,7 +241,10 @@ class StringMethods(_Accessor):
             return None
         kwargs = {"regex": True} if op in ("contains", "replace") else {}
         function = Function(Named("str", op), f"str.{op}", [("series", [None])], (Slot(0), pat, *([] if by is None else [by])), kwargs)
-        args = {"op": op, "pattern": pat, "literal": known.literal, "ascii": known.ascii, "line": known.line, "by": by, "labels": known.names if op == "extract" else []}
+        args = {
+            "op": op, "pattern": pat, "literal": known.literal, "ascii": known.ascii, "line": known.line, "by": by,
+            "labels": known.names if op == "extract" else []
+        }
         try:
             return new_collection(_core.call("text_pattern", [self._expr], {**args, "func": _core.object(function, f"text-{op}-{tokenize(pat, by)}")}))
         except NotImplementedError:
@@ -386,7 +393,8 @@ def _expanded(series, name, n, **kwargs):
 
 _members(
     StringMethods,
-    "capitalize casefold center contains decode encode endswith find findall get index isalnum isalpha isascii isdecimal isdigit islower isnumeric isspace istitle "
+    "capitalize casefold center contains decode encode endswith find findall get index isalnum isalpha isascii isdecimal isdigit islower isnumeric isspace "
+    "istitle "
     "isupper join len ljust lower lstrip normalize pad removeprefix removesuffix repeat replace rfind rindex rjust rstrip slice slice_replace startswith "
     "strip swapcase title translate upper wrap zfill",
 )
@@ -406,7 +414,10 @@ class CategoricalMethods(_Accessor):
     def categories(self):
         """The categories, a pandas Index."""
         if not self.known:
-            raise NotImplementedError("`df.column.cat.categories` with unknown categories is not supported.  Please use `column.cat.as_known()` or `df.categorize()` beforehand to ensure known categories")
+            raise NotImplementedError(
+                "`df.column.cat.categories` with unknown categories is not supported.  Please use `column.cat.as_known()` or `df.categorize()` beforehand to "
+                "ensure known categories"
+            )
         return self._series._meta.cat.categories
 
     @property
@@ -425,7 +436,9 @@ class CategoricalMethods(_Accessor):
 
     def as_unknown(self):
         """Return the Series with categories that are known only when the data is read."""
-        return through("as_unknown", _itself, (self._series,), meta=pd.Series([], dtype=pd.CategoricalDtype(unknown_categories(), self.ordered), name=self._series.name))
+        return through(
+            "as_unknown", _itself, (self._series,), meta=pd.Series([], dtype=pd.CategoricalDtype(unknown_categories(), self.ordered), name=self._series.name)
+        )
 
     def remove_unused_categories(self):
         """Return the Series with the categories that occur."""

@@ -15,11 +15,16 @@ def is_mask(key):
     """Whether a key in memory chooses rows: bools."""
     if isinstance(key, list):
         return bool(key) and all(type(k).__name__ in ("bool", "bool_") for k in key)
-    return in_memory(key) and str(key.dtype) in ("bool", "boolean", "bool[pyarrow]") or in_memory(key) and key.dtype == object and len(key) and all(isinstance(k, bool) for k in key)
+    return (
+        in_memory(key) and str(key.dtype) in ("bool", "boolean", "bool[pyarrow]")
+        or in_memory(key) and key.dtype == object and len(key) and all(isinstance(k, bool) for k in key)
+    )
 
 
 def is_foreign_scalar(value):
-    """Whether a scalar makes a column of a dtype that the engine's own constants do not have: NumPy's narrow numbers, times with units or zones, integers beyond 64 bits, objects."""
+    """Whether a scalar makes a column of a dtype that the engine's own constants do not have: NumPy's narrow numbers, times with units or zones, integers
+    beyond 64 bits, objects.
+    """
     if type(value) in (str, bool, float):
         return False
     if type(value) is int:
@@ -65,7 +70,10 @@ def beside(frame, values, what):
         values = pd.Series(values)
         return through("beside", _by_position, (index,), {"values": values}, shape="beside", meta=values.iloc[:0].reset_index(drop=True), labels=False)
     one_by_one = values.index.is_unique
-    return through("beside", _by_label, (index,), {"values": values, "mask": what == "mask"}, shape="rows" if one_by_one else "beside", meta=values.iloc[:0].reset_index(drop=True), labels=True)
+    return through(
+        "beside", _by_label, (index,), {"values": values, "mask": what == "mask"}, shape="rows" if one_by_one else "beside",
+        meta=values.iloc[:0].reset_index(drop=True), labels=True
+    )
 
 
 def _by_position(index, values):

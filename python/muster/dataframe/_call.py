@@ -23,7 +23,9 @@ def _call(op, self, args):
         if op == "astype" and any(str(d) == "string" for d in (args["dtype"].values() if isinstance(args["dtype"], dict) else [args["dtype"]])):
             raise NotImplementedError("astype: text with pandas.NA; the engine's has NaN, as pandas' 'str'")
         given = {**args, "missing": _finds_missing(self, args["values"])} if op == "isin" else args
-        return new_collection(_core.call(op, [self._expr], {k: plain([v] if k in ("columns", "subset") and isinstance(v, tuple) and v in self else v) for k, v in given.items()}))
+        return new_collection(
+            _core.call(op, [self._expr], {k: plain([v] if k in ("columns", "subset") and isinstance(v, tuple) and v in self else v) for k, v in given.items()})
+        )
     except (NotImplementedError, TypeError) as refusal:
         return instead(op, self, args, refusal)
 

@@ -7,7 +7,10 @@ from muster.dataframe._through_pandas import call, through
 
 
 def _is_native(frame):
-    return frame._expr.kind in ("frame", "series") and all(name in ("bool", "float32", "float64") or name.startswith(("int", "uint")) for _, name, _ in frame._expr.columns)
+    return (
+        frame._expr.kind in ("frame", "series")
+        and all(name in ("bool", "float32", "float64") or name.startswith(("int", "uint")) for _, name, _ in frame._expr.columns)
+    )
 
 
 def _known(function, kwargs):
@@ -35,7 +38,10 @@ def of_columns(frame, function, numeric_only, **kwargs):
 def of_series(series, other, function, **kwargs):
     """Return pandas' `function` of two Series, lazy; natively if they have the same rows."""
     kwargs = _known(function, kwargs)
-    if kwargs.get("method", "pearson") != "pearson" or getattr(other, "ndim", None) != 1 or not hasattr(other, "_expr") or other._expr.rows != series._expr.rows or not _is_native(series) or not _is_native(other):
+    if (
+        kwargs.get("method", "pearson") != "pearson" or getattr(other, "ndim", None) != 1 or not hasattr(other, "_expr")
+        or other._expr.rows != series._expr.rows or not _is_native(series) or not _is_native(other)
+    ):
         return call(series, function, (other,), kwargs, shape="whole")
     pair = series.to_frame("x").assign(y=other)
     sums = new_collection(_core.call("comoments", [pair._expr], {}))

@@ -44,7 +44,10 @@ class DataFrame(FrameMethods, Frame):
 
     @property
     def dtypes(self):
-        """The dtypes by column, a pandas Series. An integer column of a file may turn out float64 if it has missing values; a run that has seen one is remembered."""
+        """The dtypes by column, a pandas Series.
+
+        An integer column of a file may turn out float64 if it has missing values; a run that has seen one is remembered.
+        """
         return self._meta.dtypes
 
     @property
@@ -145,7 +148,8 @@ class DataFrame(FrameMethods, Frame):
     def __contains__(self, key):
         if self._expr.has_column(key):
             return True
-        return not isinstance(key, str) and key in self._labels() or self._has_levels() and key in self.columns  # labels may be equal without being the same: 1 and 1.0
+        # labels may be equal without being the same: 1 and 1.0
+        return not isinstance(key, str) and key in self._labels() or self._has_levels() and key in self.columns
 
     def __dir__(self):
         return sorted({*super().__dir__(), *(x for x in self._ipython_key_completions_() if isinstance(x, str) and x.isidentifier())})

@@ -24,7 +24,9 @@ def to_datetime(arg, meta=None, **kwargs):
         As pandas: format, unit, errors, utc, dayfirst and others.
     """
     if not hasattr(arg, "_expr") and not isinstance(arg, (pd.DataFrame, pd.Series)):
-        raise NotImplementedError(f"dask.dataframe.to_datetime does not support non-index-able arguments (like scalars), got {type(arg).__name__}; use pandas.to_datetime")
+        raise NotImplementedError(
+            f"dask.dataframe.to_datetime does not support non-index-able arguments (like scalars), got {type(arg).__name__}; use pandas.to_datetime"
+        )
     if isinstance(arg, Index):
         return arg._with(_converted("to_datetime", arg.to_series(), kwargs))
     return _converted("to_datetime", arg, kwargs)

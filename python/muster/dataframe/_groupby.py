@@ -234,7 +234,10 @@ class GroupBy(GroupByMethods):
         frame = self._frame._take(handed) if len(handed) < len(self._frame._expr.columns) else self._frame
         options = {**self._options, "as_index": self._as_index}
         select = list(self._select) if isinstance(self._select, list) else self._select
-        return through(f"groupby.{label or arguments.get('function', 'agg')}", call, (frame, *keys), {"labels": by, "select": select, "options": options, **arguments}, shape=shape, kept=kept, real=real, meta=meta, labels=labels, forced=forced)
+        return through(
+            f"groupby.{label or arguments.get('function', 'agg')}", call, (frame, *keys), {"labels": by, "select": select, "options": options, **arguments},
+            shape=shape, kept=kept, real=real, meta=meta, labels=labels, forced=forced
+        )
 
     def _method(self, function, args=(), kwargs=None, **how):
         kwargs = {k: v for k, v in (kwargs or {}).items() if not k.startswith(("split_", "shuffle_")) and v is not no_default}
@@ -260,9 +263,14 @@ class GroupBy(GroupByMethods):
         dtypes = [column[1] for column in self._frame._expr.columns]  # read once: each reading makes the whole list
         native = [(label, column, _function_name(function, dtypes[column])) for label, column, function in entries]
         if not kwargs and all(name for _, _, name in native):
-            aggregates = [{"label": plain(label), "function": "size", "whole_rows": True} if name == "size" else {"label": plain(label), "column": column, "function": name} for label, column, name in native]
+            aggregates = [
+                {"label": plain(label), "function": "size", "whole_rows": True} if name == "size"
+                else {"label": plain(label), "column": column, "function": name} for label, column, name in native
+            ]
             try:
-                return self._finished(new_collection(_core.call("groupby", [self._frame._expr], {**self._arguments("groupby"), "aggregates": aggregates, "kind": _KINDS[kind]})))
+                return self._finished(
+                    new_collection(_core.call("groupby", [self._frame._expr], {**self._arguments("groupby"), "aggregates": aggregates, "kind": _KINDS[kind]}))
+                )
             except (NotImplementedError, TypeError):
                 pass
         entries = [(label, _WHOLE if function == "size" else column, function) for label, column, function in entries]
@@ -270,7 +278,12 @@ class GroupBy(GroupByMethods):
         handed = self._handed(needs)
         place = {column: i for i, column in enumerate(handed)}
         entries = [(label, column if column is _WHOLE else place[column], function) for label, column, function in entries]
-        return self._finished(self._through(call=_aggregated, needs=needs, entries=entries, kind=kind, kwargs=kwargs or {}, label="agg", real=any(not isinstance(f, str) for _, _, f in entries)))
+        return self._finished(
+            self._through(
+                call=_aggregated, needs=needs, entries=entries, kind=kind, kwargs=kwargs or {}, label="agg",
+                real=any(not isinstance(f, str) for _, _, f in entries)
+            )
+        )
 
     def apply(self, func, *args, meta=no_default, **kwargs):
         """Return what a Python function makes of the rows of each group.
@@ -310,10 +323,14 @@ class GroupBy(GroupByMethods):
     def get_group(self, key):
         """Return the rows of one group; KeyError at compute where there is none. Runs through pandas."""
         meta = (self._frame if self._select is None else self._frame[self._select])._meta
-        return self._method("get_group", (key,), kept=True, labels=False, meta=meta, needs=None if self._select is not None else range(len(self._frame._expr.columns)))
+        return self._method(
+            "get_group", (key,), kept=True, labels=False, meta=meta, needs=None if self._select is not None else range(len(self._frame._expr.columns))
+        )
 
     def __iter__(self):
-        raise NotImplementedError("groups are not iterated over: apply calls a function with each, get_group(key) gives one, compute() a pandas group-by of all rows in memory")
+        raise NotImplementedError(
+            "groups are not iterated over: apply calls a function with each, get_group(key) gives one, compute() a pandas group-by of all rows in memory"
+        )
 
     def compute(self, **kwargs):
         """Return the pandas group-by of the rows in memory."""
@@ -323,7 +340,10 @@ class GroupBy(GroupByMethods):
 
 
 def _known(name):
-    return name in FUNCTIONS or name in _SYNONYMS or name in ("median", "list", "sem", "skew", "kurt", "idxmin", "idxmax", "quantile", "unique", "nth", "cov", "corr")
+    return (
+        name in FUNCTIONS or name in _SYNONYMS
+        or name in ("median", "list", "sem", "skew", "kurt", "idxmin", "idxmax", "quantile", "unique", "nth", "cov", "corr")
+    )
 
 
 def _group_member(name, shape):
@@ -391,7 +411,9 @@ class DataFrameGroupBy(GroupBy):
         if arg is None:
             if not kwargs:
                 raise TypeError("Must provide 'func' or tuples of 'column, aggfunc'.")
-            return self._aggregates([(out, self._only(column), function) for out, (column, function) in ((out, _pair(named)) for out, named in kwargs.items())], "frame")
+            return self._aggregates(
+                [(out, self._only(column), function) for out, (column, function) in ((out, _pair(named)) for out, named in kwargs.items())], "frame"
+            )
         if isinstance(arg, dict):
             nested = any(isinstance(f, (list, tuple, dict)) for f in arg.values())
             entries = []
@@ -400,7 +422,9 @@ class DataFrameGroupBy(GroupBy):
                     if isinstance(functions, dict):
                         entries += [(_beneath(labels[i], out), i, f) for out, f in functions.items()]
                     elif nested:
-                        entries += [(_beneath(labels[i], out), i, f) for out, f in _labelled(functions if isinstance(functions, (list, tuple)) else [functions])]
+                        entries += [
+                            (_beneath(labels[i], out), i, f) for out, f in _labelled(functions if isinstance(functions, (list, tuple)) else [functions])
+                        ]
                     else:
                         entries.append((labels[i], i, functions))
             return self._aggregates(entries, "frame", kwargs)

@@ -203,7 +203,10 @@ def _calendar(index, field):
     return pd.Series(getattr(index, field), index=index)
 
 
-for _name in "year month day hour minute second microsecond nanosecond dayofweek weekday dayofyear quarter days_in_month is_month_start is_month_end is_year_start is_year_end".split():
+for _name in (
+    "year month day hour minute second microsecond nanosecond dayofweek weekday dayofyear quarter days_in_month is_month_start is_month_end is_year_start "
+    "is_year_end"
+).split():
     setattr(Index, _name, _field(_name))
 for _name in ("is_monotonic_increasing", "is_monotonic_decreasing", "is_unique"):
     setattr(Index, _name, property(lambda self, name=_name: getattr(self.to_series(), name), doc=f"`{_name}` of the values, lazy."))

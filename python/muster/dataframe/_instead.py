@@ -36,10 +36,16 @@ def instead(op, self, args, refusal):
             return row
     if op in OPERATORS and kwargs.get("level") is not None:
         raise NotImplementedError(f"{op}: level must be None")
-    if op in _ARITHMETIC and self.ndim == 2 and getattr(kwargs.get("other"), "ndim", 0) == 1 and getattr(getattr(kwargs["other"], "_expr", None), "kind", "") == "series" and kwargs.get("axis", 1) in (1, "columns"):
+    if (
+        op in _ARITHMETIC and self.ndim == 2 and getattr(kwargs.get("other"), "ndim", 0) == 1
+        and getattr(getattr(kwargs["other"], "_expr", None), "kind", "") == "series" and kwargs.get("axis", 1) in (1, "columns")
+    ):
         raise ValueError(f"Unable to {op} dd.Series with axis=1: its index would be matched with the columns; axis=0 matches rows, df.{op}(series, axis=0)")
     if op in OPERATORS and self._expr.kind == "series" and isinstance(kwargs.get("other"), pd.DataFrame):
-        raise ValueError(f"Unable to {op} a pandas DataFrame: its columns would be matched with the index of a lazy Series; make one row of it first, or a collection of both")
+        raise ValueError(
+            f"Unable to {op} a pandas DataFrame: its columns would be matched with the index of a lazy Series; make one row of it first, or a collection of "
+            "both"
+        )
     if op == "fillna" and isinstance(kwargs.get("value"), pd.Series):
         if self.ndim == 2:  # a value for each column
             return self.fillna(kwargs["value"].to_dict())
@@ -112,7 +118,9 @@ def _of_each_column(op, self, kwargs):
         return None
     numeric = kwargs.pop("numeric_only", False)
     at = [i for i, n in enumerate(names) if not numeric or is_foreign_number(n) or n.startswith(("int", "uint", "float", "bool"))]
-    each = [call(self._column(i), op, (), kwargs, shape="whole", nullable=True) if is_nullable(names[i]) else getattr(self._column(i), op)(**kwargs) for i in at]
+    each = [
+        call(self._column(i), op, (), kwargs, shape="whole", nullable=True) if is_nullable(names[i]) else getattr(self._column(i), op)(**kwargs) for i in at
+    ]
     return new_collection(_core.call("joined_rows", [c._expr for c in each], {"labels": [columns[i][0] for i in at]})) if each else None
 
 
@@ -144,7 +152,10 @@ def _astype(self, dtype):
     if self.ndim == 1:
         meta = pd.Series([], dtype=promised(self._meta.dtype, wanted.get(self.name), meta.dtype), name=self.name)
     else:
-        columns = {i: pd.Series([], dtype=promised(given, wanted.get(label), made)) for i, (label, given, made) in enumerate(zip(self._labels(), self._meta.dtypes, meta.dtypes, strict=True))}
+        columns = {
+            i: pd.Series([], dtype=promised(given, wanted.get(label), made))
+            for i, (label, given, made) in enumerate(zip(self._labels(), self._meta.dtypes, meta.dtypes, strict=True))
+        }
         meta = pd.DataFrame(columns).set_axis(meta.columns, axis=1)
     return call(self, "astype", (dtype,), shape="beside", meta=meta)
 

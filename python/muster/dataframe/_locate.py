@@ -32,7 +32,10 @@ class ByLabel:
         if isinstance(rows, slice):
             if rows.step not in (None, 1):
                 raise ValueError("loc: a slice with a step")
-            return through("loc", _slice, (_between(frame, rows.start, rows.stop),), {"start": rows.start, "stop": rows.stop}, shape="partitions", kept=True, meta=frame._meta)
+            return through(
+                "loc", _slice, (_between(frame, rows.start, rows.stop),), {"start": rows.start, "stop": rows.stop}, shape="partitions", kept=True,
+                meta=frame._meta
+            )
         if isinstance(rows, list) or hasattr(rows, "tolist") and getattr(rows, "ndim", 0) == 1:
             return through("loc", _labels, (frame,), {"labels": list(rows)}, shape="whole", kept=True, meta=frame._meta)
         return through("loc", _labels, (_between(frame, rows, rows),), {"labels": rows}, shape="whole", kept=True, meta=frame._meta)
@@ -116,7 +119,10 @@ class ByPosition:
             raise NotImplementedError("'DataFrame.iloc' only supports selecting columns. It must be used like 'df.iloc[:, column_indexer]'.")
         chosen = self._frame._meta.iloc[:, key[1]]
         positions = list(range(len(self._frame._expr.columns)))
-        picked = positions[key[1]] if isinstance(key[1], (int, slice)) else [p for p, take in zip(positions, key[1], strict=True) if take] if key[1] and isinstance(key[1][0], bool) else [positions[i] for i in key[1]]
+        picked = (
+            positions[key[1]] if isinstance(key[1], (int, slice)) else [p for p, take in zip(positions, key[1], strict=True) if take]
+            if key[1] and isinstance(key[1][0], bool) else [positions[i] for i in key[1]]
+        )
         if chosen.ndim == 1:
             return self._frame._column(picked)
         return self._frame._take(picked)

@@ -42,7 +42,9 @@ class Located(Scalar):
 
 
 def _extremes(frame, name):
-    """Return whether the first of one column's extreme values is missing, beside its index value; None for several columns, or a dtype that has no native order."""
+    """Return whether the first of one column's extreme values is missing, beside its index value; None for several columns, or a dtype that has no native
+    order.
+    """
     if len(frame._expr.columns) != 1 or not frame._expr.columns[0][1].startswith(_ORDERED):
         return None
     column = frame if frame.ndim == 1 else frame.iloc[:, 0]

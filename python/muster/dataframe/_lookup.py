@@ -8,7 +8,8 @@ _EXACT = 2**53  # integers below this are the same as floats
 
 
 def lookup_table(mapper, na_action, dtype):
-    """Return the arguments of the engine's lookup for a column of a dtype, or None where pandas must map: functions, dicts that answer for keys they lack, other dtypes.
+    """Return the arguments of the engine's lookup for a column of a dtype, or None where pandas must map: functions, dicts that answer for keys they lack,
+    other dtypes.
 
     Parameters
     ----------
@@ -40,7 +41,9 @@ def _name(dtype):
 
 
 def _keys(index, dtype):
-    """Return which keys a column of a dtype can have (None: all) and these as the engine takes them, None for what is missing; (None, None) where they do not compare."""
+    """Return which keys a column of a dtype can have (None: all) and these as the engine takes them, None for what is missing; (None, None) where they do not
+    compare.
+    """
     name = _name(index.dtype)
     if name == dtype and (dtype in ("str", "bool") or index.dtype.kind in "mM"):
         return None, _plain(index)

@@ -137,7 +137,8 @@ def arrow_stream(frame, requested_schema=None):
 
 class _ReadJson:
     def __init__(self, options, storage_options, lines, encoding, errors, compression):
-        self.options, self.storage_options, self.lines, self.encoding, self.errors, self.compression = options, storage_options, lines, encoding, errors, compression
+        self.options, self.storage_options, self.lines = options, storage_options, lines
+        self.encoding, self.errors, self.compression = encoding, errors, compression
 
     def __call__(self, piece):
         import io
@@ -158,7 +159,8 @@ class _ReadJson:
 
 
 def read_json(
-    url_path, orient="records", lines=None, storage_options=None, blocksize=None, sample=2**20, encoding="utf-8", errors="strict", compression="infer", meta=None, engine=None, include_path_column=False, path_converter=None, **kwargs
+    url_path, orient="records", lines=None, storage_options=None, blocksize=None, sample=2**20, encoding="utf-8", errors="strict", compression="infer",
+    meta=None, engine=None, include_path_column=False, path_converter=None, **kwargs
 ):
     """Return the rows of JSON files; of files with a row per line also in pieces of `blocksize` bytes.
 
@@ -187,7 +189,9 @@ def read_json(
     if blocksize and not lines:
         raise ValueError("JSON file chunking only allowed for JSON-lines input (orient='records', lines=True).")
     paths = [url_path] if isinstance(url_path, (str, os.PathLike)) else list(url_path)
-    files = [f.full_name if "://" in str(p) else f.path for p in paths for f in fsspec.open_files(os.fspath(p), compression=compression, **(storage_options or {}))]
+    files = [
+        f.full_name if "://" in str(p) else f.path for p in paths for f in fsspec.open_files(os.fspath(p), compression=compression, **(storage_options or {}))
+    ]
     if not files:
         raise FileNotFoundError(f"no file matches {url_path!r}")
     pieces = []

@@ -91,7 +91,10 @@ class _Reordered:
         return self.func(*others, **kwargs)
 
 
-def reduction(self, chunk, aggregate=None, combine=None, meta=no_default, token=None, split_every=None, chunk_kwargs=None, aggregate_kwargs=None, combine_kwargs=None, **kwargs):
+def reduction(
+    self, chunk, aggregate=None, combine=None, meta=no_default, token=None, split_every=None, chunk_kwargs=None, aggregate_kwargs=None, combine_kwargs=None,
+    **kwargs
+):
     """Return what functions make of the partitions and then of their results.
 
     Parameters

@@ -38,7 +38,9 @@ def melt(self, id_vars=None, value_vars=None, var_name=None, value_name="value",
     >>> df.melt("k").value.compute().tolist()
     [3, 4, 5, 6]
     """
-    options = {"id_vars": id_vars, "value_vars": value_vars, "var_name": var_name, "value_name": value_name, "col_level": col_level, "ignore_index": ignore_index}
+    options = {
+        "id_vars": id_vars, "value_vars": value_vars, "var_name": var_name, "value_name": value_name, "col_level": col_level, "ignore_index": ignore_index
+    }
     sample = sample_of(self._expr)
     meta = sample.melt(**options)  # pandas checks the arguments
     ids, values = list(meta.columns[:-2]), _values(sample, id_vars, value_vars)
@@ -67,7 +69,10 @@ def _is_plain(sample, meta, values):
     def is_numeric(dtype):
         return isinstance(dtype, np.dtype) and dtype.kind in "iuf"
 
-    if sample.columns.nlevels > 1 or not sample.columns.is_unique or not meta.columns.is_unique or not all(type(label) in (str, int) for label in (*values, *meta.columns)):
+    if (
+        sample.columns.nlevels > 1 or not sample.columns.is_unique or not meta.columns.is_unique
+        or not all(type(label) in (str, int) for label in (*values, *meta.columns))
+    ):
         return False
     variable, dtype = meta.dtypes.iloc[-2:]
     if variable not in (texts, "int64") or dtype != texts and (not isinstance(dtype, np.dtype) or dtype.kind == "O"):

@@ -5,8 +5,16 @@ from muster._collections import running
 from muster.dataframe._call import _operator
 from muster.dataframe._through_pandas import mirrored
 
-_UFUNCS = {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv", "true_divide": "truediv", "floor_divide": "floordiv", "remainder": "mod", "power": "pow"}
-_UFUNCS.update({"equal": "eq", "not_equal": "ne", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "logical_and": "and", "logical_or": "or", "bitwise_and": "and", "bitwise_or": "or"})
+_UFUNCS = {
+    "add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv", "true_divide": "truediv", "floor_divide": "floordiv", "remainder": "mod",
+    "power": "pow"
+}
+_UFUNCS.update(
+    {
+        "equal": "eq", "not_equal": "ne", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "logical_and": "and", "logical_or": "or",
+        "bitwise_and": "and", "bitwise_or": "or"
+    }
+)
 _FOLDS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
 
 
@@ -26,7 +34,10 @@ def ufunc(self, function, method, inputs, kwargs):
         return NotImplemented
     collections = [i for i in inputs if hasattr(i, "_expr")]
     constants = [None if hasattr(i, "_expr") else i for i in inputs]
-    outputs = [collections[0].map_partitions(_ufunc_of_partition, *collections[1:], function=function, constants=constants, keywords=kwargs, output=n) for n in range(function.nout)]
+    outputs = [
+        collections[0].map_partitions(_ufunc_of_partition, *collections[1:], function=function, constants=constants, keywords=kwargs, output=n)
+        for n in range(function.nout)
+    ]
     return outputs[0] if function.nout == 1 else tuple(outputs)
 
 

@@ -1,6 +1,7 @@
 """Functions of partitions with rows of their neighbours: `map_overlap`, moving windows.
 
-Each partition leaves the rows at its ends that others may look at; these, of all partitions, are one object that every partition takes its neighbours' rows from.
+Each partition leaves the rows at its ends that others may look at; these, of all partitions, are one object that every partition takes its neighbours' rows
+from.
 """
 
 from muster._base.libraries import np, pd
@@ -39,7 +40,10 @@ def map_overlap(self, func, before, after, *args, meta=no_default, **kwargs):
     forced = meta is not no_default
     if not forced:
         try:
-            meta = func(sample_of(self._expr), *(sample_of(a._expr) if hasattr(a, "_expr") else a[:2] if isinstance(a, (pd.DataFrame, pd.Series)) else a for a in args), **kwargs)
+            meta = func(
+                sample_of(self._expr), *(sample_of(a._expr) if hasattr(a, "_expr") else a[:2] if isinstance(a, (pd.DataFrame, pd.Series)) else a for a in args),
+                **kwargs
+            )
         except Exception:
             few = [(new_collection(a._expr).head(_TRIED_ROWS, compute=False).compute() if hasattr(a, "_expr") else a) for a in (self, *args)]
             meta = func(*few, **kwargs)
@@ -100,7 +104,9 @@ def _times(data, on):
 
 
 def _ends(*given, before, after, on):
-    """The rows at a partition's ends that its neighbours may look at, one of them in any case; behind the columns its number, its rows and each row's place among them."""
+    """The rows at a partition's ends that its neighbours may look at, one of them in any case; behind the columns its number, its rows and each row's place
+    among them.
+    """
     *data, numbers = given
     rows = len(numbers)
     times = None if isinstance(before, int) and isinstance(after, int) else _times(data[0], on)

@@ -32,9 +32,14 @@ class Schemas:
         for footer in found["schemas"]:
             kinds = dict(map(tuple, footer["columns"]))
             arrow = _arrow_schema(footer)
-            kinds |= {name: "null" for name, type in zip(*((arrow.names, arrow.types) if arrow is not None else ((), ())), strict=True) if str(type) == "null" and name in kinds}
+            kinds |= {
+                name: "null" for name, type in zip(*((arrow.names, arrow.types) if arrow is not None else ((), ())), strict=True) if str(type) == "null"
+                and name in kinds
+            }
             described = pandas_metadata(footer) if arrow is not None else {}
-            key = tuple(kinds.items()), arrow and (*arrow.names, *map(str, arrow.types)), repr(described.get("columns")), repr([i for i in described.get("index_columns", []) if isinstance(i, str)])
+            key = tuple(kinds.items()), arrow and (*arrow.names, *map(str, arrow.types)), repr(described.get("columns")), repr(
+                [i for i in described.get("index_columns", []) if isinstance(i, str)]
+            )
             if key not in known:
                 known[key] = _Footer(footer["file"], kinds, {} if arrow is None else _dtypes(footer["file"], arrow, described), arrow)
         self.footers = list(known.values())
@@ -42,14 +47,19 @@ class Schemas:
     def special(self):
         """Columns whose dtype in pandas only the Arrow schema or pandas' description in a footer tells: categories, durations, nullable and Arrow dtypes."""
         empty = {name for name in self.kinds if all(f.kinds.get(name, "null") == "null" for f in self.footers)}  # of no type anywhere: objects
-        return {name for f in self.footers for name, dtype in f.dtypes.items() if name in f.kinds and (f.kinds[name] != "null" or name in empty) and not _is_native(dtype, f.kinds[name])}
+        return {
+            name for f in self.footers for name, dtype in f.dtypes.items() if name in f.kinds and (f.kinds[name] != "null" or name in empty)
+            and not _is_native(dtype, f.kinds[name])
+        }
 
     def coarse(self):
         """Whether int96 may hold times beyond nanoseconds."""
         return any(f.kinds.get(name) == "datetime64[ns]" and "ns" not in str(dtype) for f in self.footers for name, dtype in f.dtypes.items())
 
     def common(self, names):
-        """For each of the columns that is not the same in all files: the Arrow type of all its values and its dtype in pandas. Raises ValueError if there is none."""
+        """For each of the columns that is not the same in all files: the Arrow type of all its values and its dtype in pandas. Raises ValueError if there is
+        none.
+        """
         out = {}
         if len(self.footers) == 1:
             return out
@@ -63,7 +73,9 @@ class Schemas:
             for other, footer in found[1:]:
                 both = _promoted(whole, other)
                 if both is None:
-                    raise ValueError(f"column {name!r} is {other} in {footer.file!r} and {whole} in {first.file!r}; read them one by one, or write them anew with one type")
+                    raise ValueError(
+                        f"column {name!r} is {other} in {footer.file!r} and {whole} in {first.file!r}; read them one by one, or write them anew with one type"
+                    )
                 whole = both
             out[name] = whole, first.dtypes.get(name) if whole == found[0][0] else None
         return out
@@ -132,7 +144,10 @@ def _promoted(a, b):
         return pa.large_string()
     if _is_text(a) != _is_text(b):  # pyarrow would make bytes of text
         return None
-    if (pa.types.is_integer(a) and pa.types.is_integer(b)) or (pa.types.is_floating(a) and pa.types.is_integer(b)) or (pa.types.is_integer(a) and pa.types.is_floating(b)):
+    if (
+        (pa.types.is_integer(a) and pa.types.is_integer(b)) or (pa.types.is_floating(a) and pa.types.is_integer(b))
+        or (pa.types.is_integer(a) and pa.types.is_floating(b))
+    ):
         return pa.from_numpy_dtype(np.result_type(a.to_pandas_dtype(), b.to_pandas_dtype()))
     if pa.types.is_decimal(a) and pa.types.is_integer(b):
         return pa.decimal256(max(a.precision, 20 + a.scale), a.scale) if 20 + a.scale > 38 else pa.decimal128(max(a.precision, 20 + a.scale), a.scale)

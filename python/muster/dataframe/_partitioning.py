@@ -93,7 +93,10 @@ def repartition(frame, divisions=None, npartitions=None, partition_size=None, fr
     if divisions is not None:
         divisions = list(divisions)
         if frame.known_divisions and not force and (divisions[0] > frame.divisions[0] or divisions[-1] < frame.divisions[-1]):
-            raise ValueError(f"left side of old and new divisions are different, or the right side: {frame.divisions[0]} to {frame.divisions[-1]}, asked {divisions[0]} to {divisions[-1]}; force=True reaches beyond")
+            raise ValueError(
+                f"left side of old and new divisions are different, or the right side: {frame.divisions[0]} to {frame.divisions[-1]}, asked {divisions[0]} to "
+                f"{divisions[-1]}; force=True reaches beyond"
+            )
         if not frame._expr.index:
             raise ValueError("repartition by divisions needs an index, not row numbers")
         return new_collection(_core.call("repartition", [frame._expr], {"bounds": plain(divisions), "divisions": plain(divisions)}))
@@ -124,7 +127,10 @@ def divisions_of_ascending(key):
     spans = key.map_partitions(_span, meta=pd.DataFrame({"low": one, "high": one, "ascends": pd.Series([], dtype="bool")})).compute()
     low, high = list(spans.low), list(spans.high)
     if not spans.ascends.all() or any(a > b for a, b in zip(high, low[1:], strict=False)):
-        raise NotImplementedError(f"set_index({key.name!r}): the rows are not in the order of this column, and moving them between partitions is not there yet; sort=False leaves them where they are")
+        raise NotImplementedError(
+            f"set_index({key.name!r}): the rows are not in the order of this column, and moving them between partitions is not there yet; sort=False leaves "
+            "them where they are"
+        )
     if len(spans) < key.npartitions or any(a == b for a, b in zip(high, low[1:], strict=False)):
         return []
     return [*low, high[-1]]

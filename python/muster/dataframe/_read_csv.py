@@ -51,7 +51,8 @@ class _ReadFile:
         size, limit = system.size(system._strip_protocol(path)), memory_limit()
         if size and size > limit:
             raise MemoryError(
-                f"read_csv: file '{path}' has {size:,} bytes and would be read at once, with a memory limit of {limit:,}: pandas reads what the engine has no way for, such as converters, skipfooter, "
+                f"read_csv: file '{path}' has {size:,} bytes and would be read at once, with a memory limit of {limit:,}: pandas reads what the engine has no "
+                "way for, such as converters, skipfooter, "
                 "encoding_errors, separators of several characters, and no blocksize cuts it; leave the option out, cut the file, or raise the limit"
             )
 
@@ -75,7 +76,10 @@ class _ReadFile:
             frame = frame.astype({label: "float64" for label, d in frame.dtypes.items() if label not in named and d == "int64"})
         if self.path_column:
             if self.path_column in frame.columns:
-                raise ValueError(f"Files already contain the column name: {self.path_column}, so the path column cannot use this name; set include_path_column to a unique name")
+                raise ValueError(
+                    f"Files already contain the column name: {self.path_column}, so the path column cannot use this name; set include_path_column to a unique "
+                    "name"
+                )
             frame[self.path_column] = pd.Series([path] * len(frame), index=frame.index, dtype="str")
         return frame
 

@@ -57,12 +57,17 @@ def index_text(i):
     return f"muster Index Structure:\nnpartitions={i.npartitions}\n    {i.dtype}\n{_footer(i)}"
 
 
+def _page(kind, table, collection):
+    rows = table.to_html(max_rows=5, notebook=True)
+    return f"<div><strong>muster {kind} Structure:</strong></div>\n{rows}\n<div>{html.escape(_footer(collection))}</div>"
+
+
 def frame_html(df):
-    return f"<div><strong>muster DataFrame Structure:</strong></div>\n{frame_table(df).to_html(max_rows=5, notebook=True)}\n<div>{html.escape(_footer(df))}</div>"
+    return _page("DataFrame", frame_table(df), df)
 
 
 def series_html(s):
-    return f"<div><strong>muster Series Structure:</strong></div>\n{series_table(s).to_frame().to_html(max_rows=5, notebook=True)}\n<div>{html.escape(_footer(s))}</div>"
+    return _page("Series", series_table(s).to_frame(), s)
 
 
 def info(self, buf=None, verbose=False, memory_usage=False):

@@ -9,8 +9,13 @@ from muster.dataframe._series import Series
 from muster.dataframe._through_pandas import call, through
 
 # What the engine does with each value by itself; all else looks at the values as rows of one column.
-_BY_VALUE = "add sub mul truediv floordiv mod pow radd rsub rmul rtruediv rfloordiv rmod rpow div divide rdiv eq ne lt le gt ge and or xor rand ror rxor".split()
-_OWN = {*_BY_VALUE, *(f"__{name}__" for name in _BY_VALUE), *"__abs__ __neg__ __pos__ __invert__ abs isna isnull notna notnull round name ndim __getitem__ __repr__ __setattr__ __getattr__".split()}
+_BY_VALUE = (
+    "add sub mul truediv floordiv mod pow radd rsub rmul rtruediv rfloordiv rmod rpow div divide rdiv eq ne lt le gt ge and or xor rand ror rxor"
+).split()
+_OWN = {
+    *_BY_VALUE, *(f"__{name}__" for name in _BY_VALUE),
+    *"__abs__ __neg__ __pos__ __invert__ abs isna isnull notna notnull round name ndim __getitem__ __repr__ __setattr__ __getattr__".split()
+}
 
 
 def _same(values):
@@ -46,5 +51,8 @@ def _forward(name):
 
 
 for _name in dir(Series):
-    if _name not in _OWN and getattr(Series, _name) is not getattr(Collection, _name, None) and (not _name.startswith("_") or _name in ("__len__", "__iter__", "__contains__")):
+    if (
+        _name not in _OWN and getattr(Series, _name) is not getattr(Collection, _name, None)
+        and (not _name.startswith("_") or _name in ("__len__", "__iter__", "__contains__"))
+    ):
         _forward(_name)

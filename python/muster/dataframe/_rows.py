@@ -89,7 +89,10 @@ class Frame(NumpyProtocol, Rows):
         if len(result) < n and npartitions not in (-1, self.npartitions):
             import warnings
 
-            warnings.warn(f"Insufficient elements for `head`. {n} elements requested, only {len(result)} elements available. Try passing larger `npartitions` to `head`.", stacklevel=2)
+            warnings.warn(
+                f"Insufficient elements for `head`. {n} elements requested, only {len(result)} elements available. Try passing larger `npartitions` to `head`.",
+                stacklevel=2
+            )
         return result
 
     def tail(self, n=5, compute=True):
@@ -106,7 +109,8 @@ class Frame(NumpyProtocol, Rows):
             Called with a partition as pandas object, then `args` and `kwargs`. Returns a DataFrame, a Series or a scalar. A keyword `partition_info` of it
             is given ``{"number": ..., "division": ...}``, and None while it is tried.
         meta : pandas object, dict, list of (name, dtype) or (name, dtype), optional
-            What the result looks like; a value that it does not hold is an error. Without it the function is tried on two made-up rows, and if that fails on the
+            What the result looks like; a value that it does not hold is an error. Without it the function is tried on two made-up rows, and if that fails on
+            the
             first partition; dtypes are revised where other partitions show it.
         enforce_metadata : bool, default True
             False: dtypes of `meta` are revised too.
@@ -206,7 +210,10 @@ class Frame(NumpyProtocol, Rows):
     def categorize(self, columns=None, index=None, **kwargs):
         """Return the frame with text columns as categoricals whose categories are known; they are learnt by reading the data once."""
         keywords.check("categorize", kwargs, keywords.SHAPING, ("columns", "index"))
-        wanted = [label for label, name, _ in self._expr.columns if name in ("str", "object")] if columns is None else [columns] if isinstance(columns, str) else list(columns)
+        wanted = (
+            [label for label, name, _ in self._expr.columns if name in ("str", "object")] if columns is None else [columns] if isinstance(columns, str)
+            else list(columns)
+        )
         labels = self._labels()
         out = self._relabelled(range(len(labels)))
         for label in wanted:
@@ -280,7 +287,10 @@ def _along_axis(name, shape, kept=False):
 
     run.__name__, run.__qualname__ = name, f"Frame.{name}"
     how = "whole" if shape in ("whole", "beside") else "rows"
-    run.__doc__ = f"""Return what pandas' `{name}` returns, lazy. Arguments and errors are pandas'. Runs through pandas (`explain` says ``python:{how}``), with axis=1 on each partition."""
+    run.__doc__ = f"""Return what pandas' `{name}` returns, lazy.
+
+        Arguments and errors are pandas'. Runs through pandas (`explain` says ``python:{how}``), with axis=1 on each partition.
+        """
     return run
 
 

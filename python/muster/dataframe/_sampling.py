@@ -1,4 +1,6 @@
-"""Random rows. Which ones is drawn partition by partition, from a seed and the partition's number: a query that is computed again, or by other threads, draws the same."""
+"""Random rows. Which ones is drawn partition by partition, from a seed and the partition's number: a query that is computed again, or by other threads, draws
+the same.
+"""
 
 from muster._base.libraries import np, pd
 from muster.dataframe._through_pandas import through
@@ -23,7 +25,10 @@ def sample(self, n=None, frac=None, replace=False, random_state=None):
     """
     if n is not None or frac is None:
         raise ValueError("sample does not support the number of sampled items parameter, 'n'. Please use the 'frac' parameter instead.")
-    return through("sample", _sampled, (self, self._partition_numbers()), {"frac": frac, "replace": replace, "seed": _seed(random_state)}, shape="partitions", kept=True, meta=self._meta, labels=False)
+    return through(
+        "sample", _sampled, (self, self._partition_numbers()), {"frac": frac, "replace": replace, "seed": _seed(random_state)}, shape="partitions", kept=True,
+        meta=self._meta, labels=False
+    )
 
 
 def random_split(self, frac, random_state=None, shuffle=False):

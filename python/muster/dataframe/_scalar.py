@@ -39,4 +39,8 @@ class Scalar(ScalarMethods, NumpyProtocol, Collection):
         return operator.index(self.compute())
 
     def __bool__(self):
-        raise TypeError(f"Trying to convert {self!r} to a boolean value. Because muster objects are lazily evaluated, they cannot be converted to a boolean value or used in boolean conditions like if statements. Try calling .compute() to force computation prior to converting to a boolean value or using in a conditional statement.")
+        raise TypeError(
+            f"Trying to convert {self!r} to a boolean value. Because muster objects are lazily evaluated, they cannot be converted to a boolean value or used "
+            "in boolean conditions like if statements. Try calling .compute() to force computation prior to converting to a boolean value or using in a "
+            "conditional statement."
+        )

@@ -124,7 +124,9 @@ class Series(SeriesMethods, Frame):
             raise NotImplementedError("value_counts: bins; cut the values with map_partitions(pandas.cut, bins) first")
         keywords.check("value_counts", kwargs, {*keywords.SHAPING, "bins"}, ("sort", "ascending", "dropna", "normalize"))
         if self._meta.dtype == object or self._expr.columns[0][1].startswith("object"):
-            return call(self, "value_counts", (), {"sort": sort is None or sort, "ascending": ascending, "dropna": dropna, "normalize": normalize}, shape="whole")
+            return call(
+                self, "value_counts", (), {"sort": sort is None or sort, "ascending": ascending, "dropna": dropna, "normalize": normalize}, shape="whole"
+            )
         counts = _core.call(
             "groupby",
             [self._expr],
@@ -162,7 +164,10 @@ class Series(SeriesMethods, Frame):
         if table is not None:
             return new_collection(_core.call("lookup", [self._expr], table))
         if hasattr(arg, "_expr"):
-            return through("map", _mapped, (self,), {"arg": whole(arg), "na_action": na_action}, shape="beside", real=True, labels=False, meta=meta_object(meta), forced=True)
+            return through(
+                "map", _mapped, (self,), {"arg": whole(arg), "na_action": na_action}, shape="beside", real=True, labels=False, meta=meta_object(meta),
+                forced=True
+            )
         return call(self, "map", (arg,), {"na_action": na_action, **kwargs}, real=True, labels=False, meta=meta_object(meta), forced=True)
 
     def apply(self, func, convert_dtype=no_default, meta=no_default, args=(), **kwargs):
@@ -195,7 +200,9 @@ class Series(SeriesMethods, Frame):
         return self.rfloordiv(other, level=level, fill_value=fill_value, axis=axis), self.rmod(other, level=level, fill_value=fill_value, axis=axis)
 
     def __contains__(self, key):
-        raise NotImplementedError("Using 'in' to test for membership is not supported: a lazy Series is not known before it is computed; use (s == value).any()")
+        raise NotImplementedError(
+            "Using 'in' to test for membership is not supported: a lazy Series is not known before it is computed; use (s == value).any()"
+        )
 
     @property
     def axes(self):

@@ -28,19 +28,28 @@ def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=
     for name in ("append", "inplace", "verify_integrity"):
         if kwargs.get(name):
             raise NotImplementedError(f"set_index: {name}=True is not there yet")
-    keywords.check("set_index", kwargs, {*keywords.SHAPING, *"append inplace verify_integrity upsample partition_size max_branch compute shuffle".split()}, "drop sorted npartitions divisions sort".split())
+    keywords.check(
+        "set_index", kwargs, {*keywords.SHAPING, *"append inplace verify_integrity upsample partition_size max_branch compute shuffle".split()},
+        "drop sorted npartitions divisions sort".split()
+    )
     if isinstance(other, list):
         for label in other:
             self._positions_for("set_index", label)
         if len(other) != 1:
-            raise NotImplementedError(f"set_index: an index of {len(other)} columns is not supported; put them together into one column first, for example df.assign(key=df.a.astype('str') + ' ' + df.b.astype('str')).set_index('key')")
+            raise NotImplementedError(
+                f"set_index: an index of {len(other)} columns is not supported; put them together into one column first, for example "
+                "df.assign(key=df.a.astype('str') + ' ' + df.b.astype('str')).set_index('key')"
+            )
         other = other[0]
     elif not hasattr(other, "_expr"):
         self._positions_for("set_index", other)
     if divisions is not None and not sorted:
         raise NotImplementedError("set_index of unsorted data by divisions is not there yet; sorted=True if the rows are in order")
     if divisions is not None and len(divisions) != self.npartitions + 1:
-        raise ValueError(f"set_index: divisions of sorted rows are the borders of the partitions that are there and must be the same length, {self.npartitions + 1}, got {len(divisions)}; repartition(divisions=...) makes others")
+        raise ValueError(
+            f"set_index: divisions of sorted rows are the borders of the partitions that are there and must be the same length, {self.npartitions + 1}, got "
+            f"{len(divisions)}; repartition(divisions=...) makes others"
+        )
     key = other if hasattr(other, "_expr") else self[other]
     if key.ndim == 2:
         raise ValueError(f"set_index: {len(key._expr.columns)} columns are labelled {other!r}; give them labels of their own")
@@ -83,4 +92,7 @@ def sort_index(self, ascending=True, na_position="last", ignore_index=False, **k
     """
     if self.npartitions != 1:
         raise NotImplementedError(f"sort_index over {self.npartitions} partitions is not there yet; repartition(npartitions=1) puts the rows into one")
-    return call(self, "sort_index", (), {"ascending": ascending, "na_position": na_position, "ignore_index": ignore_index, **kwargs}, shape="whole", kept=not ignore_index)
+    return call(
+        self, "sort_index", (), {"ascending": ascending, "na_position": na_position, "ignore_index": ignore_index, **kwargs}, shape="whole",
+        kept=not ignore_index
+    )

@@ -57,7 +57,9 @@ def quantile(self, q=0.5, axis=0, numeric_only=False, method="default", **kwargs
     if not len(self._expr.columns) or not all(_is_native(name) for _, name, _ in self._expr.columns) or not values:
         return call(self, "quantile", (q,), {"numeric_only": numeric_only}, shape="whole")
     dtypes = [name if name == "float32" else None for _, name, _ in self._expr.columns]
-    return through("quantile", _as_columns, (quantiles(self, values),), {"q": q if one else values, "labels": self.columns, "dtypes": dtypes}, shape="partitions")
+    return through(
+        "quantile", _as_columns, (quantiles(self, values),), {"q": q if one else values, "labels": self.columns, "dtypes": dtypes}, shape="partitions"
+    )
 
 
 def median(self, axis=0, skipna=True, numeric_only=False, **kwargs):
@@ -98,7 +100,10 @@ def describe(self, percentiles=None, include=None, exclude=None, **kwargs):
         chosen = described if described._expr.columns else self
     names = [name for _, name, _ in chosen._expr.columns]
     if include is not None or exclude is not None or not all(_is_native(name) and not name.startswith("timedelta") for name in names):
-        return call(self, "describe", (), {"percentiles": percentiles, "include": include, "exclude": exclude} if self.ndim == 2 else {"percentiles": percentiles}, shape="whole")
+        return call(
+            self, "describe", (), {"percentiles": percentiles, "include": include, "exclude": exclude} if self.ndim == 2 else {"percentiles": percentiles},
+            shape="whole"
+        )
     wanted = sorted(set(_valid([0.25, 0.5, 0.75] if percentiles is None else list(percentiles))))
     labels = [chosen.name] if chosen.ndim == 1 else chosen.columns
     columns = chosen.to_frame() if chosen.ndim == 1 else chosen

@@ -272,8 +272,13 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
         beside = Function(func, label, [*function.inputs, ("series", [None])], args, kwargs, partition=True, forced=function.forced)
         beside.guesses = function.guesses
         everything = [*([i, c[1]] for i, c in enumerate(columns)), [len(columns), "int64"]]
-        whole = _core.call("python_whole", [*exprs, number], {**arguments, "func": _core.object(beside, token), "kind": 0, "fields": _coded(everything), "index": [], "kept": False})
-        return new_collection(_core.call("unpacked", [first._expr, _core.call("packed", [whole], {})], {"kind": _KINDS[kind], "fields": _coded(columns), "index": []}))
+        whole = _core.call(
+            "python_whole", [*exprs, number],
+            {**arguments, "func": _core.object(beside, token), "kind": 0, "fields": _coded(everything), "index": [], "kept": False}
+        )
+        return new_collection(
+            _core.call("unpacked", [first._expr, _core.call("packed", [whole], {})], {"kind": _KINDS[kind], "fields": _coded(columns), "index": []})
+        )
     arguments["func"] = _core.object(function, token)
     op = {"rows": "python_rows", "partitions": "map_partitions", "whole": "python_whole"}[shape]
     if kind == "index" or shape == "rows" and kind == "scalar":
@@ -455,7 +460,8 @@ def method(owner, name, shape, kept=False, path=(), attribute=False):
     pandas_name = ".".join(("Series" if owner in ("Series", "Index") else "DataFrame", *path, name))
     run.__doc__ = f"""Return what pandas' `{pandas_name}` returns, lazy.
 
-        Arguments and errors are pandas'; they are checked at the call, on made-up rows. Runs through pandas, on {how} (`explain` says ``python:{"rows" if how == "each partition" else "whole"}``).
+        Arguments and errors are pandas'; they are checked at the call, on made-up rows. Runs through pandas, on {how}
+        (`explain` says ``python:{"rows" if how == "each partition" else "whole"}``).
         """
     return property(run, doc=run.__doc__) if attribute else run
 

@@ -28,7 +28,9 @@ class _Grouped:
         getattr(_sample(frame), self._maker)(**self._options)  # pandas checks the options
 
     def _aggregate(self, function, args, kwargs, real=False):
-        return through(f"{self._maker}.{function}", _applied, (self._frame,), self._arguments(function, args, kwargs), shape=self._shape_of(function), real=real)
+        return through(
+            f"{self._maker}.{function}", _applied, (self._frame,), self._arguments(function, args, kwargs), shape=self._shape_of(function), real=real
+        )
 
     def _arguments(self, function, args, kwargs):
         kwargs = {k: v for k, v in kwargs.items() if k not in ("split_every", "split_out")}
@@ -73,7 +75,8 @@ class Rolling(_Grouped):
 
     def __init__(self, frame, options, select=None):
         super().__init__(frame, options, select)
-        self.window, self.min_periods, self.center, self.win_type = options["window"], options.get("min_periods"), options.get("center", False), options.get("win_type")
+        self.window, self.min_periods = options["window"], options.get("min_periods")
+        self.center, self.win_type = options.get("center", False), options.get("win_type")
 
     def _shape_of(self, function):
         fewer = self._options.get("step") not in (None, 1)
@@ -95,7 +98,10 @@ class Rolling(_Grouped):
         before, after = reach
         on = self._options.get("on")
         place = None if on is None else self._frame._labels().index(on)
-        return overlapped(f"{self._maker}.{function}", _applied, (self._frame,), given, before, after, meta, on=place, labels=function in ("apply", "agg") or not isinstance(before, int))
+        return overlapped(
+            f"{self._maker}.{function}", _applied, (self._frame,), given, before, after, meta, on=place,
+            labels=function in ("apply", "agg") or not isinstance(before, int)
+        )
 
     def _reach(self):
         """How far windows reach to the front and to the back; None where that is not known."""
@@ -150,7 +156,9 @@ def rolling(self, window, min_periods=None, center=False, win_type=None, on=None
     min_periods, center, win_type, closed
         As pandas.
     """
-    return Rolling(self, {"window": window, "min_periods": min_periods, "center": center, "win_type": win_type, "on": on, "closed": closed, "step": step, **kwargs})
+    return Rolling(
+        self, {"window": window, "min_periods": min_periods, "center": center, "win_type": win_type, "on": on, "closed": closed, "step": step, **kwargs}
+    )
 
 
 def resample(self, rule, closed=None, label=None, **kwargs):

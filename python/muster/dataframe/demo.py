@@ -3,7 +3,8 @@
 Examples
 --------
 >>> from muster.dataframe.demo import ColumnSpec, DatasetSpec, with_spec
->>> spec = DatasetSpec(npartitions=2, nrecords=10, column_specs=[ColumnSpec(prefix="i", dtype=int, low=0, high=5, number=2), ColumnSpec(dtype="category", choices=["a", "b"])])
+>>> columns = [ColumnSpec(prefix="i", dtype=int, low=0, high=5, number=2), ColumnSpec(dtype="category", choices=["a", "b"])]
+>>> spec = DatasetSpec(npartitions=2, nrecords=10, column_specs=columns)
 >>> list(with_spec(spec, seed=1).columns)
 ['i1', 'i2', 'category']
 """
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["ColumnSpec", "DatasetSpec", "DatetimeIndexSpec", "RangeIndexSpec", "make_timeseries", "with_spec"]
 
 
-def make_timeseries(start: str = "2000-01-01", end: str = "2000-12-31", dtypes: Mapping[str, Any] | None = None, freq: str = "10s", partition_freq: str = "1ME", seed: int | None = None, **kwargs: Any) -> "DataFrame":
+def make_timeseries(
+    start: str = "2000-01-01", end: str = "2000-12-31", dtypes: Mapping[str, Any] | None = None, freq: str = "10s", partition_freq: str = "1ME",
+    seed: int | None = None, **kwargs: Any
+) -> "DataFrame":
     """Return random rows at regular times, a lazy DataFrame; see `muster.datasets.timeseries`, which has the same parameters in another order."""
     return timeseries(start, end, freq, partition_freq, dtypes, seed, **kwargs)
 
@@ -116,12 +120,18 @@ def with_spec(spec: DatasetSpec, seed: int | None = None) -> "DataFrame":
     seeds = [int(s) for s in sequence.generate_state(spec.npartitions)]
     words = _words(spec, np.random.RandomState(sequence.generate_state(1)[0]))
     meta = _part(0, 0, spec, words, 0)
-    return dd.from_map(_part, borders[:-1], borders[1:], [spec] * spec.npartitions, [words] * spec.npartitions, seeds, meta=meta, divisions=_divisions(spec, borders), label="with_spec")
+    return dd.from_map(
+        _part, borders[:-1], borders[1:], [spec] * spec.npartitions, [words] * spec.npartitions, seeds, meta=meta, divisions=_divisions(spec, borders),
+        label="with_spec"
+    )
 
 
 def _words(spec, random):
     """The texts that columns without `choices` draw from, the same in all partitions."""
-    return [[_word(random, c.length) for _ in range(c.nunique or 10)] if _kind(c.dtype) in ("str", "category") and not len(c.choices) else None for c in spec.column_specs]
+    return [
+        [_word(random, c.length) for _ in range(c.nunique or 10)] if _kind(c.dtype) in ("str", "category") and not len(c.choices) else None
+        for c in spec.column_specs
+    ]
 
 
 def _word(random, length):

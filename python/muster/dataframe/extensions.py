@@ -38,7 +38,11 @@ def _registers(cls, name):
         if hasattr(cls, name):
             import warnings
 
-            warnings.warn(f"registration of accessor {accessor!r} under name {name!r} for type {cls.__name__!r} is overriding a preexisting attribute with the same name.", UserWarning, stacklevel=2)
+            warnings.warn(
+                f"registration of accessor {accessor!r} under name {name!r} for type {cls.__name__!r} is overriding a preexisting attribute with the same "
+                "name.",
+                UserWarning, stacklevel=2
+            )
         setattr(cls, name, _Accessor(name, accessor))
         return accessor
 

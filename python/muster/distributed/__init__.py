@@ -24,8 +24,10 @@ from muster.distributed._worker import get_client, get_worker, local_client, rej
 CompatibleExecutor = ClientExecutor
 
 __all__ = [
-    "CancelledError", "Client", "ClientExecutor", "ClosedClientError", "CompatibleExecutor", "Future", "FutureCancelledError", "KilledWorker", "LocalCluster", "Reschedule", "TimeoutError",
-    "as_completed", "config", "default_client", "fire_and_forget", "futures_of", "get_client", "get_worker", "local_client", "progress", "rejoin", "secede", "wait", "worker_client",
+    "CancelledError", "Client", "ClientExecutor", "ClosedClientError", "CompatibleExecutor", "Future", "FutureCancelledError", "KilledWorker", "LocalCluster",
+    "Reschedule", "TimeoutError",
+    "as_completed", "config", "default_client", "fire_and_forget", "futures_of", "get_client", "get_worker", "local_client", "progress", "rejoin", "secede",
+    "wait", "worker_client",
 ]  # fmt: skip
 
 def __getattr__(name):

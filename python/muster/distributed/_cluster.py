@@ -17,7 +17,11 @@ from muster.distributed._repr import cluster_html, cluster_text
 
 _all = weakref.WeakSet()
 # What programs say of workers that here are all alike, and have nothing to set.
-_IGNORED = frozenset("blocked_handlers config connection_limit contact_address death_timeout env extensions heartbeat_interval lifetime lifetime_restart lifetime_stagger local_directory memory_pause_fraction memory_spill_fraction memory_target_fraction memory_terminate_fraction nanny plugins preload preload_argv preload_nanny preload_nanny_argv profile_cycle_interval scheduler_sync_interval service_kwargs shutdown_on_close validate worker_class".split())
+_IGNORED = frozenset((
+    "blocked_handlers config connection_limit contact_address death_timeout env extensions heartbeat_interval lifetime lifetime_restart lifetime_stagger "
+    "local_directory memory_pause_fraction memory_spill_fraction memory_target_fraction memory_terminate_fraction nanny plugins preload preload_argv "
+    "preload_nanny preload_nanny_argv profile_cycle_interval scheduler_sync_interval service_kwargs shutdown_on_close validate worker_class"
+).split())
 _LATER = {"adapt": "use scale(n)", "get_logs": "workers write to standard error"}
 
 
@@ -139,7 +143,10 @@ class LocalCluster:
         listen = [] if scheduler_port is None else [f"tcp://127.0.0.1:{scheduler_port}"]
         worker_listen = "tcp://127.0.0.1:0" if protocol in ("tcp", "tcp://") else ""
         allowed = config.get("distributed.scheduler.allowed-failures", 3)
-        self._core = _core.LocalCluster(n_workers, threads_per_worker, self.memory_limit, executor_command(), listen, worker_listen, [(k, float(v)) for k, v in (resources or {}).items()], allowed)
+        self._core = _core.LocalCluster(
+            n_workers, threads_per_worker, self.memory_limit, executor_command(), listen, worker_listen, [(k, float(v)) for k, v in (resources or {}).items()],
+            allowed
+        )
         self._monitor = None
         self.status = "running"
         _all.add(self)

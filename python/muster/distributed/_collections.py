@@ -11,7 +11,10 @@ from muster.distributed._future import FutureNode
 class Collections:
     """The half of a Client that computes collections."""
 
-    def compute(self, collections, sync=False, optimize_graph=True, workers=None, allow_other_workers=False, resources=None, retries=0, priority=0, fifo_timeout="60s", actors=None, traverse=True, **kwargs):
+    def compute(
+        self, collections, sync=False, optimize_graph=True, workers=None, allow_other_workers=False, resources=None, retries=0, priority=0, fifo_timeout="60s",
+        actors=None, traverse=True, **kwargs
+    ):
         """Compute lazy collections in the background.
 
         Returns
@@ -21,7 +24,16 @@ class Collections:
         """
         keywords.check("Client.compute", kwargs, keywords.COMPUTE, ("sync", "optimize_graph", "traverse"))
         single = not isinstance(collections, (list, tuple, set, frozenset))
-        with context.annotate(**{k: v for k, v in {"workers": workers, "resources": resources, "retries": retries or None, "priority": priority or None, "allow_other_workers": allow_other_workers or None}.items() if v is not None}):
+        with context.annotate(
+            **{
+                k: v
+                for k, v in {
+                    "workers": workers, "resources": resources, "retries": retries or None, "priority": priority or None,
+                    "allow_other_workers": allow_other_workers or None
+                }.items()
+                if v is not None
+            }
+        ):
             futures = self._futures([collections] if single else list(collections))
         if sync:
             results = self.gather(futures)
@@ -90,11 +102,22 @@ class Collections:
         """Start nodes and return Delayed values over their futures."""
         return [n._holding(FutureNode(f)) for n, f in zip(nodes, self._submit_nodes(nodes), strict=True)]
 
-    def persist(self, collections, optimize_graph=True, workers=None, allow_other_workers=None, resources=None, retries=None, priority=0, fifo_timeout="60s", actors=None, **kwargs):
+    def persist(
+        self, collections, optimize_graph=True, workers=None, allow_other_workers=None, resources=None, retries=None, priority=0, fifo_timeout="60s",
+        actors=None, **kwargs
+    ):
         """Compute collections in the background and return the same collections over the results, which stay on the workers."""
         keywords.check("Client.persist", kwargs, keywords.COMPUTE, ("optimize_graph",))
         single = not isinstance(collections, (list, tuple, set, frozenset))
-        with context.annotate(**{k: v for k, v in {"workers": workers, "resources": resources, "retries": retries, "priority": priority or None, "allow_other_workers": allow_other_workers}.items() if v is not None}):
+        with context.annotate(
+            **{
+                k: v
+                for k, v in {
+                    "workers": workers, "resources": resources, "retries": retries, "priority": priority or None, "allow_other_workers": allow_other_workers
+                }.items()
+                if v is not None
+            }
+        ):
             out = running.persist(*([collections] if single else collections), scheduler=self)
         return out[0] if single else list(out)
 

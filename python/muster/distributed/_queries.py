@@ -19,7 +19,10 @@ def scheduler_info(identity, dashboard):
         w["name"] = int(w["name"]) if w["name"].isdigit() else w["name"]
         w["metrics"] = {"memory": w.pop("memory"), "executing": w["executing"], "ready": w["ready"], "managed_bytes": w["managed"]}
         workers[w["address"]] = {"type": "Worker", "id": w["name"], **w}
-    return {"type": "Scheduler", "id": "Scheduler", "address": identity["addresses"][-1], "addresses": list(identity["addresses"]), "workers": workers, "clients": list(identity["clients"]), "dashboard": dashboard, "services": {}, "started": 0}
+    return {
+        "type": "Scheduler", "id": "Scheduler", "address": identity["addresses"][-1], "addresses": list(identity["addresses"]), "workers": workers,
+        "clients": list(identity["clients"]), "dashboard": dashboard, "services": {}, "started": 0
+    }
 
 
 class Queries:
@@ -53,7 +56,8 @@ class Queries:
         Returns
         -------
         dict
-            {"client": ..., "scheduler": ..., "workers": {address: ...}}, each {"host": dict, "packages": {name: version}}. The scheduler has no Python of its own: only its version is there. A worker that does
+            {"client": ..., "scheduler": ..., "workers": {address: ...}}, each {"host": dict, "packages": {name: version}}. The scheduler has no Python of its
+            own: only its version is there. A worker that does
             nothing but other work for 10 s is None.
 
         Raises
@@ -115,7 +119,13 @@ class Queries:
         if plot:
             raise NotImplementedError("get_task_stream(plot=...) is not there yet")
         _, events = self._core.ask("task_stream", None)
-        out = [{"name": name, "key": f"{name}-{task}", "worker": worker, "thread": 0, "status": "OK" if kind == 0 else "error", "nbytes": size, "startstops": [{"action": "compute", "start": begun / 1e6, "stop": (begun + us) / 1e6}]} for begun, us, worker, name, task, size, kind in events]
+        out = [
+            {
+                "name": name, "key": f"{name}-{task}", "worker": worker, "thread": 0, "status": "OK" if kind == 0 else "error", "nbytes": size,
+                "startstops": [{"action": "compute", "start": begun / 1e6, "stop": (begun + us) / 1e6}]
+            }
+            for begun, us, worker, name, task, size, kind in events
+        ]
         now = time.time()
         first = now - parse_timedelta(start) if isinstance(start, str) else start
         last = now - parse_timedelta(stop) if isinstance(stop, str) else stop
@@ -124,7 +134,10 @@ class Queries:
 
     def _ask_of(self, question, futures):
         with self._lock:
-            ids = list(self._ids) if futures is None else [f._id if isinstance(f, Future) else self._keys[f][0] for f in (futures if isinstance(futures, (list, tuple, set)) else [futures])]
+            ids = (
+                list(self._ids) if futures is None
+                else [f._id if isinstance(f, Future) else self._keys[f][0] for f in (futures if isinstance(futures, (list, tuple, set)) else [futures])]
+            )
         return dict(self._core.ask(question, ids)).items()
 
     def _key(self, task):

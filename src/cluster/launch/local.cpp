@@ -56,7 +56,9 @@ LocalCluster::~LocalCluster() { close(); }
 void LocalCluster::start_worker() {
   std::vector<std::string> command = options_.node;
   const int64_t number = names_++;
-  for (const auto& part : {std::string("worker"), hub_->address(), std::string("--name"), std::to_string(number), std::string("--threads"), std::to_string(options_.threads), std::string("--memory-limit"), std::to_string(options_.memory_limit)}) command.push_back(part);
+  for (const auto& part : {std::string("worker"), hub_->address(), std::string("--name"), std::to_string(number), std::string("--threads"),
+                           std::to_string(options_.threads), std::string("--memory-limit"), std::to_string(options_.memory_limit)})
+    command.push_back(part);
   if (!options_.listen.empty()) command.insert(command.end(), {"--listen", options_.listen});
   for (const auto& library : options_.load) command.insert(command.end(), {"--load", library});
   for (const auto& [name, amount] : options_.resources) command.insert(command.end(), {"--resource", concat(name, "=", amount)});
@@ -88,7 +90,8 @@ void LocalCluster::scale(int64_t workers) {
   List names;
   {
     std::lock_guard lock(mutex_);
-    for (auto c = children_.rbegin(); c != children_.rend() && static_cast<int64_t>(children_.size() - names.size()) > workers; ++c) names.push_back(std::to_string(c->first));
+    for (auto c = children_.rbegin(); c != children_.rend() && static_cast<int64_t>(children_.size() - names.size()) > workers; ++c)
+      names.push_back(std::to_string(c->first));
   }
   if (names.empty()) return;
   hub_->ask("retire", names);
@@ -111,7 +114,8 @@ void LocalCluster::wait_for_workers(int64_t workers, double seconds) {
       std::erase_if(children_, [&](const auto& c) {
         int status = 0;
         if (waitpid(c.second, &status, WNOHANG) != c.second) return false;
-        if (WIFEXITED(status) && WEXITSTATUS(status) && ++early_ends_ > 3) failure_ = concat("workers end before they are there (status ", WEXITSTATUS(status), ")");
+        if (WIFEXITED(status) && WEXITSTATUS(status) && ++early_ends_ > 3)
+          failure_ = concat("workers end before they are there (status ", WEXITSTATUS(status), ")");
         return true;
       });
     }

@@ -17,7 +17,8 @@ uint64_t slot(uint64_t w, int64_t size) { return ((w + static_cast<uint64_t>(siz
 }  // namespace
 
 Value Dialect::encode() const {
-  return List{one(separator), one(quote), one(escape), one(comment), one(decimal), one(thousands), double_quote, skip_initial_space, skip_blank_lines, whitespace, encoding, bad_lines, ragged};
+  return List{one(separator),     one(quote),       one(escape), one(comment), one(decimal), one(thousands), double_quote,
+              skip_initial_space, skip_blank_lines, whitespace,  encoding,     bad_lines,    ragged};
 }
 
 Dialect Dialect::decode(const Value& value) {

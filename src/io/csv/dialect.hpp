@@ -17,7 +17,9 @@ struct Dialect {
   bool ragged = false;               // rows may be longer than the header: a selection of columns was asked for (as pandas)
 
   /// Nothing the block index cannot see: one-byte separator and quote, doubled quotes, no comments.
-  bool plain() const { return !escape && !comment && double_quote && !skip_initial_space && !whitespace && skip_blank_lines && static_cast<unsigned char>(separator) < 128; }
+  bool plain() const {
+    return !escape && !comment && double_quote && !skip_initial_space && !whitespace && skip_blank_lines && static_cast<unsigned char>(separator) < 128;
+  }
 
   base::Value encode() const;
   static Dialect decode(const base::Value& value);

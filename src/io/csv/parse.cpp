@@ -18,11 +18,17 @@ namespace {
 // What every parser of a column knows.
 struct Spec {
   explicit Spec(const Args& a)
-      : id(a["id"].integer()), label(a["label"].label()), type(dtype_of(a["type"].integer())), forced(a["forced"].boolean()), dialect(Dialect::decode(a["dialect"])), missing([&] {
+      : id(a["id"].integer()),
+        label(a["label"].label()),
+        type(dtype_of(a["type"].integer())),
+        forced(a["forced"].boolean()),
+        dialect(Dialect::decode(a["dialect"])),
+        missing([&] {
           std::vector<std::string> texts;
           for (const auto& t : a["missing"].list()) texts.push_back(t.string());
           return texts;
-        }()), format(a.is_dict() && a["format"].is_string() ? a["format"].string() : "") {
+        }()),
+        format(a.is_dict() && a["format"].is_string() ? a["format"].string() : "") {
     for (const auto& t : a["true"].list()) trues.push_back(t.string());
     for (const auto& t : a["false"].list()) falses.push_back(t.string());
   }
@@ -55,7 +61,10 @@ struct Spec {
     if (type.storage == Storage::uint64) wider(t, {Storage::text}, text);  // pandas: no float holds every uint64
   }
   void wider(Task& t, DType to, Text text) const {
-    if (forced) refuse(t, text, concat("cannot convert '", std::string(text.view().substr(0, 60)), "' to ", type.name(), "; leave its dtype to be inferred, or give dtype={'", label, "': str}"));
+    if (forced)
+      refuse(t, text,
+             concat("cannot convert '", std::string(text.view().substr(0, 60)), "' to ", type.name(), "; leave its dtype to be inferred, or give dtype={'",
+                    label, "': str}"));
     for (auto& [column, type_seen] : t.report.wider)
       if (column == id) {
         if (to.storage == Storage::text) type_seen = to;
@@ -83,7 +92,9 @@ bool integer_slow(Task& t, const Spec& s, Text text, T& value) {
   auto kind = slow_integer(text, s.dialect.thousands, i);
   bool fits;
   if constexpr (std::is_same_v<T, uint64_t>) fits = (kind == IntegerText::fits && i >= 0) || kind == IntegerText::beyond_signed;
-  else fits = kind == IntegerText::fits && i >= static_cast<int64_t>(std::numeric_limits<T>::min()) && i <= static_cast<int64_t>(std::min<uint64_t>(std::numeric_limits<T>::max(), INT64_MAX));
+  else
+    fits = kind == IntegerText::fits && i >= static_cast<int64_t>(std::numeric_limits<T>::min()) &&
+           i <= static_cast<int64_t>(std::min<uint64_t>(std::numeric_limits<T>::max(), INT64_MAX));
   if (fits) return value = static_cast<T>(i), true;
   s.wider(t, s.type.storage == Storage::uint64 ? DType{Storage::text} : wider_than_integer(s, text), text);
   value = 0;
@@ -99,7 +110,8 @@ Map parse_integers(std::shared_ptr<const Spec> s) {
     const bool look_first = s->missing.has_numbers();
     for (int64_t i = 0; i < rows; ++i) {
       int64_t v;
-      if (texts[i].data && !look_first && fast_integer(texts[i].data, texts[i].size, v) && (sizeof(T) == 8 || static_cast<int64_t>(static_cast<T>(v)) == v) && (std::is_signed_v<T> || v >= 0)) {
+      if (texts[i].data && !look_first && fast_integer(texts[i].data, texts[i].size, v) && (sizeof(T) == 8 || static_cast<int64_t>(static_cast<T>(v)) == v) &&
+          (std::is_signed_v<T> || v >= 0)) {
         values[i] = static_cast<T>(v);
       } else {
         values[i] = 0;
@@ -196,7 +208,8 @@ Map parse_date_parts(std::shared_ptr<const Spec> s) {
         const Text text = in[c].as<Text>()[i];
         civil = text.data && fast_integer(text.data, text.size, parts[c]);
       }
-      if (civil && parts[0] >= 1000 && parts[0] <= 9999 && parts[1] >= 1 && parts[1] <= 12 && parts[2] >= 1 && parts[2] <= kernels::days_in_month(parts[0], parts[1])) {
+      if (civil && parts[0] >= 1000 && parts[0] <= 9999 && parts[1] >= 1 && parts[1] <= 12 && parts[2] >= 1 &&
+          parts[2] <= kernels::days_in_month(parts[0], parts[1])) {
         to.as<int64_t>()[i] = kernels::days_from_civil(parts[0], parts[1], parts[2]) * 86400 * per_second(s->type.unit);
         continue;
       }
@@ -292,7 +305,9 @@ DType infer_type(std::span<const Text> texts, const MissingTexts& missing_texts,
 }
 
 std::vector<Kernel> parse_kernels() {
-  return {{.name = "csv.parse", .map = parser_of, .traits = {.parse_check = "csv.check"}}, {.name = "csv.check", .map = checker_of}, {.name = "csv.date_parts", .map = [](const Args& a) { return parse_date_parts(std::make_shared<const Spec>(a)); }}};
+  return {{.name = "csv.parse", .map = parser_of, .traits = {.parse_check = "csv.check"}},
+          {.name = "csv.check", .map = checker_of},
+          {.name = "csv.date_parts", .map = [](const Args& a) { return parse_date_parts(std::make_shared<const Spec>(a)); }}};
 }
 
 }  // namespace muster::io::csv

@@ -119,7 +119,24 @@ bool parse_time(Text t, const std::string& format, Instant& out) {
 
 namespace {
 // Common ways to write a time, as strftime writes them; "" is ISO 8601. The month stands in front unless asked otherwise.
-const char* const kFormats[] = {"", "%m/%d/%Y", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%d/%m/%Y", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%m-%d-%Y", "%d-%m-%Y", "%d.%m.%Y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y", "%Y%m%d", "%Y %m %d", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p"};
+const char* const kFormats[] = {"",
+                                "%m/%d/%Y",
+                                "%m/%d/%Y %H:%M:%S",
+                                "%m/%d/%Y %H:%M",
+                                "%d/%m/%Y",
+                                "%d/%m/%Y %H:%M:%S",
+                                "%d/%m/%Y %H:%M",
+                                "%m-%d-%Y",
+                                "%d-%m-%Y",
+                                "%d.%m.%Y",
+                                "%d %b %Y",
+                                "%d-%b-%Y",
+                                "%b %d, %Y",
+                                "%B %d, %Y",
+                                "%Y%m%d",
+                                "%Y %m %d",
+                                "%m/%d/%Y %I:%M:%S %p",
+                                "%m/%d/%Y %I:%M %p"};
 
 bool all_have(std::span<const Text> texts, const MissingTexts& missing, const std::string& format) {
   bool any = false;

@@ -26,7 +26,8 @@ size_t delta_numbers(std::string_view bytes, int64_t at_most, std::vector<T>& ou
   Compact in(bytes);
   const auto block = static_cast<int64_t>(in.varint()), minis = static_cast<int64_t>(in.varint()), count = static_cast<int64_t>(in.varint());
   auto value = static_cast<uint64_t>(in.integer());
-  if (minis <= 0 || block <= 0 || block > (1 << 24) || block % minis || block / minis % 8 || count < 0 || count > at_most) corrupt("a page of differences does not fit");
+  if (minis <= 0 || block <= 0 || block > (1 << 24) || block % minis || block / minis % 8 || count < 0 || count > at_most)
+    corrupt("a page of differences does not fit");
   const int64_t each = block / minis;
   out.clear();
   out.reserve(static_cast<size_t>(count));
@@ -44,7 +45,8 @@ size_t delta_numbers(std::string_view bytes, int64_t at_most, std::vector<T>& ou
       if (need > bytes.size() - at) corrupt("a page of differences ends early");
       unpack(bytes.data() + at, 0, bits ? bits : 1, bits ? each : 0, deltas.data());
       if (!bits) std::fill(deltas.begin(), deltas.end(), 0);
-      for (int64_t i = 0; i < each && static_cast<int64_t>(out.size()) < count; ++i) value += least + deltas[static_cast<size_t>(i)], out.push_back(static_cast<T>(value));
+      for (int64_t i = 0; i < each && static_cast<int64_t>(out.size()) < count; ++i)
+        value += least + deltas[static_cast<size_t>(i)], out.push_back(static_cast<T>(value));
       for (size_t i = 0; i < need; ++i) in.byte();
     }
   }
@@ -55,7 +57,8 @@ size_t delta_numbers(std::string_view bytes, int64_t at_most, std::vector<T>& ou
 template <class P>
 class Values {
  public:
-  Values(const std::string& path, const std::string& options, const Leaf& leaf, const Chunk& chunk) : pages_(path, options, chunk, leaf.optional), optional_(leaf.optional) {}
+  Values(const std::string& path, const std::string& options, const Leaf& leaf, const Chunk& chunk)
+      : pages_(path, options, chunk, leaf.optional), optional_(leaf.optional) {}
 
   /// Values that are there go to `to`, in place; `valid` gets a 0 for each that is not. Returns how many are missing.
   int64_t read(P* to, uint8_t* valid, uint32_t* codes, int64_t rows, std::vector<Keep>& keeps) {
@@ -278,7 +281,8 @@ class Values {
         Text before{to, 0};
         decoded_.clear();
         for (size_t i = 0; i < sizes.size(); ++i) {
-          if (shared[i] < 0 || shared[i] > before.size || sizes[i] < 0 || static_cast<size_t>(sizes[i]) > bytes.size() - at) corrupt("a text reaches beyond its page");
+          if (shared[i] < 0 || shared[i] > before.size || sizes[i] < 0 || static_cast<size_t>(sizes[i]) > bytes.size() - at)
+            corrupt("a text reaches beyond its page");
           std::memcpy(to, before.data, static_cast<size_t>(shared[i]));
           std::memcpy(to + shared[i], bytes.data() + at, static_cast<size_t>(sizes[i]));
           at += static_cast<size_t>(sizes[i]);
@@ -324,7 +328,8 @@ class Values {
 template <class P>
 class NumberDecoder : public Decoder {
  public:
-  NumberDecoder(const std::string& path, const std::string& options, const Leaf& leaf, const Chunk& chunk, DType type) : values_(path, options, leaf, chunk), type_(type), unsigned_(leaf.type && leaf.type->is_integer() && !leaf.type->is_signed()) {}
+  NumberDecoder(const std::string& path, const std::string& options, const Leaf& leaf, const Chunk& chunk, DType type)
+      : values_(path, options, leaf, chunk), type_(type), unsigned_(leaf.type && leaf.type->is_integer() && !leaf.type->is_signed()) {}
   Column read(int64_t rows) override {
     if (rows && is_as_stored())
       if (const P* at = values_.in_place(rows)) {
@@ -353,7 +358,8 @@ class NumberDecoder : public Decoder {
             const uint64_t of_day = static_cast<uint64_t>(v.middle) << 32 | v.low;
             to[i] = static_cast<T>(static_cast<uint64_t>((static_cast<int64_t>(v.day) - kJulianEpoch)) * static_cast<uint64_t>(kDay) + of_day);
           } else if constexpr (std::is_integral_v<P>) {
-            to[i] = unsigned_ ? static_cast<T>(static_cast<std::make_unsigned_t<P>>(raw_[static_cast<size_t>(i)])) : static_cast<T>(raw_[static_cast<size_t>(i)]);
+            to[i] =
+                unsigned_ ? static_cast<T>(static_cast<std::make_unsigned_t<P>>(raw_[static_cast<size_t>(i)])) : static_cast<T>(raw_[static_cast<size_t>(i)]);
           } else {
             to[i] = static_cast<T>(raw_[static_cast<size_t>(i)]);
           }

@@ -57,7 +57,20 @@ Element element(Compact& in) {
 // The engine's dtype of a column, or what it is instead.
 std::pair<std::optional<DType>, std::string> type_of(const Element& e) {
   const auto physical = static_cast<Physical>(e.physical);
-  enum Converted { utf8 = 0, enumeration = 4, decimal = 5, date = 6, time_ms = 7, time_us = 8, stamp_ms = 9, stamp_us = 10, uint8 = 11, json = 19, bson = 20, interval = 21 };
+  enum Converted {
+    utf8 = 0,
+    enumeration = 4,
+    decimal = 5,
+    date = 6,
+    time_ms = 7,
+    time_us = 8,
+    stamp_ms = 9,
+    stamp_us = 10,
+    uint8 = 11,
+    json = 19,
+    bson = 20,
+    interval = 21
+  };
   if (e.logical == 5 || e.converted == decimal) return {{}, "decimal"};
   if (e.logical == 6 || e.converted == date) return {{}, "date"};
   if (e.logical == 7 || e.converted == time_ms || e.converted == time_us) return {{}, "time of day"};
@@ -68,7 +81,8 @@ std::pair<std::optional<DType>, std::string> type_of(const Element& e) {
     case Physical::float64: return {DType{Storage::float64}, "float64"};
     case Physical::int96: return {DType{Storage::timestamp, Unit::ns}, "timestamp"};
     case Physical::bytes:
-      if (e.logical == 1 || e.logical == 4 || e.logical == 12 || e.converted == utf8 || e.converted == enumeration || e.converted == json) return {DType{Storage::text}, "text"};
+      if (e.logical == 1 || e.logical == 4 || e.logical == 12 || e.converted == utf8 || e.converted == enumeration || e.converted == json)
+        return {DType{Storage::text}, "text"};
       return {{}, "binary"};
     case Physical::fixed: return {{}, "fixed-size binary"};
     case Physical::int32: case Physical::int64: {
@@ -101,7 +115,8 @@ std::string utf8(std::string_view text) {
       if ((byte & 0xC0) != 0x80) corrupt("a name that is no UTF-8");
       point = point << 6 | (byte & 0x3F);
     }
-    if ((size == 3 && (point < 0x800 || (point >= 0xD800 && point < 0xE000))) || (size == 4 && (point < 0x10000 || point > 0x10FFFF))) corrupt("a name that is no UTF-8");
+    if ((size == 3 && (point < 0x800 || (point >= 0xD800 && point < 0xE000))) || (size == 4 && (point < 0x10000 || point > 0x10FFFF)))
+      corrupt("a name that is no UTF-8");
     i += size;
   }
   return std::string(text);
@@ -209,11 +224,13 @@ Metadata parse(std::string_view bytes, int64_t file_size) {
     out.leaves.push_back(std::move(leaf));
   }
   for (auto& [group, chunks] : groups) {
-    if (chunks.size() != leaves || group.rows < 0) corrupt("a row group has " + std::to_string(chunks.size()) + " columns, the schema " + std::to_string(leaves));
+    if (chunks.size() != leaves || group.rows < 0)
+      corrupt("a row group has " + std::to_string(chunks.size()) + " columns, the schema " + std::to_string(leaves));
     for (size_t i = 0; i < out.leaves.size(); ++i) {
       Chunk& c = chunks[first_leaf[i]].chunk;
       if (c.offset < 0 || c.bytes < 0 || c.offset > file_size - c.bytes || c.values < 0) corrupt("column '" + out.leaves[i].name + "' lies outside the file");
-      if (out.leaves[i].type && c.values != group.rows) corrupt("column '" + out.leaves[i].name + "' has " + std::to_string(c.values) + " values in a row group of " + std::to_string(group.rows) + " rows");
+      if (out.leaves[i].type && c.values != group.rows)
+        corrupt("column '" + out.leaves[i].name + "' has " + std::to_string(c.values) + " values in a row group of " + std::to_string(group.rows) + " rows");
       group.chunks.push_back(std::move(c));
     }
     out.row_groups.push_back(std::move(group));

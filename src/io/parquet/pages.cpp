@@ -87,7 +87,9 @@ void decompress(Codec codec, const char* from, int64_t size, char* to, int64_t w
       auto word = [&](int64_t p) { uint32_t w; std::memcpy(&w, from + p, 4); return static_cast<int64_t>(__builtin_bswap32(w)); };
       while (at + 8 <= size && done < wanted) {
         const int64_t plain = word(at), packed = word(at + 4);
-        if (packed > size - at - 8 || plain > wanted - done || LZ4_decompress_safe(from + at + 8, to + done, static_cast<int>(packed), static_cast<int>(plain)) != plain) break;
+        if (packed > size - at - 8 || plain > wanted - done ||
+            LZ4_decompress_safe(from + at + 8, to + done, static_cast<int>(packed), static_cast<int>(plain)) != plain)
+          break;
         at += 8 + packed, done += plain;
       }
       good = done == wanted || LZ4_decompress_safe(from, to, static_cast<int>(size), static_cast<int>(wanted)) == wanted;
@@ -95,7 +97,8 @@ void decompress(Codec codec, const char* from, int64_t size, char* to, int64_t w
     }
     case Codec::brotli: {
       size_t made = out_size;
-      good = BrotliDecoderDecompress(in_size, reinterpret_cast<const uint8_t*>(from), &made, reinterpret_cast<uint8_t*>(to)) == BROTLI_DECODER_RESULT_SUCCESS && made == out_size;
+      good = BrotliDecoderDecompress(in_size, reinterpret_cast<const uint8_t*>(from), &made, reinterpret_cast<uint8_t*>(to)) == BROTLI_DECODER_RESULT_SUCCESS &&
+             made == out_size;
       break;
     }
     default: throw unsupported("Parquet compressed with LZO");
@@ -104,7 +107,8 @@ void decompress(Codec codec, const char* from, int64_t size, char* to, int64_t w
 }
 }  // namespace
 
-PageReader::PageReader(const std::string& path, const std::string& options, const Chunk& chunk, bool optional) : path_(path), options_(options), codec_(chunk.codec), optional_(optional), values_left_(chunk.values), offset_(chunk.offset), size_(chunk.bytes) {
+PageReader::PageReader(const std::string& path, const std::string& options, const Chunk& chunk, bool optional)
+    : path_(path), options_(options), codec_(chunk.codec), optional_(optional), values_left_(chunk.values), offset_(chunk.offset), size_(chunk.bytes) {
   ahead(kHeader);  // a file that is gone says so here
 }
 
@@ -136,14 +140,16 @@ bool PageReader::next(Page& page) {
       at_ += in.position();
       break;
     }
-    if (h.compressed < 0 || h.compressed > size_ - at_ || h.uncompressed < 0 || h.uncompressed > kLargestPage || h.values < 0) corrupt("a page reaches beyond its column");
+    if (h.compressed < 0 || h.compressed > size_ - at_ || h.uncompressed < 0 || h.uncompressed > kLargestPage || h.values < 0)
+      corrupt("a page reaches beyond its column");
     const char* from = ahead(h.compressed).data();
     at_ += h.compressed;
     if (h.kind != 0 && h.kind != 2 && h.kind != 3) continue;  // an index page
     page = {};
     page.dictionary = h.kind == 2, page.encoding = static_cast<Encoding>(h.encoding), page.values = h.values;
     const int64_t levels = h.kind == 3 ? h.definition_bytes + h.repetition_bytes : 0;
-    if (levels < 0 || h.definition_bytes < 0 || h.repetition_bytes < 0 || levels > h.compressed || levels > h.uncompressed) corrupt("a page's levels reach beyond it");
+    if (levels < 0 || h.definition_bytes < 0 || h.repetition_bytes < 0 || levels > h.compressed || levels > h.uncompressed)
+      corrupt("a page's levels reach beyond it");
     auto whole = codec_ == Codec::none ? std::shared_ptr<char>(window_, const_cast<char*>(from)) : data::allocate(h.uncompressed + kSnappySlack);
     if (codec_ != Codec::none) {
       std::memcpy(whole.get(), from, static_cast<size_t>(levels));

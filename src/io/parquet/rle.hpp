@@ -42,7 +42,9 @@ inline void unpack_groups(const char* from, int64_t groups, uint32_t* out) {
 /// As unpack, of at most 32 bits; bit `first` is where one of the numbers begins that begin at the first bit.
 inline void unpack_codes(const char* from, int64_t first, int bits, int64_t count, uint32_t* out) {
   using Groups = void (*)(const char*, int64_t, uint32_t*);
-  static constexpr auto kGroups = []<int... B>(std::integer_sequence<int, B...>) { return std::array<Groups, sizeof...(B)>{unpack_groups<B>...}; }(std::make_integer_sequence<int, 33>());
+  static constexpr auto kGroups = []<int... B>(std::integer_sequence<int, B...>) {
+    return std::array<Groups, sizeof...(B)>{unpack_groups<B>...};
+  }(std::make_integer_sequence<int, 33>());
   const int64_t head = std::min(count, bits ? -(first / bits) & 7 : 0);  // numbers that are left of a group of 8
   unpack(from, first, bits, head, out);
   const int64_t groups = (count - head) / 8, done = head + 8 * groups;

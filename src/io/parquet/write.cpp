@@ -96,7 +96,9 @@ void schema_element(CompactWriter& out, const Field& field) {
       out.i32(6, (t.is_signed() ? 15 : 11) + step);
       out.structure(10, [&] { out.structure(10, [&] { out.field(1, Type::i8), out.bytes += static_cast<char>(bits), out.flag(2, t.is_signed()); }); });
     } else if (t.storage == Storage::timestamp) {
-      out.structure(10, [&] { out.structure(8, [&] { out.flag(1, false), out.structure(2, [&] { out.structure(t.unit == Unit::ns ? 3 : t.unit == Unit::us ? 2 : 1, [] {}); }); }); });
+      out.structure(10, [&] {
+        out.structure(8, [&] { out.flag(1, false), out.structure(2, [&] { out.structure(t.unit == Unit::ns ? 3 : t.unit == Unit::us ? 2 : 1, [] {}); }); });
+      });
     }
   });
 }
@@ -163,7 +165,8 @@ bool usable(T v) {
 
 class FileWriter {
  public:
-  FileWriter(const std::string& path, const std::string& name, const std::vector<Field>& fields, Compression compression) : path_(path), name_(name), fields_(fields), compression_(compression) {
+  FileWriter(const std::string& path, const std::string& name, const std::vector<Field>& fields, Compression compression)
+      : path_(path), name_(name), fields_(fields), compression_(compression) {
     file_ = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (file_ < 0) fail("cannot be written");
   }

@@ -32,7 +32,8 @@ DType common(const Side& a, const Side& b) {
     if (v.is_bool()) return column;
     if (v.is_integer() || v.is_unsigned()) {
       const DType in = column.is_boolean() ? DType{Storage::int64, Unit::us, column.open} : column;
-      if (in.is_integer() && !holds(in, v)) throw unsupported("the integer ", v.repr(), " beside a column of ", column.name());  // pandas says that it is out of bounds
+      // pandas says that it is out of bounds
+      if (in.is_integer() && !holds(in, v)) throw unsupported("the integer ", v.repr(), " beside a column of ", column.name());
       return in;
     }
     return column.is_float() ? column : DType{Storage::float64};
@@ -66,7 +67,8 @@ Kernel2 choose(const std::string& op, const Side& a, const Side& b, bool plain) 
       return {a.type, boolean, op, op == "ne" || (above ? op == "lt" || op == "le" : op == "gt" || op == "ge")};
     }
     const DType type = promote(a.type, b.type);
-    if (a.type.is_integer() && b.type.is_integer() && type.is_float()) throw unsupported("operation '", op, "' between ", a.type.name(), " and ", b.type.name());  // floats would not tell all integers apart
+    if (a.type.is_integer() && b.type.is_integer() && type.is_float())
+      throw unsupported("operation '", op, "' between ", a.type.name(), " and ", b.type.name());  // floats would not tell all integers apart
     return {type, boolean, op};
   }
   if (is_logic(op)) {
@@ -83,23 +85,29 @@ Kernel2 choose(const std::string& op, const Side& a, const Side& b, bool plain) 
     if (!a.type.is_time() || !b.type.is_time()) refuse(op, a, b);
     if (op == "sub" && a.type.storage == b.type.storage) return {duration, duration, op};
     if (op == "sub" && b.type.storage == Storage::timestamp) refuse(op, a, b);
-    if ((op == "add" || op == "sub") && !(a.type.storage == Storage::timestamp && b.type.storage == Storage::timestamp)) return {duration, {moments ? Storage::timestamp : Storage::duration, unit}, op};
+    if ((op == "add" || op == "sub") && !(a.type.storage == Storage::timestamp && b.type.storage == Storage::timestamp))
+      return {duration, {moments ? Storage::timestamp : Storage::duration, unit}, op};
     refuse(op, a, b);
   }
   if (none) refuse(op, a, b);
   const bool boolean_scalar = (a.scalar && a.scalar->is_bool()) || (b.scalar && b.scalar->is_bool());
-  if (boolean_scalar && op != "add" && op != "sub" && op != "mul") throw unsupported("operation '", op, "' with a bool");  // pandas refuses some and reads others as integers
+  // pandas refuses some and reads others as integers
+  if (boolean_scalar && op != "add" && op != "sub" && op != "mul") throw unsupported("operation '", op, "' with a bool");
   DType type = common(a, b);
   if (type.is_boolean()) {  // NumPy: + is or, * is and; - is refused
     if (op == "add") return {boolean, type, "or"};
     if (op == "mul") return {boolean, type, "and"};
-    if (op == "sub") throw type_error("numpy boolean subtract, the `-` operator, is not supported, use the bitwise_xor, the `^` operator, or the logical_xor function instead.");
+    if (op == "sub")
+      throw type_error(
+          "numpy boolean subtract, the `-` operator, is not supported, use the bitwise_xor, the `^` operator, or the logical_xor function instead.");
     if (!plain && op != "mod") throw unsupported("operator '", op, "' between bools");
     type = op == "truediv" ? DType{Storage::float64} : DType{Storage::int8, Unit::us, type.open};
   }
   if (op == "truediv" && !type.is_float()) type = {Storage::float64};
-  if (op == "pow" && a.type.is_boolean() && b.scalar && b.scalar->is_integer() && b.scalar->integer() == 2) type = {Storage::int8, Unit::us, type.open};  // NumPy: x * x in the smallest integers
-  if (op == "pow" && type.is_signed() && b.scalar && b.scalar->is_integer() && b.scalar->integer() < 0) throw invalid("Integers to negative integer powers are not allowed.");
+  // NumPy: x * x in the smallest integers
+  if (op == "pow" && a.type.is_boolean() && b.scalar && b.scalar->is_integer() && b.scalar->integer() == 2) type = {Storage::int8, Unit::us, type.open};
+  if (op == "pow" && type.is_signed() && b.scalar && b.scalar->is_integer() && b.scalar->integer() < 0)
+    throw invalid("Integers to negative integer powers are not allowed.");
   if (plain) return {type, type, op};
   // pandas: a division by zero gives inf or nan, so the result is float64; the remainder of floats is NaN anyway
   const bool widens = (op == "floordiv" && type.is_number() && type.storage != Storage::float64) || (op == "mod" && type.is_integer() && !b.type.is_boolean());
@@ -112,7 +120,8 @@ Value adapted(const Value& scalar, DType other) {
   if (!scalar.is_string() || !other.is_time()) return scalar;
   io::csv::Instant at;
   const auto& s = scalar.string();
-  if (!io::csv::parse_time({s.data(), static_cast<int64_t>(s.size())}, "", at)) throw type_error("'", s, "' is not a time; compare a datetime column with a datetime, or text like '2013-01-31'");
+  if (!io::csv::parse_time({s.data(), static_cast<int64_t>(s.size())}, "", at))
+    throw type_error("'", s, "' is not a time; compare a datetime column with a datetime, or text like '2013-01-31'");
   return Moment{at.in(Unit::ns)};
 }
 
@@ -158,7 +167,9 @@ Operands operands(const Call& c, const std::string& op) {
     for (int64_t i = 0; i < n; ++i) {
       const auto at = a.kind == Kind::frame ? in_b.first(a.columns[static_cast<size_t>(i)].label) : i;
       const auto from = a.kind == Kind::frame ? i : in_a.first(b.columns[static_cast<size_t>(i)].label);
-      if (at < 0 || from < 0 || in_a.all(a.columns[static_cast<size_t>(from)].label).size() > 1 || in_b.all(b.columns[static_cast<size_t>(at)].label).size() > 1) throw unsupported(op, ": the two frames have different columns");
+      if (at < 0 || from < 0 || in_a.all(a.columns[static_cast<size_t>(from)].label).size() > 1 ||
+          in_b.all(b.columns[static_cast<size_t>(at)].label).size() > 1)
+        throw unsupported(op, ": the two frames have different columns");
       out.pairs.emplace_back(from, at);
     }
     return out;
@@ -185,7 +196,9 @@ bool is_wide(const Call& c, size_t i) {
 }
 
 // Of two Series pandas' methods (only these have an axis) divide the values with NumPy.
-bool divides_plainly(const Call& c) { return c.input().kind == Kind::series && c["other"].is_input() && c.input(other(c)).kind == Kind::series && !c["axis"].is_none(); }
+bool divides_plainly(const Call& c) {
+  return c.input().kind == Kind::series && c["other"].is_input() && c.input(other(c)).kind == Kind::series && !c["axis"].is_none();
+}
 
 Kernel2 kernel_for(const Call& c, const Entry& e, const Operands& o, std::pair<int64_t, int64_t> pair, Value& scalar) {
   if (pair.second < 0) scalar = adapted(c["other"], c.input().columns[static_cast<size_t>(pair.first)].type);
@@ -226,7 +239,8 @@ Op make_op(const Entry& e, std::vector<Method> on) {
           continue;
         }
         int missing = l.one(out.stage, "unary", Dict{{"op", "isna"}, {"type", code(type_a)}}, {reg});
-        int never = l.one(out.stage, "binary", Dict{{"op", "and"}, {"type", code(DType{Storage::boolean})}}, {missing, constant(l, out.stage, false, {Storage::boolean})});
+        int never = l.one(out.stage, "binary", Dict{{"op", "and"}, {"type", code(DType{Storage::boolean})}},
+                          {missing, constant(l, out.stage, false, {Storage::boolean})});
         out.columns.push_back(k.constant ? l.one(out.stage, "unary", Dict{{"op", "invert"}, {"type", code(DType{Storage::boolean})}}, {never}) : never);
         continue;
       }
@@ -257,7 +271,8 @@ Op make_op(const Entry& e, std::vector<Method> on) {
       const Operands o = operands(c, e.name);
       auto types = [&](size_t i) {
         Value scalar;
-        return std::pair(code(side(c, o, o.pairs[i].first, 0, scalar).type), o.pairs[i].second < 0 ? Value() : code(c.input(other(c)).columns[static_cast<size_t>(o.pairs[i].second)].type));
+        return std::pair(code(side(c, o, o.pairs[i].first, 0, scalar).type),
+                         o.pairs[i].second < 0 ? Value() : code(c.input(other(c)).columns[static_cast<size_t>(o.pairs[i].second)].type));
       };
       List wide;
       for (size_t i = 0; i < o.pairs.size(); ++i) {
@@ -281,7 +296,8 @@ struct Word { const char *name, *symbol; };
 
 Ops binary_ops() {
   Ops ops;
-  const std::pair<const char*, const char*> arithmetic[] = {{"add", "+"}, {"sub", "-"}, {"mul", "*"}, {"truediv", "/"}, {"floordiv", "//"}, {"mod", "%"}, {"pow", "**"}};
+  const std::pair<const char*, const char*> arithmetic[] = {{"add", "+"},       {"sub", "-"}, {"mul", "*"}, {"truediv", "/"},
+                                                            {"floordiv", "//"}, {"mod", "%"}, {"pow", "**"}};
   for (auto [name, symbol] : arithmetic)
     for (bool reverse : {false, true}) {
       const std::string method = concat(reverse ? "r" : "", name);
@@ -289,28 +305,47 @@ Ops binary_ops() {
       std::vector<std::string> names{method};
       if (method == "truediv") names.insert(names.end(), {"div", "divide"});
       if (method == "rtruediv") names.push_back("rdiv");
-      for (const auto& n : names) on.insert(on.end(), {{frame, "other, axis='columns', level=None, fill_value=None", n}, {series, "other, level=None, fill_value=None, axis=0", n}});
+      for (const auto& n : names)
+        on.insert(on.end(), {{frame, "other, axis='columns', level=None, fill_value=None", n}, {series, "other, level=None, fill_value=None, axis=0", n}});
       Op op = make_op({method, name, reverse}, std::move(on));
       op.doc = {.summary = concat(reverse ? "other " : "self ", symbol, reverse ? " self" : " other", ", row by row."),
                 .returns = "As the input, with NumPy's dtype of the operation. Lazy.",
-                .raises = {{"TypeError", "at the call: the operation is not defined for the dtypes"}, {"NotImplementedError", "at the call: the two sides have different rows, or level or fill_value is given"}},
+                .raises = {{"TypeError", "at the call: the operation is not defined for the dtypes"},
+                           {"NotImplementedError", "at the call: the two sides have different rows, or level or fill_value is given"}},
                 .notes = "Missing where a side is missing. Integers wrap around as NumPy's do."};
-      op.params = {{"other", "Scalar, Series or DataFrame with the same rows, or a lazy scalar."}, {"axis", "Accepted; rows are matched by position."}, {"level", "Not supported; must be None."}, {"fill_value", "Not supported; must be None."}};
+      op.params = {{"other", "Scalar, Series or DataFrame with the same rows, or a lazy scalar."},
+                   {"axis", "Accepted; rows are matched by position."},
+                   {"level", "Not supported; must be None."},
+                   {"fill_value", "Not supported; must be None."}};
       ops.push_back(std::move(op));
     }
   const std::pair<const char*, const char*> comparisons[] = {{"eq", "=="}, {"ne", "!="}, {"lt", "<"}, {"le", "<="}, {"gt", ">"}, {"ge", ">="}};
   for (auto [name, symbol] : comparisons) {
     const std::string method = concat("__", name, "__");
-    Op op = make_op({name, name, false}, {{frame, "other", method}, {series, "other", method}, {scalar, "other", method}, {frame, "other, axis='columns', level=None"}, {series, "other, level=None, fill_value=None, axis=0"}});
-    op.doc = {.summary = concat("self ", symbol, " other, row by row."), .returns = "bool, as the input. Lazy.", .raises = {{"TypeError", "at the call: the order is not defined between the dtypes"}, {"NotImplementedError", "at the call: the two sides have different rows"}}, .notes = "A comparison with a missing value is False; != is True. Text beside a datetime column is read as a time."};
-    op.params = {{"other", "Scalar, Series or DataFrame with the same rows, or a lazy scalar."}, {"axis", "Accepted; rows are matched by position."}, {"level", "Not supported; must be None."}, {"fill_value", "Not supported; must be None."}};
+    Op op = make_op({name, name, false}, {{frame, "other", method},
+                                          {series, "other", method},
+                                          {scalar, "other", method},
+                                          {frame, "other, axis='columns', level=None"},
+                                          {series, "other, level=None, fill_value=None, axis=0"}});
+    op.doc = {.summary = concat("self ", symbol, " other, row by row."),
+              .returns = "bool, as the input. Lazy.",
+              .raises = {{"TypeError", "at the call: the order is not defined between the dtypes"},
+                         {"NotImplementedError", "at the call: the two sides have different rows"}},
+              .notes = "A comparison with a missing value is False; != is True. Text beside a datetime column is read as a time."};
+    op.params = {{"other", "Scalar, Series or DataFrame with the same rows, or a lazy scalar."},
+                 {"axis", "Accepted; rows are matched by position."},
+                 {"level", "Not supported; must be None."},
+                 {"fill_value", "Not supported; must be None."}};
     ops.push_back(std::move(op));
   }
   for (auto [name, symbol] : {std::pair{"and", "&"}, {"or", "|"}, {"xor", "^"}})
     for (bool reverse : {false, true}) {
       const std::string method = concat("__", reverse ? "r" : "", name, "__");
       Op op = make_op({concat(reverse ? "r" : "", name), name, reverse}, {{frame, "other", method}, {series, "other", method}, {scalar, "other", method}});
-      op.doc = {.summary = concat("self ", symbol, " other, row by row."), .returns = "bool, as the input. Lazy.", .raises = {{"TypeError", "at the call: a side is not boolean"}}, .notes = "A missing value counts as False."};
+      op.doc = {.summary = concat("self ", symbol, " other, row by row."),
+                .returns = "bool, as the input. Lazy.",
+                .raises = {{"TypeError", "at the call: a side is not boolean"}},
+                .notes = "A missing value counts as False."};
       op.params = {{"other", "bool, or boolean Series or DataFrame with the same rows."}};
       ops.push_back(std::move(op));
     }

@@ -40,15 +40,17 @@ std::pair<Value, Value> bounds(const Call& c) {
 
 Ops clip_ops() {
   const std::string typed = "const Literal& lower, const Literal& upper = {}";
-  Op op = of_each_column("clip", {{frame, "lower: Any = None, upper: Any = None, axis=None", "", typed}, {series, "lower: Any = None, upper: Any = None, axis=None", "", typed}},
-                         [](const Call& c, DType t) {
-                           if (c.has("axis") || !t.is_number()) throw unsupported("clip: of ", t.name());
-                           for (const Value& v : {bounds(c).first, bounds(c).second})
-                             if (!v.is_none() && !holds(t, v)) throw unsupported("clip: ", v.repr(), " in a column of ", t.name());
-                         },
-                         "clip",
-                         [](const Call& c, DType t) { return Dict{{"type", code(t)}, {"lower", bounds(c).first}, {"upper", bounds(c).second}}; });
-  op.doc = {.summary = "The values, those below `lower` or above `upper` replaced by these.", .returns = "As the input. Lazy.", .notes = "Missing values stay missing. Bounds that the dtype does not hold, and lazy ones, run through pandas.",
+  Op op = of_each_column(
+      "clip", {{frame, "lower: Any = None, upper: Any = None, axis=None", "", typed}, {series, "lower: Any = None, upper: Any = None, axis=None", "", typed}},
+      [](const Call& c, DType t) {
+        if (c.has("axis") || !t.is_number()) throw unsupported("clip: of ", t.name());
+        for (const Value& v : {bounds(c).first, bounds(c).second})
+          if (!v.is_none() && !holds(t, v)) throw unsupported("clip: ", v.repr(), " in a column of ", t.name());
+      },
+      "clip", [](const Call& c, DType t) { return Dict{{"type", code(t)}, {"lower", bounds(c).first}, {"upper", bounds(c).second}}; });
+  op.doc = {.summary = "The values, those below `lower` or above `upper` replaced by these.",
+            .returns = "As the input. Lazy.",
+            .notes = "Missing values stay missing. Bounds that the dtype does not hold, and lazy ones, run through pandas.",
             .example = R"(
 >>> s = dd.from_pandas(pd.Series([1.0, 5.0, 9.0], name="x"), npartitions=2)
 >>> s.clip(2, 8).compute()

@@ -105,7 +105,8 @@ bool holds(DType t, const Value& v) {
   return n >= 0 && (bits == 64 || n < int64_t{1} << bits);
 }
 
-Op of_each_column(std::string name, std::vector<Method> on, std::function<void(const Call&, DType)> check, std::string kernel, std::function<Dict(const Call&, DType)> args) {
+Op of_each_column(std::string name, std::vector<Method> on, std::function<void(const Call&, DType)> check, std::string kernel,
+                  std::function<Dict(const Call&, DType)> args) {
   Op op{.name = std::move(name), .on = std::move(on)};
   op.schema = [check](const Call& c) {
     for (const auto& f : c.input().columns) check(c, f.type);

@@ -38,7 +38,8 @@ int combine(Lowering& l, int stage, const char* op, const std::vector<int>& regs
 bool holds(DType type, const Value& value);
 bool is_missing(const Value& value);
 /// A step of one register per column, where a dtype is native; the operator keeps the input's dtypes.
-Op of_each_column(std::string name, std::vector<Method> on, std::function<void(const Call&, DType)> check, std::string kernel, std::function<Dict(const Call&, DType)> args);
+Op of_each_column(std::string name, std::vector<Method> on, std::function<void(const Call&, DType)> check, std::string kernel,
+                  std::function<Dict(const Call&, DType)> args);
 /// The dtype pandas gives a Python scalar.
 DType type_of(const Value& scalar);
 std::string python_value(const Value& v);

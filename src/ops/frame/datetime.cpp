@@ -61,7 +61,11 @@ const std::vector<DateField>& fields() {
       {{"dayofweek", "weekday", "day_of_week"}, when, number, [](Parts& p) { return p.day_of_week(); }, "The day of the week, Monday = 0."},
       {{"dayofyear", "day_of_year"}, when, number, [](Parts& p) { return p.day_of_year(); }, "The day of the year, 1 to 366."},
       {{"quarter"}, when, number, [](Parts& p) { return (p.date().month + 2) / 3; }, "The quarter, 1 to 4."},
-      {{"days_in_month", "daysinmonth"}, when, number, [](Parts& p) { return kernels::days_in_month(p.date().year, p.date().month); }, "The number of days of the month."},
+      {{"days_in_month", "daysinmonth"},
+       when,
+       number,
+       [](Parts& p) { return kernels::days_in_month(p.date().year, p.date().month); },
+       "The number of days of the month."},
       {{"is_month_start"}, when, flag, [](Parts& p) { return int64_t{p.begins(1)}; }, "Whether it is the first day of a month."},
       {{"is_month_end"}, when, flag, [](Parts& p) { return int64_t{p.ends(1)}; }, "Whether it is the last day of a month."},
       {{"is_quarter_start"}, when, flag, [](Parts& p) { return int64_t{p.begins(3)}; }, "Whether it is the first day of a quarter."},
@@ -135,7 +139,8 @@ Map round_time(const Args& a) {
       const int64_t rest = floor_modulo(x[i], step);
       if (how == "ceil") whole += rest != 0;
       else if (how == "round") whole += rest > step - rest || (rest == step - rest && whole % 2 != 0);  // half to even
-      if (__builtin_mul_overflow(whole, step, &y[i])) throw Error(ErrorKind::invalid, concat(how, ": value too large: a time near the bounds of its unit"), "builtins.OverflowError");
+      if (__builtin_mul_overflow(whole, step, &y[i]))
+        throw Error(ErrorKind::invalid, concat(how, ": value too large: a time near the bounds of its unit"), "builtins.OverflowError");
     }
     if (c.valid) std::memcpy(w.valid(), c.valid, static_cast<size_t>(rows));
     out[0] = std::move(w).finish();
@@ -146,7 +151,8 @@ Map round_time(const Args& a) {
 // date_name {of: day or month, type}
 Map date_name(const Args& a) {
   static constexpr std::string_view kDays[] = {"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"};
-  static constexpr std::string_view kMonths[] = {"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"};
+  static constexpr std::string_view kMonths[] = {"January", "February", "March",     "April",   "May",      "June",
+                                                 "July",    "August",   "September", "October", "November", "December"};
   const bool day = a["of"].string() == "day";
   const Unit unit = dtype_of(a["type"].integer()).unit;
   return [=](Task&, Columns in, int64_t rows, std::span<Column> out) {
@@ -214,8 +220,9 @@ Ops datetime_ops() {
                          },
                          [&field](const Call& c) { return Dict{{"field", field.names[0]}, {"type", given_type(c)}}; });
       op.on = {{Owner::datetime, "", name}};
-      const char* result = field.result == Storage::boolean ? "bool Series with the input's rows, False where a time is missing. Lazy." : field.result == Storage::int64 ? "int64 Series with the input's rows; float64 if one is missing. Lazy."
-                                                                                                                                       : "int32 Series with the input's rows; float64 if one is missing. Lazy.";
+      const char* result = field.result == Storage::boolean ? "bool Series with the input's rows, False where a time is missing. Lazy."
+                           : field.result == Storage::int64 ? "int64 Series with the input's rows; float64 if one is missing. Lazy."
+                                                            : "int32 Series with the input's rows; float64 if one is missing. Lazy.";
       op.doc = {.summary = field.what, .returns = result};
       ops.push_back(std::move(op));
     }
@@ -228,7 +235,10 @@ Ops datetime_ops() {
                            },
                            [](const Call& c) { return Dict{{"how", c["how"]}, {"step", step_of(c)}}; });
   rounding.show = [](const Call& c) { return concat(c["how"].string(), " ", c["step"].integer(), " ns"); };
-  rounding.kernels = {{.name = "round_time", .map = round_time}, {.name = "date_field", .map = date_field}, {.name = "date_name", .map = date_name}, {.name = "total_seconds", .map = total_seconds}};
+  rounding.kernels = {{.name = "round_time", .map = round_time},
+                      {.name = "date_field", .map = date_field},
+                      {.name = "date_name", .map = date_name},
+                      {.name = "total_seconds", .map = total_seconds}};
   ops.push_back(std::move(rounding));
   for (const char* of : {"day", "month"})
     ops.push_back(one_column(concat(of, "_name"), "date_name", [](const Call& c) { return time_type(c, Storage::timestamp), DType{Storage::text}; },

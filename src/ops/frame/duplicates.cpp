@@ -31,8 +31,10 @@ Rows lower(Lowering& l, const Call& c) {
   for (size_t i = 0; i < rows.columns.size(); ++i)
     if (place[i] == kNone) place[i] = first_of(rows.columns[i], c.input().columns[i].type);
   std::vector<size_t> index;
-  for (size_t i = 0; i < rows.index.size(); ++i) index.push_back(first_of(rows.index[i], c.input().index.empty() ? DType{Storage::row_id} : c.input().index[i].type));
-  const Rows all = l.fold(rows.stage, "group_by", Dict{{"keys", keys}, {"aggregates", aggregates}, {"dropna", false}, {"sort", false}, {"parts", kMergedParts}}, in, from);
+  for (size_t i = 0; i < rows.index.size(); ++i)
+    index.push_back(first_of(rows.index[i], c.input().index.empty() ? DType{Storage::row_id} : c.input().index[i].type));
+  const Rows all =
+      l.fold(rows.stage, "group_by", Dict{{"keys", keys}, {"aggregates", aggregates}, {"dropna", false}, {"sort", false}, {"parts", kMergedParts}}, in, from);
   Rows out{all.stage, {}, {}};
   for (size_t p : place) out.columns.push_back(all.columns[p]);
   for (size_t p : index) out.index.push_back(all.columns[p]);
@@ -44,28 +46,34 @@ Ops duplicates_ops() {
   const std::string common = "keep='first', ignore_index: bool = False, split_every=None, split_out=None, shuffle_method=None";
   return {{.name = "drop_duplicates",
            .on = {{frame, "subset: Labels = None, " + common, "", "const std::vector<std::string>& subset = {}"}, {series, common, "", ""}},
-           .doc = {.summary = "The rows without those equal to another.", .returns = "As the input, in one partition. Lazy.",
+           .doc = {.summary = "The rows without those equal to another.",
+                   .returns = "As the input, in one partition. Lazy.",
                    .raises = {{"KeyError", "at the call: a label in subset is not a column"}},
-                   .notes = "The first of equal rows is found in one pass, by groups; another, and numbered rows, by pandas from all rows at once.", .example = R"(
+                   .notes = "The first of equal rows is found in one pass, by groups; another, and numbered rows, by pandas from all rows at once.",
+                   .example = R"(
 >>> df = dd.from_pandas(pd.DataFrame({"x": [1, 1, 2], "y": [3, 4, 5]}), npartitions=2)
 >>> df.drop_duplicates("x").compute()
    x  y
 0  1  3
 2  2  5
 )"},
-           .params = {{"subset", "Label or labels of the columns to compare; None: all."}, {"keep", "Which of equal rows: 'first', 'last', or False for none."},
-                      {"ignore_index", "Number the rows from 0."}, {"split_every", "Accepted; the engine chooses."}, {"split_out", "Accepted; the engine chooses."},
+           .params = {{"subset", "Label or labels of the columns to compare; None: all."},
+                      {"keep", "Which of equal rows: 'first', 'last', or False for none."},
+                      {"ignore_index", "Number the rows from 0."},
+                      {"split_every", "Accepted; the engine chooses."},
+                      {"split_out", "Accepted; the engine chooses."},
                       {"shuffle_method", "Accepted; the engine chooses."}},
-           .schema = [](const Call& c) {
-             if (c.has("keep") && c["keep"] != Value("first")) throw unsupported("drop_duplicates: keep=", c["keep"].repr());
-             if (c["ignore_index"] == Value(true)) throw unsupported("drop_duplicates: ignore_index=True");
-             if (c.has("subset")) positions(c, c["subset"], "drop_duplicates");
-             for (const auto* fields : {&c.input().columns, &c.input().index})
-               for (const auto& f : *fields)
-                 if (f.type.is_object()) throw unsupported("drop_duplicates with an object column");
-             if (c.input().columns.empty()) throw unsupported("drop_duplicates without columns");
-             return c.input();
-           },
+           .schema =
+               [](const Call& c) {
+                 if (c.has("keep") && c["keep"] != Value("first")) throw unsupported("drop_duplicates: keep=", c["keep"].repr());
+                 if (c["ignore_index"] == Value(true)) throw unsupported("drop_duplicates: ignore_index=True");
+                 if (c.has("subset")) positions(c, c["subset"], "drop_duplicates");
+                 for (const auto* fields : {&c.input().columns, &c.input().index})
+                   for (const auto& f : *fields)
+                     if (f.type.is_object()) throw unsupported("drop_duplicates with an object column");
+                 if (c.input().columns.empty()) throw unsupported("drop_duplicates without columns");
+                 return c.input();
+               },
            .lower = lower,
            .folds = true,
            .show = [](const Call& c) { return c["subset"].repr().substr(0, 60); }}};

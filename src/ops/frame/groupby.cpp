@@ -47,7 +47,8 @@ int64_t position_in(const Schema& schema, const Value& at) {
   return at.integer();
 }
 
-// "groupby" lists its aggregates; a named one ("groupby.mean") is one function of each column at the positions `values`, with the method's own arguments in `options`.
+// "groupby" lists its aggregates; a named one ("groupby.mean") is one function of each column at the positions `values`, with the method's own arguments in
+// `options`.
 std::vector<Wanted> wanted_of(const Call& c) {
   std::vector<Wanted> out;
   if (const auto dot = c.op.name.find('.'); dot != std::string::npos) {
@@ -115,7 +116,10 @@ Rows lower(Lowering& l, const Call& c) {
     const int reg = rows.columns[static_cast<size_t>(w.column)];
     const auto [known, fresh] = placed.try_emplace(reg, static_cast<int>(in.size()));
     if (fresh) in.push_back(reg);
-    aggregates.push_back(Dict{{"function", w.function}, {"input", known->second - static_cast<int>(key_count)}, {"type", code(c.input().columns[static_cast<size_t>(w.column)].type)}, {"options", w.options}});
+    aggregates.push_back(Dict{{"function", w.function},
+                              {"input", known->second - static_cast<int>(key_count)},
+                              {"type", code(c.input().columns[static_cast<size_t>(w.column)].type)},
+                              {"options", w.options}});
     from.push_back({known->second});
   }
   const auto split_at = [key_count](Rows all) {
@@ -125,9 +129,13 @@ Rows lower(Lowering& l, const Call& c) {
   if (const auto skips_missing = only_distinct(wanted_of(c)); skips_missing && in.size() == key_count + aggregates.size()) {
     List values;
     for (const auto& a : aggregates) values.push_back(a["type"]);
-    return split_at(l.fold(rows.stage, "distinct_in_groups", Dict{{"keys", keys}, {"values", values}, {"skips_missing", *skips_missing}, {"dropna", c["dropna"]}, {"sort", c["sort"]}, {"parts", kMergedParts}}, in, from));
+    return split_at(l.fold(
+        rows.stage, "distinct_in_groups",
+        Dict{{"keys", keys}, {"values", values}, {"skips_missing", *skips_missing}, {"dropna", c["dropna"]}, {"sort", c["sort"]}, {"parts", kMergedParts}}, in,
+        from));
   }
-  return split_at(l.fold(rows.stage, "group_by", Dict{{"keys", keys}, {"aggregates", aggregates}, {"dropna", c["dropna"]}, {"sort", c["sort"]}, {"parts", kMergedParts}}, in, from));
+  return split_at(l.fold(rows.stage, "group_by",
+                         Dict{{"keys", keys}, {"aggregates", aggregates}, {"dropna", c["dropna"]}, {"sort", c["sort"]}, {"parts", kMergedParts}}, in, from));
 }
 
 // Rows of a one-partition result by its first column; stable.
@@ -142,7 +150,8 @@ Op sort_result() {
             const Rows rows = l.input();
             std::vector<int> in = rows.index;
             in.insert(in.end(), rows.columns.begin(), rows.columns.end());
-            Rows all = l.whole(rows.stage, "sort_rows", Dict{{"by", List{rows.index.size()}}, {"ascending", List{c["ascending"]}}}, in, static_cast<int>(in.size()));
+            Rows all =
+                l.whole(rows.stage, "sort_rows", Dict{{"by", List{rows.index.size()}}, {"ascending", List{c["ascending"]}}}, in, static_cast<int>(in.size()));
             const auto split = all.columns.begin() + static_cast<std::ptrdiff_t>(rows.index.size());
             return Rows{all.stage, {split, all.columns.end()}, {all.columns.begin(), split}};
           }};
@@ -152,7 +161,8 @@ std::string shown(const Call& c) {
   std::vector<std::string> names;
   for (const auto& k : keys_of(c)) names.push_back(k.field.label.label());
   std::string out = "by " + join(names, ", ") + ":";
-  for (const auto& w : wanted_of(c)) out += concat(" ", w.function, w.column < 0 ? "" : "(" + c.input().columns[static_cast<size_t>(w.column)].label.label() + ")");
+  for (const auto& w : wanted_of(c))
+    out += concat(" ", w.function, w.column < 0 ? "" : "(" + c.input().columns[static_cast<size_t>(w.column)].label.label() + ")");
   return out;
 }
 
@@ -182,7 +192,8 @@ Op named(const Named& n) {
   Op op{.name = concat("groupby.", n.name), .on = {{Owner::groupby, peer, n.name}}};
   op.doc = {.summary = n.summary,
             .returns = "Of one column a Series, else a DataFrame, indexed by key. One partition. Lazy.",
-            .raises = {{"TypeError", "at the call: a column's dtype does not support it; select columns, or numeric_only=True"}, {"KeyError", "at the call: a key or column is not there"}},
+            .raises = {{"TypeError", "at the call: a column's dtype does not support it; select columns, or numeric_only=True"},
+                       {"KeyError", "at the call: a key or column is not there"}},
             .notes = "Missing values are left out. One pass; a task holds a state per group. Integer sums are 64 bit.",
             .example = std::string(n.name) == "mean" ? R"(
 >>> df = dd.from_dict({"k": ["a", "b", "a"], "x": [1, 2, 4]}, npartitions=2)
@@ -191,16 +202,30 @@ k
 a    2.5
 b    2.0
 Name: x, dtype: float64
-)" : ""};
-  op.params = {{"numeric_only", "Leave out columns that are not numeric or bool."}, {"min_count", "Fewer values than that give a missing result."}, {"ddof", "Degrees of freedom taken off the number of values."},
-               {"skipna", "Leave missing values out."}, {"dropna", "Missing values do not count as a value."}, {"split_every", "Accepted; the engine chooses."}, {"split_out", "Accepted; the engine chooses."}, {"shuffle_method", "Accepted; the engine chooses."}};
+)"
+                                                     : ""};
+  op.params = {{"numeric_only", "Leave out columns that are not numeric or bool."},
+               {"min_count", "Fewer values than that give a missing result."},
+               {"ddof", "Degrees of freedom taken off the number of values."},
+               {"skipna", "Leave missing values out."},
+               {"dropna", "Missing values do not count as a value."},
+               {"split_every", "Accepted; the engine chooses."},
+               {"split_out", "Accepted; the engine chooses."},
+               {"shuffle_method", "Accepted; the engine chooses."}};
   op.schema = schema, op.lower = lower, op.folds = true, op.show = shown;
   return op;
 }
 }  // namespace
 
 Ops groupby_ops() {
-  Ops ops{{.name = "groupby", .on = {{internal, ""}}, .schema = schema, .lower = lower, .folds = true, .show = shown, .kernels = {kernels::distinct_in_groups_kernel()}}, sort_result()};
+  Ops ops{{.name = "groupby",
+           .on = {{internal, ""}},
+           .schema = schema,
+           .lower = lower,
+           .folds = true,
+           .show = shown,
+           .kernels = {kernels::distinct_in_groups_kernel()}},
+          sort_result()};
   for (const auto& n : kNamed) ops.push_back(named(n));
   return ops;
 }

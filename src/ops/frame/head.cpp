@@ -21,22 +21,35 @@ Schema same(const Call& c) {
 }  // namespace
 
 Ops head_ops() {
-  return {{.name = "head", .on = {{internal, ""}}, .schema = same,
-           .lower = [](Lowering& l, const Call& c) {
-             const int64_t asked = c["npartitions"].integer(), all = c.inputs[0]->npartitions;
-             std::vector<int64_t> first;
-             for (int64_t p = 0; p < (asked < 0 ? all : std::min(asked, all)); ++p) first.push_back(p);
-             return ends(l, c, "first_rows", first);
-           },
-           .folds = true, .picks_partitions = true, .show = [](const Call& c) { return c["n"].repr(); }},
-          {.name = "tail", .on = {{internal, ""}}, .schema = same, .lower = [](Lowering& l, const Call& c) { return ends(l, c, "last_rows", {c.inputs[0]->npartitions - 1}); }, .folds = true, .picks_partitions = true,
+  return {{.name = "head",
+           .on = {{internal, ""}},
+           .schema = same,
+           .lower =
+               [](Lowering& l, const Call& c) {
+                 const int64_t asked = c["npartitions"].integer(), all = c.inputs[0]->npartitions;
+                 std::vector<int64_t> first;
+                 for (int64_t p = 0; p < (asked < 0 ? all : std::min(asked, all)); ++p) first.push_back(p);
+                 return ends(l, c, "first_rows", first);
+               },
+           .folds = true,
+           .picks_partitions = true,
            .show = [](const Call& c) { return c["n"].repr(); }},
-          {.name = "partitions", .on = {{internal, ""}}, .schema = [](const Call& c) { return c.input(); },
-           .lower = [](Lowering& l, const Call& c) {
-             std::vector<int64_t> chosen;
-             for (const auto& p : c["partitions"].list()) chosen.push_back(p.integer());
-             return l.input_partitions(chosen);
-           },
+          {.name = "tail",
+           .on = {{internal, ""}},
+           .schema = same,
+           .lower = [](Lowering& l, const Call& c) { return ends(l, c, "last_rows", {c.inputs[0]->npartitions - 1}); },
+           .folds = true,
+           .picks_partitions = true,
+           .show = [](const Call& c) { return c["n"].repr(); }},
+          {.name = "partitions",
+           .on = {{internal, ""}},
+           .schema = [](const Call& c) { return c.input(); },
+           .lower =
+               [](Lowering& l, const Call& c) {
+                 std::vector<int64_t> chosen;
+                 for (const auto& p : c["partitions"].list()) chosen.push_back(p.integer());
+                 return l.input_partitions(chosen);
+               },
            .partitions = [](const Call& c) { return static_cast<int64_t>(c["partitions"].list().size()); },
            .picks_partitions = true,
            .show = [](const Call& c) { return c["partitions"].repr().substr(0, 40); }}};

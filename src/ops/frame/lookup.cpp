@@ -86,7 +86,13 @@ Ops lookup_ops() {
            .lower = [](Lowering& l, const Call& c) {
              Rows rows = l.input();
              const DType result = result_of(c);
-             rows.columns[0] = l.one(rows.stage, "lookup", Dict{{"type", code(c.input().columns.at(0).type)}, {"keys", c["keys"]}, {"values", c["values"]}, {"result", code(result)}, {"first", l.next_result()}}, {rows.columns[0]});
+             rows.columns[0] = l.one(rows.stage, "lookup",
+                                     Dict{{"type", code(c.input().columns.at(0).type)},
+                                          {"keys", c["keys"]},
+                                          {"values", c["values"]},
+                                          {"result", code(result)},
+                                          {"first", l.next_result()}},
+                                     {rows.columns[0]});
              l.name_result(rows.stage, rows.columns[0], 0, result.open);
              return rows;
            },

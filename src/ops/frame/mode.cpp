@@ -38,7 +38,8 @@ Rows lower(Lowering& l, const Call& c) {
     from.push_back({static_cast<int>(in.size())});
     in.push_back(rows.columns[i]);
   }
-  Rows out = l.fold(rows.stage, "modes", Dict{{"types", types}, {"dropna", !(c["dropna"] == Value(false))}, {"parts", kMergedParts}, {"first", l.next_result()}}, in, from);
+  Rows out = l.fold(rows.stage, "modes",
+                    Dict{{"types", types}, {"dropna", !(c["dropna"] == Value(false))}, {"parts", kMergedParts}, {"first", l.next_result()}}, in, from);
   for (size_t k = 0; k < columns.size(); ++k) {
     const DType type = c.input().columns[columns[k]].type;
     l.name_result(out.stage, out.columns[k], static_cast<int64_t>(k), c.input().kind == Kind::frame && (type.is_integer() || type.is_boolean()));
@@ -49,21 +50,27 @@ Rows lower(Lowering& l, const Call& c) {
 }  // namespace
 
 Ops mode_ops() {
-  return {{.name = "mode",
-           .on = {{frame, "axis=0, numeric_only=False, dropna=True"}, {series, "dropna=True"}},
-           .doc = {.summary = "The values that are there most often, in order.",
-                   .returns = "As the input, with rows numbered from 0. Of a DataFrame each column by itself; those with fewer values are filled up with missing ones, which makes integers float64 and bools objects. One partition. Lazy.",
-                   .notes = "One pass; values are counted as `value_counts` counts them.",
-                   .example = R"(
+  return {
+      {.name = "mode",
+       .on = {{frame, "axis=0, numeric_only=False, dropna=True"}, {series, "dropna=True"}},
+       .doc =
+           {.summary = "The values that are there most often, in order.",
+            .returns =
+                "As the input, with rows numbered from 0. Of a DataFrame each column by itself; those with fewer values are filled up with missing "
+                "ones, which makes integers float64 and bools objects. One partition. Lazy.",
+            .notes = "One pass; values are counted as `value_counts` counts them.",
+            .example = R"(
 >>> s = dd.from_pandas(pd.Series([2, 1, 2, 1, 3], name="x"), npartitions=2)
 >>> s.mode().compute().tolist()
 [1, 2]
 )"},
-           .params = {{"axis", "0 or 'index'; 1 along each row, through pandas."}, {"numeric_only", "Leave out columns that are not numeric or bool."}, {"dropna", "Missing values do not count; False: they are a value like others."}},
-           .schema = schema,
-           .lower = lower,
-           .folds = true,
-           .kernels = {kernels::modes_kernel()}}};
+       .params = {{"axis", "0 or 'index'; 1 along each row, through pandas."},
+                  {"numeric_only", "Leave out columns that are not numeric or bool."},
+                  {"dropna", "Missing values do not count; False: they are a value like others."}},
+       .schema = schema,
+       .lower = lower,
+       .folds = true,
+       .kernels = {kernels::modes_kernel()}}};
 }
 
 }  // namespace muster::ops::frame

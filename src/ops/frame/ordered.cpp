@@ -92,10 +92,20 @@ Op cumulative(const std::string& name, const std::string& function, const std::s
     return t.is_integer() ? DType{t.is_signed() ? Storage::int64 : Storage::uint64, Unit::us, t.open} : t;
   };
   Op op = ordered(name, {{frame, "axis=0, skipna=True"}, {series, "axis=0, skipna=True"}}, typing,
-                  {every, typing, [=](const Call&) { return Dict{{"of", "running"}, {"op", function}}; }, [=](const Call&, const std::vector<DType>&) { return std::pair<std::string, Dict>("running", Dict{{"op", function}}); }});
-  op.doc = {.summary = concat("The ", what, " of the values up to each row."), .returns = "As the input; sums and products of integers and bools are 64 bit. Lazy.",
-            .notes = "Missing values stay missing and are passed over. Each partition is told first what those in front of it come to: the data is read twice, or kept where it is small.",
-            .example = concat("\n>>> s = dd.from_pandas(pd.Series([2, 1, 3], name=\"x\"), npartitions=2)\n>>> s.", name, "().compute().tolist()\n", function == "sum" ? "[2, 3, 6]" : function == "prod" ? "[2, 2, 6]" : function == "min" ? "[2, 1, 1]" : "[2, 2, 3]", "\n")};
+                  {every, typing, [=](const Call&) { return Dict{{"of", "running"}, {"op", function}}; },
+                   [=](const Call&, const std::vector<DType>&) { return std::pair<std::string, Dict>("running", Dict{{"op", function}}); }});
+  op.doc = {
+      .summary = concat("The ", what, " of the values up to each row."),
+      .returns = "As the input; sums and products of integers and bools are 64 bit. Lazy.",
+      .notes =
+          "Missing values stay missing and are passed over. Each partition is told first what those in front of it come to: the data is read twice, "
+          "or kept where it is small.",
+      .example = concat("\n>>> s = dd.from_pandas(pd.Series([2, 1, 3], name=\"x\"), npartitions=2)\n>>> s.", name, "().compute().tolist()\n",
+                        function == "sum"    ? "[2, 3, 6]"
+                        : function == "prod" ? "[2, 2, 6]"
+                        : function == "min"  ? "[2, 1, 1]"
+                                             : "[2, 2, 3]",
+                        "\n")};
   op.params = {{"axis", "0; 1 along each row, through pandas."}, {"skipna", "False: after a missing value all are; through pandas."}};
   return op;
 }
@@ -134,7 +144,10 @@ Op shift_op() {
 >>> s.shift(1).compute().tolist()
 [nan, 1.0, 2.0]
 )"};
-  op.params = {{"periods", "Rows down; negative: up."}, {"freq", "Moves the index instead; through pandas."}, {"axis", "0; 1 along each row, through pandas."}, {"fill_value", "What stands where no row is; default: missing."}};
+  op.params = {{"periods", "Rows down; negative: up."},
+               {"freq", "Moves the index instead; through pandas."},
+               {"axis", "0; 1 along each row, through pandas."},
+               {"fill_value", "What stands where no row is; default: missing."}};
   op.show = [](const Call& c) { return c["periods"].repr(); };
   return op;
 }
@@ -149,7 +162,8 @@ std::pair<DType, DType> difference(DType t) {
 }
 
 Op diff_op() {
-  Op op = ordered("diff", {{frame, "periods=1, axis=0", "", "int64_t periods = 1"}, {series, "periods=1", "", "int64_t periods = 1"}}, [](const Call& c, DType t) { return periods_of(c), difference(t).second; },
+  Op op = ordered("diff", {{frame, "periods=1, axis=0", "", "int64_t periods = 1"}, {series, "periods=1", "", "int64_t periods = 1"}},
+                  [](const Call& c, DType t) { return periods_of(c), difference(t).second; },
                   {every, [](const Call&, DType t) { return difference(t).first; }, rows_beside, shift_step});
   op.lower = [shifted = op.lower](Lowering& l, const Call& c) {
     const Rows before = shifted(l, c), rows = l.input();
@@ -164,7 +178,9 @@ Op diff_op() {
     }
     return out;
   };
-  op.doc = {.summary = "The values less those `periods` rows in front.", .returns = "Floats; durations of times. Lazy.", .notes = "Missing where one of the two is. Integers wrap around as in pandas.",
+  op.doc = {.summary = "The values less those `periods` rows in front.",
+            .returns = "Floats; durations of times. Lazy.",
+            .notes = "Missing where one of the two is. Integers wrap around as in pandas.",
             .example = R"(
 >>> s = dd.from_pandas(pd.Series([1, 2, 4], name="x"), npartitions=2)
 >>> s.diff().compute().tolist()
@@ -177,23 +193,42 @@ Op diff_op() {
 
 Op fill_op(const std::string& name, bool back) {
   Typing typing = [name](const Call& c, DType t) {
-    if (t.is_object() || (!c["axis"].is_none() && !(c["axis"] == Value(0))) || c["inplace"] == Value(true) || c.has("limit_area") || (c.has("limit") && (!c["limit"].is_integer() || c["limit"].integer() <= 0))) throw unsupported(name, ": these arguments");
+    if (t.is_object() || (!c["axis"].is_none() && !(c["axis"] == Value(0))) || c["inplace"] == Value(true) || c.has("limit_area") ||
+        (c.has("limit") && (!c["limit"].is_integer() || c["limit"].integer() <= 0)))
+      throw unsupported(name, ": these arguments");
     return t;
   };
-  const std::string signature = "axis=0, inplace=False, limit=None, limit_area: Literal['inside', 'outside'] = None", typed = "std::optional<int64_t> limit = {}";
+  const std::string signature = "axis=0, inplace=False, limit=None, limit_area: Literal['inside', 'outside'] = None",
+                    typed = "std::optional<int64_t> limit = {}";
   Op op = ordered(name, {{frame, signature, "", typed}, {series, signature, "", typed}}, typing,
-                  {[](const Call&, DType t) { return t.open || !(t.is_integer() || t.is_boolean()); }, typing, [=](const Call&) { return Dict{{"of", "last"}, {"back", back}}; },
-                   [=](const Call& c, const std::vector<DType>&) { return std::pair<std::string, Dict>(back ? "fill_gaps_back" : "fill_gaps", Dict{{"limit", c["limit"]}}); }});
-  op.doc = {.summary = back ? "Missing values replaced by the first one behind that is there." : "Missing values replaced by the last one in front that is there.", .returns = "As the input. Lazy.",
-            .example = concat("\n>>> s = dd.from_pandas(pd.Series([1.0, None, 3.0], name=\"x\"), npartitions=2)\n>>> s.", name, "().compute().tolist()\n", back ? "[1.0, 3.0, 3.0]" : "[1.0, 1.0, 3.0]", "\n")};
-  op.params = {{"axis", "0; 1 along each row, through pandas."}, {"inplace", "Must be False."}, {"limit", "At most so many missing values in a row are replaced."}, {"limit_area", "pandas'; through pandas."}};
+                  {[](const Call&, DType t) { return t.open || !(t.is_integer() || t.is_boolean()); }, typing,
+                   [=](const Call&) { return Dict{{"of", "last"}, {"back", back}}; },
+                   [=](const Call& c, const std::vector<DType>&) {
+                     return std::pair<std::string, Dict>(back ? "fill_gaps_back" : "fill_gaps", Dict{{"limit", c["limit"]}});
+                   }});
+  op.doc = {
+      .summary = back ? "Missing values replaced by the first one behind that is there." : "Missing values replaced by the last one in front that is there.",
+      .returns = "As the input. Lazy.",
+      .example = concat("\n>>> s = dd.from_pandas(pd.Series([1.0, None, 3.0], name=\"x\"), npartitions=2)\n>>> s.", name, "().compute().tolist()\n",
+                        back ? "[1.0, 3.0, 3.0]" : "[1.0, 1.0, 3.0]", "\n")};
+  op.params = {{"axis", "0; 1 along each row, through pandas."},
+               {"inplace", "Must be False."},
+               {"limit", "At most so many missing values in a row are replaced."},
+               {"limit_area", "pandas'; through pandas."}};
   return op;
 }
 }  // namespace
 
 Ops ordered_ops() {
-  return {carry_op(), cumulative("cumsum", "sum", "sum"), cumulative("cumprod", "prod", "product"), cumulative("cummin", "min", "minimum"), cumulative("cummax", "max", "maximum"),
-          shift_op(), diff_op(), fill_op("ffill", false), fill_op("bfill", true)};
+  return {carry_op(),
+          cumulative("cumsum", "sum", "sum"),
+          cumulative("cumprod", "prod", "product"),
+          cumulative("cummin", "min", "minimum"),
+          cumulative("cummax", "max", "maximum"),
+          shift_op(),
+          diff_op(),
+          fill_op("ffill", false),
+          fill_op("bfill", true)};
 }
 
 }  // namespace muster::ops::frame

@@ -14,7 +14,8 @@ DType joined(const std::vector<DType>& types, bool everywhere, const Label& labe
   DType out = types[0];
   for (const DType& t : types) {
     if (t == out) continue;
-    if (t.is_object() || out.is_object() || t.is_text() != out.is_text() || t.is_boolean() != out.is_boolean() || (t.is_time() || out.is_time() ? t.storage != out.storage : false))
+    if (t.is_object() || out.is_object() || t.is_text() != out.is_text() || t.is_boolean() != out.is_boolean() ||
+        (t.is_time() || out.is_time() ? t.storage != out.storage : false))
       throw unsupported("concat: column ", label.repr(), " is ", out.name(), " and ", t.name());
     out = out.is_time() ? DType{out.storage, std::max(out.unit, t.unit)} : promote(out, t);
   }
@@ -220,10 +221,22 @@ Ops partitioning_ops() {
 >>> df.known_divisions, df.clear_divisions().known_divisions
 (True, False)
 )"};
-  ops.push_back({.name = "clear_divisions", .on = {{frame, ""}, {series, ""}}, .doc = unknown, .schema = [](const Call& c) { return c.input(); },
-                 .lower = [](Lowering& l, const Call&) { return l.input(); }, .same_rows = true, .sets_divisions = true, .show = [](const Call&) { return std::string(); }});
+  ops.push_back({.name = "clear_divisions",
+                 .on = {{frame, ""}, {series, ""}},
+                 .doc = unknown,
+                 .schema = [](const Call& c) { return c.input(); },
+                 .lower = [](Lowering& l, const Call&) { return l.input(); },
+                 .same_rows = true,
+                 .sets_divisions = true,
+                 .show = [](const Call&) { return std::string(); }});
   // {partitions} or {bounds, divisions}
-  ops.push_back({.name = "repartition", .on = {{internal, ""}}, .schema = [](const Call& c) { return c.input(); }, .lower = repartition_lower, .folds = true, .sets_divisions = true, .partitions = new_partitions,
+  ops.push_back({.name = "repartition",
+                 .on = {{internal, ""}},
+                 .schema = [](const Call& c) { return c.input(); },
+                 .lower = repartition_lower,
+                 .folds = true,
+                 .sets_divisions = true,
+                 .partitions = new_partitions,
                  .show = [](const Call& c) { return concat("to ", new_partitions(c)); },
                  .kernels = {{.name = "even_share", .whole = even_share}, {.name = "share_between", .whole = share_between}}});
   return ops;

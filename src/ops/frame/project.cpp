@@ -11,7 +11,12 @@ Rows pick(const Rows& rows, const Value& at) {
 }
 
 Op op(std::string name, std::function<Schema(const Call&)> schema, std::function<Value(const Call&)> at) {
-  return {.name = std::move(name), .on = {{internal, ""}}, .schema = std::move(schema), .lower = [at](Lowering& l, const Call& c) { return pick(l.input(), at(c)); }, .same_rows = true, .show = [](const Call& c) { return python_value(c["key"]); }};
+  return {.name = std::move(name),
+          .on = {{internal, ""}},
+          .schema = std::move(schema),
+          .lower = [at](Lowering& l, const Call& c) { return pick(l.input(), at(c)); },
+          .same_rows = true,
+          .show = [](const Call& c) { return python_value(c["key"]); }};
 }
 
 Schema narrowed(const Schema& from, const std::vector<int64_t>& at, Kind kind) {
@@ -34,7 +39,8 @@ List several(const Call& c) {
   return out;
 }
 
-// One column as a series. Several stay a frame: of labels in levels without those that the key names, and a single one whose other levels are all "" is a series again.
+// One column as a series. Several stay a frame: of labels in levels without those that the key names, and a single one whose other levels are all "" is a
+// series again.
 Schema of_one_key(const Call& c) {
   const Schema& in = c.input();
   const Label& key = c["key"];

@@ -45,7 +45,8 @@ void report(Task& t, const kernels::PythonRows& made, size_t index, int64_t firs
   for (auto [column, type] : made.wider) t.report.wider.emplace_back(first + column, type);
   const auto& columns = made.rows.columns;
   for (size_t c = index; c < columns.size(); ++c)
-    if (columns[c].valid && std::memchr(columns[c].valid, 0, static_cast<size_t>(columns[c].length))) t.report.missing.push_back(first + static_cast<int64_t>(c));
+    if (columns[c].valid && std::memchr(columns[c].valid, 0, static_cast<size_t>(columns[c].length)))
+      t.report.missing.push_back(first + static_cast<int64_t>(c));
 }
 
 int64_t bytes_of(const Batches& rows) {
@@ -106,7 +107,8 @@ Map partition_numbers(const Args&) {
 Whole pack(const Args&) {
   return [](Task&, Batches rows) -> Batches {
     auto held = std::make_shared<const Batch>(concatenate(rows));
-    auto foreign = std::make_shared<const Foreign>(Foreign{{std::make_shared<const Opaque>(Opaque{kernels::kPackedRows, std::const_pointer_cast<Batch>(held)})}, {}});
+    auto foreign =
+        std::make_shared<const Foreign>(Foreign{{std::make_shared<const Opaque>(Opaque{kernels::kPackedRows, std::const_pointer_cast<Batch>(held)})}, {}});
     Writable position(Storage::object, 1);
     position.as<int64_t>()[0] = 0;
     Column one = std::move(position).finish(held);
@@ -173,7 +175,8 @@ Rows rows_lower(Lowering& l, const Call& c) {
   std::vector<int> in = registers_beside(l, c, rows);
   Schema out = schema_of_fields(c);
   out.index.clear();
-  auto regs = l.step(rows.stage, "python.map", Dict{{"func", c["func"]}, {"in", encode(beside(c))}, {"out", encode(out)}, {"first", l.next_result()}}, in, static_cast<int>(out.columns.size()));
+  auto regs = l.step(rows.stage, "python.map", Dict{{"func", c["func"]}, {"in", encode(beside(c))}, {"out", encode(out)}, {"first", l.next_result()}}, in,
+                     static_cast<int>(out.columns.size()));
   for (size_t i = 0; i < regs.size(); ++i) l.name_result(rows.stage, regs[i], static_cast<int64_t>(i), opens(out.columns[i].type));
   return {rows.stage, regs, rows.index};
 }
@@ -202,8 +205,11 @@ Rows apply_lower(Lowering& l, const Call& c) {
   Schema out = schema_of_fields(c);
   if (kept) out.index = index_fields(given);
   const size_t index = out.index.size();
-  const Rows made = l.whole(stage, "python.apply", Dict{{"func", c["func"]}, {"in", encode(given)}, {"out", encode(out)}, {"ids", kept}, {"kept", kept}, {"first", l.next_result()}}, in, static_cast<int>(index + out.columns.size()));
-  for (size_t i = 0; i < made.columns.size(); ++i) l.name_result(made.stage, made.columns[i], static_cast<int64_t>(i), i >= index && opens(out.columns[i - index].type));
+  const Rows made = l.whole(stage, "python.apply",
+                            Dict{{"func", c["func"]}, {"in", encode(given)}, {"out", encode(out)}, {"ids", kept}, {"kept", kept}, {"first", l.next_result()}},
+                            in, static_cast<int>(index + out.columns.size()));
+  for (size_t i = 0; i < made.columns.size(); ++i)
+    l.name_result(made.stage, made.columns[i], static_cast<int64_t>(i), i >= index && opens(out.columns[i - index].type));
   for (size_t i = 0; kept && i < index; ++i) l.depend(made.stage, made.columns[i], stage, in[i]);
   const auto split = made.columns.begin() + static_cast<std::ptrdiff_t>(index);
   return {made.stage, {split, made.columns.end()}, {made.columns.begin(), split}};
@@ -220,7 +226,8 @@ Value revise(const Call& c, const std::vector<std::pair<int64_t, DType>>& wider,
     else if (promised.is_integer()) promised = {Storage::float64};  // a value is missing
   }
   Dict out;
-  for (const auto& [k, v] : c.args.dict()) out.emplace_back(k, k.string() == "fields" ? fields_of(columns) : k.string() == "index" && !c.op.same_rows ? fields_of(index) : v);
+  for (const auto& [k, v] : c.args.dict())
+    out.emplace_back(k, k.string() == "fields" ? fields_of(columns) : k.string() == "index" && !c.op.same_rows ? fields_of(index) : v);
   return out;
 }
 
@@ -230,12 +237,33 @@ std::string shown(const Call& c) { return concat("python:", c.op.python, " ", c[
 Ops python_ops() {
   Ops ops;
   // {func, label, kind, fields, labels}: the result has the rows of the inputs.
-  ops.push_back({.name = "python_rows", .on = {{internal, ""}}, .schema = rows_schema, .lower = rows_lower, .same_rows = true, .revise = revise, .show = shown,
-                 .kernels = {{.name = "python.map", .map = map, .partition_at_once = true, .traits = {.widens_itself = true, .runs_python = true}}}, .python = "rows"});
+  ops.push_back({.name = "python_rows",
+                 .on = {{internal, ""}},
+                 .schema = rows_schema,
+                 .lower = rows_lower,
+                 .same_rows = true,
+                 .revise = revise,
+                 .show = shown,
+                 .kernels = {{.name = "python.map", .map = map, .partition_at_once = true, .traits = {.widens_itself = true, .runs_python = true}}},
+                 .python = "rows"});
   // {func, label, kind, fields, index, kept, labels}: of each partition. labels: the function looks at index values; without it row ids stay such.
-  ops.push_back({.name = "map_partitions", .on = {{internal, ""}}, .schema = partitions_schema, .lower = apply_lower, .revise = revise, .show = shown, .kernels = {{.name = "python.apply", .whole = apply, .traits = {.runs_python = true}}}, .python = "rows"});
+  ops.push_back({.name = "map_partitions",
+                 .on = {{internal, ""}},
+                 .schema = partitions_schema,
+                 .lower = apply_lower,
+                 .revise = revise,
+                 .show = shown,
+                 .kernels = {{.name = "python.apply", .whole = apply, .traits = {.runs_python = true}}},
+                 .python = "rows"});
   // The same of all rows.
-  ops.push_back({.name = "python_whole", .on = {{internal, ""}}, .schema = partitions_schema, .lower = apply_lower, .folds = true, .revise = revise, .show = shown, .python = "whole"});
+  ops.push_back({.name = "python_whole",
+                 .on = {{internal, ""}},
+                 .schema = partitions_schema,
+                 .lower = apply_lower,
+                 .folds = true,
+                 .revise = revise,
+                 .show = shown,
+                 .python = "whole"});
   // The number of the partition beside the rows; all rows as one; these beside the rows again.
   ops.push_back({.name = "partition_number", .on = {{internal, ""}},
                  .schema = [](const Call& c) { return Schema{Kind::series, {{Value(), {Storage::int64}}}, c.input().index, false}; },
@@ -264,7 +292,9 @@ Ops python_ops() {
                  },
                  .lower = [](Lowering& l, const Call& c) {
                    const Rows rows = l.input();
-                   return Rows{rows.stage, l.step(rows.stage, "unpack", Dict{}, {any_register(rows), l.input(1).columns[0]}, static_cast<int>(c["fields"].list().size())), rows.index};
+                   return Rows{rows.stage,
+                               l.step(rows.stage, "unpack", Dict{}, {any_register(rows), l.input(1).columns[0]}, static_cast<int>(c["fields"].list().size())),
+                               rows.index};
                  },
                  .same_rows = true, .kernels = {{.name = "unpack", .map = unpack, .partition_at_once = true}}});
   return ops;

@@ -76,7 +76,10 @@ Value refresh(const Call& c) {
   bool changed = false;
   for (auto& file : scan.files) {
     FileInfo now = io::stat_file(file.path, scan.options);
-    if (!now.size && file.size) throw Error(ErrorKind::io, concat("read_csv: No columns to parse from file '", file.path, "': it is empty now, it had ", file.size, " bytes when read_csv looked at it"), "pandas.errors.EmptyDataError");
+    if (!now.size && file.size)
+      throw Error(ErrorKind::io,
+                  concat("read_csv: No columns to parse from file '", file.path, "': it is empty now, it had ", file.size, " bytes when read_csv looked at it"),
+                  "pandas.errors.EmptyDataError");
     changed |= now.size != file.size || now.mtime != file.mtime;
     file.size = now.size, file.mtime = now.mtime;
   }

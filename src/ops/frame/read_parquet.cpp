@@ -56,9 +56,11 @@ std::vector<int64_t> bytes_of_columns(const Call& c) {
     const auto& footer = *footers.at(static_cast<size_t>(part.file));
     for (int64_t g = part.first; g < part.last; ++g) {
       const auto& group = footer.row_groups.at(static_cast<size_t>(g));
-      for (size_t i = 0; i < scan.columns.size(); ++i) bytes[i] += group.rows * (width(scan.columns[i].type.storage) + 1);  // a byte says whether a value is missing
+      // a byte says whether a value is missing
+      for (size_t i = 0; i < scan.columns.size(); ++i) bytes[i] += group.rows * (width(scan.columns[i].type.storage) + 1);
       for (size_t l = 0; l < footer.leaves.size() && !texts.empty(); ++l)
-        if (const auto text = texts.find(footer.leaves[l].name); text != texts.end()) bytes[text->second] += 8 * group.chunks.at(l).uncompressed;  // of codes, perhaps: the texts are longer
+        // of codes, perhaps: the texts are longer
+        if (const auto text = texts.find(footer.leaves[l].name); text != texts.end()) bytes[text->second] += 8 * group.chunks.at(l).uncompressed;
       bytes.back() += group.rows * 8;
     }
   }
@@ -68,7 +70,8 @@ std::vector<int64_t> bytes_of_columns(const Call& c) {
 Value refresh(const Call& c) {
   for (const auto& file : Scan::decode(c["scan"]).files) {
     const FileInfo now = io::stat_file(file.path, Scan::decode(c["scan"]).options);
-    if (now.size != file.size || now.mtime != file.mtime) throw Error(ErrorKind::io, concat("'", file.path, "' changed since read_parquet looked at it; call read_parquet again"));
+    if (now.size != file.size || now.mtime != file.mtime)
+      throw Error(ErrorKind::io, concat("'", file.path, "' changed since read_parquet looked at it; call read_parquet again"));
   }
   return c.args;
 }

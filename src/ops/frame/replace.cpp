@@ -18,7 +18,8 @@ Map replace(const Args& a) {
   }
   values.insert(values.end(), of_missing.begin(), of_missing.end());
   const bool fills = !of_missing.empty();
-  return [table = kernels::by_place(values, type), fills, places_of = kernels::places_among(keys, type, fills ? static_cast<uint32_t>(values.size()) : 0)](Task&, Columns in, int64_t rows, std::span<Column> out) {
+  return [table = kernels::by_place(values, type), fills, places_of = kernels::places_among(keys, type, fills ? static_cast<uint32_t>(values.size()) : 0)](
+             Task&, Columns in, int64_t rows, std::span<Column> out) {
     const Column c = spread(in[0], rows);
     auto memory = allocate(rows * 4);
     auto* places = reinterpret_cast<uint32_t*>(memory.get());
@@ -55,7 +56,8 @@ Pairs pairs_of(const Call& c, DType t) {
   Pairs out;
   for (size_t i = 0; i < keys.size(); ++i) {
     const bool gone = is_missing(keys[i]);
-    if (keys[i].is_list() || keys[i].is_dict() || values[i].is_list() || values[i].is_dict() || is_missing(values[i])) throw unsupported("replace: these arguments");
+    if (keys[i].is_list() || keys[i].is_dict() || values[i].is_list() || values[i].is_dict() || is_missing(values[i]))
+      throw unsupported("replace: these arguments");
     if (gone ? !t.is_float() && !t.is_text() : !holds(t, keys[i])) {
       if (!gone && (keys[i].is_string() != t.is_text())) continue;  // cannot be there
       throw unsupported("replace: ", keys[i].repr(), " in a column of ", t.name());
@@ -68,14 +70,17 @@ Pairs pairs_of(const Call& c, DType t) {
 }  // namespace
 
 Ops replace_ops() {
-  const std::string signature = "to_replace: Any = None, value=no_default, inplace=False, regex: Any = False", typed = "const Literal::List& to_replace, const Literal::List& value";
+  const std::string signature = "to_replace: Any = None, value=no_default, inplace=False, regex: Any = False",
+                    typed = "const Literal::List& to_replace, const Literal::List& value";
   Op op = of_each_column("replace", {{frame, signature, "", typed}, {series, signature, "", typed}},
                          [](const Call& c, DType t) { pairs_of(c, t); }, "replace",
                          [](const Call& c, DType t) {
                            Pairs p = pairs_of(c, t);
                            return p.from.empty() ? Dict{} : Dict{{"type", code(t)}, {"keys", p.from}, {"values", p.to}};
                          });
-  op.doc = {.summary = "The values, some replaced by others.", .returns = "As the input. Lazy.", .notes = "Values that the column's dtype does not hold, patterns and nested dicts run through pandas.",
+  op.doc = {.summary = "The values, some replaced by others.",
+            .returns = "As the input. Lazy.",
+            .notes = "Values that the column's dtype does not hold, patterns and nested dicts run through pandas.",
             .example = R"(
 >>> s = dd.from_pandas(pd.Series(["a", "b"], name="x"), npartitions=2)
 >>> s.replace({"a": "c"}).compute()
@@ -83,7 +88,10 @@ Ops replace_ops() {
 1    b
 Name: x, dtype: str
 )"};
-  op.params = {{"to_replace", "Scalar, list, or dict of old to new value."}, {"value", "Scalar, or list as long as `to_replace`."}, {"inplace", "Must be False."}, {"regex", "Patterns; runs through pandas."}};
+  op.params = {{"to_replace", "Scalar, list, or dict of old to new value."},
+               {"value", "Scalar, or list as long as `to_replace`."},
+               {"inplace", "Must be False."},
+               {"regex", "Patterns; runs through pandas."}};
   op.kernels = {{.name = "replace", .map = kernels::of_distinct_texts(replace)}};
   op.show = [](const Call& c) { return c["to_replace"].repr().substr(0, 60); };
   return {op};

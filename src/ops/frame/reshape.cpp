@@ -10,9 +10,11 @@ DType cast_type(DType from, const Value& to) {
   DType t = dtype_named(to.string());
   if (from.is_object()) throw unsupported("astype of an object column; use map_partitions");
   if (to == Value("object") && !from.is_text()) throw unsupported("astype: a column of objects");
-  if (t.is_text() && (from.is_time() || from.storage == Storage::float32)) throw unsupported("astype: ", from.name(), " as text");  // how many digits all values have depends on all of them
+  // how many digits all values have depends on all of them
+  if (t.is_text() && (from.is_time() || from.storage == Storage::float32)) throw unsupported("astype: ", from.name(), " as text");
   if (t.storage == from.storage && (!t.is_time() || t.unit == from.unit)) return from;
-  if (from.is_time() != t.is_time() && !t.is_text() && !(from.is_time() && t.storage == Storage::int64)) throw type_error("Cannot cast ", from.name(), " to ", t.name());
+  if (from.is_time() != t.is_time() && !t.is_text() && !(from.is_time() && t.storage == Storage::int64))
+    throw type_error("Cannot cast ", from.name(), " to ", t.name());
   if (from.is_text() && t.is_time()) throw type_error("Cannot cast str to ", t.name(), "; use parse_dates when reading");
   return t;
 }
@@ -20,8 +22,11 @@ DType cast_type(DType from, const Value& to) {
 Op astype() {
   return {.name = "astype",
           .on = {{frame, "dtype", "", "const std::map<std::string, std::string>& dtype"}, {series, "dtype", "", "const std::string& dtype"}},
-          .doc = {.summary = "The input with columns cast to other dtypes.", .returns = "As the input. Lazy.",
-                  .raises = {{"TypeError", "at the call: the cast is not defined"}, {"ValueError", "at compute: a value cannot be cast, such as text that is no number or NaN to integer"}, {"KeyError", "at the call: a label in dtype is not a column"}},
+          .doc = {.summary = "The input with columns cast to other dtypes.",
+                  .returns = "As the input. Lazy.",
+                  .raises = {{"TypeError", "at the call: the cast is not defined"},
+                             {"ValueError", "at compute: a value cannot be cast, such as text that is no number or NaN to integer"},
+                             {"KeyError", "at the call: a label in dtype is not a column"}},
                   .example = R"(
 >>> s = dd.from_pandas(pd.Series([1, 2], name="x"), npartitions=1)
 >>> s.astype("float64").compute()
@@ -30,26 +35,32 @@ Op astype() {
 Name: x, dtype: float64
 )"},
           .params = {{"dtype", "NumPy dtype or its name; for a DataFrame also a dict of column to dtype."}},
-          .schema = [](const Call& c) {
-            if (c["dtype"].is_dict()) for (const auto& [k, v] : c["dtype"].dict()) {
-              if (c.positions().first(k) < 0) throw Error(ErrorKind::missing, concat("Only a column name can be used for the key in a dtype mappings argument. ", k.repr(), " not found in columns."));
-            }
-            Schema s = c.input();
-            const auto dtypes = by_column(c, c["dtype"]);
-            for (size_t i = 0; i < s.columns.size(); ++i)
-              if (const Value* d = dtypes[i]) s.columns[i].type = cast_type(s.columns[i].type, *d);
-            return s;
-          },
-          .lower = [](Lowering& l, const Call& c) {
-            Rows rows = l.input();
-            const auto dtypes = by_column(c, c["dtype"]);
-            for (size_t i = 0; i < rows.columns.size(); ++i)
-              if (const Value* d = dtypes[i]) {
-                const DType from = c.input().columns[i].type;
-                rows.columns[i] = cast(l, rows.stage, rows.columns[i], from, cast_type(from, *d), concat("astype: column ", c.input().columns[i].label.repr()));
-              }
-            return rows;
-          },
+          .schema =
+              [](const Call& c) {
+                if (c["dtype"].is_dict())
+                  for (const auto& [k, v] : c["dtype"].dict()) {
+                    if (c.positions().first(k) < 0)
+                      throw Error(ErrorKind::missing,
+                                  concat("Only a column name can be used for the key in a dtype mappings argument. ", k.repr(), " not found in columns."));
+                  }
+                Schema s = c.input();
+                const auto dtypes = by_column(c, c["dtype"]);
+                for (size_t i = 0; i < s.columns.size(); ++i)
+                  if (const Value* d = dtypes[i]) s.columns[i].type = cast_type(s.columns[i].type, *d);
+                return s;
+              },
+          .lower =
+              [](Lowering& l, const Call& c) {
+                Rows rows = l.input();
+                const auto dtypes = by_column(c, c["dtype"]);
+                for (size_t i = 0; i < rows.columns.size(); ++i)
+                  if (const Value* d = dtypes[i]) {
+                    const DType from = c.input().columns[i].type;
+                    rows.columns[i] =
+                        cast(l, rows.stage, rows.columns[i], from, cast_type(from, *d), concat("astype: column ", c.input().columns[i].label.repr()));
+                  }
+                return rows;
+              },
           .same_rows = true,
           .show = [](const Call& c) { return c["dtype"].repr().substr(0, 60); }};
 }
@@ -82,12 +93,15 @@ Op assign() {
             Schema s = c.input();
             Places places(c);
             for (const auto& [label, v] : c["columns"].dict()) {
-              if (v.is_list() || v.is_dict()) throw type_error("assign: column ", label.repr(), ": a ", v.is_list() ? "list" : "dict", " cannot be assigned; use a scalar, or a Series of the same rows");
+              if (v.is_list() || v.is_dict())
+                throw type_error("assign: column ", label.repr(), ": a ", v.is_list() ? "list" : "dict",
+                                 " cannot be assigned; use a scalar, or a Series of the same rows");
               DType type = type_of(v);
               if (v.is_input()) {
                 const auto& in = c.inputs.at(static_cast<size_t>(v.input()));
                 if (in->schema.kind == Kind::frame) throw invalid("assign: column ", label.repr(), " must be a Series or a scalar, got a DataFrame");
-                if (!in->is_one_row() && in->rows != c.inputs[0]->rows) throw unsupported("assign: column ", label.repr(), " has other rows than the frame; make it from the frame itself");
+                if (!in->is_one_row() && in->rows != c.inputs[0]->rows)
+                  throw unsupported("assign: column ", label.repr(), " has other rows than the frame; make it from the frame itself");
                 type = in->schema.columns.at(0).type;
               }
               const auto at = places.of(label);
@@ -128,7 +142,8 @@ Op rename() {
                 for (auto at : c.positions().all(from)) s.columns[static_cast<size_t>(at)].label = to;
             } else if (c["labels"].is_list()) {
               const auto& all = c["labels"].list();
-              if (all.size() != s.columns.size()) throw invalid("Length mismatch: Expected axis has ", s.columns.size(), " elements, new values have ", all.size(), " elements");
+              if (all.size() != s.columns.size())
+                throw invalid("Length mismatch: Expected axis has ", s.columns.size(), " elements, new values have ", all.size(), " elements");
               for (size_t i = 0; i < all.size(); ++i) s.columns[i].label = all[i];
               s.labels_integer = false;
             } else {
@@ -215,7 +230,8 @@ std::vector<Label> labels_of_index(const Call& c) {
     if (label.is_none() && index.size() > 1) label = concat("level_", i);
     else if (label.is_none()) label = std::string(s.kind == Kind::frame && !c.positions().meant(Label("index")).empty() ? "level_0" : "index");
     label = in_levels(label, c.positions().levels());
-    if (c.positions().first(label) >= 0 && (s.kind == Kind::frame || !s.columns[0].label.is_none())) throw invalid("cannot insert ", label.label(), ", already exists");
+    if (c.positions().first(label) >= 0 && (s.kind == Kind::frame || !s.columns[0].label.is_none()))
+      throw invalid("cannot insert ", label.label(), ", already exists");
     out.push_back(label);
   }
   return out;
@@ -225,28 +241,31 @@ std::vector<Label> labels_of_index(const Call& c) {
 Op reset_index() {
   return {.name = "reset_index",
           .on = {{internal, ""}},
-          .schema = [](const Call& c) {
-            Schema s = c.input();
-            if (!c["drop"].boolean()) {
-              const auto labels = labels_of_index(c);
-              if (s.kind == Kind::series && s.columns[0].label.is_none()) s.columns[0].label = 0;
-              const auto index = index_fields(s);
-              for (size_t i = 0; i < index.size(); ++i) s.columns.insert(s.columns.begin() + static_cast<std::ptrdiff_t>(i), {labels[i], index[i].type});
-              s.kind = Kind::frame, s.labels_integer = false;
-            }
-            s.index = {{Value(), {Storage::int64}}};
-            return s;
-          },
-          .beside = [](const Call&, const Expr& input) { return input->npartitions > 1 ? std::vector{make(expr::op("row_counts"), Dict{}, {input})} : std::vector<Expr>{}; },
-          .lower = [](Lowering& l, const Call& c) {
-            const Rows rows = labelled(l, c.input(), l.input());
-            std::vector<int> in{any_register(rows)};
-            if (c.inputs.size() > 1) in.push_back(l.input(1).columns.at(0));
-            Rows out{rows.stage, {}, {l.one(rows.stage, "row_numbers", Dict{}, in)}};
-            if (!c["drop"].boolean()) out.columns = rows.index;
-            out.columns.insert(out.columns.end(), rows.columns.begin(), rows.columns.end());
-            return out;
-          }};
+          .schema =
+              [](const Call& c) {
+                Schema s = c.input();
+                if (!c["drop"].boolean()) {
+                  const auto labels = labels_of_index(c);
+                  if (s.kind == Kind::series && s.columns[0].label.is_none()) s.columns[0].label = 0;
+                  const auto index = index_fields(s);
+                  for (size_t i = 0; i < index.size(); ++i) s.columns.insert(s.columns.begin() + static_cast<std::ptrdiff_t>(i), {labels[i], index[i].type});
+                  s.kind = Kind::frame, s.labels_integer = false;
+                }
+                s.index = {{Value(), {Storage::int64}}};
+                return s;
+              },
+          .beside = [](const Call&,
+                       const Expr& input) { return input->npartitions > 1 ? std::vector{make(expr::op("row_counts"), Dict{}, {input})} : std::vector<Expr>{}; },
+          .lower =
+              [](Lowering& l, const Call& c) {
+                const Rows rows = labelled(l, c.input(), l.input());
+                std::vector<int> in{any_register(rows)};
+                if (c.inputs.size() > 1) in.push_back(l.input(1).columns.at(0));
+                Rows out{rows.stage, {}, {l.one(rows.stage, "row_numbers", Dict{}, in)}};
+                if (!c["drop"].boolean()) out.columns = rows.index;
+                out.columns.insert(out.columns.end(), rows.columns.begin(), rows.columns.end());
+                return out;
+              }};
 }
 
 // The number of each partition's first row, all in one.
@@ -279,6 +298,9 @@ Op index_values() {
 }
 }  // namespace
 
-Ops reshape_ops() { return {astype(), assign(), rename(), affix("add_prefix", "prefix", "in front of"), affix("add_suffix", "suffix", "behind"), drop(), reset_index(), row_counts(), index_values()}; }
+Ops reshape_ops() {
+  return {astype(),      assign(),     rename(),      affix("add_prefix", "prefix", "in front of"), affix("add_suffix", "suffix", "behind"), drop(),
+          reset_index(), row_counts(), index_values()};
+}
 
 }  // namespace muster::ops::frame

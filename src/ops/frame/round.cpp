@@ -29,12 +29,14 @@ Map round(const Args& a) {
 }  // namespace
 
 Ops round_ops() {
-  Op op = of_each_column("round", {{frame, "decimals: int | Mapping[Any, int] | Series = 0", "", "int decimals = 0"}, {series, "decimals: int = 0", "", "int decimals = 0"}},
-                         [](const Call& c, DType t) {
-                           if (!c["decimals"].is_integer() || std::abs(c["decimals"].integer()) > 300) throw unsupported("round: decimals=", c["decimals"].repr());
-                           if (!t.is_float() && !(t.is_integer() && c["decimals"].integer() >= 0) && !(t.is_text() && c.input().kind == Kind::frame)) throw unsupported("round: of ", t.name());
-                         },
-                         "round", [](const Call& c, DType t) { return t.is_float() ? Dict{{"decimals", c["decimals"]}} : Dict{}; });
+  Op op = of_each_column(
+      "round", {{frame, "decimals: int | Mapping[Any, int] | Series = 0", "", "int decimals = 0"}, {series, "decimals: int = 0", "", "int decimals = 0"}},
+      [](const Call& c, DType t) {
+        if (!c["decimals"].is_integer() || std::abs(c["decimals"].integer()) > 300) throw unsupported("round: decimals=", c["decimals"].repr());
+        if (!t.is_float() && !(t.is_integer() && c["decimals"].integer() >= 0) && !(t.is_text() && c.input().kind == Kind::frame))
+          throw unsupported("round: of ", t.name());
+      },
+      "round", [](const Call& c, DType t) { return t.is_float() ? Dict{{"decimals", c["decimals"]}} : Dict{}; });
   op.doc = {.summary = "The values rounded to `decimals` places, halves to the even digit.", .returns = "As the input. Lazy.",
             .example = R"(
 >>> s = dd.from_pandas(pd.Series([0.125, 2.5], name="x"), npartitions=1)

@@ -79,7 +79,8 @@ Text piece(Text t, const std::string& mark, int64_t at, int64_t most) {
 // text_part {op, text, start, stop, func: the same in Python}
 Map part(const Args& a) {
   const std::string op = a["op"].string(), text = a["text"].is_string() ? a["text"].string() : "";
-  const std::optional<int64_t> start = a["start"].is_integer() ? std::optional(a["start"].integer()) : std::nullopt, stop = a["stop"].is_integer() ? std::optional(a["stop"].integer()) : std::nullopt;
+  const std::optional<int64_t> start = a["start"].is_integer() ? std::optional(a["start"].integer()) : std::nullopt,
+                               stop = a["stop"].is_integer() ? std::optional(a["stop"].integer()) : std::nullopt;
   const Value function = a["func"];
   return [=](Task& t, Columns in, int64_t rows, std::span<Column> out) {
     const Column c = spread(in[0], rows);
@@ -93,7 +94,11 @@ Map part(const Args& a) {
     if (op == "slice") each([&](Text x) { return sliced(x, start, stop); });
     else if (op == "get") each([&](Text x) { return character(x, *start); });
     else if (op == "split") each([&](Text x) { return piece(x, text, *start, stop.value_or(std::numeric_limits<int64_t>::max())); });
-    else if (op == "removeprefix") each([&](Text x) { const auto n = x.view().starts_with(text) ? static_cast<int64_t>(text.size()) : 0; return Text{x.data + n, x.size - n}; });
+    else if (op == "removeprefix")
+      each([&](Text x) {
+        const auto n = x.view().starts_with(text) ? static_cast<int64_t>(text.size()) : 0;
+        return Text{x.data + n, x.size - n};
+      });
     else if (op == "removesuffix") each([&](Text x) { return Text{x.data, x.size - (x.view().ends_with(text) ? static_cast<int64_t>(text.size()) : 0)}; });
     else each([&](Text x) { return stripped(x, text, op != "rstrip", op != "lstrip", beyond); });
     if (beyond) {
@@ -119,7 +124,8 @@ Map replaced(const Args& a) {
       found.push_back(-1);
       bytes += from[i].size;
       const auto view = from[i].view();
-      for (size_t at = view.find(text); at != std::string_view::npos; at = view.find(text, at + text.size())) found.push_back(static_cast<int64_t>(at)), bytes += static_cast<int64_t>(by.size()) - static_cast<int64_t>(text.size());
+      for (size_t at = view.find(text); at != std::string_view::npos; at = view.find(text, at + text.size()))
+        found.push_back(static_cast<int64_t>(at)), bytes += static_cast<int64_t>(by.size()) - static_cast<int64_t>(text.size());
     }
     auto memory = allocate(bytes);
     Writable w(Storage::text, rows);
@@ -165,7 +171,8 @@ Op of_text(std::string name, std::function<Dict(const Call&)> args) {
 }  // namespace
 
 Ops text_parts_ops() {
-  Op parts = of_text("text_part", [](const Call& c) { return Dict{{"op", c["op"]}, {"text", c["text"]}, {"start", c["start"]}, {"stop", c["stop"]}, {"func", c["func"]}}; });
+  Op parts = of_text("text_part",
+                     [](const Call& c) { return Dict{{"op", c["op"]}, {"text", c["text"]}, {"start", c["start"]}, {"stop", c["stop"]}, {"func", c["func"]}}; });
   parts.show = [](const Call& c) { return c["op"].label(); };
   Op replace = of_text("text_replace", [](const Call& c) {
     if (c["text"].string().empty()) throw unsupported("str.replace: of an empty text");
@@ -186,7 +193,9 @@ Ops text_parts_ops() {
     Rows rows = l.input();
     const int text = rows.columns[0];
     rows.columns.clear();
-    for (int64_t i = 0; i <= c["n"].integer(); ++i) rows.columns.push_back(l.one(rows.stage, "text_part", Dict{{"op", "split"}, {"text", c["text"]}, {"start", i}, {"stop", c["n"]}, {"func", Value()}}, {text}));
+    for (int64_t i = 0; i <= c["n"].integer(); ++i)
+      rows.columns.push_back(
+          l.one(rows.stage, "text_part", Dict{{"op", "split"}, {"text", c["text"]}, {"start", i}, {"stop", c["n"]}, {"func", Value()}}, {text}));
     return rows;
   };
   split.same_rows = true;

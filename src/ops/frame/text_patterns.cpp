@@ -1,5 +1,5 @@
-// Methods of text that take a regular expression, for patterns that RE2 and Python's re read alike (python/muster/dataframe/_patterns.py says which): contains, match,
-// fullmatch, count, replace and extract. Single texts that they read differently are Python's.
+// Methods of text that take a regular expression, for patterns that RE2 and Python's re read alike (python/muster/dataframe/_patterns.py says which):
+// contains, match, fullmatch, count, replace and extract. Single texts that they read differently are Python's.
 #include <re2/re2.h>
 
 #include <array>
@@ -68,8 +68,13 @@ std::unique_ptr<const RE2> compiled(const std::string& pattern) {
 class Pattern {
  public:
   explicit Pattern(const Args& a)
-      : method_(method_of(a["op"].string())), re_(compiled(a["pattern"].string())), literal_(a["literal"].string()), ascii_(a["ascii"].boolean()), line_(a["line"].boolean()),
-        by_(a["by"].is_string() ? a["by"].string() : ""), function_(a["func"]) {
+      : method_(method_of(a["op"].string())),
+        re_(compiled(a["pattern"].string())),
+        literal_(a["literal"].string()),
+        ascii_(a["ascii"].boolean()),
+        line_(a["line"].boolean()),
+        by_(a["by"].is_string() ? a["by"].string() : ""),
+        function_(a["func"]) {
     for (const auto& label : a["labels"].list()) labels_.push_back(label);
   }
 
@@ -119,7 +124,9 @@ class Pattern {
         continue;
       }
       switch (method_) {
-        case Method::contains: case Method::match: case Method::fullmatch: to[0].as<uint8_t>()[i] = asked && re_->Match(piece(text), 0, static_cast<size_t>(text.size), anchor(), nullptr, 0); break;
+        case Method::contains:
+        case Method::match:
+        case Method::fullmatch: to[0].as<uint8_t>()[i] = asked && re_->Match(piece(text), 0, static_cast<size_t>(text.size), anchor(), nullptr, 0); break;
         case Method::count:
           to[0].as<int64_t>()[i] = asked ? count(text) : 0;
           if (!text.data) to[0].valid()[i] = 0;
@@ -131,7 +138,8 @@ class Pattern {
           break;
         }
         case Method::extract: {
-          const bool found = asked && re_->Match(piece(text), 0, static_cast<size_t>(text.size), RE2::UNANCHORED, groups.data(), static_cast<int>(groups.size()));
+          const bool found =
+              asked && re_->Match(piece(text), 0, static_cast<size_t>(text.size), RE2::UNANCHORED, groups.data(), static_cast<int>(groups.size()));
           for (size_t g = 0; g < labels_.size(); ++g) {
             const StringPiece& group = groups[g + 1];
             to[g].as<Text>()[i] = found && group.data() ? Text{group.data(), static_cast<int64_t>(group.size())} : Text{};
@@ -175,7 +183,8 @@ class Pattern {
   int64_t count(Text t) const {
     int64_t n = 0;
     StringPiece found;
-    for (size_t at = 0; re_->Match(piece(t), at, static_cast<size_t>(t.size), RE2::UNANCHORED, &found, 1); ++n) at = static_cast<size_t>(found.data() - t.data) + found.size();
+    for (size_t at = 0; re_->Match(piece(t), at, static_cast<size_t>(t.size), RE2::UNANCHORED, &found, 1); ++n)
+      at = static_cast<size_t>(found.data() - t.data) + found.size();
     return n;
   }
   bool replace(Text t, std::string& to) const {
@@ -193,7 +202,8 @@ class Pattern {
     if (!function_.is_opaque()) throw unsupported("regular expression ", re_->pattern(), ": of characters beyond ASCII, or of several lines");
     Writable index(Storage::int64, texts.length);
     for (int64_t i = 0; i < texts.length; ++i) index.as<int64_t>()[i] = i;
-    Schema in{Kind::frame, {{0, {Storage::text}}}, {{Label(), {Storage::int64}}}, false}, out{method_ == Method::extract ? Kind::frame : Kind::series, {}, {}, false};
+    Schema in{Kind::frame, {{0, {Storage::text}}}, {{Label(), {Storage::int64}}}, false},
+        out{method_ == Method::extract ? Kind::frame : Kind::series, {}, {}, false};
     if (method_ != Method::extract) out.columns.push_back({Label(), {storage()}});
     for (const auto& label : labels_) out.columns.push_back({label, {Storage::text}});
     return kernels::python_apply()(t, *function_.opaque(), {{texts.length, {std::move(index).finish(), texts}}}, in, out, false).rows.columns;
@@ -218,7 +228,8 @@ class Pattern {
 }  // namespace
 
 Ops text_patterns_ops() {
-  // {op, pattern, literal: in every match; ascii: other texts are Python's; line: texts of several lines are; by: of replace; labels: of extract, one for each group; func: the same in Python}
+  // {op, pattern, literal: in every match; ascii: other texts are Python's; line: texts of several lines are; by: of replace; labels: of extract, one for
+  // each group; func: the same in Python}
   Op op{.name = "text_pattern", .on = {{internal, ""}}};
   op.schema = [](const Call& c) {
     Schema s = c.input();
@@ -226,7 +237,8 @@ Ops text_patterns_ops() {
     const Method method = method_of(c["op"].string());
     if (const auto re = compiled(c["pattern"].string()); method == Method::extract) {
       const auto& labels = c["labels"].list();
-      if (re->NumberOfCapturingGroups() != static_cast<int>(labels.size())) throw unsupported("regular expression ", re->pattern(), ": ", re->NumberOfCapturingGroups(), " groups");
+      if (re->NumberOfCapturingGroups() != static_cast<int>(labels.size()))
+        throw unsupported("regular expression ", re->pattern(), ": ", re->NumberOfCapturingGroups(), " groups");
       s.kind = Kind::frame, s.columns.clear();
       for (size_t i = 0; i < labels.size(); ++i) s.columns.push_back({labels[i], {Storage::text}});
       s.labels_integer = !labels.empty() && labels[0].is_integer();

@@ -16,7 +16,8 @@ Op columnwise(std::string name, std::vector<Method> on, Doc doc, Typing typing, 
   };
   op.lower = [kernel_op](Lowering& l, const Call& c) {
     Rows rows = l.input();
-    for (size_t i = 0; i < rows.columns.size(); ++i) rows.columns[i] = l.one(rows.stage, "unary", Dict{{"op", kernel_op}, {"type", code(c.input().columns[i].type)}}, {rows.columns[i]});
+    for (size_t i = 0; i < rows.columns.size(); ++i)
+      rows.columns[i] = l.one(rows.stage, "unary", Dict{{"op", kernel_op}, {"type", code(c.input().columns[i].type)}}, {rows.columns[i]});
     return rows;
   };
   op.same_rows = true;
@@ -26,16 +27,22 @@ Op columnwise(std::string name, std::vector<Method> on, Doc doc, Typing typing, 
 // Whether a value can be one of the column's; bools are 0 and 1.
 bool can_be(const Value& v, DType t) {
   if (t.is_boolean()) return v.is_number() && (v.number() == 0 || v.number() == 1);
-  if (t.is_float() && v.is_integer() && (std::fabs(v.number()) >= 0x1p63 || static_cast<int64_t>(v.number()) != v.integer())) return false;  // no float is 2^53 + 1
+  // no float is 2^53 + 1
+  if (t.is_float() && v.is_integer() && (std::fabs(v.number()) >= 0x1p63 || static_cast<int64_t>(v.number()) != v.integer())) return false;
   if (t.is_float() && v.is_unsigned() && (v.number() >= 0x1p64 || static_cast<uint64_t>(v.number()) != v.unsigned_integer())) return false;
   return holds(t, v.is_bool() ? Value(v.integer()) : v);
 }
 
 Op is_in() {
   Op op{.name = "isin", .on = {{frame, "values", "", "const Literal::List& values"}, {series, "values", "", "const Literal::List& values"}}};
-  op.doc = {.summary = "Whether each value is one of `values`.", .returns = "bool, as the input. Lazy.", .raises = {{"TypeError", "at the call: values is not a list"}},
-            .notes = "A missing value is found where values holds one that pandas takes for the same: NaN beside floats, NaT beside times. Values of another kind than the column are never found.",
-            .example = R"(
+  op.doc = {
+      .summary = "Whether each value is one of `values`.",
+      .returns = "bool, as the input. Lazy.",
+      .raises = {{"TypeError", "at the call: values is not a list"}},
+      .notes =
+          "A missing value is found where values holds one that pandas takes for the same: NaN beside floats, NaT beside times. Values of another "
+          "kind than the column are never found.",
+      .example = R"(
 >>> s = dd.from_pandas(pd.Series([1, 2, 3], name="x"), npartitions=2)
 >>> s.isin([1, 3]).compute()
 0     True
@@ -45,7 +52,8 @@ Name: x, dtype: bool
 )"};
   op.params = {{"values", "List of scalars; for a DataFrame also a dict of column to list."}};
   op.schema = [](const Call& c) {
-    if (!c["values"].is_list() && !(c["values"].is_dict() && c.input().kind == Kind::frame)) throw type_error("only list-like objects are allowed to be passed to isin(), you passed a `", c["values"].repr(), "`");
+    if (!c["values"].is_list() && !(c["values"].is_dict() && c.input().kind == Kind::frame))
+      throw type_error("only list-like objects are allowed to be passed to isin(), you passed a `", c["values"].repr(), "`");
     Schema s = c.input();
     for (auto& f : s.columns) {
       if (f.type.is_object()) throw unsupported("isin: of ", f.type.name());
@@ -79,11 +87,18 @@ bool never_missing(DType t) { return !t.open && (t.is_integer() || t.is_boolean(
 
 Error misfit(const data::Field& column, const Value& v) {
   if (!column.type.is_text()) return type_error("fillna: value ", v.repr(), " does not fit column ", column.label.repr(), " of dtype ", column.type.name());
-  return type_error("Invalid value '", v.label(), "' for dtype 'str' of column ", column.label.repr(), ". Value should be a string or missing value, got '", v.is_number() ? (v.is_float() ? "float" : v.is_bool() ? "bool" : "int") : "object", "' instead.");
+  return type_error("Invalid value '", v.label(), "' for dtype 'str' of column ", column.label.repr(), ". Value should be a string or missing value, got '",
+                    v.is_number() ? (v.is_float()  ? "float"
+                                     : v.is_bool() ? "bool"
+                                                   : "int")
+                                  : "object",
+                    "' instead.");
 }
 
 // Whether a value for all columns of a frame is none for this one: `df.fillna(0)` may meet texts and times of which none is missing.
-bool only_for_others(const Call& c, DType t, const Value& v) { return c.input().kind == Kind::frame && !c["value"].is_dict() && (t.is_text() || t.is_time()) && v.is_number(); }
+bool only_for_others(const Call& c, DType t, const Value& v) {
+  return c.input().kind == Kind::frame && !c["value"].is_dict() && (t.is_text() || t.is_time()) && v.is_number();
+}
 
 // all_present {message}: the column; TypeError where a value is missing.
 Map all_present(const Args& a) {
@@ -110,9 +125,13 @@ DType filled(const data::Field& column, const Value& v) {
 
 Op fillna() {
   Op op{.name = "fillna", .on = {{frame, "value=None, axis=None", "", "const Literal& value"}, {series, "value=None, axis=None", "", "const Literal& value"}}};
-  op.doc = {.summary = "The input with missing values replaced.", .returns = "As the input. Lazy.", .raises = {{"TypeError", "at the call: the value does not fit a column's dtype; at compute: a number for a whole DataFrame meets a missing text or time"}, {"ValueError", "at the call: value is None"}},
-            .notes = "An integer column of a file that turns out to have missing values is float64 also after filling, as pandas has read it.",
-            .example = R"(
+  op.doc = {
+      .summary = "The input with missing values replaced.",
+      .returns = "As the input. Lazy.",
+      .raises = {{"TypeError", "at the call: the value does not fit a column's dtype; at compute: a number for a whole DataFrame meets a missing text or time"},
+                 {"ValueError", "at the call: value is None"}},
+      .notes = "An integer column of a file that turns out to have missing values is float64 also after filling, as pandas has read it.",
+      .example = R"(
 >>> s = dd.from_pandas(pd.Series([1.5, None], name="x"), npartitions=1)
 >>> s.fillna(0).compute()
 0    1.5
@@ -156,7 +175,8 @@ Name: x, dtype: float64
 
 Ops unary_ops() {
   Typing negated = [](DType t) {
-    if (t.is_boolean()) throw type_error("The numpy boolean negative, the `-` operator, is not supported, use the `~` operator or the logical_not function instead.");
+    if (t.is_boolean())
+      throw type_error("The numpy boolean negative, the `-` operator, is not supported, use the `~` operator or the logical_not function instead.");
     if (!t.is_number() && t.storage != Storage::duration) throw type_error("bad operand type for unary -: '", t.name(), "'");
     return t;
   };
@@ -170,10 +190,13 @@ Ops unary_ops() {
   };
   Typing boolean = [](DType) { return DType{Storage::boolean}; };
   auto both = [](const char* method) { return std::vector<Method>{{frame, "", method}, {series, "", method}}; };
-  Doc missing{.summary = "Whether each value is missing.", .returns = "bool, as the input. Lazy.", .notes = "NaN, NaT and None are missing; an empty text is not."};
-  Doc present{.summary = "Whether each value is present.", .returns = "bool, as the input. Lazy.", .notes = "NaN, NaT and None are missing; an empty text is not."};
+  Doc missing{
+      .summary = "Whether each value is missing.", .returns = "bool, as the input. Lazy.", .notes = "NaN, NaT and None are missing; an empty text is not."};
+  Doc present{
+      .summary = "Whether each value is present.", .returns = "bool, as the input. Lazy.", .notes = "NaN, NaT and None are missing; an empty text is not."};
   Doc magnitude{.summary = "The absolute values.", .returns = "As the input. Lazy.", .raises = {{"TypeError", "at the call: a column is not numeric"}}};
-  Ops ops = {columnwise("neg", {{frame, "", "__neg__"}, {series, "", "__neg__"}, {scalar, "", "__neg__"}}, {.summary = "-self, row by row.", .returns = "As the input. Lazy."}, negated, "neg"),
+  Ops ops = {columnwise("neg", {{frame, "", "__neg__"}, {series, "", "__neg__"}, {scalar, "", "__neg__"}},
+                        {.summary = "-self, row by row.", .returns = "As the input. Lazy."}, negated, "neg"),
              columnwise("invert", both("__invert__"), {.summary = "~self, row by row.", .returns = "As the input. Lazy."}, inverted, "invert"),
              columnwise("abs", {{frame, ""}, {series, ""}, {frame, "", "__abs__"}, {series, "", "__abs__"}}, magnitude, absolute, "abs"),
              columnwise("isna", {{frame, ""}, {series, ""}, {frame, "", "isnull"}, {series, "", "isnull"}}, missing, boolean, "isna"),

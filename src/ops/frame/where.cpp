@@ -43,11 +43,15 @@ DType replaced(DType t, const Value& other, const Schema* others, size_t i) {
 
 Op make_op(const std::string& name, bool keep_where_true) {
   const std::string signature = "cond: Any, other=no_default, inplace=False, axis=None, level=None";
-  Op op{.name = name, .on = {{frame, signature, "", "const DataFrame& cond, const Operand& other = Literal()"}, {series, signature, "", "const Series& cond, const Operand& other = Literal()"}}};
-  op.doc = {.summary = keep_where_true ? "The values where the condition holds, others replaced." : "The values where the condition does not hold, others replaced.",
-            .returns = "As the input; integers become float64 where a value is replaced by a missing one. Lazy.",
-            .notes = "What has no kernel (a function as condition, a value that the dtype does not hold) runs through pandas.",
-            .example = concat("\n>>> s = dd.from_pandas(pd.Series([1, 2, 3], name=\"x\"), npartitions=2)\n>>> s.", name, "(s ", keep_where_true ? "<" : ">=", " 3, 0).compute()\n0    1\n1    2\n2    0\nName: x, dtype: int64\n")};
+  Op op{.name = name,
+        .on = {{frame, signature, "", "const DataFrame& cond, const Operand& other = Literal()"},
+               {series, signature, "", "const Series& cond, const Operand& other = Literal()"}}};
+  op.doc = {
+      .summary = keep_where_true ? "The values where the condition holds, others replaced." : "The values where the condition does not hold, others replaced.",
+      .returns = "As the input; integers become float64 where a value is replaced by a missing one. Lazy.",
+      .notes = "What has no kernel (a function as condition, a value that the dtype does not hold) runs through pandas.",
+      .example = concat("\n>>> s = dd.from_pandas(pd.Series([1, 2, 3], name=\"x\"), npartitions=2)\n>>> s.", name, "(s ",
+                        keep_where_true ? "<" : ">=", " 3, 0).compute()\n0    1\n1    2\n2    0\nName: x, dtype: int64\n")};
   op.params = {{"cond", "bool Series with the same rows; of a DataFrame a DataFrame with the same columns."},
                {"other", "Scalar, or collection with the same rows; default: missing."},
                {"inplace", "Must be False."}, {"axis", "pandas'."}, {"level", "pandas'."}};
@@ -56,13 +60,17 @@ Op make_op(const std::string& name, bool keep_where_true) {
     const auto condition = static_cast<size_t>(c["cond"].input());
     Schema s = c.input();
     const Schema& given = c.input(condition);
-    if (c.inputs[condition]->is_one_row() || c.inputs[condition]->rows != c.inputs[0]->rows || given.kind != s.kind || given.columns.size() != s.columns.size()) throw unsupported(name, ": a condition of other rows");
+    if (c.inputs[condition]->is_one_row() || c.inputs[condition]->rows != c.inputs[0]->rows || given.kind != s.kind || given.columns.size() != s.columns.size())
+      throw unsupported(name, ": a condition of other rows");
     const Schema* others = c["other"].is_input() ? &c.input(static_cast<size_t>(c["other"].input())) : nullptr;
-    if (others && (c.inputs[static_cast<size_t>(c["other"].input())]->is_one_row() || c.inputs[static_cast<size_t>(c["other"].input())]->rows != c.inputs[0]->rows || (others->kind != s.kind && others->kind != Kind::series)))
+    if (others && (c.inputs[static_cast<size_t>(c["other"].input())]->is_one_row() ||
+                   c.inputs[static_cast<size_t>(c["other"].input())]->rows != c.inputs[0]->rows || (others->kind != s.kind && others->kind != Kind::series)))
       throw unsupported(name, ": values of other rows");
     for (size_t i = 0; i < s.columns.size(); ++i) {
-      if (!given.columns[i].type.is_boolean() || given.columns[i].type.open || (s.kind == Kind::frame && !(given.columns[i].label == s.columns[i].label))) throw unsupported(name, ": this condition");
-      if (others && others->kind == Kind::frame && (others->columns.size() != s.columns.size() || !(others->columns[i].label == s.columns[i].label))) throw unsupported(name, ": values with other columns");
+      if (!given.columns[i].type.is_boolean() || given.columns[i].type.open || (s.kind == Kind::frame && !(given.columns[i].label == s.columns[i].label)))
+        throw unsupported(name, ": this condition");
+      if (others && others->kind == Kind::frame && (others->columns.size() != s.columns.size() || !(others->columns[i].label == s.columns[i].label)))
+        throw unsupported(name, ": values with other columns");
       if (others && others->kind == Kind::series && s.kind == Kind::frame) throw unsupported(name, ": a Series beside a DataFrame");
       s.columns[i].type = replaced(s.columns[i].type, c["other"], others, i);
     }

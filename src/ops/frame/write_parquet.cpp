@@ -39,24 +39,30 @@ Whole write(const Args& a) {
 Ops write_parquet_ops() {
   return {{.name = "write_parquet",  // {folder, hidden, compression: snappy, zstd or none}
            .on = {{internal, ""}},
-           .schema = [](const Call& c) {
-             const std::string& codec = c["compression"].string();
-             if (codec != "snappy" && codec != "zstd" && codec != "none") throw invalid("to_parquet: compression '", codec, "' is not one of snappy, zstd, none");
-             for (const auto& f : written_fields(c.input()))
-               if (f.type.is_object() || f.type.storage == Storage::duration) throw unsupported("to_parquet: column '", f.label.label(), "' of ", f.type.name(), ", for which Parquet has no type");
-             return Schema{Kind::series, {{"rows", {Storage::int64}}}, {}, false};
-           },
-           .lower = [](Lowering& l, const Call& c) {
-             const Rows rows = l.input();
-             std::vector<int> in;
-             const Schema& s = c.input();
-             for (size_t i = 0; i < s.index.size(); ++i)
-               if (!s.index[i].label.is_none()) in.push_back(cast(l, rows.stage, rows.index[i], s.index[i].type, written(s.index[i].type), "to_parquet"));
-             for (size_t i = 0; i < s.columns.size(); ++i) in.push_back(cast(l, rows.stage, rows.columns[i], s.columns[i].type, written(s.columns[i].type), "to_parquet"));
-             List fields;
-             for (const auto& f : written_fields(s)) fields.push_back(List{f.label, code(f.type)});
-             return l.whole(rows.stage, "write_parquet", Dict{{"folder", c["folder"]}, {"hidden", c["hidden"]}, {"compression", c["compression"]}, {"fields", fields}}, in, 1);
-           },
+           .schema =
+               [](const Call& c) {
+                 const std::string& codec = c["compression"].string();
+                 if (codec != "snappy" && codec != "zstd" && codec != "none")
+                   throw invalid("to_parquet: compression '", codec, "' is not one of snappy, zstd, none");
+                 for (const auto& f : written_fields(c.input()))
+                   if (f.type.is_object() || f.type.storage == Storage::duration)
+                     throw unsupported("to_parquet: column '", f.label.label(), "' of ", f.type.name(), ", for which Parquet has no type");
+                 return Schema{Kind::series, {{"rows", {Storage::int64}}}, {}, false};
+               },
+           .lower =
+               [](Lowering& l, const Call& c) {
+                 const Rows rows = l.input();
+                 std::vector<int> in;
+                 const Schema& s = c.input();
+                 for (size_t i = 0; i < s.index.size(); ++i)
+                   if (!s.index[i].label.is_none()) in.push_back(cast(l, rows.stage, rows.index[i], s.index[i].type, written(s.index[i].type), "to_parquet"));
+                 for (size_t i = 0; i < s.columns.size(); ++i)
+                   in.push_back(cast(l, rows.stage, rows.columns[i], s.columns[i].type, written(s.columns[i].type), "to_parquet"));
+                 List fields;
+                 for (const auto& f : written_fields(s)) fields.push_back(List{f.label, code(f.type)});
+                 return l.whole(rows.stage, "write_parquet",
+                                Dict{{"folder", c["folder"]}, {"hidden", c["hidden"]}, {"compression", c["compression"]}, {"fields", fields}}, in, 1);
+               },
            .show = [](const Call& c) { return c["folder"].repr(); },
            .kernels = {{.name = "write_parquet", .whole = write}}}};
 }

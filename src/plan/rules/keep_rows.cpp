@@ -1,5 +1,6 @@
-// A source that would be read again, for a result of its own rows (x.cumsum(), x - x.mean()), is read once where the columns needed the second time are small: the stage that
-// reads it first hands them on. What both stages make of them by themselves is handed on ready: the rows behind a filter, not those in front.
+// A source that would be read again, for a result of its own rows (x.cumsum(), x - x.mean()), is read once where the columns needed the second time are
+// small: the stage that reads it first hands them on. What both stages make of them by themselves is handed on ready: the rows behind a filter, not those in
+// front.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -61,8 +62,8 @@ class Handing {
 
  private:
   static constexpr int kConstant = -1;
-  // A register of the second stage that does not depend on what it is told: its place in the first, the filter that its rows are behind (0: none; or kConstant), and the source
-  // columns it is made of.
+  // A register of the second stage that does not depend on what it is told: its place in the first, the filter that its rows are behind (0: none; or
+  // kConstant), and the source columns it is made of.
   struct Place {
     int reg, rows;
     std::set<int> sources;

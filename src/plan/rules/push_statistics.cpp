@@ -41,7 +41,8 @@ class Terms {
         if (column < 0 || !constant || !data::traits(constant->kernel).is_constant) continue;
         const Value& value = constant->args["value"];
         const bool narrow = data::dtype_of(constant->args["type"].integer()).storage == data::Storage::float32;  // compared as what it is rounded to
-        out.push_back(List{column, mirrored ? name->second : name->first, narrow && value.is_number() ? Value(static_cast<double>(static_cast<float>(value.number()))) : value});
+        out.push_back(List{column, mirrored ? name->second : name->first,
+                           narrow && value.is_number() ? Value(static_cast<double>(static_cast<float>(value.number()))) : value});
         break;
       }
     }
@@ -81,7 +82,9 @@ class Terms {
 void push_statistics(Plan& plan) {
   const std::vector<bool> open = reaching(plan.dependences, [](const Root& r) { return r.column >= 0; });
   for (Stage& s : plan.stages) {
-    if (!s.source || !s.source->op->takes_filters || std::any_of(s.dependences.begin(), s.dependences.end(), [&](int d) { return open[static_cast<size_t>(d)]; })) continue;
+    if (!s.source || !s.source->op->takes_filters ||
+        std::any_of(s.dependences.begin(), s.dependences.end(), [&](int d) { return open[static_cast<size_t>(d)]; }))
+      continue;
     auto first = std::find_if(s.steps.begin(), s.steps.end(), selects);
     if (first == s.steps.end()) continue;
     const int mask = first->in[0];
@@ -99,7 +102,8 @@ void push_statistics(Plan& plan) {
     std::set<int> before;
     for (const auto* step : own) before.insert(step->out.begin(), step->out.end());
     for (const auto& step : s.steps)
-      if (!own.contains(&step) && !(selects(step) && step.in[0] == mask)) all &= std::none_of(step.in.begin(), step.in.end(), [&](int r) { return before.contains(r); });
+      if (!own.contains(&step) && !(selects(step) && step.in[0] == mask))
+        all &= std::none_of(step.in.begin(), step.in.end(), [&](int r) { return before.contains(r); });
     for (const auto& sink : s.sinks) all &= std::none_of(sink.in.begin(), sink.in.end(), [&](int r) { return before.contains(r); });
     if (all) s.filters = List{found};
   }
