@@ -1,5 +1,5 @@
-"""Measure muster against its rivals and the machine's limit: run.py [all|flights|variants|taxi|typed|parquet|questions|import|scheduler|tasks] [PART OF A
-NAME]. One run, one machine, one table.
+"""Measure muster against its rivals and the machine's limit:
+run.py [all|flights|variants|taxi|typed|parquet|questions|import|scheduler|tasks|cluster] [PART OF A NAME]. One run, one machine, one table.
 
 Each question is a file of this folder. Every measurement runs in a process of its own and is appended to bench/results/*.jsonl.
 """
@@ -16,9 +16,16 @@ here = pathlib.Path(__file__).resolve().parent
 RIVALS = here / ".venv/bin/python"
 DATA = pathlib.Path(os.environ.get("MUSTER_BENCH_DATA", here / "data"))
 COSTS = {
-    "flights": "1 minute, 0.2 GB", "variants": "1 minute, 0.2 GB", "taxi": "10 minutes, 7.8 GB (the data take 8 minutes more to write, once)",
-    "typed": "2 minutes, 0.65 GB of the taxi data", "parquet": "4 minutes, 0.6 GB, 6 GB of memory", "questions": "12 minutes, 0.8 GB, 4 GB of memory",
-    "import": "10 seconds", "scheduler": "20 seconds", "tasks": "4 minutes, 1 GB of memory"
+    "flights": "1 minute, 0.2 GB",
+    "variants": "1 minute, 0.2 GB",
+    "taxi": "10 minutes, 7.8 GB (the data take 8 minutes more to write, once)",
+    "typed": "2 minutes, 0.65 GB of the taxi data",
+    "parquet": "4 minutes, 0.6 GB, 6 GB of memory",
+    "questions": "12 minutes, 0.8 GB, 4 GB of memory",
+    "import": "10 seconds",
+    "scheduler": "20 seconds",
+    "tasks": "4 minutes, 1 GB of memory",
+    "cluster": "8 minutes, 0.65 GB of the taxi data, 0.9 GB",
 }
 TASKS = {
     "merge": ("muster", "muster-cluster", "dask", "dask-cluster", "ray"),
@@ -29,8 +36,6 @@ TASKS = {
     "read": ("muster-cluster", "muster-tcp", "dask-cluster"),
     "scatter": ("muster-cluster", "dask-cluster"),
     "gather": ("muster-cluster", "dask-cluster"),
-    "flights-cluster": ("muster", "muster-cluster"),
-    "taxi-cluster": ("muster", "muster-cluster"),
 }
 
 
@@ -194,10 +199,10 @@ def ask_questions(table, file, only):
     return rows
 
 
-def task_row(system, question, files):
+def task_row(system, question):
     """Run one system's program of bench/tasks.py; return its row."""
     python = sys.executable if system.startswith("muster") else RIVALS
-    done = subprocess.run([python, here / "tasks.py", system, question, *([files] if files else [])], capture_output=True, text=True)
+    done = subprocess.run([python, here / "tasks.py", system, question], capture_output=True, text=True)
     if done.returncode:
         return {"system": system, "question": question, "error": (done.stderr.strip().splitlines() or ["failed"])[-1][:200]}
     return {"system": system, "question": question, **json.loads(done.stdout.strip().splitlines()[-1])}
@@ -213,6 +218,36 @@ def show_tasks(rows):
             continue
         shown = [f"{v * 1e6:9.1f} us" if v < 1e-2 else f"{v:9.3f} s " for v in (r["first"], r["best"])]
         print(f"  {r['system']:16} {shown[0]:>12} {shown[1]:>12} {r['best'] / base if base else 1:9.2f}")
+
+
+def cluster_rows(only):
+    """Ask the questions of bench/cluster.py on threads and on a cluster; print and return the rows."""
+    import cluster
+
+    files = {"flights": flights_files, "taxi": lambda: taxi_files(1), **{f"q{i}": lambda: parquet_files()["h2o"] for i in (1, 2, 3, 4, 5, 6, 10)}}
+    rows = []
+    print(f"\n{'question':20} {'threads s':>10} {'cluster s':>10} {'ratio':>7} {'of CPU':>7} {'worker MB':>10} {'client MB':>10}")
+    for question in cluster.QUESTIONS:
+        if only not in question:
+            continue
+        file = files[question]() if question in files else "-"
+        if question.startswith("groups"):
+            file = str(DATA / question.replace("/", "-"))
+            if not os.path.exists(file):
+                cluster.groups_files(file, int(question.partition("/")[2]))
+        made = {}
+        for place in ("threads", "cluster"):
+            done = subprocess.run([sys.executable, here / "cluster.py", place, question, file], capture_output=True, text=True)
+            if done.returncode:
+                print(f"{question:20} {place}: {(done.stderr.strip().splitlines() or ['failed'])[-1][:200]}", flush=True)
+                continue
+            made[place] = json.loads(done.stdout.strip().splitlines()[-1])
+            rows.append({"system": f"muster {place}", "question": question, **made[place]})
+        if len(made) == 2:
+            one, other = made["threads"], made["cluster"]
+            ratios = f"{other['best'] / one['best']:7.2f} {other['cpu'] / one['cpu']:7.2f}"
+            print(f"{question:20} {one['best']:10.3f} {other['best']:10.3f} {ratios} {other['peak'] / 1e6:10.0f} {other['client'] / 1e6:10.0f}", flush=True)
+    return rows
 
 
 def limit(probe, files, key, value, question):
@@ -294,10 +329,11 @@ def main(question, only=""):
             print(f"{r['question']:40} {r['best'] * 1e6:9.3f}")
     if "tasks" in chosen:
         for question, systems in TASKS.items():
-            files = flights_files() if question.startswith("flights") else taxi_files(12) if question.startswith("taxi") else None
-            part = [task_row(system, question, files) for system in systems]
+            part = [task_row(system, question) for system in systems]
             rows.extend(part)
             show_tasks(part)
+    if "cluster" in chosen:
+        rows += cluster_rows(only)
     facts = machine()
     results = here / "results"
     results.mkdir(exist_ok=True)

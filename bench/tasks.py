@@ -9,7 +9,6 @@ import time
 
 N = 20_000
 SIZE = 400_000_000
-FILES = None
 
 
 def inc(x):
@@ -137,36 +136,11 @@ def gather(system):
     return timed(lambda: client.gather(future), 3)
 
 
-def flights(system):
-    """The first question: in this process, or on a local cluster."""
-    import muster.dataframe as dd
-
-    if system == "muster-cluster":
-        client_of(system)
-
-    def ask():
-        df = dd.read_csv(FILES, parse_dates={"Date": [0, 1, 2]}, dtype={"TailNum": str, "CRSElapsedTime": float, "Cancelled": bool})
-        df.groupby("Origin").DepDelay.mean().compute()
-
-    return timed(ask, 15)
-
-
-def taxi(system):
-    """Mean tip by passenger count of the taxi data."""
-    import muster.dataframe as dd
-
-    if system == "muster-cluster":
-        client_of(system)
-    return timed(lambda: dd.read_csv(FILES, usecols=["passenger_count", "tip_amount"]).groupby("passenger_count").tip_amount.mean().compute(), 3)
-
-
 QUESTIONS = {
     "merge": merge, "latency": latency, "ready": ready, "map-1M": map_million, "transfer": transfer, "read": read_only, "scatter": scatter, "gather": gather,
-    "flights-cluster": flights, "taxi-cluster": taxi
 }
 
 if __name__ == "__main__":
-    FILES = sys.argv[3] if len(sys.argv) > 3 else None
     result = QUESTIONS[sys.argv[2]](sys.argv[1])
     sys.stdout.write(json.dumps(result) + "\n")
     sys.stdout.flush()

@@ -46,8 +46,10 @@ for path in sorted(files):
     if path.suffix not in (".md", ".py", ".pyi", ".cpp", ".hpp", ".def") or "/." in name:
         continue
     text = path.read_text()
-    header = path.with_suffix(".hpp")
-    if text and not text.startswith(BEGINS.get(path.suffix, "")) and not (path.suffix == ".cpp" and header.exists() and header.read_text().startswith("//")):
+    begins = text.startswith(BEGINS.get(path.suffix, ""))
+    if path.suffix == ".cpp" and not begins:  # the header beside it says it
+        begins = path.with_suffix(".hpp").exists() and path.with_suffix(".hpp").read_text().startswith("//")
+    if text and not begins:
         problems.append(f"{name} does not begin with what it is, and which invariants it keeps")
     if path.suffix != ".md" and not LONG_FOLDERS.match(name) and name not in LONG_FILES:
         lengths = enumerate(map(len, text.splitlines()), 1)
