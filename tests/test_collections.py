@@ -560,3 +560,34 @@ def test_functions_that_write_into_what_they_returned(rows, give):
     out = dd.from_pandas(pd.DataFrame({"x": range(3)}), npartitions=3).map_partitions(function, meta=give(outer).iloc[:0]).compute(scheduler="synchronous")
     first = out if out.ndim == 1 else out["a"]
     assert first.iloc[[0, rows, 2 * rows]].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("scheduler", ["threads", "synchronous"])
+def test_frames_and_tasks_are_one_job(scheduler, tmp_path):
+    """What both need runs once, also where the frame's plan is made again because a part is wider than the first."""
+    ran = []
+
+    @muster.delayed
+    def base():
+        ran.append("base")
+        return 1
+
+    @muster.delayed
+    def part(i, one):
+        ran.append(i)
+        return pd.DataFrame({"x": [i + one, i / 2 if i == 5 else i]})
+
+    one = base()
+    parts = [part(i, one) for i in range(7)]
+    frame = muster.dataframe.from_delayed(parts, meta=pd.DataFrame({"x": [1.0]}))
+    total, first, other = muster.compute(frame.x.sum(), muster.delayed(len)(parts[0]), one + 1, scheduler=scheduler)
+    assert (total, first, other) == (sum(i + 1 + i for i in range(7)) - 2.5, 2, 2)
+    assert sorted(map(str, ran)) == sorted(map(str, ["base", *range(7)]))
+    ran.clear()
+    wider = muster.dataframe.from_delayed(parts)  # the first part is computed for its dtypes
+    ran.clear()
+    total, other = muster.compute(wider.x.sum(), muster.delayed(lambda value: ran.append("other") or value)(one), scheduler=scheduler)
+    assert (total, other) == (sum(i + 1 + i for i in range(7)) - 2.5, 1)
+    assert ran.count("other") == 1
+    with pytest.raises(ZeroDivisionError):
+        muster.compute(frame.x.sum(), muster.delayed(lambda: 1 / 0)(), scheduler=scheduler)

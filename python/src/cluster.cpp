@@ -109,6 +109,10 @@ void register_cluster(nb::module_& m) {
         }
         return out;
       });
+  api::set_client_here([] {
+    const Gil gil;
+    return nb::cast<std::shared_ptr<Client>>(call(nb::module_::import_("muster._base.registry").attr("given"), "core")());
+  });
   nb::class_<LocalCluster>(m, "LocalCluster")
       .def("__init__", [](LocalCluster* self, int64_t workers, int64_t threads, int64_t memory_limit, std::vector<std::string> executor, std::vector<std::string> listen, std::string worker_listen, std::vector<std::pair<std::string, double>> resources, int allowed_failures) {
         LocalOptions o;

@@ -6,6 +6,7 @@
 #include <nanobind/stl/string.h>
 
 #include "base/error.hpp"
+#include "calling.hpp"
 #include "data/dispatch.hpp"
 #include "gil.hpp"
 #include "values.hpp"
@@ -124,6 +125,13 @@ Column column_from_python(const Field& field, nb::handle payload) {
     out.valid = present.values, out.keep = keep_both(out.keep, present.keep);
   }
   return out;
+}
+
+Batch row_of_value(nb::object value) {
+  const nb::object payload = call(nb::module_::import_("muster._border.values").attr("payload_of"), std::move(value));
+  Writable index(Storage::int64, 1);
+  index.as<int64_t>()[0] = 0;
+  return {1, {std::move(index).finish(), column_from_python({Value("value"), {Storage::object}}, payload)}};
 }
 
 nb::object numbers(const std::vector<int64_t>& values) {

@@ -16,6 +16,8 @@ nb::tuple column_to_python(const api::Gathered& column, const data::Field& field
 nb::tuple index_to_python(const api::Gathered& column, const data::Field& field);
 /// The reverse: a payload of this field; of an object column (positions, object).
 data::Column column_from_python(const data::Field& field, nb::handle payload);
+/// A row whose index is 0 and whose value is the object, as the source of "from_values" has them.
+data::Batch row_of_value(nb::object value);
 /// An array of its own with these numbers.
 nb::object numbers(const std::vector<int64_t>& values);
 

@@ -94,4 +94,18 @@ void register_errors(nb::module_& m) {
   });
 }
 
+nb::object exception_object(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const nb::python_error& e) {
+    return nb::borrow(e.value());
+  } catch (const Error& e) {
+    return call(type_of(e), text(e.what()));
+  } catch (const std::exception& e) {
+    PyErr_SetString(PyExc_RuntimeError, e.what());
+  }
+  const nb::python_error raised;
+  return nb::borrow(raised.value());
+}
+
 }  // namespace muster::python

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/error.hpp"
+#include "calling.hpp"
 #include "columns.hpp"
 #include "gil.hpp"
 #include "kernels/wire.hpp"
@@ -42,17 +43,20 @@ Value with_objects(const Value& v, std::vector<std::shared_ptr<const Opaque>>& o
 struct Bound {
   std::unique_ptr<worker::Function> function;
   worker::RangeMemory memory;
+  bool of_values = false;  // the last input is what a task of Python's has made: the one row that the first would have
 };
 std::map<uint32_t, Bound> bound_pipelines;  // with the GIL
 
-worker::Function& bound(uint32_t number, nb::bytes args) {
-  auto& function = bound_pipelines[number].function;
-  if (!function) {
+Bound& bound(uint32_t number, nb::bytes args) {
+  auto& b = bound_pipelines[number];
+  if (!b.function) {
     std::string_view bytes(args.c_str(), args.size());
     std::vector<std::shared_ptr<const Opaque>> objects;
-    function = worker::bind("pipeline", with_objects(Value::decode(bytes), objects));
+    const Value program = with_objects(Value::decode(bytes), objects);
+    b.of_values = program.has("of_values");
+    b.function = worker::bind("pipeline", b.of_values ? program["of_values"] : program);
   }
-  return *function;
+  return b;
 }
 
 // Whoever is refused memory here waits at the worker, which can make room and knows when there is some.
@@ -66,15 +70,21 @@ class AtTheWorker : public worker::Place {
 // once, or that it was refused; also when it fails. Returns a view of the encoded outputs, and what keeps them.
 nb::object run_pipeline(uint32_t number, nb::bytes args, int64_t index, const std::string& label, const std::vector<uint32_t>& groups, nb::list inputs, int64_t limit, int64_t reserved, nb::list notes) {
   static const std::atomic<bool> never{false};  // a signal interrupts it
-  worker::Function& function = bound(number, args);
+  const Bound& of = bound(number, args);
   const Buffers buffers(inputs);
   const auto views = buffers.views();
+  std::shared_ptr<const data::Batches> value;
+  if (of.of_values) {
+    const auto made = call(nb::module_::import_("muster._base.serialize").attr("loads"), inputs[nb::len(inputs) - 1]);
+    value = std::make_shared<const data::Batches>(data::Batches{row_of_value(made)});
+  }
   const auto opened = [&](data::Task& task) {
     worker::Inputs out;
     const size_t count = groups.size() / 2;
     for (size_t g = 0, at = 0; g < count; ++g) {
-      if (groups[g] == 0 && g + 1 == count) continue;
+      if ((groups[g] == 0 || value) && g + 1 == count) continue;
       auto& group = out.emplace_back();
+      if (value && g == 0) group.push_back({.batches = value});
       for (uint32_t i = 0; i < groups[g]; ++i, ++at) {
         task.reserve(static_cast<int64_t>(views[at].size()));
         group.push_back(kernels::decode_outputs(views[at]).at(groups[count + g]));
@@ -93,7 +103,7 @@ nb::object run_pipeline(uint32_t number, nb::bytes args, int64_t index, const st
     GilReleased release;
     worker::Attempt attempt{&place, 0, &bound_pipelines.at(number).memory, {}, reserved};
     runner.begin(attempt, reserved, place);
-    outcome = runner.run(attempt, {function, opened, {}, index, label, never}, place);
+    outcome = runner.run(attempt, {*of.function, opened, {}, index, label, never}, place);
     try {
       if (!outcome.error) *encoded = kernels::encode(outcome.outputs);
     } catch (...) {

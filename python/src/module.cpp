@@ -6,6 +6,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "api/each.hpp"
 #include "api/revisions.hpp"
 #include "api/session.hpp"
 #include "base/error.hpp"
@@ -69,11 +70,24 @@ nb::dict to_python(const api::Computed& c, const std::vector<api::Gathered>& gat
   return out;
 }
 
-nb::list compute(const Exprs& exprs, int64_t threads, nb::object tick, std::shared_ptr<cluster::Client> client, nb::dict placing) {
+// Where expressions run: here, with what is computed beside them, or on a cluster.
+api::RunOptions run_options(Waiting& waiting, int64_t threads, std::shared_ptr<cluster::Client> client, nb::dict placing, std::shared_ptr<api::Calls> calls) {
+  auto options = waiting.options(threads);
+  options.cluster = std::move(client), options.placing = options_of(placing), options.calls = std::move(calls);
+  options.values = [](const Opaque& values) {
+    const Gil gil;
+    const nb::object made = call(nb::module_::import_("muster._base.context").attr("tasks_of"), object_of(values));
+    std::vector<TaskId> out;
+    for (nb::handle id : made) out.push_back(TaskId::of(nb::cast<uint64_t>(id)));
+    return out;
+  };
+  return options;
+}
+
+nb::list compute(const Exprs& exprs, int64_t threads, nb::object tick, std::shared_ptr<cluster::Client> client, nb::dict placing, std::shared_ptr<api::Calls> calls) {
   Inside inside;
   Waiting waiting(std::move(tick));
-  auto options = waiting.options(threads);
-  options.cluster = std::move(client), options.placing = options_of(placing);
+  const auto options = run_options(waiting, threads, std::move(client), placing, std::move(calls));
   auto list = as_exprs(exprs);
   std::vector<std::vector<api::Gathered>> gathered;
   const auto computed = without_gil(waiting, [&] {
@@ -86,13 +100,30 @@ nb::list compute(const Exprs& exprs, int64_t threads, nb::object tick, std::shar
   return out;
 }
 
-std::vector<std::shared_ptr<const Node>> persist(const Exprs& exprs, int64_t threads, nb::object tick, std::shared_ptr<cluster::Client> client, nb::dict placing) {
+std::vector<std::shared_ptr<const Node>> persist(const Exprs& exprs, int64_t threads, nb::object tick, std::shared_ptr<cluster::Client> client, nb::dict placing, std::shared_ptr<api::Calls> calls) {
   Inside inside;
   Waiting waiting(std::move(tick));
-  auto options = waiting.options(threads);
-  options.cluster = std::move(client), options.placing = options_of(placing);
+  const auto options = run_options(waiting, threads, std::move(client), placing, std::move(calls));
   auto list = as_exprs(exprs);
   return without_gil(waiting, [&] { return api::persist(list, options); });
+}
+
+// told(number, expression or None, error or None) runs in the calling thread.
+void persist_each(const Exprs& exprs, nb::object tick, std::shared_ptr<cluster::Client> client, nb::dict placing, nb::object told) {
+  Inside inside;
+  Waiting waiting(std::move(tick));
+  const auto options = run_options(waiting, 0, std::move(client), placing, nullptr);
+  const auto tell = [&](size_t number, const Expr& there, const std::exception_ptr& error) {
+    const GilBack gil;
+    nb::object raised = nb::none();
+    if (error) raised = exception_object(error);
+    call(told, number, there ? nb::cast(std::const_pointer_cast<Node>(there)) : nb::none(), raised);
+  };
+  auto list = as_exprs(exprs);
+  without_gil(waiting, [&] {
+    api::persist_each(list, options, tell);
+    return 0;
+  });
 }
 
 // Columns of the whole table, cut into partitions at these rows. `holder` lives as long as they do.
@@ -266,7 +297,7 @@ NB_MODULE(_core, m) {
   m.def("from_columns", [mutable_node](const std::string& kind, nb::list index, nb::list fields, nb::list payloads, const std::vector<int64_t>& cuts, bool labels_integer, nb::object holder, nb::list divisions) {
     return mutable_node(from_columns(kind, index, fields, payloads, cuts, labels_integer, std::move(holder), divisions));
   });
-  m.def("compute", &compute, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("client").none() = nb::none(), nb::arg("placing") = nb::dict());
+  m.def("compute", &compute, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("client").none() = nb::none(), nb::arg("placing") = nb::dict(), nb::arg("calls").none() = nb::none());
   m.def("annotate", [](nb::object options) { expr::annotate(options.is_none() ? nullptr : std::make_shared<const graph::Options>(options_of(nb::cast<nb::dict>(options)))); }, nb::arg("options").none());
   m.def("tasks_of", [](std::shared_ptr<Node> e) {
     std::vector<uint64_t> out;
@@ -317,11 +348,18 @@ NB_MODULE(_core, m) {
     if (failed) std::rethrow_exception(failed);
     return to_python(computed, gathered);
   });
-  m.def("persist", [](const Exprs& exprs, int64_t threads, nb::object tick, std::shared_ptr<cluster::Client> client, nb::dict placing) {
+  // The values of nodes, a row of a partition each.
+  m.def("from_values", [mutable_node](nb::list nodes, std::string token) {
+    const auto count = static_cast<int64_t>(nb::len(nodes));
+    const List fields{List{Value("value"), code(DType{Storage::object})}}, index{List{Value(), code(DType{Storage::int64})}};
+    return mutable_node(api::call("from_values", Dict{{"values", opaque_of(std::move(nodes), std::move(token))}, {"count", count}, {"kind", static_cast<int>(Kind::frame)}, {"fields", fields}, {"index", index}}, {}));
+  });
+  m.def("persist", [](const Exprs& exprs, int64_t threads, nb::object tick, std::shared_ptr<cluster::Client> client, nb::dict placing, std::shared_ptr<api::Calls> calls) {
     Exprs out;
-    for (auto& e : persist(exprs, threads, std::move(tick), std::move(client), std::move(placing))) out.push_back(std::const_pointer_cast<Node>(e));
+    for (auto& e : persist(exprs, threads, std::move(tick), std::move(client), std::move(placing), std::move(calls))) out.push_back(std::const_pointer_cast<Node>(e));
     return out;
-  }, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("client").none() = nb::none(), nb::arg("placing") = nb::dict());
+  }, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("client").none() = nb::none(), nb::arg("placing") = nb::dict(), nb::arg("calls").none() = nb::none());
+  m.def("persist_each", &persist_each, nb::arg("exprs"), nb::arg("tick").none(), nb::arg("client"), nb::arg("placing"), nb::arg("told"));
   m.def("revised", [](std::shared_ptr<Node> e) { return std::const_pointer_cast<Node>(api::revised({e})[0]); });
   m.def("dtype_code", [](const std::string& name) { return code(python_dtype(name)); });
   m.def("all_are_present", &all_are_present, nb::arg("array"));

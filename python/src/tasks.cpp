@@ -1,16 +1,21 @@
 // Results lie by the task's number and are dropped when the last that needs them has run; Python's collector sees what a node holds.
 #include "tasks.hpp"
 
+#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include <mutex>
 #include <unordered_map>
 
+#include "api/session.hpp"
 #include "base/error.hpp"
 #include "calling.hpp"
+#include "columns.hpp"
 #include "gil.hpp"
 #include "graph/graph.hpp"
+#include "kernels/task_values.hpp"
+#include "values.hpp"
 #include "waiting.hpp"
 #include "worker/guest.hpp"
 #include "worker/local.hpp"
@@ -101,7 +106,7 @@ Collected collect(nb::handle roots) {
 
 class PythonTasks : public worker::GuestTasks {
  public:
-  PythonTasks(Collected c, nb::object roots, nb::object fill, nb::object before, nb::object after) : c_(std::move(c)), roots_(std::move(roots)), fill_(std::move(fill)), before_(std::move(before)), after_(std::move(after)), results_(c_.nodes.size()) {}
+  PythonTasks(Collected c, nb::object roots, nb::object fill, nb::object before, nb::object after) : c_(std::move(c)), roots_(std::move(roots)), fill_(std::move(fill)), before_(std::move(before)), after_(std::move(after)), results_(c_.nodes.size()), kept_(c_.nodes.size()) {}
 
   ~PythonTasks() override {
     // A pool thread that was late may be the last owner.
@@ -116,6 +121,7 @@ class PythonTasks : public worker::GuestTasks {
   void run(int64_t index) override {
     drain();
     const auto i = static_cast<size_t>(index);
+    if (results_[i].is_valid()) return;  // known from before
     const TaskNode& n = *nb::inst_ptr<TaskNode>(c_.nodes[i]);
     if (!before_.is_none()) call(before_, index);
     const uint32_t* needs = c_.needs.data() + c_.begins[i];
@@ -148,6 +154,11 @@ class PythonTasks : public worker::GuestTasks {
     dead_.push_back(static_cast<uint32_t>(index));
   }
   nb::object result(size_t i) { return results_[i]; }
+  nb::object taken(size_t i) {
+    drain();
+    return results_[i];
+  }
+  void keep(size_t i, nb::object result) { kept_[i] = true, results_[i] = std::move(result); }
 
  private:
   void drain() {
@@ -156,13 +167,94 @@ class PythonTasks : public worker::GuestTasks {
       std::lock_guard lock(mutex_);
       dead.swap(dead_);
     }
-    for (uint32_t i : dead) results_[i].reset();
+    for (uint32_t i : dead)
+      if (!kept_[i]) results_[i].reset();
   }
   Collected c_;
   nb::object roots_, fill_, before_, after_;
   std::vector<nb::object> results_;
+  std::vector<bool> kept_;  // also when the job they were wanted of has ended
   std::mutex mutex_;
   std::vector<uint32_t> dead_;
+};
+
+graph::Range range_of(const Collected& c, std::shared_ptr<PythonTasks> tasks) {
+  graph::Range range;
+  range.count = static_cast<int64_t>(c.nodes.size());
+  range.function = "guest", range.label = "python";
+  range.begins = c.begins;
+  range.needs.reserve(c.needs.size());
+  for (uint32_t n : c.needs) range.needs.push_back({worker::kLocalJob, n});
+  range.args = std::make_shared<const Opaque>(Opaque{"", std::move(tasks)});
+  return range;
+}
+
+// Values of tasks as a source of a plan in the same job reads them.
+class ValuesOf : public kernels::TaskValues {
+ public:
+  ValuesOf(std::shared_ptr<PythonTasks> tasks, std::vector<uint32_t> numbers) : tasks_(std::move(tasks)), numbers_(std::move(numbers)) {}
+  data::Batch row(int64_t partition) override {
+    const Gil gil(worker::in_pool_thread());
+    return row_of_value(tasks_->taken(numbers_.at(static_cast<size_t>(partition))));
+  }
+
+ private:
+  std::shared_ptr<PythonTasks> tasks_;
+  std::vector<uint32_t> numbers_;
+};
+
+// Calls beside a plan, and those whose values it reads. Where it is planned again, the results of the former are there.
+class PythonCalls : public api::Calls {
+ public:
+  PythonCalls(nb::list beside, nb::object fill) : beside_(std::move(beside)), fill_(std::move(fill)) {}
+
+  graph::Range range(const std::vector<std::shared_ptr<const Opaque>>& values) override {
+    const Gil gil;
+    nb::list roots;
+    for (nb::handle n : beside_) roots.append(n);
+    for (const auto& v : values)
+      for (nb::handle n : object_of(*v)) roots.append(n);
+    const Collected c = collect(roots);
+    const auto before = std::exchange(tasks_, std::make_shared<PythonTasks>(c, roots, fill_, nb::none(), nb::none()));
+    const size_t wanted = nb::len(beside_);
+    std::vector<bool> known(c.nodes.size());
+    for (size_t i = 0; i < wanted; ++i) {
+      if (before && before->result(wanted_[i]).is_valid()) known[c.roots[i]] = true;
+      tasks_->keep(c.roots[i], before ? before->result(wanted_[i]) : nb::object());
+    }
+    wanted_.assign(c.roots.begin(), c.roots.begin() + static_cast<std::ptrdiff_t>(wanted));
+    numbers_.clear();
+    auto at = c.roots.begin() + static_cast<std::ptrdiff_t>(wanted);
+    for (const auto& v : values) {
+      const auto count = static_cast<std::ptrdiff_t>(nb::len(object_of(*v)));
+      numbers_.emplace_back(at, at + count);
+      at += count;
+    }
+    Collected open = c;  // what is known needs nothing
+    open.begins = {0}, open.needs.clear();
+    for (size_t i = 0; i < c.nodes.size(); ++i) {
+      if (!known[i]) open.needs.insert(open.needs.end(), c.needs.begin() + c.begins[i], c.needs.begin() + c.begins[i + 1]);
+      open.begins.push_back(static_cast<uint32_t>(open.needs.size()));
+    }
+    auto range = range_of(open, tasks_);
+    range.wanted_tasks = wanted_;
+    return range;
+  }
+  std::vector<uint32_t> tasks(size_t number) const override { return numbers_.at(number); }
+  Value source(size_t number) const override { return kernels::values_of_tasks(std::make_shared<ValuesOf>(tasks_, numbers_.at(number))); }
+
+  nb::list results() {
+    nb::list out;
+    for (uint32_t i : wanted_) out.append(tasks_->result(i));
+    return out;
+  }
+
+ private:
+  nb::list beside_;
+  nb::object fill_;
+  std::shared_ptr<PythonTasks> tasks_;
+  std::vector<uint32_t> wanted_;                // of beside_, the numbers
+  std::vector<std::vector<uint32_t>> numbers_;  // of each of the values
 };
 
 nb::list run_nodes(nb::list roots, int64_t threads, nb::object tick, nb::object fill, nb::object before, nb::object after) {
@@ -170,14 +262,7 @@ nb::list run_nodes(nb::list roots, int64_t threads, nb::object tick, nb::object 
   Collected c = collect(roots);
   auto tasks = std::make_shared<PythonTasks>(c, roots, std::move(fill), std::move(before), std::move(after));
   auto graph = std::make_shared<graph::Graph>();
-  // Wanted tasks and others are two ranges of one numbering: tasks keep the numbers of their nodes.
-  graph::Range range;
-  range.count = static_cast<int64_t>(c.nodes.size());
-  range.function = "guest", range.label = "python";
-  range.args = std::make_shared<const Opaque>(Opaque{"", tasks});
-  range.begins = c.begins;
-  range.needs.reserve(c.needs.size());
-  for (uint32_t n : c.needs) range.needs.push_back({worker::kLocalJob, n});
+  graph::Range range = range_of(c, tasks);
   range.wanted_tasks = c.roots;
   graph->ranges.push_back(std::move(range));
   Waiting waiting(std::move(tick));
@@ -218,6 +303,10 @@ void register_tasks(nb::module_& m) {
       .def("_set", [](TaskNode& n, nb::object function, nb::object arguments, nb::object keywords, nb::object nested) { n = {std::move(function), std::move(arguments), std::move(keywords), std::move(nested)}; },
            nb::arg("function"), nb::arg("arguments"), nb::arg("keywords").none(), nb::arg("nested").none());
   node_type = reinterpret_cast<PyTypeObject*>(node.ptr());
+  nb::class_<api::Calls>(m, "AnyCalls");
+  nb::class_<PythonCalls, api::Calls>(m, "Calls", "Nodes that are computed beside expressions, in one job.")
+      .def(nb::init<nb::list, nb::object>(), nb::arg("beside"), nb::arg("fill"))
+      .def("results", &PythonCalls::results);
   m.def("run_nodes", &run_nodes, nb::arg("roots"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("fill"), nb::arg("before").none(), nb::arg("after").none());
   // (nodes in running order, begins, needs, positions of the roots)
   m.def("collect_nodes", [](nb::list roots) {

@@ -54,6 +54,7 @@ class Pickling {
   std::map<const Opaque*, int64_t> numbers_;
 };
 
+constexpr const char* kTasks = "tasks-";  // begins the token of partitions
 constexpr int kTries = 60;  // of fetching a result, about half a minute
 
 worker::Object brought(Client& client, TaskId id) {
@@ -68,19 +69,20 @@ worker::Object brought(Client& client, TaskId id) {
 
 class Running : public ClusterJob {
  public:
-  Running(std::shared_ptr<Client> client, const graph::Graph& graph, const Placing& placing, std::function<bool(int, int64_t, const TaskResult&)> on_result) : client_(std::move(client)), on_result_(std::move(on_result)), stays_(placing.stays) {
+  Running(std::shared_ptr<Client> client, const graph::Graph& graph, const Placing& placing, std::function<bool(int, int64_t, const TaskResult&)> on_result) : client_(std::move(client)), on_result_(std::move(on_result)), stays_(placing.stays), each_(placing.each) {
     graph::Graph out = graph;
     uint32_t at = 0;
     for (auto& r : out.ranges) {
       first_.push_back(at);
+      distribute(r, placing);
       results_.emplace_back(static_cast<size_t>(r.count));
-      distribute(r);
       place(r.options, placing.options);
       if (r.wanted)
         for (int64_t i = 0; i < r.count; ++i) wanted_.push_back({0, at + static_cast<uint32_t>(i)});
       at += static_cast<uint32_t>(r.count);
     }
     done_.resize(at);
+    ended_of_.resize(out.ranges.size()), failed_of_.resize(out.ranges.size());
     tasks_ = graph.tasks();
     const TaskId first = client_->submit(std::move(out), true, [this](const News& n) { hear(n); });
     job_ = first.job;
@@ -88,8 +90,7 @@ class Running : public ClusterJob {
   }
   ~Running() override {
     client_->forget(job_);
-    for (TaskId id : wanted_)
-      if (!kept_[range_of(id)]) client_->release(id);
+    for (TaskId id : not_kept()) client_->release(id);
   }
 
   bool wait(std::chrono::milliseconds timeout) override {
@@ -102,7 +103,7 @@ class Running : public ClusterJob {
         heard.swap(heard_);
       }
       for (const auto& n : heard) take(n);
-      if (stop_ && !cancelled_) cancelled_ = true, client_->cancel(wanted_);
+      if (stop_ && !cancelled_) cancelled_ = true, client_->cancel(not_kept());
       if (is_over()) {
         if (!stays_ && !fetched_ && !cancelled_ && count_ == wanted_.size() && !error_) bring();
         return true;
@@ -119,6 +120,11 @@ class Running : public ClusterJob {
   worker::Progress progress() const override { return {finished_, tasks_, 0}; }
   std::vector<std::vector<TaskResult>>& results() override { return results_; }
   std::exception_ptr error() override { return error_; }
+  State state(int range) const override {
+    const auto r = static_cast<size_t>(range);
+    if (failed_of_[r]) return State::failed;
+    return ended_of_[r] == static_cast<int64_t>(results_[r].size()) ? State::done : State::runs;
+  }
   std::shared_ptr<const Tasks> keep(int range) override {
     auto& kept = kept_[static_cast<size_t>(range)];
     if (!kept) {
@@ -129,9 +135,24 @@ class Running : public ClusterJob {
     }
     return kept;
   }
+  void give_up(int range) override {
+    const auto [at, fresh] = kept_.try_emplace(static_cast<size_t>(range));
+    if (!fresh) return;
+    for (TaskId id : wanted_) {
+      if (range_of(id) != at->first) continue;
+      if (!done_[id.index]) done_[id.index] = true, ++count_;
+      client_->release(id);
+    }
+  }
 
  private:
   size_t range_of(TaskId id) const { return static_cast<size_t>(std::upper_bound(first_.begin(), first_.end(), id.index) - first_.begin()) - 1; }
+
+  std::vector<TaskId> not_kept() const {
+    std::vector<TaskId> out;
+    std::copy_if(wanted_.begin(), wanted_.end(), std::back_inserter(out), [this](TaskId id) { return !kept_.contains(range_of(id)); });
+    return out;
+  }
 
   bool is_over() {
     if (!client_->connected()) {
@@ -154,10 +175,20 @@ class Running : public ClusterJob {
     if (own.timeout_us == none.timeout_us) own.timeout_us = all.timeout_us;
   }
 
-  void distribute(graph::Range& r) {
+  void distribute(graph::Range& r, const Placing& placing) {
+    auto& values = values_.emplace_back();
     if (r.function != "pipeline") return;
     auto program = data::Program::decode(r.args);
-    const bool python = data::traits(program.whole).runs_python || std::any_of(program.steps.begin(), program.steps.end(), [](const auto& step) { return data::traits(step.kernel).runs_python; });
+    if (program.from == data::Program::From::source && program.source_args.has("values")) {  // whoever reads these rows takes them from the tasks themselves
+      if (!program.steps.empty() || r.wanted) throw internal("the values of tasks are read by a function");
+      const auto tasks = placing.values(*program.source_args["values"].opaque());
+      for (int64_t i = 0; i < r.count; ++i) values.push_back(tasks.at(static_cast<size_t>(r.partition.empty() ? i : r.partition[static_cast<size_t>(i)])));
+      r.count = 0;
+      return;
+    }
+    const auto& steps = program.steps;
+    const bool python = data::traits(program.whole).runs_python ||
+                        std::any_of(steps.begin(), steps.end(), [](const auto& step) { return data::traits(step.kernel).runs_python; });
     if (program.from == data::Program::From::source || python) r.reports = true;
     if (program.from == data::Program::From::source && program.source_args.has("table")) {
       Dict args;
@@ -178,12 +209,21 @@ class Running : public ClusterJob {
       r.output = from.output;
       need(r, [&](int64_t partition) { return from.tasks->ids.at(static_cast<size_t>(partition)); });
     }
+    const auto* made_of = program.from == data::Program::From::batches && program.alternatives == 1 ? &values_[static_cast<size_t>(r.inputs.at(0).range)] : nullptr;
+    const bool of_values = made_of && !made_of->empty();
+    if (of_values) {
+      r.begins = {0};
+      for (int64_t i = 0; i < r.count; ++i) {
+        r.needs.push_back(made_of->at(static_cast<size_t>(i)));
+        r.begins.push_back(static_cast<uint32_t>(r.needs.size()));
+      }
+    }
     Value encoded = program.encode();
     if (has_opaque(encoded)) {
       r.function = "guest pipeline";
       encoded = Pickling().pickled(encoded);
     }
-    r.args = encoded;
+    r.args = of_values ? Value(Dict{{"of_values", encoded}}) : encoded;
   }
 
   template <class Task>
@@ -219,14 +259,15 @@ class Running : public ClusterJob {
     } else if (n.kind == News::Kind::done) {
       if (done_[of.index]) return;  // made again
       done_[of.index] = true;
-      ++count_;
+      ++count_, ++ended_of_[r];
       if (!std::exchange(result.ran, true)) ++finished_;
       if (n.note) result.report = kernels::decode_report(*n.note);
     } else if (n.kind == News::Kind::failed) {
       result.ran = true;
       if (!result.error) result.error = cluster::exception_of(*n.error);
       if (!error_) error_ = result.error;
-      cancel();
+      if (!each_) cancel();
+      else if (!done_[n.task.index]) done_[n.task.index] = true, ++count_, ++failed_of_[range_of(n.task)];
     }
   }
 
@@ -246,16 +287,18 @@ class Running : public ClusterJob {
   std::vector<uint32_t> first_;
   std::vector<TaskId> wanted_;
   std::vector<std::vector<TaskResult>> results_;
+  std::vector<std::vector<TaskId>> values_;  // by range, of those that are nothing but values of tasks
   std::vector<std::shared_ptr<const Opaque>> lineage_;
   std::map<size_t, std::shared_ptr<const Tasks>> kept_;  // by range
   std::exception_ptr error_;
   JobId job_ = 0;
   std::atomic<int64_t> finished_{0};
   std::atomic<bool> stop_{false};
-  std::vector<bool> done_;  // of wanted tasks
+  std::vector<bool> done_;  // of wanted tasks: it ended
   size_t count_ = 0;        // of these
+  std::vector<int64_t> ended_of_, failed_of_;  // by range, of its wanted tasks
   int64_t tasks_ = 0;
-  bool stays_, cancelled_ = false, ended_ = false, fetched_ = false;
+  bool stays_, each_, cancelled_ = false, ended_ = false, fetched_ = false;
 };
 }  // namespace
 
@@ -263,7 +306,8 @@ Tasks::~Tasks() {
   for (TaskId id : ids) client->release(id);
 }
 
-Value partitions_value(Partitions partitions, std::string token) { return std::make_shared<const Opaque>(Opaque{std::move(token), std::make_shared<Partitions>(std::move(partitions))}); }
+Value partitions_value(Partitions partitions, std::string token) { return std::make_shared<const Opaque>(Opaque{concat(kTasks, token), std::make_shared<Partitions>(std::move(partitions))}); }
+const Partitions* partitions_in(const Opaque& object) { return object.token.starts_with(kTasks) ? static_cast<const Partitions*>(object.object.get()) : nullptr; }
 const Partitions& partitions_of(const Value& value) { return *static_cast<const Partitions*>(value.opaque()->object.get()); }
 
 data::Batches fetch(const Partitions& partitions, int64_t partition) {

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 
+#include "api/session.hpp"
 #include "cluster/client.hpp"
 #include "graph/graph.hpp"
 #include "muster/cluster.hpp"
@@ -28,19 +29,28 @@ struct Partitions {
 };
 base::Value partitions_value(Partitions partitions, std::string token);
 const Partitions& partitions_of(const base::Value& value);
+/// Null of other objects.
+const Partitions* partitions_in(const base::Opaque& object);
 /// Brings the rows of a partition.
 data::Batches fetch(const Partitions& partitions, int64_t partition);
 
 /// A job on a cluster, whose wanted results are brought, or stay there.
 class ClusterJob : public worker::Job {
  public:
-  /// Of a wanted range, once: its results stay.
+  enum class State : uint8_t { runs, done, failed };
+  /// Of a wanted range.
+  virtual State state(int range) const = 0;
+  /// Of a wanted range, once: its results stay, also when the job is cancelled.
   virtual std::shared_ptr<const Tasks> keep(int range) = 0;
+  /// Of a wanted range: its results are not wanted any more.
+  virtual void give_up(int range) = 0;
 };
 
 struct Placing {
   graph::Options options;  // of all tasks
   bool stays = false;      // the results do
+  bool each = false;       // what fails ends what needs it, and nothing else
+  ValueTasks values = {};
 };
 
 /// Submits the graph. Tables in memory go to workers once; functions of the guest language go as bytes.

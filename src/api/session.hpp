@@ -24,10 +24,26 @@ using expr::Expr;
 /// Registers all operators and kernels; the first call does it, every other entry calls it.
 MUSTER_API void start();
 
+/// The tasks on a cluster of the guest language's values that "from_values" names.
+using ValueTasks = std::function<std::vector<base::TaskId>(const base::Opaque& values)>;
+
+/// Calls of the guest language in the same job as a plan: those whose values its sources name, and others that are wanted beside it.
+class Calls {
+ public:
+  virtual ~Calls() = default;
+  /// What is not done yet as a range of guest tasks, to stand in front of the plan's.
+  virtual graph::Range range(const std::vector<std::shared_ptr<const base::Opaque>>& values) = 0;
+  /// Of the number-th of these values, as range() has numbered the calls: which tasks they are, and a source's "values".
+  virtual std::vector<uint32_t> tasks(size_t number) const = 0;
+  virtual base::Value source(size_t number) const = 0;
+};
+
 struct RunOptions {
   int64_t threads = 0;                                    // 0 = in the calling thread
   std::shared_ptr<cluster::Client> cluster = {};          // set: there, not here
   graph::Options placing = {};                            // there: of all tasks
+  ValueTasks values = {};                                 // there
+  std::shared_ptr<Calls> calls = {};                      // here
   std::function<bool(const worker::Progress&)> tick;      // called about every 20 ms by the waiting thread; true stops the computation
   std::function<void(const std::string&)> warn;           // a row left out, ...
   std::function<void(const std::string&)> note;           // for the log: a source was planned again, ...
@@ -79,6 +95,8 @@ MUSTER_API Expr from_partitions(std::vector<data::Batches> partitions, const dat
 /// Expressions as bytes for another process, with the rows, objects and dtypes that they name; and back. Needs the GIL where there are objects of Python.
 MUSTER_API std::string to_bytes(const std::vector<Expr>& expressions);
 MUSTER_API std::vector<Expr> from_bytes(std::string_view bytes);
+/// What gives the client of a process that reads partitions on a cluster, named by such bytes, or throws.
+MUSTER_API void set_client_here(std::function<std::shared_ptr<cluster::Client>()> get);
 
 /// Logical, optimized and physical plan as text.
 MUSTER_API std::string explain(const std::vector<Expr>& expressions);

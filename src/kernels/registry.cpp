@@ -9,6 +9,7 @@
 #include "kernels/memory.hpp"
 #include "kernels/row_numbers.hpp"
 #include "kernels/settling.hpp"
+#include "kernels/task_values.hpp"
 
 namespace muster::kernels {
 using namespace base;
@@ -41,6 +42,7 @@ std::vector<Kernel> builtin_kernels() {
   all.push_back(memory_kernel());
   all.push_back(row_counts_kernel());
   all.push_back(settle_kernel());
+  all.push_back(task_values_kernel());
   return all;
 }
 

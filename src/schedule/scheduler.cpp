@@ -125,6 +125,7 @@ void Scheduler::submit(JobId id, ClientId client, std::shared_ptr<const graph::G
     for (size_t d = 0; d < spec.inputs.size(); ++d) {
       RangeState& source = j.ranges[base + static_cast<uint32_t>(spec.inputs[d].range)];
       source.readers.push_back({number, d});
+      r.level = std::max(r.level, source.level + 1);
       if (spec.inputs[d].rule != Rule::all) {
         r.roots = false;
       } else if (source.spec->count) {

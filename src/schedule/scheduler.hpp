@@ -197,6 +197,7 @@ class Scheduler {
     JobId job;
     uint32_t base;             // range number of the graph's first range in this job
     uint32_t first;            // index of its first task
+    uint32_t level = 0;        // ranges in a row in front of it
     std::vector<uint32_t> functions;  // statistics: one, or one for each of its functions
     uint32_t kind = 0;         // class: who may run it
     uint32_t depth = 0;        // tasks around it

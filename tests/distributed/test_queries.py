@@ -2,7 +2,10 @@
 
 import gc
 import os
+import pickle
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -394,6 +397,7 @@ def test_frames_and_tasks_run_beside_each_other(client, small):
         return pd.DataFrame({"begun": [begun], "ended": [time.time()]})
 
     frame = small.map_partitions(mark, meta=pd.DataFrame({"begun": [0.0], "ended": [0.0]}))
+    frame.compute()  # every executor is up
     first, (begun, ended) = muster.compute(frame, stamp(1.0))
     assert first.begun.min() < ended
     assert begun < first.ended.max()
@@ -451,3 +455,117 @@ def test_tasks_over_frames(client, csv):
     same(dd.from_delayed(df.to_delayed()[2:4]), pd.concat([df.partitions[i].compute() for i in (2, 3)]))
     same(dd.from_delayed(df.x.to_delayed(), meta=df.x._meta), pdf.x)
     same(dd.from_delayed([muster.delayed(lambda part: part + 1)(part) for part in df[["x"]].to_delayed()]), pdf[["x"]] + 1)
+
+
+def test_tasks_over_partitions_begin_as_soon_as_theirs_are_there(client, tmp_path):
+    pdf = pd.DataFrame({"x": np.arange(40)})
+
+    def wait_for_the_first(part):
+        if len(part) and part.x.iloc[0] == 38:  # the last
+            until(lambda: (tmp_path / "used").exists())
+        return part
+
+    @muster.delayed
+    def use(part):
+        (tmp_path / "used").touch()
+        return len(part)
+
+    parts = dd.from_pandas(pdf, npartitions=20).map_partitions(wait_for_the_first, meta=pdf.iloc[:0]).to_delayed()
+    assert list(muster.compute(*map(use, parts))) == [2] * 20
+
+
+def test_partitions_that_fail_or_turn_out_wider_are_no_matter_of_others(client, csv, tmp_path):
+    path, pdf = csv
+    df = read(path)
+
+    def broken(part):
+        if len(part) and part.k.index[0] > 3000:
+            raise ZeroDivisionError("no good")
+        return part
+
+    futures = client.compute([df[["k"]].map_partitions(broken, meta=pdf[["k"]].iloc[:0]).partitions[i] for i in range(df.npartitions)])
+    wait(futures)
+    ends = [f.status for f in futures]
+    assert ends == sorted(ends, reverse=True)  # finished, then error
+    assert set(ends) == {"finished", "error"}
+    same(futures[0].result(), pdf[["k"]].iloc[: len(futures[0].result())])
+    (tmp_path / "w.csv").write_text("a,b\n" + "".join(f"{i if i != 50_077 else 'text'},{i}\n" for i in range(100_000)))
+    parts = muster.compute(*dd.read_csv(str(tmp_path / "w.csv"), blocksize=180_000, sample=500).to_delayed())
+    assert [p.a.dtype for p in parts].count(np.int64) == len(parts) - 1
+    whole = pd.concat(parts)
+    assert whole.a.astype(str).tolist() == [str(i if i != 50_077 else "text") for i in range(100_000)]
+    assert whole.index.tolist() == list(range(100_000))
+
+
+def test_what_delayed_calls_make_is_read_where_it_lies(client, tmp_path):
+    """A query begins while they still run, each of them runs once, and nothing of them comes to this process."""
+    (tmp_path / "ran").mkdir()
+
+    @muster.delayed
+    def base():
+        (tmp_path / "ran" / f"base-{time.time_ns()}").touch()
+        return 1
+
+    @muster.delayed
+    def part(i, one):
+        if i == 11:  # the last waits until the first was read
+            until(lambda: (tmp_path / "read").exists())
+        (tmp_path / "ran" / f"{i}-{time.time_ns()}").touch()
+        return pd.DataFrame({"x": np.arange(i * 1000, i * 1000 + 1000) + one, "s": f"part {i}"})
+
+    def look(frame):
+        if len(frame) and frame.x.iloc[0] == 1:
+            (tmp_path / "read").touch()
+        return frame
+
+    one = base()
+    meta = pd.DataFrame({"x": [1], "s": ["a"]})
+    df = dd.from_delayed([part(i, one) for i in range(12)], meta=meta).map_partitions(look, meta=meta)
+    expected = pd.concat([pd.DataFrame({"x": np.arange(i * 1000, i * 1000 + 1000) + 1, "s": f"part {i}"}) for i in range(12)])
+    kept = df.persist()
+    same(kept, expected)
+    same(kept.groupby("s").x.sum(), expected.groupby("s").x.sum())
+    assert len(os.listdir(tmp_path / "ran")) == 13
+    same(df.x - df.x.mean(), expected.x - expected.x.mean())
+
+
+def test_frames_of_futures(client):
+    futures = client.map(lambda i: pd.DataFrame({"x": [i, i + 0.5 if i else 1]}), range(4))
+    df = dd.from_delayed(futures)
+    assert df.x.compute().tolist() == [0, 1, 1, 1.5, 2, 2.5, 3, 3.5]
+    broken = dd.from_delayed([*futures[:2], client.submit(lambda: 1 / 0)], meta={"x": float})
+    with pytest.raises(ZeroDivisionError):
+        broken.compute()
+    with pytest.raises(ZeroDivisionError):
+        broken.persist().compute()
+
+
+def test_persisted_frames_are_pickled(client, csv, tmp_path):
+    """They stay where they are: another process with a client of the cluster reads them there."""
+    path, pdf = csv
+    df = read(path)
+    kept = df.map_partitions(slowly, meta=df._meta).persist()
+    data = pickle.dumps(kept[kept.k == 3])  # waits until it is made
+    (tmp_path / "kept").write_bytes(data)
+    expected = pdf[pdf.k == 3]
+    again = pickle.loads(data)
+    del kept
+    gc.collect()
+    same(again.late.sum(), expected.late.sum())
+    same(pickle.loads(pickle.dumps(again)), expected)
+    assert client.submit(lambda data: pickle.loads(data).x.sum().compute(), data).result(timeout=60) == expected.x.sum()
+    code = f"""if True:
+        import pickle
+        from muster.distributed import Client
+
+        if __name__ == "__main__":
+            try:
+                pickle.load(open({str(tmp_path / "kept")!r}, "rb"))
+            except ValueError as error:
+                assert "while a client of that is active" in str(error)
+            with Client({client.scheduler_address!r}):
+                print(len(pickle.load(open({str(tmp_path / "kept")!r}, "rb")).compute()))
+    """
+    assert int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True).stdout) == len(expected)
+    with Client(n_workers=1, threads_per_worker=1, dashboard_address=None, set_as_default=False) as other, other.as_current(), pytest.raises(ValueError, match="the active client is of"):
+        pickle.loads(data)

@@ -90,6 +90,11 @@ def results():
     return getattr(_current, "results", None)
 
 
+def tasks_of(nodes):
+    """Return the ids of tasks on the cluster that make these nodes' values, for what this thread sends. Called by the engine."""
+    return results().tasks(nodes)
+
+
 def processes(number):
     """Return the client of the executor processes that `scheduler="processes"` uses; they stay until the interpreter ends."""
     with _lock:

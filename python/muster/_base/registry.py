@@ -4,6 +4,7 @@ import importlib
 
 _HOMES = {  # the module that gives it, imported where it was not yet
     "client": "muster.distributed",
+    "core": "muster.distributed",
     "frame_of_bag": "muster.dataframe._bags",
     "made_again": "muster.dataframe",
 }

@@ -34,11 +34,16 @@ class _Local:
     def __init__(self, threads):
         self.threads = threads
 
-    def compute_exprs(self, exprs):
-        return _run(_core.compute, exprs, self.threads)
+    def compute_exprs(self, exprs, calls=None):
+        """Compute expressions; `calls` in the same job."""
+        return _run(_core.compute, exprs, self.threads, None, {}, calls or _core.Calls([], tasks.fill))
+
+    def calls(self, nodes):
+        """Return nodes as calls to compute beside expressions; None if diagnostics want to hear of each."""
+        return _core.Calls(nodes, tasks.fill) if watching.task_hooks(nodes) == (None, None) else None
 
     def persist_exprs(self, exprs):
-        return _run(_core.persist, exprs, self.threads)
+        return _run(_core.persist, exprs, self.threads, None, {}, _core.Calls([], tasks.fill))
 
     def run_nodes(self, nodes, **options):
         before, after = watching.task_hooks(nodes)
@@ -177,12 +182,12 @@ def _split(args, traverse=True, as_nodes=True):
     return found, rebuild
 
 
-def _by_kind(found, exprs, nodes, start_nodes=None):
-    """Give DataFrames to one function, nodes to another, or start these first; results in the order of `found`."""
+def _by_kind(found, exprs, nodes, beside=None):
+    """Give DataFrames to one function, nodes to another; `beside` takes nodes that are computed beside these and returns what gives their values. Results in the order of `found`."""
     out = [None] * len(found)
     frames, others = ([i for i, c in enumerate(found) if _is_expr(c) is wanted] for wanted in (True, False))
     rest = [found[i] for i in others]
-    values = start_nodes(rest) if start_nodes is not None and frames and others else lambda: nodes(rest)
+    values = (beside(rest) if beside is not None and frames and others else None) or (lambda: nodes(rest))
     for places, run in ((frames, lambda: exprs([found[i] for i in frames])), (others, values)):
         if places:
             for i, value in zip(places, run(), strict=True):
@@ -234,12 +239,20 @@ def compute(*args, traverse=True, optimize_graph=True, scheduler=None, get=None,
         return args
     where = schedule(scheduler, threads_of(kwargs.get("pool")) if num_workers is None else num_workers)
 
+    run = where.compute_exprs
+
     def exprs(collections):
-        results = _planned_again(where.compute_exprs, [c._expr for c in collections])
+        results = _planned_again(run, [c._expr for c in collections])
         return [c._finish(to_pandas(r)) for c, r in zip(collections, results, strict=True)]
 
+    def in_one_job(nodes):
+        nonlocal run
+        calls = where.calls(nodes)
+        run = functools.partial(where.compute_exprs, calls=calls)
+        return calls and calls.results
+
     with _placed(kwargs):
-        return rebuild(_by_kind(found, exprs, where.run_nodes, getattr(where, "start_nodes", None)))
+        return rebuild(_by_kind(found, exprs, where.run_nodes, getattr(where, "start_nodes", in_one_job if isinstance(where, _Local) else None)))
 
 
 _OWN = ("traverse", "optimize_graph", "scheduler", "num_workers")

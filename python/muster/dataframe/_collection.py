@@ -1,9 +1,11 @@
 """What all collections of expressions have; each is a handle on one."""
 
 from muster import _core
+from muster._base import registry
 from muster._base.libraries import np
 from muster._border.pandas import label_of, meta_of
 from muster._collections import running
+from muster._collections.expressions import inputs_first
 from muster.delayed import Delayed
 
 _classes = {}  # of collections, by the kind of their expressions
@@ -156,16 +158,18 @@ class Collection:
         return np.asarray(self.compute(), dtype=dtype)
 
     def __reduce__(self):
-        stack = [self._expr]
-        while stack:
-            node = stack.pop()
-            if node.op == "from_tasks":
-                raise TypeError("cannot pickle a persisted collection, whose partitions are this client's yet; pickle what it was made from")
-            stack += node.inputs
-        return _restore, (type(self), _core.encode([self._expr]))
+        address = None
+        for node in inputs_first([self._expr]):
+            if node.op == "from_tasks" and "holder" in node.args:
+                future = node.args["holder"].value[0]
+                future.result()  # that they are there
+                address = future.client.scheduler_address
+        return _restore, (type(self), _core.encode([self._expr]), address)
 
 
-def _restore(kind, data):
+def _restore(kind, data, address=None):
+    if address is not None:
+        registry.given("core")(address)
     return kind(_core.decode(data)[0])
 
 

@@ -1,28 +1,15 @@
 """DataFrames from tasks, and tasks from DataFrames."""
 
-from muster._base import context
+from muster import _core
 from muster._base.libraries import pd
 from muster._base.tasks import node_of
+from muster._base.tokenize import tokenize
 from muster._base.values import no_default
+from muster._border.values import value_of
 from muster._collections import running
 from muster._core import TaskNode
 from muster.dataframe._collection import new_collection
-from muster.dataframe._memory import from_pandas
 from muster.dataframe._meta import meta_object
-
-
-class _PartOf:
-    """Computes the task whose number is the one value of a partition; on a cluster its result is there before."""
-
-    def __init__(self, nodes):
-        self.nodes = nodes
-
-    def __reduce__(self):
-        results = context.results()
-        return _PartOf, (self.nodes if results is None else results.nodes(self.nodes),)
-
-    def __call__(self, part):
-        return running.compute(self.nodes[int(part.iloc[0, 0])], traverse=False)[0]
 
 
 class _Checked:
@@ -93,10 +80,9 @@ def from_delayed(dfs, meta=no_default, divisions=None, prefix="from-delayed", ve
 
 
 def of_tasks(nodes, meta, check=None, forced=False):
-    """Return the collection whose partitions, numbered from 0, are what the nodes give; `check` is called with each."""
-    numbers = from_pandas(pd.DataFrame({"part": range(len(nodes))}), npartitions=len(nodes))
-    function = _PartOf(nodes)
-    return numbers.map_partitions(_Then(function, check) if check else function, meta=meta, enforce_metadata=forced)
+    """Return the collection whose partitions are what the nodes give; `check` is called with each."""
+    values = new_collection(_core.from_values(nodes, f"values-{tokenize([n.key for n in nodes])}"))
+    return values.map_partitions(_Then(value_of, check) if check else value_of, meta=meta, enforce_metadata=forced)
 
 
 def _partitions_of_one(nodes):

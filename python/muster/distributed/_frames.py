@@ -6,7 +6,7 @@ import time
 import weakref
 
 from muster import _core
-from muster._base import context
+from muster._base import context, registry
 from muster._base.placing import options_of
 from muster._base.serialize import dumps_error, dumps_simple
 from muster._base.tasks import Input
@@ -67,10 +67,11 @@ class Frames:
         exprs, tasks, finishes, functions = zip(*wanted, strict=True)
         results = Needed(self)
         self._made_of.update({task: (expr, finish, function, results) for expr, task, finish, function in wanted})
-        query = Query(self, exprs, tasks, results, finishes=finishes, functions=[f for f in functions if hasattr(f, "begin")])
+        query = Query(self, exprs, tasks, results, finishes=finishes, functions=functions)
         try:
-            for f in query.functions:
-                f.begin()
+            for f in functions:
+                if hasattr(f, "begin"):
+                    f.begin()
         except BaseException as error:
             query.refuse(error)
             raise
@@ -128,6 +129,12 @@ class Needed:
         """Return a future of a DataFrame's value, which is there."""
         return self._there(self.client._frame_futures([collection]))[0]
 
+    def tasks(self, nodes):
+        """Return the ids of tasks that make the values of nodes, begun if need be."""
+        futures = self.client._submit_nodes(list(nodes))
+        self.futures += futures
+        return [self.client._input(f) for f in futures]
+
     def nodes(self, nodes):
         """Return nodes for the values of others, which are there."""
         return [FutureNode(f) for f in self._there(self.client._submit_nodes(list(nodes)))]
@@ -147,6 +154,7 @@ class Query(threading.Thread):
     def __init__(self, client, exprs, tasks, results, finishes=None, outcomes=None, functions=()):
         super().__init__(name="muster-query", daemon=True)
         self.client, self.exprs, self.tasks, self.results, self.finishes, self.outcomes, self.functions = client, exprs, tasks, results, finishes, outcomes, functions
+        self.open = dict(enumerate(exprs))  # those that nothing was told of
         self.placing = client._placing()
         self.asked = 0.0  # when the scheduler was asked whether tasks still wait
 
@@ -163,41 +171,71 @@ class Query(threading.Thread):
             self.refuse(error)
         finally:
             self.client._queries.discard(self)
-            del self.client, self.exprs, self.results, self.outcomes, self.functions
+            del self.client, self.exprs, self.open, self.results, self.outcomes, self.functions
 
     def answer(self):
         core = self.client._core
         _core.set_memory_limit(running.memory_limit())
         with context.sending(self.results):
+            if self.outcomes is None:
+                return self.answer_each()
             made = running._planned_again(lambda exprs: _core.persist(exprs, 0, self.tick, core, self.placing), list(self.exprs))
-        for i, (task, expr) in enumerate(zip(self.tasks, made, strict=True)):
-            if self.outcomes is not None:
-                _core.settle(self.outcomes[i], expr)
-                core.bind(task, _call(_nothing, (), []))
-            else:
-                core.bind(task, _together(_core.described(expr), self.finishes[i], _core.tasks_of(expr), self.placing))
+        for task, outcome, expr in zip(self.tasks, self.outcomes, made, strict=True):
+            _core.settle(outcome, expr)
+            core.bind(task, _call(_nothing, (), []))
+
+    def answer_each(self):
+        """Bind each task as soon as the partitions of its own expression are there; what fails refuses its own task."""
+        core = self.client._core
+        while self.open:
+            numbers = list(self.open)
+
+            def told(place, expr, error, numbers=numbers):
+                n = numbers[place]
+                if error is None:
+                    core.bind(self.tasks[n], _together(_core.described(expr), self.finishes[n], _core.tasks_of(expr), self.placing))
+                    del self.open[n]
+                elif not self.planned_again([n], error):
+                    self.refuse_one(n, error)
+
+            try:
+                _core.persist_each([self.open[n] for n in numbers], self.tick, core, self.placing, told)
+            except (TypeError, NotImplementedError) as error:
+                if not self.planned_again(list(self.open), error):
+                    raise
+
+    def planned_again(self, numbers, error):
+        if not isinstance(error, (TypeError, NotImplementedError)):
+            return False
+        made = registry.given("made_again")([self.open[n] for n in numbers])
+        if made is not None:
+            self.open.update(zip(numbers, made, strict=True))
+        return made is not None
 
     def refuse(self, error):
-        for f in self.functions:
+        for n in list(self.open):
+            self.refuse_one(n, error)
+
+    def refuse_one(self, n, error):
+        del self.open[n]
+        if self.functions and hasattr(self.functions[n], "give_up"):
             with contextlib.suppress(Exception):  # what is there to be told is why the query failed
-                f.give_up()
-        for outcome in self.outcomes or ():
-            _core.fail(outcome, error)
-        told = dumps_error(error)
-        self.client._refused.update(self.tasks)
-        for task in self.tasks:
-            try:
-                self.client._core.refuse(task, told)
-            except Exception:
-                return  # the client has ended
+                self.functions[n].give_up()
+        if self.outcomes is not None:
+            _core.fail(self.outcomes[n], error)
+        self.client._refused.add(self.tasks[n])
+        try:
+            self.client._core.refuse(self.tasks[n], dumps_error(error))
+        except Exception:
+            return  # the client has ended
 
     def tick(self, done, tasks, size):
         """Stop when nobody waits any more: no future of this client, nor a task that was made with one."""
         core = self.client._core
-        status = {t: core.status(t) for t in self.tasks}
-        if "pending" in status.values():
+        status = {self.tasks[n]: core.status(self.tasks[n]) for n in self.open}
+        if not status or "pending" in status.values():
             return
-        given_up = [t for t in self.tasks if status[t] == "lost"]
+        given_up = [t for t in status if status[t] == "lost"]
         if given_up and core.connected:
             if time.monotonic() < self.asked + 0.2:
                 return

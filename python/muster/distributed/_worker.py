@@ -31,6 +31,20 @@ def get_client(address=None, timeout=None, resolve_address=True):
     return client
 
 
+def core(address=None):
+    """Return the connection with which persisted collections that were unpickled here are read; theirs is the cluster of `address`."""
+    try:
+        client = get_client()
+    except ValueError:
+        raise ValueError("a persisted collection lies on the workers of its cluster: in another process it can be unpickled while a client of that is active, Client(address)") from None
+    if address is not None and context.executor() is None and client.scheduler_address != address:
+        raise ValueError(f"a persisted collection lies on the cluster of {address}, the active client is of {client.scheduler_address}")
+    return client._core
+
+
+registry.give("core", core)
+
+
 def depth():
     """Return how many tasks are around what is submitted here: 0 outside of tasks."""
     executor = context.executor()

@@ -1,0 +1,235 @@
+#include "api/run.hpp"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "api/calls_in_front.hpp"
+#include "api/operators.hpp"
+#include "api/pending.hpp"
+#include "api/revisions.hpp"
+#include "base/error.hpp"
+#include "expr/op.hpp"
+#include "kernels/python_call.hpp"
+#include "kernels/settling.hpp"
+
+namespace muster::api {
+using namespace base;
+using namespace data;
+using worker::TaskResult;
+namespace {
+
+std::vector<Expr> refreshed(const std::vector<Expr>& expressions) {
+  std::map<Hash128, Expr> changed;
+  for (const auto& node : expr::topological(expressions)) {
+    if (!node->op->refresh) continue;
+    auto args = node->op->refresh(expr::Call(*node->op, node->args, node->inputs));
+    if (!(args == node->args)) changed[node->id] = expr::make(*node->op, args, node->inputs);
+  }
+  return expr::substitute(expressions, changed);
+}
+
+bool is_cancelled(const std::exception_ptr& e) {
+  try {
+    std::rethrow_exception(e);
+  } catch (const Error& error) {
+    return error.kind == ErrorKind::cancelled;
+  } catch (...) {
+    return false;
+  }
+}
+
+// Open columns in which a missing value was seen are known as such from now on.
+void remember_missing(const Run& r) {
+  const DType seen{Storage::float64, Unit::us, true};
+  for (const auto& stage : r.plan.stages) {
+    if (!stage.source || !r.reports.contains(stage.source->id)) continue;
+    Revision revision;
+    for (const auto& [partition, report] : r.reports.at(stage.source->id))
+      for (int64_t id : report.missing)
+        if (id >= 0 && id < expr::kResults) revision.wider.emplace(id, seen);
+    remember(stage.source, revision);
+  }
+  std::map<Hash128, std::pair<Expr, Revision>> named;
+  for (int64_t id : r.reports.at(Hash128{}).at(0).missing) {
+    const auto& [node, field] = r.plan.named.at(static_cast<size_t>(id - expr::kResults));
+    named[node->id].first = node;
+    named[node->id].second.wider.emplace(field, seen);
+  }
+  for (const auto& [id, revision] : named) remember(revision.first, revision.second);
+}
+
+Expr brought(const Expr& node) {
+  const auto& from = partitions_of(node->args["tasks"]);
+  const auto& settlements = node->args["settlements"].list();
+  std::vector<Batches> partitions;
+  for (int64_t p = 0; p < node->npartitions; ++p) {
+    auto& rows = partitions.emplace_back(fetch(from, p));
+    for (auto& b : rows)
+      for (size_t c = 0; c < b.columns.size(); ++c)
+        if (!settlements[c].is_none()) b.columns[c] = kernels::settle(b.columns[c], b.rows, kernels::Settlement::decode(settlements[c]));
+  }
+  return from_partitions(std::move(partitions), node->schema, node->divisions);
+}
+
+// Partitions that lie on another cluster, or that are wanted here, as tables in memory.
+std::vector<Expr> within_reach(const std::vector<Expr>& expressions, const RunOptions& options) {
+  const auto settled = all_settled(expressions, options);
+  std::map<Hash128, Expr> here;
+  for (const auto& node : expr::topological(settled))
+    if (node->op->name == operators::from_tasks && partitions_of(node->args["tasks"]).tasks->client != options.cluster) here[node->id] = brought(node);
+  return expr::substitute(settled, here);
+}
+}  // namespace
+
+bool Heard::again() const {
+  return std::any_of(revisions.begin(), revisions.end(), [](const auto& r) { return !r.second.second.empty(); });
+}
+
+std::vector<Expr> prepared(const std::vector<Expr>& expressions, const RunOptions& options) { return revised(refreshed(within_reach(expressions, options))); }
+
+PartitionReports count(const Expr& source, List partitions, RunOptions options) {
+  options.warn = nullptr;  // whoever asks for these rows is told about them
+  options.calls = nullptr;
+  PartitionReports out;
+  const Run counted = run({call(operators::row_count, Dict{}, {call(operators::partitions, Dict{{"partitions", std::move(partitions)}}, {source})})}, options);
+  for (const auto& [id, reports] : counted.reports)
+    if (id != Hash128{})  // that is of results
+      for (const auto& [partition, report] : reports) out[partition] = report;
+  return out;
+}
+
+Run begun(std::vector<Expr> expressions, const RunOptions& options, Results wanted) {
+  Run r;
+  r.expressions = std::move(expressions);
+  r.plan = plan::lower(r.expressions);
+  plan::optimize(r.plan, options.cluster ? 0 : kept_between_stages());
+  r.expanded = plan::expand(r.plan);
+  if (options.calls && !options.cluster) put_in_front(*options.calls, r.plan, r.expanded);
+  r.stage_of_range.assign(r.expanded.graph.ranges.size(), -1);
+  for (size_t s = 0; s < r.plan.stages.size(); ++s)
+    if (const int at = r.expanded.range_of_stage[s]; at >= 0 && r.plan.stages[s].source) r.stage_of_range[static_cast<size_t>(at)] = static_cast<int>(s);
+  // Categories differ in as many ways as there are partitions: all are heard before the plan is made again.
+  const auto tells_all = [](const auto& wider) { return !wider.second.is_object() || !wider.second.foreign; };
+  const auto hopeless = [=](int, int64_t, const TaskResult& result) {
+    return wanted != Results::stay_each && (result.error || std::any_of(result.report.wider.begin(), result.report.wider.end(), tells_all));
+  };
+  if (options.cluster) r.job = r.there = run_on(options.cluster, r.expanded.graph, {options.placing, wanted != Results::brought, wanted == Results::stay_each, options.values}, hopeless);
+  else r.job = worker::run(std::make_shared<const graph::Graph>(r.expanded.graph), options.threads, hopeless);
+  return r;
+}
+
+Heard hear(const Run& r, const std::vector<int>& ranges, const Count& count) {
+  Heard heard;
+  const auto& results = r.job->results();
+  const auto& graph = r.expanded.graph;
+  std::map<int, std::exception_ptr> failed;  // of sources, by range
+  // Ranges that were read otherwise than they should be, and those where an error may come of that: steps see zeros for what a dtype cannot hold, labels are
+  // counted from wrong borders.
+  std::vector<bool> misled(graph.ranges.size(), false), doubtful(graph.ranges.size(), false);
+  for (const int at : ranges) {
+    const int s = r.stage_of_range[static_cast<size_t>(at)];
+    if (s < 0) continue;
+    const auto& stage = r.plan.stages[static_cast<size_t>(s)];
+    const auto& range = graph.ranges[static_cast<size_t>(at)];
+    auto& revision = heard.revisions[stage.source->id];
+    revision.first = stage.source;
+    const auto recount = [&](int64_t first, int64_t last) {
+      List wanted;
+      for (int64_t p = first; p <= last; ++p) wanted.push_back(p);
+      return count(stage.source, wanted);
+    };
+    const size_t begins = revision.second.begins.size(), wider = revision.second.wider.size();
+    std::exception_ptr found;
+    review(stage.source, results[static_cast<size_t>(at)], range, recount, revision.second, found);
+    if (found) failed.emplace(at, found);
+    doubtful[static_cast<size_t>(at)] = revision.second.wider.size() > wider;
+    misled[static_cast<size_t>(at)] = doubtful[static_cast<size_t>(at)] || revision.second.begins.size() > begins;
+    for (size_t i = 0; i < results[static_cast<size_t>(at)].size(); ++i) {
+      const auto& report = results[static_cast<size_t>(at)][i].report;
+      if (!results[static_cast<size_t>(at)][i].ran) continue;
+      auto& known = heard.reports[stage.source->id][range.partition.empty() ? static_cast<int64_t>(i) : range.partition[i]];
+      const auto missing = known.missing;
+      if (known.rows == 0 || known.stopped_early) known = report;
+      known.missing.insert(known.missing.end(), missing.begin(), missing.end());
+      known.missing.insert(known.missing.end(), report.missing.begin(), report.missing.end());
+    }
+  }
+  for (const int range : ranges)
+    for (const auto& input : graph.ranges[static_cast<size_t>(range)].inputs)
+      if (misled[static_cast<size_t>(input.range)] || doubtful[static_cast<size_t>(input.range)]) doubtful[static_cast<size_t>(range)] = true;
+  for (const auto& [range, error] : failed)
+    if (!heard.error && !doubtful[static_cast<size_t>(range)]) heard.error = error;
+  auto& named = heard.reports[Hash128{}][0].missing;
+  for (const int range : ranges)
+    for (const auto& t : results[static_cast<size_t>(range)]) {
+      std::copy_if(t.report.missing.begin(), t.report.missing.end(), std::back_inserter(named), [](int64_t id) { return id >= expr::kResults; });
+      for (auto [id, type] : t.report.wider) {
+        if (id < expr::kResults) continue;
+        const auto& [node, field] = r.plan.named.at(static_cast<size_t>(id - expr::kResults));
+        auto& [source, revision] = heard.revisions[node->id];
+        source = node;
+        auto [known, fresh] = revision.wider.try_emplace(field, type);
+        if (!fresh) known->second = kernels::common_dtype(known->second, type);
+      }
+    }
+  if (heard.error || heard.again()) return heard;
+  for (const int range : ranges)
+    if (r.stage_of_range[static_cast<size_t>(range)] < 0)
+      for (const auto& t : results[static_cast<size_t>(range)])
+        if (t.error && !is_cancelled(t.error)) {
+          heard.error = t.error;
+          return heard;
+        }
+  return heard;
+}
+
+void warn_of(const Run& run, const RunOptions& options) {
+  if (!options.warn) return;
+  for (const auto& range : run.job->results())
+    for (const auto& t : range)
+      for (const auto& w : t.report.warnings) options.warn(w);
+}
+
+std::vector<Expr> revised_by(const Heard& heard, const std::vector<Expr>& expressions, const RunOptions& options) {
+  std::map<Hash128, Expr> revised_nodes;
+  for (const auto& [id, revision] : heard.revisions) {
+    if (revision.second.empty()) continue;
+    const auto node = revised({revision.first})[0];
+    if (node->id != revision.first->id) {  // meanwhile a count of partitions in front has found more: this run has read too much wrongly to say anything about that
+      revised_nodes[id] = node;
+      same_ranges(revision.first, node);
+      continue;
+    }
+    if (options.note) options.note(concat(node->op->name, ": planned again: ", revision.second.wider.size(), " columns are wider than the sample promised, ", revision.second.begins.size(), " partitions begin elsewhere"));
+    remember(node, revision.second);
+    const auto args = node->op->revise(expr::Call(*node->op, node->args, node->inputs), {revision.second.wider.begin(), revision.second.wider.end()}, revision.second.begins);
+    revised_nodes[id] = expr::make(*node->op, args, node->inputs);
+    same_ranges(revision.first, revised_nodes[id]);
+  }
+  return expr::substitute(expressions, revised_nodes);
+}
+
+Run run(const std::vector<Expr>& expressions, const RunOptions& options, Results wanted) {
+  auto current = prepared(expressions, options);
+  for (int attempt = 0;; ++attempt) {
+    Run r = begun(current, options, wanted);
+    worker::wait_for(*r.job, options.tick);
+    std::vector<int> all(r.expanded.graph.ranges.size());
+    std::iota(all.begin(), all.end(), 0);
+    Heard heard = hear(r, all, [&](const Expr& source, List partitions) { return count(source, std::move(partitions), options); });
+    const bool again = heard.again();
+    if (!heard.error && !again && (options.cluster || options.calls)) heard.error = r.job->error();  // of calls; the connection was lost, others cancelled its tasks
+    if (heard.error) std::rethrow_exception(heard.error);
+    if (!again) {
+      r.reports = std::move(heard.reports);
+      remember_missing(r);
+      warn_of(r, options);
+      return r;
+    }
+    if (attempt > 1000) throw internal("a source changes with every reading; is a file being written?");
+    current = revised_by(heard, r.expressions, options);
+  }
+}
+
+}  // namespace muster::api
