@@ -14,7 +14,6 @@ from muster._base.tokenize import tokenize
 from muster._collections import running
 from muster._collections.expressions import finish_of, inputs_first, together
 from muster.distributed import _submit
-from muster.distributed._future import FutureNode
 
 
 class Frames:
@@ -134,10 +133,6 @@ class Needed:
         futures = self.client._submit_nodes(list(nodes))
         self.futures += futures
         return [self.client._input(f) for f in futures]
-
-    def nodes(self, nodes):
-        """Return nodes for the values of others, which are there."""
-        return [FutureNode(f) for f in self._there(self.client._submit_nodes(list(nodes)))]
 
     def _there(self, futures):
         try:
