@@ -4,7 +4,9 @@ import asyncio
 import io
 import itertools
 import threading
+import time
 import warnings
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -591,3 +593,22 @@ def test_frames_and_tasks_are_one_job(scheduler, tmp_path):
     assert ran.count("other") == 1
     with pytest.raises(ZeroDivisionError):
         muster.compute(frame.x.sum(), muster.delayed(lambda: 1 / 0)(), scheduler=scheduler)
+
+
+@pytest.mark.parametrize("scheduler", ["threads", "synchronous"])
+def test_partitions_of_calls_are_used_up_before_others_are_made(scheduler):
+    alive, most = [], [0]
+
+    def make(i):
+        time.sleep(0.01)
+        made = pd.DataFrame({"x": [i]})
+        alive.append(weakref.ref(made))
+        return made
+
+    def use(part):
+        most[0] = max(most[0], sum(a() is not None for a in alive))
+        return part.x
+
+    df = dd.from_delayed([muster.delayed(make)(i) for i in range(20)], meta=pd.DataFrame({"x": [1]}))
+    assert df.map_partitions(use, meta=("x", "int64")).sum().compute(scheduler=scheduler, num_workers=2) == 190
+    assert most[0] <= 6  # of twenty

@@ -1,5 +1,7 @@
 #include "kernels/task_values.hpp"
 
+#include "base/error.hpp"
+
 namespace muster::kernels {
 using namespace base;
 using namespace data;
@@ -10,7 +12,9 @@ class OneRow : public Reader {
   explicit OneRow(const Args& args) : args_(args) {}
   bool next(Task& task, Batch& out) override {
     if (std::exchange(given_, true)) return false;
-    const Batch row = static_cast<TaskValues*>(args_["values"].opaque()->object.get())->row(task.partition());
+    const auto& values = args_["values"].opaque();
+    if (!values->token.empty()) throw internal("the tasks whose values are read were not run");
+    const Batch row = static_cast<TaskValues*>(values->object.get())->row(task.partition());
     out.rows = row.rows, out.columns.clear();
     for (const auto& c : args_["columns"].list()) out.columns.push_back(row.columns.at(static_cast<size_t>(c.integer())));
     task.report.rows += row.rows;

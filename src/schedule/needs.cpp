@@ -179,12 +179,12 @@ const Scheduler::Task* Scheduler::failed_input(TaskId id) const {
 }
 
 uint64_t Scheduler::priority_of(const Job& j, TaskId id) const {
-  // Later stages first, then in order: depth first, so that results are used up before new ones are made. What begins anew, as each of several partitions that
-  // were asked for one by one, and explicit tasks come in the order of their numbers, which a client gives depth first.
+  // Later stages first, then in order: depth first, so that results are used up before new ones are made. What begins anew, as each of several
+  // partitions that were asked for one by one, and explicit tasks come in the order of their numbers, which a client gives depth first.
   const Task& t = j.tasks[id.index];
   const RangeState& r = j.ranges[t.range];
   const uint64_t user = static_cast<uint64_t>(128 - std::clamp(r.spec->options.priority, -127, 127));
-  const uint64_t stage = r.spec->begins.empty() ? 255 - std::min<uint32_t>(r.level, 255) : 0;
+  const uint64_t stage = RangeState::kInFront - std::min(r.level, RangeState::kInFront);
   return user << 56 | uint64_t{j.generation} << 40 | stage << 32 | id.index;
 }
 

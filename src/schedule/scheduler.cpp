@@ -132,6 +132,8 @@ void Scheduler::submit(JobId id, ClientId client, std::shared_ptr<const graph::G
         ++r.gate;
       }
     }
+    if (!spec.begins.empty() && (open || specs.size() == 1)) r.level = RangeState::kInFront;
+    else if (!spec.needs.empty() && spec.needs.front().job == id && spec.needs.front().index < first) r.level = 1;
     r.unfinished = spec.count;
     if (spec.count) open_alls(j, r);
     const auto retries = static_cast<uint8_t>(std::clamp(spec.options.retries, 0, 255));

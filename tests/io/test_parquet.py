@@ -287,9 +287,9 @@ print(os.listdir())
 """
 
 
-@pytest.mark.parametrize("place, when", [("threads", "now"), ("processes", "later"), ("cluster", "later")])
-def test_an_interrupted_write_leaves_nothing(python, place, when):
-    out = python(INTERRUPTED, PLACE=place, WHEN=when)
+@pytest.mark.parametrize("where, when", [("threads", "now"), ("processes", "later"), ("cluster", "later")])
+def test_an_interrupted_write_leaves_nothing(python, where, when):
+    out = python(INTERRUPTED, PLACE=where, WHEN=when)
     assert out.stdout.splitlines() == ["interrupted", "['program.py']"], out.stderr
 
 
