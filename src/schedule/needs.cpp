@@ -184,7 +184,7 @@ uint64_t Scheduler::priority_of(const Job& j, TaskId id) const {
   const Task& t = j.tasks[id.index];
   const RangeState& r = j.ranges[t.range];
   const uint64_t user = static_cast<uint64_t>(128 - std::clamp(r.spec->options.priority, -127, 127));
-  const uint64_t stage = RangeState::kInFront - std::min(r.level, RangeState::kInFront);
+  const uint64_t stage = r.in_front ? 0 : 255 - std::min<uint32_t>(r.level, 255);
   return user << 56 | uint64_t{j.generation} << 40 | stage << 32 | id.index;
 }
 

@@ -197,8 +197,8 @@ class Scheduler {
     JobId job;
     uint32_t base;             // range number of the graph's first range in this job
     uint32_t first;            // index of its first task
-    static constexpr uint32_t kInFront = 255;
-    uint32_t level = 0;        // ranges in a row before it, up to kInFront: explicit tasks that are no part of a plan
+    uint32_t level = 0;        // ranges in a row before it
+    bool in_front = false;     // explicit tasks that are no part of a plan, or begin one with what others made
     std::vector<uint32_t> functions;  // statistics: one, or one for each of its functions
     uint32_t kind = 0;         // class: who may run it
     uint32_t depth = 0;        // tasks around it
