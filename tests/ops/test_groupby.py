@@ -292,3 +292,31 @@ def test_medians_of_large_groups(kind):
     same(df.groupby("g").x.median(), f.groupby("g").x.median())
     for q in (0, 0.3, 0.999, 1):
         same(df.groupby("g").x.quantile(q), f.groupby("g").x.quantile(q))
+
+
+@pytest.mark.parametrize("key", ["i", "s", "b", "d", "f", "category", "Int64", "object"])
+def test_keys_of_other_rows(frames, key):
+    """Aligned by pandas, in one task; the call itself looks at made-up rows alone."""
+    pdf, df = frames
+    if df.npartitions > 7:
+        return
+    if key in ("category", "Int64", "object"):
+        pdf = pdf.assign(**{key: pdf.s.where(pdf.i > 0, pdf.i) if key == "object" else pdf.j.astype(key)})
+        df = dd.from_pandas(pdf, npartitions=df.npartitions)
+    computed = []
+    keys = df[[key]].map_partitions(lambda part: computed.append(len(part)) or part, meta=pdf[[key]].iloc[:0])[key]
+    def of(d, k):
+        return {
+            "sum": d[d.f > 0].groupby(k).i.sum(),
+            "frame": d[d.f > 0][["i", "f"]].groupby(k).mean(),
+            "two": d[d.f > 0].groupby([k, "t"]).f.max(),
+            "agg": d[d.f > 0].groupby(k).agg({"f": ["min", "max"], "s": "nunique"}),
+            "fewer keys": d.groupby(d[d.j > 1].s).i.sum(),
+            "beside": d[d.f > 0].groupby(k).f.transform("max"),
+            "none": d[d.f > 1e9].groupby(k).i.sum(),
+        }
+    lazy = of(df, keys)
+    assert not computed or key == "object"  # made-up ones would all be texts
+    for name, theirs in of(pdf, pdf[key]).items():
+        if key != "object" or name != "none":  # no group says whether keys are texts
+            same(lazy[name], theirs)

@@ -5,6 +5,7 @@ rows), `beside` (one task over all rows whose result has the same rows in the sa
 """
 
 import functools
+import operator
 
 from muster import _core
 from muster._base import context
@@ -42,6 +43,14 @@ class _Later:
 
     def value(self):
         return self.collection.compute(scheduler="synchronous")
+
+    def made_up(self):
+        if any(name == "object" for _, name, _ in self.collection._expr.columns):
+            return self.real()  # made-up objects are all texts
+        return _sample(self.collection)
+
+    def real(self):
+        return self.collection.compute()  # wherever its rows are: what it needs of them alone
 
     def __reduce__(self):
         results = context.results()
@@ -121,18 +130,30 @@ def _row(frame, labels):
     return row
 
 
-def _filled(value, values):
+def _filled(value, values, later=operator.methodcaller("value")):
+    """Arguments with values in the places of slots, and what `later` gives of collections with other rows."""
     if type(value) is Slot:
         return values[value.index]
     if type(value) in (_Later, _Known):
-        return value.value()
+        return later(value)
     if type(value) is list:
-        return [_filled(v, values) for v in value]
+        return [_filled(v, values, later) for v in value]
     if type(value) is tuple:
-        return tuple(_filled(v, values) for v in value)
+        return tuple(_filled(v, values, later) for v in value)
     if type(value) is dict:
-        return {k: _filled(v, values) for k, v in value.items()}
+        return {k: _filled(v, values, later) for k, v in value.items()}
     return value
+
+
+_made_up = operator.methodcaller("made_up")
+
+
+def _sample(collection):
+    """Made-up rows of a collection, as a function gets them."""
+    sample = sample_of(collection._expr)
+    if collection._is_index:
+        return sample.index
+    return _row(sample, _described(collection)[1]) if collection._expr.kind == "row" else sample
 
 
 def _gather(value, inputs, rows):
@@ -297,7 +318,7 @@ def _nullable(meta, function, inputs, always):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if not always and function.func(*_filled(function.args, values), **_filled(function.kwargs, values)) is not pd.NA:
+            if not always and function.func(*_filled(function.args, values, _made_up), **_filled(function.kwargs, values, _made_up)) is not pd.NA:
                 return None
     except Exception:
         return None
@@ -332,16 +353,15 @@ def _tried(function, inputs, real):
     """What the function makes of made-up rows, or of the first real ones."""
     import warnings
 
-    def call(values):
+    def call(values, later=operator.methodcaller("real")):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return function.func(*_filled(function.args, values), **_filled(function.kwargs, values))
+            return function.func(*_filled(function.args, values, later), **_filled(function.kwargs, values, later))
 
-    samples = [sample_of(i._expr) for i in inputs]
-    samples = [s.index if i._is_index else _row(s, _described(i)[1]) if i._expr.kind == "row" else s for s, i in zip(samples, inputs, strict=True)]
+    samples = [_sample(i) for i in inputs]
     if not real:
         try:
-            return call(samples)
+            return call(samples, _made_up)
         except Exception:
             if not any(name == "object" for i in inputs for _, name, _ in i._expr.columns):
                 raise  # of other columns the made-up values are good
@@ -357,7 +377,7 @@ def _tried(function, inputs, real):
         first, found = rows(-1), False
     if not len(first[0]):
         try:
-            return call(samples)
+            return call(samples, _made_up)
         except Exception:
             return call(first)
     try:
@@ -371,7 +391,7 @@ def _tried(function, inputs, real):
         return call([new_collection(i._expr).partitions[0].compute() if many else f for f, i, many in zip(first, inputs, lazy, strict=True)])
     if isinstance(out, (pd.DataFrame, pd.Series)) and not len(out):  # no group, or no row that is kept: made-up rows say more
         try:
-            return call(samples)
+            return call(samples, _made_up)
         except Exception:
             return out
     return out
@@ -382,12 +402,12 @@ def _name_column(error, function, inputs):
     first = inputs[0]
     if len(error.args) != 1 or not isinstance(error.args[0], str) or first._expr.kind not in ("series", "frame"):
         return
-    sample, *others = [sample_of(i._expr) for i in inputs]
+    sample, *others = [_sample(i) for i in inputs]
     for i, (label, dtype) in enumerate([(sample.name, sample.dtype)] if sample.ndim == 1 else zip(sample.columns, sample.dtypes, strict=True)):
         if sample.ndim == 2:
             values = [sample.iloc[:, [i]], *others]
             try:
-                function.func(*_filled(function.args, values), **_filled(function.kwargs, values))
+                function.func(*_filled(function.args, values, _made_up), **_filled(function.kwargs, values, _made_up))
             except type(error):
                 pass
             except Exception:
