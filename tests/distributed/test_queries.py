@@ -312,7 +312,7 @@ def test_a_frame_that_fails_in_the_background(client, small):
     with pytest.raises(ZeroDivisionError, match="no good"):
         kept.x.sum().compute()
     wait(kept)
-    assert [f.status for f in futures_of(kept)] == ["error"]
+    assert [f.status for f in futures_of(kept)] == ["error"] * kept.npartitions
     with pytest.raises(ZeroDivisionError, match="no good"):
         client.compute(kept.x.sum()).result()
     assert client.submit(pow, 2, 5).result(timeout=60) == 32

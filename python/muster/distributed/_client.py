@@ -98,8 +98,11 @@ class Client(Collections, Frames, Queries, Results):
         self._definitions = {}  # of keys the user named: a token of the call
         self._made_of = {}   # id of a query's future -> (expression, what is made of its result, the function that wants it, what functions in it need): its tables in memory are sent again when a worker dies
         self._refused = set()  # ids of those whose query failed
-        self._described = {}  # id of a persisted partition -> what its bytes are
-        self._objects = {}   # id of a persisted partition -> the future of its pandas object
+        self._partition_of = {}  # key of a persisted partition -> what its bytes are, None while it is to come
+        self._objects = {}   # the same -> the future of its pandas object
+        self._to_come = {}   # the same -> as what it is promised
+        self._came = {}      # the same -> the id under which it was
+        self._unsettled = {}  # id that stands for a persisted expression as long as it is pending -> (query, number)
         self._queries = set()
         self._watcher = None
         self._set_as_default = set_as_default
@@ -241,7 +244,10 @@ class Client(Collections, Frames, Queries, Results):
     def _handle(self, key):
         known = self._keys[key]
         known[1] += 1
-        return Future(known[0], key, self)
+        future = Future(known[0], key, self)
+        if self._to_come and key in self._to_come:
+            self._to_come[key].handles.append(weakref.ref(future))
+        return future
 
     def _release(self, future):
         with self._lock:
@@ -253,7 +259,7 @@ class Client(Collections, Frames, Queries, Results):
                 del self._keys[future.key]
                 self._definitions.pop(future.key, None)
                 self._ids.pop(future._id, None)
-                self._drop_frames(future._id)
+                self._drop_frames(future._id, future.key)
                 self._core.release(future._id)
 
     def _adopt(self, task, key):
@@ -274,8 +280,7 @@ class Client(Collections, Frames, Queries, Results):
         """The number of a future that another task needs; one that was cancelled is not begun again by that."""
         if future.cancelled():
             raise FutureCancelledError(future.key)
-        task = self._id_of(future)
-        return self._as_object(task) if task in self._described else task
+        return self._id_of(future.client._sendable(future))
 
     def _check_open(self):
         if self.status != "running":

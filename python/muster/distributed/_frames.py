@@ -14,6 +14,7 @@ from muster._base.tokenize import tokenize
 from muster._collections import running
 from muster._collections.expressions import finish_of, inputs_first, together
 from muster.distributed import _submit
+from muster.distributed._errors import FutureCancelledError
 
 
 class Frames:
@@ -83,39 +84,107 @@ class Frames:
         self._begin([(self._made_of[t][0], t, *self._made_of[t][1:3]) for t in refused])
 
     def partitions_of(self, frame):
-        """Return futures of the persisted partitions that a DataFrame is made of; while these are being made, one for all."""
+        """Return futures of the persisted partitions that a DataFrame is made of, there or being made."""
         out = []
         for node in inputs_first([frame._expr]):
-            if node.op != "from_tasks":
-                continue
-            try:
-                tasks = _core.tasks_of(node)
-            except Exception:  # what it was made of failed: its future says of what
-                tasks = []
-            if not tasks and "pending" in node.args:
-                out.append(node.args["holder"].value[0])
-            described = _core.described(node) if tasks else None
-            with self._lock:
-                for i, task in enumerate(tasks):
-                    out.append(self._adopt(task, f"('{node.name}', {i})"))
-                    self._described[task] = described
+            if node.op == "from_tasks":
+                owner = node.args["holder"].value[0].client if "pending" in node.args else self
+                out += (owner if owner.status == "running" else self)._partitions(node)
         return out
 
-    def _as_object(self, task):
-        """Return the id of the task that makes a pandas object of a partition, for tasks that take it."""
+    def _partitions(self, node):
+        keys = [f"('{node.name}', {i})" for i in range(node.npartitions)]
         with self._lock:
-            made = self._objects.get(task)
-            if made is None:
-                key = f"{self._ids[task]}-pandas"
-                self._register(self._core.submit([_together(self._described[task], None, [task])], False), key)
-                made = self._objects[task] = self._handle(key)
-            return made._id
+            if "pending" in node.args and (found := self._unsettled.get(node.args["holder"].value[0]._id)) is not None:
+                for place, key in enumerate(keys):
+                    if key not in self._keys:
+                        self._to_come[key] = coming = found[0].promise("partitions", found[1], place)
+                        self._partition_of[key] = None
+                        self._register(coming.task, key)
+                return [self._handle(key) for key in keys]
+            try:
+                tasks, described = _core.tasks_of(node), _core.described(node)
+                if not tasks:
+                    raise FutureCancelledError(node.name, "client closed")
+            except Exception as error:  # what it was to be made of failed
+                for key in keys:
+                    if key not in self._keys:
+                        task = self._core.promise("persisted", False)
+                        self._register(task, key)
+                        self._core.refuse(task, dumps_error(error))
+                return [self._handle(key) for key in keys]
+            self._partition_of.update(dict.fromkeys(keys, described))
+            return [self._adopt(task, key) for task, key in zip(tasks, keys, strict=True)]
 
-    def _drop_frames(self, task):
+    def _sendable(self, future):
+        """Return the future of the same value for tasks and other processes: of a partition, that of a pandas object that is made of it."""
+        key = future.key
+        with self._lock:
+            if key not in self._partition_of:
+                return future
+            made = self._objects.get(key)
+            if made is None:
+                coming = self._to_come.get(key)
+                if coming is not None:
+                    task = coming.query.promise("objects", coming.number, coming.place).task
+                else:
+                    task = self._core.submit([_together(self._partition_of[key], None, [future._id])], False)
+                self._register(task, f"{key}-pandas")
+                made = self._objects[key] = self._handle(f"{key}-pandas")
+            return made
+
+    def _settle(self, query, number, expr):
+        """Give the futures of partitions that were to come the tasks that have made them."""
+        core = self._core
+        with self._lock:
+            self._unsettled.pop(query.tasks[number], None)
+            _core.settle(query.outcomes[number], expr)
+            promised = query.promised.pop(number, ())
+            tasks, described = (_core.tasks_of(expr), _core.described(expr)) if promised else ((), None)
+            for coming in promised:
+                made = tasks[coming.place]
+                if coming.kind == "objects":
+                    core.bind(coming.task, _together(described, None, [made], query.placing))
+                    continue
+                key = self._no_more_to_come(coming)
+                if core.status(coming.task) == "cancelled":
+                    continue
+                if key is not None:
+                    core.want([made])
+                    self._keys[key][0] = made
+                    self._ids[made] = self._ids.pop(coming.task)
+                    self._partition_of[key] = described
+                    self._came[key] = coming.task  # somebody may still wait for it under its first number
+                    for future in filter(None, (handle() for handle in coming.handles)):
+                        future._id = made
+                core.bind(coming.task, _call(_nothing, (), [], {"priority": _AT_ONCE}))
+
+    def _no_more_to_come(self, coming):
+        """Return the key of the futures that stand for a partition, None if there are none any more; with the client's lock."""
+        key = self._ids.get(coming.task)
+        self._to_come.pop(key, None)
+        self._partition_of.pop(key, None)
+        return key
+
+    def _drop_frames(self, task, key):
         self._made_of.pop(task, None)
         self._refused.discard(task)
-        self._described.pop(task, None)
-        self._objects.pop(task, None)
+        self._partition_of.pop(key, None)
+        self._objects.pop(key, None)
+        self._to_come.pop(key, None)
+        if key in self._came:
+            self._core.release(self._came.pop(key))
+
+
+_AT_ONCE = 1 << 20  # a priority: what somebody waits for takes no time
+
+
+class Coming:
+    """A partition of an expression that a query computes, or the pandas object of one: promised before it is there."""
+
+    def __init__(self, query, kind, number, place, task):
+        self.query, self.kind, self.number, self.place, self.task = query, kind, number, place, task
+        self.handles = []  # weak references to its futures
 
 
 class Needed:
@@ -150,13 +219,22 @@ class Query(threading.Thread):
         super().__init__(name="muster-query", daemon=True)
         self.client, self.exprs, self.tasks, self.results, self.finishes, self.outcomes, self.functions = client, exprs, tasks, results, finishes, outcomes, functions
         self.open = dict(enumerate(exprs))  # those that nothing was told of
+        self.promised = {}  # what futures of partitions stand for, by number of the expression
         self.placing = client._placing()
         self.asked = 0.0  # when the scheduler was asked whether tasks still wait
 
     def begin(self):
         """Start the thread; the client ends it with itself."""
         self.client._queries.add(self)
+        if self.outcomes is not None:
+            self.client._unsettled.update({task: (self, n) for n, task in enumerate(self.tasks)})
         self.start()
+
+    def promise(self, kind, number, place):
+        """Promise one of the "partitions" of an expression, or of their "objects"; with the client's lock."""
+        coming = Coming(self, kind, number, place, self.client._core.promise("persisted", False))
+        self.promised.setdefault(number, []).append(coming)
+        return coming
 
     def run(self):
         """Compute, and give futures and expressions their results, or the error."""
@@ -175,9 +253,9 @@ class Query(threading.Thread):
             if self.outcomes is None:
                 return self.answer_each()
             made = running._planned_again(lambda exprs: _core.persist(exprs, 0, self.tick, core, self.placing), list(self.exprs))
-        for task, outcome, expr in zip(self.tasks, self.outcomes, made, strict=True):
-            _core.settle(outcome, expr)
-            core.bind(task, _call(_nothing, (), []))
+        for n, expr in enumerate(made):
+            self.client._settle(self, n, expr)
+            core.bind(self.tasks[n], _call(_nothing, (), []))
 
     def answer_each(self):
         """Bind each task as soon as the partitions of its own expression are there; what fails refuses its own task."""
@@ -216,29 +294,41 @@ class Query(threading.Thread):
         if self.functions and hasattr(self.functions[n], "give_up"):
             with contextlib.suppress(Exception):  # what is there to be told is why the query failed
                 self.functions[n].give_up()
+        promised = []
         if self.outcomes is not None:
-            _core.fail(self.outcomes[n], error)
+            with self.client._lock:
+                self.client._unsettled.pop(self.tasks[n], None)
+                _core.fail(self.outcomes[n], error)
+                promised = self.promised.pop(n, [])
+                for coming in promised:
+                    self.client._no_more_to_come(coming)
         self.client._refused.add(self.tasks[n])
         try:
-            self.client._core.refuse(self.tasks[n], dumps_error(error))
+            told = dumps_error(error)
+            for task in (self.tasks[n], *(coming.task for coming in promised)):
+                self.client._core.refuse(task, told)
         except Exception:
             return  # the client has ended
 
     def tick(self, done, tasks, size):
-        """Stop when nobody waits any more: no future of this client, nor a task that was made with one."""
+        """Stop when nobody waits any more, no future of this client, nor a task that was made with one, or all partitions that somebody asked for were cancelled."""
         core = self.client._core
-        status = {self.tasks[n]: core.status(self.tasks[n]) for n in self.open}
-        if not status or "pending" in status.values():
+        if not self.open:
             return
-        given_up = [t for t in status if status[t] == "lost"]
+        given_up = []
+        for n in self.open:
+            own = core.status(self.tasks[n])
+            others = {coming.task: core.status(coming.task) for coming in tuple(self.promised.get(n, ()))}
+            cancelled = others and all(status == "cancelled" for status in others.values())
+            if "pending" in others.values() or (own == "pending" and not cancelled):
+                return
+            given_up += [task for task, status in {self.tasks[n]: own, **others}.items() if status == "lost"]
         if given_up and core.connected:
             if time.monotonic() < self.asked + 0.2:
                 return
             self.asked = time.monotonic()
             if "waiting" in dict(core.ask("state_of", given_up)).values():
                 return
-        from muster.distributed._errors import FutureCancelledError
-
         raise FutureCancelledError("a query", "cancelled")
 
 

@@ -139,8 +139,9 @@ class Future:
         return self._result_async().__await__()
 
     def __reduce__(self):
-        _sent(self)
-        return _restored, (self._id, self.key)
+        future = self.client._sendable(self)
+        _sent(future)
+        return _restored, (future._id, future.key)
 
     def __dask_tokenize__(self):
         return (self._id, self.key)

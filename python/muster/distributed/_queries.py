@@ -6,6 +6,7 @@ import uuid
 from muster._base.units import parse_timedelta
 from muster._base.versions import versions
 from muster.distributed._asynchronous import done_if
+from muster.distributed._containers import inside
 from muster.distributed._future import Future, futures_of
 
 
@@ -85,7 +86,7 @@ class Queries:
 
     def who_has(self, futures=None, **kwargs):
         """Return {key: addresses of the workers that have it}."""
-        return {self._key(t): tuple(w) for t, w in self._ask_of("who_has", futures)}
+        return {key: tuple(w) for key, w in self._ask_of("who_has", futures)}
 
     def has_what(self, workers=None, **kwargs):
         """Return {worker address: keys of what it has}."""
@@ -97,7 +98,7 @@ class Queries:
 
     def nbytes(self, keys=None, summary=True):
         """Return {key: bytes}; with summary=True by the keys' first parts."""
-        sizes = {self._key(t): n for t, n in self._ask_of("nbytes", keys)}
+        sizes = dict(self._ask_of("nbytes", keys))
         if not summary:
             return sizes
         out = {}
@@ -133,12 +134,17 @@ class Queries:
         return out[-count:] if count else out
 
     def _ask_of(self, question, futures):
+        """Return pairs of a key and the answer, for those of which the scheduler has one."""
         with self._lock:
-            ids = (
-                list(self._ids) if futures is None
-                else [f._id if isinstance(f, Future) else self._keys[f][0] for f in (futures if isinstance(futures, (list, tuple, set)) else [futures])]
-            )
-        return dict(self._core.ask(question, ids)).items()
+            if futures is None:
+                ids = {key: task for task, key in self._ids.items()}
+            else:
+                found = [
+                    f for value in (futures if isinstance(futures, (list, tuple, set)) else [futures]) for f in ([value] if isinstance(value, str) else inside(value))
+                ]
+                ids = {f: self._keys[f][0] for f in found if isinstance(f, str)} | {f.key: f._id for f in found if isinstance(f, Future)}
+        answers = dict(self._core.ask(question, list(ids.values())))
+        return [(key, answers[task]) for key, task in ids.items() if task in answers]
 
     def _key(self, task):
         return self._ids.get(task, f"task-{task:x}")

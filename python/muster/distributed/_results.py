@@ -73,7 +73,7 @@ class Results:
         if status == "finished":
             for attempt in range(_TRIES):
                 try:
-                    return self._load(future._id)
+                    return self._load(future)
                 except OSError as error:
                     if not self._core.connected:
                         raise FutureCancelledError(future.key, "connection closed", f"its result is gone: {error}") from None
@@ -86,9 +86,9 @@ class Results:
         error, traceback = self._error(future)
         raise error.with_traceback(traceback)
 
-    def _load(self, task):
-        data = self._core.get(task)
-        described = self._described.get(task)
+    def _load(self, future):
+        data = self._core.get(future._id)
+        described = self._partition_of.get(future.key)
         if described is not None:
             return together(described, None, data)
         with context.current(self):  # futures inside are this client's
