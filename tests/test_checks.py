@@ -60,8 +60,10 @@ def test_names_of_operators_and_kernels_are_found(tmp_path):
     texts = {
         "ARCHITECTURE.md": "| plan | – |\n| ops | – |\n",
         "src/ops/frame/cube.cpp": '// The third power.\nOp cube() { return {.name = "cube", .kernels = {{.name = "third.power"}, {.name = "missing"}}}; }\n',
-        "src/plan/right.cpp": '// Rules.\nauto a = args["missing"];  // of "cube"\nauto b = Dict{{"missing", 1}, {"how", "cube"}};\nauto c = call(operators::cube);\n',
-        "src/plan/wrong.cpp": '// Rules.\nauto a = call("root");\nbool b = step.kernel == "anything";\nSink c{"third.power", args};\nbool d = op->name != "missing";\n',
+        "src/plan/right.cpp": '// Rules.\nauto a = args["missing"];  // of "cube"\nauto b = Dict{{"missing", 1}, {"how", "cube"}};\n'
+        "auto c = call(operators::cube);\n",
+        "src/plan/wrong.cpp": '// Rules.\nauto a = call("root");\nbool b = step.kernel == "anything";\nSink c{"third.power", args};\n'
+        'bool d = op->name != "missing";\nbool e = op->name == operators::cube;\n',
     }
     for file, text in texts.items():
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +73,7 @@ def test_names_of_operators_and_kernels_are_found(tmp_path):
     shutil.copy(ROOT / "tools/check_layers.py", tmp_path / "tools")
     done = subprocess.run([sys.executable, tmp_path / "tools/check_layers.py"], capture_output=True, text=True)
     named = [line.split(": ask ")[0] for line in done.stdout.splitlines() if " names " in line]
-    assert named == [f"src/plan/wrong.cpp:{number} names {name}" for number, name in ((2, "root"), (3, "anything"), (4, "third.power"), (5, "missing"))]
+    assert named == [f"src/plan/wrong.cpp:{number} names {name}" for number, name in ((2, "root"), (3, "anything"), (4, "third.power"), (5, "missing"), (6, "cube"))]
 
 
 def test_sources_say_what_they_are_in_short_lines(tmp_path):

@@ -67,14 +67,14 @@ def check_names():
     for path in sorted(path for folder in NAMELESS for path in (root / "src" / folder).rglob("*.?pp")):
         for number, line in enumerate(path.read_text().splitlines(), 1):
             code = re.sub(r"//.*", "", line)
-            for found in re.finditer(r'"([\w.]+)"', code):
+            for found in re.finditer(r'"([\w.]+)"|\boperators::\w+', code):
                 before, after = code[: found.start()], code[found.end() :]
-                called = re.search(r"\b(call|op|traits|kernel)\($", before) and after[:1] in (",", ")")
+                called = found[1] and re.search(r"\b(call|op|traits|kernel)\($", before) and after[:1] in (",", ")")
                 compared = re.search(r"(op(->|\.)name|\b(kernel|whole|source)) [!=]= $", before)
                 value = re.search(r'\{"\w+", $', before)
                 if called or compared or found[1] in names - arguments and not value:
                     problems.append(
-                        f"{path.relative_to(root)}:{number} names {found[1]}: ask what it says of itself (Op, Traits), or call it by api/operators.hpp"
+                        f"{path.relative_to(root)}:{number} names {found[0]}: ask what it says of itself (Op, Traits), or call it by api/operators.hpp"
                     )
     return len(names), problems
 

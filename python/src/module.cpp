@@ -22,6 +22,7 @@
 #include "gil.hpp"
 #include "kernels/python_call.hpp"
 #include "kernels/spill.hpp"
+#include "kernels/task_values.hpp"
 #include "muster/filesystem.hpp"
 #include "shared_memory.hpp"
 #include "tasks.hpp"
@@ -352,7 +353,7 @@ NB_MODULE(_core, m) {
   m.def("from_values", [mutable_node](nb::list nodes, std::string token) {
     const auto count = static_cast<int64_t>(nb::len(nodes));
     const List fields{List{Value("value"), code(DType{Storage::object})}}, index{List{Value(), code(DType{Storage::int64})}};
-    return mutable_node(api::call("from_values", Dict{{"values", opaque_of(std::move(nodes), std::move(token))}, {"count", count}, {"kind", static_cast<int>(Kind::frame)}, {"fields", fields}, {"index", index}}, {}));
+    return mutable_node(api::call("from_values", Dict{{"rows", opaque_of(std::move(nodes), kernels::kTaskValues + token)}, {"count", count}, {"kind", static_cast<int>(Kind::frame)}, {"fields", fields}, {"index", index}}, {}));
   });
   m.def("persist", [](const Exprs& exprs, int64_t threads, nb::object tick, std::shared_ptr<cluster::Client> client, nb::dict placing, std::shared_ptr<api::Calls> calls) {
     Exprs out;

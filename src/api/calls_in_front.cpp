@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "data/program.hpp"
+#include "kernels/task_values.hpp"
 
 namespace muster::api {
 using namespace base;
@@ -13,8 +14,8 @@ void put_in_front(Calls& calls, const plan::Plan& plan, plan::Expanded& expanded
   auto& ranges = expanded.graph.ranges;
   for (size_t s = 0; s < plan.stages.size(); ++s) {
     const auto& source = plan.stages[s].source;
-    if (!source || expanded.range_of_stage[s] < 0 || !source->args.has("values")) continue;
-    const auto& named = source->args["values"].opaque();
+    const auto named = source && expanded.range_of_stage[s] >= 0 ? data::rows_of(source->args) : nullptr;
+    if (!named || !kernels::names_task_values(*named)) continue;
     const auto known = std::find(values.begin(), values.end(), named);
     reads.emplace_back(static_cast<size_t>(expanded.range_of_stage[s]), static_cast<size_t>(known - values.begin()));
     if (known == values.end()) values.push_back(named);
@@ -24,7 +25,7 @@ void put_in_front(Calls& calls, const plan::Plan& plan, plan::Expanded& expanded
   for (const auto& [at, number] : reads) {
     auto& r = ranges[at];
     auto program = data::Program::decode(r.args);
-    program.source_args = Dict{{"values", calls.source(number)}, {"columns", program.source_args["columns"]}};
+    program.source_args = Dict{{"rows", calls.source(number)}, {"columns", program.source_args["columns"]}};
     r.args = program.encode();
     const auto tasks = calls.tasks(number);
     r.begins = {0};

@@ -13,6 +13,7 @@
 #include "data/program.hpp"
 #include "kernels/memory.hpp"
 #include "kernels/python_call.hpp"
+#include "kernels/task_values.hpp"
 #include "kernels/wire.hpp"
 #include "muster/error.hpp"
 
@@ -179,9 +180,10 @@ class Running : public ClusterJob {
     auto& values = values_.emplace_back();
     if (r.function != "pipeline") return;
     auto program = data::Program::decode(r.args);
-    if (program.from == data::Program::From::source && program.source_args.has("values")) {  // whoever reads these rows takes them from the tasks themselves
+    const auto rows = program.from == data::Program::From::source ? data::rows_of(program.source_args) : nullptr;
+    if (rows && kernels::names_task_values(*rows)) {  // whoever reads these rows takes them from the tasks themselves
       if (!program.steps.empty() || r.wanted) throw internal("the values of tasks are read by a function");
-      const auto tasks = placing.values(*program.source_args["values"].opaque());
+      const auto tasks = placing.values(*rows);
       for (int64_t i = 0; i < r.count; ++i) values.push_back(tasks.at(static_cast<size_t>(r.partition.empty() ? i : r.partition[static_cast<size_t>(i)])));
       r.count = 0;
       return;
@@ -190,24 +192,9 @@ class Running : public ClusterJob {
     const bool python = data::traits(program.whole).runs_python ||
                         std::any_of(steps.begin(), steps.end(), [](const auto& step) { return data::traits(step.kernel).runs_python; });
     if (program.from == data::Program::From::source || python) r.reports = true;
-    if (program.from == data::Program::From::source && program.source_args.has("table")) {
-      Dict args;
-      std::shared_ptr<const Opaque> table;
-      for (const auto& [key, v] : program.source_args.dict()) {
-        if (key == Value("table")) table = v.opaque();
-        else args.emplace_back(key, v);
-      }
-      program.source_args = args;
-      lineage_.push_back(table);
-      need(r, [&](int64_t partition) { return client_->table_partition(table, partition); });
-    }
-    if (program.from == data::Program::From::source && program.source_args.has("tasks")) {
-      const Partitions& from = partitions_of(program.source_args["tasks"]);
-      if (from.tasks->client != client_) throw internal("partitions on another cluster");
+    if (rows) {
       program.source_args = Dict{{"columns", program.source_args["columns"]}, {"row_ids", program.source_args["row_ids"]}};
-      lineage_.insert(lineage_.end(), from.tasks->lineage.begin(), from.tasks->lineage.end());
-      r.output = from.output;
-      need(r, [&](int64_t partition) { return from.tasks->ids.at(static_cast<size_t>(partition)); });
+      need_rows(r, rows);
     }
     const auto* made_of = program.from == data::Program::From::batches && program.alternatives == 1 ? &values_[static_cast<size_t>(r.inputs.at(0).range)] : nullptr;
     const bool of_values = made_of && !made_of->empty();
@@ -224,6 +211,19 @@ class Running : public ClusterJob {
       encoded = Pickling().pickled(encoded);
     }
     r.args = of_values ? Value(Dict{{"of_values", encoded}}) : encoded;
+  }
+
+  // A source's rows as the last input of its tasks: a table's partition, which is sent once, or what a task has made.
+  void need_rows(graph::Range& r, const std::shared_ptr<const Opaque>& rows) {
+    const Partitions* there = partitions_in(*rows);
+    if (!there) {
+      lineage_.push_back(rows);
+      return need(r, [&](int64_t partition) { return client_->table_partition(rows, partition); });
+    }
+    if (there->tasks->client != client_) throw internal("partitions on another cluster");
+    lineage_.insert(lineage_.end(), there->tasks->lineage.begin(), there->tasks->lineage.end());
+    r.output = there->output;
+    need(r, [&](int64_t partition) { return there->tasks->ids.at(static_cast<size_t>(partition)); });
   }
 
   template <class Task>
@@ -308,7 +308,10 @@ Tasks::~Tasks() {
 
 Value partitions_value(Partitions partitions, std::string token) { return std::make_shared<const Opaque>(Opaque{concat(kTasks, token), std::make_shared<Partitions>(std::move(partitions))}); }
 const Partitions* partitions_in(const Opaque& object) { return object.token.starts_with(kTasks) ? static_cast<const Partitions*>(object.object.get()) : nullptr; }
-const Partitions& partitions_of(const Value& value) { return *static_cast<const Partitions*>(value.opaque()->object.get()); }
+const Partitions* partitions_of(const Expr& expression) {
+  const auto rows = data::rows_of(expression->args);
+  return rows ? partitions_in(*rows) : nullptr;
+}
 
 data::Batches fetch(const Partitions& partitions, int64_t partition) {
   const auto outputs = kernels::decode_outputs(brought(*partitions.tasks->client, partitions.tasks->ids.at(static_cast<size_t>(partition))).view());

@@ -28,9 +28,10 @@ struct Partitions {
   int output;
 };
 base::Value partitions_value(Partitions partitions, std::string token);
-const Partitions& partitions_of(const base::Value& value);
 /// Null of other objects.
 const Partitions* partitions_in(const base::Opaque& object);
+/// Null of expressions that are none, or to come.
+const Partitions* partitions_of(const Expr& expression);
 /// Brings the rows of a partition.
 data::Batches fetch(const Partitions& partitions, int64_t partition);
 

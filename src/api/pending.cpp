@@ -9,6 +9,7 @@
 #include "api/on_cluster.hpp"
 #include "api/operators.hpp"
 #include "base/error.hpp"
+#include "data/program.hpp"
 #include "expr/annotations.hpp"
 #include "expr/op.hpp"
 #include "kernels/settling.hpp"
@@ -49,13 +50,18 @@ class Outcome {
   std::function<void()> raise_;  // an exception of the guest's can be thrown once only: each time a new one
 };
 
-Outcome* outcome_of(const Expr& e) { return e->op->name == operators::from_tasks && e->args.has("pending") ? static_cast<Outcome*>(e->args["pending"].opaque()->object.get()) : nullptr; }
+constexpr const char* kPending = "pending-";  // begins the token of an outcome
+
+// Null of expressions that are not to come.
+Outcome* outcome_of(const Expr& e) {
+  const auto rows = rows_of(e->args);
+  return rows && rows->token.starts_with(kPending) ? static_cast<Outcome*>(rows->object.get()) : nullptr;
+}
 
 // The persisted expression that this one is; null while it is pending, or if it is none.
 Expr persisted(const Expr& e) {
-  if (e->op->name != operators::from_tasks) return nullptr;
-  Outcome* outcome = outcome_of(e);
-  return outcome ? outcome->get() : e;
+  if (Outcome* outcome = outcome_of(e)) return outcome->get();
+  return partitions_of(e) ? e : nullptr;
 }
 
 std::atomic<int64_t> pendings{0};
@@ -80,8 +86,8 @@ std::pair<Expr, Shared> pending(const Expr& of, const Shared& holder) {
   const expr::Unannotated quiet;
   Schema schema = of->schema;
   if (schema.index.empty() && !of->is_one_row()) schema.index = {{Label(), {Storage::int64}}};
-  const Shared outcome = std::make_shared<const base::Opaque>(base::Opaque{concat("pending-", ++pendings), std::make_shared<Outcome>()});
-  return {from_tasks({{"pending", outcome}, {"holder", holder}}, of->npartitions, schema, List(schema.index.size() + schema.columns.size()), of->divisions), outcome};
+  const Shared outcome = std::make_shared<const base::Opaque>(base::Opaque{concat(kPending, ++pendings), std::make_shared<Outcome>()});
+  return {from_tasks({{"rows", outcome}, {"holder", holder}}, of->npartitions, schema, List(schema.index.size() + schema.columns.size()), of->divisions), outcome};
 }
 
 void settle(const base::Opaque& outcome, const Expr& persisted) { static_cast<Outcome*>(outcome.object.get())->settle(persisted, {}); }
@@ -100,13 +106,13 @@ std::vector<Expr> all_settled(const std::vector<Expr>& expressions, const RunOpt
 
 std::vector<TaskId> tasks_of(const Expr& expression) {
   const Expr e = persisted(expression);
-  return e ? partitions_of(e->args["tasks"]).tasks->ids : std::vector<TaskId>{};
+  return e ? partitions_of(e)->tasks->ids : std::vector<TaskId>{};
 }
 
 Value described(const Expr& expression) {
   const Expr e = persisted(expression);
   if (!e) return {};
-  Dict out{{"output", partitions_of(e->args["tasks"]).output}};
+  Dict out{{"output", partitions_of(e)->output}};
   for (const char* name : {"kind", "fields", "index", "labels_integer", "settlements"}) out.emplace_back(name, e->args[name]);
   std::vector<DType> types;
   for (const auto* fields : {&e->schema.columns, &e->schema.index})

@@ -60,7 +60,7 @@ void remember_missing(const Run& r) {
 }
 
 Expr brought(const Expr& node) {
-  const auto& from = partitions_of(node->args["tasks"]);
+  const Partitions& from = *partitions_of(node);
   const auto& settlements = node->args["settlements"].list();
   std::vector<Batches> partitions;
   for (int64_t p = 0; p < node->npartitions; ++p) {
@@ -77,7 +77,7 @@ std::vector<Expr> within_reach(const std::vector<Expr>& expressions, const RunOp
   const auto settled = all_settled(expressions, options);
   std::map<Hash128, Expr> here;
   for (const auto& node : expr::topological(settled))
-    if (node->op->name == operators::from_tasks && partitions_of(node->args["tasks"]).tasks->client != options.cluster) here[node->id] = brought(node);
+    if (const Partitions* there = partitions_of(node); there && there->tasks->client != options.cluster) here[node->id] = brought(node);
   return expr::substitute(settled, here);
 }
 }  // namespace

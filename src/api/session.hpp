@@ -33,7 +33,7 @@ class Calls {
   virtual ~Calls() = default;
   /// What is not done yet as a range of guest tasks, to stand in front of the plan's.
   virtual graph::Range range(const std::vector<std::shared_ptr<const base::Opaque>>& values) = 0;
-  /// Of the number-th of these values, as range() has numbered the calls: which tasks they are, and a source's "values".
+  /// Of the number-th of these values, as range() has numbered the calls: which tasks they are, and a source's "rows".
   virtual std::vector<uint32_t> tasks(size_t number) const = 0;
   virtual base::Value source(size_t number) const = 0;
 };

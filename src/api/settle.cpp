@@ -161,7 +161,7 @@ Expr left_there(const Run& run, size_t expression, Settled settled, RowNumbers& 
   }
   const auto& where = run.expanded.results[expression];
   const auto tasks = run.there->keep(where.range);
-  return from_tasks({{"tasks", partitions_value({tasks, where.output}, kernels::new_table_token())}}, static_cast<int64_t>(tasks->ids.size()), settled.schema, settlements, run.expressions[expression]->divisions);
+  return from_tasks({{"rows", partitions_value({tasks, where.output}, kernels::new_table_token())}}, static_cast<int64_t>(tasks->ids.size()), settled.schema, settlements, run.expressions[expression]->divisions);
 }
 
 }  // namespace muster::api

@@ -58,7 +58,7 @@ class MemorySource : public Source {
  public:
   explicit MemorySource(const Args& a) : args_(a) {}
   std::unique_ptr<Reader> open(Task& t) const override {
-    return memory_reader(memory_table(args_["table"]).partitions[static_cast<size_t>(t.partition())], args_, t.partition());
+    return memory_reader(memory_table(args_["rows"]).partitions[static_cast<size_t>(t.partition())], args_, t.partition());
   }
 
  private:

@@ -20,7 +20,7 @@ const MemoryTable* table_in(const base::Opaque& object);
 /// The rows of one partition as "memory.scan" hands them out; `batches` must outlive it.
 std::unique_ptr<data::Reader> memory_reader(const data::Batches& batches, const base::Value& args, int64_t partition);
 
-/// "memory.scan" {table, columns, row_ids, partition rows}: the wanted columns, then row ids.
+/// "memory.scan" {rows, columns, row_ids}: the wanted columns, then row ids. Without "rows" these are the last input.
 data::Kernel memory_kernel();
 
 }  // namespace muster::kernels

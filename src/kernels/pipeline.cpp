@@ -190,7 +190,7 @@ class Execution {
 }  // namespace
 
 Pipeline::Pipeline(Program program) : program_(std::move(program)) {
-  if (program_.from == Program::From::source && program_.source == "memory.scan" && !program_.source_args.has("table")) table_is_input_ = true;
+  if (program_.from == Program::From::source && program_.source == "memory.scan" && !data::rows_of(program_.source_args)) table_is_input_ = true;
   else if (program_.from == Program::From::source) source_ = kernel(program_.source).source(program_.source_args);
   else if (!program_.whole.empty()) whole_ = kernel(program_.whole).whole(program_.whole_args);
   by_batch_ = program_.steps.size();

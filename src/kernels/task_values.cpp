@@ -12,7 +12,7 @@ class OneRow : public Reader {
   explicit OneRow(const Args& args) : args_(args) {}
   bool next(Task& task, Batch& out) override {
     if (std::exchange(given_, true)) return false;
-    const auto& values = args_["values"].opaque();
+    const auto& values = args_["rows"].opaque();
     if (!values->token.empty()) throw internal("the tasks whose values are read were not run");
     const Batch row = static_cast<TaskValues*>(values->object.get())->row(task.partition());
     out.rows = row.rows, out.columns.clear();

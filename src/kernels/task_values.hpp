@@ -12,8 +12,11 @@ class TaskValues {
   virtual data::Batch row(int64_t partition) = 0;
 };
 base::Value values_of_tasks(std::shared_ptr<TaskValues> values);
+/// Begins the token of what stands for them in a plan: the guest's tasks.
+inline constexpr const char* kTaskValues = "values-";
+inline bool names_task_values(const base::Opaque& object) { return object.token.starts_with(kTaskValues); }
 
-/// "task.values" {values, columns}: the wanted columns, index first.
+/// "task.values" {rows, columns}: the wanted columns, index first.
 data::Kernel task_values_kernel();
 
 }  // namespace muster::kernels

@@ -81,7 +81,7 @@ def from_delayed(dfs, meta=no_default, divisions=None, prefix="from-delayed", ve
 
 def of_tasks(nodes, meta, check=None, forced=False):
     """Return the collection whose partitions are what the nodes give; `check` is called with each."""
-    values = new_collection(_core.from_values(nodes, f"values-{tokenize([n.key for n in nodes])}"))
+    values = new_collection(_core.from_values(nodes, tokenize([n.key for n in nodes])))
     return values.map_partitions(_Then(value_of, check) if check else value_of, meta=meta, enforce_metadata=forced)
 
 

@@ -88,14 +88,14 @@ class Frames:
         out = []
         for node in inputs_first([frame._expr]):
             if node.op == "from_tasks":
-                owner = node.args["holder"].value[0].client if "pending" in node.args else self
+                owner = node.args["holder"].value[0].client if "holder" in node.args else self
                 out += (owner if owner.status == "running" else self)._partitions(node)
         return out
 
     def _partitions(self, node):
         keys = [f"('{node.name}', {i})" for i in range(node.npartitions)]
         with self._lock:
-            if "pending" in node.args and (found := self._unsettled.get(node.args["holder"].value[0]._id)) is not None:
+            if "holder" in node.args and (found := self._unsettled.get(node.args["holder"].value[0]._id)) is not None:
                 for place, key in enumerate(keys):
                     if key not in self._keys:
                         self._to_come[key] = coming = found[0].promise("partitions", found[1], place)

@@ -33,10 +33,10 @@ Ops from_memory_ops() {
           if (dtype_of(fields[static_cast<size_t>(i)].list().at(1).integer()).open) l.open_column(all.stage, index + i, index + i);
         return Rows{all.stage, {all.columns.begin() + index, all.columns.end()}, {all.columns.begin(), all.columns.begin() + index}};
       },
-      .partitions = [](const Call& c) { return static_cast<int64_t>(kernels::memory_table(c["table"]).partitions.size()); },
+      .partitions = [](const Call& c) { return static_cast<int64_t>(kernels::memory_table(c["rows"]).partitions.size()); },
       .source_kernel = "memory.scan",
       .source = [](const Call& c, const std::vector<int>& needed) -> Value {
-        return Dict{{"table", c["table"]}, {"columns", List(needed.begin(), needed.end())}, {"row_ids", false}};
+        return Dict{{"rows", c["rows"]}, {"columns", List(needed.begin(), needed.end())}, {"row_ids", false}};
       },
       .show = [](const Call& c) { return concat(c["fields"].list().size(), " columns"); },
   }};

@@ -28,7 +28,7 @@ Ops from_tasks_ops() {
       .partitions = [](const Call& c) { return c["count"].integer(); },
       .source_kernel = "memory.scan",
       .source = [](const Call& c, const std::vector<int>& needed) -> Value {
-        return Dict{{"tasks", c["tasks"]}, {"columns", List(needed.begin(), needed.end())}, {"row_ids", false}};
+        return Dict{{"rows", c["rows"]}, {"columns", List(needed.begin(), needed.end())}, {"row_ids", false}};
       },
       .show = [](const Call& c) { return concat(c["fields"].list().size(), " columns"); },
   }};

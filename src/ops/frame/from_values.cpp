@@ -1,4 +1,4 @@
-// from_values: the values of tasks of a guest language, a row a partition: from_delayed. The plan names the tasks, "values"; where it runs they become inputs.
+// from_values: the values of tasks of a guest language, a row a partition: from_delayed. The plan names the tasks, "rows"; where it runs they become inputs.
 #include "ops/frame/columns.hpp"
 
 namespace muster::ops::frame {
@@ -17,7 +17,7 @@ Ops from_values_ops() {
       .partitions = [](const Call& c) { return c["count"].integer(); },
       .source_kernel = "task.values",
       .source = [](const Call& c, const std::vector<int>& needed) -> Value {
-        return Dict{{"values", c["values"]}, {"columns", List(needed.begin(), needed.end())}};
+        return Dict{{"rows", c["rows"]}, {"columns", List(needed.begin(), needed.end())}};
       },
       .show = [](const Call& c) { return concat(c["count"].integer(), " tasks"); },
   }};
