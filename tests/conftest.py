@@ -20,8 +20,9 @@ hypothesis.settings.load_profile(os.environ.get("MUSTER_EXAMPLES", "short"))
 
 PARTITIONS = (1, 2, 7, 128, 129)
 
-# Where the tests compute: MUSTER_TEST_PLACE=synchronous, cluster or processes instead of on threads, MUSTER_TEST_WORKER_MEMORY=256MB for a limit on workers of the cluster, MUSTER_TEST_SAMPLE=40 for
-# every 40th test. What is known to fail there stands in places.txt (place, test, reason, between tabs), and may not pass but for what fails "sometimes: ".
+# Where the tests compute: MUSTER_TEST_PLACE=synchronous, cluster or processes instead of on threads, MUSTER_TEST_WORKER_MEMORY=256MB for a limit on workers
+# of the cluster, MUSTER_TEST_SAMPLE=40 for every 40th test. What is known to fail there stands in places.txt (place, test, reason, between tabs), and may not
+# pass but for what fails "sometimes: ".
 # A test marked this_process(reason) asks for what only the process that computes can see, and computes on threads everywhere.
 PLACE = os.environ.get("MUSTER_TEST_PLACE", "threads")
 WORKER_MEMORY = os.environ.get("MUSTER_TEST_WORKER_MEMORY", "auto")

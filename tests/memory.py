@@ -202,7 +202,8 @@ def measured(name, limit, free):
 
 
 def line(name, limit, peak=0, result=0, refused="", seconds=0.0, wrong="", **_):
-    return f"{name:30} {limit:6} MB: peak {peak // MB:6}, result {result // MB:6}, {'refused' if refused else 'made':8} {seconds:4.0f} s {'WRONG: ' + wrong if wrong else ''}"
+    made = f"peak {peak // MB:6}, result {result // MB:6}, {'refused' if refused else 'made':8} {seconds:4.0f} s"
+    return f"{name:30} {limit:6} MB: {made} {'WRONG: ' + wrong if wrong else ''}"
 
 
 def kept(name, limit, measure):

@@ -98,7 +98,12 @@ def test_index(frames):
 
 
 def test_columns_that_are_only_carried():
-    pdf = pd.DataFrame({"x": [3, 1, 2], "c": pd.Categorical(["a", "b", "a"]), "o": [{"k": 1}, None, [1, 2]], "n": pd.array([1, None, 3], dtype="Int64"), "z": pd.date_range("2020", periods=3, tz="UTC")})
+    pdf = pd.DataFrame(
+        {
+            "x": [3, 1, 2], "c": pd.Categorical(["a", "b", "a"]), "o": [{"k": 1}, None, [1, 2]], "n": pd.array([1, None, 3], dtype="Int64"),
+            "z": pd.date_range("2020", periods=3, tz="UTC"),
+        }
+    )  # fmt: skip
     df = dd.from_pandas(pdf, npartitions=2)
     same(df, pdf)
     same(df[df.x > 1], pdf[pdf.x > 1])
@@ -384,8 +389,10 @@ def test_keywords_that_are_not_known(client, tmp_path):
 @pytest.mark.parametrize(
     "values",
     [
-        {"num_workers": 2}, {"temporary-directory": "/tmp"}, {"myproject.x": 1}, {"myproject": {"a": {"b": 1}}}, {"dataframe.shuffle.method": "tasks"}, {"dataframe": {"convert_string": False}}, {"array.chunk-size": "1MB"},
-        {"distributed.worker.memory.target": 0.5}, {"delayed_pure": False}, {"pool": None}, {"jobqueue.slurm.cores": 1}, {"optimization.fuse.active": False}, {"dataframe.parquet.minimum-partition-size": 1}, {"database.url": "x"}, {"abc": 123},
+        {"num_workers": 2}, {"temporary-directory": "/tmp"}, {"myproject.x": 1}, {"myproject": {"a": {"b": 1}}}, {"dataframe.shuffle.method": "tasks"},
+        {"dataframe": {"convert_string": False}}, {"array.chunk-size": "1MB"}, {"distributed.worker.memory.target": 0.5}, {"delayed_pure": False},
+        {"pool": None}, {"jobqueue.slurm.cores": 1}, {"optimization.fuse.active": False}, {"dataframe.parquet.minimum-partition-size": 1},
+        {"database.url": "x"}, {"abc": 123},
     ],
 )  # fmt: skip
 def test_config_keys_that_are_known(values):
@@ -397,8 +404,10 @@ def test_config_keys_that_are_known(values):
 @pytest.mark.parametrize(
     "values, hint",
     [
-        ({"shceduler": "threads"}, "did you mean 'scheduler'"), ({"num-wokers": 2}, "did you mean 'num-workers'"), ({"memory_limt": 1}, "did you mean 'memory-limit'"), ({"dataframe.dtype": 1}, "dataframe.dtype"),
-        ({"dataframe.shufle.method": 1}, "did you mean 'shuffle'"), ({"dataframe": {"convert_strings": 1}}, "did you mean 'convert-string'"), ({"datafrme.convert-string": 1}, "did you mean 'dataframe'"),
+        ({"shceduler": "threads"}, "did you mean 'scheduler'"), ({"num-wokers": 2}, "did you mean 'num-workers'"),
+        ({"memory_limt": 1}, "did you mean 'memory-limit'"), ({"dataframe.dtype": 1}, "dataframe.dtype"),
+        ({"dataframe.shufle.method": 1}, "did you mean 'shuffle'"), ({"dataframe": {"convert_strings": 1}}, "did you mean 'convert-string'"),
+        ({"datafrme.convert-string": 1}, "did you mean 'dataframe'"),
     ],
 )  # fmt: skip
 def test_config_keys_that_are_not_known(values, hint):
@@ -495,7 +504,13 @@ SOURCES = {
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("rows", [6, 50_000])
 def test_writing_into_a_result_changes_nothing_else(source, rows):
-    frame = pd.DataFrame({"x": range(rows), "f": np.arange(rows) / 2, "b": [True, False] * (rows // 2), "n": pd.array([1, None] * (rows // 2), dtype="Int64"), "t": pd.date_range("2020", periods=rows), "c": pd.Categorical(["a", "b"] * (rows // 2))})
+    half = rows // 2
+    frame = pd.DataFrame(
+        {
+            "x": range(rows), "f": np.arange(rows) / 2, "b": [True, False] * half, "n": pd.array([1, None] * half, dtype="Int64"),
+            "t": pd.date_range("2020", periods=rows), "c": pd.Categorical(["a", "b"] * half),
+        }
+    )  # fmt: skip
     before, df = frame.copy(deep=True), SOURCES[source](frame)
     known = df.compute().copy(deep=True)
     for written in (df.compute(), df.partitions[0].compute(), df.x.compute(), df.n.compute(), df.t.compute()):
@@ -507,7 +522,9 @@ def test_writing_into_a_result_changes_nothing_else(source, rows):
 @pytest.mark.parametrize("rows", [3, 2048, 2049, 5000])  # a partition: short ones are copied
 @pytest.mark.parametrize("source", SOURCES)
 def test_functions_that_write_into_their_rows_change_nothing_else(source, rows):
-    frame = pd.DataFrame({"x": range(2 * rows), "f": np.arange(2 * rows) / 2, "y": range(2 * rows), "s": "a", "b": True, "t": pd.Timestamp("2020"), "o": [[i] for i in range(2 * rows)]})
+    n = 2 * rows
+    columns = {"x": range(n), "f": np.arange(n) / 2, "y": range(n), "s": "a", "b": True, "t": pd.Timestamp("2020"), "o": [[i] for i in range(n)]}
+    frame = pd.DataFrame(columns)
     df = SOURCES[source](frame)
     known = df.compute()
 
@@ -533,9 +550,12 @@ def test_columns_of_every_dtype_go_through_functions():
     n = 40
     frame = pd.DataFrame(
         {
-            "i": range(n), "i2": range(n), "i8": np.arange(n, dtype="int8"), "u": np.arange(n, dtype="uint64"), "f": np.arange(n) / 3, "f4": np.arange(n, dtype="float32"), "b": [True, False] * (n // 2), "b2": [False, True] * (n // 2),
-            "s": ["a", None] * (n // 2), "t": pd.date_range("2020", periods=n), "t2": pd.Series([pd.Timestamp("2020"), pd.NaT] * (n // 2)), "ms": pd.date_range("2020", periods=n).astype("datetime64[ms]"), "d": pd.to_timedelta(range(n)),
-            "z": pd.date_range("2020", periods=n, tz="Europe/Rome"), "c": pd.Categorical(["a", "b"] * (n // 2)), "n": pd.array([1, None] * (n // 2), dtype="Int64"), "a": pd.array([1, None] * (n // 2), dtype="int64[pyarrow]"),
+            "i": range(n), "i2": range(n), "i8": np.arange(n, dtype="int8"), "u": np.arange(n, dtype="uint64"), "f": np.arange(n) / 3,
+            "f4": np.arange(n, dtype="float32"), "b": [True, False] * (n // 2), "b2": [False, True] * (n // 2), "s": ["a", None] * (n // 2),
+            "t": pd.date_range("2020", periods=n), "t2": pd.Series([pd.Timestamp("2020"), pd.NaT] * (n // 2)),
+            "ms": pd.date_range("2020", periods=n).astype("datetime64[ms]"), "d": pd.to_timedelta(range(n)),
+            "z": pd.date_range("2020", periods=n, tz="Europe/Rome"), "c": pd.Categorical(["a", "b"] * (n // 2)),
+            "n": pd.array([1, None] * (n // 2), dtype="Int64"), "a": pd.array([1, None] * (n // 2), dtype="int64[pyarrow]"),
             "o": [[i] for i in range(n)], "o2": [(i, "x") for i in range(n)], "p": pd.period_range("2020", periods=n),
         }
     )  # fmt: skip

@@ -99,7 +99,10 @@ def test_older_names(tmp_path, monkeypatch):
 
 def test_settings_of_dask(tmp_path):
     (tmp_path / "x.yaml").write_text("mine: {a: 1}\n")
-    program = "import dask; c = dask.config; print(c.get('mine.a'), c.get('mine.b'), c.get('array.chunk-size'), c.collect_env({'DASK_X_Y': '1', 'MUSTER_Z': '2'}))\nc.PATH = 'elsewhere'\nimport muster\nprint(muster.config.PATH)"
+    program = (
+        "import dask; c = dask.config; print(c.get('mine.a'), c.get('mine.b'), c.get('array.chunk-size'), c.collect_env({'DASK_X_Y': '1', 'MUSTER_Z': '2'}))\n"
+        "c.PATH = 'elsewhere'\nimport muster\nprint(muster.config.PATH)"
+    )
     (tmp_path / "program.py").write_text(program)
     env = {**os.environ, "DASK_CONFIG": str(tmp_path), "DASK_MINE__B": "2"}
     done = subprocess.run([sys.executable, "-m", "muster.as_dask", str(tmp_path / "program.py")], capture_output=True, text=True, env=env, check=True)

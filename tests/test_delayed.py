@@ -155,7 +155,10 @@ def test_shared_and_deep_containers(scheduler):
                 nested = wrap(nested)
             found = delayed(_identical)(nested).compute()
             for _ in range(60):
-                first, second = found.values() if type(found) is dict else (found.x, getattr(found, "y", None) or found.rest[0]) if type(found) in (Point, Frozen) else found
+                if type(found) in (Point, Frozen):
+                    first, second = found.x, getattr(found, "y", None) or found.rest[0]
+                else:
+                    first, second = found.values() if type(found) is dict else found
                 assert first is second
                 found = first
             assert found == (2 if leaf is lazy else 5)

@@ -87,7 +87,10 @@ def test_wheel(tmp_path):
     node.chmod(0o755)  # zipfile leaves the mode behind, pip does not
     assert "usage" in subprocess.run([node], env={"PATH": "/nowhere"}, capture_output=True, text=True).stderr
     (tmp_path / "a.csv").write_text("k,x\na,1\nb,2\na,4\n")
-    question = "import sys; sys.path.insert(0, sys.argv[1]); import muster, muster.dataframe as dd; assert muster.__file__.startswith(sys.argv[1]); print(dd.read_csv(sys.argv[2]).groupby('k').x.mean().compute().to_dict())"
+    question = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import muster, muster.dataframe as dd; assert muster.__file__.startswith(sys.argv[1]); "
+        "print(dd.read_csv(sys.argv[2]).groupby('k').x.mean().compute().to_dict())"
+    )
     bare = {"PATH": "/nowhere", "HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", question, folder, tmp_path / "a.csv"], env=bare, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -113,7 +116,10 @@ def test_a_missing_package_is_one_sentence(tmp_path):
 
 
 def test_import_is_light():
-    code = "import time; t = time.process_time(); import muster, muster.dataframe; t = time.process_time() - t; import sys; print(t, 'pandas' in sys.modules, 'pyarrow' in sys.modules, 'numpy' in sys.modules)"
+    code = (
+        "import time; t = time.process_time(); import muster, muster.dataframe; t = time.process_time() - t; "
+        "import sys; print(t, *(library in sys.modules for library in ('pandas', 'pyarrow', 'numpy')))"
+    )
     times = []
     for _ in range(3):
         seconds, *loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

@@ -86,7 +86,8 @@ def test_groups_are_refused_long_before_all_rows_are_read(python):
     program = f"""{_FRAME}
 import re
 
-for query in (lambda: df.groupby("k").x.sum(), lambda: df.drop_duplicates("k"), lambda: df.groupby("k").x.sum().head(compute=False), lambda: df.k.value_counts()):
+queries = (lambda: df.groupby("k").x.sum(), lambda: df.drop_duplicates("k"), lambda: df.groupby("k").x.sum().head(compute=False), lambda: df.k.value_counts())
+for query in queries:
     for workers in (1, 3):
         with muster.config.set({{"memory-limit": "2 MB", "num-workers": workers}}):
             try:
@@ -113,7 +114,12 @@ from muster import _core
 partitions, block = 80, 5_000
 for seed in range(2):
     draw = np.random.default_rng(seed)
-    kinds = [lambda at: at * block + np.arange(block), lambda at: draw.integers(0, 40, block), lambda at: draw.integers(0, 3 * block, block), lambda at: np.repeat(at * block + np.arange(block // 5), 5)]
+    kinds = [
+        lambda at: at * block + np.arange(block),
+        lambda at: draw.integers(0, 40, block),
+        lambda at: draw.integers(0, 3 * block, block),
+        lambda at: np.repeat(at * block + np.arange(block // 5), 5),
+    ]
     keys = np.concatenate([kinds[draw.integers(len(kinds))](at) for at in range(2 * partitions)])
     pdf = pd.DataFrame({"k": keys, "x": np.arange(len(keys)), "s": pd.Series([f"{i}" for i in draw.permutation(len(keys))], dtype="str")})
     df = dd.from_pandas(pdf, npartitions=partitions)
@@ -146,8 +152,10 @@ draw = np.random.default_rng(0)
 wild = draw.normal(size=rows) * 10.0 ** draw.integers(-300, 300, rows)
 wild[::1000], wild[1::1000], wild[2::7] = np.inf, -np.inf, np.nan
 pdf = pd.DataFrame({
-    "k": draw.permutation(rows), "few": draw.integers(0, 50, rows), "half": np.where(draw.random(rows) < 0.5, 7, draw.integers(-10**18, 10**18, rows)), "wild": wild,
-    "ends": draw.choice(np.array([-(2**63), 2**63 - 1]), rows), "u": draw.integers(0, 2**64, rows, dtype="uint64"), "small": draw.integers(-128, 128, rows).astype("int8"),
+    "k": draw.permutation(rows), "few": draw.integers(0, 50, rows), "wild": wild,
+    "half": np.where(draw.random(rows) < 0.5, 7, draw.integers(-10**18, 10**18, rows)),
+    "ends": draw.choice(np.array([-(2**63), 2**63 - 1]), rows), "u": draw.integers(0, 2**64, rows, dtype="uint64"),
+    "small": draw.integers(-128, 128, rows).astype("int8"),
     "f": draw.normal(size=rows).astype("float32"), "one": 5, "day": pd.Timestamp("2020-01-01") + pd.to_timedelta(draw.integers(0, 10**9, rows), unit="s"),
 })
 finite = [name for name in pdf if name not in ("wild", "ends", "day")]

@@ -135,7 +135,11 @@ def test_an_expression_is_the_same_again():
 
 def test_tables_of_two_processes_are_two(tmp_path, python):
     """A table has a name that no other process gives."""
-    program = "import sys, pickle, pandas as pd, muster.dataframe as dd\ndf = dd.from_pandas(pd.DataFrame({'x': [int(sys.argv[1])]}), npartitions=1)\nsys.stdout.buffer.write(pickle.dumps(df))"
+    program = """
+import sys, pickle, pandas as pd, muster.dataframe as dd
+df = dd.from_pandas(pd.DataFrame({'x': [int(sys.argv[1])]}), npartitions=1)
+sys.stdout.buffer.write(pickle.dumps(df))
+"""
     one, two = (pickle.loads(subprocess.run([sys.executable, "-c", program, n], capture_output=True, check=True, timeout=60).stdout) for n in "12")
     assert one._name != two._name
     assert [int(v) for v in muster.compute(one.x.sum(), two.x.sum())] == [1, 2]
@@ -147,7 +151,8 @@ def test_dtypes_have_the_same_names_everywhere(python):
 import os, pandas as pd, pyarrow as pa, muster.dataframe as dd
 if os.environ.get("FIRST"):
     dd.from_pandas(pd.Series(["q"], dtype="category"), npartitions=1)
-for dtype in (pd.CategoricalDtype(["a", "b"]), pd.CategoricalDtype(["b", "a"]), pd.CategoricalDtype([1, 2], ordered=True), pd.CategoricalDtype([1.0, 2.0]), pd.CategoricalDtype([True, False]),
+for dtype in (pd.CategoricalDtype(["a", "b"]), pd.CategoricalDtype(["b", "a"]), pd.CategoricalDtype([1, 2], ordered=True),
+              pd.CategoricalDtype([1.0, 2.0]), pd.CategoricalDtype([True, False]),
               pd.DatetimeTZDtype("us", "Europe/Berlin"), "Int64", "string", pd.ArrowDtype(pa.list_(pa.int8())), "period[M]", "interval[int64]", "float16"):
     print(dd.from_pandas(pd.Series([], dtype=dtype), npartitions=1)._expr.columns[0][1])
 """
@@ -160,7 +165,11 @@ def through_parts(value):
     return serialize.loads(bytearray(b"".join(bytes(part) for part in serialize.dumps_parts(value))))
 
 
-WAYS = {"parts": through_parts, "simple": lambda value: pickle.loads(serialize.dumps_simple(value)), "by value": lambda value: pickle.loads(serialize.dumps_by_value(value))}
+WAYS = {
+    "parts": through_parts,
+    "simple": lambda value: pickle.loads(serialize.dumps_simple(value)),
+    "by value": lambda value: pickle.loads(serialize.dumps_by_value(value)),
+}
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -355,8 +355,8 @@ def _assign(keys, value, config):
 # What the field's programs set besides `defaults`; what stands below a name with a star is not looked at.
 _ACCEPTED = frozenset(
     "admin* annotations array* bag* callbacks cloudprovider* dataframe.backend dataframe.parquet* dataframe.query-planning dataframe.query-planning-warning "
-    "dataframe.shuffle* delayed-pure distributed* func-dumps "
-    "func-loads fuse* gateway* get jobqueue* kubernetes* labextension* multiprocessing* optimization* optimize pool shuffle tokenize* visualization* yarn*".split()
+    "dataframe.shuffle* delayed-pure distributed* func-dumps func-loads fuse* gateway* get jobqueue* kubernetes* labextension* multiprocessing* "
+    "optimization* optimize pool shuffle tokenize* visualization* yarn*".split()
 )
 
 

@@ -14,7 +14,8 @@ using Columns = std::map<std::string, std::function<Series(const DataFrame&)>>;
 using Values = std::map<std::string, std::function<Scalar(const DataFrame&)>>;
 
 // Python's operators by their names.
-#define BINARY(f) f(add) f(sub) f(mul) f(truediv) f(div) f(divide) f(floordiv) f(mod) f(pow) f(radd) f(rsub) f(rmul) f(rtruediv) f(rdiv) f(rfloordiv) f(rmod) f(rpow) \
+#define BINARY(f) \
+  f(add) f(sub) f(mul) f(truediv) f(div) f(divide) f(floordiv) f(mod) f(pow) f(radd) f(rsub) f(rmul) f(rtruediv) f(rdiv) f(rfloordiv) f(rmod) f(rpow) \
   f(eq) f(ne) f(lt) f(le) f(gt) f(ge)
 #define OF_FRAME(name) {"frame_method_" #name, [](auto& d) { return d[std::vector<std::string>{"f", "g"}].name(2); }},
 #define OF_SERIES(name) {"method_" #name, [](auto& d) { return d["f"].name(d["j"]); }},
@@ -142,10 +143,19 @@ const Columns kColumns = {
 };
 
 const Values kValues = {
-    {"sum", [](auto& d) { return d["i"].sum(); }},        {"prod", [](auto& d) { return (d["j"] + 1.0).prod(); }}, {"product", [](auto& d) { return (d["j"] + 1.0).product(); }}, {"mean", [](auto& d) { return d["f"].mean(); }},
-    {"std", [](auto& d) { return d["f"].std(); }},        {"var", [](auto& d) { return d["f"].var(); }},          {"min", [](auto& d) { return d["i"].min(); }},
-    {"max", [](auto& d) { return d["f"].max(); }},        {"count", [](auto& d) { return d["f"].count(); }},      {"size", [](auto& d) { return d["f"].size(); }},
-    {"nunique", [](auto& d) { return d["s"].nunique(); }}, {"median", [](auto& d) { return d["f"].median(); }},    {"quantile", [](auto& d) { return d["f"].quantile(0.3); }},
+    {"sum", [](auto& d) { return d["i"].sum(); }},
+    {"prod", [](auto& d) { return (d["j"] + 1.0).prod(); }},
+    {"product", [](auto& d) { return (d["j"] + 1.0).product(); }},
+    {"mean", [](auto& d) { return d["f"].mean(); }},
+    {"std", [](auto& d) { return d["f"].std(); }},
+    {"var", [](auto& d) { return d["f"].var(); }},
+    {"min", [](auto& d) { return d["i"].min(); }},
+    {"max", [](auto& d) { return d["f"].max(); }},
+    {"count", [](auto& d) { return d["f"].count(); }},
+    {"size", [](auto& d) { return d["f"].size(); }},
+    {"nunique", [](auto& d) { return d["s"].nunique(); }},
+    {"median", [](auto& d) { return d["f"].median(); }},
+    {"quantile", [](auto& d) { return d["f"].quantile(0.3); }},
 };
 
 // Through Arrow and back, in three partitions; what Arrow cannot tell apart (an index) becomes columns.
@@ -167,7 +177,8 @@ int main(int argc, char** argv) {
     const DataFrame df = read_parquet(argv[1], {.blocksize = 0});
     for (const auto& [name, method] : kFrames) through_arrow(method(df).compute()).to_parquet(out + name, "zstd");
     for (const auto& [name, method] : kColumns) through_arrow(method(df).compute()).to_parquet(out + name, "none");
-    for (const char* field : {"year", "month", "day", "hour", "minute", "second", "microsecond", "nanosecond", "dayofweek", "dayofyear", "quarter", "days_in_month", "is_month_start", "is_month_end", "is_leap_year"})
+    for (const char* field : {"year", "month", "day", "hour", "minute", "second", "microsecond", "nanosecond", "dayofweek", "dayofyear", "quarter",
+                              "days_in_month", "is_month_start", "is_month_end", "is_leap_year"})
       through_arrow(df["d"].dt(field).compute()).to_parquet(out + field);
     df.to_parquet(out + "to_parquet");
     df.set_index("s").to_parquet(out + "set_index");

@@ -35,7 +35,10 @@ graph::Graph sample_graph() {
   return g;
 }
 
-TaskError sample_error() { return {.kind = TaskError::Kind::guest, .error = ErrorKind::io, .type = "m.E", .message = "no", .task = "f", .traceback = "File", .pickled = "bytes", .notes = {"a", "b"}}; }
+TaskError sample_error() {
+  return {.kind = TaskError::Kind::guest, .error = ErrorKind::io, .type = "m.E", .message = "no", .task = "f", .traceback = "File", .pickled = "bytes",
+          .notes = {"a", "b"}};
+}
 
 // f(a message of each type, all fields given).
 template <class F>
@@ -199,7 +202,9 @@ TEST_F(AHub, EndsTheConnectionThatIsNotUnderstood) {
     ASSERT_EQ(::write(fd.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
     EXPECT_NE(last_words(fd).find("not muster's protocol"), std::string::npos);
   }
-  for (const auto& [type, body] : {std::pair<uint16_t, std::string>{999, ""}, {static_cast<uint16_t>(Type::submit), "x"}, {static_cast<uint16_t>(Type::hello), whole.substr(0, whole.size() - 1)}, {static_cast<uint16_t>(Type::hello), ""}}) {
+  const auto submit = static_cast<uint16_t>(Type::submit), hello = static_cast<uint16_t>(Type::hello);
+  for (const auto& [type, body] :
+       {std::pair<uint16_t, std::string>{999, ""}, {submit, "x"}, {hello, whole.substr(0, whole.size() - 1)}, {hello, ""}}) {
     const Fd fd = knock();
     net::send_frame(fd, type, body);
     EXPECT_NE(last_words(fd), "");
@@ -251,7 +256,8 @@ TEST(OtherSchedulers, AreNotSpokenTo) {
     EXPECT_NE(why.find("version 77"), std::string::npos) << why;
     EXPECT_NE(why.find("version " + std::to_string(kProtocol)), std::string::npos) << why;
   }
-  for (const std::string& why : {error_behind(Rejected{.why = "go away"}, client), error_behind(Rejected{.why = "go away"}, worker)}) EXPECT_NE(why.find("go away"), std::string::npos) << why;
+  for (const std::string& why : {error_behind(Rejected{.why = "go away"}, client), error_behind(Rejected{.why = "go away"}, worker)})
+    EXPECT_NE(why.find("go away"), std::string::npos) << why;
   EXPECT_NE(error_behind(Retract{1}, client).find("which no scheduler sends"), std::string::npos);
   EXPECT_NE(error_behind(Want{}, worker).find("which no scheduler sends"), std::string::npos);
 }

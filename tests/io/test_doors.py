@@ -163,7 +163,11 @@ METHODS = {
     "group_size": lambda d: d.groupby("s").size().rename("size"),
     "series_group_sum": lambda d: d.groupby("s").i.sum(),
     "series_group_unsorted": lambda d: d.groupby("t", sort=False, dropna=False).f.max(),
-    **{n: (lambda field: lambda d: getattr(d.d.dt, field))(n) for n in "year month day hour minute second microsecond nanosecond dayofweek dayofyear quarter days_in_month is_month_start is_month_end is_leap_year".split()},
+    **{
+        n: (lambda field: lambda d: getattr(d.d.dt, field))(n)
+        for n in "year month day hour minute second microsecond nanosecond dayofweek dayofyear quarter days_in_month is_month_start is_month_end "
+        "is_leap_year".split()
+    },
     "to_parquet": lambda d: d,
     "set_index": lambda d: d.set_index("s", sort=False),
     "reset_index": lambda d: d.groupby("s").i.agg(["sum"]),

@@ -45,7 +45,14 @@ def test_codecs_and_pages(tmp_path, frame, codec, version, dictionary):
 def test_pages_smaller_and_larger_than_a_read(tmp_path, codec, size):
     random = np.random.default_rng(0)
     n = 200_000
-    f = pd.DataFrame({"x": random.normal(size=n), "z": np.where(random.random(n) < 0.1, np.nan, random.random(n).round(3)), "i": random.integers(0, 1000, n), "s": pd.Series([f"text {v}" for v in random.integers(0, 10**6, n)], dtype="str")})
+    f = pd.DataFrame(
+        {
+            "x": random.normal(size=n),
+            "z": np.where(random.random(n) < 0.1, np.nan, random.random(n).round(3)),
+            "i": random.integers(0, 1000, n),
+            "s": pd.Series([f"text {v}" for v in random.integers(0, 10**6, n)], dtype="str"),
+        }
+    )
     f.loc[3, "s"] = "a" * 50_000  # a header's statistics hold it, too
     f.loc[50_000:120_000, "z"] = np.nan
     f.to_parquet(tmp_path / "a.parquet", compression=codec, data_page_size=size, use_dictionary=["i"])
@@ -55,7 +62,13 @@ def test_pages_smaller_and_larger_than_a_read(tmp_path, codec, size):
     same(df.x.cumsum().tail(), f.x.cumsum().tail())
 
 
-@pytest.mark.parametrize("encoding,columns", [("DELTA_BINARY_PACKED", "i"), ("DELTA_LENGTH_BYTE_ARRAY", "s"), ("DELTA_BYTE_ARRAY", "t"), ("BYTE_STREAM_SPLIT", "fg"), ("RLE", "b"), ("PLAIN", "ifsb")])
+@pytest.mark.parametrize(
+    "encoding,columns",
+    [
+        ("DELTA_BINARY_PACKED", "i"), ("DELTA_LENGTH_BYTE_ARRAY", "s"), ("DELTA_BYTE_ARRAY", "t"), ("BYTE_STREAM_SPLIT", "fg"), ("RLE", "b"),
+        ("PLAIN", "ifsb"),
+    ],
+)  # fmt: skip
 def test_encodings(tmp_path, frame, encoding, columns):
     path = tmp_path / "a.parquet"
     pq.write_table(pa.Table.from_pandas(frame[list(columns)]), path, use_dictionary=False, column_encoding=dict.fromkeys(columns, encoding), data_page_size=200)
@@ -74,7 +87,8 @@ def test_carried_columns(tmp_path, frame):
 
 def test_missing_values_decide_dtypes(tmp_path):
     a = pd.DataFrame({"x": pd.array([1, None, 3], dtype="Int64"), "b": pd.array([True, None, False], dtype="boolean")})
-    pq.write_table(pa.table({"x": pa.array([1, None, 3]), "b": pa.array([True, None, False]), "y": pa.array([1, 2, 3], pa.int32()), "u": pa.array([1, 2, None], pa.uint8())}), tmp_path / "a.parquet")
+    table = {"x": pa.array([1, None, 3]), "b": pa.array([True, None, False]), "y": pa.array([1, 2, 3], pa.int32()), "u": pa.array([1, 2, None], pa.uint8())}
+    pq.write_table(pa.table(table), tmp_path / "a.parquet")
     out = dd.read_parquet(tmp_path / "a.parquet")
     same(out[["x", "y", "u"]], pd.read_parquet(tmp_path / "a.parquet")[["x", "y", "u"]])
     assert out.b.compute().tolist()[::2] == [True, False] and out.b.isna().compute().tolist() == [False, True, False]
@@ -116,7 +130,10 @@ def test_filters(tmp_path, frame, filters):
     frame.to_parquet(path, row_group_size=20)
     theirs = pd.read_parquet(path, filters=filters)
     same(dd.read_parquet(path, filters=filters, split_row_groups=True).reset_index(drop=True), theirs.reset_index(drop=True))
-    same(dd.read_parquet(path, filters=filters, columns=["t"]).reset_index(drop=True), pd.read_parquet(path, filters=filters, columns=["t"]).reset_index(drop=True))
+    same(
+        dd.read_parquet(path, filters=filters, columns=["t"]).reset_index(drop=True),
+        pd.read_parquet(path, filters=filters, columns=["t"]).reset_index(drop=True),
+    )
 
 
 @pytest.mark.parametrize("split", [False, True, 2])
@@ -161,7 +178,8 @@ def test_hive(tmp_path, frame):
     pq.write_to_dataset(pa.Table.from_pandas(part), tmp_path, partition_cols=["j", "s"])
     theirs = pd.read_parquet(tmp_path)
     ours = dd.read_parquet(tmp_path)
-    pd.testing.assert_frame_equal(ours.compute().sort_values(["f", "i"]).reset_index(drop=True), theirs.sort_values(["f", "i"]).reset_index(drop=True), check_categorical=False, check_column_type=False)
+    one, two = (f.sort_values(["f", "i"]).reset_index(drop=True) for f in (ours.compute(), theirs))
+    pd.testing.assert_frame_equal(one, two, check_categorical=False, check_column_type=False)
     assert (ours.dtypes.astype(str) == theirs.dtypes.astype(str)).all()
 
 
@@ -487,7 +505,8 @@ DECIDED = {  # pandas.concat makes objects of two kinds
 def _files_of(tmp_path, arrays):
     for i, array in enumerate(arrays):
         frame = pd.DataFrame({"n": range(len(array))})
-        table = pa.Table.from_pandas(frame.assign(y=array)) if isinstance(array, pd.api.extensions.ExtensionArray) else pa.Table.from_pandas(frame).append_column("y", array)
+        carried = isinstance(array, pd.api.extensions.ExtensionArray)
+        table = pa.Table.from_pandas(frame.assign(y=array)) if carried else pa.Table.from_pandas(frame).append_column("y", array)
         pq.write_table(table, tmp_path / f"{i}.parquet")
     return dd.read_parquet(tmp_path)
 
@@ -519,7 +538,17 @@ def test_types_that_pandas_would_leave_side_by_side(tmp_path, kind, turned):
     pd.testing.assert_series_equal(out.y.reset_index(drop=True), expected.reset_index(drop=True), check_names=False)
 
 
-@pytest.mark.parametrize("arrays", [(pa.array([1]), pa.array(["1"])), (pa.array([True]), pa.array([1])), (pa.array([1], ZONED[0]), pa.array([1], pa.timestamp("ms", "UTC"))), (pa.array([1], ZONED[0]), pa.array([1], pa.timestamp("ms"))), (pa.array([b"1"]), pa.array(["1"])), (pa.array([[1]]), pa.array([1]))])
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        (pa.array([1]), pa.array(["1"])),
+        (pa.array([True]), pa.array([1])),
+        (pa.array([1], ZONED[0]), pa.array([1], pa.timestamp("ms", "UTC"))),
+        (pa.array([1], ZONED[0]), pa.array([1], pa.timestamp("ms"))),
+        (pa.array([b"1"]), pa.array(["1"])),
+        (pa.array([[1]]), pa.array([1])),
+    ],
+)
 def test_types_without_anything_in_common(tmp_path, arrays):
     for turned in (arrays, arrays[::-1]):
         with pytest.raises(ValueError, match=r"column 'y' is .*parquet' and .*parquet'"):
@@ -546,7 +575,12 @@ def test_filters_of_promoted_columns(tmp_path):
 def test_columns_that_some_files_do_not_have(tmp_path, turned):
     frames = [
         pd.DataFrame({"i": [1, 2], "t": ["a", "b"], "f": [0.5, 1.5]}),
-        pd.DataFrame({"f": [2.5], "b": [True], "c": pd.Categorical(["x"]), "n": pd.array([7], "Int64"), "d": pd.to_datetime(["2020-01-01"]).astype("datetime64[us]")}),
+        pd.DataFrame(
+            {
+                "f": [2.5], "b": [True], "c": pd.Categorical(["x"]), "n": pd.array([7], "Int64"),
+                "d": pd.to_datetime(["2020-01-01"]).astype("datetime64[us]"),
+            }
+        ),  # fmt: skip
         pd.DataFrame({"i": [3, 4], "z": [9, 9]}),
     ][:: -1 if turned else 1]
     for i, frame in enumerate(frames):
@@ -579,7 +613,12 @@ def test_times_beyond_nanoseconds(tmp_path, alone):
 def test_nested_decimal_and_dates(tmp_path):
     import datetime
 
-    table = pa.table({"i": [1, 2], "l": [[1], [2, 3]], "d": [Decimal("1.5"), None], "t": [datetime.date(2020, 1, 1), None], "s": [{"a": 1}, {"a": 2}], "b": [b"x", b"y"]})
+    table = pa.table(
+        {
+            "i": [1, 2], "l": [[1], [2, 3]], "d": [Decimal("1.5"), None], "t": [datetime.date(2020, 1, 1), None], "s": [{"a": 1}, {"a": 2}],
+            "b": [b"x", b"y"],
+        }
+    )  # fmt: skip
     pq.write_table(table, tmp_path / "a.parquet")
     ours, theirs = dd.read_parquet(tmp_path / "a.parquet").compute(), pd.read_parquet(tmp_path / "a.parquet")
     for c in theirs:
@@ -644,7 +683,13 @@ def many_groups(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("query", ["df.groupby('k').v.sum()", "df.groupby('k', sort=False).v.sum()", "df.groupby('k').v.median()", "df.drop_duplicates('k')", "df.nunique()", "df.k.value_counts()", "df"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "df.groupby('k').v.sum()", "df.groupby('k', sort=False).v.sum()", "df.groupby('k').v.median()", "df.drop_duplicates('k')", "df.nunique()",
+        "df.k.value_counts()", "df",
+    ],
+)  # fmt: skip
 def test_the_limit_holds_while_groups_are_many(many_groups, python, query):
     program = f"""
 import muster.dataframe as dd, pandas as pd
@@ -694,7 +739,16 @@ def test_indexes_that_are_ranges_or_durations(tmp_path, index):
     same(dd.read_parquet(tmp_path / "out"), frame)
 
 
-@pytest.mark.parametrize("values", [[Decimal("1.50"), Decimal("2.25")], [datetime.date(2020, 1, 1), datetime.date(1969, 1, 1)], [[1, 2], [3]], [b"a", b"bc"], [{"a": 1}, {"a": 2}]])
+@pytest.mark.parametrize(
+    "values",
+    [
+        [Decimal("1.50"), Decimal("2.25")],
+        [datetime.date(2020, 1, 1), datetime.date(1969, 1, 1)],
+        [[1, 2], [3]],
+        [b"a", b"bc"],
+        [{"a": 1}, {"a": 2}],
+    ],
+)
 def test_partitions_without_a_value_of_an_object_column(values, tmp_path):
     frame = pd.DataFrame({"o": [None] * 3 + values + [None], "n": range(6)})
     frame["o"] = frame["o"].astype(object)
@@ -711,7 +765,11 @@ def test_partitions_without_a_value_of_an_object_column(values, tmp_path):
 @pytest.mark.parametrize("query", ["k > 10", "k < 10", "k == 1", "k > 100", "k != 1"])
 def test_rows_that_are_filtered_out_still_say_dtypes(tmp_path, query):
     """Of files that are not read, too: what a column is does not change with the rows that are wanted of it."""
-    parts = [pd.DataFrame({"k": [1, 2], "c": pd.Categorical(["a", "b"]), "b": [True, None]}), pd.DataFrame({"k": [11, 12], "c": pd.Categorical(["x", "y"]), "b": [True, False]}), pd.DataFrame({"k": [21], "c": pd.Categorical(["a"]), "b": [False]})]
+    parts = [
+        pd.DataFrame({"k": [1, 2], "c": pd.Categorical(["a", "b"]), "b": [True, None]}),
+        pd.DataFrame({"k": [11, 12], "c": pd.Categorical(["x", "y"]), "b": [True, False]}),
+        pd.DataFrame({"k": [21], "c": pd.Categorical(["a"]), "b": [False]}),
+    ]
     for i, part in enumerate(parts):
         part.to_parquet(tmp_path / f"{i}.parquet")
     whole = pd.read_parquet(tmp_path)

@@ -70,7 +70,15 @@ CORPUS = {
     "integers with blanks": "a,b\n 1,2\n2 ,3\n+3,4\n",
     "leading zeros": "a,b\n007,1\n-00,2\n",
     "all missing": "a,b\n,1\n,2\n",
-    "the missing texts": "a,b\n" + "".join(f"{x},1\n" for x in ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]) + "x,2\n",
+    "the missing texts": "a,b\n"
+    + "".join(
+        f"{x},1\n"
+        for x in [
+            "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None",
+            "n/a", "nan", "null",
+        ]
+    )
+    + "x,2\n",
     "nearly missing": "a\nna\nNone \nNAN\nnull0\n",
     "utf-8": "a,b\nünï,1\n日本,2\n",
     "hexadecimal is text": "a\n0x10\n1\n",
@@ -276,7 +284,8 @@ def test_forms_of_times(name, tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("a,b\n" + text.replace("\n", ",1\n"))
     for blocksize in (None, 9):
-        pd.testing.assert_frame_equal(dd.read_csv(str(path), blocksize=blocksize, parse_dates=["a"], **options).compute(), pd.read_csv(path, parse_dates=["a"], **options))
+        ours = dd.read_csv(str(path), blocksize=blocksize, parse_dates=["a"], **options).compute()
+        pd.testing.assert_frame_equal(ours, pd.read_csv(path, parse_dates=["a"], **options))
 
 
 def test_times_that_are_all_missing_at_first(tmp_path):
@@ -438,7 +447,11 @@ def test_read_table(tmp_path):
     same(dd.read_table(str(path)), pd.read_table(path))
 
 
-FIELD = st.one_of(st.integers(-(10**6), 10**6).map(str), st.floats(allow_nan=False, allow_infinity=False).map(repr), st.sampled_from(["", "NA", "x", 'a"b', "p,q", "two\nlines", "é", " ", "True"]))
+FIELD = st.one_of(
+    st.integers(-(10**6), 10**6).map(str),
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.sampled_from(["", "NA", "x", 'a"b', "p,q", "two\nlines", "é", " ", "True"]),
+)
 
 
 @given(rows=st.lists(st.tuples(FIELD, FIELD, FIELD), min_size=1, max_size=30), blocksize=st.integers(1, 200), ends=st.sampled_from(["\n", "\r\n"]))
@@ -501,7 +514,10 @@ def test_an_error_behind_a_wrong_guess_is_not_believed(tmp_path):
     assert [len(df.partitions[i]) for i in range(df.npartitions)] == [2] + [0] * (df.npartitions - 2) + [1]
 
 
-CELLS = ["plain", "a,1,2\nb,3,4", "\n\n\n", 'he said "x"\n1,2,3,4,5', "5\n6", "7,8,9,1\n2,3,4,5", "\n,,,\n", "", "long " * 30 + "\n" + "more " * 40, "1\n2\n3\n4", "x\r\ny"]
+CELLS = [
+    "plain", "a,1,2\nb,3,4", "\n\n\n", 'he said "x"\n1,2,3,4,5', "5\n6", "7,8,9,1\n2,3,4,5", "\n,,,\n", "", "long " * 30 + "\n" + "more " * 40,
+    "1\n2\n3\n4", "x\r\ny",
+]  # fmt: skip
 QUESTIONS = {
     "all": lambda d: d,
     "labels": lambda d: d.reset_index(),
@@ -521,7 +537,10 @@ def test_cells_that_look_like_rows_on_a_cluster(client, tmp_path, seed):
     random = np.random.default_rng(seed)
     files, rows, blocksize = ((1, 90, 251), (3, 40, 100), (2, 90, 400), (5, 20, 173))[seed]
     for i in range(files):
-        columns = {"k": random.choice(["a", "b", "c"], rows), "x": random.permutation(rows), "w": random.choice(CELLS, rows), "y": random.normal(size=rows).round(3), "z": random.choice(CELLS, rows)}
+        columns = {
+            "k": random.choice(["a", "b", "c"], rows), "x": random.permutation(rows), "w": random.choice(CELLS, rows),
+            "y": random.normal(size=rows).round(3), "z": random.choice(CELLS, rows),
+        }  # fmt: skip
         pd.DataFrame({c: columns[c] for c in np.random.default_rng(seed).permutation(list(columns))}).to_csv(tmp_path / f"{i}.csv", index=False)
     pdf = pd.concat([pd.read_csv(tmp_path / f"{i}.csv") for i in range(files)])
     for name, question in QUESTIONS.items():
@@ -559,7 +578,8 @@ def test_a_function_that_fails_on_misread_rows_on_a_cluster(client, tmp_path):
 def test_formats_of_dates(tmp_path, text, options, blocksize):
     path = tmp_path / "x.csv"
     path.write_text(text)
-    pd.testing.assert_frame_equal(dd.read_csv(path, blocksize=blocksize, parse_dates=["t"], **options).compute().reset_index(drop=True), pd.read_csv(path, parse_dates=["t"], **options))
+    ours = dd.read_csv(path, blocksize=blocksize, parse_dates=["t"], **options).compute()
+    pd.testing.assert_frame_equal(ours.reset_index(drop=True), pd.read_csv(path, parse_dates=["t"], **options))
 
 
 def test_other_line_terminators(tmp_path):

@@ -25,6 +25,7 @@ COLUMNS = {
     "Int64": st.lists(st.sampled_from([None, 1, 2]), max_size=20),
     pd.CategoricalDtype(["b", "a"]): st.lists(st.sampled_from([None, "b", "a"]), max_size=20),
 }
+ORDINARY = ("int64", "uint8", "float64", "bool", "str", "datetime64[s]")
 
 
 @pytest.mark.parametrize("dtype", COLUMNS, ids=str)
@@ -41,7 +42,8 @@ def test_series(dtype):
 @given(st.data(), st.sampled_from(PARTITIONS), st.booleans())
 def test_frames_are_filled_up(data, npartitions, numeric_only):
     rows = data.draw(st.integers(1, 20))
-    pdf = pd.DataFrame({name: pd.Series((data.draw(COLUMNS[name]) or [None if name not in ("int64", "uint8", "bool") else 1]) * rows, dtype=name).head(rows) for name in ("int64", "uint8", "float64", "bool", "str", "datetime64[s]")})
+    values = {name: data.draw(COLUMNS[name]) or [1 if name in ("int64", "uint8", "bool") else None] for name in ORDINARY}
+    pdf = pd.DataFrame({name: pd.Series(some * rows, dtype=name).head(rows) for name, some in values.items()})
     pdf = pdf.dropna(subset=["int64", "uint8", "bool"]).astype({"int64": "int64", "uint8": "uint8", "bool": "bool"})
     same(dd.from_pandas(pdf, npartitions=npartitions).mode(numeric_only=numeric_only), pdf.mode(numeric_only=numeric_only))
 
@@ -61,7 +63,8 @@ def test_more_values_than_fit_are_counted_on_disk(tmp_path):
     """12 MB of values under a limit of four; a result that is too large is refused, with its size."""
     rows = 400_000
     draw = np.random.default_rng(0)
-    pdf = pd.DataFrame({"x": draw.permutation(rows), "y": draw.integers(0, rows, rows), "s": pd.array([f"text {i}" for i in draw.integers(0, rows // 2, rows)], "str")})
+    texts = pd.array([f"text {i}" for i in draw.integers(0, rows // 2, rows)], "str")
+    pdf = pd.DataFrame({"x": draw.permutation(rows), "y": draw.integers(0, rows, rows), "s": texts})
     pdf.to_parquet(tmp_path / "x.parquet", row_group_size=20_000, index=False)
     df = dd.read_parquet(str(tmp_path), split_row_groups=True)
     with muster.config.set({"memory-limit": "4 MB", "num-workers": 2}):

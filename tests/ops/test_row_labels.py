@@ -12,7 +12,8 @@ ROWS = 90
 
 def _rows(seed, n=ROWS):
     random = np.random.default_rng(seed)
-    return pd.DataFrame({"k": random.choice(["a", "b", "c"], n), "x": random.permutation(n), "y": random.normal(size=n).round(3), "w": [f"a text of {i}\nlines, quoted" if i % 7 == 0 else "t" * (i % 5) or "u" for i in range(n)]})
+    texts = [f"a text of {i}\nlines, quoted" if i % 7 == 0 else "t" * (i % 5) or "u" for i in range(n)]
+    return pd.DataFrame({"k": random.choice(["a", "b", "c"], n), "x": random.permutation(n), "y": random.normal(size=n).round(3), "w": texts})
 
 
 def _csv(folder, files, texts=True):
@@ -42,16 +43,20 @@ def _parquet_groups(folder):
     return pd.concat(parts, ignore_index=True), lazy
 
 
+def _in_memory(pdf):
+    return pdf, dd.from_pandas(pdf, npartitions=7)
+
+
 SOURCES = {
     "csv": lambda folder: _csv(folder, 1),
     "csv_files": lambda folder: _csv(folder, 3),
     "parquet": lambda folder: _parquet(folder, 1),
     "parquet_files": lambda folder: _parquet(folder, 2),
     "parquet_groups": _parquet_groups,
-    "memory": lambda folder: (_rows(0), dd.from_pandas(_rows(0), npartitions=7)),
-    "memory_range": lambda folder: (_rows(0).set_axis(pd.RangeIndex(5, 5 + 2 * ROWS, 2)), dd.from_pandas(_rows(0).set_axis(pd.RangeIndex(5, 5 + 2 * ROWS, 2)), npartitions=7)),
-    "named": lambda folder: (_rows(0).rename_axis("id"), dd.from_pandas(_rows(0).rename_axis("id"), npartitions=7)),
-    "duplicates": lambda folder: (_rows(0).set_axis(np.arange(ROWS) // 4, axis=0), dd.from_pandas(_rows(0).set_axis(np.arange(ROWS) // 4, axis=0), npartitions=7)),
+    "memory": lambda folder: _in_memory(_rows(0)),
+    "memory_range": lambda folder: _in_memory(_rows(0).set_axis(pd.RangeIndex(5, 5 + 2 * ROWS, 2))),
+    "named": lambda folder: _in_memory(_rows(0).rename_axis("id")),
+    "duplicates": lambda folder: _in_memory(_rows(0).set_axis(np.arange(ROWS) // 4, axis=0)),
 }
 
 ROWSETS = {
@@ -214,7 +219,8 @@ def test_labels_on_other_ways(tmp_path, source):
     same(dd.concat(chosen).index.to_series(), pd.concat([c.compute() for c in chosen]).index.to_series())
     same(dd.concat([df, *chosen, df[df.x > 3]]), pd.concat([pdf, *(c.compute() for c in chosen), pdf[pdf.x > 3]]))
     same(dd.concat([df, df]).index.to_series(), pd.concat([pdf, pdf]).index.to_series())
-    same(dd.concat([df, df[df.x > 3].reset_index(drop=True).rename_axis(pdf.index.name)]), pd.concat([pdf, pdf[pdf.x > 3].reset_index(drop=True).rename_axis(pdf.index.name)]))
+    ours, theirs = (f[f.x > 3].reset_index(drop=True).rename_axis(pdf.index.name) for f in (df, pdf))
+    same(dd.concat([df, ours]), pd.concat([pdf, theirs]))
     same(df.repartition(npartitions=2).index.to_series(), expected)
     same(labels.head(7), expected.head(7))
     same(df.tail(3), pdf.tail(3))
@@ -232,7 +238,9 @@ def test_labels_on_other_ways(tmp_path, source):
     assert pd.concat([pd.read_parquet(p) for p in parts]).index.tolist() == pdf.index.tolist()
 
 
-ON_A_CLUSTER = ["index_max", "index_isin", "query", "reset_index", "reset_index_series", "assign_index", "map_index", "group_idxmax", "idxmax", "nlargest_index", "sorted"]
+ON_A_CLUSTER = [
+    "index_max", "index_isin", "query", "reset_index", "reset_index_series", "assign_index", "map_index", "group_idxmax", "idxmax", "nlargest_index", "sorted",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("source", ["csv", "csv_files", "parquet_files"])

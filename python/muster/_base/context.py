@@ -32,7 +32,10 @@ def default_client():
     """
     found = client()
     if found is None:
-        raise ValueError("No clients found. Start a client and point it to the scheduler address: from muster.distributed import Client; client = Client('tcp://127.0.0.1:8786')")
+        raise ValueError(
+            "No clients found. Start a client and point it to the scheduler address: from muster.distributed import Client; "
+            "client = Client('tcp://127.0.0.1:8786')"
+        )
     return found
 
 
@@ -70,7 +73,10 @@ class NotMade(BaseException):
 
 
 class sending:
-    """While it is entered, lazy values in what this thread sends are made by `results` and go as futures; the error of one that cannot be made leaves it as it is."""
+    """While it is entered, lazy values in what this thread sends are made by `results` and go as futures.
+
+    The error of one that cannot be made leaves it as it is.
+    """
 
     def __init__(self, results):
         self.results = results

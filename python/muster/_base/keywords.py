@@ -12,7 +12,10 @@ _ATTRIBUTES = (
     "bgcolor center color colorscheme concentrate dpi fontcolor fontname fontsize label landscape layout margin nodesep orientation overlap pad page pagedir "
     "penwidth rank rankdir ranksep ratio resolution rotate size splines style"
 ).split()
-VISUALIZE = frozenset([*_ATTRIBUTES, *"engine graph_attr node_attr edge_attr data_attributes function_attributes collapse_outputs verbose concat cmap max_height tasks rename show maxval name".split()])
+_OPTIONS = (
+    "engine graph_attr node_attr edge_attr data_attributes function_attributes collapse_outputs verbose concat cmap max_height tasks rename show maxval name"
+).split()
+VISUALIZE = frozenset([*_ATTRIBUTES, *_OPTIONS])
 
 
 def nearest(name, known, cutoff=0.6):

@@ -47,15 +47,15 @@ FRAME_NAMES = frozenset(
     "sample sem set_index shift shuffle skew sort_values squeeze std sub sum to_backend to_bag to_csv to_dask_array  to_hdf to_html to_json "
     "to_legacy_dataframe to_orc to_parquet to_records to_sql to_string to_timestamp truediv values var where add_prefix add_suffix".split()
 )
-SERIES_NAMES = (FRAME_NAMES - {"columns", "applymap", "melt", "merge", "join", "iterrows", "itertuples", "pivot_table", "set_index", "query", "eval"}) | frozenset(
+_OF_FRAMES_ALONE = {"columns", "applymap", "melt", "merge", "join", "iterrows", "itertuples", "pivot_table", "set_index", "query", "eval"}
+SERIES_NAMES = (FRAME_NAMES - _OF_FRAMES_ALONE) | frozenset(
     "autocorr between cat case_when str unique value_counts is_monotonic_increasing is_monotonic_decreasing to_frame".split()
 )
 DATETIME_NAMES = frozenset(
     "ceil day_name floor isocalendar month_name normalize round strftime to_period to_pydatetime to_pytimedelta to_timestamp total_seconds tz_convert "
-    "tz_localize "
-    "components date day_of_year dayofyear days days_in_month daysinmonth end_time freq is_leap_year is_month_end is_month_start is_quarter_end "
-    "is_quarter_start "
-    "is_year_end is_year_start microsecond microseconds minute nanosecond nanoseconds quarter qyear second seconds start_time time timetz tz week weekofyear".split()
+    "tz_localize components date day_of_year dayofyear days days_in_month daysinmonth end_time freq is_leap_year is_month_end is_month_start "
+    "is_quarter_end is_quarter_start is_year_end is_year_start microsecond microseconds minute nanosecond nanoseconds quarter qyear second seconds "
+    "start_time time timetz tz week weekofyear".split()
 )
 DATAFRAME_NAMES = frozenset(
     "Aggregation concat from_array from_dask_array from_graph from_map get_collection_type get_dummies isna map_overlap melt merge merge_asof "

@@ -1,6 +1,7 @@
 """Pickles in which NaN stays what it is: Python finds a NaN in a dict or a set by identity alone, and plain pickles make a new one of each.
 
-A pickle without NaN is a plain one. In others, the NaN of NumPy and of `math` go by name, and any other one is a single object however often it is met. Any of these is read by `pickle.loads`.
+A pickle without NaN is a plain one. In others, the NaN of NumPy and of `math` go by name, and any other one is a single object however often it is met.
+Any of these is read by `pickle.loads`.
 """
 
 import functools

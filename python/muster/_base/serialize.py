@@ -93,7 +93,8 @@ def _parts(value):
                 cells.append((f"variable {name!r}", cell.cell_contents))
             except ValueError:
                 continue
-        used = [(f"global variable {n!r}", value.__globals__[n]) for n in value.__code__.co_names if n in value.__globals__ and not isinstance(value.__globals__[n], types.ModuleType)]
+        known = [(n, value.__globals__[n]) for n in value.__code__.co_names if n in value.__globals__]
+        used = [(f"global variable {n!r}", v) for n, v in known if not isinstance(v, types.ModuleType)]
         defaults = [(f"default {i}", d) for i, d in enumerate(value.__defaults__ or ())]
         return cells + used + defaults
     if isinstance(value, dict):
@@ -166,8 +167,13 @@ def dumps_error(error, skip=1):
     """Return a `_core.TaskError` of an exception, with all causes and contexts and the places of their tracebacks."""
     chain = _chain(error)
     numbers = {id(e): i for i, e in enumerate(chain)}
-    links = [(numbers.get(id(e.__cause__)), numbers.get(id(e.__context__)), e.__suppress_context__, _places(e.__traceback__, skip if e is error else 0)) for e in chain]
-    return _core.TaskError(f"{type(error).__module__}.{type(error).__qualname__}", _text(error), _told(error, links[0][3]), _pickled_chain(chain, links), [n for n in getattr(error, "__notes__", ()) if isinstance(n, str)])
+    links = []
+    for e in chain:
+        places = _places(e.__traceback__, skip if e is error else 0)
+        links.append((numbers.get(id(e.__cause__)), numbers.get(id(e.__context__)), e.__suppress_context__, places))
+    name = f"{type(error).__module__}.{type(error).__qualname__}"
+    notes = [n for n in getattr(error, "__notes__", ()) if isinstance(n, str)]
+    return _core.TaskError(name, _text(error), _told(error, links[0][3]), _pickled_chain(chain, links), notes)
 
 
 def _pickled_chain(chain, links):

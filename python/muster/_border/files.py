@@ -85,7 +85,10 @@ def s3(options):
     if known is None:
         client = options.get("client_kwargs", {})
         endpoint = options.get("endpoint_url") or client.get("endpoint_url")
-        arguments = {"anonymous": True} if options.get("anon") else {"access_key": options.get("key"), "secret_key": options.get("secret"), "session_token": options.get("token")}
+        if options.get("anon"):
+            arguments = {"anonymous": True}
+        else:
+            arguments = {"access_key": options.get("key"), "secret_key": options.get("secret"), "session_token": options.get("token")}
         if endpoint:
             scheme, _, host = endpoint.rpartition("://")
             arguments.update(endpoint_override=host, scheme=scheme or "https")

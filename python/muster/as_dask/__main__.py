@@ -6,7 +6,9 @@ import sys
 
 from muster.as_dask import install, install_kernel
 
-_USAGE = "usage: python -m muster.as_dask script.py [args...]\n       python -m muster.as_dask -m module [args...]\n       python -m muster.as_dask --install-kernel"
+_USAGE = """usage: python -m muster.as_dask script.py [args...]
+       python -m muster.as_dask -m module [args...]
+       python -m muster.as_dask --install-kernel"""
 
 
 def main(args):

@@ -20,8 +20,9 @@ _REFUSED = {
     "chunksize": "read_csv: chunksize is not supported; the collection is in partitions already, see blocksize",
 }
 _KNOWN = frozenset(
-    "sep delimiter index_col header names usecols dtype true_values false_values skiprows na_values keep_default_na na_filter parse_dates date_format dayfirst "
-    "compression thousands decimal quotechar quoting doublequote escapechar comment encoding on_bad_lines delim_whitespace skipinitialspace skip_blank_lines".split()
+    "sep delimiter index_col header names usecols dtype true_values false_values skiprows na_values keep_default_na na_filter parse_dates date_format "
+    "dayfirst compression thousands decimal quotechar quoting doublequote escapechar comment encoding on_bad_lines delim_whitespace skipinitialspace "
+    "skip_blank_lines".split()
 )
 _ENGINES = ("c", "python", "pyarrow", "python-fwf")  # pandas' readers
 _IGNORED = frozenset("engine low_memory memory_map float_precision cache_dates dialect verbose infer_datetime_format keep_date_col lineterminator".split())
@@ -63,11 +64,11 @@ def read_csv(
         Add a column with the file's path, "path" or that name.
     **kwargs
         As pandas.read_csv: sep, delimiter, header, names, usecols, dtype, true_values, false_values, skiprows (an integer, or lines around the header),
-        na_values, keep_default_na, na_filter, parse_dates (True, list, list of lists, dict of lists), date_format, dayfirst, thousands, decimal, quotechar, quoting,
-        doublequote, escapechar, comment, encoding, on_bad_lines ("error", "warn", "skip"), skipinitialspace, skip_blank_lines.
-        pandas itself reads, a partition a file, where the engine has no way: a separator of several characters, a header of several rows, converters, skipfooter,
-        encoding_errors, dtype_backend, nullable, Arrow and categorical dtypes, times with zones, functions as usecols, skiprows or on_bad_lines.
-        `blocksize` cuts none of these files, and one that is larger than the memory limit is refused with MemoryError.
+        na_values, keep_default_na, na_filter, parse_dates (True, list, list of lists, dict of lists), date_format, dayfirst, thousands, decimal,
+        quotechar, quoting, doublequote, escapechar, comment, encoding, on_bad_lines ("error", "warn", "skip"), skipinitialspace, skip_blank_lines.
+        pandas itself reads, a partition a file, where the engine has no way: a separator of several characters, a header of several rows, converters,
+        skipfooter, encoding_errors, dtype_backend, nullable, Arrow and categorical dtypes, times with zones, functions as usecols, skiprows or
+        on_bad_lines. `blocksize` cuts none of these files, and one that is larger than the memory limit is refused with MemoryError.
 
     Returns
     -------

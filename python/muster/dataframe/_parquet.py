@@ -52,7 +52,8 @@ def read_parquet(
     columns : str or list of str, optional
         Columns to read; one text gives a Series.
     filters : list of tuples (column, operation, value), or list of lists of these, optional
-        Rows to keep: inside a list all must hold, of several lists one. Operations: == != < <= > >= in, not in. Row groups whose statistics exclude such rows are not read.
+        Rows to keep: inside a list all must hold, of several lists one. Operations: == != < <= > >= in, not in. Row groups whose statistics exclude such
+        rows are not read.
     categories : list or dict, optional
         Columns to give as categoricals.
     index : str, list or False, optional
@@ -94,7 +95,12 @@ def read_parquet(
     np.int64(3)
     >>> folder.cleanup()
     """
-    keywords.check("read_parquet", kwargs, {"dataset", "read", "gather_statistics", "chunksize", "open_file_options"}, "columns filters categories index storage_options split_row_groups blocksize calculate_divisions".split())
+    keywords.check(
+        "read_parquet",
+        kwargs,
+        {"dataset", "read", "gather_statistics", "chunksize", "open_file_options"},
+        "columns filters categories index storage_options split_row_groups blocksize calculate_divisions".split(),
+    )
     if dtype_backend not in (None, "numpy_nullable", "pyarrow"):
         raise ValueError(f"dtype_backend {dtype_backend!r} is invalid, only 'numpy_nullable' and 'pyarrow' are allowed.")
     paths = [os.fspath(p) for p in (path if isinstance(path, (list, tuple, set)) else [path])]
@@ -117,7 +123,10 @@ def read_parquet(
     used = [f[0] for conjunction in filters for f in conjunction]
     for name in used:
         if name not in kinds and name not in hive and name not in index_names:
-            raise KeyError(f"read_parquet: filters name the column {name!r}, which no file has{keywords.nearest(str(name), map(str, kinds))}; columns are {', '.join(map(str, [*kinds, *hive]))}")
+            raise KeyError(
+                f"read_parquet: filters name the column {name!r}, which no file has{keywords.nearest(str(name), map(str, kinds))}; "
+                f"columns are {', '.join(map(str, [*kinds, *hive]))}"
+            )
     through = [n for n in dict.fromkeys([*asked, *used, *index_names]) if n in kinds and (n not in schemas.native or n in special)]
     alone = False  # whether pyarrow reads whole files
     if dtype_backend is not None or _wide(pandas) or (through and any(n in index_names for n in through)):
@@ -132,7 +141,17 @@ def read_parquet(
             block = 0
         elif split_row_groups is False:
             block = 1 << 62
-        args = {"files": [list(f) for f in files], "storage_options": options, "reader": reader(paths, storage_options), "root": root, "blocksize": block, "filters": _for_statistics(filters), "index": list(index_names), "elsewhere": list({*through, *kinds} - (schemas.native - set(through))), "shown": repr(paths[0]) if len(paths) == 1 else f"{len(paths)} paths"}
+        args = {
+            "files": [list(f) for f in files],
+            "storage_options": options,
+            "reader": reader(paths, storage_options),
+            "root": root,
+            "blocksize": block,
+            "filters": _for_statistics(filters),
+            "index": list(index_names),
+            "elsewhere": list({*through, *kinds} - (schemas.native - set(through))),
+            "shown": repr(paths[0]) if len(paths) == 1 else f"{len(paths)} paths",
+        }
         if wanted is not None:
             args["columns"] = [n for n in dict.fromkeys([*wanted, *used]) if n not in through and n not in index_names]
         elif through:
@@ -161,7 +180,9 @@ def _with_range(frame, pandas):
     if len(spans) != 1 or not isinstance(spans[0], dict) or spans[0].get("kind") != "range":
         return frame
     start, stop, step, name = (spans[0].get(key) for key in ("start", "stop", "step", "name"))
-    if not all(isinstance(n, int) for n in (start, stop, step)) or not step or (start, step, name) == (0, 1, None) or len(range(start, stop, step)) != len(frame):
+    if not all(isinstance(n, int) for n in (start, stop, step)) or not step or len(range(start, stop, step)) != len(frame):
+        return frame
+    if (start, step, name) == (0, 1, None):
         return frame
     labels = (frame.index.to_series() * step + start).rename(name)
     return new_collection(_core.call("with_index", [frame._expr, labels._expr], {"divisions": []}))
@@ -207,7 +228,14 @@ def _checked(filters):
         for term in conjunction:
             if not isinstance(term, (tuple, list)) or len(term) != 3 or term[1] not in _OPERATIONS:
                 raise ValueError(f"read_parquet: a filter is a tuple (column, operation, value) with an operation of {', '.join(_OPERATIONS)}; got {term!r}")
-    return [[(c, op, sorted(v) if isinstance(v, (set, frozenset)) else list(v) if isinstance(v, tuple) else v) for c, op, v in conjunction] for conjunction in filters]
+    return [[(c, op, _as_list(v)) for c, op, v in conjunction] for conjunction in filters]
+
+
+def _as_list(value):
+    """Return a collection of values as a list, which plans can hold, and of sets in one order; anything else as it is."""
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _for_statistics(filters):
@@ -313,7 +341,8 @@ class _Read:
     label = "read_parquet"
 
     def __init__(self, files, columns, index, storage_options, filters, dtype_backend, coarse, types):
-        self.stamped, self.columns, self.index, self.storage_options, self.filters, self.dtype_backend, self.coarse, self.types = files, columns, index, storage_options, filters, dtype_backend, coarse, types
+        self.stamped, self.columns, self.index, self.storage_options, self.filters = files, columns, index, storage_options, filters
+        self.dtype_backend, self.coarse, self.types = dtype_backend, coarse, types
 
     def read(self, number):
         path, stamp = self.stamped[number]

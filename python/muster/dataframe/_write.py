@@ -243,7 +243,10 @@ class _Published:
 
 
 def _written(frame, label, write, compute, paths, finish=None, index=True, names=None):
-    """Compute what `write` makes of each partition, and publish the files: all or none; `paths` are in the folders they go to, `names` all names of files, `index` says whether index values are written."""
+    """Compute what `write` makes of each partition, and publish the files: all or none.
+
+    `paths` are in the folders they go to, `names` all names of files, `index` says whether index values are written.
+    """
     target = write.target
     lazy = through(label, write, (numbered(frame),), shape="partitions", meta=pd.Series([], dtype="str", name="file"), labels=bool(index))
 
@@ -259,7 +262,8 @@ def _written(frame, label, write, compute, paths, finish=None, index=True, names
 
 class _WriteText:
     def __init__(self, target, names, method, mode, compression, encoding, kwargs, first_only):
-        self.target, self.names, self.method, self.mode, self.compression, self.encoding, self.kwargs, self.first_only = target, names, method, mode, compression, encoding, kwargs, first_only
+        self.target, self.names, self.method, self.mode = target, names, method, mode
+        self.compression, self.encoding, self.kwargs, self.first_only = compression, encoding, kwargs, first_only
 
     def __call__(self, part):
         number = current_partition()
@@ -307,7 +311,10 @@ def to_bag(df, index=False, format="tuple"):
     return df.to_bag(index, format)
 
 
-def to_csv(frame, filename, single_file=False, encoding="utf-8", mode="wt", name_function=None, compression=None, compute=True, scheduler=None, storage_options=None, header_first_partition_only=None, compute_kwargs=None, **kwargs):
+def to_csv(
+    frame, filename, single_file=False, encoding="utf-8", mode="wt", name_function=None, compression=None, compute=True, scheduler=None,
+    storage_options=None, header_first_partition_only=None, compute_kwargs=None, **kwargs,
+):  # fmt: skip
     """Write the rows as CSV: a file per partition, or one.
 
     Parameters
@@ -363,12 +370,17 @@ def to_csv(frame, filename, single_file=False, encoding="utf-8", mode="wt", name
                     target.system().rm(pieces)
             return [target.path]
 
-        return _written(frame, "to_csv", _WriteText(target, pieces, "to_csv", "wt", compression, encoding, kwargs, True), compute, pieces, join, index=kwargs.get("index", True), names=[*pieces, target.path])
+        write, names = _WriteText(target, pieces, "to_csv", "wt", compression, encoding, kwargs, True), [*pieces, target.path]
+        return _written(frame, "to_csv", write, compute, pieces, join, index=kwargs.get("index", True), names=names)
     names = _names(filename, count, ".part", name_function)
-    return _written(frame, "to_csv", _WriteText(target, names, "to_csv", mode, compression, encoding, kwargs, first_only), compute, names, index=kwargs.get("index", True))
+    write = _WriteText(target, names, "to_csv", mode, compression, encoding, kwargs, first_only)
+    return _written(frame, "to_csv", write, compute, names, index=kwargs.get("index", True))
 
 
-def to_json(frame, filename, orient="records", lines=None, storage_options=None, compute=True, encoding="utf-8", errors="strict", compression=None, compute_kwargs=None, name_function=None, **kwargs):
+def to_json(
+    frame, filename, orient="records", lines=None, storage_options=None, compute=True, encoding="utf-8", errors="strict", compression=None,
+    compute_kwargs=None, name_function=None, **kwargs,
+):  # fmt: skip
     """Write the rows as JSON, a file per partition: a line per row by default.
 
     Parameters
@@ -384,16 +396,29 @@ def to_json(frame, filename, orient="records", lines=None, storage_options=None,
     target = _Target(filename, storage_options)
     lines = orient == "records" if lines is None else lines
     names = _names(filename, frame.npartitions, ".part", name_function)
-    return _written(frame, "to_json", _WriteText(target, names, "to_json", "wt", _compression_of(filename, compression), encoding, {"orient": orient, "lines": lines, **kwargs}, False), compute, names, index=orient in ("split", "index", "columns", "table"))
+    kwargs = {"orient": orient, "lines": lines, **kwargs}
+    write = _WriteText(target, names, "to_json", "wt", _compression_of(filename, compression), encoding, kwargs, False)
+    return _written(frame, "to_json", write, compute, names, index=orient in ("split", "index", "columns", "table"))
 
 
 _PLAIN = " !$&'()+,;@[]^`{|}~"  # of a folder's name: what is neither a separator of paths, keys and values nor a sign of a pattern
 _NO_KEY = "__HIVE_DEFAULT_PARTITION__"
+_ENDINGS = (".parquet", ".parq", ".pq")  # of files that pyarrow takes for Parquet
+
+
+def _folder_of(key):
+    """Return a key's value as the name of a folder says it."""
+    return _NO_KEY if pd.isna(key) else quote(str(key), safe=_PLAIN)
+
+
+def _bytes(text):
+    return text if isinstance(text, bytes) else text.encode()
 
 
 class _WriteParquet:
     def __init__(self, target, names, first, options, index, partition_on, metadata):
-        self.target, self.names, self.first, self.options, self.index, self.partition_on, self.metadata = target, names, first, options, index, partition_on, metadata
+        self.target, self.names, self.first, self.options = target, names, first, options
+        self.index, self.partition_on, self.metadata = index, partition_on, metadata
 
     def __call__(self, part):
         name = self.names(self.first + current_partition())
@@ -402,14 +427,14 @@ class _WriteParquet:
         files = []
         for keys, rows in part.groupby(self.partition_on if len(self.partition_on) > 1 else self.partition_on[0], dropna=False, observed=True):
             keys = keys if isinstance(keys, tuple) else (keys,)
-            folders = "/".join(f"{quote(k, safe=_PLAIN)}={_NO_KEY if pd.isna(v) else quote(str(v), safe=_PLAIN)}" for k, v in zip(self.partition_on, keys, strict=True))
+            folders = "/".join(f"{quote(k, safe=_PLAIN)}={_folder_of(v)}" for k, v in zip(self.partition_on, keys, strict=True))
             files.append(self.write(rows.drop(columns=self.partition_on), f"{self.target.path}/{folders}/{name}"))
         return pd.Series(files, name="file", dtype="str")
 
     def write(self, rows, path):
         table = pa.Table.from_pandas(rows, preserve_index=self.index)
         if self.metadata:
-            table = table.replace_schema_metadata({**(table.schema.metadata or {}), **{k if isinstance(k, bytes) else k.encode(): v if isinstance(v, bytes) else v.encode() for k, v in self.metadata.items()}})
+            table = table.replace_schema_metadata({**(table.schema.metadata or {}), **{_bytes(k): _bytes(v) for k, v in self.metadata.items()}})
         return self.target.write(path, lambda file: pq.write_table(table, file, **self.options))
 
 
@@ -497,10 +522,12 @@ def to_parquet(
                     target.system().rm(old) if target.remote else os.unlink(old)
         return None
 
-    return _written(frame, "to_parquet", write, compute, [f"{target.path}/part"], finish, write_index is not False, [names(first + i) for i in range(frame.npartitions)])
+    files = [names(first + i) for i in range(frame.npartitions)]
+    return _written(frame, "to_parquet", write, compute, [f"{target.path}/part"], finish, write_index is not False, files)
 
 
 def _files_of(target):
     if target.remote:
-        return [f for f in target.system().find(target.path) if f.endswith((".parquet", ".parq", ".pq"))]
-    return [os.path.join(folder, n) for folder, _, names in os.walk(target.path) for n in names if not os.path.basename(folder).startswith(".") and n.endswith((".parquet", ".parq", ".pq"))]
+        return [f for f in target.system().find(target.path) if f.endswith(_ENDINGS)]
+    folders = ((folder, names) for folder, _, names in os.walk(target.path) if not os.path.basename(folder).startswith("."))
+    return [os.path.join(folder, n) for folder, names in folders for n in names if n.endswith(_ENDINGS)]
