@@ -1,4 +1,5 @@
-// A client of a cluster: submits tasks, hears how they end, and brings their results from the workers that have them.
+// A client of a cluster: submits tasks, hears how they end, and brings their results from the workers that have them. It numbers its tasks itself, in the
+// order in which it sends them: an id is known at once, and whoever has one may name it.
 #pragma once
 #include <atomic>
 #include <condition_variable>

@@ -1,4 +1,4 @@
-// Where a client's news go.
+// Where a client's news go: over a connection, or to a client in this process. The hub calls with its mutex held.
 #pragma once
 #include <string>
 #include <vector>

@@ -1,4 +1,5 @@
-// What the scheduler's machine says is done: workers are told what to run, stop and forget, clients what has become of their tasks.
+// What the scheduler's machine says is done: workers are told what to run, stop and forget, clients what has become of their tasks. A worker has a range and a
+// function before the first task that names it, once, until nothing names it any more.
 #include <algorithm>
 
 #include "base/error.hpp"

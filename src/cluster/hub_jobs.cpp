@@ -1,4 +1,5 @@
-// What clients want of the hub: jobs, results, promises, and what results mention.
+// What clients want of the hub: jobs, results, promises, and what results mention. A result that is mentioned by others is wanted, by the hub itself, as long
+// as one of these is needed.
 #include "base/error.hpp"
 #include "cluster/hub.hpp"
 #include "muster/error.hpp"

@@ -1,4 +1,5 @@
-// Executors, and the tasks of guests that they run.
+// Executors, and the tasks of guests that they run. Executors are started in the loop's thread, with which they would die. When one dies, what it had not begun
+// goes to another, and what it ran is to blame.
 #include <algorithm>
 
 #include "base/error.hpp"

@@ -1,4 +1,4 @@
-// Native tasks of a worker, and the memory of all that it holds.
+// Native tasks of a worker, and the memory of all that it holds. An attempt is one thread's at a time: what waits for memory may be another's at once.
 #include <unistd.h>
 
 #include <algorithm>

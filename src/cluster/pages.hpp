@@ -1,4 +1,4 @@
-// What the monitor of a cluster shows.
+// The monitor of a cluster: what it shows, and where. It asks the hub and changes nothing.
 #pragma once
 #include <string>
 

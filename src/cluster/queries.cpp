@@ -1,4 +1,4 @@
-// What can be asked about a cluster, by name; answers are plain values.
+// What can be asked about a cluster, by name; answers are plain values, each of one moment: the mutex is held throughout.
 #include "base/error.hpp"
 #include "cluster/hub.hpp"
 #include "muster/error.hpp"

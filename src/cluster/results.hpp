@@ -1,4 +1,5 @@
-// What the scheduler keeps of results beside its machine: small values, what they are, what tasks reported, why they failed.
+// What the scheduler keeps of results beside its machine: small values, what they are, what tasks reported, why they failed. Values are copies of what a
+// worker has: those beyond a limit give way.
 #pragma once
 #include <cstdint>
 #include <deque>

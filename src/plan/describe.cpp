@@ -1,4 +1,4 @@
-// What explain() prints below the expression.
+// What explain() prints below the expression: of arguments those that tell a step from another, no files, texts or rows.
 #include "base/error.hpp"
 #include "plan/plan.hpp"
 

@@ -1,4 +1,4 @@
-// Stages to task ranges: the only step whose cost grows with the number of partitions.
+// Stages to task ranges: the only step whose cost grows with the number of partitions. States are merged in the order of partitions, whatever runs them.
 #include <map>
 
 #include "base/error.hpp"

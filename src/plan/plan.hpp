@@ -1,4 +1,5 @@
-// The plan of one or several expressions: stages, each a fused pipeline over partitions, and what leaves them.
+// The plan of one or several expressions: stages, each a fused pipeline over partitions, and what leaves them. A stage's registers are its own and written
+// once; others see what they hold through an exit.
 #pragma once
 #include <functional>
 #include <memory>

@@ -1,4 +1,5 @@
-// Attempts and workers: how they end, and what is done about those that end badly.
+// Attempts and workers: how they end, and what is done about those that end badly. An attempt that no longer counts has its place and pins its inputs until it
+// is answered or its worker is gone, and changes nothing else.
 #include "schedule/scheduler.hpp"
 
 #include "base/error.hpp"

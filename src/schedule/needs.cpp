@@ -1,4 +1,5 @@
-// Who needs whom: references, inputs that must be there, and what becomes of a task that nobody needs any more or somebody needs again.
+// Who needs whom: references, inputs that must be there, and what becomes of a task that nobody needs any more or somebody needs again. A state changes in
+// set_state alone, with all that is counted of states.
 #include "schedule/scheduler.hpp"
 
 #include "base/error.hpp"

@@ -1,4 +1,5 @@
-// The store: results of tasks, accounted against a budget together with what running tasks reserve.
+// The budget of this process: what results, copies and running tasks have of its memory. What is taken is refused beyond the limit, what is held is not;
+// either is given back once.
 #pragma once
 #include <atomic>
 #include <cstdint>
