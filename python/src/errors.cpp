@@ -78,10 +78,6 @@ void register_errors(nb::module_& m) {
       .def("of_engine", [](const TaskError& e) {  // the exception of an error of the engine's
         const Error error = cluster::opened(e);
         return call(type_of(error), text(error.what()));
-      })
-      .def("encoded", [](const TaskError& e) {
-        const std::string bytes = net::encoded(e);
-        return nb::bytes(bytes.data(), bytes.size());
       });
   cluster::set_guest_errors([](const TaskError& e) {
     const Gil gil;

@@ -1,3 +1,4 @@
+// One call at a time; the GIL is given away while an executor waits and while a pipeline runs.
 #include "executor.hpp"
 
 #include <nanobind/stl/string.h>
@@ -7,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "calling.hpp"
+#include "cluster/executor_end.hpp"
 #include "columns.hpp"
 #include "gil.hpp"
 #include "kernels/wire.hpp"
@@ -16,8 +18,10 @@
 
 namespace muster::python {
 using namespace base;
+using cluster::ExecutorEnd, cluster::TaskError;
 namespace nb = nanobind;
 namespace {
+constexpr size_t kMostInline = 1 << 20;  // bytes; larger results lie in shared memory
 
 // What Pickling in api/on_cluster.cpp wrote. `objects`: those in front.
 Value with_objects(const Value& v, std::vector<std::shared_ptr<const Opaque>>& objects) {
@@ -47,14 +51,13 @@ struct Bound {
 };
 std::map<uint32_t, Bound> bound_pipelines;  // with the GIL
 
-Bound& bound(uint32_t number, nb::bytes args) {
+Bound& bound(uint32_t number, std::string_view program) {
   auto& b = bound_pipelines[number];
   if (!b.function) {
-    std::string_view bytes(args.c_str(), args.size());
     std::vector<std::shared_ptr<const Opaque>> objects;
-    const Value program = with_objects(Value::decode(bytes), objects);
-    b.of_values = program.has("of_values");
-    b.function = worker::bind("pipeline", b.of_values ? program["of_values"] : program);
+    const Value decoded = with_objects(Value::decode(program), objects);
+    b.of_values = decoded.has("of_values");
+    b.function = worker::bind("pipeline", b.of_values ? decoded["of_values"] : decoded);
   }
   return b;
 }
@@ -66,16 +69,75 @@ class AtTheWorker : public worker::Place {
   Error too_little(const worker::Attempt&, int64_t) override { return Error(ErrorKind::memory, "the worker has no more memory for the task"); }
 };
 
-// `groups`: how many inputs each dependency has, then which output of each. What the task reports is appended to `notes`, and the bytes that it held at
-// once, or that it was refused; also when it fails. Returns a view of the encoded outputs, and what keeps them.
-nb::object run_pipeline(uint32_t number, nb::bytes args, int64_t index, const std::string& label, const std::vector<uint32_t>& groups, nb::list inputs, int64_t limit, int64_t reserved, nb::list notes) {
+// The executor's end of its sockets, and what the task at hand leaves for its answer.
+struct Channel {
+  ExecutorEnd end;
+  nb::dict functions{};      // by number: those that are forgotten are taken out
+  std::string note{};        // what a pipeline reports, also when it fails
+  int64_t memory = 0;        // bytes that it held at once, or that it was refused
+
+  void forget(const cluster::Forget& said) {
+    if (said.thing == cluster::Forget::Thing::pipeline) bound_pipelines.erase(said.number);
+    else if (const nb::int_ number(said.number); functions.contains(number)) nb::del(functions[number]);
+  }
+  // Waits for the next call; false once the worker is gone.
+  bool next() {
+    note.clear(), memory = 0;
+    for (;;) {
+      const auto found = end.next([this](const cluster::Forget& said) { forget(said); });
+      if (found != ExecutorEnd::Next::nothing) return found == ExecutorEnd::Next::call;
+      end.flush();
+      {
+        const GilReleased release;
+        end.wait();
+      }
+      if (PyErr_CheckSignals() != 0) throw nb::python_error();
+    }
+  }
+  // Once: the descriptors are given to who looks at the objects.
+  nb::list inputs() {
+    nb::list out;
+    size_t fd = 0;
+    for (const auto& in : end.call().inputs) {
+      if (!in.shared) {
+        out.append(nb::bytes(in.value.data(), in.value.size()));
+        continue;
+      }
+      if (fd == end.fds().size()) throw Error(ErrorKind::io, "a call came without the descriptors of its inputs");
+      auto segment = std::make_shared<worker::Segment>(std::move(end.fds()[fd++]), in.size);
+      segment->close_fd();
+      out.append(mapped(std::move(segment)));
+    }
+    return out;
+  }
+  void done(bool native, const std::string& type, nb::list parts) {
+    const Buffers buffers(parts);
+    if (buffers.bytes() <= kMostInline) return end.done(native, type, note, memory, buffers.views());
+    Fd fd;
+    {
+      const GilReleased release;
+      worker::SegmentWriter out(buffers.bytes());
+      for (const auto& view : buffers.views()) out.append(view);
+      fd = out.finish_fd();
+    }
+    end.done(native, type, note, memory, buffers.bytes(), std::move(fd));
+  }
+  void failed(schedule::Failure why, const TaskError* error) { end.failed(why, error ? std::make_shared<const TaskError>(*error) : nullptr, note, memory); }
+  nb::object run_pipeline();
+};
+
+// Returns a view of the encoded outputs, and what keeps them.
+nb::object Channel::run_pipeline() {
   static const std::atomic<bool> never{false};  // a signal interrupts it
-  const Bound& of = bound(number, args);
-  const Buffers buffers(inputs);
+  const auto& call = end.call();
+  const Bound& of = bound(call.number, call.code);
+  const nb::list held = inputs();
+  const Buffers buffers(held);
   const auto views = buffers.views();
+  const auto& groups = call.groups;
   std::shared_ptr<const data::Batches> value;
   if (of.of_values) {
-    const auto made = call(nb::module_::import_("muster._base.serialize").attr("loads"), inputs[nb::len(inputs) - 1]);
+    const auto made = python::call(nb::module_::import_("muster._base.serialize").attr("loads"), held[nb::len(held) - 1]);
     value = std::make_shared<const data::Batches>(data::Batches{row_of_value(made)});
   }
   const auto opened = [&](data::Task& task) {
@@ -93,7 +155,7 @@ nb::object run_pipeline(uint32_t number, nb::bytes args, int64_t index, const st
     return out;
   };
   auto& budget = worker::budget();
-  if (budget.limit() != limit) budget.set_limit(limit);
+  if (budget.limit() != call.limit) budget.set_limit(call.limit);
   worker::Admission alone(budget);
   worker::TaskRunner runner(alone);
   AtTheWorker place;
@@ -101,9 +163,9 @@ nb::object run_pipeline(uint32_t number, nb::bytes args, int64_t index, const st
   auto encoded = std::make_unique<std::string>();
   {
     GilReleased release;
-    worker::Attempt attempt{&place, 0, &bound_pipelines.at(number).memory, {}, reserved};
-    runner.begin(attempt, reserved, place);
-    outcome = runner.run(attempt, {*of.function, opened, {}, index, label, never}, place);
+    worker::Attempt attempt{&place, 0, &bound_pipelines.at(call.number).memory, {}, call.reserved};
+    runner.begin(attempt, call.reserved, place);
+    outcome = runner.run(attempt, {*of.function, opened, {}, call.index, call.label, never}, place);
     try {
       if (!outcome.error) *encoded = kernels::encode(outcome.outputs);
     } catch (...) {
@@ -113,20 +175,43 @@ nb::object run_pipeline(uint32_t number, nb::bytes args, int64_t index, const st
     budget.give_back(outcome.bytes);
     runner.end(&place);
   }
-  const std::string report = kernels::encode(outcome.report);
-  notes.append(nb::bytes(report.data(), report.size()));
-  notes.append(outcome.error ? outcome.short_of : std::max(outcome.peak, outcome.bytes));
+  note = kernels::encode(outcome.report);
+  memory = outcome.error ? outcome.short_of : std::max(outcome.peak, outcome.bytes);
   if (outcome.error) std::rethrow_exception(outcome.error);
   const std::string_view bytes = *encoded;
   nb::capsule owner(encoded.release(), [](void* p) noexcept { delete static_cast<std::string*>(p); });
   nb::object view = nb::steal(PyMemoryView_FromMemory(const_cast<char*>(bytes.data()), static_cast<Py_ssize_t>(bytes.size()), PyBUF_READ));
   return nb::make_tuple(view, owner);
 }
+
+nb::bytes bytes_of(std::string_view text) { return nb::bytes(text.data(), text.size()); }
 }  // namespace
 
 void register_executor(nb::module_& m) {
-  m.def("run_pipeline", &run_pipeline);
-  m.def("forget_pipeline", [](uint32_t number) { bound_pipelines.erase(number); });
+  using schedule::Failure;
+  nb::class_<Channel>(m, "Channel", "An executor's end of its sockets: the call at hand, and its answer.")
+      .def("__init__", [](Channel* self, int requests, int replies, int cancels) { new (self) Channel{ExecutorEnd(Fd(requests), Fd(replies), Fd(cancels))}; })
+      .def("ready", [](Channel& c) { c.end.ready(); })
+      .def("next", &Channel::next)
+      .def("flush", [](Channel& c) { c.end.flush(); })
+      .def_ro("functions", &Channel::functions)
+      .def_prop_ro("task", [](const Channel& c) { return c.end.running() ? nb::object(nb::int_(c.end.task().bits())) : nb::none(); })
+      .def_prop_ro("pipeline", [](const Channel& c) { return c.end.call().pipeline; })
+      .def_prop_ro("number", [](const Channel& c) { return c.end.call().number; })
+      .def_prop_ro("code", [](const Channel& c) { return bytes_of(c.end.call().code); })
+      .def_prop_ro("depth", [](const Channel& c) { return c.end.call().depth; })
+      .def_prop_ro("arguments", [](const Channel& c) { return bytes_of(c.end.call().arguments); })
+      .def("inputs", &Channel::inputs)
+      .def("run_pipeline", &Channel::run_pipeline)
+      .def("over", [](Channel& c) { c.end.over(); })
+      .def("interrupted", [](Channel& c) { return c.end.interrupted(); })
+      .def("seceded", [](Channel& c) { c.end.seceded(); })
+      .def("function_missing", [](Channel& c) { c.end.function_missing(); })
+      .def("done", &Channel::done)
+      .def("raised", [](Channel& c, const TaskError& error) { c.failed(Failure::raised, &error); })
+      .def("refused", [](Channel& c, const TaskError& error) { c.failed(Failure::refused, &error); })
+      .def("rescheduled", [](Channel& c, const TaskError& error) { c.failed(Failure::rescheduled, &error); })
+      .def("stopped", [](Channel& c) { c.failed(Failure::stopped, nullptr); });
 }
 
 }  // namespace muster::python

@@ -1,7 +1,5 @@
 #include "shared_memory.hpp"
 
-#include <fcntl.h>
-
 #include "base/error.hpp"
 #include "gil.hpp"
 
@@ -49,21 +47,6 @@ nb::object mapped(std::shared_ptr<worker::Segment> segment) {
 
 void register_shared_memory(nb::module_& m) {
   nb::class_<Mapped>(m, "Mapped", nb::type_slots(slots));
-  // What a descriptor, which stays the caller's, has of an object of this size.
-  m.def("map_object", [](int fd, size_t size) {
-    base::Fd own(fcntl(fd, F_DUPFD_CLOEXEC, 0));
-    auto segment = std::make_shared<worker::Segment>(std::move(own), size);
-    segment->close_fd();
-    return mapped(std::move(segment));
-  });
-  // The descriptor of a new object with the bytes of these buffers, one behind the other.
-  m.def("share", [](nb::list parts) {
-    const Buffers buffers(parts);
-    const GilReleased release;
-    worker::SegmentWriter out(buffers.bytes());
-    for (const auto& view : buffers.views()) out.append(view);
-    return out.finish_fd().release();
-  });
   m.def("keep_shared", [](size_t bytes) {
     worker::slabs().set_limit(bytes);
     worker::keep_mappings(bytes);

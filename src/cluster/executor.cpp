@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,46 +19,16 @@
 #include "base/error.hpp"
 #include "cluster/spawn.hpp"
 #include "muster/error.hpp"
+#include "net/socket.hpp"
 
 namespace muster::cluster {
 using namespace base;
 namespace {
 
 constexpr size_t kDatagram = 96 * 1024;  // larger requests lie in shared memory
-constexpr size_t kFds = 200;             // descriptors of one datagram
+constexpr size_t kForgets = 1024;        // in one datagram
 
-bool send_datagram(int socket, const std::string& body, const std::vector<int>& fds) {
-  iovec part{const_cast<char*>(body.data()), body.size()};
-  msghdr m{};
-  m.msg_iov = &part, m.msg_iovlen = 1;
-  alignas(cmsghdr) char control[CMSG_SPACE(kFds * sizeof(int))];
-  if (!fds.empty()) {
-    m.msg_control = control, m.msg_controllen = CMSG_SPACE(fds.size() * sizeof(int));
-    cmsghdr* c = CMSG_FIRSTHDR(&m);
-    c->cmsg_level = SOL_SOCKET, c->cmsg_type = SCM_RIGHTS, c->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
-    std::memcpy(CMSG_DATA(c), fds.data(), fds.size() * sizeof(int));
-  }
-  return sendmsg(socket, &m, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
-}
-
-ssize_t receive(int fd, char* to, size_t size, std::vector<Fd>& fds) {
-  iovec part{to, size};
-  msghdr m{};
-  m.msg_iov = &part, m.msg_iovlen = 1;
-  alignas(cmsghdr) char control[CMSG_SPACE(kFds * sizeof(int))];
-  m.msg_control = control, m.msg_controllen = sizeof control;
-  const ssize_t n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-  if (n >= 0)
-    for (cmsghdr* c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
-      if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-        for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); ++i) {
-          int got;
-          std::memcpy(&got, CMSG_DATA(c) + i * sizeof(int), sizeof got);
-          fds.emplace_back(got);
-        }
-  if (n >= 0 && m.msg_flags & MSG_CTRUNC) fds.emplace_back();  // this process has no descriptor left: the others stay in order
-  return n;
-}
+bool send_datagram(int socket, const std::string& bytes, const std::vector<int>& fds) { return net::send_with(socket, bytes, fds, MSG_DONTWAIT) >= 0; }
 
 // False where the socket is only full.
 bool refused() {
@@ -121,65 +90,66 @@ void Executor::kill() {
   if (pid_ > 0) ::kill(pid_, SIGKILL);
 }
 
-bool Executor::send(const Request& r) {
-  // kind: 'T' a task, 'M' a task whose request lies in the first descriptor, 'F' descriptors ahead of one, with the place of the first; 'U' what will not be
-  // used again
-  const auto head = [&](char kind) {
-    std::string out(1, kind);
-    const uint64_t id = r.task.bits();
-    out.append(reinterpret_cast<const char*>(&id), sizeof id);
-    return out.append(reinterpret_cast<const char*>(&r.attempt), sizeof r.attempt);
-  };
-  constexpr size_t kMost = kFds - 1;  // a request may need one for itself
-  uint32_t at = 0;
-  if (ahead_ || r.fds.size() > kMost) do {  // the one at place 0 makes the executor forget what came ahead of a request that did not follow
-      const std::vector<int> some(r.fds.begin() + at, r.fds.begin() + at + static_cast<std::ptrdiff_t>(std::min(kMost, r.fds.size() - at)));
-      if (!send_datagram(requests_.get(), head('F').append(reinterpret_cast<const char*>(&at), sizeof at), some)) return refused();
-      ahead_ = true, at += static_cast<uint32_t>(some.size());
-    } while (r.fds.size() - at > kMost);
-  std::vector<int> fds(r.fds.begin() + at, r.fds.end());
-  if (r.body.size() < kDatagram) {
-    if (!send_datagram(requests_.get(), head('T') + r.body, fds)) return refused();
-  } else {
-    Fd memory(memfd_create("muster-request", MFD_CLOEXEC));
+bool Executor::send(TaskId task, uint16_t attempt, const ExecutorCall& call, const std::vector<int>& fds) {
+  RequestHead head{.task = task, .attempt = attempt};
+  constexpr size_t kMost = net::kMostFds - 1;  // a request may need one for itself
+  size_t at = 0;
+  head.kind = RequestHead::Kind::descriptors;
+  if (ahead_ || fds.size() > kMost) do {  // the one at place 0 makes the executor forget what came ahead of a request that did not follow
+      const std::vector<int> some(fds.begin() + static_cast<std::ptrdiff_t>(at), fds.begin() + static_cast<std::ptrdiff_t>(std::min(fds.size(), at + kMost)));
+      head.place = static_cast<uint32_t>(at);
+      if (!send_datagram(requests_.get(), net::encoded(head), some)) return refused();
+      ahead_ = true, at += some.size();
+    } while (fds.size() - at > kMost);
+  std::vector<int> rest(fds.begin() + static_cast<std::ptrdiff_t>(at), fds.end());
+  head.kind = RequestHead::Kind::call, head.place = static_cast<uint32_t>(at);
+  Encoder request;
+  net::put(request, head);
+  const size_t begin = request.size();
+  net::put(request, call);
+  Fd memory;
+  if (request.size() > kDatagram) {
+    memory = Fd(memfd_create("muster-request", MFD_CLOEXEC));
     if (!memory) return refused();
-    for (size_t done = 0; done < r.body.size();) {
-      const ssize_t n = write(memory.get(), r.body.data() + done, r.body.size() - done);
+    for (size_t done = begin; done < request.size();) {
+      const ssize_t n = write(memory.get(), request.bytes().data() + done, request.size() - done);
       if (n <= 0) return refused();
       done += static_cast<size_t>(n);
     }
-    fds.insert(fds.begin(), memory.get());
-    if (!send_datagram(requests_.get(), head('M'), fds)) return refused();
+    rest.insert(rest.begin(), memory.get());
+    head.kind = RequestHead::Kind::lying_call;
+    request = {};
+    net::put(request, head);
   }
-  sent.push_back({r.task, r.attempt, std::chrono::steady_clock::now(), std::exchange(ahead_, false)});
+  if (!send_datagram(requests_.get(), request.bytes(), rest)) return refused();
+  sent.push_back({task, attempt, std::chrono::steady_clock::now(), std::exchange(ahead_, false)});
   return true;
 }
 
-void Executor::forget(Thing thing, uint32_t number) {
-  const uint32_t both[] = {static_cast<uint32_t>(thing), number};
-  forgets_.append(reinterpret_cast<const char*>(both), sizeof both);
-}
-
 void Executor::send_forgets() {
-  const size_t some = std::min(forgets_.size(), kDatagram / 16 * 8);
-  if (some && send_datagram(requests_.get(), "U" + forgets_.substr(0, some), {})) forgets_.erase(0, some);
+  if (forgets_.empty()) return;
+  const auto end = forgets_.begin() + static_cast<std::ptrdiff_t>(std::min(forgets_.size(), kForgets));
+  Encoder request;
+  net::put(request, RequestHead{.kind = RequestHead::Kind::forget});
+  for (auto f = forgets_.begin(); f != end; ++f) net::put(request, *f);
+  if (send_datagram(requests_.get(), request.bytes(), {})) forgets_.erase(forgets_.begin(), end);
 }
 
 std::vector<std::pair<TaskId, uint16_t>> Executor::take_back() {
   std::vector<std::pair<TaskId, uint16_t>> out;
-  std::string buffer(kDatagram + 64, '\0');
+  static thread_local std::string buffer(kDatagram + 64, '\0');
   for (;;) {
     std::vector<Fd> fds;
-    const ssize_t n = receive(requests_end_.get(), buffer.data(), buffer.size(), fds);
+    bool cut = false;
+    const ssize_t n = net::receive_with(requests_end_.get(), buffer.data(), buffer.size(), fds, MSG_DONTWAIT, cut);
     if (n <= 0) break;
-    if (buffer[0] == 'U') forgets_.append(buffer, 1, static_cast<size_t>(n) - 1);
-    if (buffer[0] == 'F' || buffer[0] == 'U' || n < 11) continue;
-    uint64_t id;
-    uint16_t attempt;
-    std::memcpy(&id, buffer.data() + 1, 8), std::memcpy(&attempt, buffer.data() + 9, 2);
-    out.emplace_back(TaskId::of(id), attempt);
+    Decoder in(std::string_view(buffer).substr(0, static_cast<size_t>(n)));
+    const auto head = net::taken<RequestHead>(in);
+    if (head.kind == RequestHead::Kind::forget) net::each<Forget>(in.rest(), [&](const Forget& f) { forgets_.push_back(f); });
+    if (head.kind == RequestHead::Kind::forget || head.kind == RequestHead::Kind::descriptors) continue;
+    out.emplace_back(head.task, head.attempt);
     std::erase_if(sent, [&](const Sent& s) {
-      const bool taken = s.task == out.back().first && s.attempt == attempt;
+      const bool taken = s.task == head.task && s.attempt == head.attempt;
       ahead_ |= taken && s.ahead;
       return taken;
     });
@@ -188,30 +158,23 @@ std::vector<std::pair<TaskId, uint16_t>> Executor::take_back() {
 }
 
 void Executor::interrupt(TaskId task, uint16_t attempt) {
-  std::string body;
-  const uint64_t id = task.bits();
-  body.append(reinterpret_cast<const char*>(&id), 8);
-  body.append(reinterpret_cast<const char*>(&attempt), 2);
-  if (send_datagram(cancels_.get(), body, {})) ::kill(pid_, SIGUSR1);
+  if (send_datagram(cancels_.get(), net::encoded(Interrupt{task, attempt}), {})) ::kill(pid_, SIGUSR1);
 }
 
 bool Executor::read(const std::function<void(Reply&&)>& on_reply, bool all) {
   static thread_local std::string chunk(256 * 1024, '\0');
   for (;;) {
-    const ssize_t n = receive(replies_.get(), chunk.data(), chunk.size(), in_fds_);
+    bool cut = false;
+    const ssize_t n = net::receive_with(replies_.get(), chunk.data(), chunk.size(), in_fds_, MSG_DONTWAIT, cut);
     if (n == 0) return false;
     if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+    if (cut) in_fds_.emplace_back();  // this process has no descriptor left: the others stay in order
     in_.append(chunk.data(), static_cast<size_t>(n));
     size_t used = 0;
-    // length u32, kind, descriptors u8, body
-    while (in_.size() - used >= 6) {
-      uint32_t length;
-      std::memcpy(&length, in_.data() + used, 4);
-      if (in_.size() - used - 6 < length) break;
-      Reply r{in_[used + 4], in_.substr(used + 6, length), {}};
-      const auto fds = static_cast<uint8_t>(in_[used + 5]);
-      for (uint8_t i = 0; i < fds && !in_fds_.empty(); ++i) r.fds.push_back(std::move(in_fds_.front())), in_fds_.erase(in_fds_.begin());
-      used += 6 + length;
+    for (ReplyFrame frame; first_reply(std::string_view(in_).substr(used), frame); used += frame.size) {
+      Reply r{frame.type, frame.body, {}};
+      if (frame.fds > in_fds_.size()) throw Error(ErrorKind::io, "a reply came without its descriptors");
+      for (; r.fds.size() < frame.fds; in_fds_.erase(in_fds_.begin())) r.fds.push_back(std::move(in_fds_.front()));
       on_reply(std::move(r));
     }
     in_.erase(0, used);
@@ -224,6 +187,7 @@ std::string Executor::death() {
   ::kill(-pid_, SIGKILL), ::kill(pid_, SIGKILL);  // changes nothing about a process that is ending; one that only closed its sockets ends now
   int status = 0;
   if (waitpid(std::exchange(pid_, -1), &status, 0) < 0) return "ended";
+  if (!blamed_.empty()) return "was ended: " + blamed_;
   std::string how = WIFSIGNALED(status) ? concat("was killed by signal ", WTERMSIG(status), " (", strsignal(WTERMSIG(status)), ")")
                                         : concat("exited with status ", WEXITSTATUS(status));
   if (std::string said = words(); !ready && !said.empty()) {

@@ -10,25 +10,20 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/fd.hpp"
 #include "base/ids.hpp"
+#include "cluster/executor_messages.hpp"
 
 namespace muster::cluster {
 using base::Fd, base::TaskId;
 
-struct Request {
-  TaskId task;
-  uint16_t attempt = 0;
-  std::string body;              // as python/muster/_executor.py reads it
-  std::vector<int> fds;          // borrowed
-};
-
-/// What the child says: kind, body, descriptors.
+/// What the child says: a message of ExecutorReady and the like, and descriptors.
 struct Reply {
-  char kind;
-  std::string body;
+  ReplyType type;
+  std::string_view body;
   std::vector<Fd> fds;
 };
 
@@ -44,19 +39,21 @@ class Executor {
   bool over() const;
   pid_t pid() const { return pid_; }
 
-  /// False: the socket is full. Throws Error{io} where the request cannot be sent at all.
-  bool send(const Request& request);
-  /// What it will not be asked for again: it hears of it with what is sent next.
-  enum class Thing : uint32_t { function, pipeline };
-  void forget(Thing thing, uint32_t number);
+  /// Descriptors are borrowed. False: the socket is full. Throws Error{io} where the call cannot be sent at all.
+  bool send(TaskId task, uint16_t attempt, const ExecutorCall& call, const std::vector<int>& fds);
+  /// It hears of it with what is sent next.
+  void forget(Forget::Thing thing, uint32_t number) { forgets_.push_back({thing, number}); }
   void send_forgets();
   /// Takes back all requests the child has not begun.
   std::vector<std::pair<TaskId, uint16_t>> take_back();
   /// Interrupts the task if it is the one that runs.
   void interrupt(TaskId task, uint16_t attempt);
   void kill();
-  /// Reads what the child said; false when it is dead. `all`: there will be no other call.
+  /// Reads what the child said; false when it is dead. `all`: there will be no other call. Throws Error{io} where that are no replies, and what `on_reply`
+  /// throws: then nothing can be read any more.
   bool read(const std::function<void(Reply&&)>& on_reply, bool all = false);
+  /// It is ended for what it did; death() says so.
+  void blame(std::string why) { blamed_ = std::move(why); }
   /// Ends it, with what it started in its process group, and says how it died.
   std::string death();
   /// It has said that it runs: what it wrote before goes where its errors go.
@@ -82,8 +79,9 @@ class Executor {
   Fd requests_, requests_end_, replies_, cancels_, end_, errors_;
   pid_t pid_ = -1;
   bool ahead_ = false;           // descriptors were sent ahead of a request that the child did not get
-  std::string in_, forgets_;
+  std::string in_, blamed_;
   std::vector<Fd> in_fds_;
+  std::vector<Forget> forgets_;
 };
 
 }  // namespace muster::cluster

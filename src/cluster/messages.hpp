@@ -21,7 +21,7 @@ using base::ClientId, base::JobId, base::Slot, base::TaskId;
 using graph::Blob;
 
 /// Raised with every change of a message.
-constexpr uint32_t kProtocol = 2;
+constexpr uint32_t kProtocol = 3;
 constexpr uint16_t kAnyAttempt = 0xFFFF;
 
 enum class Type : uint16_t {

@@ -67,21 +67,23 @@ void Node::on_scheduler(Frame&& f) {
       break;
     case Type::put_range: {
       auto said = decoded<PutRange>(f.body);
-      ranges_[said.number] = {.function = std::move(said.function), .label = std::move(said.label), .args = std::move(said.args), .timeout_us = said.timeout_us, .inlined = said.inlined, .outputs = std::move(said.outputs), .depth = said.depth};
+      std::string program;
+      if (said.function == kGuestPipeline) said.args.encode(program);
+      ranges_[said.number] = {.function = std::move(said.function), .label = std::move(said.label), .args = std::move(said.args), .timeout_us = said.timeout_us, .inlined = said.inlined, .outputs = std::move(said.outputs), .depth = said.depth, .program = std::move(program)};
       break;
     }
     case Type::drop_range:
       each<DropRange>(f.body, [&](const DropRange& said) {
         const auto range = ranges_.extract(said.number);
         if (range && range.mapped().function == kGuestPipeline)
-          for (auto& e : executors_) e->forget(Executor::Thing::pipeline, said.number);
+          for (auto& e : executors_) e->forget(Forget::Thing::pipeline, said.number);
       });
       break;
     case Type::drop_function:
       each<DropFunction>(f.body, [&](const DropFunction& said) {
         functions_.erase(said.number);
         for (auto& e : executors_)
-          if (said.number < e->functions.size() && e->functions[said.number]) e->forget(Executor::Thing::function, said.number);
+          if (said.number < e->functions.size() && e->functions[said.number]) e->forget(Forget::Thing::function, said.number);
       });
       break;
     case Type::put_function: {
@@ -260,7 +262,7 @@ void Node::report_failure(TaskId task, uint16_t attempt, Failure why, std::optio
   failed_.add({.task = task, .attempt = attempt, .why = why, .error = error ? std::make_shared<const TaskError>(std::move(*error)) : nullptr, .note = std::move(note)});
 }
 
-void Node::report_result(TaskId task, uint16_t attempt, Object object, int64_t us, const std::string& note) {
+void Node::report_result(TaskId task, uint16_t attempt, Object object, int64_t us, std::string_view note) {
   Finished out{.task = task, .attempt = attempt, .bytes = object.bytes, .us = us, .type = object.type, .note = note};
   const auto work = work_.find({task, attempt});
   out.inlined = object.small && static_cast<int64_t>(object.small->size()) <= kInline && (work == work_.end() || ranges_.at(work->second.range).inlined);

@@ -40,6 +40,7 @@ struct RangeInfo {
   bool inlined = true;                       // small results go along with the news
   std::vector<uint32_t> outputs;             // of each dependency: which
   uint32_t depth = 0;                        // tasks around its tasks
+  std::string program{};                     // of a guest pipeline, as executors read it
   std::shared_ptr<worker::Function> bound;
   std::unique_ptr<worker::RangeMemory> memory = std::make_unique<worker::RangeMemory>();
   bool guest() const { return function == kPython || function == kGuestPipeline; }
@@ -106,7 +107,7 @@ class Node {
   void fetch_more();
   void stop(TaskId task, uint16_t attempt);
   void report_failure(TaskId task, uint16_t attempt, Failure why, std::optional<TaskError> error = {}, std::string note = {});
-  void report_result(TaskId task, uint16_t attempt, Object object, int64_t us, const std::string& note);  // whose bytes are held in the budget
+  void report_result(TaskId task, uint16_t attempt, Object object, int64_t us, std::string_view note);  // whose bytes are held in the budget
   void flush();
   void fetched(Fetched&& f);
   bool find(TaskId id, uint16_t attempt, Object& out);
@@ -143,6 +144,7 @@ class Node {
   void start_failed(const std::string& how);
   void refuse_guests(const Error& why);  // tasks that are queued for executors that there are none of
   void refuse(TaskId task, uint16_t attempt, const Error& why);
+  void fail(TaskId task, uint16_t attempt, Failure why, std::optional<TaskError> error, std::string_view note = {});
   std::shared_ptr<Running> next_guest(bool ahead);  // that has begun
   bool hand_over(Executor& e, Running& running);    // false: it is queued again, or over
   void let_go(Key key);                             // of what an attempt of a guest's has reserved
@@ -151,7 +153,12 @@ class Node {
   void ended(Key key);                              // it is answered
   void learn(const Work& work, int64_t bytes);
   void on_replies(int fd);
-  void on_reply(Executor& e, Reply&& r);
+  void on_reply(Executor& e, Reply&& r);            // throws Error{io} for what no executor says; then nothing has changed
+  void on_reply(Executor& e, const FunctionMissing& said);
+  void on_reply(Executor& e, const TaskSeceded& said);
+  void on_reply(Executor& e, const TaskDone& said, std::string_view value, std::vector<Fd> fds);
+  void on_reply(Executor& e, const TaskFailed& said);
+  void answered(Executor& e, TaskId task, uint16_t attempt);
   TaskError timeout_error(TaskId task, uint16_t attempt);
   void bury(Executor& e);
   void watch_executors();

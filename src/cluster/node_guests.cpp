@@ -1,5 +1,7 @@
 // Executors, and the tasks of guests that they run. Executors are started in the loop's thread, with which they would die. When one dies, what it had not begun
 // goes to another, and what it ran is to blame.
+#include <sys/stat.h>
+
 #include <algorithm>
 
 #include "base/error.hpp"
@@ -61,8 +63,10 @@ void Node::refuse_guests(const Error& why) {
   while (state_.take(true, task, attempt)) refuse(task, attempt, why);
 }
 
-void Node::refuse(TaskId task, uint16_t attempt, const Error& why) {
-  report_failure(task, attempt, Failure::refused, written_down(why));
+void Node::refuse(TaskId task, uint16_t attempt, const Error& why) { fail(task, attempt, Failure::refused, written_down(why)); }
+
+void Node::fail(TaskId task, uint16_t attempt, Failure why, std::optional<TaskError> error, std::string_view note) {
+  report_failure(task, attempt, why, std::move(error), std::string(note));
   ended({task, attempt});
 }
 
@@ -124,24 +128,25 @@ bool Node::hand_over(Executor& e, Running& running) {
   const auto [task, attempt] = running.key;
   const Work& work = work_.at(running.key);
   const RangeInfo& range = ranges_.at(work.range);
-  Request r{task, attempt, {}, {}};
-  Encoder out;
-  if (range.function == kPython) {
+  const bool python = range.function == kPython;
+  ExecutorCall call{.pipeline = !python, .number = python ? work.function : work.range, .index = work.index, .reserved = running.reserved, .depth = range.depth, .label = range.label, .arguments = work.arguments};
+  if (python) {
     if (e.functions.size() <= work.function) e.functions.resize(work.function + 1);
-    out << uint8_t{0} << work.function << (e.functions[work.function] ? std::string_view() : std::string_view(functions_.at(work.function).bytes));
+    if (!e.functions[work.function]) call.code = functions_.at(work.function).bytes;
   } else {
-    std::string args;
-    range.args.encode(args);
-    out << uint8_t{1} << static_cast<uint32_t>(work.range) << std::string_view(args);
+    call.code = range.program;
+    call.groups = work.groups;
+    call.groups.insert(call.groups.end(), range.outputs.begin(), range.outputs.end());
   }
-  auto groups = work.groups;
-  groups.insert(groups.end(), range.outputs.begin(), range.outputs.end());  // and which output of each dependency
   const int64_t room = (worker::budget().limit() - worker::budget().used()) / std::max<int64_t>(1, live());
-  out << work.index << std::max(running.reserved + std::max<int64_t>(0, room), worker::budget().limit() / kLeast) << running.reserved << range.depth << range.label << work.arguments << groups << static_cast<uint32_t>(work.inputs.size());
-  std::vector<Object> kept;  // whose descriptors are borrowed
+  call.limit = std::max(running.reserved + std::max<int64_t>(0, room), worker::budget().limit() / kLeast);
+  std::vector<Object> kept;  // that the call points to
+  std::vector<int> fds;
+  kept.reserve(work.inputs.size());
   for (const auto& in : work.inputs) {
+    ExecutorInput& to = call.inputs.emplace_back();
     if (in.inlined) {
-      out << uint8_t{0} << in.value;
+      to.value = in.value;
       continue;
     }
     const auto known = in.ready ? std::optional<Object>(*in.ready) : objects_.find(in.object);
@@ -152,16 +157,15 @@ bool Node::hand_over(Executor& e, Running& running) {
       return false;
     }
     const Object& o = kept.emplace_back(*known);
-    if (o.segment && o.segment->fd() >= 0 && static_cast<int64_t>(r.fds.size()) < worker::most_descriptors() / 2) {
-      out << uint8_t{1} << static_cast<uint64_t>(o.segment->size());
-      r.fds.push_back(o.segment->fd());
+    if (o.segment && o.segment->fd() >= 0 && static_cast<int64_t>(fds.size()) < worker::most_descriptors() / 2) {
+      to.shared = true, to.size = o.segment->size();
+      fds.push_back(o.segment->fd());
     } else {
-      out << uint8_t{0} << o.view();
+      to.value = o.view();
     }
   }
-  r.body = out.take();
   try {
-    if (!e.send(r)) {
+    if (!e.send(task, attempt, call, fds)) {
       put_back(running.key);
       return false;
     }
@@ -169,7 +173,7 @@ bool Node::hand_over(Executor& e, Running& running) {
     refuse(task, attempt, why);
     return false;
   }
-  if (range.function == kPython) e.functions[work.function] = true;
+  if (python) e.functions[work.function] = true;
   return true;
 }
 
@@ -181,8 +185,9 @@ void Node::on_replies(int fd) {
   bool alive = !e.over();
   try {
     alive = e.read([&](Reply&& r) { on_reply(e, std::move(r)); }, !alive) && alive;
-  } catch (const Error&) {
-    alive = false;  // what it said is no reply
+  } catch (const Error& what) {
+    alive = false;
+    e.blame(what.message);
   }
   if (!alive) {
     loop_.remove(fd);
@@ -193,73 +198,87 @@ void Node::on_replies(int fd) {
   pump();
 }
 
+// A reply is for a task that the executor was given, or it is none.
+void Node::answered(Executor& e, TaskId task, uint16_t attempt) {
+  if (!std::erase_if(e.sent, [&](const auto& s) { return s.task == task && s.attempt == attempt; })) throw Error(ErrorKind::io, "it answered for a task that it was not given");
+  e.killed_at = {};
+  if (e.sent.empty()) e.seceded = false;
+}
+
 void Node::on_reply(Executor& e, Reply&& r) {
-  Decoder in(r.body);
   if (!e.ready) {
+    if (r.type != ReplyType::ready) throw Error(ErrorKind::io, "it spoke before it was ready");
+    if (const auto version = Decoder(r.body).get<uint32_t>(); version != kProtocol) throw Error(ErrorKind::io, versions_differ("the executor", version, "its worker", kProtocol));
     e.is_ready();
     failed_starts_ = 0;
     for (auto& s : e.sent) s.at = steady_clock::now();  // from now on it may run
-  }
-  if (r.kind == 'H') {
     e.bytes_at_start = private_memory(e.pid());
     return;
   }
-  const TaskId task = TaskId::of(in.get<uint64_t>());
-  const auto attempt = in.get<uint16_t>();
-  if (r.kind == 'N') {  // the request that brought its function was taken back
-    std::erase_if(e.sent, [&](const auto& s) { return s.task == task && s.attempt == attempt; });
-    if (auto w = work_.find({task, attempt}); w != work_.end() && w->second.function < e.functions.size()) e.functions[w->second.function] = false;
-    put_back({task, attempt});
-    return;
-  }
-  if (r.kind == 'S') {
-    e.seceded = true;
-    let_go({task, attempt});  // tasks that it waits for need the room
-    take_back(e);
-    send(*scheduler_, Seceded{task, attempt});
-    return;
-  }
-  std::erase_if(e.sent, [&](const auto& s) { return s.task == task && s.attempt == attempt; });
-  e.killed_at = {};
-  if (e.sent.empty()) e.seceded = false;
-  const auto us = in.get<int64_t>(), memory = in.get<int64_t>();
-  const auto w = work_.find({task, attempt});
-  const bool timed_out = w != work_.end() && w->second.timed_out;  // then its answer, whatever it is, is what the interruption made of it
-  if (r.kind == 'D' && !timed_out) {
-    Object o;
-    o.bytes = in.get<int64_t>(), o.type = in.get<std::string>(), o.native = in.get<uint8_t>();
-    const auto note = in.get<std::string>();
-    const auto size = in.get<uint64_t>();
-    if (!r.fds.empty()) try {
-        o.segment = std::make_shared<worker::Segment>(std::move(r.fds[0]), size);
-        e.shared_bytes = std::min(e.shared_bytes + static_cast<int64_t>(size), most_shared());
-      } catch (const Error& why) {
-        return refuse(task, attempt, why);
-      }
-    else o.small = std::make_shared<const std::string>(in.take(size));
-    o.bytes = std::max<int64_t>(o.bytes, static_cast<int64_t>(size));
-    if (!spill_error_.empty() && worker::budget().used() + o.bytes > worker::budget().limit()) return refuse(task, attempt, Error(ErrorKind::io, spill_error_));
-    worker::budget().hold(o.bytes);
-    let_go({task, attempt});
-    if (w != work_.end()) learn(w->second, std::max(o.bytes, memory));
-    guest_us_ = guest_us_ < 0 ? us : std::max(us / 2, guest_us_ + (us - guest_us_) / 8);
-    report_result(task, attempt, std::move(o), us, note);
-  } else {
-    const auto why = r.kind == 'E' ? static_cast<Failure>(in.get<uint8_t>()) : Failure::refused;
-    const auto note = r.kind == 'E' ? in.get<std::string>() : std::string();
-    auto error = in.empty() ? std::optional<TaskError>() : decoded<TaskError>(in.rest());
-    if (timed_out) error = timeout_error(task, attempt);
-    if (const auto running = guests_.find({task, attempt}); memory && !timed_out && running != guests_.end()) {
-      worker::budget().give_back(std::exchange(running->second->reserved, 0));
-      running->second->short_of = memory, running->second->begun = false;
-      native_queue_.push_back(running->second);
-      native_cv_.notify_one();
-    } else {
-      report_failure(task, attempt, timed_out ? Failure::refused : why, std::move(error), note);
-      ended({task, attempt});
+  switch (r.type) {
+    case ReplyType::function_missing: return on_reply(e, decoded<FunctionMissing>(r.body));
+    case ReplyType::seceded: return on_reply(e, decoded<TaskSeceded>(r.body));
+    case ReplyType::done: {
+      Decoder in(r.body);
+      const auto said = taken<TaskDone>(in);
+      on_reply(e, said, in.rest(), std::move(r.fds));
+      break;
     }
+    case ReplyType::failed: on_reply(e, decoded<TaskFailed>(r.body)); break;
+    default: throw Error(ErrorKind::io, concat("a reply of kind ", static_cast<int>(r.type), ", which no executor gives"));
   }
   if (live() > options_.threads && e.sent.empty()) e.kill(), e.killed_at = steady_clock::now();  // it came back while another had taken its place
+}
+
+// The request that brought its function was taken back.
+void Node::on_reply(Executor& e, const FunctionMissing& said) {
+  answered(e, said.task, said.attempt);
+  if (auto w = work_.find({said.task, said.attempt}); w != work_.end() && w->second.function < e.functions.size()) e.functions[w->second.function] = false;
+  put_back({said.task, said.attempt});
+}
+
+void Node::on_reply(Executor& e, const TaskSeceded& said) {
+  if (e.sent.empty() || e.sent.front().task != said.task || e.sent.front().attempt != said.attempt) throw Error(ErrorKind::io, "it gave back the thread of a task that it was not given");
+  e.seceded = true;
+  let_go({said.task, said.attempt});  // tasks that it waits for need the room
+  take_back(e);
+  send(*scheduler_, Seceded{said.task, said.attempt});
+}
+
+void Node::on_reply(Executor& e, const TaskDone& said, std::string_view value, std::vector<Fd> fds) {
+  Object o{.native = said.native, .type = std::string(said.type), .bytes = static_cast<int64_t>(said.size)};
+  struct stat facts {};
+  const bool short_file = !fds.empty() && fstat(fds[0].get(), &facts) == 0 && static_cast<uint64_t>(facts.st_size) < said.size;
+  if (short_file || (fds.empty() && value.size() != said.size)) throw Error(ErrorKind::io, "a result does not have the size that it said");
+  answered(e, said.task, said.attempt);
+  const auto w = work_.find({said.task, said.attempt});
+  if (w != work_.end() && w->second.timed_out) return fail(said.task, said.attempt, Failure::refused, timeout_error(said.task, said.attempt));
+  if (!fds.empty()) try {
+      o.segment = std::make_shared<worker::Segment>(std::move(fds[0]), said.size);
+      e.shared_bytes = std::min(e.shared_bytes + static_cast<int64_t>(said.size), most_shared());
+    } catch (const Error& why) {
+      return refuse(said.task, said.attempt, why);
+    }
+  else o.small = std::make_shared<const std::string>(value);
+  if (!spill_error_.empty() && worker::budget().used() + o.bytes > worker::budget().limit()) return refuse(said.task, said.attempt, Error(ErrorKind::io, spill_error_));
+  worker::budget().hold(o.bytes);
+  let_go({said.task, said.attempt});
+  if (w != work_.end()) learn(w->second, std::max(o.bytes, said.memory));
+  guest_us_ = guest_us_ < 0 ? said.us : std::max(said.us / 2, guest_us_ + (said.us - guest_us_) / 8);
+  report_result(said.task, said.attempt, std::move(o), said.us, said.note);
+}
+
+void Node::on_reply(Executor& e, const TaskFailed& said) {
+  answered(e, said.task, said.attempt);
+  const auto w = work_.find({said.task, said.attempt});
+  const bool timed_out = w != work_.end() && w->second.timed_out;  // then its answer, whatever it is, is what the interruption made of it
+  if (timed_out) return fail(said.task, said.attempt, Failure::refused, timeout_error(said.task, said.attempt), said.note);
+  const auto running = guests_.find({said.task, said.attempt});
+  if (!said.memory || running == guests_.end()) return fail(said.task, said.attempt, said.why, said.error ? std::optional(*said.error) : std::nullopt, said.note);
+  worker::budget().give_back(std::exchange(running->second->reserved, 0));
+  running->second->short_of = said.memory, running->second->begun = false;
+  native_queue_.push_back(running->second);
+  native_cv_.notify_one();
 }
 
 // What its results take lately: one that is larger counts at once, smaller ones little by little.
@@ -288,15 +307,14 @@ void Node::bury(Executor& e) {
       state_.ended(task, attempt);
       continue;
     }
-    if (i + 1 < e.sent.size()) {  // done before, its reply was lost: not to blame
+    if (!e.ready || i + 1 < e.sent.size()) {  // it had not begun, or was done and its reply is lost: not to blame
       put_back({task, attempt});
       continue;
     }
     const bool stopped = w->second.stop, timed_out = w->second.timed_out;
     const std::string label = ranges_.at(w->second.range).label;
     const auto why = timed_out ? Failure::refused : stopped ? Failure::stopped : Failure::died;
-    report_failure(task, attempt, why, timed_out ? timeout_error(task, attempt) : TaskError{.kind = TaskError::Kind::killed, .message = how, .task = label});
-    ended({task, attempt});
+    fail(task, attempt, why, timed_out ? timeout_error(task, attempt) : TaskError{.kind = TaskError::Kind::killed, .message = how, .task = label});
   }
   e.sent.clear();
 }

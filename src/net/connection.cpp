@@ -81,23 +81,10 @@ class PayloadReader {
   Checksum checksum_;
 };
 
-// Receives bytes and descriptors.
 ssize_t receive_some(int fd, char* to, size_t size, std::vector<Fd>& fds) {
-  iovec part{to, size};
-  msghdr m{};
-  m.msg_iov = &part, m.msg_iovlen = 1;
-  alignas(cmsghdr) char control[CMSG_SPACE(kMaxFds * sizeof(int))];
-  m.msg_control = control, m.msg_controllen = sizeof control;
-  const ssize_t n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
-  if (n > 0)
-    for (cmsghdr* c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
-      if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-        for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); ++i) {
-          int got;
-          std::memcpy(&got, CMSG_DATA(c) + i * sizeof(int), sizeof got);
-          fds.emplace_back(got);
-        }
-  if (n > 0 && m.msg_flags & MSG_CTRUNC) throw Error(ErrorKind::io, "this process has no descriptor left for an object; close files, or raise the limit (ulimit -n)");
+  bool cut = false;
+  const ssize_t n = receive_with(fd, to, size, fds, 0, cut);
+  if (n > 0 && cut) throw Error(ErrorKind::io, "this process has no descriptor left for an object; close files, or raise the limit (ulimit -n)");
   return n;
 }
 

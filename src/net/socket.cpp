@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -147,6 +148,39 @@ Fd accept(const Fd& listener, bool local) {
 void set_blocking(const Fd& fd, bool blocking) {
   const int flags = fcntl(fd.get(), F_GETFL);
   fcntl(fd.get(), F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
+}
+
+ssize_t send_with(int socket, std::string_view bytes, const std::vector<int>& fds, int flags) {
+  iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+  msghdr m{};
+  m.msg_iov = &part, m.msg_iovlen = 1;
+  alignas(cmsghdr) char control[CMSG_SPACE(kMostFds * sizeof(int))];
+  if (!fds.empty()) {
+    m.msg_control = control, m.msg_controllen = CMSG_SPACE(fds.size() * sizeof(int));
+    cmsghdr* c = CMSG_FIRSTHDR(&m);
+    c->cmsg_level = SOL_SOCKET, c->cmsg_type = SCM_RIGHTS, c->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
+    std::memcpy(CMSG_DATA(c), fds.data(), fds.size() * sizeof(int));
+  }
+  return sendmsg(socket, &m, MSG_NOSIGNAL | flags);
+}
+
+ssize_t receive_with(int socket, char* to, size_t size, std::vector<Fd>& fds, int flags, bool& cut) {
+  iovec part{to, size};
+  msghdr m{};
+  m.msg_iov = &part, m.msg_iovlen = 1;
+  alignas(cmsghdr) char control[CMSG_SPACE(kMostFds * sizeof(int))];
+  m.msg_control = control, m.msg_controllen = sizeof control;
+  const ssize_t n = recvmsg(socket, &m, MSG_CMSG_CLOEXEC | flags);
+  cut = n >= 0 && m.msg_flags & MSG_CTRUNC;
+  if (n < 0) return n;
+  for (cmsghdr* c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
+    if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+      for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); ++i) {
+        int got;
+        std::memcpy(&got, CMSG_DATA(c) + i * sizeof(int), sizeof got);
+        fds.emplace_back(got);
+      }
+  return n;
 }
 
 }  // namespace muster::net

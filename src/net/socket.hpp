@@ -1,6 +1,9 @@
 // Stream sockets on this host: addresses, listening, connecting, and who is at the other end.
 #pragma once
+#include <sys/types.h>
+
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,5 +32,12 @@ Fd connect(const Address& address, double seconds);
 Fd accept(const Fd& listener, bool local);
 
 void set_blocking(const Fd& fd, bool blocking);
+
+constexpr size_t kMostFds = 200;  // descriptors that go with one message
+
+/// As sendmsg and recvmsg, with descriptors that the socket carries along: these stay the sender's. What is received is closed on exec.
+ssize_t send_with(int socket, std::string_view bytes, const std::vector<int>& fds, int flags);
+/// `cut`: this process had no descriptor left for some of them.
+ssize_t receive_with(int socket, char* to, size_t size, std::vector<Fd>& fds, int flags, bool& cut);
 
 }  // namespace muster::net

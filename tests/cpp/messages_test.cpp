@@ -1,12 +1,18 @@
 // Messages between processes: what is written is read, what no writer made is refused, and only the connection that sent it ends.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <random>
 #include <thread>
 
 #include "cluster/client.hpp"
+#include "cluster/executor_end.hpp"
 #include "cluster/hub.hpp"
+#include "cluster/launch/local.hpp"
 #include "cluster/messages.hpp"
 #include "cluster/node.hpp"
 #include "cluster/object_server.hpp"
@@ -15,7 +21,7 @@
 namespace muster::cluster {
 namespace {
 using base::Dict, base::List, base::Value;
-using net::Fd, net::Frame;
+using net::Encoder, net::Decoder, net::Fd, net::Frame;
 
 graph::Graph sample_graph() {
   graph::Graph g;
@@ -86,8 +92,29 @@ void each_sample(F f) {
   f(PutObject{task, true, 3, "str"});
 }
 
+// The same between a worker and its executors.
+template <class F>
+void each_executor_sample(F f) {
+  const TaskId task{4097, 11};
+  f(RequestHead{RequestHead::Kind::descriptors, task, 1, 199});
+  f(ExecutorCall{true, 1, "code", 2, 3, 4, 5, "label", "arguments", {1, 0}, {{true, 7, ""}, {false, 0, "value"}}});
+  f(Forget{Forget::Thing::pipeline, 1});
+  f(Interrupt{task, 1});
+  f(ExecutorReady{.version = 77});
+  f(FunctionMissing{task, 1});
+  f(TaskSeceded{task, 1});
+  f(TaskDone{task, 1, 2, 3, true, 4, "int", "note"});
+  f(TaskFailed{task, 1, 2, 3, schedule::Failure::refused, "note", std::make_shared<const TaskError>(sample_error())});
+}
+
+template <class F>
+void each_message(F f) {
+  each_sample(f);
+  each_executor_sample(f);
+}
+
 TEST(Messages, AreReadAsTheyWereWritten) {
-  each_sample([](const auto& message) {
+  each_message([](const auto& message) {
     using M = std::decay_t<decltype(message)>;
     const std::string bytes = net::encoded(message);
     EXPECT_EQ(net::encoded(net::decoded<M>(bytes)), bytes) << typeid(M).name();
@@ -102,7 +129,7 @@ TEST(Messages, AreReadAsTheyWereWritten) {
 }
 
 TEST(Messages, ThatEndEarlyOrLateAreRefused) {
-  each_sample([](const auto& message) {
+  each_message([](const auto& message) {
     using M = std::decay_t<decltype(message)>;
     const std::string bytes = net::encoded(message);
     for (size_t size = 0; size < bytes.size(); ++size) EXPECT_THROW(net::decoded<M>(bytes.substr(0, size)), Error) << typeid(M).name() << " cut at " << size;
@@ -112,7 +139,7 @@ TEST(Messages, ThatEndEarlyOrLateAreRefused) {
 
 TEST(Messages, WithOtherBytesAreReadOrRefused) {
   std::mt19937 random(20);
-  each_sample([&](const auto& message) {
+  each_message([&](const auto& message) {
     using M = std::decay_t<decltype(message)>;
     const std::string bytes = net::encoded(message);
     for (int i = 0; i < 300; ++i) {
@@ -152,6 +179,138 @@ TEST(Errors, AreTheSameBehindAProcess) {
   EXPECT_EQ(there.python, e.python);
   EXPECT_EQ(there.trail, e.trail);
   EXPECT_NE(std::string(opened(sample_error()).what()).find("m.E: no"), std::string::npos);
+}
+
+// ---- executors
+
+TEST(Replies, ThatAreDamagedAreNone) {
+  Encoder out;
+  append_reply(out, TaskSeceded{{1, 2}, 3}, 0, [](std::string&) {});
+  const size_t first = out.size();
+  append_reply(out, TaskDone{{1, 2}, 3, 4, 5, false, 5, "str", "note"}, 1, [](std::string& bytes) { bytes += "value"; });
+  const std::string bytes = out.take();
+  ReplyFrame frame;
+  ASSERT_TRUE(first_reply(bytes, frame));
+  EXPECT_EQ(frame.type, ReplyType::seceded);
+  EXPECT_EQ(frame.size, first);
+  ASSERT_TRUE(first_reply(std::string_view(bytes).substr(first), frame));
+  EXPECT_EQ(frame.fds, 1);
+  EXPECT_TRUE(frame.body.ends_with("value"));
+  for (size_t size = 0; size < first; ++size) EXPECT_FALSE(first_reply(std::string_view(bytes).substr(0, size), frame)) << size;
+  for (size_t at = 0; at < first; ++at)
+    for (const char change : {'\1', '\x80', '\xff'}) {
+      std::string other = bytes.substr(0, first);
+      other[at] = static_cast<char>(other[at] ^ change);
+      EXPECT_THROW(first_reply(other, frame), Error) << at;
+    }
+  EXPECT_THROW(first_reply(std::string_view(bytes).substr(1), frame), Error);
+}
+
+// The worker's ends of an executor's sockets.
+class AnExecutor : public ::testing::Test {
+ protected:
+  static std::pair<Fd, Fd> pair(int type) {
+    int fds[2];
+    EXPECT_EQ(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds), 0);
+    return {Fd(fds[0]), Fd(fds[1])};
+  }
+  static Fd file(const std::string& bytes) {
+    Fd out(memfd_create("object", MFD_CLOEXEC));
+    EXPECT_EQ(write(out.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+    return out;
+  }
+  void send(const RequestHead& head, const std::string& more, const std::vector<int>& some = {}) { ASSERT_GT(net::send_with(requests.first.get(), net::encoded(head) + more, some, 0), 0); }
+  void ahead(uint32_t task, uint32_t place, const std::vector<int>& some) { send({RequestHead::Kind::descriptors, {0, task}, 0, place}, "", some); }
+  ExecutorEnd::Next next() {
+    return end.next([this](const Forget& said) { forgotten.push_back(said.number); });
+  }
+  // The sizes of the files that came with the call at hand.
+  std::vector<int64_t> sizes() {
+    std::vector<int64_t> out;
+    for (const auto& fd : end.fds()) out.push_back(lseek(fd.get(), 0, SEEK_END));
+    return out;
+  }
+  std::string said() {
+    std::string bytes(1 << 16, '\0');
+    bytes.resize(static_cast<size_t>(std::max<ssize_t>(0, recv(replies.first.get(), bytes.data(), bytes.size(), MSG_DONTWAIT))));
+    return bytes;
+  }
+  std::pair<Fd, Fd> requests = pair(SOCK_SEQPACKET), replies = pair(SOCK_STREAM), cancels = pair(SOCK_SEQPACKET);
+  ExecutorEnd end{std::move(requests.second), std::move(replies.second), std::move(cancels.second)};
+  std::vector<uint32_t> forgotten;
+  const std::string call = net::encoded(ExecutorCall{.number = 7, .label = "len"});
+};
+
+TEST_F(AnExecutor, ForgetsDescriptorsAheadOfARequestThatDoesNotFollow) {
+  std::vector<Fd> files;
+  std::vector<int> fds;
+  for (size_t size : {10, 20, 30, 40}) fds.push_back(files.emplace_back(file(std::string(size, 'x'))).get());
+  const auto some = [&](size_t begin, size_t until) { return std::vector<int>(fds.begin() + static_cast<long>(begin), fds.begin() + static_cast<long>(until)); };
+  ahead(1, 0, some(0, 1));  // the socket was full behind it: another task goes first
+  send({RequestHead::Kind::call, {0, 2}}, call, some(1, 2));
+  ASSERT_EQ(next(), ExecutorEnd::Next::call);
+  EXPECT_EQ(end.task().index, 2u);
+  EXPECT_EQ(sizes(), (std::vector<int64_t>{20}));
+  ahead(1, 0, some(0, 2));  // and again, from the start
+  ahead(1, 0, some(0, 2));
+  ahead(1, 2, some(2, 3));
+  EXPECT_EQ(next(), ExecutorEnd::Next::nothing);
+  send({RequestHead::Kind::call, {0, 1}}, call, some(3, 4));
+  ASSERT_EQ(next(), ExecutorEnd::Next::call);
+  EXPECT_EQ(sizes(), (std::vector<int64_t>{10, 20, 30, 40}));
+  ahead(3, 0, some(0, 2));
+  send({RequestHead::Kind::forget}, net::encoded(Forget{Forget::Thing::function, 9}));  // what will not be used comes in between
+  const Fd large = file(call);
+  send({RequestHead::Kind::lying_call, {0, 3}}, "", {large.get(), fds[2]});  // a large call lies in the first descriptor of its own datagram
+  ASSERT_EQ(next(), ExecutorEnd::Next::call);
+  EXPECT_EQ(sizes(), (std::vector<int64_t>{10, 20, 30}));
+  EXPECT_EQ(end.call().number, 7u);
+  EXPECT_EQ(end.call().label, "len");
+  EXPECT_EQ(forgotten, std::vector<uint32_t>{9});
+  requests.first.reset();
+  EXPECT_EQ(next(), ExecutorEnd::Next::over);
+}
+
+TEST_F(AnExecutor, ReadsNoDamagedRequest) {
+  const RequestHead head{RequestHead::Kind::call, {0, 1}, 2};
+  for (size_t size = 0; size < call.size(); ++size) {
+    send(head, call.substr(0, size));
+    EXPECT_THROW(next(), Error) << size;
+  }
+  const Fd nothing = file("");
+  send({RequestHead::Kind::lying_call, {0, 1}, 2}, "", {nothing.get()});
+  EXPECT_THROW(next(), Error);
+}
+
+TEST_F(AnExecutor, IsInterruptedWhereItRunsTheTask) {
+  const auto interrupt = [&](uint32_t task) { net::send_with(cancels.first.get(), net::encoded(Interrupt{{0, task}, 0}), {}, 0); };
+  send({RequestHead::Kind::call, {0, 1}}, call);
+  ASSERT_EQ(next(), ExecutorEnd::Next::call);
+  interrupt(2);
+  EXPECT_FALSE(end.interrupted());
+  interrupt(2), interrupt(1);
+  EXPECT_TRUE(end.interrupted());
+  end.over();
+  interrupt(1);
+  EXPECT_FALSE(end.interrupted());
+}
+
+TEST_F(AnExecutor, GathersReplies) {
+  for (uint32_t task : {1, 2}) send({RequestHead::Kind::call, {0, task}}, call);
+  ASSERT_EQ(next(), ExecutorEnd::Next::call);
+  end.done(false, "int", "", 0, {"a", "bc"});
+  ASSERT_EQ(next(), ExecutorEnd::Next::call);
+  end.failed(schedule::Failure::raised, nullptr, "", 0);  // failures are told at once
+  const std::string bytes = said();
+  ReplyFrame frame;
+  ASSERT_TRUE(first_reply(bytes, frame));
+  Decoder in(frame.body);
+  const auto done = net::taken<TaskDone>(in);
+  EXPECT_EQ(done.task.index, 1u);
+  EXPECT_EQ(done.size, 3u);
+  EXPECT_EQ(in.rest(), "abc");
+  ASSERT_TRUE(first_reply(std::string_view(bytes).substr(frame.size), frame));
+  EXPECT_EQ(net::decoded<TaskFailed>(frame.body).task.index, 2u);
 }
 
 // ---- connections
@@ -260,6 +419,34 @@ TEST(OtherSchedulers, AreNotSpokenTo) {
     EXPECT_NE(why.find("go away"), std::string::npos) << why;
   EXPECT_NE(error_behind(Retract{1}, client).find("which no scheduler sends"), std::string::npos);
   EXPECT_NE(error_behind(Want{}, worker).find("which no scheduler sends"), std::string::npos);
+}
+
+// A worker whose executors say these bytes: what becomes of a task.
+std::shared_ptr<const TaskError> error_of_executors(const std::string& bytes) {
+  const std::string path = ::testing::TempDir() + "said-" + random_name();
+  std::ofstream(path) << bytes;
+  LocalCluster cluster({.executor = {"sh", "-c", "cat \"$0\" >&4; exec sleep 60", path}});
+  Client client(cluster.hub(), "client");
+  const auto blob = std::make_shared<const std::string>("bytes");
+  graph::Graph g;
+  g.ranges.push_back({.count = 1, .function = "python", .wanted = true, .label = "f", .functions = {blob}, .arguments = {blob}});
+  const TaskId task = client.submit(std::move(g), true);
+  EXPECT_TRUE(client.wait({task}, false, 30));
+  std::filesystem::remove(path);
+  return client.known(task).error;
+}
+
+TEST(OtherExecutors, AreNamed) {
+  Encoder other, early;
+  append_reply(other, ExecutorReady{.version = 77}, 0, [](std::string&) {});
+  append_reply(early, TaskDone{}, 0, [](std::string&) {});
+  const auto versions = error_of_executors(other.take());
+  ASSERT_TRUE(versions);
+  EXPECT_NE(versions->message.find("version 77"), std::string::npos) << versions->message;
+  EXPECT_NE(versions->message.find("version " + std::to_string(kProtocol)), std::string::npos) << versions->message;
+  const auto unready = error_of_executors(early.take());
+  ASSERT_TRUE(unready);
+  EXPECT_NE(unready->message.find("before it was ready"), std::string::npos) << unready->message;
 }
 
 }  // namespace

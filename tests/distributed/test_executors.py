@@ -2,10 +2,7 @@
 
 import os
 import pathlib
-import pickle
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -159,7 +156,7 @@ def _meets(folder, me, other):
 BROKEN = """
 import sys, time
 from muster.distributed import Client
-open("socket.py", "w").write("raise RuntimeError('this is not the socket you are looking for')")
+open("pickle.py", "w").write("raise RuntimeError('this is not the pickle you are looking for')")
 client = Client(n_workers=1, threads_per_worker=2, dashboard_address=None)
 start = time.time()
 futures = client.map(int, range(20))
@@ -167,7 +164,7 @@ for future in futures:
     try:
         future.result(timeout=40)
     except OSError as error:
-        assert "not the socket" in str(error), error
+        assert "not the pickle" in str(error), error
         assert "tried" in str(error), error
     else:
         raise SystemExit("it ran")
@@ -229,6 +226,60 @@ def test_children_of_a_dead_executor_end(one, tmp_path):
     task.cancel()
     child = int((tmp_path / "pid").read_text())
     until(lambda: not pathlib.Path(f"/proc/{child}").exists() or ") Z" in pathlib.Path(f"/proc/{child}/stat").read_text())
+
+
+# ---- that say what cannot be read
+
+
+OTHER = """
+import os, sys, time
+from muster.distributed import Client
+executor = os.path.abspath("executor")
+open(executor, "w").write("#!/bin/sh\\n" + os.environ["SAYS"] + " >&4; exec sleep 60\\n")
+os.chmod(executor, 0o700)
+sys.executable = executor
+client = Client(n_workers=1, threads_per_worker=1, dashboard_address=None)
+try:
+    client.submit(int).result(timeout=40)
+except OSError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("says", ["printf 0123456789abcdef", "head -c 4000 /dev/zero", "echo usage: python"])
+def test_a_program_that_is_no_executor_is_named(python, says):
+    assert "what it said is no reply" in python(OTHER, SAYS=says).stdout
+
+
+@pytest.mark.parametrize("said", [b"x" * 100, b"\0" * 16, b"\xff" * 3000])
+def test_an_executor_that_says_what_is_no_reply(one, tmp_path, said):
+    def damages(mark, said):
+        if not os.path.exists(mark):
+            open(mark, "w").close()
+            os.write(4, said)
+            time.sleep(60)
+        return "well"
+
+    others = one.map(lambda x: x + 1, range(50))
+    assert one.submit(damages, str(tmp_path / "mark"), said).result(timeout=_PATIENCE) == "well"
+    assert one.gather(others) == list(range(1, 51))
+
+
+def test_an_executor_that_never_says_what_can_be_read(one):
+    with pytest.raises(KilledWorker, match="what it said is no reply"):
+        one.submit(lambda: os.write(4, b"?" * 100) and time.sleep(60), pure=False).result(timeout=_PATIENCE)
+    assert one.submit(int, 1).result(timeout=_PATIENCE) == 1
+
+
+def test_an_executor_that_ends_in_the_middle_of_a_reply(one, tmp_path):
+    def breaks_off(mark):
+        if not os.path.exists(mark):
+            open(mark, "w").close()
+            os.write(4, b"\1\0\0")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return "well"
+
+    assert one.submit(breaks_off, str(tmp_path / "mark")).result(timeout=_PATIENCE) == "well"
 
 
 # ---- descriptors
@@ -531,80 +582,6 @@ def test_a_scheduler_that_died():
     with pytest.raises(OSError, match="the connection to the scheduler was lost"):
         client.submit(int)
     client.close()
-
-
-class Requests:
-    """An executor process, and the worker's ends of its sockets."""
-
-    def __init__(self):
-        self.requests, requests = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.replies, replies = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        cancels = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)[0]
-
-        def arrange():
-            held = [os.dup(fd) for fd in (requests.fileno(), replies.fileno(), cancels.fileno(), 2)]
-            for place, fd in enumerate(held, 3):
-                os.dup2(fd, place)
-
-        self.process = subprocess.Popen([sys.executable, "-m", "muster._executor", "", "", "one"], preexec_fn=arrange, close_fds=False)
-        assert self.reply() == "H"
-
-    def reply(self):
-        """The kind of the next reply, and for one about a task its number."""
-        length, kind, _ = struct.unpack("<IBB", self.replies.recv(6, socket.MSG_WAITALL))
-        body = self.replies.recv(length, socket.MSG_WAITALL) if length else b""
-        return chr(kind) if not body else (chr(kind), struct.unpack_from("<Q", body)[0])
-
-    def send(self, kind, task, more=b"", fds=()):
-        head = kind + struct.pack("<QH", task, 0)
-        socket.send_fds(self.requests, [head + more], list(fds)) if fds else self.requests.send(head + more)
-
-    def ahead(self, task, first, fds):
-        self.send(b"F", task, struct.pack("<I", first), fds)
-
-    def end(self):
-        self.requests.close()
-        assert self.process.wait(20) == 0
-
-
-def stored(*values):
-    """Memory files with values, each larger than the one before."""
-    from muster._base import serialize
-
-    fds, sizes = [], []
-    for value in values:
-        fds.append(os.memfd_create("input"))
-        sizes.append(os.write(fds[-1], b"".join(serialize.dumps_parts(value))))
-    return fds, sizes
-
-
-def body(sizes):
-    """A call of len("abc") that has inputs of these sizes."""
-
-    def text(data):
-        return struct.pack("<Q", len(data)) + data
-
-    return b"\0" + struct.pack("<I", 1) + text(pickle.dumps(len)) + struct.pack("<qqqI", 0, 0, 0, 0) + text(b"len") + text(pickle.dumps((("abc",), {}))) + struct.pack("<QI", 0, len(sizes)) + b"".join(b"\1" + struct.pack("<Q", s) for s in sizes)
-
-
-def test_descriptors_ahead_of_a_request_that_does_not_follow():
-    executor = Requests()
-    fds, sizes = stored("a", "b" * 5000, "c" * 10000, "d" * 20000)
-    executor.ahead(1, 0, fds[:1])  # the socket was full behind it: another task goes first
-    executor.send(b"T", 2, body(sizes[1:2]), fds[1:2])
-    assert executor.reply() == ("D", 2)
-    executor.ahead(1, 0, fds[:2])  # and again, from the start
-    executor.ahead(1, 0, fds[:2])
-    executor.ahead(1, 2, fds[2:3])
-    executor.send(b"T", 1, body(sizes), fds[3:])
-    assert executor.reply() == ("D", 1)
-    executor.ahead(3, 0, fds[:2])
-    executor.requests.send(b"U" + struct.pack("<II", 0, 7))  # what will not be used comes in between
-    request = os.memfd_create("request")
-    os.write(request, body(sizes))
-    executor.send(b"M", 3, b"", [request, *fds[2:]])  # a large request lies in the first descriptor of its own datagram
-    assert executor.reply() == ("D", 3)
-    executor.end()
 
 
 def _large(i):

@@ -224,8 +224,8 @@ def _sent(future):
         noted.append(future)
         return
     executor = context.executor()
-    if executor is not None and executor.current is not None:
-        future.client._core.hold(executor.current[0], [future._id])
+    if executor is not None and executor.task is not None:
+        future.client._core.hold(executor.task, [future._id])
 
 
 def _restored(task, key):
