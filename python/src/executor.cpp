@@ -66,6 +66,7 @@ Bound& bound(uint32_t number, std::string_view program) {
 class AtTheWorker : public worker::Place {
   bool ending() const override { return true; }
   int64_t spill_results() override { return 0; }
+  std::function<void(int64_t)> again(const worker::Attempt&) override { return {}; }
   Error too_little(const worker::Attempt&, int64_t) override { return Error(ErrorKind::memory, "the worker has no more memory for the task"); }
 };
 
@@ -163,9 +164,9 @@ nb::object Channel::run_pipeline() {
   auto encoded = std::make_unique<std::string>();
   {
     GilReleased release;
-    worker::Attempt attempt{&place, 0, &bound_pipelines.at(call.number).memory, {}, call.reserved};
+    const worker::Attempt attempt{.owner = &place, .memory = &bound_pipelines.at(call.number).memory, .reserved = call.reserved};
     runner.begin(attempt, call.reserved, place);
-    outcome = runner.run(attempt, {*of.function, opened, {}, call.index, call.label, never}, place);
+    outcome = runner.run(attempt, {*of.function, std::ref(opened), {}, call.index, call.label, never}, place);
     try {
       if (!outcome.error) *encoded = kernels::encode(outcome.outputs);
     } catch (...) {

@@ -90,7 +90,7 @@ void Executor::kill() {
   if (pid_ > 0) ::kill(pid_, SIGKILL);
 }
 
-bool Executor::send(TaskId task, uint16_t attempt, const ExecutorCall& call, const std::vector<int>& fds) {
+bool Executor::send(TaskId task, uint16_t attempt, const ExecutorCall& call, const std::vector<int>& fds, std::shared_ptr<Work> work) {
   RequestHead head{.task = task, .attempt = attempt};
   constexpr size_t kMost = net::kMostFds - 1;  // a request may need one for itself
   size_t at = 0;
@@ -103,7 +103,8 @@ bool Executor::send(TaskId task, uint16_t attempt, const ExecutorCall& call, con
     } while (fds.size() - at > kMost);
   std::vector<int> rest(fds.begin() + static_cast<std::ptrdiff_t>(at), fds.end());
   head.kind = RequestHead::Kind::call, head.place = static_cast<uint32_t>(at);
-  Encoder request;
+  Encoder& request = request_;
+  request.bytes().clear();
   net::put(request, head);
   const size_t begin = request.size();
   net::put(request, call);
@@ -122,7 +123,7 @@ bool Executor::send(TaskId task, uint16_t attempt, const ExecutorCall& call, con
     net::put(request, head);
   }
   if (!send_datagram(requests_.get(), request.bytes(), rest)) return refused();
-  sent.push_back({task, attempt, std::chrono::steady_clock::now(), std::exchange(ahead_, false)});
+  sent.push_back({task, attempt, std::chrono::steady_clock::now(), std::exchange(ahead_, false), std::move(work)});
   return true;
 }
 
@@ -135,8 +136,8 @@ void Executor::send_forgets() {
   if (send_datagram(requests_.get(), request.bytes(), {})) forgets_.erase(forgets_.begin(), end);
 }
 
-std::vector<std::pair<TaskId, uint16_t>> Executor::take_back() {
-  std::vector<std::pair<TaskId, uint16_t>> out;
+std::vector<std::shared_ptr<Work>> Executor::take_back() {
+  std::vector<std::shared_ptr<Work>> out;
   static thread_local std::string buffer(kDatagram + 64, '\0');
   for (;;) {
     std::vector<Fd> fds;
@@ -147,12 +148,11 @@ std::vector<std::pair<TaskId, uint16_t>> Executor::take_back() {
     const auto head = net::taken<RequestHead>(in);
     if (head.kind == RequestHead::Kind::forget) net::each<Forget>(in.rest(), [&](const Forget& f) { forgets_.push_back(f); });
     if (head.kind == RequestHead::Kind::forget || head.kind == RequestHead::Kind::descriptors) continue;
-    out.emplace_back(head.task, head.attempt);
-    std::erase_if(sent, [&](const Sent& s) {
-      const bool taken = s.task == head.task && s.attempt == head.attempt;
-      ahead_ |= taken && s.ahead;
-      return taken;
-    });
+    const auto found = std::find_if(sent.begin(), sent.end(), [&](const Sent& s) { return s.task == head.task && s.attempt == head.attempt; });
+    if (found == sent.end()) continue;
+    ahead_ |= found->ahead;
+    out.push_back(std::move(found->work));
+    sent.erase(found);
   }
   return out;
 }

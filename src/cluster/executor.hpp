@@ -27,6 +27,8 @@ struct Reply {
   std::vector<Fd> fds;
 };
 
+struct Work;
+
 class Executor {
  public:
   /// Starts the command with its sockets on descriptors 3 (requests), 4 (replies) and 5 (cancellations); 6 is this process' standard error, its own is
@@ -39,13 +41,13 @@ class Executor {
   bool over() const;
   pid_t pid() const { return pid_; }
 
-  /// Descriptors are borrowed. False: the socket is full. Throws Error{io} where the call cannot be sent at all.
-  bool send(TaskId task, uint16_t attempt, const ExecutorCall& call, const std::vector<int>& fds);
+  /// Descriptors are borrowed; `work` is kept until it is answered. False: the socket is full. Throws Error{io} where the call cannot be sent at all.
+  bool send(TaskId task, uint16_t attempt, const ExecutorCall& call, const std::vector<int>& fds, std::shared_ptr<Work> work);
   /// It hears of it with what is sent next.
   void forget(Forget::Thing thing, uint32_t number) { forgets_.push_back({thing, number}); }
   void send_forgets();
   /// Takes back all requests the child has not begun.
-  std::vector<std::pair<TaskId, uint16_t>> take_back();
+  std::vector<std::shared_ptr<Work>> take_back();
   /// Interrupts the task if it is the one that runs.
   void interrupt(TaskId task, uint16_t attempt);
   void kill();
@@ -64,6 +66,7 @@ class Executor {
     uint16_t attempt;
     std::chrono::steady_clock::time_point at;
     bool ahead;                  // descriptors went ahead of it
+    std::shared_ptr<Work> work;
   };
   std::deque<Sent> sent;         // requests without reply, in order
   bool seceded = false;          // its task runs without occupying a thread
@@ -82,6 +85,7 @@ class Executor {
   std::string in_, blamed_;
   std::vector<Fd> in_fds_;
   std::vector<Forget> forgets_;
+  net::Encoder request_;         // its memory is used again
 };
 
 }  // namespace muster::cluster

@@ -22,7 +22,7 @@ struct RequestHead {
     descriptors,  // some of those that belong to the call to come
     forget,       // Forgets, up to the end
   } kind = Kind::call;
-  TaskId task;
+  TaskId task{};
   uint16_t attempt = 0;
   uint32_t place = 0;  // of the first descriptor that came along, among those of the call
   static void fields(auto& m, auto&& f) { f(m.kind, m.task, m.attempt, m.place); }
@@ -59,7 +59,7 @@ struct Forget {
 
 /// On a socket of its own: interrupts the task if it is the one that runs.
 struct Interrupt {
-  TaskId task;
+  TaskId task{};
   uint16_t attempt = 0;
   static void fields(auto& m, auto&& f) { f(m.task, m.attempt); }
 };
@@ -78,21 +78,21 @@ struct ExecutorReady {
 /// The call came without the code of a function that the executor does not have.
 struct FunctionMissing {
   static constexpr ReplyType kType = ReplyType::function_missing;
-  TaskId task;
+  TaskId task{};
   uint16_t attempt = 0;
   static void fields(auto& m, auto&& f) { f(m.task, m.attempt); }
 };
 
 struct TaskSeceded {
   static constexpr ReplyType kType = ReplyType::seceded;
-  TaskId task;
+  TaskId task{};
   uint16_t attempt = 0;
   static void fields(auto& m, auto&& f) { f(m.task, m.attempt); }
 };
 
 struct TaskDone {  // the result lies behind it, or in the descriptor that came along
   static constexpr ReplyType kType = ReplyType::done;
-  TaskId task;
+  TaskId task{};
   uint16_t attempt = 0;
   int64_t us = 0;
   int64_t memory = 0;  // bytes that a pipeline held at once
@@ -104,7 +104,7 @@ struct TaskDone {  // the result lies behind it, or in the descriptor that came 
 
 struct TaskFailed {
   static constexpr ReplyType kType = ReplyType::failed;
-  TaskId task;
+  TaskId task{};
   uint16_t attempt = 0;
   int64_t us = 0;
   int64_t memory = 0;  // bytes that a pipeline was refused; 0 = it failed for another reason

@@ -69,13 +69,13 @@ void Node::on_scheduler(Frame&& f) {
       auto said = decoded<PutRange>(f.body);
       std::string program;
       if (said.function == kGuestPipeline) said.args.encode(program);
-      ranges_[said.number] = {.function = std::move(said.function), .label = std::move(said.label), .args = std::move(said.args), .timeout_us = said.timeout_us, .inlined = said.inlined, .outputs = std::move(said.outputs), .depth = said.depth, .program = std::move(program)};
+      ranges_[said.number] = std::make_shared<RangeInfo>(RangeInfo{.function = std::move(said.function), .label = std::move(said.label), .args = std::move(said.args), .timeout_us = said.timeout_us, .inlined = said.inlined, .outputs = std::move(said.outputs), .depth = said.depth, .program = std::move(program)});
       break;
     }
     case Type::drop_range:
       each<DropRange>(f.body, [&](const DropRange& said) {
         const auto range = ranges_.extract(said.number);
-        if (range && range.mapped().function == kGuestPipeline)
+        if (range && range.mapped()->function == kGuestPipeline)
           for (auto& e : executors_) e->forget(Forget::Thing::pipeline, said.number);
       });
       break;
@@ -88,7 +88,9 @@ void Node::on_scheduler(Frame&& f) {
       break;
     case Type::put_function: {
       const auto said = decoded<PutFunction>(f.body);
-      functions_[said.number].bytes = said.bytes;
+      const auto function = std::make_shared<GuestFunction>();
+      function->bytes = said.bytes;
+      functions_[said.number] = function;
       break;
     }
     case Type::assign: each<Assign>(f.body, [&](Assign&& said) { assign(std::move(said)); }); break;
@@ -113,15 +115,19 @@ void Node::on_scheduler(Frame&& f) {
 }
 
 void Node::assign(Assign&& said) {
-  Work w{.range = said.range, .index = said.index, .function = said.function, .arguments = std::string(said.arguments), .groups = std::move(said.groups)};
+  auto& work = work_[{said.task, said.attempt}];
+  if (work) return;  // said twice
+  work = std::make_shared<Work>(*this, Key(said.task, said.attempt));
+  work->range = ranges_.at(said.range), work->range_number = said.range;
+  if (work->range->function == kPython) work->function = functions_.at(said.function), work->function_number = said.function;
+  work->index = said.index, work->arguments = said.arguments, work->groups = std::move(said.groups);
   std::vector<worker::Input> missing;
+  work->inputs.reserve(said.inputs.size());
   for (const auto& in : said.inputs) {
     if (!in.inlined) missing.push_back({in.object, in.attempt, {in.holders.begin(), in.holders.end()}});
-    w.inputs.push_back({in.object, in.inlined, std::string(in.value)});
+    work->inputs.push_back({in.object, in.inlined, std::string(in.value)});
   }
-  const bool guest = ranges_.at(w.range).guest();
-  work_[{said.task, said.attempt}] = std::move(w);
-  state_.assign(said.task, said.attempt, said.priority, guest, std::move(missing));
+  state_.assign(said.task, said.attempt, said.priority, work->guest(), std::move(missing));
 }
 
 // The last ones first; then what executors were handed and have not begun.
@@ -151,9 +157,8 @@ void Node::pump() {
   for (const auto& e : executors_) busy += !e->sent.empty() && !e->seceded;
   TaskId task;
   uint16_t attempt;
-  while (busy < options_.threads && static_cast<int64_t>(native_.size()) < 2 * options_.threads && state_.take(false, task, attempt)) {  // those that wait for memory are few
-    native_queue_.push_back(native_[{task, attempt}] = std::make_shared<Running>(*this, Key(task, attempt)));
-    native_cv_.notify_one();
+  while (busy < options_.threads && native_taken_ < 2 * options_.threads && state_.take(false, task, attempt)) {  // those that wait for memory are few
+    hand_to_thread(work_.at({task, attempt}));
     ++busy;
   }
   while (busy < options_.threads && (state_.queued(true) || !begun_guests_.empty())) {
@@ -164,18 +169,18 @@ void Node::pump() {
       if (!start_executor()) break;
       continue;
     }
-    const auto running = next_guest(false);
-    if (!running) break;
-    if (hand_over(*idle, *running)) ++busy;
-    else if (state_.knows(running->key.first, running->key.second)) break;  // not now
+    const auto work = next_guest(false);
+    if (!work) break;
+    if (hand_over(*idle, work)) ++busy;
+    else if (state_.knows(work->key.first, work->key.second)) break;  // not now
   }
   // Short tasks are handed over in advance: an executor then never waits for the next.
   for (auto& e : executors_) {
     if (e->sent.empty() || e->seceded || e->interrupted() || state_.queued(true) == 0) continue;
     const size_t depth = guest_us_ >= 0 && guest_us_ < kFastUs ? static_cast<size_t>(std::clamp<int64_t>(2000 / (guest_us_ + 20), 2, 64)) : 1;
     while (e->sent.size() < depth) {
-      const auto running = next_guest(true);
-      if (!running || !hand_over(*e, *running)) break;
+      const auto work = next_guest(true);
+      if (!work || !hand_over(*e, work)) break;
     }
   }
   // An executor with nothing to do while another has tasks it has not begun: these are shared anew.
@@ -190,11 +195,6 @@ void Node::pump() {
         }
       }
   report_actions();
-}
-
-int64_t Node::timeout_of(TaskId task, uint16_t attempt) {
-  auto w = work_.find({task, attempt});
-  return w == work_.end() ? 0 : ranges_.at(w->second.range).timeout_us;
 }
 
 void Node::report_actions() {
@@ -232,28 +232,24 @@ void Node::fetch_more() {
   }
 }
 
+std::shared_ptr<Work> Node::work_of(Key key) const {
+  const auto found = work_.find(key);
+  return found == work_.end() ? nullptr : found->second;
+}
+
 void Node::stop(TaskId task, uint16_t attempt) {
-  auto w = work_.find({task, attempt});
-  if (w == work_.end()) return;
-  w->second.stop = true;
-  if (auto running = native_.find({task, attempt}); running != native_.end()) {
-    running->second->stop = true;
-    admission_.hurry(running->second.get());  // should it wait for memory
-  }
-  if (auto running = guests_.find({task, attempt}); running != guests_.end() && !running->second->begun) {
-    running->second->stop = true;
-    admission_.hurry(running->second.get());
-  }
+  const auto work = work_of({task, attempt});
+  if (!work) return;
+  work->stop = true;
+  if (work->native || (work->admitted && !work->begun)) admission_.hurry(this, work.get());  // should it wait for memory
   for (auto& e : executors_)
     for (size_t i = 0; i < e->sent.size(); ++i)
-      if (e->sent[i].task == task && e->sent[i].attempt == attempt) {
+      if (e->sent[i].work == work) {
         // Perhaps it has not begun: then it comes back, and others with it.
         take_back(*e);
-        if (std::none_of(e->sent.begin(), e->sent.end(), [&](const auto& s) { return s.task == task && s.attempt == attempt; })) {
-          state_.cancel(task, attempt);
-          return;
-        }
-        interrupt(*e, task, attempt);
+        const auto begun = std::find_if(e->sent.begin(), e->sent.end(), [&](const auto& s) { return s.work == work; });
+        if (begun == e->sent.end()) state_.cancel(task, attempt);
+        else interrupt(*e, *begun);
         return;
       }
 }
@@ -262,17 +258,17 @@ void Node::report_failure(TaskId task, uint16_t attempt, Failure why, std::optio
   failed_.add({.task = task, .attempt = attempt, .why = why, .error = error ? std::make_shared<const TaskError>(std::move(*error)) : nullptr, .note = std::move(note)});
 }
 
-void Node::report_result(TaskId task, uint16_t attempt, Object object, int64_t us, std::string_view note) {
+void Node::report_result(Work& work, Object object, int64_t us, std::string_view note) {
+  const auto [task, attempt] = work.key;
   Finished out{.task = task, .attempt = attempt, .bytes = object.bytes, .us = us, .type = object.type, .note = note};
-  const auto work = work_.find({task, attempt});
-  out.inlined = object.small && static_cast<int64_t>(object.small->size()) <= kInline && (work == work_.end() || ranges_.at(work->second.range).inlined);
+  out.inlined = object.small && static_cast<int64_t>(object.small->size()) <= kInline && work.range->inlined;
   if (out.inlined) out.value = *object.small;
   finished_.add(out);
   object.attempt = attempt;
   objects_.put(task, std::move(object));
   state_.here(task, attempt);
   state_.ended(task, attempt);
-  if (work != work_.end()) work_.erase(work);
+  work_.erase({task, attempt});
   if (finished_.size() > kFlush) flush();
 }
 
@@ -330,7 +326,8 @@ void Node::tick() {
 void Node::finish() {
   std::lock_guard lock(mutex_);
   over_ = true;
-  for (auto& [key, running] : native_) running->stop = true;
+  for (auto& [key, work] : work_)
+    if (work->native) work->stop = true;
   over_cv_.notify_all();
   native_cv_.notify_all(), short_cv_.notify_all(), serve_cv_.notify_all();
 }

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -52,21 +51,43 @@ struct GuestFunction {
   worker::RangeMemory memory{};
 };
 
-// What assign said.
-struct Work {
-  uint32_t range;
-  int64_t index;
-  uint32_t function;
-  std::string arguments;
-  std::vector<uint32_t> groups;
+class Node;
+using Key = std::pair<TaskId, uint16_t>;
+
+// An attempt from when it is assigned until it is answered: what assign said, and how far it has come.
+struct Work : worker::Place, std::enable_shared_from_this<Work> {
+  Work(Node& n, Key k) : node(n), key(k) {}
+  bool ending() const override { return stop; }
+  int64_t spill_results() override;
+  std::function<void(int64_t)> again(const worker::Attempt& attempt) override;
+  Error too_little(const worker::Attempt& attempt, int64_t need) override;
+  bool guest() const { return range->guest(); }
+  worker::RangeMemory& memory() const { return function ? function->memory : *range->memory; }
+  worker::Attempt known() const;             // to who admits it
+
   struct In {
     TaskId object;
     bool inlined;
     std::string value;
     std::shared_ptr<const Object> ready{};   // of a guest task: its bytes, where the store has it otherwise
   };
+  Node& node;
+  const Key key;
+  std::shared_ptr<RangeInfo> range;
+  std::shared_ptr<GuestFunction> function;   // of a task of Python's
+  uint32_t range_number = 0, function_number = 0;
+  int64_t index = 0;
+  std::string arguments;
+  std::vector<uint32_t> groups;
   std::vector<In> inputs;
-  bool stop = false, timed_out = false;
+  std::atomic<bool> stop{false};
+  bool timed_out = false;
+  bool native = false;      // a thread of the worker has it, or will
+  bool prepares = false;    // makes the inputs of a guest's ready there
+  bool admitted = false;    // it has begun, or waits for memory
+  bool begun = false;
+  int64_t reserved = 0;     // bytes, for one that has begun
+  int64_t short_of = 0;     // bytes, of one that an executor could not go on with
 };
 
 class Node {
@@ -75,7 +96,7 @@ class Node {
   int run();
 
  private:
-  using Key = std::pair<TaskId, uint16_t>;
+  friend struct Work;
   struct Lock : std::unique_lock<std::mutex> {
     explicit Lock(Node& n) : std::unique_lock<std::mutex>(n.mutex_), node(n) {}
     ~Lock() {
@@ -83,31 +104,17 @@ class Node {
     }
     Node& node;
   };
-  // An attempt from when it is taken until it is answered: it waits for memory, or has begun. Or one of a guest's whose inputs are made ready.
-  struct Running : worker::Place {
-    Running(Node& n, Key k) : node(n), key(k) {}
-    bool ending() const override { return stop; }
-    int64_t spill_results() override;
-    Error too_little(const worker::Attempt& attempt, int64_t need) override;
-    Node& node;
-    Key key;
-    std::atomic<bool> stop{false};
-    int64_t reserved = 0;
-    int64_t short_of = 0;   // bytes, of one that an executor could not go on with
-    bool begun = false, prepares = false;
-  };
-
   // ---- node.cpp: what the scheduler says, what it is told, what runs next; time
   void on_scheduler(Frame&& f);
   void assign(Assign&& said);
   void retract(uint32_t count);
   void pump();
-  int64_t timeout_of(TaskId task, uint16_t attempt);
   void report_actions();
   void fetch_more();
   void stop(TaskId task, uint16_t attempt);
+  std::shared_ptr<Work> work_of(Key key) const;  // null where it is answered
   void report_failure(TaskId task, uint16_t attempt, Failure why, std::optional<TaskError> error = {}, std::string note = {});
-  void report_result(TaskId task, uint16_t attempt, Object object, int64_t us, std::string_view note);  // whose bytes are held in the budget
+  void report_result(Work& work, Object object, int64_t us, std::string_view note);  // whose bytes are held in the budget
   void flush();
   void fetched(Fetched&& f);
   bool find(TaskId id, uint16_t attempt, Object& out);
@@ -118,15 +125,13 @@ class Node {
 
   // ---- node_tasks.cpp: native tasks, and the memory of all
   void native_loop();
-  void run_native(const std::shared_ptr<Running>& running, std::unique_lock<std::mutex>& lock);
-  void prepare(TaskId task, uint16_t attempt);  // a guest's inputs: makes bytes of them, then the attempt is queued again
-  void run_preparation(const std::shared_ptr<Running>& running, std::unique_lock<std::mutex>& lock);
-  void run_refusal(const std::shared_ptr<Running>& running, std::unique_lock<std::mutex>& lock);
-  worker::Attempt attempt_of(const std::shared_ptr<Running>& running, const Work& work);
-  worker::RangeMemory& memory_of(const Work& work) { return ranges_.at(work.range).function == kPython ? functions_.at(work.function).memory : *ranges_.at(work.range).memory; }
-  bool begin(const std::shared_ptr<Running>& running, const Work& work);  // false: it waits for memory
-  int64_t known_need(const Work& work, const worker::RangeMemory& memory) const;
-  worker::Inputs inputs_of(data::Task& task, const Work& work, const std::vector<uint32_t>& outputs);
+  void hand_to_thread(const std::shared_ptr<Work>& work);
+  void run_native(Work& work, std::unique_lock<std::mutex>& lock);
+  void run_preparation(Work& work, std::unique_lock<std::mutex>& lock);  // of a guest's inputs: makes bytes of them, then the attempt is queued again
+  void run_refusal(Work& work, std::unique_lock<std::mutex>& lock);
+  bool begin(Work& work);  // false: it waits for memory
+  int64_t known_need(const Work& work) const;
+  worker::Inputs inputs_of(data::Task& task, const Work& work);
   std::shared_ptr<const std::vector<kernels::Output>> open(data::Task& task, TaskId id);
   void spill_loop();
   void serve(std::function<void()> job);
@@ -143,14 +148,14 @@ class Node {
   int64_t live() const;  // executors that count as threads
   void start_failed(const std::string& how);
   void refuse_guests(const Error& why);  // tasks that are queued for executors that there are none of
-  void refuse(TaskId task, uint16_t attempt, const Error& why);
-  void fail(TaskId task, uint16_t attempt, Failure why, std::optional<TaskError> error, std::string_view note = {});
-  std::shared_ptr<Running> next_guest(bool ahead);  // that has begun
-  bool hand_over(Executor& e, Running& running);    // false: it is queued again, or over
-  void let_go(Key key);                             // of what an attempt of a guest's has reserved
-  void put_back(Key key);                           // it is queued again
+  void refuse(Work& work, const Error& why);
+  void fail(Work& work, Failure why, std::optional<TaskError> error, std::string_view note = {});
+  std::shared_ptr<Work> next_guest(bool ahead);                    // that has begun
+  bool hand_over(Executor& e, const std::shared_ptr<Work>& work);  // false: it is queued again, or over
+  void let_go(Work& work);                          // of what an attempt of a guest's has reserved
+  void put_back(Work& work);                        // it is queued again
   void take_back(Executor& e);                      // what it has not begun
-  void ended(Key key);                              // it is answered
+  void ended(Work& work);                           // it is answered
   void learn(const Work& work, int64_t bytes);
   void on_replies(int fd);
   void on_reply(Executor& e, Reply&& r);            // throws Error{io} for what no executor says; then nothing has changed
@@ -158,11 +163,11 @@ class Node {
   void on_reply(Executor& e, const TaskSeceded& said);
   void on_reply(Executor& e, const TaskDone& said, std::string_view value, std::vector<Fd> fds);
   void on_reply(Executor& e, const TaskFailed& said);
-  void answered(Executor& e, TaskId task, uint16_t attempt);
-  TaskError timeout_error(TaskId task, uint16_t attempt);
+  std::shared_ptr<Work> answered(Executor& e, TaskId task, uint16_t attempt);
+  TaskError timeout_error(const Work& work);
   void bury(Executor& e);
   void watch_executors();
-  void interrupt(Executor& e, TaskId task, uint16_t attempt);
+  void interrupt(Executor& e, const Executor::Sent& sent);
 
   struct KeyHash {
     size_t operator()(const Key& k) const { return TaskHash()(k.first) ^ k.second; }
@@ -176,13 +181,12 @@ class Node {
   worker::ObjectStore objects_;
   worker::Admission admission_{worker::budget()};
   worker::TaskRunner runner_{admission_};
-  std::unordered_map<uint32_t, RangeInfo> ranges_;
-  std::map<uint32_t, GuestFunction> functions_;
-  std::unordered_map<Key, Work, KeyHash> work_;
-  std::deque<std::shared_ptr<Running>> native_queue_;
-  std::map<Key, std::shared_ptr<Running>> native_;  // taken and not answered
-  std::unordered_map<Key, std::shared_ptr<Running>, KeyHash> guests_;  // as native_, as long as they have something reserved or wait for it
-  std::deque<std::shared_ptr<Running>> begun_guests_;  // after they have waited
+  std::unordered_map<uint32_t, std::shared_ptr<RangeInfo>> ranges_;
+  std::unordered_map<uint32_t, std::shared_ptr<GuestFunction>> functions_;
+  std::unordered_map<Key, std::shared_ptr<Work>, KeyHash> work_;
+  std::deque<std::shared_ptr<Work>> native_queue_;
+  int64_t native_taken_ = 0;           // by threads, or queued for them, and not answered
+  std::deque<std::shared_ptr<Work>> begun_guests_;  // after they have waited
   int64_t guests_waiting_ = 0;
   int64_t native_running_ = 0;
   int64_t guest_us_ = -1;              // how long guest tasks take lately, µs

@@ -59,90 +59,89 @@ void Node::start_failed(const std::string& how) {
 void Node::refuse_guests(const Error& why) {
   TaskId task;
   uint16_t attempt;
-  for (auto& running : std::exchange(begun_guests_, {})) refuse(running->key.first, running->key.second, why);
-  while (state_.take(true, task, attempt)) refuse(task, attempt, why);
+  for (auto& work : std::exchange(begun_guests_, {})) refuse(*work, why);
+  while (state_.take(true, task, attempt))
+    if (const auto work = work_of({task, attempt})) refuse(*work, why);
 }
 
-void Node::refuse(TaskId task, uint16_t attempt, const Error& why) { fail(task, attempt, Failure::refused, written_down(why)); }
+void Node::refuse(Work& work, const Error& why) { fail(work, Failure::refused, written_down(why)); }
 
-void Node::fail(TaskId task, uint16_t attempt, Failure why, std::optional<TaskError> error, std::string_view note) {
-  report_failure(task, attempt, why, std::move(error), std::string(note));
-  ended({task, attempt});
+void Node::fail(Work& work, Failure why, std::optional<TaskError> error, std::string_view note) {
+  report_failure(work.key.first, work.key.second, why, std::move(error), std::string(note));
+  ended(work);
 }
 
-void Node::ended(Key key) {
-  let_go(key);
-  state_.ended(key.first, key.second);
-  work_.erase(key);
+void Node::ended(Work& work) {
+  let_go(work);
+  state_.ended(work.key.first, work.key.second);
+  work_.erase(Key(work.key));
 }
 
-void Node::let_go(Key key) {
-  const auto found = guests_.extract(key);
-  if (found.empty()) return;
-  worker::budget().give_back(found.mapped()->reserved);
-  runner_.end(found.mapped().get());
+void Node::let_go(Work& work) {
+  if (!std::exchange(work.admitted, false)) return;
+  worker::budget().give_back(std::exchange(work.reserved, 0));
+  work.begun = false;
+  runner_.end(this);
 }
 
-void Node::put_back(Key key) {
-  let_go(key);
-  state_.give_back(key.first, key.second);
+void Node::put_back(Work& work) {
+  let_go(work);
+  state_.give_back(work.key.first, work.key.second);
 }
 
 void Node::take_back(Executor& e) {
-  for (const auto& key : e.take_back()) put_back(key);
+  for (const auto& work : e.take_back()) put_back(*work);
 }
 
 // One that has waited for memory, or the first in the queue if there is room for it. `ahead`: behind others, then what it takes has to be known.
-std::shared_ptr<Node::Running> Node::next_guest(bool ahead) {
+std::shared_ptr<Work> Node::next_guest(bool ahead) {
   for (TaskId task; ;) {
-    std::shared_ptr<Running> running;
+    std::shared_ptr<Work> work;
     if (!begun_guests_.empty()) {
-      running = std::move(begun_guests_.front());
+      work = std::move(begun_guests_.front());
       begun_guests_.pop_front();
     } else {
       uint16_t attempt;
       if (guests_waiting_ || !state_.take(true, task, attempt)) return nullptr;
-      const Key key{task, attempt};
-      const auto work = work_.find(key);
-      if (work == work_.end()) {
+      work = work_of({task, attempt});
+      if (!work) {
         state_.ended(task, attempt);
         continue;
       }
-      if (ahead && (memory_of(work->second).made == 0 || timeout_of(task, attempt))) {
+      if (ahead && (work->memory().made == 0 || work->range->timeout_us)) {
         state_.give_back(task, attempt);
         return nullptr;
       }
-      running = guests_[key] = std::make_shared<Running>(*this, key);
-      if (!begin(running, work->second)) {
+      work->admitted = true;
+      if (!begin(*work)) {
         ++guests_waiting_;
         return nullptr;
       }
     }
-    if (!running->stop) return running;
-    report_failure(running->key.first, running->key.second, Failure::stopped, {});
-    ended(running->key);
+    if (!work->stop) return work;
+    fail(*work, Failure::stopped, {});
   }
 }
 
-bool Node::hand_over(Executor& e, Running& running) {
-  const auto [task, attempt] = running.key;
-  const Work& work = work_.at(running.key);
-  const RangeInfo& range = ranges_.at(work.range);
-  const bool python = range.function == kPython;
-  ExecutorCall call{.pipeline = !python, .number = python ? work.function : work.range, .index = work.index, .reserved = running.reserved, .depth = range.depth, .label = range.label, .arguments = work.arguments};
+bool Node::hand_over(Executor& e, const std::shared_ptr<Work>& shared) {
+  Work& work = *shared;
+  const RangeInfo& range = *work.range;
+  const bool python = work.function != nullptr;
+  const uint32_t number = python ? work.function_number : work.range_number;
+  ExecutorCall call{.pipeline = !python, .number = number, .index = work.index, .reserved = work.reserved, .depth = range.depth, .label = range.label, .arguments = work.arguments};
   if (python) {
-    if (e.functions.size() <= work.function) e.functions.resize(work.function + 1);
-    if (!e.functions[work.function]) call.code = functions_.at(work.function).bytes;
+    if (e.functions.size() <= number) e.functions.resize(number + 1);
+    if (!e.functions[number]) call.code = work.function->bytes;
   } else {
     call.code = range.program;
     call.groups = work.groups;
     call.groups.insert(call.groups.end(), range.outputs.begin(), range.outputs.end());
   }
   const int64_t room = (worker::budget().limit() - worker::budget().used()) / std::max<int64_t>(1, live());
-  call.limit = std::max(running.reserved + std::max<int64_t>(0, room), worker::budget().limit() / kLeast);
+  call.limit = std::max(work.reserved + std::max<int64_t>(0, room), worker::budget().limit() / kLeast);
   std::vector<Object> kept;  // that the call points to
   std::vector<int> fds;
-  kept.reserve(work.inputs.size());
+  kept.reserve(work.inputs.size()), call.inputs.reserve(work.inputs.size());
   for (const auto& in : work.inputs) {
     ExecutorInput& to = call.inputs.emplace_back();
     if (in.inlined) {
@@ -152,8 +151,9 @@ bool Node::hand_over(Executor& e, Running& running) {
     const auto known = in.ready ? std::optional<Object>(*in.ready) : objects_.find(in.object);
     if (!known) throw internal("an input of a task that may run is not here");
     if (!known->segment && !known->small) {  // it is encoded, or read back, first
-      let_go(running.key);
-      prepare(task, attempt);
+      let_go(work);
+      work.prepares = true;
+      hand_to_thread(shared);
       return false;
     }
     const Object& o = kept.emplace_back(*known);
@@ -165,15 +165,15 @@ bool Node::hand_over(Executor& e, Running& running) {
     }
   }
   try {
-    if (!e.send(task, attempt, call, fds)) {
-      put_back(running.key);
+    if (!e.send(work.key.first, work.key.second, call, fds, shared)) {
+      put_back(work);
       return false;
     }
   } catch (const Error& why) {
-    refuse(task, attempt, why);
+    refuse(work, why);
     return false;
   }
-  if (python) e.functions[work.function] = true;
+  if (python) e.functions[number] = true;
   return true;
 }
 
@@ -199,10 +199,14 @@ void Node::on_replies(int fd) {
 }
 
 // A reply is for a task that the executor was given, or it is none.
-void Node::answered(Executor& e, TaskId task, uint16_t attempt) {
-  if (!std::erase_if(e.sent, [&](const auto& s) { return s.task == task && s.attempt == attempt; })) throw Error(ErrorKind::io, "it answered for a task that it was not given");
+std::shared_ptr<Work> Node::answered(Executor& e, TaskId task, uint16_t attempt) {
+  const auto found = std::find_if(e.sent.begin(), e.sent.end(), [&](const auto& s) { return s.task == task && s.attempt == attempt; });
+  if (found == e.sent.end()) throw Error(ErrorKind::io, "it answered for a task that it was not given");
+  auto work = std::move(found->work);
+  e.sent.erase(found);
   e.killed_at = {};
   if (e.sent.empty()) e.seceded = false;
+  return work;
 }
 
 void Node::on_reply(Executor& e, Reply&& r) {
@@ -232,15 +236,15 @@ void Node::on_reply(Executor& e, Reply&& r) {
 
 // The request that brought its function was taken back.
 void Node::on_reply(Executor& e, const FunctionMissing& said) {
-  answered(e, said.task, said.attempt);
-  if (auto w = work_.find({said.task, said.attempt}); w != work_.end() && w->second.function < e.functions.size()) e.functions[w->second.function] = false;
-  put_back({said.task, said.attempt});
+  const auto work = answered(e, said.task, said.attempt);
+  if (work->function && work->function_number < e.functions.size()) e.functions[work->function_number] = false;
+  put_back(*work);
 }
 
 void Node::on_reply(Executor& e, const TaskSeceded& said) {
   if (e.sent.empty() || e.sent.front().task != said.task || e.sent.front().attempt != said.attempt) throw Error(ErrorKind::io, "it gave back the thread of a task that it was not given");
   e.seceded = true;
-  let_go({said.task, said.attempt});  // tasks that it waits for need the room
+  let_go(*e.sent.front().work);  // tasks that it waits for need the room
   take_back(e);
   send(*scheduler_, Seceded{said.task, said.attempt});
 }
@@ -250,48 +254,42 @@ void Node::on_reply(Executor& e, const TaskDone& said, std::string_view value, s
   struct stat facts {};
   const bool short_file = !fds.empty() && fstat(fds[0].get(), &facts) == 0 && static_cast<uint64_t>(facts.st_size) < said.size;
   if (short_file || (fds.empty() && value.size() != said.size)) throw Error(ErrorKind::io, "a result does not have the size that it said");
-  answered(e, said.task, said.attempt);
-  const auto w = work_.find({said.task, said.attempt});
-  if (w != work_.end() && w->second.timed_out) return fail(said.task, said.attempt, Failure::refused, timeout_error(said.task, said.attempt));
+  const auto work = answered(e, said.task, said.attempt);
+  if (work->timed_out) return fail(*work, Failure::refused, timeout_error(*work));
   if (!fds.empty()) try {
       o.segment = std::make_shared<worker::Segment>(std::move(fds[0]), said.size);
       e.shared_bytes = std::min(e.shared_bytes + static_cast<int64_t>(said.size), most_shared());
     } catch (const Error& why) {
-      return refuse(said.task, said.attempt, why);
+      return refuse(*work, why);
     }
   else o.small = std::make_shared<const std::string>(value);
-  if (!spill_error_.empty() && worker::budget().used() + o.bytes > worker::budget().limit()) return refuse(said.task, said.attempt, Error(ErrorKind::io, spill_error_));
+  if (!spill_error_.empty() && worker::budget().used() + o.bytes > worker::budget().limit()) return refuse(*work, Error(ErrorKind::io, spill_error_));
   worker::budget().hold(o.bytes);
-  let_go({said.task, said.attempt});
-  if (w != work_.end()) learn(w->second, std::max(o.bytes, said.memory));
+  let_go(*work);
+  learn(*work, std::max(o.bytes, said.memory));
   guest_us_ = guest_us_ < 0 ? said.us : std::max(said.us / 2, guest_us_ + (said.us - guest_us_) / 8);
-  report_result(said.task, said.attempt, std::move(o), said.us, said.note);
+  report_result(*work, std::move(o), said.us, said.note);
 }
 
 void Node::on_reply(Executor& e, const TaskFailed& said) {
-  answered(e, said.task, said.attempt);
-  const auto w = work_.find({said.task, said.attempt});
-  const bool timed_out = w != work_.end() && w->second.timed_out;  // then its answer, whatever it is, is what the interruption made of it
-  if (timed_out) return fail(said.task, said.attempt, Failure::refused, timeout_error(said.task, said.attempt), said.note);
-  const auto running = guests_.find({said.task, said.attempt});
-  if (!said.memory || running == guests_.end()) return fail(said.task, said.attempt, said.why, said.error ? std::optional(*said.error) : std::nullopt, said.note);
-  worker::budget().give_back(std::exchange(running->second->reserved, 0));
-  running->second->short_of = said.memory, running->second->begun = false;
-  native_queue_.push_back(running->second);
+  const auto work = answered(e, said.task, said.attempt);
+  if (work->timed_out) return fail(*work, Failure::refused, timeout_error(*work), said.note);  // its answer, whatever it is, is what the interruption made of it
+  if (!said.memory || !work->admitted) return fail(*work, said.why, said.error ? std::optional(*said.error) : std::nullopt, said.note);
+  worker::budget().give_back(std::exchange(work->reserved, 0));
+  work->short_of = said.memory, work->begun = false;
+  native_queue_.push_back(work);
   native_cv_.notify_one();
 }
 
 // What its results take lately: one that is larger counts at once, smaller ones little by little.
 void Node::learn(const Work& work, int64_t bytes) {
-  if (!ranges_.contains(work.range) || (ranges_.at(work.range).function == kPython && !functions_.contains(work.function))) return;
-  auto& memory = memory_of(work);
+  auto& memory = work.memory();
   ++memory.made;
   memory.need = std::max(bytes, memory.need - memory.need / 8);
 }
 
-TaskError Node::timeout_error(TaskId task, uint16_t attempt) {
-  const RangeInfo& range = ranges_.at(work_.at({task, attempt}).range);
-  return {.kind = TaskError::Kind::timed_out, .message = concat(range.label, " ran longer than its timeout of ", static_cast<double>(range.timeout_us) / 1e6, " s")};
+TaskError Node::timeout_error(const Work& work) {
+  return {.kind = TaskError::Kind::timed_out, .message = concat(work.range->label, " ran longer than its timeout of ", static_cast<double>(work.range->timeout_us) / 1e6, " s")};
 }
 
 // The executor is dead: what it had not begun goes to another, what it ran failed.
@@ -299,24 +297,13 @@ void Node::bury(Executor& e) {
   take_back(e);
   const std::string how = e.death();
   if (!e.ready) start_failed(how);
-  for (size_t i = 0; i < e.sent.size(); ++i) {
-    const auto [task, attempt, at, ahead] = e.sent[i];
-    auto w = work_.find({task, attempt});
-    if (w == work_.end()) {
-      let_go({task, attempt});
-      state_.ended(task, attempt);
-      continue;
-    }
-    if (!e.ready || i + 1 < e.sent.size()) {  // it had not begun, or was done and its reply is lost: not to blame
-      put_back({task, attempt});
-      continue;
-    }
-    const bool stopped = w->second.stop, timed_out = w->second.timed_out;
-    const std::string label = ranges_.at(w->second.range).label;
-    const auto why = timed_out ? Failure::refused : stopped ? Failure::stopped : Failure::died;
-    fail(task, attempt, why, timed_out ? timeout_error(task, attempt) : TaskError{.kind = TaskError::Kind::killed, .message = how, .task = label});
+  const auto sent = std::exchange(e.sent, {});
+  for (size_t i = 0; i < sent.size(); ++i) {
+    Work& work = *sent[i].work;
+    if (!e.ready || i + 1 < sent.size()) put_back(work);  // it had not begun, or was done and its reply is lost: not to blame
+    else if (work.timed_out) fail(work, Failure::refused, timeout_error(work));
+    else fail(work, work.stop ? Failure::stopped : Failure::died, TaskError{.kind = TaskError::Kind::killed, .message = how, .task = work.range->label});
   }
-  e.sent.clear();
 }
 
 // Ends those that ran too long or do not end, and begins to end those whose time is over.
@@ -327,16 +314,17 @@ void Node::watch_executors() {
       if (now > e->killed_at) e->kill();
       else if (!e->sent.empty()) e->interrupt(e->sent.front().task, e->sent.front().attempt);  // it may have been where nothing is to be broken off
     }
-    if (e->ready && !e->sent.empty())
-      if (const int64_t limit = timeout_of(e->sent.front().task, e->sent.front().attempt); limit && now - e->sent.front().at > std::chrono::microseconds(limit)) {
-        work_.at({e->sent.front().task, e->sent.front().attempt}).timed_out = true;
-        interrupt(*e, e->sent.front().task, e->sent.front().attempt);
-      }
+    if (!e->ready || e->sent.empty()) continue;
+    Work& work = *e->sent.front().work;
+    if (const int64_t limit = work.range->timeout_us; limit && now - e->sent.front().at > std::chrono::microseconds(limit)) {
+      work.timed_out = true;
+      interrupt(*e, e->sent.front());
+    }
   }
 }
 
-void Node::interrupt(Executor& e, TaskId task, uint16_t attempt) {
-  e.interrupt(task, attempt);
+void Node::interrupt(Executor& e, const Executor::Sent& sent) {
+  e.interrupt(sent.task, sent.attempt);
   if (!e.interrupted()) e.killed_at = steady_clock::now() + kGrace;
 }
 

@@ -19,27 +19,30 @@ void Node::native_loop() {
   for (;;) {
     native_cv_.wait(lock, [this] { return over_ || !native_queue_.empty(); });
     if (over_) return;
-    const auto running = std::move(native_queue_.front());
+    const auto work = std::move(native_queue_.front());
     native_queue_.pop_front();
     ++native_running_;
-    if (running->prepares) run_preparation(running, lock);
-    else if (running->short_of) run_refusal(running, lock);
-    else run_native(running, lock);
+    if (work->prepares) run_preparation(*work, lock);
+    else if (work->short_of) run_refusal(*work, lock);
+    else run_native(*work, lock);
     --native_running_;
     pump();
     if (native_queue_.empty()) flush();
   }
 }
 
+void Node::hand_to_thread(const std::shared_ptr<Work>& work) {
+  work->native = true, ++native_taken_;
+  native_queue_.push_back(work);
+  native_cv_.notify_one();
+}
+
 // Once an attempt waits for memory another thread may have it: it is not touched any more.
-void Node::run_native(const std::shared_ptr<Running>& running, std::unique_lock<std::mutex>& lock) {
-  const auto [task, attempt] = running->key;
-  const Work& work = work_.at(running->key);    // both stay where they are until the attempt is answered
-  RangeInfo& range = ranges_.at(work.range);    // only `bound` is written, with the mutex
-  running->stop = running->stop || work.stop;
-  if (!running->begun && !begin(running, work)) return;
+void Node::run_native(Work& work, std::unique_lock<std::mutex>& lock) {
+  if (!work.begun && !begin(work)) return;
+  RangeInfo& range = *work.range;  // only `bound` is written, with the mutex
   auto function = range.bound;
-  const worker::Attempt known = attempt_of(running, work);
+  const worker::Attempt known = work.known();
   lock.unlock();
   Object result;
   std::optional<TaskError> error;
@@ -50,14 +53,17 @@ void Node::run_native(const std::shared_ptr<Running>& running, std::unique_lock<
     error = written_down(e);
   };
   int64_t us = 0;
+  bool admitted = true;
   try {
     if (!function) function = worker::bind(range.function, range.args);
     const auto begun = steady_clock::now();
-    auto outcome = runner_.run(known, {*function, [&](data::Task& t) { return inputs_of(t, work, range.outputs); }, work.arguments, work.index, range.label, running->stop}, *running);
+    const auto inputs = [&](data::Task& t) { return inputs_of(t, work); };
+    auto outcome = runner_.run(known, {*function, std::ref(inputs), work.arguments, work.index, range.label, work.stop}, work);
     if (outcome.waits) return lock.lock();
     us = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begun).count();
     note = kernels::encode(outcome.report);  // also of a failure: it says whether the failure is to be believed
-    runner_.end(running.get());
+    runner_.end(this);
+    admitted = false;
     if (outcome.error) std::rethrow_exception(outcome.error);
     result.native = true, result.type = "native", result.bytes = outcome.bytes;
     try {
@@ -73,55 +79,55 @@ void Node::run_native(const std::shared_ptr<Running>& running, std::unique_lock<
   } catch (const std::exception& e) {
     named(Error(ErrorKind::internal, e.what()));
   }
+  if (admitted) worker::budget().give_back(work.reserved), runner_.end(this);  // there is no such function
   lock.lock();
-  native_.erase(running->key);
+  --native_taken_;
   if (!range.bound) range.bound = function;
   if (!error && !spill_error_.empty() && is_full()) {
     worker::budget().give_back(std::exchange(result.bytes, 0));
     named(Error(ErrorKind::io, spill_error_));
   }
-  if (!error) return report_result(task, attempt, std::move(result), us, note);
-  report_failure(task, attempt, why, std::move(error), note);
-  state_.ended(task, attempt);
-  work_.erase(running->key);
+  if (error) fail(work, why, std::move(error), note);
+  else report_result(work, std::move(result), us, note);
+}
+
+worker::Attempt Work::known() const {
+  return {.owner = &node, .stage = -static_cast<int64_t>(range_number), .memory = &memory(), .reserved = reserved, .which = this};
 }
 
 // What it waits for may be told by whoever has the mutex: it goes on in the loop's thread.
-worker::Attempt Node::attempt_of(const std::shared_ptr<Running>& running, const Work& work) {
-  const bool guest = ranges_.at(work.range).guest();
-  const auto again = [this, running, guest](int64_t reserved) {
-    loop_.post([this, running, guest, reserved] {
-      Lock lock(*this);
-      running->begun = true, running->reserved = reserved;
-      if (guest) --guests_waiting_, begun_guests_.push_back(running);
-      else native_queue_.push_back(running), native_cv_.notify_one();
-      pump();
+std::function<void(int64_t)> Work::again(const worker::Attempt&) {
+  return [self = shared_from_this()](int64_t bytes) {
+    Node& node = self->node;
+    node.loop_.post([&node, self, bytes] {
+      Node::Lock lock(node);
+      self->begun = true, self->reserved = bytes;
+      if (self->guest()) --node.guests_waiting_, node.begun_guests_.push_back(self);
+      else node.native_queue_.push_back(self), node.native_cv_.notify_one();
+      node.pump();
     });
   };
-  return {running.get(), -static_cast<int64_t>(work.range), &memory_of(work), again, running->reserved};
 }
 
-bool Node::begin(const std::shared_ptr<Running>& running, const Work& work) {
-  const int64_t need = running->stop ? 0 : known_need(work, memory_of(work));
+bool Node::begin(Work& work) {
+  const int64_t need = work.stop ? 0 : known_need(work);
   want_room(need, true);
-  if (!runner_.begin(attempt_of(running, work), need, *running)) return false;
-  running->begun = true, running->reserved = need;
+  if (!runner_.begin(work.known(), need, work)) return false;
+  work.begun = true, work.reserved = need;
   return true;
 }
 
 // An executor was refused memory: the attempt waits, or has failed.
-void Node::run_refusal(const std::shared_ptr<Running>& running, std::unique_lock<std::mutex>& lock) {
-  const auto [task, attempt] = running->key;
-  const Work& work = work_.at(running->key);
-  const int64_t short_of = std::exchange(running->short_of, 0);
-  const auto known = attempt_of(running, work);
-  const std::string where = concat(ranges_.at(work.range).label, ", partition ", work.index);
+void Node::run_refusal(Work& work, std::unique_lock<std::mutex>& lock) {
+  const int64_t short_of = std::exchange(work.short_of, 0);
+  const auto known = work.known();
+  const std::string where = concat(work.range->label, ", partition ", work.index);
   want_room(short_of, true);
   ++guests_waiting_;
   lock.unlock();
   std::optional<Error> error;
   try {
-    if (!runner_.waits(known, short_of, *running)) error = running->too_little(known, short_of);
+    if (!runner_.waits(known, short_of, work)) error = work.too_little(known, short_of);
   } catch (const Error& of_spill) {
     error = of_spill;
   }
@@ -129,19 +135,19 @@ void Node::run_refusal(const std::shared_ptr<Running>& running, std::unique_lock
   if (!error) return;
   --guests_waiting_;
   error->through(where);
-  report_failure(task, attempt, running->stop ? Failure::stopped : Failure::raised, written_down(*error));
-  ended(running->key);
+  fail(work, work.stop ? Failure::stopped : Failure::raised, written_down(*error));
 }
 
-int64_t Node::known_need(const Work& work, const worker::RangeMemory& memory) const {
-  int64_t need = memory.need;
+int64_t Node::known_need(const Work& work) const {
+  int64_t need = work.memory().need;
   if (need == 0 && worker::budget().used() > worker::budget().limit() / 4)  // nothing is known yet: as much as it reads
     for (const auto& in : work.inputs)
       if (const auto o = in.inlined ? std::nullopt : objects_.find(in.object)) need += o->bytes;
   return need;
 }
 
-worker::Inputs Node::inputs_of(data::Task& task, const Work& work, const std::vector<uint32_t>& outputs) {
+worker::Inputs Node::inputs_of(data::Task& task, const Work& work) {
+  const auto& outputs = work.range->outputs;
   worker::Inputs groups;
   size_t at = 0;
   for (size_t g = 0; g < work.groups.size(); ++g) {
@@ -173,17 +179,7 @@ std::shared_ptr<const std::vector<kernels::Output>> Node::open(data::Task& task,
   return outputs;
 }
 
-void Node::prepare(TaskId task, uint16_t attempt) {
-  auto running = std::make_shared<Running>(*this, Key(task, attempt));
-  running->prepares = true;
-  native_[running->key] = running;
-  native_queue_.push_back(running);
-  native_cv_.notify_one();
-}
-
-void Node::run_preparation(const std::shared_ptr<Running>& running, std::unique_lock<std::mutex>& lock) {
-  const auto [task, attempt] = running->key;
-  Work& work = work_.at(running->key);
+void Node::run_preparation(Work& work, std::unique_lock<std::mutex>& lock) {
   lock.unlock();
   std::optional<Error> error;
   try {
@@ -197,23 +193,18 @@ void Node::run_preparation(const std::shared_ptr<Running>& running, std::unique_
     error = e;
   }
   lock.lock();
-  native_.erase(running->key);
-  if (running->stop) {
-    report_failure(task, attempt, Failure::stopped);
-    state_.ended(task, attempt);
-    work_.erase(running->key);
-  } else if (error) {
-    refuse(task, attempt, *error);
-  } else {
-    state_.give_back(task, attempt);
-  }
+  --native_taken_;
+  work.native = work.prepares = false;
+  if (work.stop) fail(work, Failure::stopped, {});
+  else if (error) refuse(work, *error);
+  else put_back(work);
 }
 
 // ---- memory
 
-int64_t Node::Running::spill_results() { return node.spill(worker::budget().limit() / 4); }
+int64_t Work::spill_results() { return node.spill(worker::budget().limit() / 4); }
 
-Error Node::Running::too_little(const worker::Attempt&, int64_t need) {
+Error Work::too_little(const worker::Attempt&, int64_t need) {
   const auto megabytes = [](int64_t bytes) { return bytes / 1'000'000; };
   return Error(ErrorKind::memory, concat("the memory limit of worker ", node.name(), ", ", megabytes(worker::budget().limit()), " MB, is too small: a partition needs ", megabytes(need), " MB or more beside ", megabytes(worker::budget().used()),
                                          " MB that are in use; make partitions smaller, give workers more (memory_limit=), or ", worker::kWaysOut));
@@ -301,7 +292,7 @@ int64_t Node::count_executors() {
     slabs += e->shared_bytes;
     int64_t reserved = 0;
     for (const auto& s : e->sent)
-      if (const auto found = guests_.find({s.task, s.attempt}); found != guests_.end()) reserved += found->second->reserved;
+      reserved += s.work->reserved;
     if (e->bytes_at_start) taken += std::max<int64_t>(0, bytes - e->bytes_at_start - reserved);
   }
   taken = std::min(taken, worker::budget().limit() / 4) + slabs;

@@ -6,11 +6,25 @@
 
 namespace muster::worker {
 
+void Admission::count(const void* owner) {
+  ++total_;
+  const auto found = std::find_if(running_.begin(), running_.end(), [&](const auto& of) { return of.first == owner; });
+  if (found == running_.end()) running_.emplace_back(owner, 1);
+  else ++found->second;
+}
+
+void Admission::uncount(const void* owner) {
+  const auto found = std::find_if(running_.begin(), running_.end(), [&](const auto& of) { return of.first == owner; });
+  if (found == running_.end()) return;
+  --total_;
+  if (--found->second == 0) running_.erase(found);
+}
+
 bool Admission::begin(const void* owner, int64_t need) {
   std::lock_guard lock(mutex_);
   if (total_ > 0 && budget_.used() + need > budget_.limit()) return false;
   budget_.hold(need);
-  ++running_[owner], ++total_;
+  count(owner);
   return true;
 }
 
@@ -26,7 +40,7 @@ void Admission::wait(Attempt attempt) {
 
 void Admission::begin_giving(const void* owner) {
   std::lock_guard lock(mutex_);
-  ++running_[owner], ++total_;
+  count(owner);
 }
 
 void Admission::room() {
@@ -50,10 +64,7 @@ bool Admission::postpone(Attempt attempt) {
     std::lock_guard lock(mutex_);
     const bool alone = total_ == 1;
     if (alone && std::none_of(waiting_.begin(), waiting_.end(), [&](const Waiting& w) { return w.tried != ended_; })) return false;
-    if (auto found = running_.find(attempt.owner); found != running_.end()) {
-      --total_;
-      if (--found->second == 0) running_.erase(found);
-    }
+    uncount(attempt.owner);
     waiting_.push_back({std::move(attempt), alone ? ended_ : 0});
     choose(resumed);
   }
@@ -65,22 +76,19 @@ void Admission::end(const void* owner) {
   Resumed resumed;
   {
     std::lock_guard lock(mutex_);
-    if (auto found = running_.find(owner); found != running_.end()) {
-      --total_;
-      if (--found->second == 0) running_.erase(found);
-    }
+    uncount(owner);
     ++ended_;
     if (!waiting_.empty()) choose(resumed);
   }
   for (auto& resume : resumed) resume();
 }
 
-void Admission::hurry(const void* owner) {
+void Admission::hurry(const void* owner, const void* which) {
   Resumed resumed;
   {
     std::lock_guard lock(mutex_);
     std::erase_if(waiting_, [&](Waiting& w) {
-      if (w.attempt.owner != owner) return false;
+      if (w.attempt.owner != owner || (which && w.attempt.which != which)) return false;
       start(w.attempt, resumed);
       return true;
     });
@@ -96,10 +104,10 @@ void Admission::forget(const void* owner) {
     auto behind = std::stable_partition(waiting_.begin(), waiting_.end(), [&](const Waiting& w) { return w.attempt.owner != owner; });
     dropped.assign(std::make_move_iterator(behind), std::make_move_iterator(waiting_.end()));
     waiting_.erase(behind, waiting_.end());
-    if (auto found = running_.find(owner); found != running_.end()) {
-      total_ -= found->second;
-      running_.erase(found);
-    }
+    std::erase_if(running_, [&](const auto& of) {
+      if (of.first == owner) total_ -= of.second;
+      return of.first == owner;
+    });
     ++ended_;
     choose(resumed);
   }
@@ -108,7 +116,7 @@ void Admission::forget(const void* owner) {
 
 void Admission::start(Attempt& attempt, Resumed& resumed) {
   budget_.hold(attempt.need);
-  ++running_[attempt.owner], ++total_;
+  count(attempt.owner);
   resumed.push_back(std::move(attempt.resume));
 }
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "worker/store.hpp"
@@ -19,6 +19,7 @@ class Admission {
     int64_t need = 0;     // bytes; a lower bound where nothing better is known
     int64_t stage = 0;    // of those that fit the latest stage runs first: it uses up what earlier ones made
     std::function<void()> resume{};  // called once, without locks of this class, when the attempt has begun after all
+    const void* which = nullptr;     // of the owner's, for hurry()
   };
 
   /// True: the attempt has begun, and `need` bytes are reserved for it. False: call wait().
@@ -36,8 +37,8 @@ class Admission {
   int64_t wanted() const;
   /// An attempt that has begun is over, what it had reserved is given back.
   void end(const void* owner);
-  /// Resumes all that wait, whatever they need: their job stops.
-  void hurry(const void* owner);
+  /// Resumes all that wait, whatever they need, or one of them: their job stops.
+  void hurry(const void* owner, const void* which = nullptr);
   /// The owner is left behind: what waits is dropped, what has begun counts no more.
   void forget(const void* owner);
 
@@ -47,13 +48,15 @@ class Admission {
     uint64_t tried;  // alone and in vain, with this many attempts ended
   };
   using Resumed = std::vector<std::function<void()>>;
+  void count(const void* owner);
+  void uncount(const void* owner);
   void start(Attempt& attempt, Resumed& resumed);
   void choose(Resumed& resumed);
 
   Budget& budget_;
   mutable std::mutex mutex_;
   std::vector<Waiting> waiting_;
-  std::unordered_map<const void*, int64_t> running_;
+  std::vector<std::pair<const void*, int64_t>> running_;  // by owner, who are few
   int64_t total_ = 0;    // of running_
   uint64_t ended_ = 1;   // attempts
 };

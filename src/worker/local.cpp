@@ -197,13 +197,10 @@ class LocalJob : public Job, public Place, public std::enable_shared_from_this<L
   size_t range_of(uint32_t task) const { return static_cast<size_t>(std::upper_bound(first_.begin(), first_.end(), task) - first_.begin()) - 1; }
 
   Attempt attempt_of(const Assignment& a, size_t r) {
-    return {this, static_cast<int64_t>(r), &ranges_[r],
-            [this, a](int64_t reserved) {
-              std::vector<Assignment> one{a};
-              one[0].begun = one[0].waited = true, one[0].reserved = reserved;
-              pool_.push(std::move(one), 0);
-            },
-            a.reserved};
+    return {.owner = this, .stage = static_cast<int64_t>(r), .memory = &ranges_[r], .reserved = a.reserved, .task = a.task, .number = a.attempt};
+  }
+  std::function<void(int64_t)> again(const Attempt& a) override {
+    return [self = shared_from_this(), task = a.task, number = a.number](int64_t reserved) { self->pool_.push({{self, task, number, true, true, reserved}}, 0); };
   }
 
   int64_t need_of(const Assignment& a, size_t r, int64_t& reserved) {
@@ -295,7 +292,7 @@ class LocalJob : public Job, public Place, public std::enable_shared_from_this<L
       return groups;
     };
     return pool_.runner.run(attempt_of(a, r),
-                            {*functions_[r], inputs, range.arguments.empty() ? std::string_view() : std::string_view(*range.arguments[i]),
+                            {*functions_[r], std::ref(inputs), range.arguments.empty() ? std::string_view() : std::string_view(*range.arguments[i]),
                              range.partition.empty() ? static_cast<int64_t>(i) : range.partition[i], range.label, dropped ? stopped : stop_, &bytes_},
                             *this);
   }

@@ -44,15 +44,15 @@ class RunningTask : public data::Task {
   int64_t reserved_, held_ = 0, peak_ = 0, counted_, short_of_ = 0;
 };
 
-Admission::Attempt waiting(const Attempt& a, int64_t need) {
-  return {a.owner, need, a.stage, [again = a.again, need] { again(need); }};
+Admission::Attempt waiting(const Attempt& a, int64_t need, Place& place) {
+  return {a.owner, need, a.stage, [again = place.again(a), need] { again(need); }, a.which};
 }
 }  // namespace
 
-bool TaskRunner::begin(const Attempt& a, int64_t need, const Place& place) {
+bool TaskRunner::begin(const Attempt& a, int64_t need, Place& place) {
   if (admission_.begin(a.owner, need)) return true;
-  admission_.wait(waiting(a, need));
-  if (place.ending()) admission_.hurry(a.owner);
+  admission_.wait(waiting(a, need, place));
+  if (place.ending()) admission_.hurry(a.owner, a.which);
   return false;
 }
 
@@ -60,13 +60,13 @@ bool TaskRunner::waits(const Attempt& a, int64_t short_of, Place& place) {
   const int64_t need = std::max<int64_t>(a.memory->need, short_of + short_of / 4);
   a.memory->learn(need);
   if (place.ending()) return false;
-  if (admission_.postpone(waiting(a, need))) {
-    if (place.ending()) admission_.hurry(a.owner);
+  if (admission_.postpone(waiting(a, need, place))) {
+    if (place.ending()) admission_.hurry(a.owner, a.which);
     return true;
   }
   if (!place.spill_results() && budget().used() + need > budget().limit()) return false;
   budget().hold(need);
-  a.again(need);
+  place.again(a)(need);
   return true;
 }
 

@@ -17,11 +17,13 @@ namespace muster::worker {
 
 /// An attempt, as whoever waits for memory knows it.
 struct Attempt {
-  const void* owner = nullptr;                  // what is cancelled or left behind as one
+  const void* owner = nullptr;    // what is left behind as one
   int64_t stage = 0;
-  RangeMemory* memory = nullptr;                // of its range
-  std::function<void(int64_t reserved)> again;  // queues it once more, begun and with so much reserved
-  int64_t reserved = 0;                         // bytes, for one that has begun
+  RangeMemory* memory = nullptr;  // of its range
+  int64_t reserved = 0;           // bytes, for one that has begun
+  uint32_t task = 0;              // which of the owner's
+  uint16_t number = 0;
+  const void* which = nullptr;    // the same, where each is cancelled by itself
 };
 
 /// Where an attempt runs: what may be done there for one that is short of memory.
@@ -32,13 +34,15 @@ class Place {
   virtual bool ending() const = 0;
   /// Moves results that wait for other tasks to the spill file; returns the bytes that are free. Throws Error{io} where the disk is full.
   virtual int64_t spill_results() = 0;
+  /// What queues the attempt once more, begun and with so much reserved. Called for those alone that must wait.
+  virtual std::function<void(int64_t reserved)> again(const Attempt& attempt) = 0;
   /// Why an attempt that needs so much cannot run at all.
   virtual Error too_little(const Attempt& attempt, int64_t need) = 0;
 };
 
 struct Call {
   const Function& function;
-  std::function<Inputs(data::Task&)> inputs;
+  std::function<Inputs(data::Task&)> inputs;  // std::ref of what lives as long: it is made for each task
   std::string_view arguments;
   int64_t partition;
   std::string_view label;
@@ -61,7 +65,7 @@ class TaskRunner {
  public:
   explicit TaskRunner(Admission& admission) : admission_(admission) {}
   /// Reserves what the attempt is known to need. False: it waits, and is queued again.
-  bool begin(const Attempt& attempt, int64_t need, const Place& place);
+  bool begin(const Attempt& attempt, int64_t need, Place& place);
   /// Runs an attempt that has begun. Never throws.
   Outcome run(const Attempt& attempt, const Call& call, Place& place);
   /// An attempt that has begun was refused memory, and has given back what it held. True: it is queued again. Throws what Place::spill_results() does.

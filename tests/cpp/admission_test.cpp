@@ -123,6 +123,20 @@ TEST(Admission, WhatCannotBeGivenBackIsWaitedForInVain) {
   EXPECT_EQ(resumed, 1);
 }
 
+TEST(Admission, OneOfAnOwnerIsHurriedAlone) {
+  Budget budget(100);
+  Admission admission(budget);
+  const int owner = 0, one = 0, other = 0;
+  ASSERT_TRUE(admission.begin(&owner, 90));
+  std::vector<int> resumed;
+  admission.wait({&owner, 50, 0, [&] { resumed.push_back(1); }, &one});
+  admission.wait({&owner, 60, 0, [&] { resumed.push_back(2); }, &other});
+  admission.hurry(&owner, &other);
+  EXPECT_EQ(resumed, std::vector{2});
+  admission.hurry(&owner);
+  EXPECT_EQ(resumed, (std::vector{2, 1}));
+}
+
 TEST(Admission, NothingOfAJobThatIsLeftBehindIsWaitedFor) {
   Budget budget(100);
   Admission admission(budget);
