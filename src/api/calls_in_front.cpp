@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "data/program.hpp"
+#include "data/source_rows.hpp"
 #include "kernels/task_values.hpp"
 
 namespace muster::api {

@@ -11,6 +11,7 @@
 
 #include "base/error.hpp"
 #include "data/program.hpp"
+#include "data/source_rows.hpp"
 #include "kernels/memory.hpp"
 #include "kernels/python_call.hpp"
 #include "kernels/task_values.hpp"

@@ -9,7 +9,7 @@
 #include "api/on_cluster.hpp"
 #include "api/operators.hpp"
 #include "base/error.hpp"
-#include "data/program.hpp"
+#include "data/source_rows.hpp"
 #include "expr/annotations.hpp"
 #include "expr/op.hpp"
 #include "kernels/settling.hpp"

@@ -33,9 +33,4 @@ Program Program::decode(const Value& value) {
   return p;
 }
 
-std::shared_ptr<const Opaque> rows_of(const Value& source_args) {
-  const Value& rows = source_args["rows"];
-  return rows.is_opaque() ? rows.opaque() : nullptr;
-}
-
 }  // namespace muster::data

@@ -1,6 +1,5 @@
 // Program: a fused pipeline as plain data. Registers hold columns; every step names a kernel and its registers.
 #pragma once
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -39,8 +38,5 @@ struct Program {
   base::Value encode() const;
   static Program decode(const base::Value& value);
 };
-
-/// Of the arguments of a source that reads no files: the object that its rows are, or that says where they lie. Null of others.
-std::shared_ptr<const base::Opaque> rows_of(const base::Value& source_args);
 
 }  // namespace muster::data

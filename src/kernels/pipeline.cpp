@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/error.hpp"
+#include "data/source_rows.hpp"
 #include "kernels/carry.hpp"
 #include "kernels/memory.hpp"
 #include "kernels/packing.hpp"
