@@ -6,11 +6,10 @@ import threading
 import time
 from typing import Any, NamedTuple, Self, TextIO
 
-from muster._base import context
 from muster.callbacks import Callback
 
 
-class ProgressBar:
+class ProgressBar(Callback):
     """Shows a bar while collections are computed inside its `with` block, or from `register()` on.
 
     Parameters
@@ -36,41 +35,27 @@ class ProgressBar:
     """
 
     def __init__(self, minimum: float = 0, width: int = 40, dt: float = 0.1, out: TextIO | None = None) -> None:
+        super().__init__()
         self._minimum, self._width, self._dt = minimum, width, dt
         self._out = out
         self._shown = False
         self.last_duration = 0.0
 
-    def register(self) -> None:
-        """Show a bar for every computation of this thread from now on."""
-        context.active_callbacks().append(self)
-
-    def unregister(self) -> None:
-        """Stop showing bars."""
-        context.active_callbacks().remove(self)
-
-    def __enter__(self) -> Self:
-        self.register()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.unregister()
-
     def _begin(self):
-        self._start = time.perf_counter()
+        self._begun = time.perf_counter()
         self._drawn = 0.0
         self._state = (0, 1)
         self._shown = False
 
     def _tick(self, done, tasks, size):
         self._state = (done, max(tasks, 1))
-        elapsed = time.perf_counter() - self._start
+        elapsed = time.perf_counter() - self._begun
         if elapsed >= self._minimum and elapsed - self._drawn >= self._dt:
             self._drawn = elapsed
             self._draw(elapsed)
 
     def _end(self):
-        self.last_duration = elapsed = time.perf_counter() - self._start
+        self.last_duration = elapsed = time.perf_counter() - self._begun
         if elapsed >= self._minimum:
             self._draw(elapsed)
             print(file=self._out or sys.stdout, flush=True)

@@ -289,46 +289,30 @@ DataFrame SeriesGroupBy::agg(const std::vector<std::string>& functions) const {
   return DataFrame(grouped(frame_.expr, keys_, how_, all, Kind::frame));
 }
 
-#define MUSTER_OPERATOR(symbol, op)                                                                  \
+#define MUSTER_OPERATORS(f) \
+  f(+, operators::add) f(-, operators::sub) f(*, operators::mul) f(/, operators::truediv) f(%, operators::mod) f(==, operators::eq) f(!=, operators::ne) \
+  f(<, operators::lt) f(<=, operators::le) f(>, operators::gt) f(>=, operators::ge)
+#define OF_SERIES(symbol, op)                                                                         \
   Series operator symbol(const Series& a, const Operand& b) { return Series(binary(op, a.expr, b)); } \
   Scalar operator symbol(const Scalar& a, const Operand& b) { return Scalar(binary(op, a.expr, b)); }
-MUSTER_OPERATOR(+, operators::add)
-MUSTER_OPERATOR(-, operators::sub)
-MUSTER_OPERATOR(*, operators::mul)
-MUSTER_OPERATOR(/, operators::truediv)
-MUSTER_OPERATOR(%, operators::mod)
-MUSTER_OPERATOR(==, operators::eq)
-MUSTER_OPERATOR(!=, operators::ne)
-MUSTER_OPERATOR(<, operators::lt)
-MUSTER_OPERATOR(<=, operators::le)
-MUSTER_OPERATOR(>, operators::gt)
-MUSTER_OPERATOR(>=, operators::ge)
-MUSTER_OPERATOR(&, operators::and_)
-MUSTER_OPERATOR(|, operators::or_)
-#undef MUSTER_OPERATOR
-#define MUSTER_OPERATOR(symbol, op) \
+#define OF_FRAMES(symbol, op) \
   DataFrame operator symbol(const DataFrame& a, const Operand& b) { return DataFrame(binary(op, a.expr, b)); }
-MUSTER_OPERATOR(+, operators::add)
-MUSTER_OPERATOR(-, operators::sub)
-MUSTER_OPERATOR(*, operators::mul)
-MUSTER_OPERATOR(/, operators::truediv)
-MUSTER_OPERATOR(%, operators::mod)
-MUSTER_OPERATOR(==, operators::eq)
-MUSTER_OPERATOR(!=, operators::ne)
-MUSTER_OPERATOR(<, operators::lt)
-MUSTER_OPERATOR(<=, operators::le)
-MUSTER_OPERATOR(>, operators::gt)
-MUSTER_OPERATOR(>=, operators::ge)
-#undef MUSTER_OPERATOR
-#define MUSTER_OPERATOR(symbol, op)                                                                                                              \
-  Series operator symbol(const Literal& a, const Series& b) { return Series(api::call(op, Dict{{"other", value_of(a)}}, {b.expr})); }             \
+#define BEHIND_LITERALS(symbol, op)                                                                                                   \
+  Series operator symbol(const Literal& a, const Series& b) { return Series(api::call(op, Dict{{"other", value_of(a)}}, {b.expr})); } \
   DataFrame operator symbol(const Literal& a, const DataFrame& b) { return DataFrame(api::call(op, Dict{{"other", value_of(a)}}, {b.expr})); }
-MUSTER_OPERATOR(+, operators::radd)
-MUSTER_OPERATOR(-, operators::rsub)
-MUSTER_OPERATOR(*, operators::rmul)
-MUSTER_OPERATOR(/, operators::rtruediv)
-MUSTER_OPERATOR(%, operators::rmod)
-#undef MUSTER_OPERATOR
+MUSTER_OPERATORS(OF_SERIES)
+OF_SERIES(&, operators::and_)
+OF_SERIES(|, operators::or_)
+MUSTER_OPERATORS(OF_FRAMES)
+BEHIND_LITERALS(+, operators::radd)
+BEHIND_LITERALS(-, operators::rsub)
+BEHIND_LITERALS(*, operators::rmul)
+BEHIND_LITERALS(/, operators::rtruediv)
+BEHIND_LITERALS(%, operators::rmod)
+#undef MUSTER_OPERATORS
+#undef OF_SERIES
+#undef OF_FRAMES
+#undef BEHIND_LITERALS
 Series operator^(const Series& a, const Operand& b) { return Series(binary(operators::xor_, a.expr, b)); }
 Series operator~(const Series& a) { return a.call(operators::invert); }
 Series operator-(const Series& a) { return a.call(operators::neg); }

@@ -296,6 +296,10 @@ struct Word { const char *name, *symbol; };
 
 Ops binary_ops() {
   Ops ops;
+  const std::vector<Param> params{{"other", "Scalar, Series or DataFrame with the same rows, or a lazy scalar."},
+                                  {"axis", "Accepted; rows are matched by position."},
+                                  {"level", "Not supported; must be None."},
+                                  {"fill_value", "Not supported; must be None."}};
   const std::pair<const char*, const char*> arithmetic[] = {{"add", "+"},       {"sub", "-"}, {"mul", "*"}, {"truediv", "/"},
                                                             {"floordiv", "//"}, {"mod", "%"}, {"pow", "**"}};
   for (auto [name, symbol] : arithmetic)
@@ -313,10 +317,7 @@ Ops binary_ops() {
                 .raises = {{"TypeError", "at the call: the operation is not defined for the dtypes"},
                            {"NotImplementedError", "at the call: the two sides have different rows, or level or fill_value is given"}},
                 .notes = "Missing where a side is missing. Integers wrap around as NumPy's do."};
-      op.params = {{"other", "Scalar, Series or DataFrame with the same rows, or a lazy scalar."},
-                   {"axis", "Accepted; rows are matched by position."},
-                   {"level", "Not supported; must be None."},
-                   {"fill_value", "Not supported; must be None."}};
+      op.params = params;
       ops.push_back(std::move(op));
     }
   const std::pair<const char*, const char*> comparisons[] = {{"eq", "=="}, {"ne", "!="}, {"lt", "<"}, {"le", "<="}, {"gt", ">"}, {"ge", ">="}};
@@ -332,10 +333,7 @@ Ops binary_ops() {
               .raises = {{"TypeError", "at the call: the order is not defined between the dtypes"},
                          {"NotImplementedError", "at the call: the two sides have different rows"}},
               .notes = "A comparison with a missing value is False; != is True. Text beside a datetime column is read as a time."};
-    op.params = {{"other", "Scalar, Series or DataFrame with the same rows, or a lazy scalar."},
-                 {"axis", "Accepted; rows are matched by position."},
-                 {"level", "Not supported; must be None."},
-                 {"fill_value", "Not supported; must be None."}};
+    op.params = params;
     ops.push_back(std::move(op));
   }
   for (auto [name, symbol] : {std::pair{"and", "&"}, {"or", "|"}, {"xor", "^"}})
