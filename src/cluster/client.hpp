@@ -1,5 +1,4 @@
-// A client of a cluster: submits tasks, hears how they end, and brings their results from the workers that have them. It numbers its tasks itself, in the
-// order in which it sends them: an id is known at once, and whoever has one may name it.
+// A client of a cluster: submits tasks, hears how they end, brings their results from workers. It numbers its tasks itself: an id is known at once.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -46,7 +45,7 @@ class Client : public ClientPeer {
   /// `heard` is called with all news of a job of its own, in the thread that hears them, until forget().
   TaskId submit(graph::Graph graph, bool own_job, std::function<void(const News&)> heard = {});
   void forget(JobId job);
-  /// The id of a partition of a table in memory: a thread puts it on a worker when it is asked for first, and again when that worker died; freed after the table is gone.
+  /// The id of a partition of a table in memory: a thread puts it on a worker when it is first asked for, and on another when that died; freed after the table.
   TaskId table_partition(const std::shared_ptr<const base::Opaque>& table, int64_t partition);
   void want(const std::vector<TaskId>& tasks);
   void release(TaskId task);           // sent with others, at the latest after a tenth of a second

@@ -1,5 +1,4 @@
-// What the scheduler keeps of results beside its machine: small values, what they are, what tasks reported, why they failed. Values are copies of what a
-// worker has: those beyond a limit give way.
+// What the scheduler keeps of results beside its machine: small values (copies, which give way beyond a limit), types, tasks' reports, errors.
 #pragma once
 #include <cstdint>
 #include <deque>

@@ -1,5 +1,4 @@
-// The plan of one or several expressions: stages, each a fused pipeline over partitions, and what leaves them. A stage's registers are its own and written
-// once; others see what they hold through an exit.
+// The plan of some expressions: stages, each a fused pipeline over partitions. Registers are a stage's own and written once; others see its exits.
 #pragma once
 #include <functional>
 #include <memory>

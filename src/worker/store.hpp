@@ -1,5 +1,4 @@
-// The budget of this process: what results, copies and running tasks have of its memory. What is taken is refused beyond the limit, what is held is not;
-// either is given back once.
+// The budget of this process: what results, copies and running tasks have of its memory. Taking may be refused, holding is not; all is given back once.
 #pragma once
 #include <atomic>
 #include <cstdint>
