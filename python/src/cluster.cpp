@@ -62,23 +62,21 @@ graph::Options options_of(nb::dict o) {
 }
 
 namespace {
-// Tasks of one set of options: labels and functions by number, arguments as bytes, inputs as ids (job 0: number of this submit).
-graph::Range python_range(const std::vector<std::string>& labels, nb::list functions, const std::vector<uint32_t>& function_of, nb::list arguments, const std::vector<uint32_t>& begins, const std::vector<uint64_t>& needs, const std::vector<uint32_t>& wanted, nb::dict options) {
-  graph::Range r;
-  r.count = static_cast<int64_t>(nb::len(arguments));
-  r.function = "python", r.labels = labels, r.label = labels.empty() ? "python" : labels[0];
-  for (nb::handle f : functions) r.functions.push_back(blob(f));
-  r.function_of = function_of;
-  for (nb::handle a : arguments) r.arguments.push_back(blob(a));
-  r.begins = begins, r.needs = ids(needs);
-  if (wanted.size() == static_cast<size_t>(r.count)) r.wanted = true;
-  else r.wanted_tasks = wanted;
-  r.options = options_of(options);
-  return r;
-}
-
+// A range of (labels, functions, function_of, arguments, begins, needs, wanted, options): tasks of one set of options, labels and functions by number,
+// arguments as bytes, inputs as ids (job 0: number of this submit).
 graph::Range range_of_part(nb::handle p) {
-  return python_range(nb::cast<std::vector<std::string>>(p[0]), nb::cast<nb::list>(p[1]), nb::cast<std::vector<uint32_t>>(p[2]), nb::cast<nb::list>(p[3]), nb::cast<std::vector<uint32_t>>(p[4]), nb::cast<std::vector<uint64_t>>(p[5]), nb::cast<std::vector<uint32_t>>(p[6]), nb::cast<nb::dict>(p[7]));
+  graph::Range r;
+  r.function = "python", r.labels = nb::cast<std::vector<std::string>>(p[0]), r.label = r.labels.empty() ? "python" : r.labels[0];
+  for (nb::handle f : nb::cast<nb::list>(p[1])) r.functions.push_back(blob(f));
+  r.function_of = nb::cast<std::vector<uint32_t>>(p[2]);
+  for (nb::handle a : nb::cast<nb::list>(p[3])) r.arguments.push_back(blob(a));
+  r.count = static_cast<int64_t>(r.arguments.size());
+  r.begins = nb::cast<std::vector<uint32_t>>(p[4]), r.needs = ids(nb::cast<std::vector<uint64_t>>(p[5]));
+  auto wanted = nb::cast<std::vector<uint32_t>>(p[6]);
+  if (wanted.size() == r.arguments.size()) r.wanted = true;
+  else r.wanted_tasks = std::move(wanted);
+  r.options = options_of(nb::cast<nb::dict>(p[7]));
+  return r;
 }
 
 // An object as Python sees it: a buffer.
@@ -114,9 +112,12 @@ void register_cluster(nb::module_& m) {
     return nb::cast<std::shared_ptr<Client>>(call(nb::module_::import_("muster._base.registry").attr("given"), "core")());
   });
   nb::class_<LocalCluster>(m, "LocalCluster")
-      .def("__init__", [](LocalCluster* self, int64_t workers, int64_t threads, int64_t memory_limit, std::vector<std::string> executor, std::vector<std::string> listen, std::string worker_listen, std::vector<std::pair<std::string, double>> resources, int allowed_failures) {
+      .def("__init__", [](LocalCluster* self, int64_t workers, int64_t threads, int64_t memory_limit, std::vector<std::string> executor,
+                          std::vector<std::string> listen, std::string worker_listen, std::vector<std::pair<std::string, double>> resources,
+                          int allowed_failures) {
         LocalOptions o;
-        o.workers = workers, o.threads = threads, o.memory_limit = memory_limit, o.executor = std::move(executor), o.hub.listen = std::move(listen), o.listen = std::move(worker_listen), o.resources = std::move(resources);
+        o.workers = workers, o.threads = threads, o.memory_limit = memory_limit, o.executor = std::move(executor);
+        o.hub.listen = std::move(listen), o.listen = std::move(worker_listen), o.resources = std::move(resources);
         o.hub.allowed_failures = allowed_failures;
         GilReleased release;
         new (self) LocalCluster(std::move(o));
@@ -132,7 +133,8 @@ void register_cluster(nb::module_& m) {
       .def("close", [](LocalCluster& c) { free_of_gil([&] { c.close(); return 0; }); });
 
   nb::class_<cluster::Monitor>(m, "Monitor")
-      .def("__init__", [](cluster::Monitor* self, LocalCluster& c, const std::string& address) { new (self) cluster::Monitor(*c.hub(), address); }, nb::keep_alive<1, 2>())
+      .def("__init__", [](cluster::Monitor* self, LocalCluster& c, const std::string& address) { new (self) cluster::Monitor(*c.hub(), address); },
+           nb::keep_alive<1, 2>())
       .def_prop_ro("link", &cluster::Monitor::link)
       .def_prop_ro("moved", &cluster::Monitor::moved);
 
@@ -174,8 +176,14 @@ void register_cluster(nb::module_& m) {
       .def("cancel", [](Client& c, const std::vector<uint64_t>& t) { auto l = ids(t); free_of_gil([&] { c.cancel(l); return 0; }); })
       .def("retry", [](Client& c, const std::vector<uint64_t>& t) { auto l = ids(t); free_of_gil([&] { c.retry(l); return 0; }); })
       .def("keep", [](Client& c, const std::vector<uint64_t>& t) { auto l = ids(t); free_of_gil([&] { c.keep(l); return 0; }); })
-      .def("hold", [](Client& c, uint64_t holder, const std::vector<uint64_t>& t) { auto l = ids(t); free_of_gil([&] { c.hold(TaskId::of(holder), l); return 0; }); })
-      .def("wait", [](Client& c, const std::vector<uint64_t>& t, bool any, double seconds) { auto l = ids(t); return free_of_gil([&] { return c.wait(l, any, seconds); }); })
+      .def("hold", [](Client& c, uint64_t holder, const std::vector<uint64_t>& t) {
+        auto l = ids(t);
+        free_of_gil([&] { c.hold(TaskId::of(holder), l); return 0; });
+      })
+      .def("wait", [](Client& c, const std::vector<uint64_t>& t, bool any, double seconds) {
+        auto l = ids(t);
+        return free_of_gil([&] { return c.wait(l, any, seconds); });
+      })
       .def("watch", [](Client& c, const std::vector<uint64_t>& t) { c.watch(ids(t)); })
       .def("changes", [](Client& c, double seconds) {
         std::vector<uint64_t> out;

@@ -60,7 +60,9 @@ DType python_dtype(const std::string& name) {
 nb::tuple column_to_python(const api::Gathered& g, const Field& field) {
   nb::object payload;
   const Column& c = g.values;
-  if (c.storage == Storage::text) payload = nb::make_tuple(array_over(g.offsets, c.length + 1), array_over(g.bytes, g.text_bytes), g.bitmap ? array_over(g.bitmap, (c.length + 7) / 8) : nb::none());
+  if (c.storage == Storage::text)
+    payload = nb::make_tuple(array_over(g.offsets, c.length + 1), array_over(g.bytes, g.text_bytes),
+                             g.bitmap ? array_over(g.bitmap, (c.length + 7) / 8) : nb::none());
   else if (c.storage == Storage::object) {
     nb::list sources;
     if (c.foreign)

@@ -61,8 +61,10 @@ void register_errors(nb::module_& m) {
     }
   });
   nb::class_<TaskError>(m, "TaskError", "Why a task has no result, as it travels between processes.")
-      .def("__init__", [](TaskError* self, std::string type, std::string message, std::string traceback, nb::bytes pickled, std::vector<std::string> notes) {  // of an exception of Python's
-        new (self) TaskError{.kind = TaskError::Kind::guest, .type = std::move(type), .message = std::move(message), .traceback = std::move(traceback), .pickled = {pickled.c_str(), pickled.size()}, .notes = std::move(notes)};
+      // of an exception of Python's
+      .def("__init__", [](TaskError* self, std::string type, std::string message, std::string traceback, nb::bytes pickled, std::vector<std::string> notes) {
+        new (self) TaskError{.kind = TaskError::Kind::guest, .type = std::move(type), .message = std::move(message), .traceback = std::move(traceback),
+                             .pickled = {pickled.c_str(), pickled.size()}, .notes = std::move(notes)};
       }, nb::arg("type"), nb::arg("message"), nb::arg("traceback"), nb::arg("pickled"), nb::arg("notes"))
       .def_prop_ro("kind", [](const TaskError& e) { return name_of(e.kind); })
       .def_prop_ro("type", [](const TaskError& e) { return text(e.type); })

@@ -85,7 +85,8 @@ api::RunOptions run_options(Waiting& waiting, int64_t threads, std::shared_ptr<c
   return options;
 }
 
-nb::list compute(const Exprs& exprs, int64_t threads, nb::object tick, std::shared_ptr<cluster::Client> client, nb::dict placing, std::shared_ptr<api::Calls> calls) {
+nb::list compute(const Exprs& exprs, int64_t threads, nb::object tick, std::shared_ptr<cluster::Client> client, nb::dict placing,
+                 std::shared_ptr<api::Calls> calls) {
   Inside inside;
   Waiting waiting(std::move(tick));
   const auto options = run_options(waiting, threads, std::move(client), placing, std::move(calls));
@@ -101,12 +102,15 @@ nb::list compute(const Exprs& exprs, int64_t threads, nb::object tick, std::shar
   return out;
 }
 
-std::vector<std::shared_ptr<const Node>> persist(const Exprs& exprs, int64_t threads, nb::object tick, std::shared_ptr<cluster::Client> client, nb::dict placing, std::shared_ptr<api::Calls> calls) {
+Exprs persist(const Exprs& exprs, int64_t threads, nb::object tick, std::shared_ptr<cluster::Client> client, nb::dict placing,
+              std::shared_ptr<api::Calls> calls) {
   Inside inside;
   Waiting waiting(std::move(tick));
   const auto options = run_options(waiting, threads, std::move(client), placing, std::move(calls));
   auto list = as_exprs(exprs);
-  return without_gil(waiting, [&] { return api::persist(list, options); });
+  Exprs out;
+  for (auto& e : without_gil(waiting, [&] { return api::persist(list, options); })) out.push_back(std::const_pointer_cast<Node>(e));
+  return out;
 }
 
 // told(number, expression or None, error or None) runs in the calling thread.
@@ -128,7 +132,8 @@ void persist_each(const Exprs& exprs, nb::object tick, std::shared_ptr<cluster::
 }
 
 // Columns of the whole table, cut into partitions at these rows. `holder` lives as long as they do.
-Expr from_columns(const std::string& kind, nb::list index_fields, nb::list fields, nb::list payloads, const std::vector<int64_t>& cuts, bool labels_integer, nb::object holder, nb::list divisions) {
+Expr from_columns(const std::string& kind, nb::list index_fields, nb::list fields, nb::list payloads, const std::vector<int64_t>& cuts,
+                  bool labels_integer, nb::object holder, nb::list divisions) {
   const Keep held = opaque_of(std::move(holder), "");
   Schema schema{kind_named(kind), fields_from_python(fields), fields_from_python(index_fields), labels_integer};
   std::vector<Column> columns;
@@ -171,7 +176,9 @@ kernels::PythonRows apply(Task& task, const Opaque& function, const Batches& row
   for (const auto& f : index_fields) index.append(index_fields.size() == 1 ? index_to_python(all[at], f) : column_to_python(all[at], f)), ++at;
   for (const auto& f : in.columns) columns.append(column_to_python(all[at++], f));
   all.clear();
-  nb::object payloads = call(nb::module_::import_("muster._border.calls").attr("apply"), object_of(function), index, columns, count, kind_name(out.kind), fields_to_python(out.index), fields_to_python(out.columns), task.partition());
+  const nb::object apply = nb::module_::import_("muster._border.calls").attr("apply");
+  nb::object payloads = call(apply, object_of(function), index, columns, count, kind_name(out.kind), fields_to_python(out.index),
+                             fields_to_python(out.columns), task.partition());
   kernels::PythonRows result{{nb::cast<int64_t>(payloads[0]), {}}, {}};
   const Keep whole = opaque_of(payloads[2], "");  // while it is there, pandas copies its values before somebody else writes to them
   at = 0;
@@ -249,10 +256,16 @@ NB_MODULE(_core, m) {
       .def_prop_ro("columns", [](const Node& n) { return fields_to_python(n.schema.columns); })
       .def_prop_ro("levels", [](const Node& n) { return n.positions.levels(); })
       .def("meant", [](const Node& n, nb::handle label) { return n.positions.meant(to_value(label)); })
-      .def("has_column", [](const Node& n, nb::handle label) { return (PyUnicode_Check(label.ptr()) || PyLong_Check(label.ptr())) && n.positions.first(to_value(label)) >= 0; })
+      .def("has_column", [](const Node& n, nb::handle label) {
+        return (PyUnicode_Check(label.ptr()) || PyLong_Check(label.ptr())) && n.positions.first(to_value(label)) >= 0;
+      })
       .def_prop_ro("index", [](const Node& n) { return fields_to_python(n.schema.index); })
       .def_prop_ro("labels_integer", [](const Node& n) { return n.schema.labels_integer; })
-      .def_prop_ro("inputs", [](const Node& n) { return Exprs([&] { Exprs out; for (const auto& i : n.inputs) out.push_back(std::const_pointer_cast<Node>(i)); return out; }()); });
+      .def_prop_ro("inputs", [](const Node& n) {
+        Exprs out;
+        for (const auto& i : n.inputs) out.push_back(std::const_pointer_cast<Node>(i));
+        return out;
+      });
 
   auto mutable_node = [](expr::Expr e) { return std::const_pointer_cast<Node>(e); };
   m.def("call", [mutable_node](const std::string& op, const Exprs& inputs, nb::dict args) {
@@ -260,26 +273,20 @@ NB_MODULE(_core, m) {
     auto value = to_value(args, all);
     return mutable_node(api::call(op, value, all));
   });
-  m.def("read_csv", [mutable_node](nb::dict args) {
-    Inside inside;
-    auto value = to_value(args);
-    expr::Expr e;
-    {
-      GilReleased release;
-      e = api::read_csv(value);
-    }
-    return mutable_node(e);
-  });
-  m.def("read_parquet", [mutable_node](nb::dict args) {
-    Inside inside;
-    auto value = to_value(args);
-    expr::Expr e;
-    {
-      GilReleased release;
-      e = api::read_parquet(value);
-    }
-    return mutable_node(e);
-  });
+  const auto reads = [mutable_node](expr::Expr (*look)(const base::Value&)) {  // at files, for as long as that takes
+    return [mutable_node, look](nb::dict args) {
+      Inside inside;
+      auto value = to_value(args);
+      expr::Expr e;
+      {
+        GilReleased release;
+        e = look(value);
+      }
+      return mutable_node(e);
+    };
+  };
+  m.def("read_csv", reads(api::read_csv));
+  m.def("read_parquet", reads(api::read_parquet));
   m.def("parquet_parts", [](nb::dict args) { return from_value(api::read_parquet(to_value(args))->args["scan"]["parts"]); });
   const auto of_files = [](base::Value (*ask)(const base::Value&, const std::string&)) {
     return [ask](nb::list files, const std::string& options) {
@@ -295,11 +302,15 @@ NB_MODULE(_core, m) {
   };
   m.def("parquet_files", of_files(api::parquet_files));
   m.def("parquet_footers", of_files(api::parquet_footers));
-  m.def("from_columns", [mutable_node](const std::string& kind, nb::list index, nb::list fields, nb::list payloads, const std::vector<int64_t>& cuts, bool labels_integer, nb::object holder, nb::list divisions) {
+  m.def("from_columns", [mutable_node](const std::string& kind, nb::list index, nb::list fields, nb::list payloads, const std::vector<int64_t>& cuts,
+                                       bool labels_integer, nb::object holder, nb::list divisions) {
     return mutable_node(from_columns(kind, index, fields, payloads, cuts, labels_integer, std::move(holder), divisions));
   });
-  m.def("compute", &compute, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("client").none() = nb::none(), nb::arg("placing") = nb::dict(), nb::arg("calls").none() = nb::none());
-  m.def("annotate", [](nb::object options) { expr::annotate(options.is_none() ? nullptr : std::make_shared<const graph::Options>(options_of(nb::cast<nb::dict>(options)))); }, nb::arg("options").none());
+  m.def("compute", &compute, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("client").none() = nb::none(),
+        nb::arg("placing") = nb::dict(), nb::arg("calls").none() = nb::none());
+  m.def("annotate", [](nb::object options) {
+    expr::annotate(options.is_none() ? nullptr : std::make_shared<const graph::Options>(options_of(nb::cast<nb::dict>(options))));
+  }, nb::arg("options").none());
   m.def("tasks_of", [](std::shared_ptr<Node> e) {
     std::vector<uint64_t> out;
     for (base::TaskId id : api::tasks_of(e)) out.push_back(id.bits());
@@ -353,13 +364,11 @@ NB_MODULE(_core, m) {
   m.def("from_values", [mutable_node](nb::list nodes, std::string token) {
     const auto count = static_cast<int64_t>(nb::len(nodes));
     const List fields{List{Value("value"), code(DType{Storage::object})}}, index{List{Value(), code(DType{Storage::int64})}};
-    return mutable_node(api::call("from_values", Dict{{"rows", opaque_of(std::move(nodes), kernels::kTaskValues + token)}, {"count", count}, {"kind", static_cast<int>(Kind::frame)}, {"fields", fields}, {"index", index}}, {}));
+    return mutable_node(api::call("from_values", Dict{{"rows", opaque_of(std::move(nodes), kernels::kTaskValues + token)}, {"count", count},
+                                                      {"kind", static_cast<int>(Kind::frame)}, {"fields", fields}, {"index", index}}, {}));
   });
-  m.def("persist", [](const Exprs& exprs, int64_t threads, nb::object tick, std::shared_ptr<cluster::Client> client, nb::dict placing, std::shared_ptr<api::Calls> calls) {
-    Exprs out;
-    for (auto& e : persist(exprs, threads, std::move(tick), std::move(client), std::move(placing), std::move(calls))) out.push_back(std::const_pointer_cast<Node>(e));
-    return out;
-  }, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("client").none() = nb::none(), nb::arg("placing") = nb::dict(), nb::arg("calls").none() = nb::none());
+  m.def("persist", &persist, nb::arg("exprs"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("client").none() = nb::none(),
+        nb::arg("placing") = nb::dict(), nb::arg("calls").none() = nb::none());
   m.def("persist_each", &persist_each, nb::arg("exprs"), nb::arg("tick").none(), nb::arg("client"), nb::arg("placing"), nb::arg("told"));
   m.def("revised", [](std::shared_ptr<Node> e) { return std::const_pointer_cast<Node>(api::revised({e})[0]); });
   m.def("dtype_code", [](const std::string& name) { return code(python_dtype(name)); });

@@ -34,7 +34,8 @@ struct FutureState {
 
 void register_native(const std::string& name, Native function) { worker::register_native(name, std::move(function)); }
 
-std::shared_ptr<FutureState> submit(const std::shared_ptr<ClusterState>& cluster, const std::string& name, std::string arguments, const std::vector<std::shared_ptr<FutureState>>& inputs) {
+std::shared_ptr<FutureState> submit(const std::shared_ptr<ClusterState>& cluster, const std::string& name, std::string arguments,
+                                    const std::vector<std::shared_ptr<FutureState>>& inputs) {
   graph::Graph g;
   auto& r = g.ranges.emplace_back();
   r.count = 1, r.function = "native", r.label = name, r.args = Dict{{"name", name}}, r.wanted = true;

@@ -105,7 +105,8 @@ Expr from_partitions(std::vector<Batches> partitions, const Schema& schema, Valu
     }
   }
   table->partitions = std::move(partitions);
-  Dict args{{"rows", kernels::memory_value(table, kernels::new_table_token())}, {"kind", static_cast<int>(schema.kind)}, {"fields", fields_of(schema.columns)}, {"index", fields_of(schema.index)}, {"labels_integer", schema.labels_integer}};
+  Dict args{{"rows", kernels::memory_value(table, kernels::new_table_token())}, {"kind", static_cast<int>(schema.kind)},
+            {"fields", fields_of(schema.columns)}, {"index", fields_of(schema.index)}, {"labels_integer", schema.labels_integer}};
   if (divisions.is_list()) args.emplace_back("divisions", std::move(divisions));
   return call(operators::from_memory, std::move(args), {});
 }

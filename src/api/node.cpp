@@ -53,7 +53,8 @@ int run_scheduler(std::vector<std::string> listen, const std::string& dashboard)
   std::unique_ptr<cluster::Monitor> monitor;
   if (!dashboard.empty()) monitor = std::make_unique<cluster::Monitor>(hub, dashboard);
   if (monitor) std::cout << "monitor at " << monitor->link() << std::endl;
-  for (size_t i = hub.addresses().size() > 1 ? 1 : 0; i < hub.addresses().size(); ++i) std::cout << "scheduler at " << hub.addresses()[i] << "\njoin it with: muster worker " << hub.addresses()[i] << std::endl;
+  for (size_t i = hub.addresses().size() > 1 ? 1 : 0; i < hub.addresses().size(); ++i)
+    std::cout << "scheduler at " << hub.addresses()[i] << "\njoin it with: muster worker " << hub.addresses()[i] << std::endl;
   int signal = 0;
   sigwait(&stop, &signal);
   return 0;

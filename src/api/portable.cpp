@@ -40,7 +40,8 @@ std::shared_ptr<const Opaque> decode_tasks(Decoder& in, const std::string& token
   for (const uint64_t bits : in.list<uint64_t>()) ids.push_back(TaskId::of(bits));
   client->want(ids);
   const auto output = in.get<int32_t>();
-  return std::make_shared<const Opaque>(Opaque{token, std::make_shared<Partitions>(Partitions{std::make_shared<const Tasks>(client, std::move(ids), std::vector<std::shared_ptr<const Opaque>>{}), output})});
+  const auto tasks = std::make_shared<const Tasks>(client, std::move(ids), std::vector<std::shared_ptr<const Opaque>>{});
+  return std::make_shared<const Opaque>(Opaque{token, std::make_shared<Partitions>(Partitions{tasks, output})});
 }
 
 std::shared_ptr<const Opaque> decode_table(Decoder& in, const std::string& token) {
@@ -92,7 +93,9 @@ std::vector<Expr> from_bytes(std::string_view bytes) {
   for (uint64_t n = in.count(); n > 0; --n) {
     const auto token = in.get<std::string>();
     const auto form = static_cast<Form>(in.get<uint8_t>());
-    objects[token] = form == Form::table ? decode_table(in, token) : form == Form::tasks ? decode_tasks(in, token) : kernels::unpickled(in.get<std::string>(), token);
+    if (form == Form::table) objects[token] = decode_table(in, token);
+    else if (form == Form::tasks) objects[token] = decode_tasks(in, token);
+    else objects[token] = kernels::unpickled(in.get<std::string>(), token);
   }
   return expr::decode(in.get<std::string_view>(), [&](const std::string& token) {
     const auto found = objects.find(token);

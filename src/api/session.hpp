@@ -67,7 +67,7 @@ MUSTER_API std::vector<Computed> compute(const std::vector<Expr>& expressions, c
 MUSTER_API std::vector<Expr> persist(const std::vector<Expr>& expressions, const RunOptions& options);
 
 using Shared = std::shared_ptr<const base::Opaque>;
-/// An expression that stands for what persist() of another will return, and its outcome. Whoever computes it waits until that is settled, or throws what it failed of.
+/// An expression that stands for what persist() of another will return, and its outcome: whoever computes it waits for that, or throws what it failed of.
 /// `holder` lives as long as the expression.
 MUSTER_API std::pair<Expr, Shared> pending(const Expr& of, const Shared& holder);
 MUSTER_API void settle(const base::Opaque& outcome, const Expr& persisted);
@@ -87,7 +87,7 @@ MUSTER_API Expr read_csv(const base::Value& arguments);
 MUSTER_API Expr read_parquet(const base::Value& arguments);
 /// [path, size, mtime] of each Parquet file that the paths and globs name. Throws Error{io} if there is none.
 MUSTER_API base::Value parquet_files(const base::Value& paths, const std::string& options);
-/// What the footers of these files say: {columns: [name, dtype or what it is, native] of all, schemas: of each kind of footer one {file, columns: [name, dtype or what it is], metadata: {key: value}}}.
+/// What footers say: {columns: [name, dtype or what it is, native] of all, schemas: one of each kind, {file, columns: [name, dtype or what it is], metadata}}.
 MUSTER_API base::Value parquet_footers(const base::Value& files, const std::string& options);
 /// A table in memory as an expression; `divisions`: list of index values at the partitions' borders, if known.
 MUSTER_API Expr from_partitions(std::vector<data::Batches> partitions, const data::Schema& schema, base::Value divisions = {});

@@ -392,7 +392,8 @@ struct Fields<graph::Options> {
 template <>
 struct Fields<graph::Range> {
   static void of(auto& r, auto&& f) {
-    f(r.count, r.function, r.args, r.partition, r.inputs, r.wanted, r.wanted_tasks, r.reports, r.label, r.options, r.begins, r.needs, r.output, r.functions, r.function_of, r.labels, r.arguments);
+    f(r.count, r.function, r.args, r.partition, r.inputs, r.wanted, r.wanted_tasks, r.reports, r.label, r.options, r.begins, r.needs, r.output, r.functions,
+      r.function_of, r.labels, r.arguments);
   }
   static const char* complaint(const graph::Range& range);
 };

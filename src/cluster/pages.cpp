@@ -45,7 +45,8 @@ std::string bytes_text(int64_t n) {
 const char* const kStyle =
     "<style>body{font:14px system-ui,sans-serif;margin:2em;color:#222}table{border-collapse:collapse;margin-bottom:2em}"
     "th,td{padding:.3em .9em;border-bottom:1px solid #ddd;text-align:right}th:first-child,td:first-child{text-align:left}"
-    "td.bar{width:220px;background:#eee;padding:0}td.bar div{background:#3b7dd8;height:1.2em}@media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}th,td{border-color:#444}td.bar{background:#333}}</style>";
+    "td.bar{width:220px;background:#eee;padding:0}td.bar div{background:#3b7dd8;height:1.2em}@media(prefers-color-scheme:dark){body{background:#181818;"
+    "color:#ddd}th,td{border-color:#444}td.bar{background:#333}}</style>";
 
 std::string status_page(Hub& hub) {
   const Value identity = hub.ask("identity", Value()), counts = hub.ask("counts", Value()), groups = hub.ask("groups", Value());

@@ -36,7 +36,9 @@ constexpr int64_t kLeftBytes = 64 << 10;       // a table, or rows, of a complet
 
 class GroupBy : public Fold {
  public:
-  explicit GroupBy(const Args& a) : args_(a), key_count_(a["keys"].list().size()), parts_(a["parts"].is_integer() ? a["parts"].integer() : 1), in_appearance_(a["sort"].is_bool() && !a["sort"].boolean()), keep_missing_(!a["dropna"].boolean()), hasher_(key_count_) {
+  explicit GroupBy(const Args& a)
+      : args_(a), key_count_(a["keys"].list().size()), parts_(a["parts"].is_integer() ? a["parts"].integer() : 1),
+        in_appearance_(a["sort"].is_bool() && !a["sort"].boolean()), keep_missing_(!a["dropna"].boolean()), hasher_(key_count_) {
     for (const auto& k : a["keys"].list()) storages_.push_back(dtype_of(k.integer()).storage);
     for (const auto& g : a["aggregates"].list()) {
       inputs_.push_back(g["input"].integer());
@@ -364,7 +366,8 @@ class GroupBy : public Fold {
   }
   void add_to(const uint32_t* groups, Columns in, int64_t rows, size_t keys) {
     static const Column none;
-    for (size_t i = 0; i < own_->aggregates.size(); ++i) own_->aggregates[i]->add(groups, inputs_[i] < 0 ? none : in[keys + static_cast<size_t>(inputs_[i])], rows);
+    for (size_t i = 0; i < own_->aggregates.size(); ++i)
+      own_->aggregates[i]->add(groups, inputs_[i] < 0 ? none : in[keys + static_cast<size_t>(inputs_[i])], rows);
   }
   // In the order that was asked for; where that is the groups' first rows, these are the last column.
   Batch results(std::vector<Column> keys, uint32_t groups, const std::vector<int64_t>& first_rows) {
@@ -383,7 +386,8 @@ class GroupBy : public Fold {
     for (auto* s : states) {
       auto& state = *s;
       if (end - begin == 1) {
-        if (!state.own_->of_part.empty() && !state.own_->of_part[static_cast<size_t>(begin)].empty()) merge_groups(state, state.own_->of_part[static_cast<size_t>(begin)]);
+        if (const auto& of_part = state.own_->of_part; !of_part.empty())
+          if (const auto& theirs = of_part[static_cast<size_t>(begin)]; !theirs.empty()) merge_groups(state, theirs);
         continue;
       }
       std::vector<uint32_t> theirs(state.own_->part_of.size());
@@ -414,7 +418,8 @@ class GroupBy : public Fold {
     std::vector<uint64_t> hashes;
     std::vector<int64_t> seen;
     for (auto* s : states) {
-      const auto add_groups = [&](std::vector<uint32_t> groups, std::vector<Column> of_groups, const std::vector<int64_t>& first_rows, const Aggregates* aggregates, Aggregates read) {
+      const auto add_groups = [&](std::vector<uint32_t> groups, std::vector<Column> of_groups, const std::vector<int64_t>& first_rows,
+                                  const Aggregates* aggregates, Aggregates read) {
         keys.push_back({static_cast<int64_t>(groups.size()), std::move(of_groups)});
         hasher_.hash(keys.back().columns, keys.back().rows, hashes_, gone_);
         hashes.insert(hashes.end(), hashes_.begin(), hashes_.end());
@@ -423,9 +428,11 @@ class GroupBy : public Fold {
         if (!aggregates) pieces.back().of_groups = &pieces.back().read;
       };
       if (s->spilled_) {
-        if (Groups read = s->unspilled(static_cast<size_t>(part)); !read.numbers.empty()) add_groups(std::move(read.numbers), std::move(read.keys), read.first_rows, nullptr, std::move(read.aggregates));
+        if (Groups read = s->unspilled(static_cast<size_t>(part)); !read.numbers.empty())
+          add_groups(std::move(read.numbers), std::move(read.keys), read.first_rows, nullptr, std::move(read.aggregates));
       } else if (!s->own_->of_part.empty()) {
-        if (const auto& theirs = s->own_->of_part[static_cast<size_t>(part)]; !theirs.empty()) add_groups(theirs, s->own_->keys->values(theirs), s->own_->first_rows, &s->own_->aggregates, {});
+        if (const auto& theirs = s->own_->of_part[static_cast<size_t>(part)]; !theirs.empty())
+          add_groups(theirs, s->own_->keys->values(theirs), s->own_->first_rows, &s->own_->aggregates, {});
       }
       Batch rows = s->kept_.part(part);
       if (!rows.rows) continue;
@@ -477,8 +484,11 @@ class GroupBy : public Fold {
     for (int64_t i = 0; i < rows && own_->first_rows.size() <= own_->keys->size(); ++i)
       if (groups_[static_cast<size_t>(i)] == own_->first_rows.size()) own_->first_rows.push_back(first + i);
   }
-  void merge_groups(GroupBy& later, const std::vector<uint32_t>& theirs) { merge_groups(later.own_->keys->values(theirs), later.own_->first_rows, later.own_->aggregates, theirs); }
-  void merge_groups(const std::vector<Column>& keys, const std::vector<int64_t>& first_rows, const Aggregates& aggregates, const std::vector<uint32_t>& theirs) {
+  void merge_groups(GroupBy& later, const std::vector<uint32_t>& theirs) {
+    merge_groups(later.own_->keys->values(theirs), later.own_->first_rows, later.own_->aggregates, theirs);
+  }
+  void merge_groups(const std::vector<Column>& keys, const std::vector<int64_t>& first_rows, const Aggregates& aggregates,
+                    const std::vector<uint32_t>& theirs) {
     std::vector<uint32_t> mine;
     own_->keys->encode(keys, static_cast<int64_t>(theirs.size()), mine);
     for (size_t i = 0; i < theirs.size(); ++i) {
@@ -518,9 +528,9 @@ class GroupBy : public Fold {
 Args counts_of_mask(const Args& args) {
   const auto& aggregates = args["aggregates"].list();
   if (!args["keys"].list().empty() || aggregates.size() != 1 || aggregates[0]["function"].string() != "size") return {};
+  const List sum{Dict{{"function", "sum"}, {"input", 0}, {"type", code({Storage::boolean})}, {"options", Dict{}}}};
   Dict out;
-  for (const auto& [name, value] : args.dict())
-    out.emplace_back(name, name.string() == "aggregates" ? Value(List{Dict{{"function", "sum"}, {"input", 0}, {"type", code({Storage::boolean})}, {"options", Dict{}}}}) : value);
+  for (const auto& [name, value] : args.dict()) out.emplace_back(name, name.string() == "aggregates" ? Value(sum) : value);
   return out;
 }
 }  // namespace
@@ -536,7 +546,11 @@ int64_t group_bytes(const Args& args) {
 }
 
 Kernel group_by_kernel() {
-  return {.name = "group_by", .fold = [](const Args& a) -> std::unique_ptr<Fold> { return std::make_unique<GroupBy>(a); }, .traits = {.groups = true, .of_mask = counts_of_mask}};
+  return {
+      .name = "group_by",
+      .fold = [](const Args& a) -> std::unique_ptr<Fold> { return std::make_unique<GroupBy>(a); },
+      .traits = {.groups = true, .of_mask = counts_of_mask},
+  };
 }
 
 }  // namespace muster::kernels

@@ -7,7 +7,8 @@
 
 namespace muster::kernels {
 
-/// What a function made: rows, and columns (by position, index columns first) that the promised dtype cannot hold, with one that can; their values are not there.
+/// What a function made: rows, and columns (by position, index columns first) that the promised dtype cannot hold, with one that can; their values are
+/// not there.
 struct PythonRows {
   data::Batch rows;
   std::vector<std::pair<int64_t, data::DType>> wider;
@@ -15,7 +16,8 @@ struct PythonRows {
 
 /// Calls `function` with the rows as a pandas object of schema `in`; gives its result as columns of schema `out`, index columns first.
 /// `ids`: row ids are the index as they are, else the rows are numbered from 0.
-using PythonApply = std::function<PythonRows(data::Task&, const base::Opaque& function, const data::Batches& rows, const data::Schema& in, const data::Schema& out, bool ids)>;
+using PythonApply = std::function<PythonRows(data::Task&, const base::Opaque& function, const data::Batches& rows, const data::Schema& in,
+                                             const data::Schema& out, bool ids)>;
 
 /// A column of text as a function of a Series of text has it.
 data::Column python_text(data::Task& task, const base::Opaque& function, const data::Column& text, int64_t rows);

@@ -74,7 +74,8 @@ bool equal(const Column& c, int64_t a, int64_t b) {
 template <class F>
 void with_equal(Columns keys, F f) {
   const Column& c = keys[0];
-  const bool plain = keys.size() == 1 && !c.constant && !c.valid && c.storage != Storage::text && c.storage != Storage::float32 && c.storage != Storage::float64 && c.storage != Storage::object;
+  const bool by_bytes = c.storage != Storage::text && c.storage != Storage::float32 && c.storage != Storage::float64 && c.storage != Storage::object;
+  const bool plain = keys.size() == 1 && !c.constant && !c.valid && by_bytes;
   if (!plain) return f([keys](int64_t a, int64_t b) { return std::all_of(keys.begin(), keys.end(), [=](const Column& k) { return equal(k, a, b); }); });
   visit_fixed(c.storage, [&](auto tag) {
     using T = typename decltype(tag)::type;

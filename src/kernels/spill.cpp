@@ -42,7 +42,9 @@ class File {
       fd_ = ::mkostemp(name.data(), O_CLOEXEC);
       if (fd_ >= 0) ::unlink(name.c_str());
     }
-    if (fd_ < 0) throw io_error("cannot make a spill file in '", folder_, "': ", std::strerror(errno), "; set MUSTER_TEMPORARY_DIRECTORY to a folder that can be written");
+    if (fd_ < 0)
+      throw io_error("cannot make a spill file in '", folder_, "': ", std::strerror(errno),
+                     "; set MUSTER_TEMPORARY_DIRECTORY to a folder that can be written");
   }
   ~File() { ::close(fd_); }
 
@@ -76,7 +78,8 @@ class File {
       const auto n = ::pwrite(fd_, bytes.data(), bytes.size(), at);
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0)
-        throw io_error("cannot write ", bytes.size(), " bytes to the spill file in '", folder_, "': ", std::strerror(n ? errno : ENOSPC), "; make room there, or set MUSTER_TEMPORARY_DIRECTORY to a folder with more, or raise memory-limit");
+        throw io_error("cannot write ", bytes.size(), " bytes to the spill file in '", folder_, "': ", std::strerror(n ? errno : ENOSPC),
+                       "; make room there, or set MUSTER_TEMPORARY_DIRECTORY to a folder with more, or raise memory-limit");
       bytes.remove_prefix(static_cast<size_t>(n)), at += n;
     }
   }
@@ -99,7 +102,8 @@ class File {
 
 class Piece : public Spilled {
  public:
-  Piece(std::shared_ptr<File> file, std::string_view bytes) : file_(std::move(file)), size_(static_cast<int64_t>(bytes.size())), at_(file_->reserve(size_)), sum_(hash_bytes(bytes)) {
+  Piece(std::shared_ptr<File> file, std::string_view bytes)
+      : file_(std::move(file)), size_(static_cast<int64_t>(bytes.size())), at_(file_->reserve(size_)), sum_(hash_bytes(bytes)) {
     try {
       file_->write(at_, bytes);
     } catch (...) {
@@ -156,7 +160,8 @@ PackedParts::PackedParts(base::Decoder& in, size_t parts) : ends_(in.list<uint64
     const auto own = std::make_shared<const std::string>(bytes_);
     keep_ = own, bytes_ = *own;
   }
-  if (ends_.size() != parts || !std::is_sorted(ends_.begin(), ends_.end()) || (parts && ends_.back() != bytes_.size())) throw io_error("parts of a state that do not fit");
+  if (ends_.size() != parts || !std::is_sorted(ends_.begin(), ends_.end()) || (parts && ends_.back() != bytes_.size()))
+    throw io_error("parts of a state that do not fit");
 }
 
 PackedPartsWriter::~PackedPartsWriter() {

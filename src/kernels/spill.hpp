@@ -90,7 +90,10 @@ class SpilledParts : public Parts {
   void close();
   std::string_view read(size_t part, std::string& room) const override;
   int64_t bytes(size_t part) const override;
-  int64_t kept_bytes() const override { return static_cast<int64_t>(ends_.capacity() * sizeof(uint32_t) + pieces_.capacity() * sizeof(Piece)) + kPieceBytes * static_cast<int64_t>(pieces_.size()); }
+  int64_t kept_bytes() const override {
+    const size_t lists = ends_.capacity() * sizeof(uint32_t) + pieces_.capacity() * sizeof(Piece);
+    return static_cast<int64_t>(lists) + kPieceBytes * static_cast<int64_t>(pieces_.size());
+  }
 
  private:
   struct Piece {

@@ -93,8 +93,11 @@ bool peek(const std::string& in, size_t at, Header& h, size_t max_frame) {
   if (in.size() - at < sizeof h) return false;
   std::memcpy(&h, in.data() + at, sizeof h);
   if (h.magic != kMagic) throw Error(ErrorKind::io, "what the other end sends is not muster's protocol");
-  if (h.version != kVersion) throw Error(ErrorKind::io, concat("the other end sends frames of version ", int{h.version}, ", this process reads version ", int{kVersion}, "; install the same muster for both"));
-  if (h.length > max_frame || h.payload > max_frame || h.fds > kMaxFds) throw Error(ErrorKind::io, concat("a frame of ", h.length + h.payload, " bytes and ", h.fds, " descriptors is not accepted"));
+  if (h.version != kVersion)
+    throw Error(ErrorKind::io, concat("the other end sends frames of version ", int{h.version}, ", this process reads version ", int{kVersion},
+                                      "; install the same muster for both"));
+  if (h.length > max_frame || h.payload > max_frame || h.fds > kMaxFds)
+    throw Error(ErrorKind::io, concat("a frame of ", h.length + h.payload, " bytes and ", h.fds, " descriptors is not accepted"));
   return true;
 }
 
@@ -114,7 +117,8 @@ class Outgoing {
  public:
   Outgoing(uint16_t type, const std::string& body, std::vector<int> fds, Payload payload) : fds_(std::move(fds)), payload_(std::move(payload)) {
     Header h;
-    h.type = type, h.fds = static_cast<uint16_t>(fds_.size()), h.length = body.size(), h.checksum = XXH3_64bits(body.data(), body.size()), h.payload = payload_.size;
+    h.type = type, h.fds = static_cast<uint16_t>(fds_.size());
+    h.length = body.size(), h.checksum = XXH3_64bits(body.data(), body.size()), h.payload = payload_.size;
     head_.assign(reinterpret_cast<const char*>(&h), sizeof h);
     head_ += body;
     if (payload_.size) checksum_.emplace();

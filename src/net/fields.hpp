@@ -49,7 +49,9 @@ template <class T> constexpr bool is_optional = false;
 template <class T> constexpr bool is_optional<std::optional<T>> = true;
 template <class T> constexpr bool is_shared = false;
 template <class T> constexpr bool is_shared<std::shared_ptr<const T>> = true;
-template <class T> constexpr bool is_plain = std::is_arithmetic_v<T> || std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view> || std::is_same_v<T, base::TaskId>;
+template <class T>
+constexpr bool is_plain =
+    std::is_arithmetic_v<T> || std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view> || std::is_same_v<T, base::TaskId>;
 }  // namespace detail
 
 template <class T>
@@ -87,7 +89,8 @@ void take(Decoder& in, T& v) {
     v = in.get<T>();
   } else if constexpr (std::is_enum_v<T>) {
     const auto number = in.get<std::underlying_type_t<T>>();
-    if (number < 0 || number > static_cast<std::underlying_type_t<T>>(LastOf<T>::value)) throw Error(ErrorKind::io, base::concat("a kind with number ", int64_t{number}, ", which nothing here has"));
+    if (number < 0 || number > static_cast<std::underlying_type_t<T>>(LastOf<T>::value))
+      throw Error(ErrorKind::io, base::concat("a kind with number ", int64_t{number}, ", which nothing here has"));
     v = static_cast<T>(number);
   } else if constexpr (detail::is_shared<T>) {
     bool there = false;

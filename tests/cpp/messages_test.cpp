@@ -415,8 +415,7 @@ TEST(OtherSchedulers, AreNotSpokenTo) {
     EXPECT_NE(why.find("version 77"), std::string::npos) << why;
     EXPECT_NE(why.find("version " + std::to_string(kProtocol)), std::string::npos) << why;
   }
-  for (const std::string& why : {error_behind(Rejected{.why = "go away"}, client), error_behind(Rejected{.why = "go away"}, worker)})
-    EXPECT_NE(why.find("go away"), std::string::npos) << why;
+  for (const std::string& why : {error_behind(Rejected{.why = "go away"}, client), error_behind(Rejected{.why = "go away"}, worker)}) EXPECT_NE(why.find("go away"), std::string::npos) << why;
   EXPECT_NE(error_behind(Retract{1}, client).find("which no scheduler sends"), std::string::npos);
   EXPECT_NE(error_behind(Want{}, worker).find("which no scheduler sends"), std::string::npos);
 }

@@ -37,15 +37,13 @@ class Later:
 
 # Public names of Dask's collections (Dask's API reference); those that muster has not yet raise NotImplementedError.
 FRAME_NAMES = frozenset(
-    "abs add align all any apply applymap append assign astype axes bfill clear_divisions clip columns combine combine_first copy corr count cov cummax "
-    "cummin cumprod "
-    "cumsum dask describe diff div divide divisions dot drop_duplicates dropna enforce_runtime_divisions eq eval explode ffill fillna floordiv from_dict ge "
-    "groupby gt idxmax idxmin iloc info isin isna isnull items iterrows itertuples join kurtosis kurt known_divisions le loc lt map map_overlap mask max mean "
-    "median median_approximate melt memory_usage memory_usage_per_partition merge min mod mode mul nbytes ne notnull nunique nunique_approx pivot_table pop "
-    "pow prod product quantile query "
-    "radd random_split rdiv reduction rename_axis repartition replace resample reset_index rfloordiv rmod rmul rolling round rpow rsub rtruediv "
-    "sample sem set_index shift shuffle skew sort_values squeeze std sub sum to_backend to_bag to_csv to_dask_array  to_hdf to_html to_json "
-    "to_legacy_dataframe to_orc to_parquet to_records to_sql to_string to_timestamp truediv values var where add_prefix add_suffix".split()
+    "abs add align all any apply applymap append assign astype axes bfill clear_divisions clip columns combine combine_first copy corr count cov cummax cummin "
+    "cumprod cumsum dask describe diff div divide divisions dot drop_duplicates dropna enforce_runtime_divisions eq eval explode ffill fillna floordiv "
+    "from_dict ge groupby gt idxmax idxmin iloc info isin isna isnull items iterrows itertuples join kurtosis kurt known_divisions le loc lt map map_overlap "
+    "mask max mean median median_approximate melt memory_usage memory_usage_per_partition merge min mod mode mul nbytes ne notnull nunique nunique_approx "
+    "pivot_table pop pow prod product quantile query radd random_split rdiv reduction rename_axis repartition replace resample reset_index rfloordiv rmod rmul "
+    "rolling round rpow rsub rtruediv sample sem set_index shift shuffle skew sort_values squeeze std sub sum to_backend to_bag to_csv to_dask_array to_hdf "
+    "to_html to_json to_legacy_dataframe to_orc to_parquet to_records to_sql to_string to_timestamp truediv values var where add_prefix add_suffix".split()
 )
 _OF_FRAMES_ALONE = {"columns", "applymap", "melt", "merge", "join", "iterrows", "itertuples", "pivot_table", "set_index", "query", "eval"}
 SERIES_NAMES = (FRAME_NAMES - _OF_FRAMES_ALONE) | frozenset(

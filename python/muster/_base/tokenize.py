@@ -402,10 +402,9 @@ _ALSO_IDENTICAL = ("decimal", "pathlib")  # decimals and paths; not imported for
 def tokenize(*args, ensure_deterministic=None, **kwargs):
     """Return a deterministic token of the arguments, a hexadecimal string; a fresh one for what cannot be named by content.
 
-    Functions count with their code, defaults, closure, attributes and the globals they use, and so do the functions and classes among these; objects by their
-    class
-    and what pickle would keep of them, or by what their method ``__dask_tokenize__`` returns, or a function registered with `normalize_token`. The order of a
-    dict or a set does not count.
+    Functions count with their code, defaults, closure, attributes and the globals they use, and so do the functions and classes among these; objects by
+    their class and what pickle would keep of them, or by what their method ``__dask_tokenize__`` returns, or a function registered with `normalize_token`.
+    The order of a dict or a set does not count.
 
     Parameters
     ----------

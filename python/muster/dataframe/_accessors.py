@@ -394,9 +394,8 @@ def _expanded(series, name, n, **kwargs):
 _members(
     StringMethods,
     "capitalize casefold center contains decode encode endswith find findall get index isalnum isalpha isascii isdecimal isdigit islower isnumeric isspace "
-    "istitle "
-    "isupper join len ljust lower lstrip normalize pad removeprefix removesuffix repeat replace rfind rindex rjust rstrip slice slice_replace startswith "
-    "strip swapcase title translate upper wrap zfill",
+    "istitle isupper join len ljust lower lstrip normalize pad removeprefix removesuffix repeat replace rfind rindex rjust rstrip slice slice_replace "
+    "startswith strip swapcase title translate upper wrap zfill",
 )
 
 

@@ -109,9 +109,8 @@ class Frame(NumpyProtocol, Rows):
             Called with a partition as pandas object, then `args` and `kwargs`. Returns a DataFrame, a Series or a scalar. A keyword `partition_info` of it
             is given ``{"number": ..., "division": ...}``, and None while it is tried.
         meta : pandas object, dict, list of (name, dtype) or (name, dtype), optional
-            What the result looks like; a value that it does not hold is an error. Without it the function is tried on two made-up rows, and if that fails on
-            the
-            first partition; dtypes are revised where other partitions show it.
+            What the result looks like; a value that it does not hold is an error. Without it the function is tried on two made-up rows, and if that fails
+            on the first partition; dtypes are revised where other partitions show it.
         enforce_metadata : bool, default True
             False: dtypes of `meta` are revised too.
 

@@ -50,7 +50,8 @@ Dialect dialect_of(const Value& a) {
     if (name != "utf-8" && name != "utf8" && name != "ascii" && name != "us-ascii" && name != "utf-8-sig") d.encoding = name;
   }
   if (a["on_bad_lines"].is_string()) d.bad_lines = a["on_bad_lines"].string();
-  if (d.bad_lines != "error" && d.bad_lines != "warn" && d.bad_lines != "skip") throw invalid("read_csv: on_bad_lines must be 'error', 'warn' or 'skip', got '", d.bad_lines, "'");
+  if (d.bad_lines != "error" && d.bad_lines != "warn" && d.bad_lines != "skip")
+    throw invalid("read_csv: on_bad_lines must be 'error', 'warn' or 'skip', got '", d.bad_lines, "'");
   return d;
 }
 
@@ -93,7 +94,9 @@ struct Sample {
 // An error of the tokenizer with the file and line at which the row starts.
 Error in_line(const Error& e, const std::string& path, std::string_view before) {
   if (e.message != "EOF inside string") return e;
-  return Error(e.kind, concat("read_csv: file '", path, "', line ", std::count(before.begin(), before.end(), '\n') + 1, ": EOF inside string starting in this row; a quote is not closed"), "pandas.errors.ParserError");
+  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+  return Error(e.kind, concat("read_csv: file '", path, "', line ", line, ": EOF inside string starting in this row; a quote is not closed"),
+               "pandas.errors.ParserError");
 }
 
 void add_sample(const Scan& scan, size_t file, int64_t size, bool no_index, Sample& sample) {
@@ -102,7 +105,8 @@ void add_sample(const Scan& scan, size_t file, int64_t size, bool no_index, Samp
     auto block = allocate(size);
     int64_t have = 0;
     bool ended = false;
-    if (!sample.blocks.empty() && size > kSample * 4096) throw invalid("read_csv: file '", scan.files[file].path, "': no row end in the first ", size, " bytes");
+    if (!sample.blocks.empty() && size > kSample * 4096)
+      throw invalid("read_csv: file '", scan.files[file].path, "': no row end in the first ", size, " bytes");
     stream = open_stream(scan.files[file].path, scan.options, scan.compression_of_file(file), scan.dialect.encoding, 0);
     while (have < size && !ended) {
       auto n = stream->read(block.get() + have, size - have);
@@ -134,7 +138,9 @@ void add_sample(const Scan& scan, size_t file, int64_t size, bool no_index, Samp
       }
       sample.width = names.empty() ? static_cast<int64_t>(first.size()) : static_cast<int64_t>(names.size());
       sample.implicit_index = !names.empty() && static_cast<int64_t>(first.size()) == sample.width + 1 && !scan.dialect.ragged;
-      if (sample.implicit_index && no_index) throw unsupported("read_csv: file '", scan.files[file].path, "': its rows have one field more than its header, and index_col=False; name all columns");
+      if (sample.implicit_index && no_index)
+        throw unsupported("read_csv: file '", scan.files[file].path,
+                          "': its rows have one field more than its header, and index_col=False; name all columns");
       sample.width += sample.implicit_index;
       sample.fields.resize(static_cast<size_t>(sample.width));
     }
@@ -290,7 +296,9 @@ Inferred infer(const Value& a) {
       bool known = false;
       for (size_t i = 0; i < labels.size(); ++i)
         if (labels[i] == u || (u.is_integer() && !numbered && u.integer() == static_cast<int64_t>(i))) used[i] = known = true;
-      if (!known) throw invalid("read_csv: Usecols do not match columns, columns expected but not found: [", u.repr(), "]", near_matches(u.label(), names), "; columns are ", join(names, ", "));
+      if (!known)
+        throw invalid("read_csv: Usecols do not match columns, columns expected but not found: [", u.repr(), "]", near_matches(u.label(), names),
+                      "; columns are ", join(names, ", "));
     }
   }
 
@@ -351,12 +359,16 @@ Inferred infer(const Value& a) {
           any = true;
           const auto view = t.view();
           if (std::any_of(view.begin(), view.end(), [](char x) { return x >= '0' && x <= '9'; }))
-            throw unsupported("read_csv: column ", labels[i].repr(), " holds '", std::string(view), has_zone(t) ? "', a time with a zone" : "', which is no time in a known form", "; leave it out of parse_dates, or give date_format");
+            throw unsupported("read_csv: column ", labels[i].repr(), " holds '", std::string(view),
+                              has_zone(t) ? "', a time with a zone" : "', which is no time in a known form",
+                              "; leave it out of parse_dates, or give date_format");
         }
       if (any) c.type = {Storage::text};  // without a value it is a column of times that are missing
       if (given && c.format.empty())
         for (const auto& t : texts)
-          if (t.data && has_zone(t)) throw unsupported("read_csv: column ", labels[i].repr(), " holds times with a zone ('", std::string(t.view()), "'); leave it out of parse_dates");
+          if (t.data && has_zone(t))
+            throw unsupported("read_csv: column ", labels[i].repr(), " holds times with a zone ('", std::string(t.view()),
+                              "'); leave it out of parse_dates");
       if (c.type.storage == Storage::timestamp)
         for (const auto& t : texts) {
           Instant at;
@@ -365,7 +377,8 @@ Inferred infer(const Value& a) {
     } else if (const Value* d = forced(labels[i], static_cast<int64_t>(i))) {
       if (d->string() == "category") throw unsupported("read_csv: dtype 'category' of column ", labels[i].repr(), "; use str");
       c.type = dtype_named(d->string()), c.forced = true;
-      if (c.type.is_time()) throw type_error("read_csv: the dtype ", c.type.name(), " is not supported for parsing, pass this column using parse_dates instead");
+      if (c.type.is_time())
+        throw type_error("read_csv: the dtype ", c.type.name(), " is not supported for parsing, pass this column using parse_dates instead");
     } else {
       c.type = infer_type(texts, missing, scan.dialect, words, any_missing);
       if (assume_missing && c.type.is_integer()) c.type = {Storage::float64};
@@ -375,7 +388,9 @@ Inferred infer(const Value& a) {
   if (const Value& path = a["include_path_column"]; path.is_string() || (path.is_bool() && path.boolean())) {
     ColumnSource c{path.is_string() ? path.string() : "path", {Storage::text}, false, {}, true, false, "", {}};
     for (const auto& other : out.columns)
-      if (other.label == c.label) throw invalid("read_csv: Files already contain the column name: ", c.label.label(), ", so the path column cannot use this name; set include_path_column to a unique name");
+      if (other.label == c.label)
+        throw invalid("read_csv: Files already contain the column name: ", c.label.label(),
+                      ", so the path column cannot use this name; set include_path_column to a unique name");
     out.columns.push_back(std::move(c));
   }
   return out;

@@ -46,7 +46,7 @@ class CsvReader : public Reader {
 
   bool next(Task& task, Batch& out) override {
     if (done_) return false;
-    task.locate = [this](const void* byte) { return where(static_cast<const char*>(byte) >= buffer_.get() && static_cast<const char*>(byte) < buffer_.get() + have_ ? at_ + (static_cast<const char*>(byte) - buffer_.get()) : at_); };
+    task.locate = [this](const void* byte) { return where(place_of(static_cast<const char*>(byte))); };
     for (;;) {
       fill(task);
       if (head_ && !skip_head()) continue;
@@ -109,7 +109,8 @@ class CsvReader : public Reader {
       have_ += n, got += n;
     }
     check_unchanged(file_);
-    if (ended_ && is_as_stored_ && at_ + have_ < file_.size) throw io_error("'", file_.path, "' ends at byte ", at_ + have_, "; it had ", file_.size, " bytes when the computation was planned");
+    if (ended_ && is_as_stored_ && at_ + have_ < file_.size)
+      throw io_error("'", file_.path, "' ends at byte ", at_ + have_, "; it had ", file_.size, " bytes when the computation was planned");
     task.progress(got);
   }
 
@@ -121,7 +122,8 @@ class CsvReader : public Reader {
       return false;
     }
     if (names != scan_.header && !(ended_ && have_ == 0))
-      throw invalid("read_csv: file '", file_.path, "' has the header ", shown(names), ", expected ", shown(scan_.header), " as in '", scan_.files[0].path, "'");
+      throw invalid("read_csv: file '", file_.path, "' has the header ", shown(names), ", expected ", shown(scan_.header), " as in '", scan_.files[0].path,
+                    "'");
     used_ = data_begin, head_ = false;
     return true;
   }
@@ -138,6 +140,11 @@ class CsvReader : public Reader {
     auto few = names;
     if (few.size() > 30) few.resize(30), few.push_back("...");
     return "[" + join(few, ", ") + "]";
+  }
+
+  // Of a byte in the buffer its place in the file, of others that of the buffer.
+  int64_t place_of(const char* byte) const {
+    return byte >= buffer_.get() && byte < buffer_.get() + have_ ? at_ + (byte - buffer_.get()) : at_;
   }
 
   // "file 'x.csv', line 7": the lines in front are counted only when there is something to say.
@@ -255,7 +262,8 @@ std::vector<int64_t> first_partitions(const Scan& scan) {
 Range range_of(const Scan& scan, const std::vector<int64_t>& first, int64_t partition) {
   auto file = static_cast<size_t>(std::upper_bound(first.begin(), first.end(), partition) - first.begin() - 1);
   const int64_t n = first[file + 1] - first[file], k = partition - first[file], size = scan.files[file].size;
-  auto offset = [&](int64_t i) { return size % scan.blocksize ? static_cast<int64_t>(static_cast<double>(size) / static_cast<double>(n) * static_cast<double>(i)) : i * scan.blocksize; };
+  const double each = static_cast<double>(size) / static_cast<double>(n);
+  auto offset = [&](int64_t i) { return size % scan.blocksize ? static_cast<int64_t>(each * static_cast<double>(i)) : i * scan.blocksize; };
   if (n == 1) return {file, 0, kEndless};
   return {file, offset(k), k + 1 == n ? kEndless : offset(k + 1)};
 }
@@ -285,7 +293,8 @@ bool read_head(const Dialect& dialect, const Head& head, const char* data, int64
       for (const auto& f : fields) names.emplace_back(f.view());
     if (!skip_lines()) return false;
   }
-  if (!head.skip.empty() && head.skip.back() >= line) throw unsupported("read_csv: skiprows=", head.skip.back(), " lies behind the first rows of data; only lines around the header can be skipped");
+  if (!head.skip.empty() && head.skip.back() >= line)
+    throw unsupported("read_csv: skiprows=", head.skip.back(), " lies behind the first rows of data; only lines around the header can be skipped");
   data_begin = at;
   return true;
 }
@@ -294,7 +303,8 @@ Value Scan::encode() const {
   List list, known;
   for (const auto& f : files) list.push_back(List{f.path, f.size, f.mtime});
   for (auto [partition, begin] : begins) known.push_back(List{partition, begin});
-  return List{list, options, compression, blocksize, dialect.encode(), integers(head.skip), head.header, List(header.begin(), header.end()), width, integers(wanted), row_ids, paths, known, reader};
+  return List{list, options, compression, blocksize, dialect.encode(), integers(head.skip), head.header, List(header.begin(), header.end()), width,
+              integers(wanted), row_ids, paths, known, reader};
 }
 
 Scan Scan::decode(const Value& value) {

@@ -43,7 +43,8 @@ std::string unquoted(std::string_view text) {
   std::string out;
   auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1; };
   for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0) out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2])), i += 2;
+    const int high = text[i] == '%' && i + 2 < text.size() ? digit(text[i + 1]) : -1, low = high >= 0 ? digit(text[i + 2]) : -1;
+    if (low >= 0) out += static_cast<char>(high * 16 + low), i += 2;
     else out += text[i];
   }
   return out;
@@ -56,12 +57,16 @@ std::vector<std::pair<std::string, std::string>> hive_of(const std::string& path
   std::string_view rest = std::string_view(path).substr(root.size());
   for (size_t slash; (slash = rest.find('/')) != std::string_view::npos; rest.remove_prefix(slash + 1)) {
     const auto folder = rest.substr(0, slash);
-    if (const auto equal = folder.find('='); equal != std::string_view::npos && equal) out.emplace_back(unquoted(folder.substr(0, equal)), unquoted(folder.substr(equal + 1)));
+    if (const auto equal = folder.find('='); equal != std::string_view::npos && equal)
+      out.emplace_back(unquoted(folder.substr(0, equal)), unquoted(folder.substr(equal + 1)));
   }
   return out;
 }
 
-bool whole_number(const std::string& text) { return !text.empty() && text.size() < 19 && text.find_first_not_of("0123456789", text[0] == '-' && text.size() > 1 ? 1 : 0) == std::string::npos; }
+bool whole_number(const std::string& text) {
+  const size_t sign = text.size() > 1 && text[0] == '-' ? 1 : 0;
+  return !text.empty() && text.size() < 19 && text.find_first_not_of("0123456789", sign) == std::string::npos;
+}
 
 // A statistic's bytes as a number or text.
 Value statistic(const Leaf& leaf, const std::string& bytes) {
@@ -93,7 +98,10 @@ int order(const Value& a, const Value& b) {
 }
 
 bool may_hold_one(const Leaf& leaf, const Chunk& chunk, const std::string& op, Value wanted, int64_t rows) {
-  if (!leaf.type || !chunk.statistics.min || !chunk.statistics.max) return !(chunk.statistics.nulls == rows && rows && op != "!=" && op != "not in" && op != "is");
+  if (!leaf.type || !chunk.statistics.min || !chunk.statistics.max) {
+    const bool all_missing = rows && chunk.statistics.nulls == rows;
+    return !all_missing || op == "!=" || op == "not in" || op == "is";
+  }
   if (leaf.type->is_integer() && !leaf.type->is_signed()) return true;  // ordered as unsigned
   const Value low = statistic(leaf, *chunk.statistics.min), high = statistic(leaf, *chunk.statistics.max);
   auto plain = [&](const Value& v) -> Value {
@@ -121,9 +129,12 @@ bool may_hold(const Metadata& metadata, const RowGroup& group, const Value& filt
   if (!filters.is_list() || filters.list().empty()) return true;
   for (const auto& conjunction : filters.list()) {
     bool possible = true;
-    for (const auto& term : conjunction.list())
+    for (const auto& term : conjunction.list()) {
+      const auto& t = term.list();
       for (size_t i = 0; i < metadata.leaves.size() && possible; ++i)
-        if (metadata.leaves[i].name == term.list().at(0).label()) possible = may_hold_one(metadata.leaves[i], group.chunks[i], term.list().at(1).string(), term.list().at(2), group.rows);
+        if (metadata.leaves[i].name == t.at(0).label())
+          possible = may_hold_one(metadata.leaves[i], group.chunks[i], t.at(1).string(), t.at(2), group.rows);
+    }
     if (possible) return true;
   }
   return false;
@@ -195,7 +206,8 @@ Scan infer(const Value& a) {
         const auto& leaf = *std::find_if(all[file]->leaves.begin(), all[file]->leaves.end(), [&](const Leaf& l) { return l.name == name; });
         return concat(leaf.type ? leaf.type->name() : leaf.about, " in '", scan.files[file].path, "'");
       };
-      throw Error(ErrorKind::io, concat("column '", name, "' is ", said(*column.unlike), " and ", said(column.file), "; read them one by one, or write them anew with one type"), "builtins.ValueError");
+      const auto clash = concat("column '", name, "' is ", said(*column.unlike), " and ", said(column.file));
+      throw Error(ErrorKind::io, concat(clash, "; read them one by one, or write them anew with one type"), "builtins.ValueError");
     }
     if (!column.leaf.type) continue;
     DType type = *column.leaf.type;
@@ -211,11 +223,14 @@ Scan infer(const Value& a) {
     std::vector<std::string> texts;
     for (const auto& file : scan.files) {
       const auto own = hive_of(file.path, root);
-      if (own.size() != keys.size() || own[k].first != keys[k].first) throw Error(ErrorKind::io, concat("'", file.path, "' lies in other folders than '", scan.files[0].path, "'"), "builtins.ValueError");
+      if (own.size() != keys.size() || own[k].first != keys[k].first)
+        throw Error(ErrorKind::io, concat("'", file.path, "' lies in other folders than '", scan.files[0].path, "'"), "builtins.ValueError");
       texts.push_back(own[k].second);
     }
     if (!std::all_of(texts.begin(), texts.end(), whole_number)) column.type = {Storage::text};
-    for (const auto& text : texts) column.values.push_back(text == "__HIVE_DEFAULT_PARTITION__" ? Value() : column.type.is_text() ? Value(text) : Value(static_cast<int64_t>(std::stoll(text))));
+    for (const auto& text : texts)
+      if (text == "__HIVE_DEFAULT_PARTITION__") column.values.emplace_back();
+      else column.values.push_back(column.type.is_text() ? Value(text) : Value(static_cast<int64_t>(std::stoll(text))));
     scan.columns.push_back(std::move(column));
   }
   const int64_t blocksize = a["blocksize"].is_integer() ? a["blocksize"].integer() : 0;

@@ -19,7 +19,8 @@ constexpr int64_t kMorsel = 32 << 10;  // rows
 
 class ScanReader : public Reader {
  public:
-  ScanReader(const Scan& scan, int64_t partition) : scan_(scan), partition_(partition), part_(scan.parts.at(static_cast<size_t>(partition))), group_(part_.first) {
+  ScanReader(const Scan& scan, int64_t partition)
+      : scan_(scan), partition_(partition), part_(scan.parts.at(static_cast<size_t>(partition))), group_(part_.first) {
     const FileInfo& file = scan.files.at(static_cast<size_t>(part_.file));
     metadata_ = metadata_of(file, scan.options);
     if (part_.last > static_cast<int64_t>(metadata_->row_groups.size())) throw changed();
@@ -56,7 +57,9 @@ class ScanReader : public Reader {
   }
 
  private:
-  Error changed() const { return Error(ErrorKind::io, concat("'", scan_.files[static_cast<size_t>(part_.file)].path, "' changed since read_parquet looked at it")); }
+  Error changed() const {
+    return Error(ErrorKind::io, concat("'", scan_.files[static_cast<size_t>(part_.file)].path, "' changed since read_parquet looked at it"));
+  }
   Column read(const Wanted& column, Decoder& decoder, int64_t rows) {
     try {
       return decoder.read(rows);
@@ -116,7 +119,8 @@ Value Scan::encode() const {
   for (const auto& f : files) all_files.push_back(List{f.path, f.size, f.mtime});
   for (const auto& p : parts) all_parts.push_back(List{p.file, p.first, p.last});
   for (const auto& c : columns) all_columns.push_back(List{c.label, c.name, code(c.type), List(c.values.begin(), c.values.end())});
-  return Dict{{"files", all_files}, {"options", options}, {"reader", reader}, {"parts", all_parts}, {"columns", all_columns}, {"wanted", List(wanted.begin(), wanted.end())}};
+  return Dict{{"files", all_files}, {"options", options}, {"reader", reader}, {"parts", all_parts}, {"columns", all_columns},
+              {"wanted", List(wanted.begin(), wanted.end())}};
 }
 
 Scan Scan::decode(const Value& v) {
@@ -124,7 +128,8 @@ Scan Scan::decode(const Value& v) {
   for (const auto& f : v["files"].list()) s.files.push_back({f.list().at(0).string(), f.list().at(1).integer(), f.list().at(2).integer()});
   s.options = v["options"].string(), s.reader = v["reader"];
   for (const auto& p : v["parts"].list()) s.parts.push_back({p.list().at(0).integer(), p.list().at(1).integer(), p.list().at(2).integer()});
-  for (const auto& c : v["columns"].list()) s.columns.push_back({c.list().at(0), c.list().at(1).string(), dtype_of(c.list().at(2).integer()), c.list().at(3).list()});
+  for (const auto& c : v["columns"].list())
+    s.columns.push_back({c.list().at(0), c.list().at(1).string(), dtype_of(c.list().at(2).integer()), c.list().at(3).list()});
   for (const auto& w : v["wanted"].list()) s.wanted.push_back(w.integer());
   if (v["filters"].is_list()) {
     List conjunctions;

@@ -46,7 +46,8 @@ struct United {
 /// In the order in which the files bring them.
 std::vector<United> united(const std::vector<std::shared_ptr<const Metadata>>& files);
 
-/// The scan of files, from the arguments {files, root, storage_options, filters, blocksize, elsewhere}; columns named in `elsewhere` are left to others. Throws Error{io} where files do not fit each other.
+/// The scan of files, from the arguments {files, root, storage_options, filters, blocksize, elsewhere}; columns named in `elsewhere` are left to others.
+/// Throws Error{io} where files do not fit each other.
 Scan infer(const base::Value& arguments);
 
 /// Whether the statistics of a row group leave room for a row that any of the conjunctions of `filters` holds for: lists of (column, operation, value).
