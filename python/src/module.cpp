@@ -24,6 +24,7 @@
 #include "kernels/spill.hpp"
 #include "kernels/task_values.hpp"
 #include "muster/filesystem.hpp"
+#include "results.hpp"
 #include "shared_memory.hpp"
 #include "tasks.hpp"
 #include "texts.hpp"
@@ -40,36 +41,6 @@ namespace {
 
 using Exprs = std::vector<std::shared_ptr<Node>>;
 std::vector<Expr> as_exprs(const Exprs& list) { return {list.begin(), list.end()}; }
-
-const char* kind_name(Kind k) {
-  static const char* const names[] = {"frame", "series", "index", "scalar", "row"};
-  return names[static_cast<int>(k)];
-}
-Kind kind_named(const std::string& name) {
-  for (int k = 0; k < 5; ++k)
-    if (name == kind_name(static_cast<Kind>(k))) return static_cast<Kind>(k);
-  throw invalid("unknown kind ", name);
-}
-
-// Bools that stay open have the name of what they are in pandas.
-nb::object result_to_python(const api::Gathered& values, const data::Field& field) {
-  const nb::tuple column = column_to_python(values, field);
-  return field.type.is_boolean() && field.type.open ? nb::make_tuple(column[0], "bool objects", column[2]) : column;
-}
-
-nb::dict to_python(const api::Computed& c, const std::vector<api::Gathered>& gathered) {
-  nb::list index, columns;
-  size_t at = 0;
-  for (const auto& f : c.schema.index) index.append(c.schema.index.size() == 1 ? index_to_python(gathered[at], f) : column_to_python(gathered[at], f)), ++at;
-  for (const auto& f : c.schema.columns) columns.append(result_to_python(gathered[at++], f));
-  nb::dict out;
-  out["kind"] = kind_name(c.schema.kind), out["index"] = index, out["columns"] = columns, out["rows"] = c.rows;
-  out["labels_integer"] = c.schema.labels_integer;
-  nb::list partitions;
-  for (auto n : c.partition_rows) partitions.append(n);
-  out["partition_rows"] = partitions;
-  return out;
-}
 
 // Where expressions run: here, with what is computed beside them, or on a cluster.
 api::RunOptions run_options(Waiting& waiting, int64_t threads, std::shared_ptr<cluster::Client> client, nb::dict placing, std::shared_ptr<api::Calls> calls) {
@@ -397,6 +368,7 @@ NB_MODULE(_core, m) {
   m.def("set_filesystem", &set_filesystem_hooks);
   m.def("set_memory_limit", &api::set_memory_limit);
   m.def("cpu_count", &api::cpu_count);
+  m.def("in_pool_thread", &worker::in_pool_thread);
   m.def("memory_limit", &api::memory_limit);
   m.def("stop", [] { end_interpreter(api::stop); });  // running tasks end before the interpreter does: they may need the GIL
   m.def("hash", [](nb::bytes bytes) { return base::hash_bytes({bytes.c_str(), bytes.size()}).hex(); });

@@ -5,6 +5,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <mutex>
 #include <unordered_map>
 
@@ -15,6 +16,7 @@
 #include "gil.hpp"
 #include "graph/graph.hpp"
 #include "kernels/task_values.hpp"
+#include "results.hpp"
 #include "values.hpp"
 #include "waiting.hpp"
 #include "worker/guest.hpp"
@@ -68,7 +70,10 @@ void each_child(const TaskNode& n, F f) {
     for (nb::handle c : n.nested) f(c.ptr());
 }
 
-Collected collect(nb::handle roots) {
+using Results = std::unordered_map<PyObject*, nb::object>;  // of nodes
+
+// What stands in `made` needs nothing.
+Collected collect(nb::handle roots, const Results& made = {}) {
   Collected out;
   std::unordered_map<PyObject*, uint32_t> number;
   constexpr uint32_t kOpen = kNone;
@@ -81,21 +86,23 @@ Collected collect(nb::handle roots) {
     auto [node, expanded] = stack.back();
     stack.pop_back();
     const TaskNode& n = *nb::inst_ptr<TaskNode>(node);
+    const bool is_made = !made.empty() && made.contains(node);
     if (!expanded) {
       auto [known, fresh] = number.try_emplace(node, kOpen);
       if (!fresh) continue;
       stack.emplace_back(node, true);
       children.clear();
-      each_child(n, [&](PyObject* c) { children.push_back(c); });
+      if (!is_made) each_child(n, [&](PyObject* c) { children.push_back(c); });
       for (auto c = children.rbegin(); c != children.rend(); ++c)
         if (auto seen = number.find(*c); seen == number.end()) stack.emplace_back(*c, false);
       continue;
     }
-    each_child(n, [&](PyObject* c) {
-      const uint32_t at = number.at(c);
-      if (at == kOpen) throw invalid("the graph has a cycle");
-      out.needs.push_back(at);
-    });
+    if (!is_made)
+      each_child(n, [&](PyObject* c) {
+        const uint32_t at = number.at(c);
+        if (at == kOpen) throw invalid("the graph has a cycle");
+        out.needs.push_back(at);
+      });
     out.begins.push_back(static_cast<uint32_t>(out.needs.size()));
     number[node] = static_cast<uint32_t>(out.nodes.size());
     out.nodes.push_back(node);
@@ -104,9 +111,28 @@ Collected collect(nb::handle roots) {
   return out;
 }
 
+// Nodes that stand for the value of an expression: their functions have the attribute "of_collection", their argument is a collection.
+class Frames {
+ public:
+  bool has(PyObject* node) {
+    PyObject* function = nb::inst_ptr<TaskNode>(node)->function.ptr();
+    if (function == last_) return last_is_;
+    const auto [known, fresh] = known_.try_emplace(function, false);
+    if (fresh) known->second = nb::hasattr(function, "of_collection");
+    last_ = function;
+    return last_is_ = known->second;
+  }
+  static nb::object collection(PyObject* node) { return nb::inst_ptr<TaskNode>(node)->arguments[0]; }
+
+ private:
+  std::unordered_map<PyObject*, bool> known_;
+  PyObject* last_ = nullptr;
+  bool last_is_ = false;
+};
+
 class PythonTasks : public worker::GuestTasks {
  public:
-  PythonTasks(Collected c, nb::object roots, nb::object fill, nb::object before, nb::object after) : c_(std::move(c)), roots_(std::move(roots)), fill_(std::move(fill)), before_(std::move(before)), after_(std::move(after)), results_(c_.nodes.size()), kept_(c_.nodes.size()) {}
+  PythonTasks(Collected c, nb::object roots, nb::object fill, nb::object before, nb::object after) : c_(std::move(c)), roots_(std::move(roots)), fill_(std::move(fill)), before_(std::move(before)), after_(std::move(after)), results_(c_.nodes.size()) {}
 
   ~PythonTasks() override {
     // A pool thread that was late may be the last owner.
@@ -118,17 +144,17 @@ class PythonTasks : public worker::GuestTasks {
     for (auto& r : results_) r.release();
   }
 
-  void run(int64_t index) override {
+  void run(int64_t index, worker::Beside&) override {
     drain();
     const auto i = static_cast<size_t>(index);
     if (results_[i].is_valid()) return;  // known from before
     const TaskNode& n = *nb::inst_ptr<TaskNode>(c_.nodes[i]);
-    if (!before_.is_none()) call(before_, index);
     const uint32_t* needs = c_.needs.data() + c_.begins[i];
     PyObject* args = n.arguments.ptr();
     const Py_ssize_t size = PyTuple_GET_SIZE(args);
     nb::object filled;  // keeps what the placeholders were replaced with
     nb::object keywords = n.keywords;
+    begin(i);
     if (n.nested.is_valid() && !n.nested.is_none()) {
       // The last inputs are those of `nested`.
       const size_t count = c_.begins[i + 1] - c_.begins[i], deep = nb::len(n.nested);
@@ -146,48 +172,76 @@ class PythonTasks : public worker::GuestTasks {
     }
     PyObject* result = call_python(n.function.ptr(), values.data() + 1, static_cast<size_t>(size) | PY_VECTORCALL_ARGUMENTS_OFFSET, keywords.is_valid() && !keywords.is_none() ? keywords.ptr() : nullptr);
     if (!result) throw nb::python_error();
-    results_[i] = nb::steal(result);
-    if (!after_.is_none()) call(after_, index, results_[i]);
+    end(i, nb::steal(result));
   }
   void free(int64_t index) override {
     std::lock_guard lock(mutex_);
     dead_.push_back(static_cast<uint32_t>(index));
   }
-  nb::object result(size_t i) { return results_[i]; }
+  // What a call that run() does not make is.
+  template <class Make>
+  void make(size_t i, Make make) {
+    drain();
+    if (results_[i].is_valid()) return;
+    begin(i);
+    end(i, make(c_.nodes[i]));
+  }
+  const Collected& collected() const { return c_; }
+  nb::object& result(size_t i) { return results_[i]; }
   nb::object taken(size_t i) {
     drain();
     return results_[i];
   }
-  void keep(size_t i, nb::object result) { kept_[i] = true, results_[i] = std::move(result); }
 
  private:
+  void begin(size_t i) {
+    if (!before_.is_none()) call(before_, nb::borrow(c_.nodes[i]));
+  }
+  void end(size_t i, nb::object result) {
+    results_[i] = std::move(result);
+    if (!after_.is_none()) call(after_, nb::borrow(c_.nodes[i]), results_[i]);
+  }
   void drain() {
     std::vector<uint32_t> dead;
     {
       std::lock_guard lock(mutex_);
       dead.swap(dead_);
     }
-    for (uint32_t i : dead)
-      if (!kept_[i]) results_[i].reset();
+    for (uint32_t i : dead) results_[i].reset();
   }
   Collected c_;
   nb::object roots_, fill_, before_, after_;
   std::vector<nb::object> results_;
-  std::vector<bool> kept_;  // also when the job they were wanted of has ended
   std::mutex mutex_;
   std::vector<uint32_t> dead_;
 };
 
-graph::Range range_of(const Collected& c, std::shared_ptr<PythonTasks> tasks) {
-  graph::Range range;
-  range.count = static_cast<int64_t>(c.nodes.size());
-  range.function = "guest", range.label = "python";
-  range.begins = c.begins;
-  range.needs.reserve(c.needs.size());
-  for (uint32_t n : c.needs) range.needs.push_back({worker::kLocalJob, n});
-  range.args = std::make_shared<const Opaque>(Opaque{"", std::move(tasks)});
-  return range;
-}
+// Some of these tasks as a range, with those that take expressions.
+class SomeTasks : public worker::GuestTasks {
+ public:
+  SomeTasks(std::shared_ptr<PythonTasks> tasks, std::vector<uint32_t> numbers, std::unordered_map<uint32_t, size_t> frames, api::Calls::Take take, std::shared_ptr<const Opaque> value)
+      : tasks_(std::move(tasks)), numbers_(std::move(numbers)), frames_(std::move(frames)), take_(std::move(take)), value_(std::move(value)) {}
+
+  bool inside(int64_t index) const override { return !frames_.contains(at(index)); }
+  void run(int64_t index, worker::Beside& job) override {
+    const uint32_t i = at(index);
+    const auto frame = frames_.find(i);
+    if (frame == frames_.end()) return tasks_->run(i, job);
+    api::Computed computed = take_(frame->second, job);
+    const auto gathered = api::gather(computed);
+    const Gil gil(worker::in_pool_thread());
+    tasks_->make(i, [&](PyObject* node) { return call(object_of(*value_), Frames::collection(node), to_python(computed, gathered)); });
+  }
+  void free(int64_t index) override { tasks_->free(at(index)); }
+
+ private:
+  uint32_t at(int64_t index) const { return numbers_[static_cast<size_t>(index)]; }
+  std::shared_ptr<PythonTasks> tasks_;
+  std::vector<uint32_t> numbers_;
+  std::unordered_map<uint32_t, size_t> frames_;  // of tasks
+  api::Calls::Take take_;
+  std::shared_ptr<const Opaque> value_;
+};
 
 // Values of tasks as a source of a plan in the same job reads them.
 class ValuesOf : public kernels::TaskValues {
@@ -203,66 +257,105 @@ class ValuesOf : public kernels::TaskValues {
   std::vector<uint32_t> numbers_;
 };
 
-// Calls beside a plan, and those whose values it reads. Where it is planned again, the results of the former are there.
+// Calls beside a plan, and those whose values it reads. Where it is planned again, what they have made is there.
 class PythonCalls : public api::Calls {
  public:
-  PythonCalls(nb::list beside, nb::object fill) : beside_(std::move(beside)), fill_(std::move(fill)) {}
+  PythonCalls(nb::list beside, nb::object fill, nb::object value, nb::object before, nb::object after)
+      : beside_(std::move(beside)), fill_(std::move(fill)), before_(std::move(before)), after_(std::move(after)), value_(opaque_of(std::move(value), "")) {}
 
-  graph::Range range(const std::vector<std::shared_ptr<const Opaque>>& values) override {
+  Numbered number(const std::vector<std::shared_ptr<const Opaque>>& values) override {
     const Gil gil;
     nb::list roots;
     for (nb::handle n : beside_) roots.append(n);
     for (const auto& v : values)
       for (nb::handle n : object_of(*v)) roots.append(n);
-    const Collected c = collect(roots);
-    const auto before = std::exchange(tasks_, std::make_shared<PythonTasks>(c, roots, fill_, nb::none(), nb::none()));
-    const size_t wanted = nb::len(beside_);
-    std::vector<bool> known(c.nodes.size());
-    for (size_t i = 0; i < wanted; ++i) {
-      if (before && before->result(wanted_[i]).is_valid()) known[c.roots[i]] = true;
-      tasks_->keep(c.roots[i], before ? before->result(wanted_[i]) : nb::object());
-    }
-    wanted_.assign(c.roots.begin(), c.roots.begin() + static_cast<std::ptrdiff_t>(wanted));
-    numbers_.clear();
-    auto at = c.roots.begin() + static_cast<std::ptrdiff_t>(wanted);
+    Results made;
+    if (tasks_)
+      for (size_t i = 0; i < tasks_->collected().nodes.size(); ++i)
+        if (nb::object known = tasks_->taken(i); known.is_valid()) made[tasks_->collected().nodes[i]] = std::move(known);
+    const Collected c = collect(roots, made);
+    tasks_ = std::make_shared<PythonTasks>(c, roots, fill_, before_, after_);
+    for (size_t i = 0; i < c.nodes.size(); ++i)
+      if (const auto known = made.find(c.nodes[i]); known != made.end()) tasks_->result(i) = known->second;
+    Numbered out{c.begins, c.needs, {}, {}, {}};
+    auto at = c.roots.begin() + static_cast<std::ptrdiff_t>(nb::len(beside_));
+    out.wanted.assign(c.roots.begin(), at);
     for (const auto& v : values) {
       const auto count = static_cast<std::ptrdiff_t>(nb::len(object_of(*v)));
-      numbers_.emplace_back(at, at + count);
+      out.values.emplace_back(at, at + count);
       at += count;
     }
-    Collected open = c;  // what is known needs nothing
-    open.begins = {0}, open.needs.clear();
-    for (size_t i = 0; i < c.nodes.size(); ++i) {
-      if (!known[i]) open.needs.insert(open.needs.end(), c.needs.begin() + c.begins[i], c.needs.begin() + c.begins[i + 1]);
-      open.begins.push_back(static_cast<uint32_t>(open.needs.size()));
-    }
-    auto range = range_of(open, tasks_);
-    range.wanted_tasks = wanted_;
-    return range;
+    Frames frames;
+    for (size_t i = 0; i < c.nodes.size(); ++i)
+      if (frames.has(c.nodes[i]) && !made.contains(c.nodes[i])) out.frames.emplace_back(static_cast<uint32_t>(i), expression_of(c.nodes[i]));
+    wanted_ = out.wanted, values_ = out.values, frames_ = out.frames;
+    return out;
   }
-  std::vector<uint32_t> tasks(size_t number) const override { return numbers_.at(number); }
-  Value source(size_t number) const override { return kernels::values_of_tasks(std::make_shared<ValuesOf>(tasks_, numbers_.at(number))); }
+
+  Value tasks(std::vector<uint32_t> calls, Take take) override {
+    std::unordered_map<uint32_t, size_t> frames;
+    for (size_t f = 0; f < frames_.size(); ++f) frames.emplace(frames_[f].first, f);
+    auto some = std::make_shared<SomeTasks>(tasks_, std::move(calls), std::move(frames), std::move(take), value_);
+    return std::make_shared<const Opaque>(Opaque{"", std::static_pointer_cast<worker::GuestTasks>(std::move(some))});
+  }
+  Value source(size_t number) const override { return kernels::values_of_tasks(std::make_shared<ValuesOf>(tasks_, values_.at(number))); }
 
   nb::list results() {
     nb::list out;
     for (uint32_t i : wanted_) out.append(tasks_->result(i));
     return out;
   }
+  // The expressions that calls took in the last run, and what they take instead in the next.
+  std::vector<std::shared_ptr<expr::Node>> expressions() const {
+    std::vector<std::shared_ptr<expr::Node>> out;
+    for (const auto& [call, e] : frames_) out.push_back(std::const_pointer_cast<expr::Node>(e));
+    return out;
+  }
+  void exchange(const std::vector<std::shared_ptr<expr::Node>>& by) {
+    for (size_t f = 0; f < frames_.size(); ++f) instead_[tasks_->collected().nodes[frames_[f].first]] = by.at(f);
+  }
+  // Whoever was told to begin is told that it has failed.
+  void give_up() {
+    for (nb::handle function : begun_) function.attr("give_up")();
+  }
 
  private:
-  nb::list beside_;
-  nb::object fill_;
+  expr::Expr expression_of(PyObject* node) {
+    const nb::object function = nb::inst_ptr<TaskNode>(node)->function;
+    if (nb::hasattr(function, "begin") && !nb::cast<bool>(begun_.attr("__contains__")(function))) {
+      function.attr("begin")();
+      begun_.append(function);
+    }
+    if (const auto other = instead_.find(node); other != instead_.end()) return other->second;
+    return nb::cast<std::shared_ptr<expr::Node>>(Frames::collection(node).attr("_expr"));
+  }
+
+  nb::list beside_, begun_;
+  nb::object fill_, before_, after_;
+  std::shared_ptr<const Opaque> value_;
   std::shared_ptr<PythonTasks> tasks_;
-  std::vector<uint32_t> wanted_;                // of beside_, the numbers
-  std::vector<std::vector<uint32_t>> numbers_;  // of each of the values
+  // As numbered last.
+  std::vector<uint32_t> wanted_;
+  std::vector<std::vector<uint32_t>> values_;
+  std::vector<std::pair<uint32_t, expr::Expr>> frames_;
+  std::unordered_map<PyObject*, expr::Expr> instead_;
 };
 
-nb::list run_nodes(nb::list roots, int64_t threads, nb::object tick, nb::object fill, nb::object before, nb::object after) {
+// None where some take expressions.
+nb::object run_nodes(nb::list roots, int64_t threads, nb::object tick, nb::object fill, nb::object before, nb::object after) {
   Inside inside;
   Collected c = collect(roots);
+  Frames frames;
+  if (std::any_of(c.nodes.begin(), c.nodes.end(), [&](PyObject* node) { return frames.has(node); })) return nb::none();
   auto tasks = std::make_shared<PythonTasks>(c, roots, std::move(fill), std::move(before), std::move(after));
   auto graph = std::make_shared<graph::Graph>();
-  graph::Range range = range_of(c, tasks);
+  graph::Range range;
+  range.count = static_cast<int64_t>(c.nodes.size());
+  range.function = "guest", range.label = "python";
+  range.begins = c.begins;
+  range.needs.reserve(c.needs.size());
+  for (uint32_t n : c.needs) range.needs.push_back({worker::kLocalJob, n});
+  range.args = std::make_shared<const Opaque>(Opaque{"", std::static_pointer_cast<worker::GuestTasks>(tasks)});
   range.wanted_tasks = c.roots;
   graph->ranges.push_back(std::move(range));
   Waiting waiting(std::move(tick));
@@ -305,8 +398,11 @@ void register_tasks(nb::module_& m) {
   node_type = reinterpret_cast<PyTypeObject*>(node.ptr());
   nb::class_<api::Calls>(m, "AnyCalls");
   nb::class_<PythonCalls, api::Calls>(m, "Calls", "Nodes that are computed beside expressions, in one job.")
-      .def(nb::init<nb::list, nb::object>(), nb::arg("beside"), nb::arg("fill"))
-      .def("results", &PythonCalls::results);
+      .def(nb::init<nb::list, nb::object, nb::object, nb::object, nb::object>(), nb::arg("beside"), nb::arg("fill"), nb::arg("value"), nb::arg("before").none(), nb::arg("after").none())
+      .def("results", &PythonCalls::results)
+      .def("expressions", &PythonCalls::expressions)
+      .def("exchange", &PythonCalls::exchange)
+      .def("give_up", &PythonCalls::give_up);
   m.def("run_nodes", &run_nodes, nb::arg("roots"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("fill"), nb::arg("before").none(), nb::arg("after").none());
   // (nodes in running order, begins, needs, positions of the roots)
   m.def("collect_nodes", [](nb::list roots) {

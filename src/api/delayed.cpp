@@ -35,8 +35,8 @@ class Calls : public worker::GuestTasks {
     }
     results.resize(calls.size());
   }
-  bool inside() const override { return false; }
-  void run(int64_t index) override {
+  bool inside(int64_t) const override { return false; }
+  void run(int64_t index, worker::Beside&) override {
     const auto i = static_cast<size_t>(index);
     std::vector<const std::any*> inputs;
     for (uint32_t e = begins[i]; e < begins[i + 1]; ++e) inputs.push_back(&results[needs[e].index]);

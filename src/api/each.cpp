@@ -1,7 +1,5 @@
 #include "api/each.hpp"
 
-#include <set>
-
 #include "api/settle.hpp"
 #include "base/error.hpp"
 #include "expr/annotations.hpp"
@@ -48,10 +46,7 @@ class Each {
   ClusterJob::State state(size_t e) const { return run_.there->state(run_.expanded.results[e].range); }
 
   void settle_one(size_t e) {
-    Heard heard = hear(run_, behind(e), [this](const Expr& source, List partitions) { return counted(source, std::move(partitions)); });
-    for (const auto& [source, partitions] : heard.reports)
-      for (const auto& [partition, report] : partitions)
-        if (auto [known, fresh] = reports_[source].try_emplace(partition, report); !fresh && known->second.stopped_early) known->second = report;
+    Heard heard = hear(run_, behind(run_, e), [this](const Expr& source, List partitions) { return counted(source, std::move(partitions)); });
     if (!heard.error && heard.again()) {
       again.push_back(revised_by(heard, {run_.expressions[e]}, options_)[0]);
       numbers_again.push_back(numbers_[e]);
@@ -62,22 +57,12 @@ class Each {
       run_.there->give_up(run_.expanded.results[e].range);
       return told_(numbers_[e], nullptr, heard.error);
     }
+    for (const auto& [source, partitions] : heard.reports)
+      for (const auto& [partition, report] : partitions)
+        if (auto [known, fresh] = reports_[source].try_emplace(partition, report); !fresh && known->second.stopped_early) known->second = report;
     Settled settled = settle(run_, e, widened(run_, heard.reports));
     for (int d : settled.dependences) rows_.expect_all(d, heard.reports);
     told_(numbers_[e], left_there(run_, e, std::move(settled), rows_, heard.reports), nullptr);
-  }
-
-  // The ranges that a result is made of, in order.
-  std::vector<int> behind(size_t e) const {
-    std::vector<int> stack{run_.expanded.results[e].range};
-    std::set<int> out(stack.begin(), stack.end());
-    while (!stack.empty()) {
-      const auto range = static_cast<size_t>(stack.back());
-      stack.pop_back();
-      for (const auto& d : run_.expanded.graph.ranges[range].inputs)
-        if (out.insert(d.range).second) stack.push_back(d.range);
-    }
-    return {out.begin(), out.end()};
   }
 
   PartitionReports counted(const Expr& source, List partitions) {

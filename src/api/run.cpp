@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <optional>
+#include <set>
 
-#include "api/calls_in_front.hpp"
+#include "api/one_graph.hpp"
 #include "api/operators.hpp"
 #include "api/pending.hpp"
 #include "api/revisions.hpp"
@@ -99,29 +101,52 @@ PartitionReports count(const Expr& source, List partitions, RunOptions options) 
   return out;
 }
 
-Run begun(std::vector<Expr> expressions, const RunOptions& options, Results wanted) {
+Run planned(std::vector<Expr> expressions, const RunOptions& options) {
   Run r;
   r.expressions = std::move(expressions);
   r.plan = plan::lower(r.expressions);
   plan::optimize(r.plan, options.cluster ? 0 : kept_between_stages());
   r.expanded = plan::expand(r.plan);
-  if (options.calls && !options.cluster) put_in_front(*options.calls, r.plan, r.expanded);
-  r.stage_of_range.assign(r.expanded.graph.ranges.size(), -1);
-  for (size_t s = 0; s < r.plan.stages.size(); ++s)
-    if (const int at = r.expanded.range_of_stage[s]; at >= 0 && r.plan.stages[s].source) r.stage_of_range[static_cast<size_t>(at)] = static_cast<int>(s);
-  // Categories differ in as many ways as there are partitions: all are heard before the plan is made again.
-  const auto tells_all = [](const auto& wider) { return !wider.second.is_object() || !wider.second.foreign; };
-  const auto hopeless = [=](int, int64_t, const TaskResult& result) {
-    return wanted != Results::stay_each && (result.error || std::any_of(result.report.wider.begin(), result.report.wider.end(), tells_all));
-  };
-  if (options.cluster) r.job = r.there = run_on(options.cluster, r.expanded.graph, {options.placing, wanted != Results::brought, wanted == Results::stay_each, options.values}, hopeless);
-  else r.job = worker::run(std::make_shared<const graph::Graph>(r.expanded.graph), options.threads, hopeless);
+  find_stages(r);
   return r;
 }
 
-Heard hear(const Run& r, const std::vector<int>& ranges, const Count& count) {
+void find_stages(Run& r) {
+  r.stage_of_range.assign(r.expanded.graph.ranges.size(), -1);
+  for (size_t s = 0; s < r.plan.stages.size(); ++s)
+    if (const int at = r.expanded.range_of_stage[s]; at >= 0 && r.plan.stages[s].source) r.stage_of_range[static_cast<size_t>(at)] = static_cast<int>(s);
+}
+
+void begin(Run& r, const RunOptions& options, Results wanted, bool each) {
+  // Categories differ in as many ways as there are partitions: all are heard before the plan is made again.
+  const auto tells_all = [](const auto& wider) { return !wider.second.is_object() || !wider.second.foreign; };
+  const auto hopeless = [=](int, int64_t, const TaskResult& result) {
+    return wanted != Results::stay_each && (result.error || (!each && std::any_of(result.report.wider.begin(), result.report.wider.end(), tells_all)));
+  };
+  if (options.cluster) r.job = r.there = run_on(options.cluster, r.expanded.graph, {options.placing, wanted != Results::brought, wanted == Results::stay_each, options.values}, hopeless);
+  else r.job = worker::run(std::make_shared<const graph::Graph>(r.expanded.graph), options.threads, hopeless);
+}
+
+Run begun(std::vector<Expr> expressions, const RunOptions& options, Results wanted) {
+  Run r = planned(std::move(expressions), options);
+  begin(r, options, wanted, false);
+  return r;
+}
+
+std::vector<int> behind(const Run& run, size_t expression) {
+  std::vector<int> stack{run.expanded.results[expression].range};
+  std::set<int> out(stack.begin(), stack.end());
+  while (!stack.empty()) {
+    const auto range = static_cast<size_t>(stack.back());
+    stack.pop_back();
+    for (const auto& d : run.expanded.graph.ranges[range].inputs)
+      if (out.insert(d.range).second) stack.push_back(d.range);
+  }
+  return {out.begin(), out.end()};
+}
+
+Heard hear(const Run& r, const std::vector<std::vector<TaskResult>>& results, const std::vector<int>& ranges, const Count& count) {
   Heard heard;
-  const auto& results = r.job->results();
   const auto& graph = r.expanded.graph;
   std::map<int, std::exception_ptr> failed;  // of sources, by range
   // Ranges that were read otherwise than they should be, and those where an error may come of that: steps see zeros for what a dtype cannot hold, labels are
@@ -212,23 +237,27 @@ std::vector<Expr> revised_by(const Heard& heard, const std::vector<Expr>& expres
 
 Run run(const std::vector<Expr>& expressions, const RunOptions& options, Results wanted) {
   auto current = prepared(expressions, options);
+  const Count counting = [&](const Expr& source, List partitions) { return count(source, std::move(partitions), options); };
+  std::optional<OneGraph> with_calls;
+  if (options.calls && !options.cluster) with_calls.emplace(options);
   for (int attempt = 0;; ++attempt) {
-    Run r = begun(current, options, wanted);
+    Run r = with_calls ? with_calls->begun(current, wanted) : begun(current, options, wanted);
     worker::wait_for(*r.job, options.tick);
     std::vector<int> all(r.expanded.graph.ranges.size());
     std::iota(all.begin(), all.end(), 0);
-    Heard heard = hear(r, all, [&](const Expr& source, List partitions) { return count(source, std::move(partitions), options); });
+    Heard heard = hear(r, all, counting);
     const bool again = heard.again();
-    if (!heard.error && !again && (options.cluster || options.calls)) heard.error = r.job->error();  // of calls; the connection was lost, others cancelled its tasks
+    if (!heard.error && (r.job->guest_failed() || (!again && (options.cluster || with_calls)))) heard.error = r.job->error();  // of calls; the connection was lost, others cancelled its tasks
     if (heard.error) std::rethrow_exception(heard.error);
     if (!again) {
       r.reports = std::move(heard.reports);
       remember_missing(r);
       warn_of(r, options);
+      if (with_calls) with_calls->leave_calls_out(r);
       return r;
     }
     if (attempt > 1000) throw internal("a source changes with every reading; is a file being written?");
-    current = revised_by(heard, r.expressions, options);
+    current = with_calls ? with_calls->revised_by_run(r, counting) : revised_by(heard, r.expressions, options);
   }
 }
 

@@ -30,8 +30,16 @@ enum class Results : uint8_t { brought, stay, stay_each };
 
 /// The expressions as they are planned: what lies elsewhere within reach, sources looked at again, with all that is known of them.
 std::vector<Expr> prepared(const std::vector<Expr>& expressions, const RunOptions& options);
+/// Plans.
+Run planned(std::vector<Expr> expressions, const RunOptions& options);
+/// Finds the stage_of_range.
+void find_stages(Run& run);
+/// Begins what is planned. `each`: not given up where a source is other than planned.
+void begin(Run& run, const RunOptions& options, Results wanted, bool each);
 /// Plans and begins.
 Run begun(std::vector<Expr> expressions, const RunOptions& options, Results wanted);
+/// The ranges that a result is made of, in order.
+std::vector<int> behind(const Run& run, size_t expression);
 /// Prepares, and runs until sources and plan agree. Throws Error.
 Run run(const std::vector<Expr>& expressions, const RunOptions& options, Results wanted = Results::brought);
 /// Reads partitions of a source for their reports alone.
@@ -47,7 +55,8 @@ struct Heard {
   bool again() const;
 };
 /// Of the tasks of these ranges. `count` finds where partitions end that did not run.
-Heard hear(const Run& run, const std::vector<int>& ranges, const Count& count);
+Heard hear(const Run& run, const std::vector<std::vector<worker::TaskResult>>& told, const std::vector<int>& ranges, const Count& count);
+inline Heard hear(const Run& run, const std::vector<int>& ranges, const Count& count) { return hear(run, run.job->results(), ranges, count); }
 void warn_of(const Run& run, const RunOptions& options);
 /// What has to change put in, and remembered.
 std::vector<Expr> revised_by(const Heard& heard, const std::vector<Expr>& expressions, const RunOptions& options);

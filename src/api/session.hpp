@@ -11,6 +11,7 @@
 #include "expr/node.hpp"
 #include "graph/graph.hpp"
 #include "muster/export.hpp"
+#include "worker/guest.hpp"
 #include "worker/local.hpp"
 
 namespace muster::cluster {
@@ -20,23 +21,13 @@ class Client;
 namespace muster::api {
 
 using expr::Expr;
+class Calls;
 
 /// Registers all operators and kernels; the first call does it, every other entry calls it.
 MUSTER_API void start();
 
 /// The tasks on a cluster of the guest language's values that "from_values" names.
 using ValueTasks = std::function<std::vector<base::TaskId>(const base::Opaque& values)>;
-
-/// Calls of the guest language in the same job as a plan: those whose values its sources name, and others that are wanted beside it.
-class Calls {
- public:
-  virtual ~Calls() = default;
-  /// What is not done yet as a range of guest tasks, to stand in front of the plan's.
-  virtual graph::Range range(const std::vector<std::shared_ptr<const base::Opaque>>& values) = 0;
-  /// Of the number-th of these values, as range() has numbered the calls: which tasks they are, and a source's "rows".
-  virtual std::vector<uint32_t> tasks(size_t number) const = 0;
-  virtual base::Value source(size_t number) const = 0;
-};
 
 struct RunOptions {
   int64_t threads = 0;                                    // 0 = in the calling thread
@@ -59,6 +50,29 @@ struct Computed {
   Finish finish;
   int64_t rows = 0;
   std::vector<int64_t> partition_rows;
+};
+
+/// Calls of the guest language in the same job as a plan: those whose values its sources name, and others that are wanted beside it. Some take the value of an
+/// expression.
+class Calls {
+ public:
+  /// What is not done yet, inputs first.
+  struct Numbered {
+    std::vector<uint32_t> begins, needs;            // of each call, the calls it needs
+    std::vector<std::pair<uint32_t, Expr>> frames;  // the calls that take expressions, in order
+    std::vector<std::vector<uint32_t>> values;      // of each of the values, the calls that make it
+    std::vector<uint32_t> wanted;
+  };
+  /// Gives what the number-th of the frames is. Throws what Computed cannot be made of, and worker::Postponed.
+  using Take = std::function<Computed(size_t number, worker::Beside& job)>;
+
+  virtual ~Calls() = default;
+  /// The calls that are wanted, those that make these values, and all that they need, but for what earlier runs have made.
+  virtual Numbered number(const std::vector<std::shared_ptr<const base::Opaque>>& values) = 0;
+  /// As numbered last, these calls as the arguments of a range of guest tasks.
+  virtual base::Value tasks(std::vector<uint32_t> calls, Take take) = 0;
+  /// What "rows" is of a source of the number-th of the values.
+  virtual base::Value source(size_t number) const = 0;
 };
 
 /// Computes several expressions in one run. Throws Error.

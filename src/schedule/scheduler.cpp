@@ -134,7 +134,8 @@ void Scheduler::submit(JobId id, ClientId client, std::shared_ptr<const graph::G
     }
     const bool of_job = !spec.needs.empty() && spec.needs.front().job == id;
     r.in_front = !spec.begins.empty() && (open || specs.size() == 1 || (!spec.needs.empty() && !of_job));
-    if (of_job && spec.needs.front().index < first) r.level = 1;  // reads what an earlier range lists
+    for (const TaskId need : spec.needs)
+      if (need.job == id && need.index < first) r.level = std::max(r.level, j.ranges[j.tasks[need.index].range].level + 1);
     r.unfinished = spec.count;
     if (spec.count) open_alls(j, r);
     const auto retries = static_cast<uint8_t>(std::clamp(spec.options.retries, 0, 255));

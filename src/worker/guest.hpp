@@ -3,17 +3,35 @@
 #include <pthread.h>
 
 #include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "data/column.hpp"
 
 namespace muster::worker {
+struct TaskResult;
+
+/// The native tasks of the job that a guest task runs in.
+class Beside {
+ public:
+  virtual ~Beside() = default;
+  /// What a task has made that the running one needs.
+  virtual std::shared_ptr<const data::Batches> rows(int range, int64_t index, int output) = 0;
+  /// What the tasks of a range have said until now.
+  virtual std::vector<TaskResult> told(int range) = 0;
+};
+
+/// Thrown by a guest task that cannot run in this job: neither can what needs it; what it needs stays until the rest has ended.
+struct Postponed {};
 
 class GuestTasks {
  public:
   virtual ~GuestTasks() = default;
-  /// Whether run() is called through the door. C++ functions need none.
-  virtual bool inside() const { return true; }
-  /// Runs task `index`, whose inputs ran before. Called inside the guest. Throws what the function raised.
-  virtual void run(int64_t index) = 0;
-  /// Nobody needs the task's result any more. Called from any thread, inside the guest or not.
+  /// Whether task `index` runs inside the guest: C++ functions need not.
+  virtual bool inside(int64_t) const { return true; }
+  /// Runs it; its inputs ran before. Throws what the function raised.
+  virtual void run(int64_t index, Beside& job) = 0;
+  /// Nobody needs the task's result any more; never told of a job that is given up. Called from any thread, inside the guest or not.
   virtual void free(int64_t index) = 0;
 };
 

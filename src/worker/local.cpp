@@ -106,7 +106,16 @@ class Inside {
   steady_clock::time_point since_;
 };
 
-class LocalJob : public Job, public Place, public std::enable_shared_from_this<LocalJob> {
+// Rows for the guest, whose objects are not counted.
+class Uncounted : public data::Task {
+ public:
+  bool stopped() const override { return false; }
+  int64_t partition() const override { return 0; }
+  void reserve(int64_t) override {}
+  void progress(int64_t) override {}
+};
+
+class LocalJob : public Job, public Place, public Beside, public std::enable_shared_from_this<LocalJob> {
  public:
   LocalJob(Pool& pool, std::shared_ptr<const graph::Graph> graph, std::function<bool(int, int64_t, const TaskResult&)> on_result)
       : pool_(pool), graph_(std::move(graph)), on_result_(std::move(on_result)) {
@@ -125,6 +134,7 @@ class LocalJob : public Job, public Place, public std::enable_shared_from_this<L
     for (size_t r = 0; r < graph_->ranges.size(); ++r) {
       ranges_[r].gathered |= graph_->ranges[r].wanted;
       for (const auto& d : graph_->ranges[r].inputs) ranges_[static_cast<size_t>(d.range)].gathered |= d.rule == graph::Dependency::Rule::all;
+      if (guests_[r]) find_gathered(graph_->ranges[r], first_[r]);
     }
   }
   ~LocalJob() override { LocalJob::let_go(); }
@@ -169,6 +179,23 @@ class LocalJob : public Job, public Place, public std::enable_shared_from_this<L
     std::lock_guard lock(mutex_);
     return error_;
   }
+  bool guest_failed() override {
+    std::lock_guard lock(mutex_);
+    return guest_failed_;
+  }
+  std::shared_ptr<const data::Batches> rows(int range, int64_t index, int output) override {
+    Taken taken;
+    {
+      std::lock_guard lock(mutex_);
+      taken = store_.take(first_[static_cast<size_t>(range)] + static_cast<uint32_t>(index), static_cast<size_t>(output));
+    }
+    Uncounted task;
+    return taken.read(task).batches;
+  }
+  std::vector<TaskResult> told(int range) override {
+    std::lock_guard lock(mutex_);
+    return results_[static_cast<size_t>(range)];
+  }
 
   // Runs a task, tells the scheduler, and runs on with what it assigns next; other threads get what is more. Gives the rest back when others wait.
   void run(Assignment assignment) {
@@ -194,6 +221,18 @@ class LocalJob : public Job, public Place, public std::enable_shared_from_this<L
   }
 
  private:
+  // Ranges of which a guest's task takes several tasks' rows.
+  void find_gathered(const graph::Range& guest, uint32_t first) {
+    for (int64_t i = 0; i < guest.count; ++i) {
+      size_t last = ranges_.size();
+      for (uint32_t e = guest.begins[static_cast<size_t>(i)]; e < guest.begins[static_cast<size_t>(i) + 1]; ++e) {
+        if (guest.needs[e].index >= first) continue;
+        const size_t range = range_of(guest.needs[e].index);
+        if (range == last && !guests_[range]) ranges_[range].gathered = true;
+        last = range;
+      }
+    }
+  }
   size_t range_of(uint32_t task) const { return static_cast<size_t>(std::upper_bound(first_.begin(), first_.end(), task) - first_.begin()) - 1; }
 
   Attempt attempt_of(const Assignment& a, size_t r) {
@@ -224,13 +263,16 @@ class LocalJob : public Job, public Place, public std::enable_shared_from_this<L
     TaskResult result;
     std::vector<Output> outputs;
     int64_t bytes = 0;
+    bool postponed = false;
     const auto begun = steady_clock::now();
     if (guests_[r]) {
       try {
-        if (guests_[r]->inside()) inside.stay();
+        if (guests_[r]->inside(static_cast<int64_t>(i))) inside.stay();
         else inside.leave();
         if (stop_) throw Error(ErrorKind::cancelled, "stopped");
-        guests_[r]->run(static_cast<int64_t>(i));
+        guests_[r]->run(static_cast<int64_t>(i), *this);
+      } catch (const Postponed&) {
+        postponed = true;
       } catch (...) {
         result.error = std::current_exception();
       }
@@ -244,6 +286,11 @@ class LocalJob : public Job, public Place, public std::enable_shared_from_this<L
     std::vector<std::vector<Output>> dead;  // destroyed without the lock
     std::exception_ptr old_error;         // may belong to the guest
     std::lock_guard lock(mutex_);
+    if (postponed) {
+      scheduler_.seceded(0, {kJob, a.task}, a.attempt);
+      postponed_.emplace_back(a.task, a.attempt);
+      return obey(dead);
+    }
     for (const auto& o : outputs) gathering_ += copies_of(o) * o.bytes;
     ranges_[r].add(outputs);
     store_.put(a.task, outputs);
@@ -262,7 +309,7 @@ class LocalJob : public Job, public Place, public std::enable_shared_from_this<L
       results_[r][i] = std::move(result);
       hopeless = on_result_ && on_result_(static_cast<int>(r), static_cast<int64_t>(i), results_[r][i]);
     }
-    ++finished_;
+    ++finished_, --running_;
     const TaskId id{kJob, a.task};
     if (failed) scheduler_.failed(0, id, a.attempt, Failure::raised);
     else scheduler_.finished(0, id, a.attempt, bytes, us);
@@ -318,10 +365,13 @@ class LocalJob : public Job, public Place, public std::enable_shared_from_this<L
       again = false;
       for (const auto& a : scheduler_.act()) {
         switch (a.kind) {
-          case Action::Kind::assign: assigned.push_back({shared_from_this(), a.task.index, a.attempt}); break;
+          case Action::Kind::assign:
+            assigned.push_back({shared_from_this(), a.task.index, a.attempt});
+            ++running_;
+            break;
           case Action::Kind::free: drop(a.task.index, dead); break;
           case Action::Kind::failed:
-            if (!error_) error_ = error_at_[a.cause.index];
+            if (!error_) error_ = error_at_[a.cause.index], guest_failed_ = guests_[range_of(a.cause.index)];
             again = !std::exchange(cancelled, true);
             ending_ = true;
             break;
@@ -332,7 +382,11 @@ class LocalJob : public Job, public Place, public std::enable_shared_from_this<L
           default: break;
         }
       }
-      if (again) scheduler_.cancel_job(kJob);  // the first failure ends the job; what runs may end, its reports tell whether the failure is to be believed
+      const bool ends = !postponed_.empty() && (ending_ || running_ == static_cast<int64_t>(postponed_.size()));
+      if (again || ends) scheduler_.cancel_job(kJob);  // the first failure ends the job; what runs may end, its reports tell whether the failure is to be believed
+      if (!ends) continue;
+      ending_ = again = true;
+      for (const auto& [task, attempt] : std::exchange(postponed_, {})) scheduler_.failed(0, {kJob, task}, attempt, Failure::stopped), --running_;
     }
     return assigned;
   }
@@ -340,7 +394,7 @@ class LocalJob : public Job, public Place, public std::enable_shared_from_this<L
   void drop(uint32_t task, std::vector<std::vector<Output>>& dead) {
     const size_t r = range_of(task);
     if (guests_[r]) {
-      guests_[r]->free(task - first_[r]);
+      if (!ending_) guests_[r]->free(task - first_[r]);
       return;
     }
     ranges_[r].drop(store_.of(task));
@@ -367,8 +421,8 @@ class LocalJob : public Job, public Place, public std::enable_shared_from_this<L
   std::function<bool(int, int64_t, const TaskResult&)> on_result_;
   std::mutex mutex_;
   std::condition_variable ended_cv_;
-  Scheduler scheduler_;
-  bool ended_ = false;
+  Scheduler scheduler_{{.max_seceded = kNone}};
+  bool ended_ = false, guest_failed_ = false;
   std::exception_ptr error_;
   std::map<uint32_t, std::exception_ptr> error_at_;
   std::vector<uint32_t> first_;                      // task number of each range's first
@@ -381,6 +435,8 @@ class LocalJob : public Job, public Place, public std::enable_shared_from_this<L
   std::atomic<bool> stop_{false}, ending_{false};    // ending_: no further task is wanted
   std::atomic<int64_t> finished_{0}, bytes_{0};
   int64_t tasks_ = 0;
+  int64_t running_ = 0;                              // assigned and not answered
+  std::vector<std::pair<uint32_t, uint16_t>> postponed_;  // of these, tasks and attempts that are answered when nothing else can run
 };
 
 void Pool::push(std::vector<Assignment>&& assignments, size_t from) {

@@ -40,6 +40,8 @@ class Job {
   virtual void let_go() {}
   /// What the first task that failed threw; null if none did.
   virtual std::exception_ptr error() = 0;
+  /// Whether that was a guest's.
+  virtual bool guest_failed() { return false; }
 };
 
 constexpr uint32_t kLocalJob = 1;  // the job's id in the explicit inputs of a graph to run

@@ -70,8 +70,8 @@ class Levels : public worker::GuestTasks {
     return graph;
   }
 
-  bool inside() const override { return false; }
-  void run(int64_t index) override {
+  bool inside(int64_t) const override { return false; }
+  void run(int64_t index, worker::Beside&) override {
     const auto i = static_cast<size_t>(index);
     int64_t sum = 1;
     for (uint32_t n = begins_[i]; n < begins_[i + 1]; ++n) {

@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import functools
 import logging
+import threading
 import time
 
 from muster import _core, config
@@ -36,18 +37,43 @@ class _Local:
 
     def compute_exprs(self, exprs, calls=None):
         """Compute expressions; `calls` in the same job."""
-        return _run(_core.compute, exprs, self.threads, None, {}, calls or _core.Calls([], tasks.fill))
+        return _watched(lambda tick: self._with_calls(tick, _core.compute, exprs, calls or self.calls([])))
 
     def calls(self, nodes):
-        """Return nodes as calls to compute beside expressions; None if diagnostics want to hear of each."""
-        return _core.Calls(nodes, tasks.fill) if watching.task_hooks(nodes) == (None, None) else None
+        """Return nodes as calls to compute beside expressions."""
+        return _core.Calls(nodes, tasks.fill, _value, *watching.task_hooks(nodes))
 
     def persist_exprs(self, exprs):
-        return _run(_core.persist, exprs, self.threads, None, {}, _core.Calls([], tasks.fill))
+        return _watched(lambda tick: self._with_calls(tick, _core.persist, exprs, self.calls([])))
 
     def run_nodes(self, nodes, **options):
-        before, after = watching.task_hooks(nodes)
-        return watching.watched(lambda tick: _core.run_nodes(nodes, self.threads, tick, tasks.fill, before, after))
+        hooks = watching.task_hooks(nodes)
+
+        def run(tick):
+            values = _core.run_nodes(nodes, self.threads, tick, tasks.fill, *hooks)
+            if values is None:
+                calls = _core.Calls(nodes, tasks.fill, _value, *hooks)
+                self._with_calls(tick, _core.compute, [], calls)
+                values = calls.results()
+            return values
+
+        return _watched(run)
+
+    def _with_calls(self, tick, function, exprs, calls):
+        """Run expressions with calls; those that calls take are made again where a kernel refuses the dtype that a column turns out to have."""
+        try:
+            while True:
+                try:
+                    return _timed(tick, function, exprs, self.threads, None, {}, calls)
+                except (TypeError, NotImplementedError):
+                    taken = calls.expressions()
+                    made = registry.given("made_again")(taken) if taken else None
+                    if made is None:
+                        raise
+                    calls.exchange(made)
+        except BaseException:
+            calls.give_up()
+            raise
 
     def persist_nodes(self, nodes):
         return [n._holding(v) for n, v in zip(nodes, self.run_nodes(nodes), strict=True)]
@@ -115,10 +141,37 @@ def memory_limit():
     return _default_limit() if limit is None else parse_bytes(limit)
 
 
+def _value(collection, result):
+    """What a call gets that takes a collection."""
+    return collection._finish(to_pandas(result))
+
+
+def set_memory_limit():
+    """Set this process' limit to what the configuration says, but inside a task: that shares the limit of what it is a part of."""
+    if getattr(_around, "computations", 0) < 2 and not _core.in_pool_thread() and context.executor() is None:
+        _core.set_memory_limit(memory_limit())
+
+
+_around = threading.local()  # .computations: how many are under way in this thread
+
+
+def _watched(run):
+    before = getattr(_around, "computations", 0)
+    _around.computations = before + 1
+    try:
+        return watching.watched(run)
+    finally:
+        _around.computations = before
+
+
 def _run(function, exprs, threads, *more):
-    _core.set_memory_limit(memory_limit())
+    return _watched(lambda tick: _timed(tick, function, exprs, threads, *more))
+
+
+def _timed(tick, function, exprs, threads, *more):
+    set_memory_limit()
     start = time.perf_counter()
-    result = watching.watched(lambda tick: function(exprs, threads, tick, *more))
+    result = function(exprs, threads, tick, *more)
     _logger.info("%s of %s on %d threads took %.3f s", function.__name__, ", ".join(e.op for e in exprs), threads, time.perf_counter() - start)
     return result
 
@@ -249,7 +302,7 @@ def compute(*args, traverse=True, optimize_graph=True, scheduler=None, get=None,
         nonlocal run
         calls = where.calls(nodes)
         run = functools.partial(where.compute_exprs, calls=calls)
-        return calls and calls.results
+        return calls.results
 
     with _placed(kwargs):
         return rebuild(_by_kind(found, exprs, where.run_nodes, getattr(where, "start_nodes", in_one_job if isinstance(where, _Local) else None)))

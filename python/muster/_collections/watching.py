@@ -43,19 +43,16 @@ def task_hooks(nodes):
     active = [c for c in context.active_callbacks() if hasattr(c, "_pretask") or hasattr(c, "_posttask")]
     if not active:
         return None, None
-    found = collect_nodes(nodes)[0]
-    keys = [getattr(n, "key", None) for n in found]
-    graph = dict(zip(keys, found, strict=True))
-    is_value = [_is_value(n) for n in found]
+    graph = {getattr(n, "key", None): n for n in collect_nodes(nodes)[0]}
 
-    def before(index):
+    def before(node):
         for c in active:
-            if hasattr(c, "_pretask") and not is_value[index]:
-                c._pretask(keys[index], graph, {})
+            if hasattr(c, "_pretask") and not _is_value(node):
+                c._pretask(getattr(node, "key", None), graph, {})
 
-    def after(index, result):
+    def after(node, result):
         for c in active:
-            if hasattr(c, "_posttask") and not is_value[index]:
-                c._posttask(keys[index], result, graph, {}, threading.get_ident())
+            if hasattr(c, "_posttask") and not _is_value(node):
+                c._posttask(getattr(node, "key", None), result, graph, {}, threading.get_ident())
 
     return before, after

@@ -205,6 +205,7 @@ class _Whole:
     def __init__(self, target, roots, names, finish):
         self.places = (_Remote if target.remote else _Folders)(target, roots, names)
         self.finish = finish
+        self.is_done = False
 
     def __call__(self, lazy):
         self.begin()
@@ -216,11 +217,13 @@ class _Whole:
 
     def begin(self):
         """Make what the files are written into; before the collection is computed."""
+        self.is_done = False
         self.places.make()
 
     def give_up(self):
-        """Take back what there is: the collection was not computed."""
-        self.places.take_back()
+        """Take back what there is, unless it was published: something has failed."""
+        if not self.is_done:
+            self.places.take_back()
 
     def publish(self, files):
         """Return what is returned of the files, once they are in their places."""
@@ -231,6 +234,7 @@ class _Whole:
         except BaseException:
             self.give_up()
             raise
+        self.is_done = True
         self.places.clear()
         return result
 

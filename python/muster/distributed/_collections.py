@@ -93,7 +93,8 @@ class Collections:
                 self._wait_all_or_error(futures)
                 return [self._result(f) for f in futures]
             except BaseException:
-                self.cancel(futures, force=True)
+                for f in futures:  # what nobody else wants ends with that
+                    f.release()
                 raise
 
         return values

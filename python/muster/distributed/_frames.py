@@ -248,7 +248,7 @@ class Query(threading.Thread):
 
     def answer(self):
         core = self.client._core
-        _core.set_memory_limit(running.memory_limit())
+        running.set_memory_limit()
         with context.sending(self.results):
             if self.outcomes is None:
                 return self.answer_each()
