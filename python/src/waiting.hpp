@@ -4,6 +4,7 @@
 
 #include <exception>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "api/session.hpp"
@@ -18,6 +19,10 @@ struct Waiting {
   nb::object tick;
   std::exception_ptr raised;
   std::vector<std::string> warnings, notes;
+  void give_warnings() {
+    for (const auto& w : std::exchange(warnings, {}))
+      if (PyErr_WarnEx(PyExc_UserWarning, w.c_str(), 2) != 0) throw nb::python_error();
+  }
   api::RunOptions options(int64_t threads) {
     api::RunOptions o;
     o.threads = threads;
@@ -26,6 +31,7 @@ struct Waiting {
       GilBack gil;
       try {
         if (PyErr_CheckSignals() != 0) throw nb::python_error();
+        give_warnings();
         if (!tick.is_none()) tick(p.done, p.tasks, p.bytes);
       } catch (...) {
         raised = std::current_exception();
@@ -58,8 +64,7 @@ auto without_gil(Waiting& waiting, F work) {
     nb::object logger = nb::module_::import_("logging").attr("getLogger")("muster");
     for (const auto& n : waiting.notes) logger.attr("info")(n.c_str());
   }
-  for (const auto& w : waiting.warnings)
-    if (PyErr_WarnEx(PyExc_UserWarning, w.c_str(), 2) != 0) throw nb::python_error();
+  waiting.give_warnings();
   return result;
 }
 

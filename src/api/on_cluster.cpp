@@ -57,6 +57,8 @@ class Pickling {
 };
 
 constexpr const char* kTasks = "tasks-";  // begins the token of partitions
+constexpr std::chrono::seconds kPatience{2};  // nothing is heard for so long: can anybody run it?
+constexpr char kIsLost[] = " of a persisted frame is lost: the client that persisted it was closed, and no other had asked for it by then; persist it again";
 constexpr int kTries = 60;  // of fetching a result, about half a minute
 
 worker::Object brought(Client& client, TaskId id) {
@@ -71,7 +73,7 @@ worker::Object brought(Client& client, TaskId id) {
 
 class Running : public ClusterJob {
  public:
-  Running(std::shared_ptr<Client> client, const graph::Graph& graph, const Placing& placing, std::function<bool(int, int64_t, const TaskResult&)> on_result) : client_(std::move(client)), on_result_(std::move(on_result)), stays_(placing.stays), each_(placing.each) {
+  Running(std::shared_ptr<Client> client, const graph::Graph& graph, const Placing& placing, std::function<bool(int, int64_t, const TaskResult&)> on_result) : client_(std::move(client)), on_result_(std::move(on_result)), warn_(placing.warn), stays_(placing.stays), each_(placing.each) {
     graph::Graph out = graph;
     uint32_t at = 0;
     for (auto& r : out.ranges) {
@@ -105,12 +107,15 @@ class Running : public ClusterJob {
         heard.swap(heard_);
       }
       for (const auto& n : heard) take(n);
+      if (!heard.empty()) heard_last_ = std::chrono::steady_clock::now();
       if (stop_ && !cancelled_) cancelled_ = true, client_->cancel(not_kept());
       if (is_over()) {
         if (!stays_ && !fetched_ && !cancelled_ && count_ == wanted_.size() && !error_) bring();
         return true;
       }
-      if (std::chrono::steady_clock::now() >= end) return false;
+      const auto now = std::chrono::steady_clock::now();
+      if (warn_ && now - heard_last_ > kPatience) heard_last_ = now, say_why_it_waits();
+      if (now >= end) return false;
     }
   }
   void cancel() override {
@@ -148,6 +153,15 @@ class Running : public ClusterJob {
   }
 
  private:
+  void say_why_it_waits() {
+    try {
+      const Value why = client_->ask("unrunnable job", static_cast<int64_t>(job_), 10);
+      if (why.string().empty()) return;
+      std::exchange(warn_, nullptr)(concat("a computation does not go on: ", why.string()));
+    } catch (const Error&) {  // the scheduler is gone, which is_over() says
+    }
+  }
+
   size_t range_of(TaskId id) const { return static_cast<size_t>(std::upper_bound(first_.begin(), first_.end(), id.index) - first_.begin()) - 1; }
 
   std::vector<TaskId> not_kept() const {
@@ -224,7 +238,11 @@ class Running : public ClusterJob {
     if (there->tasks->client != client_) throw internal("partitions on another cluster");
     lineage_.insert(lineage_.end(), there->tasks->lineage.begin(), there->tasks->lineage.end());
     r.output = there->output;
-    need(r, [&](int64_t partition) { return there->tasks->ids.at(static_cast<size_t>(partition)); });
+    need(r, [&](int64_t partition) {
+      const TaskId id = there->tasks->ids.at(static_cast<size_t>(partition));
+      if (client_->known(id).status == Status::lost) throw Error(ErrorKind::io, concat("partition ", partition, kIsLost));
+      return id;
+    });
   }
 
   template <class Task>
@@ -282,6 +300,8 @@ class Running : public ClusterJob {
 
   std::shared_ptr<Client> client_;
   std::function<bool(int, int64_t, const TaskResult&)> on_result_;
+  std::function<void(const std::string&)> warn_;  // until it was called
+  std::chrono::steady_clock::time_point heard_last_ = std::chrono::steady_clock::now();
   std::mutex mutex_;  // of what is heard
   std::condition_variable told_;
   std::deque<News> heard_;

@@ -52,6 +52,7 @@ struct Placing {
   bool stays = false;      // the results do
   bool each = false;       // what fails ends what needs it, and nothing else
   ValueTasks values = {};
+  std::function<void(const std::string&)> warn = {};  // called by wait(): nobody can run the job
 };
 
 /// Submits the graph. Tables in memory go to workers once; functions of the guest language go as bytes.

@@ -41,26 +41,6 @@ bool is_cancelled(const std::exception_ptr& e) {
   }
 }
 
-// Open columns in which a missing value was seen are known as such from now on.
-void remember_missing(const Run& r) {
-  const DType seen{Storage::float64, Unit::us, true};
-  for (const auto& stage : r.plan.stages) {
-    if (!stage.source || !r.reports.contains(stage.source->id)) continue;
-    Revision revision;
-    for (const auto& [partition, report] : r.reports.at(stage.source->id))
-      for (int64_t id : report.missing)
-        if (id >= 0 && id < expr::kResults) revision.wider.emplace(id, seen);
-    remember(stage.source, revision);
-  }
-  std::map<Hash128, std::pair<Expr, Revision>> named;
-  for (int64_t id : r.reports.at(Hash128{}).at(0).missing) {
-    const auto& [node, field] = r.plan.named.at(static_cast<size_t>(id - expr::kResults));
-    named[node->id].first = node;
-    named[node->id].second.wider.emplace(field, seen);
-  }
-  for (const auto& [id, revision] : named) remember(revision.first, revision.second);
-}
-
 Expr brought(const Expr& node) {
   const Partitions& from = *partitions_of(node);
   const auto& settlements = node->args["settlements"].list();
@@ -123,7 +103,7 @@ void begin(Run& r, const RunOptions& options, Results wanted, bool each) {
   const auto hopeless = [=](int, int64_t, const TaskResult& result) {
     return wanted != Results::stay_each && (result.error || (!each && std::any_of(result.report.wider.begin(), result.report.wider.end(), tells_all)));
   };
-  if (options.cluster) r.job = r.there = run_on(options.cluster, r.expanded.graph, {options.placing, wanted != Results::brought, wanted == Results::stay_each, options.values}, hopeless);
+  if (options.cluster) r.job = r.there = run_on(options.cluster, r.expanded.graph, {options.placing, wanted != Results::brought, wanted == Results::stay_each, options.values, options.warn}, hopeless);
   else r.job = worker::run(std::make_shared<const graph::Graph>(r.expanded.graph), options.threads, hopeless);
 }
 
@@ -216,6 +196,25 @@ void warn_of(const Run& run, const RunOptions& options) {
       for (const auto& w : t.report.warnings) options.warn(w);
 }
 
+void remember_missing(const Run& r, const Reports& reports) {
+  const DType seen{Storage::float64, Unit::us, true};
+  for (const auto& stage : r.plan.stages) {
+    if (!stage.source || !reports.contains(stage.source->id)) continue;
+    Revision revision;
+    for (const auto& [partition, report] : reports.at(stage.source->id))
+      for (int64_t id : report.missing)
+        if (id >= 0 && id < expr::kResults) revision.wider.emplace(id, seen);
+    remember(stage.source, revision);
+  }
+  std::map<Hash128, std::pair<Expr, Revision>> named;
+  for (int64_t id : reports.at(Hash128{}).at(0).missing) {
+    const auto& [node, field] = r.plan.named.at(static_cast<size_t>(id - expr::kResults));
+    named[node->id].first = node;
+    named[node->id].second.wider.emplace(field, seen);
+  }
+  for (const auto& [id, revision] : named) remember(revision.first, revision.second);
+}
+
 std::vector<Expr> revised_by(const Heard& heard, const std::vector<Expr>& expressions, const RunOptions& options) {
   std::map<Hash128, Expr> revised_nodes;
   for (const auto& [id, revision] : heard.revisions) {
@@ -251,7 +250,7 @@ Run run(const std::vector<Expr>& expressions, const RunOptions& options, Results
     if (heard.error) std::rethrow_exception(heard.error);
     if (!again) {
       r.reports = std::move(heard.reports);
-      remember_missing(r);
+      remember_missing(r, r.reports);
       warn_of(r, options);
       if (with_calls) with_calls->leave_calls_out(r);
       return r;

@@ -57,6 +57,8 @@ struct Heard {
 /// Of the tasks of these ranges. `count` finds where partitions end that did not run.
 Heard hear(const Run& run, const std::vector<std::vector<worker::TaskResult>>& told, const std::vector<int>& ranges, const Count& count);
 inline Heard hear(const Run& run, const std::vector<int>& ranges, const Count& count) { return hear(run, run.job->results(), ranges, count); }
+/// Open columns in which a missing value was seen are known as such from now on. `reports` are of ranges that were heard to their end.
+void remember_missing(const Run& run, const Reports& reports);
 void warn_of(const Run& run, const RunOptions& options);
 /// What has to change put in, and remembered.
 std::vector<Expr> revised_by(const Heard& heard, const std::vector<Expr>& expressions, const RunOptions& options);

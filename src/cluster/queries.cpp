@@ -118,6 +118,7 @@ Value Hub::ask(const std::string& name, const Value& argument) {
       if (auto why = core_.unrunnable(id_of(t)); !why.empty()) out.emplace_back(t, why);
     return out;
   }
+  if (name == "unrunnable job") return core_.unrunnable(static_cast<JobId>(argument.integer()));
   throw Error(ErrorKind::missing, concat("the scheduler knows no answer to '", name, "'"));
 }
 

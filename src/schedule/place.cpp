@@ -302,28 +302,34 @@ std::string Scheduler::unrunnable(TaskId id) const {
   const Task* t = find(id);
   if (!t || (t->state != State::ready && t->state != State::waiting)) return "";
   const RangeState& r = jobs_.at(id.job)->ranges[t->range];
-  if (t->data) {  // its client waits for others before it gives it
-    for (const auto& [other, job] : jobs_)
-      for (const auto& range : job->ranges)
-        if (job->client == jobs_.at(id.job)->client && range.unfinished && !range.gate && classes_[range.kind].eligible.empty())
-          for (int64_t i = 0; i < range.spec->count; ++i)
-            if (const TaskId one{other, range.first + static_cast<uint32_t>(i)}; !at(one).data)
-              if (auto why = unrunnable(one); !why.empty()) return why;
-    return "";
+  if (t->data || t->missing || r.gate) return "";
+  if (auto why = nobody_for(r); !why.empty()) return why;
+  const auto& may = classes_[r.kind].eligible;
+  if (std::any_of(may.begin(), may.end(), [&](Slot s) { return takes(workers_[s], r.depth); })) return "";
+  return concat(settings_.max_seceded, " tasks of each worker have given their thread back (secede) and go on: others begin when one of these ends");
+}
+
+std::string Scheduler::unrunnable(JobId id) const {
+  std::vector<JobId> jobs{id};
+  for (size_t n = 0; n < jobs.size(); ++n) {
+    const Job* job = job_known(jobs[n]);
+    if (!job) continue;
+    for (const auto& r : job->ranges)
+      if (r.unfinished)
+        if (auto why = nobody_for(r); !why.empty()) return why;
+    for (JobId other : job->imports)
+      if (std::find(jobs.begin(), jobs.end(), other) == jobs.end()) jobs.push_back(other);
   }
-  if (t->missing || r.gate) return "";
-  if (threads_ == 0) return "there is no worker";
-  if (const auto& may = classes_[r.kind].eligible; !may.empty()) {
-    if (std::any_of(may.begin(), may.end(), [&](Slot s) { return takes(workers_[s], r.depth); })) return "";
-    return concat(settings_.max_seceded, " tasks of each worker have given their thread back (secede) and go on: others begin when one of these ends");
-  }
-  std::string why = "no worker";
-  if (!r.spec->options.workers.empty()) {
-    why += " is one of";
-    for (const auto& w : r.spec->options.workers) why += " " + w;
-  }
-  for (const auto& [name, amount] : r.spec->options.resources) why += concat(" has ", amount, " ", name);
-  return why;
+  return "";
+}
+
+std::string Scheduler::nobody_for(const RangeState& r) const {
+  if (threads_ == 0) return "there is no worker; it waits until one comes, or until it is cancelled";
+  if (!classes_[r.kind].eligible.empty()) return "";
+  std::string who, what;
+  for (const auto& w : r.spec->options.workers) who += concat(who.empty() ? " is one of " : ", ", w);
+  for (const auto& [name, amount] : r.spec->options.resources) what += concat(what.empty() ? " has " : ", ", amount, " ", name);
+  return concat("no worker", who, who.empty() || what.empty() ? "" : " and", what, "; it waits until such a one comes, or until it is cancelled");
 }
 
 void Scheduler::validate() const {

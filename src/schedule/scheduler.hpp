@@ -185,6 +185,8 @@ class Scheduler {
   bool has_job(JobId job) const { return jobs_.contains(job); }
   /// Why a ready task does not run, as a sentence; empty when it only waits for its turn.
   std::string unrunnable(TaskId task) const;
+  /// Why a job cannot end, though all that run did; empty when there is somebody for each of its tasks and of those that they need.
+  std::string unrunnable(JobId job) const;
   /// Recomputes every counter and index; throws Error{internal} if one is wrong.
   void validate() const;
 
@@ -284,6 +286,7 @@ class Scheduler {
   bool takes(const Worker& w, uint32_t depth) const { return w.seceded.size() <= depth || w.seceded[depth] < settings_.max_seceded; }
   void count_seceded(Worker& w, uint32_t depth, bool one_more);
   uint32_t class_of(const graph::Options& o, uint32_t depth);
+  std::string nobody_for(const RangeState& r) const;  // empty if there is somebody
   bool eligible(const Worker& w, const graph::Options& o) const;
   void reindex(Slot s);
   static void index(std::vector<Slot>& list, std::vector<Worker>& workers, uint32_t Worker::*at, Slot s, bool in);
