@@ -60,6 +60,7 @@ class Each {
     for (const auto& [source, partitions] : heard.reports)
       for (const auto& [partition, report] : partitions)
         if (auto [known, fresh] = reports_[source].try_emplace(partition, report); !fresh && known->second.stopped_early) known->second = report;
+    remember_missing(run_, heard.reports);
     Settled settled = settle(run_, e, widened(run_, heard.reports));
     for (int d : settled.dependences) rows_.expect_all(d, heard.reports);
     told_(numbers_[e], left_there(run_, e, std::move(settled), rows_, heard.reports), nullptr);

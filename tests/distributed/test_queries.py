@@ -497,6 +497,15 @@ def test_partitions_that_fail_or_turn_out_wider_are_no_matter_of_others(client, 
     assert whole.index.tolist() == list(range(100_000))
 
 
+def test_queries_begun_at_once_teach_later_ones(client, csv):
+    path, pdf = csv
+    df = read(path)
+    assert df.late.dtype == np.int64
+    client.gather(client.compute([df.partitions[i].late for i in range(df.npartitions)]))
+    assert read(path).late.dtype == np.float64
+    same(df.partitions[0].late, df.late.compute().iloc[: len(df.partitions[0])])
+
+
 def test_what_delayed_calls_make_is_read_where_it_lies(client, tmp_path):
     """A query begins while they still run, each of them runs once, and nothing of them comes to this process."""
     (tmp_path / "ran").mkdir()
