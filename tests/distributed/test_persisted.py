@@ -26,7 +26,7 @@ class Held:
         self.gate = str(folder / "open")
 
     def __call__(self, part):
-        until(lambda: os.path.exists(self.gate))
+        until(lambda: os.path.exists(self.gate), 60)
         return part
 
     def open(self):

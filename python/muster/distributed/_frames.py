@@ -12,7 +12,7 @@ from muster._base.serialize import dumps_error, dumps_simple
 from muster._base.tasks import Input
 from muster._base.tokenize import tokenize
 from muster._collections import running
-from muster._collections.expressions import finish_of, inputs_first, together
+from muster._collections.expressions import finish_of, together
 from muster.distributed import _submit
 from muster.distributed._errors import FutureCancelledError
 
@@ -83,16 +83,8 @@ class Frames:
         self._refused.difference_update(refused)
         self._begin([(self._made_of[t][0], t, *self._made_of[t][1:3]) for t in refused])
 
-    def partitions_of(self, frame):
-        """Return futures of the persisted partitions that a DataFrame is made of, there or being made."""
-        out = []
-        for node in inputs_first([frame._expr]):
-            if node.op == "from_tasks":
-                owner = node.args["holder"].value[0].client if "holder" in node.args else self
-                out += (owner if owner.status == "running" else self)._partitions(node)
-        return out
-
     def _partitions(self, node):
+        """Return futures of the partitions that a persisted expression stands for."""
         keys = [f"('{node.name}', {i})" for i in range(node.npartitions)]
         with self._lock:
             if "holder" in node.args and (found := self._unsettled.get(node.args["holder"].value[0]._id)) is not None:
@@ -317,12 +309,13 @@ class Query(threading.Thread):
             return
         given_up = []
         for n in self.open:
-            own = core.status(self.tasks[n])
-            others = {coming.task: core.status(coming.task) for coming in tuple(self.promised.get(n, ()))}
-            cancelled = others and all(status == "cancelled" for status in others.values())
-            if "pending" in others.values() or (own == "pending" and not cancelled):
+            promised = tuple(self.promised.get(n, ()))
+            status = {task: core.status(task) for task in (self.tasks[n], *(coming.task for coming in promised))}
+            partitions = {status[coming.task] for coming in promised if coming.kind == "partitions"}
+            is_cancelled = "cancelled" in partitions and partitions <= {"cancelled", "lost"}
+            if "pending" in status.values() and not is_cancelled:
                 return
-            given_up += [task for task, status in {self.tasks[n]: own, **others}.items() if status == "lost"]
+            given_up += [task for task in status if status[task] == "lost" and not is_cancelled]
         if given_up and core.connected:
             if time.monotonic() < self.asked + 0.2:
                 return

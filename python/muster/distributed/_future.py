@@ -6,6 +6,7 @@ from types import GenericAlias
 
 from muster._base import context
 from muster._base.tasks import NOT_LAZY, unpack
+from muster._collections.expressions import inputs_first
 from muster._core import TaskNode
 from muster.delayed import Delayed
 from muster.distributed._errors import FutureCancelledError
@@ -255,7 +256,7 @@ def futures_of(obj, client=None):
 
     unpack(obj, see)
     if frames:
-        found = [f for frame in frames for f in (client or context.default_client()).partitions_of(frame)] + found
+        found = [f for frame in frames for f in _partitions_of(frame, client)] + found
     out = []
     for f in found:
         if f not in out:
@@ -263,6 +264,16 @@ def futures_of(obj, client=None):
     for f in out:
         if f.cancelled():
             raise FutureCancelledError(f.key)
+    return out
+
+
+def _partitions_of(frame, client):
+    """Return futures of the persisted partitions that a DataFrame is made of, there or being made."""
+    out = []
+    for node in inputs_first([frame._expr]):
+        if node.op == "from_tasks":
+            own = node.args["holder"].value[0].client if "holder" in node.args else None
+            out += (own if own is not None and own.status == "running" else client or context.default_client())._partitions(node)
     return out
 
 
