@@ -51,6 +51,11 @@ CALLS = {
     "delayed": "muster.compute(*[muster.delayed(busy)(i) for i in range(20)])",
     "bag": "muster.bag.from_sequence(range(40), npartitions=8).map(busy).compute()",
     "one thread": "frame.map_partitions(busy, meta=meta).compute(scheduler='synchronous')",
+    "a call over a frame": "muster.delayed(len)(frame.map_partitions(busy, meta=meta)).compute()",
+    "calls over partitions": "muster.compute(*[muster.delayed(busy)(p) for p in frame.to_delayed()])",
+    "a call over a frame on one thread": "muster.delayed(len)(frame.map_partitions(busy, meta=meta)).compute(scheduler='synchronous')",
+    "a later to_csv": "frame.map_partitions(slowly, meta=meta).to_csv('out/x-*.csv', compute=False).compute()",
+    "a later to_parquet": "frame.map_partitions(slowly, meta=meta).to_parquet('out', compute=False).compute()",
     "to_csv": "frame.map_partitions(slowly, meta=meta).to_csv('out/x-*.csv')",
     "to_parquet": "frame.map_partitions(slowly, meta=meta).to_parquet('out')",
 }
@@ -85,3 +90,59 @@ def test_the_end_does_not_wait_for_a_daemon_thread(kind, tmp_path):
     assert run.returncode == 0, errors
     assert out.endswith("end\n")
     assert errors == ""
+
+
+ON_A_CLUSTER = """
+import os, pathlib, signal, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import pandas as pd
+import muster, muster.dataframe as dd
+from muster.distributed import Client, wait
+begun = pathlib.Path("begun").absolute()
+def asleep(x, path=str(begun)):
+    open(path, "w").close()
+    time.sleep(60)
+    return x
+frame = dd.from_pandas(pd.DataFrame({"a": range(200)}), npartitions=8)
+sleeping = frame.map_partitions(asleep, meta={"a": "int64"})
+calls = {
+    "compute": lambda: muster.compute(*[muster.delayed(asleep)(i) for i in range(6)]),
+    "compute of a frame": lambda: sleeping.a.sum().compute(),
+    "compute of both": lambda: muster.compute(sleeping.a.sum(), muster.delayed(asleep)(1)),
+    "calls over partitions": lambda: muster.compute(*[muster.delayed(asleep)(p) for p in frame.to_delayed()]),
+    "a later write": lambda: sleeping.to_csv("out/x-*.csv", compute=False).compute(),
+    "gather": lambda: client.gather(client.map(asleep, range(6), pure=False)),
+    "result": lambda: client.submit(asleep, 1, pure=False).result(),
+    "wait": lambda: wait(client.map(asleep, range(6), pure=False)),
+    "persist": lambda: wait(sleeping.persist()),
+}
+with Client(n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
+    for kind, call in calls.items():
+        begun.unlink(missing_ok=True)
+        struck = []
+        def strike():
+            while not begun.exists():
+                time.sleep(0.01)
+            time.sleep(0.1)
+            struck.append(time.monotonic())
+            os.kill(os.getpid(), signal.SIGINT)
+        threading.Thread(target=strike, daemon=True).start()
+        try:
+            call()
+        except KeyboardInterrupt:
+            late = time.monotonic() - struck[0]
+        else:
+            raise AssertionError(kind)
+        assert late < LATE, (kind, late)
+        # Both workers are free again, and the client goes on.
+        assert client.gather(client.map(abs, [-1, -2, -3], pure=False)) == [1, 2, 3], kind
+        assert frame.a.sum().compute() == 19900
+        assert not os.path.exists("out") or not os.listdir("out"), kind
+        print(kind, flush=True)
+"""
+
+
+def test_ctrl_c_on_a_cluster(python):
+    """What was waited for is given up within a second, also where it runs, and the client is as before."""
+    out = python(ON_A_CLUSTER.replace("LATE", "2"), timeout=120)
+    assert out.stdout.splitlines()[-1] == "persist"

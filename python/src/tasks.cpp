@@ -116,11 +116,12 @@ class Frames {
  public:
   bool has(PyObject* node) {
     PyObject* function = nb::inst_ptr<TaskNode>(node)->function.ptr();
-    if (function == last_) return last_is_;
-    const auto [known, fresh] = known_.try_emplace(function, false);
-    if (fresh) known->second = nb::hasattr(function, "of_collection");
-    last_ = function;
-    return last_is_ = known->second;
+    if (function != last_) {
+      const auto [known, fresh] = known_.try_emplace(function, false);
+      if (fresh) known->second = nb::hasattr(function, "of_collection");
+      last_ = function, last_is_ = known->second;
+    }
+    return last_is_ && nb::hasattr(collection(node), "_expr");
   }
   static nb::object collection(PyObject* node) { return nb::inst_ptr<TaskNode>(node)->arguments[0]; }
 
@@ -219,7 +220,8 @@ class PythonTasks : public worker::GuestTasks {
 // Some of these tasks as a range, with those that take expressions.
 class SomeTasks : public worker::GuestTasks {
  public:
-  SomeTasks(std::shared_ptr<PythonTasks> tasks, std::vector<uint32_t> numbers, std::unordered_map<uint32_t, size_t> frames, api::Calls::Take take, std::shared_ptr<const Opaque> value)
+  SomeTasks(std::shared_ptr<PythonTasks> tasks, std::vector<uint32_t> numbers, std::unordered_map<uint32_t, size_t> frames, api::Calls::Take take,
+            std::shared_ptr<const Opaque> value)
       : tasks_(std::move(tasks)), numbers_(std::move(numbers)), frames_(std::move(frames)), take_(std::move(take)), value_(std::move(value)) {}
 
   bool inside(int64_t index) const override { return !frames_.contains(at(index)); }
@@ -398,7 +400,8 @@ void register_tasks(nb::module_& m) {
   node_type = reinterpret_cast<PyTypeObject*>(node.ptr());
   nb::class_<api::Calls>(m, "AnyCalls");
   nb::class_<PythonCalls, api::Calls>(m, "Calls", "Nodes that are computed beside expressions, in one job.")
-      .def(nb::init<nb::list, nb::object, nb::object, nb::object, nb::object>(), nb::arg("beside"), nb::arg("fill"), nb::arg("value"), nb::arg("before").none(), nb::arg("after").none())
+      .def(nb::init<nb::list, nb::object, nb::object, nb::object, nb::object>(), nb::arg("beside"), nb::arg("fill"), nb::arg("value"),
+           nb::arg("before").none(), nb::arg("after").none())
       .def("results", &PythonCalls::results)
       .def("expressions", &PythonCalls::expressions)
       .def("exchange", &PythonCalls::exchange)

@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <mutex>
 
-#include "api/operators.hpp"
 #include "api/settle.hpp"
 #include "base/error.hpp"
 #include "data/program.hpp"
 #include "data/source_rows.hpp"
 #include "expr/op.hpp"
+#include "kernels/task_values.hpp"
 
 namespace muster::api {
 using namespace base;
@@ -19,19 +19,26 @@ using worker::TaskResult;
 namespace {
 using Shared = std::shared_ptr<const Opaque>;
 
+// The values of calls that a source gives; null of any other expression.
+Shared values_read(const Expr& node) {
+  const auto rows = data::rows_of(node->args);
+  return rows && kernels::names_task_values(*rows) ? rows : nullptr;
+}
+
 std::vector<Shared> values_of(const std::vector<Expr>& expressions) {
   std::vector<Shared> out;
   std::map<const Opaque*, bool> known;
   for (const auto& node : expr::topological(expressions))
-    if (node->op->name == operators::from_values)
-      if (const auto values = node->args["rows"].opaque(); known.try_emplace(values.get()).second) out.push_back(values);
+    if (const auto values = values_read(node); values && known.try_emplace(values.get()).second) out.push_back(values);
   return out;
 }
 
 // The expressions that calls take, each settled once.
 class Settling {
  public:
-  Settling(std::shared_ptr<const Run> run, RunOptions options) : run_(std::move(run)), options_(std::move(options)), rows_(*run_, reports_, count_), outcomes_(run_->expressions.size()), told_(run_->expanded.graph.ranges.size()) {
+  Settling(std::shared_ptr<const Run> run, RunOptions options)
+      : run_(std::move(run)), options_(std::move(options)), rows_(*run_, reports_, count_), outcomes_(run_->expressions.size()),
+        told_(run_->expanded.graph.ranges.size()) {
     options_.tick = nullptr, options_.warn = nullptr, options_.note = nullptr, options_.calls = nullptr;  // these belong to the thread that waits
   }
 
@@ -116,12 +123,13 @@ class Arranging {
  public:
   /// `taken`: of each of the frames, its expression.
   Arranging(Run& run, Calls& calls, const Calls::Numbered& numbered, const std::vector<Shared>& values, std::vector<size_t> taken)
-      : run_(run), calls_(calls), n_(numbered), taken_(std::move(taken)), old_(run.expanded.graph.ranges), reads_(old_.size(), kNothing), frame_of_(n_.begins.size() - 1, kNothing) {
+      : run_(run), calls_(calls), n_(numbered), taken_(std::move(taken)), old_(run.expanded.graph.ranges), reads_(old_.size(), kNothing),
+        frame_of_(n_.begins.size() - 1, kNothing) {
     for (size_t f = 0; f < n_.frames.size(); ++f) frame_of_[n_.frames[f].first] = f;
     for (size_t r = 0; r < old_.size(); ++r) {
       const int s = run_.stage_of_range[r];
-      if (s < 0 || run_.plan.stages[static_cast<size_t>(s)].source->op->name != operators::from_values) continue;
-      const auto named = run_.plan.stages[static_cast<size_t>(s)].source->args["rows"].opaque();
+      const auto named = s < 0 ? nullptr : values_read(run_.plan.stages[static_cast<size_t>(s)].source);
+      if (!named) continue;
       reads_[r] = static_cast<size_t>(std::find(values.begin(), values.end(), named) - values.begin());
     }
   }
@@ -184,11 +192,17 @@ class Arranging {
     for (const size_t e : settled) {
       rounds_[of_range[result_of(e)]].settled.push_back(e);
       for (const int r : behind(run_, e))
-        if (const int s = run_.stage_of_range[static_cast<size_t>(r)]; s >= 0 && run_.plan.stages[static_cast<size_t>(s)].source->op->files && !old_[static_cast<size_t>(r)].partition.empty())
-          parts_[e].emplace_back(run_.plan.stages[static_cast<size_t>(s)].source->id, old_[static_cast<size_t>(r)].partition.front());
+        if (const auto [source, first] = part_of(static_cast<size_t>(r)); source) parts_[e].emplace_back(source->id, first);
     }
     for (auto& round : rounds_)
       std::stable_sort(round.settled.begin(), round.settled.end(), [this](size_t a, size_t b) { return first_part(a) < first_part(b); });
+  }
+  // The source of files that a range reads some partitions of, and the first of these; else null.
+  std::pair<Expr, int64_t> part_of(size_t range) const {
+    const int s = run_.stage_of_range[range];
+    if (s < 0 || old_[range].partition.empty()) return {};
+    const Expr& source = run_.plan.stages[static_cast<size_t>(s)].source;
+    return source->op->files ? std::pair(source, old_[range].partition.front()) : std::pair<Expr, int64_t>();
   }
   int64_t first_part(size_t expression) const {
     const auto known = parts_.find(expression);
@@ -220,7 +234,10 @@ class Arranging {
     out.args = program.encode();
     const auto& calls = n_.values[reads_[r]];
     out.begins = {0};
-    for (int64_t i = 0; i < out.count; ++i) need(out, {call_task_[calls.at(static_cast<size_t>(out.partition.empty() ? i : out.partition[static_cast<size_t>(i)]))]});
+    for (int64_t i = 0; i < out.count; ++i) {
+      const int64_t partition = out.partition.empty() ? i : out.partition[static_cast<size_t>(i)];
+      need(out, {call_task_[calls.at(static_cast<size_t>(partition))]});
+    }
     return out;
   }
 
@@ -258,7 +275,8 @@ class Arranging {
         }
       need(out, needs);
     }
-    out.args = std::make_shared<const Opaque>(Opaque{"", std::static_pointer_cast<worker::GuestTasks>(std::make_shared<SettlingTasks>(std::move(settling), expressions))});
+    std::shared_ptr<worker::GuestTasks> tasks = std::make_shared<SettlingTasks>(std::move(settling), expressions);
+    out.args = std::make_shared<const Opaque>(Opaque{"", std::move(tasks)});
     return out;
   }
 

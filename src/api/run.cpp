@@ -246,7 +246,8 @@ Run run(const std::vector<Expr>& expressions, const RunOptions& options, Results
     std::iota(all.begin(), all.end(), 0);
     Heard heard = hear(r, all, counting);
     const bool again = heard.again();
-    if (!heard.error && (r.job->guest_failed() || (!again && (options.cluster || with_calls)))) heard.error = r.job->error();  // of calls; the connection was lost, others cancelled its tasks
+    const bool of_job = r.job->guest_failed() || (!again && (options.cluster || with_calls));  // of calls; the connection was lost, others cancelled its tasks
+    if (!heard.error && of_job) heard.error = r.job->error();
     if (heard.error) std::rethrow_exception(heard.error);
     if (!again) {
       r.reports = std::move(heard.reports);

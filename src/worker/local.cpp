@@ -383,7 +383,8 @@ class LocalJob : public Job, public Place, public Beside, public std::enable_sha
         }
       }
       const bool ends = !postponed_.empty() && (ending_ || running_ == static_cast<int64_t>(postponed_.size()));
-      if (again || ends) scheduler_.cancel_job(kJob);  // the first failure ends the job; what runs may end, its reports tell whether the failure is to be believed
+      // The first failure ends the job; what runs may end, its reports tell whether the failure is to be believed.
+      if (again || ends) scheduler_.cancel_job(kJob);
       if (!ends) continue;
       ending_ = again = true;
       for (const auto& [task, attempt] : std::exchange(postponed_, {})) scheduler_.failed(0, {kJob, task}, attempt, Failure::stopped), --running_;
