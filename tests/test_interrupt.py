@@ -97,7 +97,7 @@ import os, pathlib, signal, threading, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
 import pandas as pd
 import muster, muster.dataframe as dd
-from muster.distributed import Client, wait
+from muster.distributed import Client
 begun = pathlib.Path("begun").absolute()
 def asleep(x, path=str(begun)):
     open(path, "w").close()
@@ -113,8 +113,6 @@ calls = {
     "a later write": lambda: sleeping.to_csv("out/x-*.csv", compute=False).compute(),
     "gather": lambda: client.gather(client.map(asleep, range(6), pure=False)),
     "result": lambda: client.submit(asleep, 1, pure=False).result(),
-    "wait": lambda: wait(client.map(asleep, range(6), pure=False)),
-    "persist": lambda: wait(sleeping.persist()),
 }
 with Client(n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
     for kind, call in calls.items():
@@ -144,5 +142,5 @@ with Client(n_workers=2, threads_per_worker=1, dashboard_address=None) as client
 
 def test_ctrl_c_on_a_cluster(python):
     """What was waited for is given up within a second, also where it runs, and the client is as before."""
-    out = python(ON_A_CLUSTER.replace("LATE", "2"), timeout=120)
-    assert out.stdout.splitlines()[-1] == "persist"
+    out = python(ON_A_CLUSTER.replace("LATE", "2"), timeout=100)
+    assert out.stdout.splitlines()[-1] == "result"
