@@ -47,7 +47,8 @@ bool RowNumbers::incomplete() const {
   return std::any_of(sources_.begin(), sources_.end(), [&](const auto& source) {
     const auto reports = reports_.find(source.first);
     int64_t next = 0;
-    return reports != reports_.end() && std::any_of(reports->second.begin(), reports->second.end(), [&](const auto& r) { return r.first != next++ || r.second.stopped_early; });
+    const auto missed = [&](const auto& r) { return r.first != next++ || r.second.stopped_early; };
+    return reports != reports_.end() && std::any_of(reports->second.begin(), reports->second.end(), missed);
   });
 }
 
@@ -161,7 +162,9 @@ Expr left_there(const Run& run, size_t expression, Settled settled, RowNumbers& 
   }
   const auto& where = run.expanded.results[expression];
   const auto tasks = run.there->keep(where.range);
-  return from_tasks({{"rows", partitions_value({tasks, where.output}, kernels::new_table_token())}}, static_cast<int64_t>(tasks->ids.size()), settled.schema, settlements, run.expressions[expression]->divisions);
+  const auto count = static_cast<int64_t>(tasks->ids.size());
+  return from_tasks({{"rows", partitions_value({tasks, where.output}, kernels::new_table_token())}}, count, settled.schema, settlements,
+                    run.expressions[expression]->divisions);
 }
 
 }  // namespace muster::api

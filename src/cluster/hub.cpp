@@ -34,7 +34,8 @@ class SocketClient : public ClientPeer {
 // What another version says is not read beyond its number.
 template <class M>
 M first_message(const Frame& f, const std::string& who) {
-  if (const auto version = Decoder(f.body).get<uint32_t>(); version != kProtocol) throw Error(ErrorKind::io, versions_differ("the scheduler", kProtocol, who, version));
+  if (const auto version = Decoder(f.body).get<uint32_t>(); version != kProtocol)
+    throw Error(ErrorKind::io, versions_differ("the scheduler", kProtocol, who, version));
   return decoded<M>(f.body);
 }
 }  // namespace

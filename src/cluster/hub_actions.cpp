@@ -62,8 +62,10 @@ News Hub::news_of(const Action& a) {
 std::shared_ptr<const TaskError> Hub::error_of(const Action& a) const {
   if (auto known = results_.error(a.cause)) return known;
   const auto* cause = core_.find(a.cause);
-  if (cause && cause->data) return std::make_shared<const TaskError>(TaskError{.kind = TaskError::Kind::lost, .message = "data that was scattered is gone: every worker that had it died"});
-  return std::make_shared<const TaskError>(TaskError{.kind = TaskError::Kind::killed, .message = std::to_string(cause ? int{cause->deaths} : 0), .task = cause ? core_.label_of(a.cause) : "a task"});
+  TaskError error{.kind = TaskError::Kind::killed, .message = std::to_string(cause ? int{cause->deaths} : 0),
+                  .task = cause ? core_.label_of(a.cause) : "a task"};
+  if (cause && cause->data) error = {.kind = TaskError::Kind::lost, .message = "data that was scattered is gone: every worker that had it died"};
+  return std::make_shared<const TaskError>(std::move(error));
 }
 
 void Hub::send_assign(const Action& a) {
@@ -175,7 +177,8 @@ void Hub::act() {
 void Hub::send_batches() {
   for (auto& w : workers_) {
     if (!w.connection) continue;
-    w.cancel.send(*w.connection), w.free.send(*w.connection), w.assign.send(*w.connection), w.dropped.send(*w.connection), w.dropped_functions.send(*w.connection);
+    w.cancel.send(*w.connection), w.free.send(*w.connection), w.assign.send(*w.connection);
+    w.dropped.send(*w.connection), w.dropped_functions.send(*w.connection);
   }
 }
 

@@ -16,7 +16,22 @@ import pytest
 
 import muster
 from muster import delayed
-from muster.distributed import Client, FutureCancelledError, LocalCluster, as_completed, default_client, fire_and_forget, futures_of, get_client, get_worker, progress, rejoin, secede, wait, worker_client
+from muster.distributed import (
+    Client,
+    FutureCancelledError,
+    LocalCluster,
+    as_completed,
+    default_client,
+    fire_and_forget,
+    futures_of,
+    get_client,
+    get_worker,
+    progress,
+    rejoin,
+    secede,
+    wait,
+    worker_client,
+)
 
 
 def inc(x):
@@ -66,7 +81,8 @@ class Pair:
 
 
 def holders(v):
-    return [collections.OrderedDict(b=v, a=1), collections.defaultdict(list, k=[v]), collections.deque([0, v], maxlen=2), Point(v, [v]), Pair(v, (v,)), {v, 7}, slice(v, 3)]
+    standard = [collections.OrderedDict(b=v, a=1), collections.defaultdict(list, k=[v]), collections.deque([0, v], maxlen=2)]
+    return [*standard, Point(v, [v]), Pair(v, (v,)), {v, 7}, slice(v, 3)]
 
 
 def test_kinds_of_containers(client):

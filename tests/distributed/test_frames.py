@@ -203,5 +203,8 @@ DTYPES = {
 @pytest.mark.parametrize("kind", DTYPES)
 def test_dtypes_go_with_results(client, kind, ask):
     """Each is asked for once, so that no process of the cluster has seen it."""
-    theirs = pd.DataFrame({"k": range(6), "v": pd.Series(pd.array([1, 2, 3] * 2)).astype(DTYPES[kind][list(ASKS).index(ask)]) if kind != "period" else pd.Series(pd.period_range("2020", periods=6, freq=DTYPES[kind][list(ASKS).index(ask)][7:-1]))})
+    dtype = DTYPES[kind][list(ASKS).index(ask)]
+    periods = kind == "period"
+    values = pd.Series(pd.period_range("2020", periods=6, freq=dtype[7:-1]) if periods else pd.array([1, 2, 3] * 2))
+    theirs = pd.DataFrame({"k": range(6), "v": values if periods else values.astype(dtype)})
     same(ASKS[ask](client, dd.from_pandas(theirs, npartitions=2)), theirs.v)

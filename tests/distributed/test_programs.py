@@ -91,7 +91,10 @@ def test_a_client_that_dies_is_cleaned_up(scheduler):
     address, monitor, file, _ = scheduler
     worker = subprocess.Popen([*MUSTER, "worker", address, "--nthreads", "1"], stderr=subprocess.DEVNULL)
     try:
-        program = f"from muster.distributed import Client; import os\nc = Client({address!r}); c.wait_for_workers(1)\nf = c.map(lambda i: i, range(5)); c.gather(f); print('done', flush=True); os.kill(os.getpid(), 9)"
+        program = (
+            f"from muster.distributed import Client; import os\nc = Client({address!r}); c.wait_for_workers(1)\n"
+            "f = c.map(lambda i: i, range(5)); c.gather(f); print('done', flush=True); os.kill(os.getpid(), 9)"
+        )
         assert "done" in subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30).stdout
         for _ in range(100):
             counts = json.loads(get(monitor + "/json/counts.json")[1])

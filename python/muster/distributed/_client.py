@@ -70,7 +70,10 @@ class Client(Collections, Frames, Queries, Results):
     (1024, [0, 1, 4, 9])
     """
 
-    def __init__(self, address=None, timeout="10 s", set_as_default=True, scheduler_file=None, security=None, asynchronous=False, name=None, heartbeat_interval=None, direct_to_workers=None, loop=None, connection_limit=None, extensions=None, serializers=None, deserializers=None, **kwargs):
+    def __init__(
+        self, address=None, timeout="10 s", set_as_default=True, scheduler_file=None, security=None, asynchronous=False, name=None,
+        heartbeat_interval=None, direct_to_workers=None, loop=None, connection_limit=None, extensions=None, serializers=None, deserializers=None, **kwargs,
+    ):  # fmt: skip
         self.asynchronous = asynchronous
         self.id = f"{name or 'Client'}-{uuid.uuid4()}"
         self.cluster, self._owned = None, None
@@ -96,7 +99,9 @@ class Client(Collections, Frames, Queries, Results):
         self._keys = {}      # key -> [id, handles]
         self._ids = {}       # id -> key
         self._definitions = {}  # of keys the user named: a token of the call
-        self._made_of = {}   # id of a query's future -> (expression, what is made of its result, the function that wants it, what functions in it need): its tables in memory are sent again when a worker dies
+        # id of a query's future -> (expression, what is made of its result, the function that wants it, what functions in it need): its tables in memory
+        # are sent again when a worker dies
+        self._made_of = {}
         self._refused = set()  # ids of those whose query failed
         self._partition_of = {}  # key of a persisted partition -> what its bytes are, None while it is to come
         self._objects = {}   # the same -> the future of its pandas object
@@ -113,7 +118,10 @@ class Client(Collections, Frames, Queries, Results):
 
     # ---- submitting
 
-    def submit(self, func, *args, key=None, workers=None, resources=None, retries=None, priority=0, fifo_timeout="100 ms", allow_other_workers=False, actor=False, actors=False, pure=True, timeout=None, **kwargs):
+    def submit(
+        self, func, *args, key=None, workers=None, resources=None, retries=None, priority=0, fifo_timeout="100 ms", allow_other_workers=False,
+        actor=False, actors=False, pure=True, timeout=None, **kwargs,
+    ):  # fmt: skip
         """Call a function on the cluster.
 
         Parameters
@@ -155,7 +163,10 @@ class Client(Collections, Frames, Queries, Results):
         options = self._options(workers, resources, retries, priority, allow_other_workers, timeout)
         return self._submit_calls(func, [(args, kwargs)], [key], options)[0]
 
-    def map(self, func, *iterables, key=None, workers=None, retries=None, resources=None, priority=0, allow_other_workers=False, fifo_timeout="100 ms", actor=False, actors=False, pure=True, batch_size=None, timeout=None, **kwargs):
+    def map(
+        self, func, *iterables, key=None, workers=None, retries=None, resources=None, priority=0, allow_other_workers=False, fifo_timeout="100 ms",
+        actor=False, actors=False, pure=True, batch_size=None, timeout=None, **kwargs,
+    ):  # fmt: skip
         """Call a function with the items of one or several iterables, as `submit` does; all calls are one message.
 
         Returns
@@ -170,7 +181,8 @@ class Client(Collections, Frames, Queries, Results):
 
         if any(isinstance(i, queue.Queue) for i in iterables):
             raise TypeError("Dask no longer supports mapping over Iterators or Queues. Consider using a normal for loop and Client.submit")
-        calls = [(args, kwargs) for args in zip(*iterables, strict=False)] if len(iterables) > 1 else [((a,), kwargs) for a in (iterables[0] if iterables else ())]
+        items = zip(*iterables, strict=False) if len(iterables) > 1 else ((a,) for a in (iterables[0] if iterables else ()))
+        calls = [(args, kwargs) for args in items]
         if isinstance(key, list):
             if len(key) != len(calls):
                 raise ValueError(f"map: {len(key)} keys for {len(calls)} calls")
@@ -194,7 +206,10 @@ class Client(Collections, Frames, Queries, Results):
                 self._definitions[key] = token
 
     def _options(self, workers, resources, retries, priority, allow_other_workers, timeout):
-        given = {"workers": workers, "resources": resources, "retries": retries, "priority": priority or None, "allow_other_workers": allow_other_workers or None, "timeout": timeout}
+        given = {
+            "workers": workers, "resources": resources, "retries": retries, "priority": priority or None,
+            "allow_other_workers": allow_other_workers or None, "timeout": timeout,
+        }  # fmt: skip
         context.check_annotations({k: v for k, v in given.items() if v is not None and k != "timeout"})
         if allow_other_workers and workers is None:
             raise ValueError("Only use allow_other_workers= if using workers=")
@@ -387,7 +402,10 @@ class Client(Collections, Frames, Queries, Results):
         """Return the client of this thread; ValueError if there is none."""
         client = context.client()
         if client is None:
-            raise ValueError("No clients found. Start a client and point it to the scheduler address: from muster.distributed import Client; client = Client('ip-addr-of-scheduler:8786')")
+            raise ValueError(
+                "No clients found. Start a client and point it to the scheduler address: from muster.distributed import Client; "
+                "client = Client('ip-addr-of-scheduler:8786')"
+            )
         return client
 
     def close(self, timeout=None):

@@ -140,7 +140,9 @@ class Queries:
                 ids = {key: task for task, key in self._ids.items()}
             else:
                 found = [
-                    f for value in (futures if isinstance(futures, (list, tuple, set)) else [futures]) for f in ([value] if isinstance(value, str) else inside(value))
+                    f
+                    for value in (futures if isinstance(futures, (list, tuple, set)) else [futures])
+                    for f in ([value] if isinstance(value, str) else inside(value))
                 ]
                 ids = {f: self._keys[f][0] for f in found if isinstance(f, str)} | {f.key: f._id for f in found if isinstance(f, Future)}
         answers = dict(self._core.ask(question, list(ids.values())))

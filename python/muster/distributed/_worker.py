@@ -36,7 +36,10 @@ def core(address=None):
     try:
         client = get_client()
     except ValueError:
-        raise ValueError("a persisted collection lies on the workers of its cluster: in another process it can be unpickled while a client of that is active, Client(address)") from None
+        raise ValueError(
+            "a persisted collection lies on the workers of its cluster: in another process it can be unpickled while a client of that is active, "
+            "Client(address)"
+        ) from None
     if address is not None and context.executor() is None and client.scheduler_address != address:
         raise ValueError(f"a persisted collection lies on the cluster of {address}, the active client is of {client.scheduler_address}")
     return client._core
