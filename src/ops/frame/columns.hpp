@@ -37,7 +37,7 @@ int combine(Lowering& l, int stage, const char* op, const std::vector<int>& regs
 /// Whether a column of this dtype holds the value exactly, so that pandas keeps the dtype; false for missing values and lazy ones.
 bool holds(DType type, const Value& value);
 bool is_missing(const Value& value);
-/// A step of one register per column, where a dtype is native; the operator keeps the input's dtypes.
+/// A step of one register per column; a column for which `args` are empty stays as it is. `check` throws for what is not native. Dtypes stay.
 Op of_each_column(std::string name, std::vector<Method> on, std::function<void(const Call&, DType)> check, std::string kernel,
                   std::function<Dict(const Call&, DType)> args);
 /// The dtype pandas gives a Python scalar.
