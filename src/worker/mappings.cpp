@@ -47,17 +47,25 @@ void undo(Mapping& m) {
   if (m.file) --with_descriptor;
 }
 
-void shrink(Idle& all, size_t limit) {
+// Mappings that are undone without the mutex.
+struct Gone {
+  std::deque<Mapping> mappings;
+  ~Gone() {
+    for (auto& m : mappings) undo(m);
+  }
+};
+
+void shrink(Idle& all, size_t limit, Gone& gone) {
   while (all.bytes > limit) {
     all.bytes -= all.mappings.front().size;
-    undo(all.mappings.front());
+    gone.mappings.push_back(std::move(all.mappings.front()));
     all.mappings.pop_front();
   }
 }
 
 // A fork makes a second owner of every mapping: those of before are given up.
-void forget_shared(Idle& all) {
-  if (std::exchange(all.forks, forks.load()) != forks) shrink(all, 0);
+void forget_shared(Idle& all, Gone& gone) {
+  if (std::exchange(all.forks, forks.load()) != forks) shrink(all, 0, gone);
 }
 
 int64_t most_with_descriptor() { return std::min<int64_t>(64, most_descriptors() / 4); }
@@ -97,15 +105,16 @@ Mapping map_object(int fd, size_t size) {
   Idle& all = idle();
   out.slab = slab_of(fd), out.forks = forks;
   if (!out.slab.empty()) {
+    Gone gone;
     std::lock_guard lock(all.mutex);
-    forget_shared(all);
+    forget_shared(all, gone);
     const auto known = std::find_if(all.mappings.begin(), all.mappings.end(), [&](const Mapping& m) { return m.slab == out.slab; });
     if (known != all.mappings.end()) {
       Mapping found = std::move(*known);
       all.bytes -= found.size;
       all.mappings.erase(known);
       if (found.size >= size && flock(found.file.get(), LOCK_SH | LOCK_NB) == 0) return found;
-      undo(found);
+      gone.mappings.push_back(std::move(found));
     }
   }
   struct stat facts {};
@@ -125,12 +134,13 @@ void unmap_object(Mapping m, size_t size) noexcept {
   if (!m.data) return;
   Idle& all = idle();
   if (m.file && m.forks == forks && m.size <= all.limit && drop_own_pages(m.data, size)) {
+    Gone gone;
     std::lock_guard lock(all.mutex);
-    forget_shared(all);
+    forget_shared(all, gone);
     if (m.forks == forks && flock(m.file.get(), LOCK_UN) == 0) {
       all.bytes += m.size;
       all.mappings.push_back(std::move(m));
-      return shrink(all, all.limit);
+      return shrink(all, all.limit, gone);
     }
   }
   undo(m);
@@ -138,8 +148,9 @@ void unmap_object(Mapping m, size_t size) noexcept {
 
 void keep_mappings(size_t bytes) {
   Idle& all = idle();
+  Gone gone;
   std::lock_guard lock(all.mutex);
-  shrink(all, all.limit = bytes);
+  shrink(all, all.limit = bytes, gone);
 }
 
 }  // namespace muster::worker

@@ -105,8 +105,9 @@ bool Slab::has_readers() const {
 
 std::unique_ptr<Slab> Slabs::take(size_t size) {
   {
+    Gone gone;
     std::lock_guard lock(mutex_);
-    forget_parents();
+    gone = forget_parents();
     for (auto s = kept_.begin(); s != kept_.end(); ++s)
       if ((*s)->capacity() >= size && (*s)->capacity() / 2 <= size && !(*s)->has_readers()) {
         auto out = std::move(*s);
@@ -119,34 +120,38 @@ std::unique_ptr<Slab> Slabs::take(size_t size) {
 }
 
 void Slabs::give_back(std::unique_ptr<Slab> slab) {
+  Gone of_parents, gone;
   std::lock_guard lock(mutex_);
-  forget_parents();
+  of_parents = forget_parents();
   bytes_ += slab->capacity();
   kept_.push_back(std::move(slab));
-  shrink(limit_, most_kept());
+  gone = shrink(limit_, most_kept());
 }
 
-void Slabs::shrink(size_t bytes, size_t count) {
+Slabs::Gone Slabs::shrink(size_t bytes, size_t count) {
+  Gone gone;
   while (bytes_ > bytes || kept_.size() > count) {
     bytes_ -= kept_.front()->capacity();
+    gone.push_back(std::move(kept_.front()));
     kept_.pop_front();
   }
+  return gone;
 }
 
 // Parent and child have the same descriptions of files, and so the same locks: each would find the other's slabs free.
-void Slabs::forget_parents() {
-  if (std::exchange(owner_, ::getpid()) != ::getpid()) shrink(0, 0);
-}
+Slabs::Gone Slabs::forget_parents() { return std::exchange(owner_, ::getpid()) != ::getpid() ? shrink(0, 0) : Gone(); }
 
 void Slabs::set_limit(size_t bytes) {
+  Gone gone;
   std::lock_guard lock(mutex_);
   limit_ = bytes;
-  shrink(limit_, most_kept());
+  gone = shrink(limit_, most_kept());
 }
 
 void Slabs::clear() {
+  Gone gone;
   std::lock_guard lock(mutex_);
-  shrink(0, 0);
+  gone = shrink(0, 0);
 }
 
 size_t Slabs::bytes() const {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <string_view>
+#include <vector>
 
 #include "base/fd.hpp"
 
@@ -55,8 +56,9 @@ class Slabs {
   size_t bytes() const;
 
  private:
-  void shrink(size_t bytes, size_t count);
-  void forget_parents();
+  using Gone = std::vector<std::unique_ptr<Slab>>;  // destroyed without the mutex: their memory is freed then
+  [[nodiscard]] Gone shrink(size_t bytes, size_t count);
+  [[nodiscard]] Gone forget_parents();
   mutable std::mutex mutex_;
   std::deque<std::unique_ptr<Slab>> kept_;   // the last one was written last
   size_t bytes_ = 0, limit_ = size_t{1} << 30;
