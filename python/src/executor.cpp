@@ -149,8 +149,8 @@ nb::object Channel::run_pipeline() {
       auto& group = out.emplace_back();
       if (value && g == 0) group.push_back({.batches = value});
       for (uint32_t i = 0; i < groups[g]; ++i, ++at) {
-        task.reserve(static_cast<int64_t>(views[at].size()));
-        group.push_back(kernels::decode_outputs(views[at]).at(groups[count + g]));
+        task.reserve(static_cast<int64_t>(kernels::encoded_output(views[at], groups[count + g]).size()));
+        group.push_back(kernels::decode_output(views[at], groups[count + g]));
       }
     }
     return out;

@@ -57,9 +57,9 @@ std::string result(const std::shared_ptr<FutureState>& future) {
     if (k.status == Status::error) throw cluster::opened(*k.error);
     if (k.status != Status::finished) throw Error(ErrorKind::cancelled, concat("the task was ", cluster::name_of(k.status)));
     try {
-      return *kernels::decode_outputs(client.get(future->id).view()).at(0).text;
-    } catch (const Error& e) {
-      if (e.kind != ErrorKind::io || tries == 20) throw;
+      return *kernels::decode_output(client.get(future->id).view(), 0).text;
+    } catch (const cluster::Unreachable&) {
+      if (tries == 20) throw;
       client.wait({future->id}, false, 0.2);  // its worker died: it is made again
     }
   }

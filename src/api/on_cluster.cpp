@@ -61,13 +61,13 @@ constexpr std::chrono::seconds kPatience{2};  // nothing is heard for so long: c
 constexpr char kIsLost[] = " of a persisted frame is lost: the client that persisted it was closed, and no other had asked for it by then; persist it again";
 constexpr int kTries = 60;  // of fetching a result, about half a minute
 
-worker::Object brought(Client& client, TaskId id) {
+worker::Object brought(Client& client, TaskId id, uint32_t output = worker::kAllOutputs) {
   for (int tries = 0;; ++tries) try {
-      return client.get(id);
-    } catch (const Error& e) {
-      if (tries == kTries || e.kind == ErrorKind::unsupported || !client.connected()) throw;
-      std::this_thread::sleep_for(std::chrono::milliseconds(std::min(10 << tries, 500)));  // its worker died: the scheduler hears of it,
-      client.wait({id}, false, 1e9);                                                      // and it is made again
+      return client.get(id, output);
+    } catch (const cluster::Unreachable&) {
+      if (tries == kTries || !client.connected()) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(std::min(10 << std::min(tries, 6), 500)));  // its worker died: the scheduler hears of it,
+      client.wait({id}, false, 1e9);                                                                    // and it is made again
     }
 }
 
@@ -335,8 +335,8 @@ const Partitions* partitions_of(const Expr& expression) {
 }
 
 data::Batches fetch(const Partitions& partitions, int64_t partition) {
-  const auto outputs = kernels::decode_outputs(brought(*partitions.tasks->client, partitions.tasks->ids.at(static_cast<size_t>(partition))).view());
-  return *outputs.at(static_cast<size_t>(partitions.output)).batches;
+  const auto output = static_cast<uint32_t>(partitions.output);
+  return *kernels::decode_output(brought(*partitions.tasks->client, partitions.tasks->ids.at(static_cast<size_t>(partition)), output).view(), output).batches;
 }
 
 std::shared_ptr<ClusterJob> run_on(std::shared_ptr<Client> client, const graph::Graph& graph, const Placing& placing, std::function<bool(int range, int64_t index, const TaskResult&)> on_result) {

@@ -133,8 +133,8 @@ Computed together(const Value& description, const std::vector<std::string_view>&
   Computed c{op.schema(expr::Call(op, description, none)), {}, [settlements = std::move(settlements)](size_t column, const Column& part, int64_t rows) { return kernels::settle(part, rows, settlements[column]); }, 0, {}};
   for (const auto& bytes : objects) {
     int64_t rows = 0;
-    const auto outputs = kernels::decode_outputs(bytes);
-    for (const auto& b : *outputs.at(static_cast<size_t>(description["output"].integer())).batches) rows += b.rows, c.parts.push_back(b);
+    const auto output = kernels::decode_output(bytes, static_cast<size_t>(description["output"].integer()));
+    for (const auto& b : *output.batches) rows += b.rows, c.parts.push_back(b);
     c.rows += rows;
     c.partition_rows.push_back(rows);
   }

@@ -7,6 +7,7 @@
 #include "kernels/memory.hpp"
 #include "kernels/wire.hpp"
 #include "muster/error.hpp"
+#include "worker/object_store.hpp"
 
 namespace muster::cluster {
 using namespace base;
@@ -286,10 +287,17 @@ TaskId Client::next_task() {
   return id;
 }
 
+// Promised first: the scheduler knows the task while its bytes are on their way, and other calls go on.
 TaskId Client::scatter(const worker::Object& object, const std::vector<std::string>& holders) {
-  std::lock_guard order(sending_);
-  const TaskId id = next_task();
-  for (const auto& h : holders) peers_.put(h, id, object, kPatience);
+  const TaskId id = promise(object.type, false);
+  auto next = holders.begin();
+  try {
+    for (; next != holders.end(); ++next) peers_.put(*next, id, object, kPatience);
+  } catch (...) {
+    tell_scattered(id, object, {holders.begin(), next}, false);
+    release(id);
+    throw;
+  }
   tell_scattered(id, object, holders, false);
   return id;
 }
@@ -364,7 +372,7 @@ Known Client::known(TaskId task) {
   return found == tasks_.end() ? Known{Status::lost} : found->second;
 }
 
-worker::Object Client::get(TaskId task) {
+worker::Object Client::get(TaskId task, uint32_t output) {
   Known k = known(task);
   if (k.value) {
     worker::Object o;
@@ -373,14 +381,21 @@ worker::Object Client::get(TaskId task) {
   }
   if (closed_ || lost_) throw Error(ErrorKind::io, why_over_);  // the workers free what was ours, or have ended
   std::string why = "no worker has it";
+  std::optional<Refused> refused;
+  size_t refusals = 0;
   for (const auto& h : k.holders) try {
-      worker::Object o = peers_.get(h, task, kAnyAttempt, kPatience);
+      worker::Object o = peers_.get(h, {task, output}, kAnyAttempt, kPatience);
       if (o.segment) o.segment->close_fd();
       return o;
+    } catch (const Refused& e) {
+      why = e.message;
+      refusals += e.kind != ErrorKind::memory;  // there may be some later
+      refused = e;
     } catch (const Error& e) {
       why = e.message;
     }
-  throw Error(ErrorKind::io, why);
+  if (refused && refusals == k.holders.size()) throw Error(*refused);
+  throw Unreachable(why);
 }
 
 void Client::watch(const std::vector<TaskId>& tasks) {
@@ -417,11 +432,8 @@ namespace {
 worker::Object encoded_partition(const Opaque& table, int64_t partition) {
   kernels::Output rows;
   rows.batches = std::make_shared<const data::Batches>(static_cast<const kernels::MemoryTable*>(table.object.get())->partitions.at(static_cast<size_t>(partition)));
-  const std::string bytes = kernels::encode(std::vector<kernels::Output>{rows});
-  worker::Object o;
-  o.native = true, o.type = "native", o.bytes = static_cast<int64_t>(bytes.size());
-  o.segment = worker::Segment::of({bytes});
-  return o;
+  for (const auto& b : *rows.batches) rows.bytes += data::size_of(b);
+  return worker::encoded_object({rows});
 }
 }  // namespace
 
@@ -499,6 +511,8 @@ void Client::put(TaskId id, const Opaque& table, int64_t partition) {
         peers_.put(holder, id, o, kPatience);
         return tell_scattered(id, o, {holder}, true);
       }
+    } catch (const Refused& e) {
+      return refuse(id, written_down(e));
     } catch (const Error&) {  // that one died too
     }
     std::unique_lock lock(mutex_);

@@ -30,6 +30,11 @@ struct Known {
   int64_t wants = 0;      // of this client: released as often, it is given up
 };
 
+/// No worker that has a result answers (any more): once the scheduler knows, it is made again, or has an error.
+struct Unreachable : Error {
+  explicit Unreachable(const std::string& why) : Error(ErrorKind::io, why, "muster.distributed._errors.UnreachableError") {}
+};
+
 class Client : public ClientPeer {
  public:
   /// Of a scheduler in this process.
@@ -65,8 +70,8 @@ class Client : public ClientPeer {
   /// Waits until all (or any) of them have ended. False after `seconds`.
   bool wait(const std::vector<TaskId>& tasks, bool any, double seconds);
   Known known(TaskId task);
-  /// The object of a finished task. Throws Error{io} when no worker has it (any more).
-  worker::Object get(TaskId task);
+  /// The object of a finished task, or more of it than this output. Throws Unreachable, and what a holder cannot hand out it for.
+  worker::Object get(TaskId task, uint32_t output = worker::kAllOutputs);
   /// Tasks of which something is to be told: all that end, or fall back to pending, from now on.
   void watch(const std::vector<TaskId>& tasks);
   /// Watched tasks that changed; waits up to `seconds` for the first.

@@ -33,17 +33,19 @@ void Peers::give_back(const std::string& holder, Fd fd) {
   if (idle_.count(holder) < 4) idle_.emplace(holder, std::move(fd));
 }
 
-Object Peers::get(const std::string& holder, TaskId id, uint16_t attempt, double seconds) {
+Object Peers::get(const std::string& holder, worker::ObjectKey key, uint16_t attempt, double seconds) {
   Fd fd = connection(holder);
-  send(fd, GetObject{id, attempt, Address::parse(holder).local});
+  send(fd, GetObject{key.task, attempt, Address::parse(holder).local, key.output});
   Frame f = receive_frame(fd, seconds, sink_for);
   give_back(holder, std::move(fd));
   const auto said = decoded<ObjectHead>(f.body);
   if (said.found == ObjectHead::Found::no) throw Error(ErrorKind::io, concat(holder, " does not have the object"));
   Object o;
   take_bytes(f, said.size, o);
-  if (said.found == ObjectHead::Found::refused) throw opened(decoded<TaskError>(o.view()));
-  o.native = said.native;
+  if (said.found == ObjectHead::Found::refused) throw Refused(opened(decoded<TaskError>(o.view())));
+  if (said.output != worker::kAllOutputs && said.output != key.output)
+    throw Error(ErrorKind::io, concat(holder, " hands out another output than was asked for"));
+  o.native = said.native, o.output = said.output;
   return o;
 }
 
@@ -54,17 +56,19 @@ void Peers::put(const std::string& holder, TaskId id, const Object& object, doub
   const PutObject head{id, object.native, descriptor ? object.segment->size() : view.size(), object.type};
   if (descriptor) send(fd, head, {object.segment->fd()});
   else send(fd, head, {}, {view.data(), view.size(), nullptr});
-  if (const Frame f = receive_frame(fd, seconds); Type{f.type} != Type::stored) throw Error(ErrorKind::io, concat(holder, " does not say that it has the object"));
+  const Frame f = receive_frame(fd, seconds);
+  if (Type{f.type} != Type::stored) throw Error(ErrorKind::io, concat(holder, " does not say that it has the object"));
   give_back(holder, std::move(fd));
+  if (const auto said = decoded<Stored>(f.body); said.error) throw Refused(opened(*said.error));
 }
 
 Fetcher::Fetcher(std::function<void(Fetched&&)> done) : done_(std::move(done)) {
   for (int i = 0; i < kThreads; ++i) threads_.emplace_back([this] { run(); });
 }
 
-void Fetcher::fetch(TaskId id, uint16_t attempt, const std::string& holder) {
+void Fetcher::fetch(worker::ObjectKey key, uint16_t attempt, const std::string& holder) {
   std::lock_guard lock(mutex_);
-  queue_.push_back({id, attempt, holder, false, {}});
+  queue_.push_back({key, attempt, holder, false, {}});
   work_.notify_one();
 }
 
@@ -88,7 +92,7 @@ void Fetcher::run() {
     lock.unlock();
     for (int tries = 0; tries < 2 && !f.ok; ++tries) {  // a connection that was kept may be stale
       try {
-        f.object = peers_.get(f.holder, f.id, f.attempt, kPatience);
+        f.object = peers_.get(f.holder, f.key, f.attempt, kPatience);
         f.ok = true;
       } catch (const Error&) {
         f.ok = false;

@@ -10,17 +10,25 @@
 #include <thread>
 #include <vector>
 
+#include "muster/error.hpp"
 #include "net/socket.hpp"
 #include "worker/objects.hpp"
 
 namespace muster::cluster {
 using base::TaskId;
 
+/// Why a holder cannot hand an object out that it has (damaged bytes, objects that do not travel), or cannot take one.
+struct Refused : Error {
+  explicit Refused(Error why) : Error(std::move(why)) {}
+};
+
 /// Connections to workers that are not in use. Throws Error{io} where a worker does not answer or does not have the object.
 class Peers {
  public:
-  /// `attempt` 65535 = any. Through a Unix socket a large object comes as shared memory.
-  worker::Object get(const std::string& holder, TaskId id, uint16_t attempt, double seconds);
+  /// `attempt` 65535 = any. All of the object, or more of it than the output that the key names: what came is said by Object::output. Through a Unix
+  /// socket a large object comes as shared memory. Throws Refused.
+  worker::Object get(const std::string& holder, worker::ObjectKey key, uint16_t attempt, double seconds);
+  /// Waits until the holder has room for more. Throws Refused.
   void put(const std::string& holder, TaskId id, const worker::Object& object, double seconds);
 
  private:
@@ -31,7 +39,7 @@ class Peers {
 };
 
 struct Fetched {
-  TaskId id;
+  worker::ObjectKey key;  // that was asked for
   uint16_t attempt;
   std::string holder;
   bool ok;
@@ -42,7 +50,7 @@ class Fetcher {
  public:
   explicit Fetcher(std::function<void(Fetched&&)> done);
   ~Fetcher() { stop(); }
-  void fetch(TaskId id, uint16_t attempt, const std::string& holder);
+  void fetch(worker::ObjectKey key, uint16_t attempt, const std::string& holder);
   void stop();
 
  private:

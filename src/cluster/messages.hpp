@@ -15,13 +15,14 @@
 #include "net/connection.hpp"
 #include "net/fields.hpp"
 #include "schedule/scheduler.hpp"
+#include "worker/object_key.hpp"
 
 namespace muster::cluster {
 using base::ClientId, base::JobId, base::Slot, base::TaskId;
 using graph::Blob;
 
 /// Raised with every change of a message.
-constexpr uint32_t kProtocol = 3;
+constexpr uint32_t kProtocol = 4;
 constexpr uint16_t kAnyAttempt = 0xFFFF;
 
 enum class Type : uint16_t {
@@ -310,8 +311,9 @@ struct GetObject {
   static constexpr Type kType = Type::get_object;
   TaskId object;
   uint16_t attempt = kAnyAttempt;
-  bool descriptor = false;  // may be answered with one
-  static void fields(auto& m, auto&& f) { f(m.object, m.attempt, m.descriptor); }
+  bool descriptor = false;                 // may be answered with one
+  uint32_t output = worker::kAllOutputs;   // this is enough, and may be answered with more
+  static void fields(auto& m, auto&& f) { f(m.object, m.attempt, m.descriptor, m.output); }
 };
 
 struct ObjectHead {
@@ -319,7 +321,8 @@ struct ObjectHead {
   enum class Found : uint8_t { no, yes, refused } found = Found::no;  // refused: in place of the object's bytes lie those of a TaskError, which says why
   bool native = false;                                                // encoded outputs of the engine, not of a guest
   uint64_t size = 0;
-  static void fields(auto& m, auto&& f) { f(m.found, m.native, m.size); }
+  uint32_t output = worker::kAllOutputs;                              // that comes alone
+  static void fields(auto& m, auto&& f) { f(m.found, m.native, m.size, m.output); }
 };
 
 struct PutObject {
@@ -331,9 +334,11 @@ struct PutObject {
   static void fields(auto& m, auto&& f) { f(m.object, m.native, m.size, m.type); }
 };
 
+/// Said once there is room for more.
 struct Stored {
   static constexpr Type kType = Type::stored;
-  static void fields(auto&, auto&&) {}
+  std::shared_ptr<const TaskError> error{};  // it is not
+  static void fields(auto& m, auto&& f) { f(m.error); }
 };
 
 // ---- on connections

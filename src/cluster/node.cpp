@@ -29,7 +29,11 @@ int Node::run() {
   auto [listener, bound] = listen(Address::parse(options_.listen.empty() ? "unix://@muster-" + random_name() : options_.listen));
   address_ = bound.text();
   loop_.add_listener(std::move(listener), bound.local, [this](Fd fd) {
-    serve_objects(loop_, std::move(fd), [this](std::function<void()> job) { serve(std::move(job)); }, [this](TaskId id, uint16_t attempt, Object& out) { return find(id, attempt, out); }, [this](TaskId id, Object&& o) { put(id, std::move(o)); });
+    serve_objects(loop_, std::move(fd), {
+      .run = [this](std::function<void()> job) { serve(std::move(job)); },
+      .find = [this](TaskId id, uint16_t attempt, Object& out) { return find(id, attempt, out); },
+      .put = [this](TaskId id, Object&& o, std::function<void(std::optional<Error>)> stored) { put(id, std::move(o), std::move(stored)); },
+    });
   });
   scheduler_ = loop_.add(connect(Address::parse(options_.scheduler), 10));
   scheduler_->on_frame = [this](Frame&& f) { on_scheduler(std::move(f)); };
@@ -123,9 +127,14 @@ void Node::assign(Assign&& said) {
   work->index = said.index, work->arguments = said.arguments, work->groups = std::move(said.groups);
   std::vector<worker::Input> missing;
   work->inputs.reserve(said.inputs.size());
+  const auto& outputs = work->range->outputs;
+  size_t group = 0, left = work->groups.empty() ? 0 : work->groups[0];
   for (const auto& in : said.inputs) {
-    if (!in.inlined) missing.push_back({in.object, in.attempt, {in.holders.begin(), in.holders.end()}});
-    work->inputs.push_back({in.object, in.inlined, std::string(in.value)});
+    while (left == 0 && group + 1 < work->groups.size()) left = work->groups[++group];
+    --left;
+    const uint32_t output = work->function ? worker::kAllOutputs : group < outputs.size() ? outputs[group] : 0;
+    if (!in.inlined) missing.push_back({in.object, in.attempt, {in.holders.begin(), in.holders.end()}, output});
+    work->inputs.push_back({in.object, output, in.inlined, std::string(in.value)});
   }
   state_.assign(said.task, said.attempt, said.priority, work->guest(), std::move(missing));
 }
@@ -152,6 +161,7 @@ void Node::pump() {
   }
   want_room(admission_.wanted());
   fetch_more();
+  answer_puts();
   // Native tasks and guest tasks share the threads.
   int64_t busy = native_running_ + static_cast<int64_t>(native_queue_.size());
   for (const auto& e : executors_) busy += !e->sent.empty() && !e->seceded;
@@ -201,6 +211,7 @@ void Node::report_actions() {
   for (auto& a : state_.act()) {
     switch (a.kind) {
       case worker::StateAction::Kind::fetch: fetches_.push_back(std::move(a)); break;
+      case worker::StateAction::Kind::forget: objects_.erase({a.task, a.output}, a.attempt); break;
       case worker::StateAction::Kind::stop: stop(a.task, a.attempt); break;
       case worker::StateAction::Kind::failed:
         work_.erase({a.task, a.attempt});
@@ -227,7 +238,7 @@ void Node::fetch_more() {
   const auto waits = [this] { return fetching_ >= kFetches || (is_full() && (fetching_ > 0 || spilling_ || (objects_.can_spill() && spill_error_.empty()))); };
   for (; !fetches_.empty() && !waits(); ++fetching_) {
     const auto& f = fetches_.front();
-    fetcher_.fetch(f.task, f.attempt, f.holder);
+    fetcher_.fetch({f.task, f.output}, f.attempt, f.holder);
     fetches_.pop_front();
   }
 }
@@ -285,11 +296,12 @@ void Node::fetched(Fetched&& f) {
   if (f.ok) {
     f.object.attempt = f.attempt;
     worker::budget().hold(f.object.bytes);
-    objects_.put(f.id, std::move(f.object));
-    state_.here(f.id, f.attempt);
-    added_.add({f.id, f.attempt});
+    const worker::ObjectKey came(f.key.task, f.object.output);
+    objects_.put(came, std::move(f.object));
+    state_.here(came, f.attempt);
+    if (came.whole()) added_.add({came.task, f.attempt});
   } else {
-    state_.fetch_failed(f.id, f.attempt, f.holder);
+    state_.fetch_failed(f.key, f.attempt, f.holder);
   }
   pump();
 }
@@ -301,12 +313,20 @@ bool Node::find(TaskId id, uint16_t attempt, Object& out) {
   return true;
 }
 
-void Node::put(TaskId id, Object&& o) {
+void Node::put(TaskId id, Object&& o, std::function<void(std::optional<Error>)> stored) {
   Lock lock(*this);
+  if (!spill_error_.empty() && worker::budget().used() + o.bytes > worker::budget().limit()) return stored(Error(ErrorKind::io, spill_error_));
   worker::budget().hold(o.bytes);
   objects_.put(id, std::move(o));
   state_.here(id, 0);
+  puts_.push_back(std::move(stored));
   pump();
+}
+
+// Whoever brings more than there is room for waits while that is made.
+void Node::answer_puts() {
+  if (is_full() && spill_error_.empty() && (spilling_ || objects_.can_spill())) return;
+  for (auto& stored : std::exchange(puts_, {})) stored({});
 }
 
 // ---- time

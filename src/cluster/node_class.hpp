@@ -67,6 +67,7 @@ struct Work : worker::Place, std::enable_shared_from_this<Work> {
 
   struct In {
     TaskId object;
+    uint32_t output;                         // that is read
     bool inlined;
     std::string value;
     std::shared_ptr<const Object> ready{};   // of a guest task: its bytes, where the store has it otherwise
@@ -118,7 +119,8 @@ class Node {
   void flush();
   void fetched(Fetched&& f);
   bool find(TaskId id, uint16_t attempt, Object& out);
-  void put(TaskId id, Object&& o);
+  void put(TaskId id, Object&& o, std::function<void(std::optional<Error>)> stored);
+  void answer_puts();
   void tick();
   void finish();
   std::string name() const { return options_.name.empty() ? address_ : options_.name; }
@@ -132,7 +134,7 @@ class Node {
   bool begin(Work& work);  // false: it waits for memory
   int64_t known_need(const Work& work) const;
   worker::Inputs inputs_of(data::Task& task, const Work& work);
-  std::shared_ptr<const std::vector<kernels::Output>> open(data::Task& task, TaskId id);
+  kernels::Output open(data::Task& task, const Work::In& in);
   void spill_loop();
   void serve(std::function<void()> job);
   void serve_loop();
@@ -202,6 +204,7 @@ class Node {
   std::string turned_away_;            // why the scheduler does not speak with this worker
   std::vector<std::thread> threads_;
   std::deque<std::function<void()>> to_serve_;  // objects that peers and clients ask for
+  std::vector<std::function<void(std::optional<Error>)>> puts_;  // to be answered once there is room
   std::mutex spilling_mutex_;
   bool spilling_ = false;
   int64_t spill_goal_ = 0;             // bytes in use

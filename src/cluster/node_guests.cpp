@@ -148,7 +148,7 @@ bool Node::hand_over(Executor& e, const std::shared_ptr<Work>& shared) {
       to.value = in.value;
       continue;
     }
-    const auto known = in.ready ? std::optional<Object>(*in.ready) : objects_.find(in.object);
+    const auto known = in.ready ? std::optional<Object>(*in.ready) : objects_.find_output({in.object, in.output});
     if (!known) throw internal("an input of a task that may run is not here");
     if (!known->segment && !known->small) {  // it is encoded, or read back, first
       let_go(work);

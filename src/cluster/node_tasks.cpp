@@ -142,41 +142,42 @@ int64_t Node::known_need(const Work& work) const {
   int64_t need = work.memory().need;
   if (need == 0 && worker::budget().used() > worker::budget().limit() / 4)  // nothing is known yet: as much as it reads
     for (const auto& in : work.inputs)
-      if (const auto o = in.inlined ? std::nullopt : objects_.find(in.object)) need += o->bytes;
+      if (const auto o = in.inlined ? std::nullopt : objects_.find_output({in.object, in.output})) need += o->bytes;
   return need;
 }
 
 worker::Inputs Node::inputs_of(data::Task& task, const Work& work) {
-  const auto& outputs = work.range->outputs;
   worker::Inputs groups;
   size_t at = 0;
   for (size_t g = 0; g < work.groups.size(); ++g) {
     if (work.groups[g] == 0 && g + 1 == work.groups.size()) continue;
     auto& group = groups.emplace_back();
-    const size_t which = g < outputs.size() ? outputs[g] : 0;
-    for (uint32_t i = 0; i < work.groups[g]; ++i, ++at) {
-      const auto& in = work.inputs[at];
-      group.push_back(in.inlined ? kernels::decode_outputs(in.value).at(which) : open(task, in.object)->at(which));
-    }
+    for (uint32_t i = 0; i < work.groups[g]; ++i, ++at) group.push_back(open(task, work.inputs[at]));
   }
   return groups;
 }
 
-// What came as bytes is decoded once, for all that read it; what was spilled is read for the task alone, but for states, which are spilled by themselves.
-std::shared_ptr<const std::vector<kernels::Output>> Node::open(data::Task& task, TaskId id) {
-  const auto object = objects_.find(id);
+// Of what came as bytes only the output that is read is decoded: once for all that read it where it is a state, or all that there is. Other rows, and what was
+// spilled, are the task's alone; states are spilled by themselves.
+kernels::Output Node::open(data::Task& task, const Work::In& in) {
+  if (in.inlined) return kernels::decode_output(in.value, in.output);
+  const worker::ObjectKey key(in.object, in.output);
+  const auto object = objects_.find_output(key);
   if (!object) throw Error(ErrorKind::io, "an input of a task that runs is not here");
-  if (object->outputs) return object->outputs;
-  task.reserve(object->bytes);
-  const auto read = object->spilled ? std::make_shared<const std::string>(object->spilled->read()) : object->small;
-  auto outputs = std::make_shared<const std::vector<kernels::Output>>(read ? kernels::decode_outputs(*read, read) : kernels::decode_outputs(object->view(), object->segment));
-  bool state = false;
-  for (const auto& o : *outputs)
-    if (o.fold) o.fold->seal(task), state = true;
-  if (object->spilled && !state) return outputs;
-  objects_.opened(id, object->attempt, outputs);
-  task.hold(-object->bytes);
-  return outputs;
+  if (object->outputs) return object->outputs->at(object->output == worker::kAllOutputs ? in.output : 0);
+  if (object->states)
+    if (const auto known = object->states->find(in.output); known != object->states->end()) return known->second;
+  const bool alone = worker::outputs_of(*object) == 1;
+  const auto spilled = object->spilled.empty() ? nullptr : object->spilled.at(alone ? 0 : in.output);
+  const int64_t size = alone ? object->bytes : spilled ? spilled->bytes() : static_cast<int64_t>(kernels::encoded_output(object->view(), in.output).size());
+  task.reserve(size);
+  const auto read = spilled ? std::make_shared<const std::string>(spilled->read()) : object->small;
+  kernels::Output output = read ? kernels::decode_output(*read, in.output, read) : kernels::decode_output(object->view(), in.output, object->segment);
+  if (output.fold) output.fold->seal(task);
+  else if (spilled || !alone) return output;
+  objects_.opened(*object, key, output);
+  task.hold(-size);
+  return output;
 }
 
 void Node::run_preparation(Work& work, std::unique_lock<std::mutex>& lock) {
@@ -185,9 +186,9 @@ void Node::run_preparation(Work& work, std::unique_lock<std::mutex>& lock) {
   try {
     for (auto& in : work.inputs) {
       if (in.inlined || in.ready) continue;
-      const auto object = objects_.find(in.object);
+      const auto object = objects_.find_output({in.object, in.output});
       if (!object) throw Error(ErrorKind::io, "an input of a task that runs is not here");
-      if (!object->segment && !object->small) in.ready = worker::counted_bytes(*object);
+      if (!object->segment && !object->small) in.ready = worker::counted_bytes(*object, in.output);
     }
   } catch (const Error& e) {
     error = e;
@@ -247,6 +248,7 @@ void Node::spill_loop() {
       lock.lock();
       admission_.room();
       fetch_more();
+      answer_puts();
     }
     spilling_ = false, spill_error_ = error;
     if (!error.empty()) next_spill_ = steady_clock::now() + kPauseOfSpilling;

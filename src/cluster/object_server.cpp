@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "cluster/messages.hpp"
 #include "cluster/object_sink.hpp"
+#include "kernels/wire.hpp"
 #include "muster/error.hpp"
 #include "worker/object_store.hpp"
 
@@ -13,48 +14,57 @@ using namespace net;
 using worker::Object;
 namespace {
 
-void send_object(const std::shared_ptr<Connection>& to, const Object& o, bool found, bool descriptor) {
+constexpr int64_t kSmall = 64 << 10;  // bytes: an object up to here is not cut
+
+// Bytes of an object with several outputs that are handed out by descriptor cost the same whole, and serve every reader there.
+bool comes_whole(const Object& o, uint32_t output, bool descriptor) {
+  return output == worker::kAllOutputs || o.bytes <= kSmall || worker::outputs_of(o) == 1 || (descriptor && o.segment && o.segment->fd() >= 0);
+}
+
+// From where it lies; what was never encoded, or is spilled, is read now.
+void send_object(const std::shared_ptr<Connection>& to, const Object& o, bool found, const GetObject& said) {
   Connection& c = *to;
+  ObjectHead head{found ? ObjectHead::Found::yes : ObjectHead::Found::no, o.native, 0};
   std::shared_ptr<const Object> kept;
+  std::string_view view;
   try {
-    // From where it lies; what was never encoded, or is spilled, is read now.
-    kept = found ? worker::counted_bytes(o) : std::make_shared<const Object>();
+    head.output = !found || comes_whole(o, said.output, said.descriptor) ? worker::kAllOutputs : said.output;
+    kept = found ? worker::counted_bytes(o, head.output) : std::make_shared<const Object>();
+    const bool cut = head.output != worker::kAllOutputs && kept->output == worker::kAllOutputs;
+    if (!cut && said.descriptor && kept->segment && kept->segment->fd() >= 0) {
+      head.size = kept->segment->size();
+      return send(c, head, {kept->segment->fd()}, {nullptr, 0, kept});
+    }
+    view = cut ? kernels::encoded_output(kept->view(), head.output) : kept->view();
   } catch (const Error& e) {
     const auto why = std::make_shared<const std::string>(encoded(written_down(e)));
-    send(c, ObjectHead{ObjectHead::Found::refused, false, why->size()}, {}, {why->data(), why->size(), why});
-    return;
+    return send(c, ObjectHead{ObjectHead::Found::refused, false, why->size()}, {}, {why->data(), why->size(), why});
   }
-  ObjectHead head{found ? ObjectHead::Found::yes : ObjectHead::Found::no, o.native, 0};
-  if (descriptor && kept->segment && kept->segment->fd() >= 0) {
-    head.size = kept->segment->size();
-    send(c, head, {kept->segment->fd()}, {nullptr, 0, kept});
-    return;
-  }
-  const std::string_view view = kept->view();
   head.size = view.size();
   send(c, head, {}, {view.data(), view.size(), kept});
 }
 }  // namespace
 
-void serve_objects(Loop& loop, Fd fd, std::function<void(std::function<void()>)> run, std::function<bool(TaskId, uint16_t, Object&)> find, std::function<void(TaskId, Object&&)> put) {
+void serve_objects(Loop& loop, Fd fd, ObjectDoor door) {
   auto c = loop.add(std::move(fd));
   std::weak_ptr<Connection> weak = c;
   c->sink = sink_for;
-  c->on_frame = [weak, run = std::move(run), find = std::move(find), put = std::move(put)](Frame&& f) {
+  c->on_frame = [weak, door = std::move(door)](Frame&& f) {
     auto self = weak.lock();
     if (!self) return;
     if (Type{f.type} == Type::get_object) {
       const auto said = decoded<GetObject>(f.body);
       Object o;
-      const bool found = find(said.object, said.attempt, o);
-      run([self, o = std::move(o), found, descriptor = said.descriptor] { send_object(self, o, found, descriptor); });
+      const bool found = door.find(said.object, said.attempt, o);
+      door.run([self, o = std::move(o), found, said] { send_object(self, o, found, said); });
     } else if (Type{f.type} == Type::put_object) {
       auto said = decoded<PutObject>(f.body);
       Object o;
       o.native = said.native, o.type = std::move(said.type);
       take_bytes(f, said.size, o);
-      put(said.object, std::move(o));
-      send(*self, Stored());
+      door.put(said.object, std::move(o), [self](const std::optional<Error>& refused) {
+        send(*self, Stored{refused ? std::make_shared<const TaskError>(written_down(*refused)) : nullptr});
+      });
     } else {
       throw Error(ErrorKind::io, concat("a message of type ", f.type, ", which no peer sends"));
     }

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <span>
 #include <unordered_map>
 
 #include "base/error.hpp"
@@ -112,14 +113,13 @@ void encode(Encoder& out, const Column& c, const SentObjects* objects) {
     return;
   }
   if (c.storage == Storage::text) {
-    const Text* t = c.as<Text>();
-    std::vector<int64_t> sizes(static_cast<size_t>(c.length));
-    std::string bytes;
-    for (int64_t i = 0; i < c.length; ++i) {
-      sizes[static_cast<size_t>(i)] = t[i].data ? t[i].size : -1;
-      if (t[i].data) bytes.append(t[i].data, static_cast<size_t>(t[i].size));
-    }
-    out << sizes << bytes;
+    const std::span<const Text> texts(c.as<Text>(), static_cast<size_t>(c.length));
+    std::vector<int64_t> sizes;
+    uint64_t all = 0;
+    for (const Text& t : texts) sizes.push_back(t.data ? t.size : -1), all += t.data ? static_cast<uint64_t>(t.size) : 0;
+    out << sizes << all;
+    for (const Text& t : texts)
+      if (t.data) out.bytes().append(t.data, static_cast<size_t>(t.size));
     return;
   }
   out << std::string_view(static_cast<const char*>(c.values), static_cast<size_t>(c.length * width(c.storage)));
@@ -246,46 +246,81 @@ bool hold_objects(const Batches& batches) {
 
 Batches decode_batches(base::Decoder& in) { return decode_batches(in, false); }
 
+void encode(Encoder& out, const std::vector<Output>& outputs) {
+  if (outputs.size() == 1) encode_output(out, outputs[0], 0);
+  else lay_together(out, outputs.size(), [&](Encoder& one, size_t i) { encode_output(one, outputs[i], i); });
+}
+
+void lay_together(Encoder& out, size_t count, const std::function<void(Encoder&, size_t)>& write) {
+  out << static_cast<uint64_t>(count);
+  PackedPartsWriter table(out, count);
+  for (size_t i = 0; i < count; ++i) table.add([&](Encoder& one) { write(one, i); });
+}
+
 std::string encode(const std::vector<Output>& outputs) {
   Encoder out;
-  out << static_cast<uint64_t>(outputs.size());
-  for (const auto& o : outputs) {
-    out << o.bytes << static_cast<uint8_t>(o.fold ? 1 : o.batches ? 2 : o.text ? 3 : 0);
-    if (o.fold) {
-      std::string args;
-      o.recipe->args.encode(args);
-      out << o.recipe->kernel << args;
-      o.fold->encode(out);
-    } else if (o.batches) {
-      encode(out, *o.batches);
-    } else if (o.text) {
-      out << *o.text;
-    }
-  }
+  encode(out, outputs);
   return out.take();
 }
 
-std::vector<Output> decode_outputs(std::string_view bytes, std::shared_ptr<const void> keep) {
-  base::Decoder in(bytes);
-  std::vector<Output> out(in.count());
-  const StayInPlace stay(out.size() == 1 ? std::move(keep) : nullptr);  // else it would keep the others' bytes too
-  for (auto& o : out) {
-    o.bytes = in.get<int64_t>();
-    const auto kind = in.get<uint8_t>();
-    if (kind == 1) {
-      auto recipe = std::make_shared<Sink>();
-      recipe->kernel = in.get<std::string>();
-      auto args = in.get<std::string_view>();
-      recipe->args = Value::decode(args);
-      o.fold = kernel(recipe->kernel).fold(recipe->args);
-      o.fold->decode(in);
-      o.recipe = std::move(recipe);
-    } else if (kind == 2) {
-      o.batches = std::make_shared<const Batches>(decode_batches(in));
-    } else if (kind == 3) {
-      o.text = std::make_shared<const std::string>(in.get<std::string>());
-    }
+void encode_output(Encoder& out, const Output& o, size_t which) {
+  out << uint64_t{1} << static_cast<uint64_t>(which) << o.bytes << static_cast<uint8_t>(o.fold ? 1 : o.batches ? 2 : o.text ? 3 : 0);
+  if (o.fold) {
+    std::string args;
+    o.recipe->args.encode(args);
+    out << o.recipe->kernel << args;
+    o.fold->encode(out);
+  } else if (o.batches) {
+    encode(out, *o.batches);
+  } else if (o.text) {
+    out << *o.text;
   }
+}
+
+size_t count_outputs(std::string_view bytes) { return base::Decoder(bytes).get<uint64_t>(); }
+
+std::string_view encoded_output(std::string_view bytes, size_t which) {
+  base::Decoder in(bytes);
+  const auto count = in.get<uint64_t>();
+  if (count == 1) return bytes;
+  if (in.get<uint64_t>() != count || count > in.rest().size() / sizeof(uint64_t) || which >= count) throw Error(ErrorKind::io, concat("the bytes of a result are damaged: their table has no output number ", which));
+  const auto ends = in.take(count * sizeof(uint64_t)), all = in.get<std::string_view>();
+  uint64_t begin = 0, end = 0;
+  if (which) std::memcpy(&begin, ends.data() + (which - 1) * sizeof begin, sizeof begin);
+  std::memcpy(&end, ends.data() + which * sizeof end, sizeof end);
+  if (begin > end || end > all.size()) throw Error(ErrorKind::io, concat("the bytes of a result are damaged: output number ", which, " lies at ", begin, " to ", end, " of ", all.size(), " bytes"));
+  return all.substr(begin, end - begin);
+}
+
+Output decode_output(std::string_view bytes, size_t which, std::shared_ptr<const void> keep) {
+  base::Decoder in(encoded_output(bytes, which));
+  if (in.get<uint64_t>() != 1 || in.get<uint64_t>() != which) throw Error(ErrorKind::io, concat("the bytes of a result are damaged: they are not those of output number ", which));
+  const StayInPlace stay(std::move(keep));
+  Output o;
+  o.bytes = in.get<int64_t>();
+  const auto kind = in.get<uint8_t>();
+  if (kind == 1) {
+    auto recipe = std::make_shared<Sink>();
+    recipe->kernel = in.get<std::string>();
+    auto args = in.get<std::string_view>();
+    recipe->args = Value::decode(args);
+    o.fold = kernel(recipe->kernel).fold(recipe->args);
+    o.fold->decode(in);
+    o.recipe = std::move(recipe);
+  } else if (kind == 2) {
+    o.batches = std::make_shared<const Batches>(decode_batches(in));
+  } else if (kind == 3) {
+    o.text = std::make_shared<const std::string>(in.get<std::string>());
+  }
+  if (!in.empty()) throw Error(ErrorKind::io, concat("the bytes of a result are damaged: ", in.rest().size(), " are left behind output number ", which));
+  return o;
+}
+
+std::vector<Output> decode_outputs(std::string_view bytes) {
+  const size_t count = count_outputs(bytes);
+  if (count > bytes.size()) throw Error(ErrorKind::io, concat("the bytes of a result are damaged: they are too few for ", count, " outputs"));
+  std::vector<Output> out;
+  for (size_t i = 0; i < count; ++i) out.push_back(decode_output(bytes, i));
   return out;
 }
 

@@ -1,5 +1,7 @@
 // Outputs of tasks, and what they report, as bytes: between processes, and for objects that leave the worker that made them.
 #pragma once
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,10 +23,20 @@ bool hold_objects(const data::Batches& batches);
 /// The columns own their memory.
 data::Batches decode_batches(base::Decoder& in);
 
+// ---- outputs of a task. Each is an object of its own, and says which it is; several lie behind a table of where each ends, so that one of them can be sent
+// and opened alone.
+void encode(base::Encoder& out, const std::vector<Output>& outputs);
 std::string encode(const std::vector<Output>& outputs);
-/// A fold comes back as the same kernel with the same state; parts of one that is alone stay in `bytes` if `keep` holds these. Throws Error{io} on bytes
-/// that are no outputs.
-std::vector<Output> decode_outputs(std::string_view bytes, std::shared_ptr<const void> keep = nullptr);
+void encode_output(base::Encoder& out, const Output& output, size_t which);
+/// Several outputs behind their table: `write` is called for one after the other.
+void lay_together(base::Encoder& out, size_t count, const std::function<void(base::Encoder&, size_t which)>& write);
+/// How many there are, 1 where it is one of several that came alone. Throws Error{io} on bytes that are no outputs, as all below.
+size_t count_outputs(std::string_view bytes);
+/// The bytes of one output: those of encode_output().
+std::string_view encoded_output(std::string_view bytes, size_t which);
+/// A fold comes back as the same kernel with the same state; its parts stay in `bytes` if `keep` holds these.
+Output decode_output(std::string_view bytes, size_t which, std::shared_ptr<const void> keep = nullptr);
+std::vector<Output> decode_outputs(std::string_view bytes);
 
 /// The definitions of those of these dtypes that the engine carries and never opens, each once. A process that reads them knows them from then on.
 void encode_definitions(base::Encoder& out, const std::vector<data::DType>& types);

@@ -16,12 +16,42 @@ constexpr int64_t kWorthSpilling = 16 << 10;   // bytes
 constexpr size_t kShared = 1 << 20;            // larger ones lie in shared memory
 
 bool is_state(const Object& o) {
-  return o.outputs && std::any_of(o.outputs->begin(), o.outputs->end(), [](const auto& out) { return out.fold != nullptr; });
+  return o.states || (o.outputs && std::any_of(o.outputs->begin(), o.outputs->end(), [](const auto& out) { return out.fold != nullptr; }));
+}
+
+bool is_bytes(const Object& o) { return o.segment || o.small || (!o.outputs && o.spilled.empty()); }
+
+// What `write` puts into an Encoder, about so many bytes.
+template <class Write>
+void encode_into(Object& out, int64_t about, Write write) {
+  base::Encoder encoder;
+  encoder.bytes().reserve(static_cast<size_t>(about + about / 16));  // memory that is not written to costs nothing; growing would take twice as much
+  write(encoder);
+  out.bytes = static_cast<int64_t>(encoder.size());
+  if (encoder.size() <= kShared) {
+    out.small = std::make_shared<const std::string>(encoder.take());
+    return;
+  }
+  SegmentWriter large(encoder.size());
+  large.move_in(encoder.take());
+  out.segment = large.finish();
+}
+
+// A piece for each output: one of them is read without the others, and encoded before the next.
+std::vector<std::shared_ptr<const kernels::Spilled>> spilled_pieces(const Object& o) {
+  std::vector<std::shared_ptr<const kernels::Spilled>> out;
+  const auto count = static_cast<uint32_t>(outputs_of(o));
+  for (uint32_t i = 0; i < count; ++i) {
+    const Object bytes = as_bytes(o, i);
+    out.push_back(kernels::spill(count == 1 ? bytes.view() : kernels::encoded_output(bytes.view(), i)));
+  }
+  return out;
 }
 }  // namespace
 
 ObjectStore::~ObjectStore() {
   objects_.each([](TaskId, Entry& entry) { budget().give_back(entry.held); });
+  for (const auto& [key, entry] : slices_) budget().give_back(entry.held);
 }
 
 void ObjectStore::let_go(Entry& entry) {
@@ -29,79 +59,99 @@ void ObjectStore::let_go(Entry& entry) {
   oldest_.erase(std::exchange(entry.age, 0));
 }
 
-void ObjectStore::queue(TaskId id, Entry& entry) {
+void ObjectStore::queue(ObjectKey key, Entry& entry) {
   if (entry.held < kWorthSpilling || is_state(entry.object)) return;
   entry.age = ++ages_;
-  oldest_[entry.age] = id;
+  oldest_[entry.age] = key;
 }
 
-void ObjectStore::put(TaskId id, Object object) {
+ObjectStore::Entry* ObjectStore::entry(ObjectKey key) {
+  if (key.whole()) return objects_.find(key.task);
+  const auto found = slices_.find(key);
+  return found == slices_.end() ? nullptr : &found->second;
+}
+
+void ObjectStore::put(ObjectKey key, Object object) {
   std::optional<Object> old;  // destroyed without the lock
   std::lock_guard lock(mutex_);
-  auto [place, fresh] = objects_.try_emplace(id);
-  Entry& entry = *place;
-  if (!fresh) let_go(entry), bytes_ -= entry.object.bytes, old = std::move(entry.object);
+  Entry& entry = key.whole() ? objects_[key.task] : slices_[key];
+  let_go(entry), bytes_ -= entry.object.bytes;
   bytes_ += object.bytes;
-  entry.held = object.bytes, entry.object = std::move(object);
-  queue(id, entry);
+  entry.held = object.bytes;
+  old = std::exchange(entry.object, std::move(object));
+  queue(key, entry);
 }
 
-std::optional<Object> ObjectStore::find(TaskId id) const {
+std::optional<Object> ObjectStore::find(ObjectKey key) const {
   std::lock_guard lock(mutex_);
-  const Entry* found = objects_.find(id);
+  const Entry* found = entry(key);
   return found ? std::optional(found->object) : std::nullopt;
 }
 
-bool ObjectStore::erase(TaskId id, uint16_t attempt) {
+std::optional<Object> ObjectStore::find_output(ObjectKey key) const {
+  std::lock_guard lock(mutex_);
+  const Entry* found = entry(key.task);
+  if (!found) found = entry(key);
+  return found ? std::optional(found->object) : std::nullopt;
+}
+
+bool ObjectStore::erase(ObjectKey key, uint16_t attempt) {
   std::optional<Object> old;
   std::lock_guard lock(mutex_);
-  Entry* found = objects_.find(id);
+  Entry* found = entry(key);
   if (!found || found->object.attempt != attempt) return false;
   let_go(*found);
   bytes_ -= found->object.bytes;
   old = std::move(found->object);
-  objects_.erase(id);
+  if (key.whole()) objects_.erase(key.task);
+  else slices_.erase(key);
   return true;
 }
 
-void ObjectStore::opened(TaskId id, uint16_t attempt, std::shared_ptr<const std::vector<kernels::Output>> outputs) {
-  int64_t held = 0;
-  for (const auto& o : *outputs) held += o.fold ? o.fold->bytes() : o.bytes;
+void ObjectStore::opened(const Object& object, ObjectKey key, kernels::Output output) {
+  const int64_t bytes = output.fold ? output.fold->bytes() : output.bytes;
+  const bool alone = outputs_of(object) == 1;
+  const uint32_t which = std::exchange(key.output, object.output);
   std::optional<Object> old;
   std::lock_guard lock(mutex_);
-  Entry* found = objects_.find(id);
-  if (!found || found->object.attempt != attempt || found->object.outputs) return;
-  Entry& entry = *found;
-  old = entry.object;
-  let_go(entry);
-  budget().hold(held);
-  entry.held = held, entry.object.outputs = std::move(outputs);
-  entry.object.segment.reset(), entry.object.spilled.reset();
-  queue(id, entry);
+  Entry* found = entry(key);
+  if (!found || found->object.attempt != object.attempt || found->object.outputs) return;
+  const int64_t before = alone ? 0 : found->held;
+  old = found->object;
+  let_go(*found);
+  budget().hold(found->held = before + bytes);
+  if (alone) {
+    found->object.outputs = std::make_shared<const std::vector<kernels::Output>>(1, std::move(output));
+    found->object.segment.reset(), found->object.spilled.clear();
+  } else {
+    auto states = old->states ? *old->states : std::map<uint32_t, kernels::Output>();
+    states.emplace(which, std::move(output));
+    found->object.states = std::make_shared<const std::map<uint32_t, kernels::Output>>(std::move(states));
+  }
+  queue(key, *found);
 }
 
 int64_t ObjectStore::spill(int64_t goal) {
   int64_t freed = 0;
   std::unique_lock lock(mutex_);
   while (budget().used() > goal && !oldest_.empty()) {
-    const TaskId id = oldest_.begin()->second;
-    Entry& chosen = *objects_.find(id);
+    const ObjectKey key = oldest_.begin()->second;
+    Entry& chosen = *entry(key);
     oldest_.erase(std::exchange(chosen.age, 0));
     Object object = chosen.object;
     lock.unlock();
-    std::shared_ptr<const kernels::Spilled> spilled;
+    std::vector<std::shared_ptr<const kernels::Spilled>> spilled;
     try {
-      const Object bytes = as_bytes(object);
-      spilled = kernels::spill(bytes.view());
+      spilled = spilled_pieces(object);
     } catch (const Error& e) {
       lock.lock();
       if (e.kind == ErrorKind::unsupported) continue;  // of objects that do not leave this process
-      if (Entry* found = objects_.find(id); found && found->age == 0) queue(id, *found);
+      if (Entry* found = entry(key); found && found->age == 0) queue(key, *found);
       throw;
     }
     lock.lock();
-    Entry* found = objects_.find(id);
-    if (!found || found->object.attempt != object.attempt || found->object.outputs != object.outputs || found->object.segment != object.segment) continue;
+    Entry* found = entry(key);
+    if (!found || found->object.attempt != object.attempt || found->object.outputs != object.outputs || found->object.segment != object.segment || found->object.states) continue;
     freed += found->held;
     let_go(*found);
     Object& kept = found->object;
@@ -123,26 +173,56 @@ int64_t ObjectStore::bytes() const {
   return bytes_;
 }
 
-Object as_bytes(const Object& o) {
-  if (o.segment || o.small || (!o.outputs && !o.spilled)) return o;
+size_t outputs_of(const Object& o) {
+  if (!o.native || o.output != kAllOutputs) return 1;
+  return o.outputs ? o.outputs->size() : o.spilled.empty() ? kernels::count_outputs(o.view()) : o.spilled.size();
+}
+
+Object as_bytes(const Object& o, uint32_t output) {
+  if (is_bytes(o)) return o;
   Object out = o;
-  std::string bytes = o.spilled ? o.spilled->read() : kernels::encode(*o.outputs);
-  out.outputs.reset(), out.spilled.reset();
-  if (bytes.size() > kShared) out.segment = Segment::of({bytes});
-  else out.small = std::make_shared<const std::string>(std::move(bytes));
+  out.outputs.reset(), out.spilled.clear();
+  const size_t count = outputs_of(o);
+  const bool one = count == 1 || output != kAllOutputs;
+  const size_t which = count == 1 ? 0 : output;  // among those that are here
+  if (count > 1) out.output = output;
+  if (!o.spilled.empty()) {
+    int64_t about = 0;
+    for (size_t i = 0; i < o.spilled.size(); ++i)
+      if (!one || i == which) about += o.spilled[i]->bytes();
+    encode_into(out, about, [&](base::Encoder& to) {
+      if (one) to.bytes() = o.spilled.at(which)->read();
+      else kernels::lay_together(to, o.spilled.size(), [&](base::Encoder& of_one, size_t i) { of_one.bytes() += o.spilled[i]->read(); });
+    });
+  } else if (one) {
+    const auto& the_one = o.outputs->at(which);
+    encode_into(out, the_one.bytes, [&](base::Encoder& to) { kernels::encode_output(to, the_one, out.output == kAllOutputs ? 0 : out.output); });
+  } else {
+    encode_into(out, o.bytes, [&](base::Encoder& to) { kernels::encode(to, *o.outputs); });
+  }
   return out;
 }
 
-std::shared_ptr<const Object> counted_bytes(const Object& o) {
-  if (o.segment || o.small || (!o.outputs && !o.spilled)) return std::make_shared<const Object>(o);
-  const int64_t bytes = o.bytes;
+std::shared_ptr<const Object> counted_bytes(const Object& o, uint32_t output) {
+  if (is_bytes(o)) return std::make_shared<const Object>(o);
+  const bool one = output != kAllOutputs && outputs_of(o) > 1;
+  const int64_t bytes = !one ? o.bytes : o.outputs ? o.outputs->at(output).bytes : o.spilled.at(output)->bytes();
   const auto uncount = [bytes](const Object* made) {
     delete made;
     budget().give_back(bytes);
   };
   budget().hold(bytes);
   std::shared_ptr<Object> out(new Object, uncount);
-  *out = as_bytes(o);
+  *out = as_bytes(o, output);
+  return out;
+}
+
+Object encoded_object(const std::vector<kernels::Output>& outputs) {
+  Object out;
+  out.native = true, out.type = "native";
+  int64_t about = 0;
+  for (const auto& o : outputs) about += o.bytes;
+  encode_into(out, about, [&](base::Encoder& to) { kernels::encode(to, outputs); });
   return out;
 }
 

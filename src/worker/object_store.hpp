@@ -14,12 +14,14 @@ class ObjectStore {
  public:
   ~ObjectStore();
   /// Takes an object; its bytes are held in the budget already, and given back with it.
-  void put(TaskId id, Object object);
-  std::optional<Object> find(TaskId id) const;
+  void put(ObjectKey key, Object object);
+  std::optional<Object> find(ObjectKey key) const;
+  /// What has this output of a task: the whole object, or that output alone.
+  std::optional<Object> find_output(ObjectKey key) const;
   /// Forgets the object if it is of this attempt.
-  bool erase(TaskId id, uint16_t attempt);
-  /// The outputs of an object that came as bytes take the place of these.
-  void opened(TaskId id, uint16_t attempt, std::shared_ptr<const std::vector<kernels::Output>> outputs);
+  bool erase(ObjectKey key, uint16_t attempt);
+  /// An output of an object that came as bytes: where it is the only one it takes the place of these, else it is kept beside them.
+  void opened(const Object& object, ObjectKey key, kernels::Output output);
   /// Moves objects to the spill file, the oldest first, until the budget has at most `goal` bytes in use or there is none left; returns the bytes that
   /// are free. Throws Error{io} where the disk is full.
   int64_t spill(int64_t goal);
@@ -34,18 +36,26 @@ class ObjectStore {
     int64_t held = 0;   // in the budget
     uint64_t age = 0;   // its place in `oldest_`; 0 = none: it is spilled, small, being spilled, or a state that spills by itself
   };
+  Entry* entry(ObjectKey key);
+  const Entry* entry(ObjectKey key) const { return const_cast<ObjectStore*>(this)->entry(key); }
   void let_go(Entry& entry);
-  void queue(TaskId id, Entry& entry);
+  void queue(ObjectKey key, Entry& entry);
   mutable std::mutex mutex_;
   base::TaskTable<Entry> objects_;
-  std::map<uint64_t, TaskId> oldest_;
+  std::map<ObjectKey, Entry> slices_;  // outputs that are here alone
+  std::map<uint64_t, ObjectKey> oldest_;
   uint64_t ages_ = 0;
   int64_t bytes_ = 0;
 };
 
-/// The object's bytes: as they are, encoded, or read back from the spill file. Throws Error{io}, and Error{unsupported} as kernels::encode.
-Object as_bytes(const Object& object);
+/// How many outputs it has; 1 of what is no object of the engine's, or an output alone. Throws Error{io} on damaged bytes.
+size_t outputs_of(const Object& object);
+/// The object as bytes, or what has this output of it as bytes: as they are, encoded, or read back from the spill file. Throws Error{io}, and
+/// Error{unsupported} as kernels::encode.
+Object as_bytes(const Object& object, uint32_t output = kAllOutputs);
 /// The same; what is made for it counts in the budget as long as it lives.
-std::shared_ptr<const Object> counted_bytes(const Object& object);
+std::shared_ptr<const Object> counted_bytes(const Object& object, uint32_t output = kAllOutputs);
+/// Outputs of the engine, encoded; larger ones lie in shared memory. Throws as kernels::encode, and Error{memory}.
+Object encoded_object(const std::vector<kernels::Output>& outputs);
 
 }  // namespace muster::worker

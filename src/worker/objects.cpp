@@ -1,6 +1,8 @@
 // A segment is filled once and sealed, and then only read. Its descriptor may be closed and its pages stay mapped: processes have few descriptors.
 #include "worker/objects.hpp"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -68,6 +70,19 @@ void SegmentWriter::append(std::string_view bytes) {
   if (in_place_) std::memcpy(slab_->in_place(at_ + bytes.size()) + at_, bytes.data(), bytes.size());
   else slab_->append(bytes);
   at_ += bytes.size();
+}
+
+void SegmentWriter::move_in(std::string&& bytes) {
+  constexpr uintptr_t kPage = 4096, kSome = 4 << 20;
+  const auto begin = reinterpret_cast<uintptr_t>(bytes.data());
+  uintptr_t kept = (begin + kPage - 1) / kPage * kPage;
+  for (size_t at = 0; at < bytes.size(); at += kSome) {
+    append(std::string_view(bytes).substr(at, kSome));
+    const uintptr_t done = (begin + std::min<size_t>(at + kSome, bytes.size())) / kPage * kPage;
+    if (done > kept) madvise(reinterpret_cast<void*>(kept), done - kept, MADV_DONTNEED);
+    kept = std::max(kept, done);
+  }
+  std::string().swap(bytes);
 }
 
 Fd SegmentWriter::finish_fd() {

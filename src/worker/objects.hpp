@@ -2,6 +2,7 @@
 // map privately: they may write into what they see, the object stays as it is.
 #pragma once
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -15,6 +16,7 @@
 #include "kernels/pipeline.hpp"
 #include "kernels/spill.hpp"
 #include "worker/mappings.hpp"
+#include "worker/object_key.hpp"
 #include "worker/slabs.hpp"
 
 namespace muster::worker {
@@ -57,6 +59,8 @@ class SegmentWriter {
   std::span<char> room(size_t left);
   void filled(size_t bytes);
   void append(std::string_view bytes);
+  /// As append(); their memory is given back meanwhile, so that they are not there twice.
+  void move_in(std::string&& bytes);
   /// The descriptor of all that was written, for readers.
   Fd finish_fd();
   std::shared_ptr<Segment> finish();
@@ -71,12 +75,14 @@ class SegmentWriter {
 struct Object {
   uint16_t attempt = 0;
   bool native = false;                                   // encoded outputs of the engine, not of a guest
+  uint32_t output = kAllOutputs;                         // that it has alone
   std::string type{};                                    // as its language names it
   int64_t bytes = 0;
   graph::Blob small{};
   std::shared_ptr<Segment> segment{};
-  std::shared_ptr<const std::vector<kernels::Output>> outputs{};  // of a native task, not encoded yet, or opened
-  std::shared_ptr<const kernels::Spilled> spilled{};     // then it is nowhere else
+  std::shared_ptr<const std::vector<kernels::Output>> outputs{};  // of a native task, not encoded yet, or opened; the one that it has
+  std::shared_ptr<const std::map<uint32_t, kernels::Output>> states{};  // that were opened, of several outputs
+  std::vector<std::shared_ptr<const kernels::Spilled>> spilled{};  // then it is nowhere else; each of several outputs
 
   std::string_view view() const { return segment ? segment->view() : small ? std::string_view(*small) : std::string_view(); }
 };

@@ -16,11 +16,12 @@ void State::assign(TaskId task, uint16_t attempt, uint64_t priority, bool guest,
   if (!fresh) return;  // said twice
   for (auto& in : inputs) {
     if (const uint16_t* made = here_.find(in.object); made && *made == in.attempt) continue;
+    if (!in.key().whole() && read(place->second, in)) continue;
     place->second.inputs.push_back(in);
-    auto [f, first] = fetches_.try_emplace(in.object, Fetch{in.attempt, in.holders, {}, {}});
+    auto [f, first] = fetches_.try_emplace(in.key(), Fetch{in.attempt, in.holders, {}, {}});
     if (std::find(f->second.waiting.begin(), f->second.waiting.end(), key) == f->second.waiting.end()) f->second.waiting.push_back(key);
     if (first) {
-      fetch(in.object, f->second);
+      fetch(in.key(), f->second);
     } else if (f->second.attempt != in.attempt) {  // a newer copy of what is being fetched: from its holders
       f->second.attempt = in.attempt;
       f->second.holders.insert(f->second.holders.begin(), in.holders.begin(), in.holders.end());
@@ -36,9 +37,24 @@ void State::check(Key key, Attempt& a) {
   queued_[a.guest].emplace(std::pair(a.priority, key), true);
 }
 
-void State::fetch(TaskId object, Fetch& f) {
+// An output that comes alone is read by one more attempt; true if it is here.
+bool State::read(Attempt& a, const Input& in) {
+  Slice& slice = slices_[in.key()];
+  slice.attempt = in.attempt;
+  if (std::find(a.slices.begin(), a.slices.end(), in.key()) == a.slices.end()) a.slices.push_back(in.key()), ++slice.readers;
+  return slice.stored == slice.attempt;
+}
+
+void State::leave(ObjectKey key) {
+  const auto slice = slices_.find(key);
+  if (--slice->second.readers) return;
+  if (slice->second.stored) actions_.push_back({Kind::forget, key.task, *slice->second.stored, {}, {}, key.output});
+  slices_.erase(slice);
+}
+
+void State::fetch(ObjectKey object, Fetch& f) {
   if (!f.holders.empty()) {
-    actions_.push_back({Kind::fetch, object, f.attempt, f.holders.back(), {}});
+    actions_.push_back({Kind::fetch, object.task, f.attempt, f.holders.back(), {}, object.output});
     return;
   }
   // Nobody is left to ask: whoever waits for it cannot run.
@@ -51,25 +67,34 @@ void State::fetch(TaskId object, Fetch& f) {
   }
 }
 
-void State::here(TaskId object, uint16_t attempt) {
-  here_[object] = attempt;
-  auto found = fetches_.find(object);
-  if (found == fetches_.end()) return;
-  const auto waiting = std::move(found->second.waiting);
-  fetches_.erase(found);
-  for (const Key& key : waiting) {
-    auto a = attempts_.find(key);
-    if (a == attempts_.end()) continue;
-    std::erase_if(a->second.inputs, [&](const Input& in) { return in.object == object; });
-    check(key, a->second);
+// A whole object ends the fetches of its outputs too; what comes of these later is forgotten with its last reader.
+void State::here(ObjectKey object, uint16_t attempt) {
+  if (object.whole()) {
+    here_[object.task] = attempt;
+  } else if (const auto slice = slices_.find(object); slice != slices_.end()) {
+    slice->second.stored = attempt;
+  } else {
+    actions_.push_back({Kind::forget, object.task, attempt, {}, {}, object.output});
+  }
+  auto found = fetches_.lower_bound(object.whole() ? ObjectKey(object.task, 0) : object);
+  while (found != fetches_.end() && (object.whole() ? found->first.task == object.task : found->first == object)) {
+    const ObjectKey fetched = found->first;
+    const auto waiting = std::move(found->second.waiting);
+    found = fetches_.erase(found);
+    for (const Key& key : waiting) {
+      auto a = attempts_.find(key);
+      if (a == attempts_.end()) continue;
+      std::erase_if(a->second.inputs, [&](const Input& in) { return in.key() == fetched; });
+      check(key, a->second);
+    }
   }
 }
 
-void State::fetch_failed(TaskId object, uint16_t attempt, const std::string& holder) {
+void State::fetch_failed(ObjectKey object, uint16_t attempt, const std::string& holder) {
   auto found = fetches_.find(object);
   if (found == fetches_.end()) return;
   Fetch& f = found->second;
-  f.failed.push_back({object, attempt, holder});
+  f.failed.push_back({object.task, attempt, holder});
   std::erase(f.holders, holder);
   fetch(object, f);
 }
@@ -83,6 +108,7 @@ void State::drop(Key key) {
   Attempt& a = found->second;
   if (a.phase == Phase::queued) queued_[a.guest].erase({a.priority, key});
   if (a.phase == Phase::running) --running_;
+  for (const ObjectKey& slice : a.slices) leave(slice);
   attempts_.erase(found);
 }
 
@@ -142,15 +168,20 @@ void State::ended(TaskId task, uint16_t attempt) { drop({task, attempt}); }
 
 void State::validate() const {
   size_t running = 0, queued[2] = {0, 0};
+  std::map<ObjectKey, uint32_t> readers;
   for (const auto& [key, a] : attempts_) {
     running += a.phase == Phase::running;
     queued[a.guest] += a.phase == Phase::queued;
     if ((a.phase == Phase::waiting) == a.inputs.empty()) throw internal("worker: attempt ", key.second, " of task ", key.first.index, " waits for ", a.inputs.size(), " inputs");
+    for (const ObjectKey& slice : a.slices) ++readers[slice];
     for (const auto& in : a.inputs) {
-      auto f = fetches_.find(in.object);
+      auto f = fetches_.find(in.key());
       if (f == fetches_.end() || std::find(f->second.waiting.begin(), f->second.waiting.end(), key) == f->second.waiting.end()) throw internal("worker: task ", key.first.index, " waits for an object nobody fetches");
     }
   }
+  if (readers.size() != slices_.size()) throw internal("worker: ", slices_.size(), " outputs that came alone, ", readers.size(), " that are read");
+  for (const auto& [key, slice] : slices_)
+    if (readers[key] != slice.readers) throw internal("worker: ", slice.readers, " attempts read an output of task ", key.task.index, ", not ", readers[key]);
   if (running != running_ || queued[0] != queued_[0].size() || queued[1] != queued_[1].size()) throw internal("worker: counts ", running_, " running attempts of ", running);
 }
 

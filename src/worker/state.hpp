@@ -1,9 +1,11 @@
 // What a worker of a cluster does next: a pure state machine beside the scheduler's. Attempts (task, attempt number) and copies of objects are two
-// machines: an attempt waits for its inputs, is queued, runs and ends; a copy is absent, being fetched, or here.
+// machines: an attempt waits for its inputs, is queued, runs and ends; a copy is absent, being fetched, or here. Of an object with several outputs one may
+// come alone: the scheduler does not hear of it, and it stays as long as attempts read it that are here.
 #pragma once
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -11,6 +13,7 @@
 
 #include "base/ids.hpp"
 #include "base/task_table.hpp"
+#include "worker/object_key.hpp"
 
 namespace muster::worker {
 using base::TaskId;
@@ -19,6 +22,8 @@ struct Input {
   TaskId object;
   uint16_t attempt = 0;
   std::vector<std::string> holders;  // addresses; empty when the value came along
+  uint32_t output = kAllOutputs;     // that is read
+  ObjectKey key() const { return {object, output}; }
 };
 
 struct LostInput {
@@ -29,7 +34,8 @@ struct LostInput {
 
 struct StateAction {
   enum class Kind : uint8_t {
-    fetch,   // bring the object here from `holder`
+    fetch,   // bring the object, or more of it than `output`, here from `holder`
+    forget,  // an output that came alone, which nobody here reads any more
     stop,    // end the running attempt; it is told by ended()
     failed,  // tell the scheduler: inputs could not be had (`lost`)
     stopped, // tell the scheduler: cancelled before it began
@@ -39,6 +45,7 @@ struct StateAction {
   uint16_t attempt = 0;
   std::string holder{};
   std::vector<LostInput> lost{};
+  uint32_t output = kAllOutputs;
 };
 
 class State {
@@ -49,8 +56,8 @@ class State {
   /// Gives back up to `count` attempts that have not begun, the last ones first; returns how many.
   uint32_t retract(uint32_t count);
   /// An object is here: made, fetched or put.
-  void here(TaskId object, uint16_t attempt);
-  void fetch_failed(TaskId object, uint16_t attempt, const std::string& holder);
+  void here(ObjectKey object, uint16_t attempt);
+  void fetch_failed(ObjectKey object, uint16_t attempt, const std::string& holder);
   void gone(TaskId object);
   /// The next attempt to run, natively or in a guest's executor: it is running from now on. False if there is none.
   bool take(bool guest, TaskId& task, uint16_t& attempt);
@@ -80,6 +87,12 @@ class State {
     bool guest;
     Phase phase = Phase::waiting;
     std::vector<Input> inputs;  // those not here yet
+    std::vector<ObjectKey> slices{};  // that it reads, here or not
+  };
+  struct Slice {  // an output that comes alone
+    uint16_t attempt = 0;                 // that is wanted of its object
+    std::optional<uint16_t> stored{};     // that is here
+    uint32_t readers = 0;                 // attempts
   };
   struct Fetch {
     uint16_t attempt;
@@ -88,12 +101,15 @@ class State {
     std::vector<Key> waiting;
   };
   void check(Key key, Attempt& a);
-  void fetch(TaskId object, Fetch& f);
+  void fetch(ObjectKey object, Fetch& f);
+  bool read(Attempt& a, const Input& in);
+  void leave(ObjectKey slice);
   void drop(Key key);
 
   std::unordered_map<Key, Attempt, Hash> attempts_;
   base::TaskTable<uint16_t> here_;  // the attempt that made it
-  std::unordered_map<TaskId, Fetch, base::TaskHash> fetches_;
+  std::map<ObjectKey, Fetch> fetches_;
+  std::map<ObjectKey, Slice> slices_;
   std::map<std::pair<uint64_t, Key>, bool> queued_[2];  // by priority
   size_t running_ = 0;
   std::vector<StateAction> actions_;

@@ -127,7 +127,7 @@ TEST(Combine, PartsOfStatesFromElsewhere) {
       for (const auto& state : states) {
         const auto encoded = std::make_shared<const std::string>(kernels::encode(std::vector<Output>{state}));
         bytes.push_back(encoded);
-        in_place.push_back(kernels::decode_outputs(*encoded, encoded).at(0));
+        in_place.push_back(kernels::decode_output(*encoded, 0, encoded));
       }
       if (modulus > 100 && headroom > 1 << 30) {
         EXPECT_FALSE(bytes[0].expired());

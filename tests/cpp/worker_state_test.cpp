@@ -18,14 +18,16 @@ TEST(WorkerState, EveryAttemptIsAnsweredOnce) {
     State s;
     using Key = std::pair<TaskId, uint16_t>;
     std::set<Key> open, running;
-    std::vector<std::pair<TaskId, std::string>> fetches;
+    std::vector<std::pair<ObjectKey, std::string>> fetches;
+    std::set<ObjectKey> alone;  // outputs that are here
     std::vector<uint16_t> copies(20, 0);
     uint32_t next = 100;
     auto answered = [&](Key k) { EXPECT_EQ(open.erase(k), 1u) << "answered twice, or never asked"; };
     auto obey = [&] {
       for (const auto& a : s.act()) {
         switch (a.kind) {
-          case Kind::fetch: fetches.emplace_back(a.task, a.holder); break;
+          case Kind::fetch: fetches.emplace_back(ObjectKey(a.task, a.output), a.holder); break;
+          case Kind::forget: EXPECT_EQ(alone.erase({a.task, a.output}), 1u) << "forgotten, and not there"; break;
           case Kind::stop: EXPECT_TRUE(running.contains({a.task, a.attempt})); break;
           case Kind::failed:
           case Kind::stopped:
@@ -47,6 +49,7 @@ TEST(WorkerState, EveryAttemptIsAnsweredOnce) {
             const uint32_t object = random() % 20;
             Input in{{1, object}, copies[object], {}};
             for (unsigned h = random() % 3; h > 0; --h) in.holders.push_back("w" + std::to_string(random() % 3));
+            if (random() % 2) in.output = random() % 3;
             inputs.push_back(in);
           }
           const auto attempt = static_cast<uint16_t>(random() % 3);
@@ -60,8 +63,14 @@ TEST(WorkerState, EveryAttemptIsAnsweredOnce) {
             const size_t i = random() % fetches.size();
             const auto [object, holder] = fetches[i];
             fetches.erase(fetches.begin() + static_cast<std::ptrdiff_t>(i));
-            if (random() % 3) s.here(object, copies[object.index]);
-            else s.fetch_failed(object, copies[object.index], holder);
+            const ObjectKey came = random() % 4 ? object : ObjectKey(object.task);  // more than was asked for
+            const uint16_t copy = copies[object.task.index];
+            if (random() % 3 == 0) {
+              s.fetch_failed(object, copy, holder);
+            } else {
+              if (!came.whole()) alone.insert(came);
+              s.here(came, copy);
+            }
           }
           break;
         case 4: {
@@ -104,7 +113,7 @@ TEST(WorkerState, EveryAttemptIsAnsweredOnce) {
       if (!fetches.empty()) {
         const auto [object, holder] = fetches.back();
         fetches.pop_back();
-        s.fetch_failed(object, copies[object.index], holder);
+        s.fetch_failed(object, copies[object.task.index], holder);
       }
       TaskId task;
       uint16_t attempt;
@@ -115,6 +124,7 @@ TEST(WorkerState, EveryAttemptIsAnsweredOnce) {
       obey();
     }
     EXPECT_TRUE(open.empty());
+    EXPECT_TRUE(alone.empty()) << "outputs that nobody reads";
     EXPECT_EQ(s.waiting() + s.queued(false) + s.queued(true) + s.running(), 0u);
   }
 }
@@ -133,16 +143,48 @@ TEST(WorkerState, BetterPrioritiesRunFirst) {
   EXPECT_FALSE(s.take(true, task, attempt));
 }
 
+TEST(WorkerState, AnOutputIsFetchedOnceForAllThatReadItAndForgottenWithTheLast) {
+  State s;
+  const TaskId object{1, 9};
+  s.assign({1, 1}, 0, 1, false, {{object, 0, {"a"}, 3}});
+  s.assign({1, 2}, 0, 1, false, {{object, 0, {"a"}, 3}});
+  s.assign({1, 3}, 0, 1, false, {{object, 0, {"a"}, 4}});
+  auto asked = s.act();
+  ASSERT_EQ(asked.size(), 2u) << "two outputs";
+  EXPECT_EQ(asked[0].output + asked[1].output, 7u);
+  s.here({object, 3}, 0);
+  s.assign({1, 4}, 0, 1, false, {{object, 0, {"a"}, 3}});
+  EXPECT_TRUE(s.act().empty()) << "it is here";
+  TaskId task;
+  uint16_t attempt;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(s.take(false, task, attempt));
+    s.ended(task, attempt);
+    EXPECT_EQ(s.act().size(), i == 2 ? 1u : 0u);
+  }
+  EXPECT_FALSE(s.take(false, task, attempt));
+  s.here(object, 0);  // all of it, in place of one output
+  ASSERT_TRUE(s.take(false, task, attempt));
+  EXPECT_EQ(task.index, 3u);
+  s.ended(task, attempt);
+  EXPECT_TRUE(s.act().empty());
+  s.assign({1, 5}, 0, 1, false, {{object, 0, {}, 5}});
+  EXPECT_TRUE(s.take(false, task, attempt)) << "the object has it";
+  s.here({object, 4}, 0);  // late
+  ASSERT_EQ(s.act().size(), 1u);
+  s.validate();
+}
+
 TEST(WorkerState, AnObjectIsFetchedOnceForAll) {
   State s;
   s.assign({1, 1}, 0, 1, false, {{{1, 9}, 0, {"a", "b"}}});
   s.assign({1, 2}, 0, 1, false, {{{1, 9}, 0, {"a"}}});
   EXPECT_EQ(s.act().size(), 1u);
-  s.fetch_failed({1, 9}, 0, "b");
+  s.fetch_failed(TaskId{1, 9}, 0, "b");
   auto again = s.act();
   ASSERT_EQ(again.size(), 1u);
   EXPECT_EQ(again[0].holder, "a");
-  s.fetch_failed({1, 9}, 0, "a");
+  s.fetch_failed(TaskId{1, 9}, 0, "a");
   auto over = s.act();
   ASSERT_EQ(over.size(), 2u);
   EXPECT_EQ(over[0].kind, Kind::failed);

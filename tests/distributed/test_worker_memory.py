@@ -159,6 +159,34 @@ def test_short_tasks_with_large_results_after_many_small_ones(small):
     assert watch.most < MOST
 
 
+def own_memory():
+    """Bytes of this process, and of the shared memory that it has open."""
+    files = {}
+    for fd in pathlib.Path("/proc/self/fd").iterdir():
+        try:
+            if "memfd:muster" in os.readlink(fd):
+                files[os.stat(fd).st_ino] = os.stat(fd).st_blocks * 512
+        except OSError:
+            pass
+    status = pathlib.Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("RssAnon")) + sum(files.values())
+
+
+@pytest.mark.parametrize("protocol", ["unix", "tcp"])
+def test_a_client_that_scatters_more_than_workers_hold(protocol):
+    """It waits while they make room, and keeps nothing itself."""
+    kwargs = {"protocol": "tcp"} if protocol == "tcp" else {}
+    with Client(n_workers=2, threads_per_worker=1, memory_limit=LIMIT, dashboard_address=None, **kwargs) as client, Watch(client) as watch:
+        client.gather(client.scatter([array(-1)], hash=False))
+        before, most, kept = own_memory(), 0, []
+        for i in range(MANY // 2):
+            kept.append(client.scatter(array(i), hash=False))
+            most = max(most, own_memory() - before)
+        assert most < 2 * LIMIT + 4 * ARRAY  # what the workers have in memory lies in files that this process may write again
+        assert [float(a[-1]) for a in client.gather(kept[::16])] == [float(i) for i in range(0, len(kept), 16)]
+    assert watch.most < 1.1 * LIMIT + 2 * ARRAY
+
+
 # ---- the disk
 
 
@@ -210,6 +238,8 @@ def fill(client, folder, why):
         error = f.exception()
         assert isinstance(error, OSError)
         assert str(folder) in str(error) and why in str(error) and "MUSTER_TEMPORARY_DIRECTORY" in str(error)
+    with pytest.raises(OSError, match=why):  # nor is there room for what a client brings
+        kept.extend(client.scatter(array(i), hash=False) for i in range(MANY))
     del kept, failed, f
     expect_it_goes_on(client)
     assert worker_of(client) == pid
@@ -266,7 +296,7 @@ def test_a_folder_that_vanishes(monkeypatch, tmp_path):
         assert worker_of(client) == pid
 
 
-@pytest.mark.parametrize("reader", ["executor", "frame"])
+@pytest.mark.parametrize("reader", ["executor", "frame", "client"])
 def test_bytes_that_are_damaged_are_never_an_answer(monkeypatch, tmp_path, reader):
     with one_worker(tmp_path, monkeypatch) as client:
         pid = worker_of(client)
@@ -281,11 +311,15 @@ def test_bytes_that_are_damaged_are_never_an_answer(monkeypatch, tmp_path, reade
             for at in range(1000, size, ARRAY // 4):
                 file.seek(at)
                 file.write(b"damaged!")
+        begun = time.monotonic()
         with pytest.raises(OSError, match="the spill file gave back other bytes than were written"):
             if reader == "frame":
                 df.x.sum().compute()
+            elif reader == "client":
+                client.gather(kept)
             else:
                 client.gather(client.map(lambda a: float(a[0]), kept))
+        assert reader != "client" or time.monotonic() - begun < 20  # nobody tries again what cannot heal
         assert worker_of(client) == pid
         df = kept = None
         expect_it_goes_on(client)

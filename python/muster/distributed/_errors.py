@@ -36,6 +36,10 @@ class ClosedClientError(Exception):
     """The client is closed."""
 
 
+class UnreachableError(OSError):
+    """No worker that has a result answers; it is made again once the scheduler knows."""
+
+
 CancelledError = concurrent.futures.CancelledError
 TimeoutError = TimeoutError
 

@@ -10,7 +10,7 @@ from muster._base.tasks import LEFT_OUT, NOT_LAZY, unpack
 from muster._base.units import parse_timedelta
 from muster._collections.expressions import together
 from muster.distributed._containers import future_of, inside
-from muster.distributed._errors import FutureCancelledError
+from muster.distributed._errors import FutureCancelledError, UnreachableError
 from muster.distributed._future import Watcher
 from muster.distributed._worker import give_way
 
@@ -71,23 +71,31 @@ class Results:
     def _result(self, future):
         status = self._core.status(future._id)
         if status == "finished":
-            for attempt in range(_TRIES):
-                try:
-                    return self._load(future)
-                except OSError as error:
-                    if not self._core.connected:
-                        raise FutureCancelledError(future.key, "connection closed", f"its result is gone: {error}") from None
-                    if attempt == _TRIES - 1:
-                        raise OSError(f"no worker hands out the result of {future.key}: {error}") from error
-                    time.sleep(min(0.2 * (attempt + 1), 1))  # its worker died: the scheduler hears of it and has it made again
-                    self._wait([future._id], False, None, future.key)
-                    if self._core.status(future._id) != "finished":
-                        break
+            data = self._fetched(future)
+            if data is not None:
+                return self._load(future, data)
         error, traceback = self._error(future)
         raise error.with_traceback(traceback)
 
-    def _load(self, future):
-        data = self._core.get(future._id)
+    def _fetched(self, future):
+        """The bytes of a result; None where it turns out that there is none."""
+        for attempt in range(_TRIES):
+            try:
+                return self._core.get(future._id)
+            except OSError as error:
+                if not self._core.connected:
+                    raise FutureCancelledError(future.key, "connection closed", f"its result is gone: {error}") from None
+                if not isinstance(error, UnreachableError):
+                    raise
+                if attempt == _TRIES - 1:
+                    raise OSError(f"no worker hands out the result of {future.key}: {error}") from error
+                time.sleep(min(0.2 * (attempt + 1), 1))  # its worker died: the scheduler hears of it and has it made again
+                self._wait([future._id], False, None, future.key)
+                if self._core.status(future._id) != "finished":
+                    return None
+        return None
+
+    def _load(self, future, data):
         described = self._partition_of.get(future.key)
         if described is not None:
             return together(described, None, data)
