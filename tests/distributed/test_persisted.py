@@ -14,7 +14,7 @@ import pytest
 
 import muster
 import muster.dataframe as dd
-from muster.distributed import as_completed, fire_and_forget, futures_of, progress, wait
+from muster.distributed import Future, as_completed, fire_and_forget, futures_of, progress, wait
 from tests.conftest import same
 from tests.distributed.test_queries import kill_one, stored, until
 
@@ -196,6 +196,22 @@ def test_partitions_that_fail(client, df):
         with pytest.raises(ZeroDivisionError, match="no good"):
             client.submit(len, parts[1]).result(timeout=30)
         assert isinstance(pickle.loads(pickle.dumps(parts[0])).exception(timeout=10), ZeroDivisionError)
+        client.retry(parts)  # a frame that failed has failed
+        with pytest.raises(ZeroDivisionError, match="no good"):
+            parts[1].result(timeout=10)
+
+
+def test_futures_of_many_partitions(client, monkeypatch):
+    """None is compared with all others."""
+    kept = dd.from_pandas(pd.DataFrame({"x": np.arange(300)}), npartitions=300).persist()
+    compared = []
+    equal = Future.__eq__
+    monkeypatch.setattr(Future, "__eq__", lambda self, other: compared.append(1) or equal(self, other))
+    parts = futures_of(kept)
+    assert len(parts) == 300
+    assert len(futures_of([kept, *parts])) == 300
+    assert len(compared) < 3000
+    wait(parts)
 
 
 def test_fire_and_forget(client, df, tmp_path, held):

@@ -377,6 +377,11 @@ class Client(Collections, Frames, Queries, Results):
         failed = [i for i in ids if self._core.status(i) == "error"]
         self._core.retry(ids)
         self._ask_again(failed)
+        left = [task for task, state in dict(self._core.ask("state_of", failed)).items() if state == "erred"]  # nobody can make them again
+        if left:
+            self._core.want(left)  # that is told again
+            for task in left:
+                self._core.release(task)
         return done_if(self.asynchronous if asynchronous is None else asynchronous)
 
     # ---- the cluster as others see it

@@ -257,10 +257,7 @@ def futures_of(obj, client=None):
     unpack(obj, see)
     if frames:
         found = [f for frame in frames for f in _partitions_of(frame, client)] + found
-    out = []
-    for f in found:
-        if f not in out:
-            out.append(f)
+    out = list(dict.fromkeys(found))
     for f in out:
         if f.cancelled():
             raise FutureCancelledError(f.key)
