@@ -1,12 +1,19 @@
 """Bags against plain Python."""
 
 import collections
+import dataclasses
+import datetime
+import decimal
+import enum
+import fractions
 import functools
 import gzip
 import itertools
 import operator
 import statistics
+import uuid
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -26,6 +33,10 @@ def numbers(request):
 
 def even(x):
     return x % 2 == 0
+
+
+def as_other_object(text):
+    return "".join(list(text))
 
 
 def test_item_by_item(numbers):
@@ -217,6 +228,50 @@ def test_sampling_repeats():
     assert a == bag.random_sample(0.3, 5).compute() and 200 < len(a) < 400 and set(a) < set(range(1000))
     with pytest.raises(ValueError, match="prob"):
         bag.random_sample(2)
+
+
+class Fold:
+    """Equal without regard to case, as only it knows."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def __eq__(self, other):
+        return self.text.lower() == other.text.lower()
+
+    def __hash__(self):
+        return hash(self.text.lower())
+
+
+@pytest.mark.parametrize("scheduler", ["threads", "processes"])
+def test_equal_keys_are_one_group(scheduler):
+    class Kind(enum.Enum):
+        A = "a"
+        B = 2
+
+    @dataclasses.dataclass(frozen=True)
+    class Part:
+        text: str
+        seen: int = dataclasses.field(default=0, compare=False)
+
+    keys = [
+        lambda i: ("ab", "ab" if i % 2 else as_other_object("ab")),
+        lambda i: [1, 1.0, True, decimal.Decimal(1), fractions.Fraction(1), complex(1)][i % 6],
+        lambda i: [1, 1.0, True, np.int64(1), np.float32(1), np.bool_(True)][i % 6],
+        lambda i: (1,) if i % 2 else (1.0,),
+        lambda i: frozenset(["x", "yy", "zzz"] if i % 2 else ["zzz", "yy", "x"]),
+        lambda i: pd.Timestamp("2020") if i % 2 else datetime.datetime(2020, 1, 1),
+        lambda i: Part("x", i),
+        lambda i: Fold("ab" if i % 2 else "AB"),
+        lambda i: Kind.A,
+        lambda i: uuid.UUID(int=5),
+        lambda i: None,
+    ]
+    for number, key in enumerate(keys):
+        found = db.from_sequence(range(28), npartitions=7).groupby(key, npartitions=5).compute(scheduler=scheduler)
+        assert [sorted(v) for _, v in found] == [list(range(28))], number
+    two = db.from_sequence(range(8), npartitions=4).groupby(lambda i: Kind.A if i % 2 else Kind.B).compute(scheduler=scheduler)
+    assert sorted((k.name, sorted(v)) for k, v in two) == [("A", [1, 3, 5, 7]), ("B", [0, 2, 4, 6])]
 
 
 def test_on_a_cluster(client, tmp_path):

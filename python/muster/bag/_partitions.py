@@ -1,13 +1,18 @@
 """What tasks of bags run: functions of partitions, which are any iterables, that return a list."""
 
 import collections
+import dataclasses
+import datetime
 import functools
 import heapq
 import inspect
 import itertools
 import math
+import numbers
 import operator
 import random as _random
+import sys
+import zlib
 from collections.abc import Iterable, Iterator
 
 from muster._base.libraries import pd
@@ -177,15 +182,43 @@ def grouped(key, count, part):
 
 
 def stable_hash(value):
-    """Return a hash that is the same in every process."""
-    if isinstance(value, (int, bool)):
-        return int(value)
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    import pickle
-    import zlib
+    """Return a hash that is the same in every process, and of equal values: Python's is another of texts in each process, and pickles of equal tuples differ.
 
-    return zlib.crc32(pickle.dumps(value, protocol=4))
+    Numbers hash as Python does it, tuples and frozensets by their items, dataclasses by the fields that they compare, other objects by their class and what
+    they reduce to. Only a class with an `__eq__` of its own knows which of its objects are equal: they all have one hash.
+    """
+    if value is None:
+        return 0
+    if isinstance(value, str):
+        return zlib.crc32(value.encode("utf-8", "surrogatepass"))
+    if isinstance(value, numbers.Number):
+        return hash(value) if value == value else 0
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return zlib.crc32(value)
+    if isinstance(value, (tuple, list)):
+        return hash(tuple(map(stable_hash, value)))
+    if isinstance(value, (set, frozenset)):
+        return hash(frozenset(map(stable_hash, value)))
+    if isinstance(value, dict):
+        return hash(frozenset((stable_hash(k), stable_hash(v)) for k, v in value.items()))
+    if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+        return hash(value.timestamp())
+    if isinstance(value, datetime.datetime):
+        return stable_hash(value.isoformat())
+    if isinstance(value, datetime.timedelta):
+        return hash(value.total_seconds())
+    name = getattr(value, "__qualname__", None)
+    if isinstance(name, str):  # classes and functions
+        return stable_hash(name)
+    if hasattr(value, "item"):  # NumPy's scalars that are no numbers
+        return stable_hash(value.item())
+    kind = type(value)
+    if dataclasses.is_dataclass(value) and kind.__eq__ is not object.__eq__:
+        return stable_hash((kind.__qualname__, *(getattr(value, f.name) for f in dataclasses.fields(value) if f.compare)))
+    if kind.__eq__ is not object.__eq__ and kind.__module__.partition(".")[0] not in sys.stdlib_module_names:
+        return stable_hash(kind.__qualname__)
+    reduced = value.__reduce_ex__(4)
+    return stable_hash(reduced if isinstance(reduced, str) else (kind.__qualname__, *reduced[1:3]))
 
 
 def group_of(number, *parts):
