@@ -345,10 +345,25 @@ def test_annotations():
             assert muster.get_annotations() == {"priority": 3, "retries": 2}
         x = delayed(inc)(1)
     assert muster.get_annotations() == {} and x._annotations == {"priority": 3, "retries": 1}
-    for bad in ({"retries": -1}, {"priority": "high"}, {"workers": 5}, {"resources": 3}, {"allow_other_workers": 2}):
-        with pytest.raises(TypeError, match=next(iter(bad))):
-            with muster.annotate(**bad):
-                pass
+    with muster.annotate(workers=0, priority=lambda key: 2):
+        assert muster.get_annotations()["workers"] == 0
+
+
+BAD_ANNOTATIONS = [
+    {"retries": -1}, {"priority": "high"}, {"priority": 10**30}, {"workers": 5.5}, {"resources": 3}, {"resources": {"GPU": "x"}}, {"resources": {"GPU": -1}},
+    {"resources": {"GPU": float("nan")}}, {"allow_other_workers": 2}, {"timeout": []}, {"timeout": -1},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("bad", BAD_ANNOTATIONS)
+def test_what_annotations_cannot_say_is_refused_and_gone(bad):
+    with pytest.raises((TypeError, ValueError), match=f"'{next(iter(bad))}'"):
+        with muster.annotate(**bad):
+            pass
+    assert muster.get_annotations() == {} and delayed(inc)(1).compute() == 2
+    with muster.annotate(retries=2):
+        pass
+    assert muster.get_annotations() == {}
 
 
 def test_callbacks():

@@ -159,7 +159,6 @@ def annotate(**annotations):
     >>> x.compute()
     1
     """
-    check_annotations(annotations)
     before = active_annotations()
     _say({**(before or {}), **annotations})
     try:
@@ -170,28 +169,11 @@ def annotate(**annotations):
 
 def _say(annotations):
     """Let annotations be those of the thread: of tasks that it makes, and of expressions."""
-    _current.annotations = annotations
     options = options_of({k: v for k, v in (annotations or {}).items() if not callable(v)})
     _core.annotate(options or None)
+    _current.annotations = annotations
 
 
 def get_annotations():
     """Return what `annotate` says here, as a dict."""
     return dict(active_annotations() or {})
-
-
-def check_annotations(a):
-    retries = a.get("retries")
-    if retries is not None and not callable(retries) and (not isinstance(retries, int) or retries < 0):
-        raise TypeError(f"'retries' must be a non-negative integer, got {retries!r}")
-    priority = a.get("priority")
-    if priority is not None and not callable(priority) and not isinstance(priority, int):
-        raise TypeError(f"'priority' must be an integer, got {priority!r}")
-    workers = a.get("workers")
-    if workers is not None and not callable(workers) and not isinstance(workers, (list, tuple, set, str)):
-        raise TypeError(f"'workers' must be a text or a list of texts, got {workers!r}")
-    resources = a.get("resources")
-    if resources is not None and not callable(resources) and not isinstance(resources, dict):
-        raise TypeError(f"'resources' must be a dict, got {resources!r}")
-    if not isinstance(a.get("allow_other_workers", False), bool) and not callable(a["allow_other_workers"]):
-        raise TypeError(f"'allow_other_workers' must be True or False, got {a['allow_other_workers']!r}")

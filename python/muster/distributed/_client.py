@@ -210,7 +210,6 @@ class Client(Collections, Frames, Queries, Results):
             "workers": workers, "resources": resources, "retries": retries, "priority": priority or None,
             "allow_other_workers": allow_other_workers or None, "timeout": timeout,
         }  # fmt: skip
-        context.check_annotations({k: v for k, v in given.items() if v is not None and k != "timeout"})
         if allow_other_workers and workers is None:
             raise ValueError("Only use allow_other_workers= if using workers=")
         return _submit.options_of({**(context.active_annotations() or {}), **{k: v for k, v in given.items() if v is not None}})
