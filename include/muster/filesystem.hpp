@@ -14,6 +14,7 @@ struct FileInfo {
   std::string path;
   int64_t size = 0;   ///< bytes
   int64_t mtime = 0;  ///< nanoseconds since 1970, or any number that changes with the content
+  int64_t identity = 0;  ///< of a local file: changes when another takes its place, even one of the same size and mtime
 };
 
 /// Functions that reach files by URL. `options` is what the user gave as storage_options, by its token.

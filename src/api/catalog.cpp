@@ -49,7 +49,7 @@ base::Value parquet_files(const base::Value& paths, const std::string& options) 
   base::List out;
   for (const auto& path : paths.list())
     for (const auto& f : io::list_files(path.string(), options))
-      if (const char first = f.path[f.path.rfind('/') + 1]; first != '.' && first != '_') out.push_back(base::List{f.path, f.size, f.mtime});
+      if (const char first = f.path[f.path.rfind('/') + 1]; first != '.' && first != '_') out.push_back(io::encode(f));
   if (out.empty()) throw Error(ErrorKind::io, "no Parquet file matches; files whose names begin with '.' or '_' are left out", "builtins.FileNotFoundError");
   return out;
 }
@@ -57,7 +57,7 @@ base::Value parquet_files(const base::Value& paths, const std::string& options) 
 base::Value parquet_footers(const base::Value& files, const std::string& options) {
   using namespace base;
   std::vector<FileInfo> infos;
-  for (const auto& f : files.list()) infos.push_back({f.list().at(0).string(), f.list().at(1).integer(), f.list().at(2).integer()});
+  for (const auto& f : files.list()) infos.push_back(io::decode_file(f));
   const auto all = io::parquet::metadata_of(infos, options);
   List columns, schemas;
   for (const auto& [leaf, file, unlike, missing, unknown] : io::parquet::united(all))

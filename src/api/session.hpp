@@ -99,7 +99,7 @@ MUSTER_API Expr call(const std::string& op, base::Value args, std::vector<Expr> 
 MUSTER_API Expr read_csv(const base::Value& arguments);
 /// The same of read_parquet.
 MUSTER_API Expr read_parquet(const base::Value& arguments);
-/// [path, size, mtime] of each Parquet file that the paths and globs name. Throws Error{io} if there is none.
+/// [path, size, mtime, identity] of each Parquet file that the paths and globs name. Throws Error{io} if there is none.
 MUSTER_API base::Value parquet_files(const base::Value& paths, const std::string& options);
 /// What footers say: {columns: [name, dtype or what it is, native] of all, schemas: one of each kind, {file, columns: [name, dtype or what it is], metadata}}.
 MUSTER_API base::Value parquet_footers(const base::Value& files, const std::string& options);

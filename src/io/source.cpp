@@ -115,8 +115,20 @@ void refuse_hidden(const std::string& path) {
   }
 }
 
-FileInfo info_of(const std::string& path, const struct stat& s) { return {path, s.st_size, s.st_mtim.tv_sec * 1'000'000'000L + s.st_mtim.tv_nsec}; }
+int64_t nanoseconds(const timespec& t) { return t.tv_sec * 1'000'000'000L + t.tv_nsec; }
+
+FileInfo info_of(const std::string& path, const struct stat& s) {
+  const uint64_t moved = static_cast<uint64_t>(s.st_ino) * 0x9e3779b97f4a7c15U;
+  return {path, s.st_size, nanoseconds(s.st_mtim), static_cast<int64_t>(moved ^ static_cast<uint64_t>(nanoseconds(s.st_ctim)))};
+}
 }  // namespace
+
+base::Value encode(const FileInfo& file) { return base::List{file.path, file.size, file.mtime, file.identity}; }
+
+FileInfo decode_file(const base::Value& value) {
+  const auto& f = value.list();
+  return {f.at(0).string(), f.at(1).integer(), f.at(2).integer(), f.at(3).integer()};
+}
 
 bool is_local(const std::string& path) { return !is_url(path); }
 

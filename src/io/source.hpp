@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/value.hpp"
 #include "muster/filesystem.hpp"
 
 namespace muster::io {
@@ -18,9 +19,14 @@ class Stream {
 
 /// The files a path, glob, directory or URL names, sorted by name. Throws Error{io} when there is none.
 std::vector<FileInfo> list_files(const std::string& pattern, const std::string& options);
-/// The file's size and time now. Throws Error{io} naming it.
+/// As plans hold it, where the identity makes another expression of a file that took the place of one of the same size and time.
+base::Value encode(const FileInfo& file);
+/// What `encode` gave.
+FileInfo decode_file(const base::Value& value);
+/// The file's size, time and identity now. Throws Error{io} naming it.
 FileInfo stat_file(const std::string& path, const std::string& options);
-/// Throws Error{io} naming a local file that has not the size and time any more which it was planned with.
+/// Throws Error{io} naming a local file that has not the size and time any more which it was planned with. The identity may change: some file systems
+/// number their files anew, and a link more is no other content.
 void check_unchanged(const FileInfo& planned);
 
 /// "gzip", "bz2", "xz", "zstd" or "" for a path's ending.

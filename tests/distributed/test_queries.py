@@ -578,3 +578,41 @@ def test_persisted_frames_are_pickled(client, csv, tmp_path):
     assert int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True).stdout) == len(expected)
     with Client(n_workers=1, threads_per_worker=1, dashboard_address=None, set_as_default=False) as other, other.as_current(), pytest.raises(ValueError, match="the active client is of"):
         pickle.loads(data)
+
+
+def replaced(path, write):
+    """Put another file of the same size and time in a file's place, as `cp -p` and `mv` do."""
+    facts, other = os.stat(path), path.with_name("other")
+    write(other)
+    os.utime(other, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert other.stat().st_size == facts.st_size
+    os.replace(other, path)
+
+
+READERS = {
+    "csv": (lambda f, p: f.to_csv(p, index=False), dd.read_csv),
+    "pandas": (lambda f, p: f.to_csv(p, index=False), lambda p: dd.read_csv(p, converters={"a": int})),
+    "parquet": (lambda f, p: f.to_parquet(p, compression=None), dd.read_parquet),
+    "nested": (lambda f, p: f.assign(l=[[1]] * 3).to_parquet(p, compression=None), dd.read_parquet),
+    "json": (lambda f, p: f.to_json(p, orient="records", lines=True), lambda p: dd.read_json(p, lines=True)),
+}
+
+
+@pytest.mark.parametrize("reader", list(READERS))
+def test_a_file_in_the_place_of_another_of_the_same_size_and_time(client, tmp_path, reader):
+    write, read = READERS[reader]
+    path = tmp_path / "file"
+    write(pd.DataFrame({"a": [1, 2, 3]}), path)
+    first = client.compute(read(str(path)).a.sum())
+    assert first.result() == 6
+    replaced(path, lambda other: write(pd.DataFrame({"a": [7, 8, 9]}), other))
+    assert client.compute(read(str(path)).a.sum()).result() == 24
+    assert first.result() == 6
+
+
+@pytest.mark.parametrize("bad", [{"priority": 10**30}, {"resources": {"GPU": "x"}}, {"retries": -1}])
+def test_what_is_refused_of_a_query_does_not_hold_for_others(client, bad):
+    df = dd.from_pandas(pd.DataFrame({"a": [1, 2, 3]}), npartitions=2)
+    with pytest.raises((TypeError, ValueError), match=f"'{next(iter(bad))}'"):
+        client.compute(df, **bad)
+    assert client.compute(df.a.sum()).result() == df.a.sum().compute() == client.submit(sum, [1, 2, 3]).result() == 6

@@ -111,16 +111,21 @@ def tokenized(options):
 
 
 def stamp_of(path):
-    """Return what tells whether a local file has changed: its size and time in ns; None for a URL."""
+    """Return what tells whether a local file has changed: size, time in ns, and what changes when another file takes its place; None for a URL."""
     if not is_local(path):
         return None
     facts = os.stat(path.removeprefix("file://"))
-    return facts.st_size, facts.st_mtime_ns
+    return facts.st_size, facts.st_mtime_ns, f"{facts.st_ino}:{facts.st_ctime_ns}"
+
+
+def stamps_of(paths):
+    """Return the stamps of files, for a reader to hold: what reads a file that took another's place is another expression."""
+    return [stamp_of(path) for path in paths]
 
 
 @contextlib.contextmanager
 def unchanged(path, stamp, reader):
-    """Raise OSError if a file has another stamp than when `reader` looked at it, before or after what is done with it here.
+    """Raise OSError if a file has another size or time than when `reader` looked at it, before or after what is done with it here.
 
     Parameters
     ----------
@@ -141,7 +146,7 @@ def unchanged(path, stamp, reader):
 
 def _compare(path, stamp, reader):
     now = None if stamp is None else stamp_of(path)
-    if now != stamp:
+    if now and now[:2] != stamp[:2]:
         raise OSError(f"{path!r} changed since {reader} looked at it: it has {now[0]} bytes, it had {stamp[0]}; call {reader} again")
 
 

@@ -4,6 +4,7 @@ from muster import _core
 from muster._base.libraries import np, pa, pd
 from muster._base.units import parse_bytes
 from muster._base.values import no_default, plain
+from muster._border.files import stamps_of
 from muster.dataframe._collection import new_collection
 from muster.dataframe._memory import from_pandas
 from muster.dataframe._meta import meta_object
@@ -136,7 +137,8 @@ def arrow_stream(frame, requested_schema=None):
 
 
 class _ReadJson:
-    def __init__(self, options, storage_options, lines, encoding, errors, compression):
+    def __init__(self, files, options, storage_options, lines, encoding, errors, compression):
+        self.stamps = stamps_of(files)
         self.options, self.storage_options, self.lines = options, storage_options, lines
         self.encoding, self.errors, self.compression = encoding, errors, compression
 
@@ -202,7 +204,7 @@ def read_json(
         fs, inner = fsspec.core.url_to_fs(file, **(storage_options or {}))
         size, block = fs.size(inner), parse_bytes(blocksize)
         pieces += [(file, at, min(size, at + block)) for at in range(0, size, block)] or [(file, 0, None)]
-    read = _ReadJson({"orient": orient, **kwargs}, storage_options, lines, encoding, errors, compression)
+    read = _ReadJson(sorted(files), {"orient": orient, **kwargs}, storage_options, lines, encoding, errors, compression)
     if include_path_column:
         label = include_path_column if isinstance(include_path_column, str) else "path"
         return from_map(_WithPath(read, label, path_converter), pieces, meta=no_default if meta is None else meta)

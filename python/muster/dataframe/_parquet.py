@@ -311,7 +311,7 @@ def _natural(text):
 def _hive_values(files, root):
     """The values of folders "key=value" between the root and the files."""
     keys = {}
-    for file, _, _ in files:
+    for file, *_ in files:
         inner = file[len(root) :] if root and file.startswith(root) else ""
         for folder in inner.split("/")[:-1]:
             key, equal, value = folder.partition("=")
@@ -332,7 +332,7 @@ def _with_hive(frame, keys):
 
 def _stamped(files):
     """Pairs of path and stamp of files that the engine has listed."""
-    return [(path, None if "://" in path else (size, mtime)) for path, size, mtime in files]
+    return [(path, None if "://" in path else (size, mtime, identity)) for path, size, mtime, identity in files]
 
 
 class _Read:

@@ -5,7 +5,7 @@ import os
 import re
 
 from muster._base.libraries import pd
-from muster._border.files import stamp_of, system_of, unchanged
+from muster._border.files import stamp_of, stamps_of, system_of, unchanged
 from muster._border.pandas import unknown_categories
 from muster._collections.running import memory_limit
 from muster.dataframe._make import from_map
@@ -42,7 +42,8 @@ def is_needed(kwargs):
 class _ReadFile:
     """Reads one file."""
 
-    def __init__(self, kwargs, storage_options, assume_missing, path_column):
+    def __init__(self, files, kwargs, storage_options, assume_missing, path_column):
+        self.stamps = stamps_of(files)
         self.kwargs, self.storage_options, self.assume_missing, self.path_column = kwargs, storage_options, assume_missing, path_column
 
     def check_size(self, path):
@@ -89,7 +90,7 @@ def read_csv(paths, kwargs, compression, assume_missing, storage_options, includ
     files = [file for path in paths for file in _files(path, storage_options)]
     kwargs = {k: v for k, v in kwargs.items() if k not in ("low_memory", "memory_map") or v is not None}
     label = "path" if include_path_column is True else include_path_column
-    read = _ReadFile({**kwargs, "compression": compression}, storage_options, bool(assume_missing), label)
+    read = _ReadFile(files, {**kwargs, "compression": compression}, storage_options, bool(assume_missing), label)
     meta = read(files[0], rows=_SAMPLE_ROWS).iloc[:0]
     categories = kwargs.get("dtype") or {}
     for column, dtype in meta.dtypes.items():

@@ -301,7 +301,7 @@ bool read_head(const Dialect& dialect, const Head& head, const char* data, int64
 
 Value Scan::encode() const {
   List list, known;
-  for (const auto& f : files) list.push_back(List{f.path, f.size, f.mtime});
+  for (const auto& f : files) list.push_back(io::encode(f));
   for (auto [partition, begin] : begins) known.push_back(List{partition, begin});
   return List{list, options, compression, blocksize, dialect.encode(), integers(head.skip), head.header, List(header.begin(), header.end()), width,
               integers(wanted), row_ids, paths, known, reader};
@@ -310,7 +310,7 @@ Value Scan::encode() const {
 Scan Scan::decode(const Value& value) {
   const auto& v = value.list();
   Scan s;
-  for (const auto& f : v.at(0).list()) s.files.push_back({f.list().at(0).string(), f.list().at(1).integer(), f.list().at(2).integer()});
+  for (const auto& f : v.at(0).list()) s.files.push_back(decode_file(f));
   s.options = v.at(1).string(), s.compression = v.at(2).string(), s.blocksize = v.at(3).integer(), s.dialect = Dialect::decode(v.at(4));
   s.head = {integers(v.at(5)), v.at(6).integer()};
   for (const auto& h : v.at(7).list()) s.header.push_back(h.string());

@@ -196,7 +196,7 @@ std::vector<United> united(const std::vector<std::shared_ptr<const Metadata>>& f
 Scan infer(const Value& a) {
   Scan scan;
   scan.options = a["storage_options"].is_string() ? a["storage_options"].string() : "", scan.reader = a["reader"];
-  for (const auto& file : a["files"].list()) scan.files.push_back({file.list().at(0).string(), file.list().at(1).integer(), file.list().at(2).integer()});
+  for (const auto& file : a["files"].list()) scan.files.push_back(decode_file(file));
   const auto all = metadata_of(scan.files, scan.options);
   for (const auto& column : united(all)) {
     const std::string& name = column.leaf.name;

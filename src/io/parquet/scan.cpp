@@ -116,7 +116,7 @@ class ScanSource : public Source {
 
 Value Scan::encode() const {
   List all_files, all_parts, all_columns;
-  for (const auto& f : files) all_files.push_back(List{f.path, f.size, f.mtime});
+  for (const auto& f : files) all_files.push_back(io::encode(f));
   for (const auto& p : parts) all_parts.push_back(List{p.file, p.first, p.last});
   for (const auto& c : columns) all_columns.push_back(List{c.label, c.name, code(c.type), List(c.values.begin(), c.values.end())});
   return Dict{{"files", all_files}, {"options", options}, {"reader", reader}, {"parts", all_parts}, {"columns", all_columns},
@@ -125,7 +125,7 @@ Value Scan::encode() const {
 
 Scan Scan::decode(const Value& v) {
   Scan s;
-  for (const auto& f : v["files"].list()) s.files.push_back({f.list().at(0).string(), f.list().at(1).integer(), f.list().at(2).integer()});
+  for (const auto& f : v["files"].list()) s.files.push_back(decode_file(f));
   s.options = v["options"].string(), s.reader = v["reader"];
   for (const auto& p : v["parts"].list()) s.parts.push_back({p.list().at(0).integer(), p.list().at(1).integer(), p.list().at(2).integer()});
   for (const auto& c : v["columns"].list())
@@ -145,8 +145,8 @@ Scan Scan::decode(const Value& v) {
 
 std::shared_ptr<const Metadata> metadata_of(const FileInfo& file, const std::string& options) {
   static std::mutex mutex;
-  static std::map<std::tuple<std::string, int64_t, int64_t, std::string>, std::shared_ptr<const Metadata>> known;
-  const auto key = std::tuple(file.path, file.size, file.mtime, options);
+  static std::map<std::tuple<std::string, int64_t, int64_t, int64_t, std::string>, std::shared_ptr<const Metadata>> known;
+  const auto key = std::tuple(file.path, file.size, file.mtime, file.identity, options);
   {
     std::lock_guard lock(mutex);
     if (auto found = known.find(key); found != known.end()) return found->second;

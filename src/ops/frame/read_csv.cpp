@@ -80,8 +80,8 @@ Value refresh(const Call& c) {
       throw Error(ErrorKind::io,
                   concat("read_csv: No columns to parse from file '", file.path, "': it is empty now, it had ", file.size, " bytes when read_csv looked at it"),
                   "pandas.errors.EmptyDataError");
-    changed |= now.size != file.size || now.mtime != file.mtime;
-    file.size = now.size, file.mtime = now.mtime;
+    changed |= now.size != file.size || now.mtime != file.mtime || now.identity != file.identity;
+    file.size = now.size, file.mtime = now.mtime, file.identity = now.identity;
   }
   if (!changed) return c.args;
   scan.begins.clear();
