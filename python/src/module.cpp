@@ -11,6 +11,7 @@
 #include "api/session.hpp"
 #include "base/error.hpp"
 #include "calling.hpp"
+#include "calls.hpp"
 #include "cluster.hpp"
 #include "cluster/client.hpp"
 #include "columns.hpp"
@@ -24,9 +25,9 @@
 #include "kernels/spill.hpp"
 #include "kernels/task_values.hpp"
 #include "muster/filesystem.hpp"
+#include "nodes.hpp"
 #include "results.hpp"
 #include "shared_memory.hpp"
-#include "tasks.hpp"
 #include "texts.hpp"
 #include "values.hpp"
 #include "waiting.hpp"
@@ -206,7 +207,8 @@ NB_MODULE(_core, m) {
     const Gil gil;
     return python_dtype(nb::cast<std::string>(nb::module_::import_("muster._border.promises").attr("common_name")(python_name(one), python_name(other))));
   });
-  register_tasks(m);
+  register_nodes(m);
+  register_calls(m);
   register_executor(m);
   register_shared_memory(m);
   register_cluster(m);  // before compute: it takes a client

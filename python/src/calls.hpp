@@ -5,7 +5,7 @@
 namespace muster::python {
 namespace nb = nanobind;
 
-/// Adds TaskNode and what walks and runs graphs of them to the module.
-void register_tasks(nb::module_& m);
+/// Adds what runs graphs of nodes, alone or beside expressions, to the module.
+void register_calls(nb::module_& m);
 
 }  // namespace muster::python

@@ -1,5 +1,5 @@
-// Results lie by the task's number and are dropped when the last that needs them has run; Python's collector sees what a node holds.
-#include "tasks.hpp"
+// Results lie by the task's number and are dropped when the last that needs them has run.
+#include "calls.hpp"
 
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
@@ -16,6 +16,7 @@
 #include "gil.hpp"
 #include "graph/graph.hpp"
 #include "kernels/task_values.hpp"
+#include "nodes.hpp"
 #include "results.hpp"
 #include "values.hpp"
 #include "waiting.hpp"
@@ -26,114 +27,10 @@ namespace muster::python {
 using namespace base;
 namespace {
 
-/// A call that is not made yet: muster.delayed.Delayed derives from it. Arguments that are TaskNodes stand for their results; nodes deeper inside
-/// stand in `nested`, and there are placeholders in their places (muster._base.tasks.Input).
-struct TaskNode {
-  nb::object function, arguments, keywords, nested;
-  int traverse(visitproc visit, void* arg) {
-    Py_VISIT(function.ptr());
-    Py_VISIT(arguments.ptr());
-    Py_VISIT(keywords.ptr());
-    Py_VISIT(nested.ptr());
-    return 0;
-  }
-  void clear() { function.reset(), arguments.reset(), keywords.reset(), nested.reset(); }
-};
-
-int traverse_node(PyObject* self, visitproc visit, void* arg) {
-  Py_VISIT(Py_TYPE(self));
-  return nb::inst_ready(self) ? nb::inst_ptr<TaskNode>(self)->traverse(visit, arg) : 0;
-}
-int clear_node(PyObject* self) {
-  if (nb::inst_ready(self)) nb::inst_ptr<TaskNode>(self)->clear();
-  return 0;
-}
-PyType_Slot node_slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(traverse_node)}, {Py_tp_clear, reinterpret_cast<void*>(clear_node)}, {0, nullptr}};
-
-PyTypeObject* node_type = nullptr;
-bool is_node(PyObject* o) { return PyObject_TypeCheck(o, node_type); }
-
-// Nodes in the order they can run, inputs first, depth first; and for each the numbers of its inputs.
-struct Collected {
-  std::vector<PyObject*> nodes;      // borrowed: the roots keep them
-  std::vector<uint32_t> begins{0}, needs;
-  std::vector<uint32_t> roots;
-};
-
-template <class F>
-void each_child(const TaskNode& n, F f) {
-  PyObject* args = n.arguments.ptr();
-  if (args && PyTuple_CheckExact(args))
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); ++i)
-      if (PyObject* a = PyTuple_GET_ITEM(args, i); is_node(a)) f(a);
-  if (n.nested.is_valid() && !n.nested.is_none())
-    for (nb::handle c : n.nested) f(c.ptr());
-}
-
-using Results = std::unordered_map<PyObject*, nb::object>;  // of nodes
-
-// What stands in `made` needs nothing.
-Collected collect(nb::handle roots, const Results& made = {}) {
-  Collected out;
-  std::unordered_map<PyObject*, uint32_t> number;
-  constexpr uint32_t kOpen = kNone;
-  std::vector<std::pair<PyObject*, bool>> stack;
-  std::vector<PyObject*> children;
-  std::vector<PyObject*> given;
-  for (nb::handle r : roots) given.push_back(r.ptr());
-  for (auto r = given.rbegin(); r != given.rend(); ++r) stack.emplace_back(*r, false);
-  while (!stack.empty()) {
-    auto [node, expanded] = stack.back();
-    stack.pop_back();
-    const TaskNode& n = *nb::inst_ptr<TaskNode>(node);
-    const bool is_made = !made.empty() && made.contains(node);
-    if (!expanded) {
-      auto [known, fresh] = number.try_emplace(node, kOpen);
-      if (!fresh) continue;
-      stack.emplace_back(node, true);
-      children.clear();
-      if (!is_made) each_child(n, [&](PyObject* c) { children.push_back(c); });
-      for (auto c = children.rbegin(); c != children.rend(); ++c)
-        if (auto seen = number.find(*c); seen == number.end()) stack.emplace_back(*c, false);
-      continue;
-    }
-    if (!is_made)
-      each_child(n, [&](PyObject* c) {
-        const uint32_t at = number.at(c);
-        if (at == kOpen) throw invalid("the graph has a cycle");
-        out.needs.push_back(at);
-      });
-    out.begins.push_back(static_cast<uint32_t>(out.needs.size()));
-    number[node] = static_cast<uint32_t>(out.nodes.size());
-    out.nodes.push_back(node);
-  }
-  for (PyObject* r : given) out.roots.push_back(number.at(r));
-  return out;
-}
-
-// Nodes that stand for the value of an expression: their functions have the attribute "of_collection", their argument is a collection.
-class Frames {
- public:
-  bool has(PyObject* node) {
-    PyObject* function = nb::inst_ptr<TaskNode>(node)->function.ptr();
-    if (function != last_) {
-      const auto [known, fresh] = known_.try_emplace(function, false);
-      if (fresh) known->second = nb::hasattr(function, "of_collection");
-      last_ = function, last_is_ = known->second;
-    }
-    return last_is_ && nb::hasattr(collection(node), "_expr");
-  }
-  static nb::object collection(PyObject* node) { return nb::inst_ptr<TaskNode>(node)->arguments[0]; }
-
- private:
-  std::unordered_map<PyObject*, bool> known_;
-  PyObject* last_ = nullptr;
-  bool last_is_ = false;
-};
-
 class PythonTasks : public worker::GuestTasks {
  public:
-  PythonTasks(Collected c, nb::object roots, nb::object fill, nb::object before, nb::object after) : c_(std::move(c)), roots_(std::move(roots)), fill_(std::move(fill)), before_(std::move(before)), after_(std::move(after)), results_(c_.nodes.size()) {}
+  PythonTasks(Collected c, nb::object roots, nb::object fill, nb::object before, nb::object after)
+      : c_(std::move(c)), roots_(std::move(roots)), fill_(std::move(fill)), before_(std::move(before)), after_(std::move(after)), results_(c_.nodes.size()) {}
 
   ~PythonTasks() override {
     // A pool thread that was late may be the last owner.
@@ -171,7 +68,8 @@ class PythonTasks : public worker::GuestTasks {
       PyObject* a = PyTuple_GET_ITEM(args, k);
       values[static_cast<size_t>(k) + 1] = is_node(a) ? results_[needs[next++]].ptr() : a;
     }
-    PyObject* result = call_python(n.function.ptr(), values.data() + 1, static_cast<size_t>(size) | PY_VECTORCALL_ARGUMENTS_OFFSET, keywords.is_valid() && !keywords.is_none() ? keywords.ptr() : nullptr);
+    PyObject* result = call_python(n.function.ptr(), values.data() + 1, static_cast<size_t>(size) | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                                   keywords.is_valid() && !keywords.is_none() ? keywords.ptr() : nullptr);
     if (!result) throw nb::python_error();
     end(i, nb::steal(result));
   }
@@ -387,17 +285,7 @@ void interrupt(pthread_t thread) {
 }
 }  // namespace
 
-void register_tasks(nb::module_& m) {
-  nb::class_<TaskNode> node(m, "TaskNode", nb::type_slots(node_slots), "A call that is not made yet.");
-  node.def("__init__", [](TaskNode* self, nb::object function, nb::object arguments, nb::object keywords, nb::object nested) { new (self) TaskNode{std::move(function), std::move(arguments), std::move(keywords), std::move(nested)}; },
-           nb::arg("function"), nb::arg("arguments"), nb::arg("keywords").none(), nb::arg("nested").none())
-      .def_prop_ro("_function", [](const TaskNode& n) { return n.function; })
-      .def_prop_ro("_arguments", [](const TaskNode& n) { return n.arguments; })
-      .def_prop_ro("_keywords", [](const TaskNode& n) { return n.keywords; })
-      .def_prop_ro("_nested", [](const TaskNode& n) { return n.nested; })
-      .def("_set", [](TaskNode& n, nb::object function, nb::object arguments, nb::object keywords, nb::object nested) { n = {std::move(function), std::move(arguments), std::move(keywords), std::move(nested)}; },
-           nb::arg("function"), nb::arg("arguments"), nb::arg("keywords").none(), nb::arg("nested").none());
-  node_type = reinterpret_cast<PyTypeObject*>(node.ptr());
+void register_calls(nb::module_& m) {
   nb::class_<api::Calls>(m, "AnyCalls");
   nb::class_<PythonCalls, api::Calls>(m, "Calls", "Nodes that are computed beside expressions, in one job.")
       .def(nb::init<nb::list, nb::object, nb::object, nb::object, nb::object>(), nb::arg("beside"), nb::arg("fill"), nb::arg("value"),
@@ -406,14 +294,8 @@ void register_tasks(nb::module_& m) {
       .def("expressions", &PythonCalls::expressions)
       .def("exchange", &PythonCalls::exchange)
       .def("give_up", &PythonCalls::give_up);
-  m.def("run_nodes", &run_nodes, nb::arg("roots"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("fill"), nb::arg("before").none(), nb::arg("after").none());
-  // (nodes in running order, begins, needs, positions of the roots)
-  m.def("collect_nodes", [](nb::list roots) {
-    Collected c = collect(roots);
-    nb::list nodes;
-    for (PyObject* n : c.nodes) nodes.append(nb::handle(n));
-    return nb::make_tuple(nodes, c.begins, c.needs, c.roots);
-  });
+  m.def("run_nodes", &run_nodes, nb::arg("roots"), nb::arg("threads"), nb::arg("tick").none(), nb::arg("fill"), nb::arg("before").none(),
+        nb::arg("after").none());
   worker::set_guest_door({enter, leave, drop_thread_state, interrupt});
 }
 
