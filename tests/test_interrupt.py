@@ -93,11 +93,12 @@ def test_the_end_does_not_wait_for_a_daemon_thread(kind, tmp_path):
 
 
 ON_A_CLUSTER = """
-import os, pathlib, signal, threading, time
+import gc, os, pathlib, signal, threading, time
+gc.disable()  # nothing may wait for the collector
 signal.signal(signal.SIGINT, signal.default_int_handler)
 import pandas as pd
 import muster, muster.dataframe as dd
-from muster.distributed import Client
+from muster.distributed import Client, wait
 begun = pathlib.Path("begun").absolute()
 def asleep(x, path=str(begun)):
     open(path, "w").close()
@@ -112,6 +113,7 @@ calls = {
     "calls over partitions": lambda: muster.compute(*[muster.delayed(asleep)(p) for p in frame.to_delayed()]),
     "a later write": lambda: sleeping.to_csv("out/x-*.csv", compute=False).compute(),
     "gather": lambda: client.gather(client.map(asleep, range(6), pure=False)),
+    "persist": lambda: wait(sleeping.persist()),
     "result": lambda: client.submit(asleep, 1, pure=False).result(),
 }
 with Client(n_workers=2, threads_per_worker=1, dashboard_address=None) as client:

@@ -112,6 +112,7 @@ class [[nodiscard]] Future {
     return Wire<R>::read(in);
   }
   [[nodiscard]] bool done() const { return detail::done(state_); }
+  /// Stops the task, running or not, and all that needs it; what another client wants goes on.
   void cancel() const { detail::cancel(state_); }
   [[nodiscard]] const std::shared_ptr<detail::FutureState>& state() const { return state_; }
 

@@ -173,7 +173,10 @@ void register_cluster(nb::module_& m) {
       .def("refuse", [](Client& c, uint64_t task, const TaskError& error) { free_of_gil([&] { c.refuse(TaskId::of(task), error); return 0; }); })
       .def("want", [](Client& c, const std::vector<uint64_t>& t) { auto l = ids(t); free_of_gil([&] { c.want(l); return 0; }); })
       .def("release", [](Client& c, uint64_t t) { c.release(TaskId::of(t)); })
-      .def("cancel", [](Client& c, const std::vector<uint64_t>& t) { auto l = ids(t); free_of_gil([&] { c.cancel(l); return 0; }); })
+      .def("cancel", [](Client& c, const std::vector<uint64_t>& t, bool force) {
+        auto l = ids(t);
+        free_of_gil([&] { c.cancel(l, force); return 0; });
+      })
       .def("retry", [](Client& c, const std::vector<uint64_t>& t) { auto l = ids(t); free_of_gil([&] { c.retry(l); return 0; }); })
       .def("keep", [](Client& c, const std::vector<uint64_t>& t) { auto l = ids(t); free_of_gil([&] { c.keep(l); return 0; }); })
       .def("hold", [](Client& c, uint64_t holder, const std::vector<uint64_t>& t) {

@@ -289,6 +289,12 @@ NB_MODULE(_core, m) {
     for (base::TaskId id : api::tasks_of(e)) out.push_back(id.bits());
     return out;
   });
+  // [(name of a persisted expression, which of its partitions are read for this one)]
+  m.def("partitions_read", [](std::shared_ptr<Node> e) {
+    std::vector<std::pair<std::string, std::vector<int64_t>>> out;
+    for (auto& [node, partitions] : api::partitions_read(e)) out.emplace_back(node->name(), std::move(partitions));
+    return out;
+  });
   // (the expression, its outcome for settle or fail)
   m.def("pending", [mutable_node](std::shared_ptr<Node> of, nb::object holder) {
     const auto [e, outcome] = api::pending(of, opaque_of(std::move(holder), ""));

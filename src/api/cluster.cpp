@@ -66,7 +66,7 @@ std::string result(const std::shared_ptr<FutureState>& future) {
 }
 
 bool done(const std::shared_ptr<FutureState>& future) { return future->cluster->client->known(future->id).status != Status::pending; }
-void cancel(const std::shared_ptr<FutureState>& future) { future->cluster->client->cancel({future->id}); }
+void cancel(const std::shared_ptr<FutureState>& future) { future->cluster->client->cancel({future->id}, false); }
 }  // namespace detail
 
 Cluster::Cluster(const ClusterOptions& options) : state_(std::make_shared<detail::ClusterState>()) {

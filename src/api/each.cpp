@@ -14,7 +14,8 @@ struct NotYet {};  // what would have to be counted may still be told by a task 
 class Each {
  public:
   Each(const std::vector<Expr>& expressions, std::vector<size_t> numbers, const RunOptions& options, const Told& told)
-      : numbers_(std::move(numbers)), options_(options), told_(told), run_(begun(expressions, options, Results::stay_each)), rows_(run_, reports_, [this](const Expr& source, List partitions) { return counted(source, std::move(partitions)); }) {
+      : numbers_(std::move(numbers)), options_(options), told_(told), run_(begun(expressions, options, Results::stay_each)),
+        rows_(run_, reports_, [this](const Expr& source, List partitions) { return counted(source, std::move(partitions)); }) {
     for (size_t e = 0; e < numbers_.size(); ++e) open_.push_back(e);
   }
 

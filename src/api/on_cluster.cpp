@@ -73,7 +73,8 @@ worker::Object brought(Client& client, TaskId id, uint32_t output = worker::kAll
 
 class Running : public ClusterJob {
  public:
-  Running(std::shared_ptr<Client> client, const graph::Graph& graph, const Placing& placing, std::function<bool(int, int64_t, const TaskResult&)> on_result) : client_(std::move(client)), on_result_(std::move(on_result)), warn_(placing.warn), stays_(placing.stays), each_(placing.each) {
+  Running(std::shared_ptr<Client> client, const graph::Graph& graph, const Placing& placing, OnResult on_result)
+      : client_(std::move(client)), on_result_(std::move(on_result)), warn_(placing.warn), stays_(placing.stays), each_(placing.each) {
     graph::Graph out = graph;
     uint32_t at = 0;
     for (auto& r : out.ranges) {
@@ -108,7 +109,7 @@ class Running : public ClusterJob {
       }
       for (const auto& n : heard) take(n);
       if (!heard.empty()) heard_last_ = std::chrono::steady_clock::now();
-      if (stop_ && !cancelled_) cancelled_ = true, client_->cancel(not_kept());
+      if (stop_ && !cancelled_) cancelled_ = true, client_->cancel(not_kept(), true);
       if (is_over()) {
         if (!stays_ && !fetched_ && !cancelled_ && count_ == wanted_.size() && !error_) bring();
         return true;
@@ -211,7 +212,8 @@ class Running : public ClusterJob {
       program.source_args = Dict{{"columns", program.source_args["columns"]}, {"row_ids", program.source_args["row_ids"]}};
       need_rows(r, rows);
     }
-    const auto* made_of = program.from == data::Program::From::batches && program.alternatives == 1 ? &values_[static_cast<size_t>(r.inputs.at(0).range)] : nullptr;
+    const bool one_input = program.from == data::Program::From::batches && program.alternatives == 1;
+    const auto* made_of = one_input ? &values_[static_cast<size_t>(r.inputs.at(0).range)] : nullptr;
     const bool of_values = made_of && !made_of->empty();
     if (of_values) {
       r.begins = {0};
@@ -327,8 +329,12 @@ Tasks::~Tasks() {
   for (TaskId id : ids) client->release(id);
 }
 
-Value partitions_value(Partitions partitions, std::string token) { return std::make_shared<const Opaque>(Opaque{concat(kTasks, token), std::make_shared<Partitions>(std::move(partitions))}); }
-const Partitions* partitions_in(const Opaque& object) { return object.token.starts_with(kTasks) ? static_cast<const Partitions*>(object.object.get()) : nullptr; }
+Value partitions_value(Partitions partitions, std::string token) {
+  return std::make_shared<const Opaque>(Opaque{concat(kTasks, token), std::make_shared<Partitions>(std::move(partitions))});
+}
+const Partitions* partitions_in(const Opaque& object) {
+  return object.token.starts_with(kTasks) ? static_cast<const Partitions*>(object.object.get()) : nullptr;
+}
 const Partitions* partitions_of(const Expr& expression) {
   const auto rows = data::rows_of(expression->args);
   return rows ? partitions_in(*rows) : nullptr;
@@ -339,7 +345,7 @@ data::Batches fetch(const Partitions& partitions, int64_t partition) {
   return *kernels::decode_output(brought(*partitions.tasks->client, partitions.tasks->ids.at(static_cast<size_t>(partition)), output).view(), output).batches;
 }
 
-std::shared_ptr<ClusterJob> run_on(std::shared_ptr<Client> client, const graph::Graph& graph, const Placing& placing, std::function<bool(int range, int64_t index, const TaskResult&)> on_result) {
+std::shared_ptr<ClusterJob> run_on(std::shared_ptr<Client> client, const graph::Graph& graph, const Placing& placing, OnResult on_result) {
   return std::make_shared<Running>(std::move(client), graph, placing, std::move(on_result));
 }
 

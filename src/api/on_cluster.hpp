@@ -14,7 +14,8 @@ namespace muster::api {
 
 /// Results of tasks that stay on workers as long as this lives.
 struct Tasks {
-  Tasks(std::shared_ptr<cluster::Client> c, std::vector<base::TaskId> i, std::vector<std::shared_ptr<const base::Opaque>> l) : client(std::move(c)), ids(std::move(i)), lineage(std::move(l)) {}
+  Tasks(std::shared_ptr<cluster::Client> c, std::vector<base::TaskId> i, std::vector<std::shared_ptr<const base::Opaque>> l)
+      : client(std::move(c)), ids(std::move(i)), lineage(std::move(l)) {}
   Tasks(const Tasks&) = delete;
   ~Tasks();
   std::shared_ptr<cluster::Client> client;
@@ -55,9 +56,11 @@ struct Placing {
   std::function<void(const std::string&)> warn = {};  // called by wait(): nobody can run the job
 };
 
+using OnResult = std::function<bool(int range, int64_t index, const worker::TaskResult&)>;
+
 /// Submits the graph. Tables in memory go to workers once; functions of the guest language go as bytes.
 /// `on_result` as of worker::run, for tasks of ranges with `reports`.
-std::shared_ptr<ClusterJob> run_on(std::shared_ptr<cluster::Client> client, const graph::Graph& graph, const Placing& placing, std::function<bool(int range, int64_t index, const worker::TaskResult&)> on_result);
+std::shared_ptr<ClusterJob> run_on(std::shared_ptr<cluster::Client> client, const graph::Graph& graph, const Placing& placing, OnResult on_result);
 
 /// What a program's cluster is spoken to with.
 std::shared_ptr<cluster::Client> client_of(const Cluster& cluster);

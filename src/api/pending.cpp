@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <set>
 
 #include "api/on_cluster.hpp"
 #include "api/operators.hpp"
@@ -14,6 +15,7 @@
 #include "expr/op.hpp"
 #include "kernels/settling.hpp"
 #include "kernels/wire.hpp"
+#include "plan/plan.hpp"
 
 namespace muster::api {
 using namespace base;
@@ -87,7 +89,8 @@ std::pair<Expr, Shared> pending(const Expr& of, const Shared& holder) {
   Schema schema = of->schema;
   if (schema.index.empty() && !of->is_one_row()) schema.index = {{Label(), {Storage::int64}}};
   const Shared outcome = std::make_shared<const base::Opaque>(base::Opaque{concat(kPending, ++pendings), std::make_shared<Outcome>()});
-  return {from_tasks({{"rows", outcome}, {"holder", holder}}, of->npartitions, schema, List(schema.index.size() + schema.columns.size()), of->divisions), outcome};
+  List settlements(schema.index.size() + schema.columns.size());
+  return {from_tasks({{"rows", outcome}, {"holder", holder}}, of->npartitions, schema, std::move(settlements), of->divisions), outcome};
 }
 
 void settle(const base::Opaque& outcome, const Expr& persisted) { static_cast<Outcome*>(outcome.object.get())->settle(persisted, {}); }
@@ -107,6 +110,22 @@ std::vector<Expr> all_settled(const std::vector<Expr>& expressions, const RunOpt
 std::vector<TaskId> tasks_of(const Expr& expression) {
   const Expr e = persisted(expression);
   return e ? partitions_of(e)->tasks->ids : std::vector<TaskId>{};
+}
+
+std::vector<std::pair<Expr, std::vector<int64_t>>> partitions_read(const Expr& expression) {
+  const plan::Plan plan = plan::lower({expression});
+  std::vector<std::pair<Expr, std::vector<int64_t>>> out;
+  std::map<Hash128, std::pair<size_t, std::set<int64_t>>> seen;
+  for (int at : plan::order_of(plan)) {
+    const auto& stage = plan.stages[static_cast<size_t>(at)];
+    if (!stage.source || (!partitions_of(stage.source) && !outcome_of(stage.source))) continue;
+    const auto [found, fresh] = seen.try_emplace(stage.source->id, out.size(), std::set<int64_t>{});
+    if (fresh) out.emplace_back(stage.source, std::vector<int64_t>{});
+    auto& [place, known] = found->second;
+    for (int64_t i = 0; i < stage.count; ++i)
+      if (const int64_t p = stage.partitions.empty() ? i : stage.partitions[static_cast<size_t>(i)]; known.insert(p).second) out[place].second.push_back(p);
+  }
+  return out;
 }
 
 Value described(const Expr& expression) {
@@ -130,7 +149,10 @@ Computed together(const Value& description, const std::vector<std::string_view>&
   for (const auto& s : description["settlements"].list()) settlements.push_back(s.is_none() ? kernels::Settlement{} : kernels::Settlement::decode(s));
   const auto& op = expr::op(operators::from_tasks);
   const std::vector<Expr> none;
-  Computed c{op.schema(expr::Call(op, description, none)), {}, [settlements = std::move(settlements)](size_t column, const Column& part, int64_t rows) { return kernels::settle(part, rows, settlements[column]); }, 0, {}};
+  Computed c{op.schema(expr::Call(op, description, none)), {}, {}, 0, {}};
+  c.finish = [settlements = std::move(settlements)](size_t column, const Column& part, int64_t rows) {
+    return kernels::settle(part, rows, settlements[column]);
+  };
   for (const auto& bytes : objects) {
     int64_t rows = 0;
     const auto output = kernels::decode_output(bytes, static_cast<size_t>(description["output"].integer()));

@@ -103,7 +103,8 @@ void begin(Run& r, const RunOptions& options, Results wanted, bool each) {
   const auto hopeless = [=](int, int64_t, const TaskResult& result) {
     return wanted != Results::stay_each && (result.error || (!each && std::any_of(result.report.wider.begin(), result.report.wider.end(), tells_all)));
   };
-  if (options.cluster) r.job = r.there = run_on(options.cluster, r.expanded.graph, {options.placing, wanted != Results::brought, wanted == Results::stay_each, options.values, options.warn}, hopeless);
+  const Placing placing{options.placing, wanted != Results::brought, wanted == Results::stay_each, options.values, options.warn};
+  if (options.cluster) r.job = r.there = run_on(options.cluster, r.expanded.graph, placing, hopeless);
   else r.job = worker::run(std::make_shared<const graph::Graph>(r.expanded.graph), options.threads, hopeless);
 }
 
@@ -220,14 +221,18 @@ std::vector<Expr> revised_by(const Heard& heard, const std::vector<Expr>& expres
   for (const auto& [id, revision] : heard.revisions) {
     if (revision.second.empty()) continue;
     const auto node = revised({revision.first})[0];
-    if (node->id != revision.first->id) {  // meanwhile a count of partitions in front has found more: this run has read too much wrongly to say anything about that
+    // Meanwhile a count of partitions in front has found more: this run has read too much wrongly to say anything about that.
+    if (node->id != revision.first->id) {
       revised_nodes[id] = node;
       same_ranges(revision.first, node);
       continue;
     }
-    if (options.note) options.note(concat(node->op->name, ": planned again: ", revision.second.wider.size(), " columns are wider than the sample promised, ", revision.second.begins.size(), " partitions begin elsewhere"));
+    if (options.note)
+      options.note(concat(node->op->name, ": planned again: ", revision.second.wider.size(), " columns are wider than the sample promised, ",
+                          revision.second.begins.size(), " partitions begin elsewhere"));
     remember(node, revision.second);
-    const auto args = node->op->revise(expr::Call(*node->op, node->args, node->inputs), {revision.second.wider.begin(), revision.second.wider.end()}, revision.second.begins);
+    const auto& wider = revision.second.wider;
+    const auto args = node->op->revise(expr::Call(*node->op, node->args, node->inputs), {wider.begin(), wider.end()}, revision.second.begins);
     revised_nodes[id] = expr::make(*node->op, args, node->inputs);
     same_ranges(revision.first, revised_nodes[id]);
   }

@@ -88,6 +88,8 @@ MUSTER_API void settle(const base::Opaque& outcome, const Expr& persisted);
 MUSTER_API void fail(const base::Opaque& outcome, std::function<void()> raise);
 /// The ids of the tasks on a cluster whose results are the partitions of a persisted expression; none while it is pending.
 MUSTER_API std::vector<base::TaskId> tasks_of(const Expr& expression);
+/// The persisted expressions that this one reads, there or to come, and which of their partitions. Throws what planning throws.
+MUSTER_API std::vector<std::pair<Expr, std::vector<int64_t>>> partitions_read(const Expr& expression);
 /// What together() must know of a persisted expression's partitions; null while it is pending.
 MUSTER_API base::Value described(const Expr& expression);
 /// The result that tasks' results, as bytes, are together.

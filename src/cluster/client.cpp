@@ -245,9 +245,9 @@ void Client::release(TaskId task) {
   flush_releases();
 }
 
-void Client::cancel(const std::vector<TaskId>& tasks) {
-  if (hub_) hub_->cancel(id_, tasks);
-  else tell(CancelTasks{tasks});
+void Client::cancel(const std::vector<TaskId>& tasks, bool force) {
+  if (hub_) hub_->cancel(id_, tasks, force);
+  else tell(CancelTasks{tasks, force});
 }
 
 void Client::retry(const std::vector<TaskId>& tasks) {

@@ -54,7 +54,8 @@ class Client : public ClientPeer {
   TaskId table_partition(const std::shared_ptr<const base::Opaque>& table, int64_t partition);
   void want(const std::vector<TaskId>& tasks);
   void release(TaskId task);           // sent with others, at the latest after a tenth of a second
-  void cancel(const std::vector<TaskId>& tasks);
+  /// `force`: also where other clients want them.
+  void cancel(const std::vector<TaskId>& tasks, bool force);
   void retry(const std::vector<TaskId>& tasks);
   void keep(const std::vector<TaskId>& tasks);
   void hold(TaskId holder, const std::vector<TaskId>& tasks);

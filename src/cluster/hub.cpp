@@ -210,7 +210,10 @@ void Hub::on_client(ClientId client, const Frame& f, Connection& from) {
     }
     case Type::want: return want(client, decoded<Want>(f.body).tasks);
     case Type::release: return release(client, decoded<Release>(f.body).tasks);
-    case Type::cancel_tasks: return cancel(client, decoded<CancelTasks>(f.body).tasks);
+    case Type::cancel_tasks: {
+      const auto said = decoded<CancelTasks>(f.body);
+      return cancel(client, said.tasks, said.force);
+    }
     case Type::retry: return retry(client, decoded<Retry>(f.body).tasks);
     case Type::close_job: return close_job(decoded<CloseJob>(f.body).number);
     case Type::fire_and_forget: return keep(decoded<FireAndForget>(f.body).tasks);

@@ -48,7 +48,7 @@ class Hub {
   void close_job(JobId job);
   void want(ClientId client, const std::vector<TaskId>& tasks);
   void release(ClientId client, const std::vector<TaskId>& tasks);
-  void cancel(ClientId client, const std::vector<TaskId>& tasks);
+  void cancel(ClientId client, const std::vector<TaskId>& tasks, bool force);
   void retry(ClientId client, const std::vector<TaskId>& tasks);
   void keep(const std::vector<TaskId>& tasks);  // fire and forget
   /// Keeps `tasks`, whose futures lie in the arguments or the result of `holder`, as long as that one is needed.
@@ -103,6 +103,7 @@ class Hub {
   void leave(ClientId client, base::TaskId task);
   void promise_locked(ClientId client, TaskId id, const std::string& label, bool renewable);
   bool let_go(base::TaskId holder);  // whether it held anything
+  void let_go_of_own(ClientId client, base::TaskId task);
   std::vector<base::TaskId> holders_in(base::JobId job) const;
 
   // ---- hub_actions.cpp: what the machine says is done

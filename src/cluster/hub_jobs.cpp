@@ -1,5 +1,7 @@
 // What clients want of the hub: jobs, results, promises, and what results mention. A result that is mentioned by others is wanted, by the hub itself, as long
 // as one of these is needed.
+#include <algorithm>
+
 #include "base/error.hpp"
 #include "cluster/hub.hpp"
 #include "muster/error.hpp"
@@ -32,9 +34,16 @@ void Hub::release(ClientId client, const std::vector<TaskId>& tasks) {
   act();
 }
 
-void Hub::cancel(ClientId, const std::vector<TaskId>& tasks) {
+void Hub::cancel(ClientId client, const std::vector<TaskId>& tasks, bool force) {
   std::lock_guard lock(mutex_);
-  for (TaskId id : tasks) core_.cancel(id);
+  for (TaskId id : tasks) {
+    if (force) {
+      core_.cancel(id);
+    } else {
+      let_go_of_own(client, id);
+      core_.cancel(id, client);
+    }
+  }
   act();
 }
 
@@ -86,6 +95,18 @@ bool Hub::let_go(TaskId holder) {
     core_.release(kHolder, id);
   }
   return true;
+}
+
+// What only this client's results mention is wanted by nobody else.
+void Hub::let_go_of_own(ClientId client, TaskId task) {
+  if (!holds_.contains(task)) return;
+  std::vector<TaskId> holders;
+  for (const auto& [holder, tasks] : held_)
+    if (std::find(tasks.begin(), tasks.end(), task) != tasks.end()) holders.push_back(holder);
+  if (std::any_of(holders.begin(), holders.end(), [&](TaskId holder) { return core_.wanted_by_others(holder, client); })) return;
+  for (TaskId holder : holders) std::erase(held_[holder], task);
+  holds_.erase(task);
+  core_.release(kHolder, task);
 }
 
 std::vector<TaskId> Hub::holders_in(JobId job) const {

@@ -22,7 +22,7 @@ using base::ClientId, base::JobId, base::Slot, base::TaskId;
 using graph::Blob;
 
 /// Raised with every change of a message.
-constexpr uint32_t kProtocol = 4;
+constexpr uint32_t kProtocol = 5;
 constexpr uint16_t kAnyAttempt = 0xFFFF;
 
 enum class Type : uint16_t {
@@ -211,9 +211,15 @@ struct Submit {
 using CloseJob = OfNumber<Type::close_job>;
 using Want = OfTasks<Type::want>;
 using Release = OfTasks<Type::release>;
-using CancelTasks = OfTasks<Type::cancel_tasks>;
 using Retry = OfTasks<Type::retry>;
 using FireAndForget = OfTasks<Type::fire_and_forget>;
+
+struct CancelTasks {
+  static constexpr Type kType = Type::cancel_tasks;
+  std::vector<TaskId> tasks{};
+  bool force = false;  // also what other clients want
+  static void fields(auto& m, auto&& f) { f(m.tasks, m.force); }
+};
 
 struct Scatter {
   static constexpr Type kType = Type::scatter;

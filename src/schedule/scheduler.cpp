@@ -334,11 +334,7 @@ void Scheduler::cancel(TaskId first) {
     Job& j = job_of(id);
     Task& t = at(id);
     if (unfinished(t.state)) each_dependent(id, [&](TaskId d) { if (unfinished(at(d).state)) list.push_back(d); });
-    if (t.state == State::assigned) cut_off(id);
-    if (unfinished(t.state)) {
-      set_state(j, t, State::released);
-      drop_inputs(id);
-    }
+    stop(id);
     if (t.wanted) {
       actions_.push_back({Kind::cancelled, j.client, id});
       t.wanted = false;
@@ -349,6 +345,53 @@ void Scheduler::cancel(TaskId first) {
     ends_.push_back(id.job);
   }
   settle_unneeded();
+}
+
+void Scheduler::cancel(TaskId first, ClientId by) {
+  // Readers come before what they read: it goes on if one of them does.
+  std::vector<TaskId> order;
+  std::unordered_map<TaskId, bool, TaskHash> goes_on;
+  std::vector<std::pair<TaskId, bool>> list{{first, false}};
+  while (!list.empty()) {
+    const auto [id, read] = list.back();
+    list.pop_back();
+    if (read) {
+      order.push_back(id);
+    } else if (find(id) && goes_on.emplace(id, wanted_by_others(id, by)).second) {
+      list.push_back({id, true});
+      if (unfinished(at(id).state)) each_dependent(id, [&](TaskId d) { if (unfinished(at(d).state)) list.push_back({d, false}); });
+    }
+  }
+  for (TaskId id : order) {
+    bool& going = goes_on[id];
+    if (unfinished(at(id).state))
+      each_dependent(id, [&](TaskId d) {
+        if (auto reader = goes_on.find(d); reader != goes_on.end() && unfinished(at(d).state)) going |= reader->second;
+      });
+    if (!going) stop(id);
+    if (job_of(id).client == by ? at(id).wanted : wants_.contains(by) && wants_[by].contains(id)) {
+      actions_.push_back({Kind::cancelled, by, id});
+      release(by, id);
+    }
+    ends_.push_back(id.job);
+  }
+  settle_unneeded();
+}
+
+bool Scheduler::wanted_by_others(TaskId id, ClientId than) const {
+  const Task* t = find(id);
+  if (!t) return false;
+  if (t->wanted && job_known(id.job)->client != than) return true;
+  return std::any_of(wants_.begin(), wants_.end(), [&](const auto& w) { return w.first != than && w.second.contains(id); });
+}
+
+// Nothing of it comes any more.
+void Scheduler::stop(TaskId id) {
+  Task& t = at(id);
+  if (!unfinished(t.state)) return;
+  if (t.state == State::assigned) cut_off(id);
+  set_state(job_of(id), t, State::released);
+  drop_inputs(id);
 }
 
 void Scheduler::cancel_job(JobId id) {

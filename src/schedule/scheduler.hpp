@@ -96,8 +96,10 @@ class Scheduler {
   void refuse(TaskId task);
   void want(ClientId client, TaskId task);
   void release(ClientId client, TaskId task);
-  /// Ends tasks, running or not, with all that needs them.
+  /// Ends a task, running or not, with all that needs it.
   void cancel(TaskId task);
+  /// As far as this client alone wants them: it gets none of them any more, and what another client wants, or what is read on the way to that, goes on.
+  void cancel(TaskId task, ClientId by);
   void cancel_job(JobId job);
   /// As cancel_job, without waiting for what runs.
   void abandon(JobId job);
@@ -148,6 +150,7 @@ class Scheduler {
     TaskId cause{};            // of a failure
   };
   const Task* find(TaskId task) const;
+  bool wanted_by_others(TaskId task, ClientId than) const;
   const graph::Range* range_of(TaskId task, int64_t* index_in_range) const;
   uint32_t depth_of(TaskId task) const;
   std::vector<Slot> holders(TaskId task) const;
@@ -268,6 +271,7 @@ class Scheduler {
   void remove_copy(TaskId t, Slot worker);
   void fail(TaskId t, TaskId cause);
   bool end_attempt(Slot worker, TaskId t, uint16_t attempt);  // true if it is the attempt that counts
+  void stop(TaskId t);
   void cut_off(TaskId t);           // its attempt no longer counts; until it is answered its inputs are pinned
   void unpin_inputs(TaskId t);      // it is answered, or never will be
   void open_alls(Job& j, RangeState& r);

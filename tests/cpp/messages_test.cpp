@@ -74,7 +74,7 @@ void each_sample(F f) {
   f(CloseJob{4097});
   f(Want{{task, task}});
   f(Release{{task}});
-  f(CancelTasks{{task}});
+  f(CancelTasks{{task}, true});
   f(Retry{{task}});
   f(FireAndForget{{task}});
   f(Scatter{task, 5, "str", true, {"a", "b"}});

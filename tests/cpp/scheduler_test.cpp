@@ -396,7 +396,8 @@ class Simulation {
     if (chance(faults_.cancel) && !wanted_.empty()) {
       auto it = wanted_.begin();
       std::advance(it, static_cast<std::ptrdiff_t>(random_() % wanted_.size()));
-      scheduler_.cancel(*it);
+      if (random_() % 2) scheduler_.cancel(*it);
+      else scheduler_.cancel(*it, 1);
       obey();
     }
   }
@@ -755,6 +756,60 @@ std::shared_ptr<Graph> one_task(std::vector<TaskId> needs, bool wanted = true) {
   r.needs = std::move(needs);
   g->ranges.push_back(std::move(r));
   return g;
+}
+
+std::vector<Action> run_all(Scheduler& s) {
+  std::vector<Action> out;
+  for (bool more = true; more;) {
+    more = false;
+    for (const auto& a : std::vector<Action>(s.act())) {
+      if (a.kind == Kind::assign) s.finished(a.who, a.task, a.attempt, 1, 1), more = true;
+      if (a.kind == Kind::cancel) s.failed(a.who, a.task, a.attempt, Failure::stopped), more = true;
+      out.push_back(a);
+    }
+    s.validate();
+  }
+  return out;
+}
+
+// What one client cancels goes on as far as another one wants it, or what is made of it.
+TEST(Scheduler, AClientCancelsForItself) {
+  const auto told = [](const std::vector<Action>& actions, Kind kind, ClientId client) {
+    std::vector<TaskId> out;
+    for (const auto& a : actions)
+      if (a.kind == kind && a.who == client) out.push_back(a.task);
+    return out;
+  };
+  const TaskId first{1, 0}, between{2, 0}, last{3, 0}, own{4, 0};
+  for (int who = 0; who < 4; ++who) {  // client 2 wants nothing, the first, the last, or only runs one of its own over it
+    SCOPED_TRACE(who);
+    Scheduler s;
+    s.join({.threads = 1});
+    s.submit(1, 1, one_task({}));
+    s.submit(2, 1, one_task({first}, false));
+    s.submit(3, 1, one_task({between}));
+    if (who == 1) s.want(2, first);
+    if (who == 2) s.want(2, last);
+    if (who == 3) s.submit(4, 2, one_task({first}));
+    s.act();  // the first runs
+    s.validate();
+    s.cancel(first, 1);
+    s.validate();
+    const auto cancelled = s.act();
+    EXPECT_EQ(told(cancelled, Kind::cancelled, 1).size(), 2u);
+    EXPECT_TRUE(told(cancelled, Kind::cancelled, 2).empty());
+    EXPECT_EQ(std::count_if(cancelled.begin(), cancelled.end(), [](const auto& a) { return a.kind == Kind::cancel; }), who == 0);
+    if (who == 0) continue;
+    s.finished(0, first, 0, 1, 1);
+    const auto after = run_all(s);
+    EXPECT_TRUE(told(after, Kind::done, 1).empty());
+    EXPECT_EQ(told(after, Kind::done, 2), std::vector<TaskId>{who == 1 ? first : who == 2 ? last : own});
+    if (who == 3) continue;
+    s.cancel(who == 1 ? first : last, 1);  // it has none of it any more
+    EXPECT_TRUE(run_all(s).empty());
+    s.cancel(who == 1 ? first : last);
+    EXPECT_EQ(told(run_all(s), Kind::cancelled, 2).size(), 1u);
+  }
 }
 
 // Tasks that need what is promised run when it is bound to a call and that has run.

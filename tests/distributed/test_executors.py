@@ -35,7 +35,10 @@ def one():
 
 def test_an_import_is_not_interrupted(one, tmp_path):
     # A module that can be begun only once in a process, as those that register something do.
-    (tmp_path / "only_once.py").write_text("import builtins, time\nassert not hasattr(builtins, 'begun')\nbuiltins.begun = True\nend = time.time() + 1\nwhile time.time() < end: pass\nvalue = 42\n")
+    (tmp_path / "only_once.py").write_text(
+        "import builtins, time\nassert not hasattr(builtins, 'begun')\nbuiltins.begun = True\n"
+        "end = time.time() + 1\nwhile time.time() < end: pass\nvalue = 42\n"
+    )
 
     def load(folder):
         import sys
@@ -569,7 +572,10 @@ def test_a_result_whose_holder_died(one):
 
 
 def test_a_scheduler_that_died():
-    program = "from muster.distributed import LocalCluster\nimport time\nc = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)\nprint(c.scheduler_address, flush=True)\ntime.sleep(100)"
+    program = (
+        "from muster.distributed import LocalCluster\nimport time\nc = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)\n"
+        "print(c.scheduler_address, flush=True)\ntime.sleep(100)"
+    )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
         client = Client(process.stdout.readline().strip())
         pending, large = client.submit(time.sleep, 60), client.submit(bytes, 3_000_000)

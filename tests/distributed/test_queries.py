@@ -39,7 +39,8 @@ def kill_one(client, number=0):
 @pytest.fixture
 def csv(tmp_path):
     """A file whose column `late` gets its only missing value in the last partition, read in about seven."""
-    pdf = pd.DataFrame({"k": np.arange(7000) % 5, "x": np.arange(7000) / 4, "s": [f"text {i % 13}" for i in range(7000)], "late": [*map(float, range(6999)), None]})
+    pdf = pd.DataFrame({"k": np.arange(7000) % 5, "x": np.arange(7000) / 4, "s": [f"text {i % 13}" for i in range(7000)]})
+    pdf["late"] = [*map(float, range(6999)), None]
     pdf.late = pdf.late.astype("Int64")
     pdf.to_csv(tmp_path / "t.csv", index=False)
     return str(tmp_path / "t.csv"), pd.read_csv(tmp_path / "t.csv")
@@ -576,7 +577,11 @@ def test_persisted_frames_are_pickled(client, csv, tmp_path):
                 print(len(pickle.load(open({str(tmp_path / "kept")!r}, "rb")).compute()))
     """
     assert int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True).stdout) == len(expected)
-    with Client(n_workers=1, threads_per_worker=1, dashboard_address=None, set_as_default=False) as other, other.as_current(), pytest.raises(ValueError, match="the active client is of"):
+    with (
+        Client(n_workers=1, threads_per_worker=1, dashboard_address=None, set_as_default=False) as other,
+        other.as_current(),
+        pytest.raises(ValueError, match="the active client is of"),
+    ):
         pickle.loads(data)
 
 

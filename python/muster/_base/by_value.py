@@ -107,30 +107,28 @@ def _uses(function):
     """Return what a function and the code in it use of local modules: [(process, about the module, name, token, value)]."""
     out, seen = [], set()
     used, attributes, imported = tokenize.names_in(function.__code__)
-
-    def add(names, wanted):
+    found = [(function.__globals__, sorted(used))]
+    for cell in function.__closure__ or ():
+        value = _theirs._get_cell_contents(cell)
+        if isinstance(value, types.ModuleType):
+            found.append((vars(value), sorted(attributes)))
+    package = function.__globals__.get("__package__") or ""
+    for name in imported:
+        for full in dict.fromkeys((name, *(f"{p}.{name}".rstrip(".") for p in _with_parents(package)))):
+            module = sys.modules.get(full)
+            if module is not None and is_local(full):
+                found.append((vars(module), sorted(attributes)))
+    for names, wanted in found:
         place = _place(names)
         if place is None or not place[0]:
-            return
+            continue
         for name in wanted:
             if name in names and (place[1]["__name__"], name) not in seen:
                 seen.add((place[1]["__name__"], name))
                 value = names[name]
                 out.append((*place, name, *_variable(value)))
                 if isinstance(value, types.ModuleType):
-                    add(vars(value), sorted(attributes))
-
-    add(function.__globals__, sorted(used))
-    for cell in function.__closure__ or ():
-        value = _theirs._get_cell_contents(cell)
-        if isinstance(value, types.ModuleType):
-            add(vars(value), sorted(attributes))
-    package = function.__globals__.get("__package__") or ""
-    for name in imported:
-        for full in dict.fromkeys((name, *(f"{p}.{name}".rstrip(".") for p in _with_parents(package)))):
-            module = sys.modules.get(full)
-            if module is not None and is_local(full):
-                add(vars(module), sorted(attributes))
+                    found.append((vars(value), sorted(attributes)))
     return out
 
 

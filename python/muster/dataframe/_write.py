@@ -200,7 +200,7 @@ class _Remote:
 class _Whole:
     """Computes what writes the files of the partitions and publishes them: all or none."""
 
-    of_collection = True  # a cluster computes the collection itself, and only publishes
+    of_collection = True  # a cluster computes the collection itself, and its client publishes
 
     def __init__(self, target, roots, names, finish):
         self.places = (_Remote if target.remote else _Folders)(target, roots, names)
@@ -210,7 +210,7 @@ class _Whole:
     def __call__(self, lazy):
         self.begin()
         try:
-            return _Published(self.publish(lazy.compute()))
+            return self.published(lazy.compute())
         except BaseException:
             self.give_up()
             raise
@@ -224,6 +224,10 @@ class _Whole:
         """Take back what there is, unless it was published: something has failed."""
         if not self.is_done:
             self.places.take_back()
+
+    def published(self, files):
+        """Publish, and return what says so to `publish`, which comes behind."""
+        return _Published(self.publish(files))
 
     def publish(self, files):
         """Return what is returned of the files, once they are in their places."""

@@ -269,12 +269,16 @@ class Client(Collections, Frames, Queries, Results):
             if known is None or known[0] != future._id:
                 return
             known[1] -= 1
-            if known[1] == 0:
-                del self._keys[future.key]
-                self._definitions.pop(future.key, None)
-                self._ids.pop(future._id, None)
-                self._drop_frames(future._id, future.key)
-                self._core.release(future._id)
+            if known[1] == 0 and not self._stays_cancelled(future._id, future.key):
+                self._forget(future._id, future.key)
+
+    def _forget(self, task, key):
+        """Give up a task of which there are no futures; with the lock."""
+        del self._keys[key]
+        self._definitions.pop(key, None)
+        self._ids.pop(task, None)
+        self._drop_frames(task, key)
+        self._core.release(task)
 
     def _adopt(self, task, key):
         """Return a future of a task that somebody else submitted."""
@@ -361,12 +365,23 @@ class Client(Collections, Frames, Queries, Results):
         return list(info)
 
     def cancel(self, futures, asynchronous=None, force=False, reason=None, msg=None):
-        """Stop tasks, running or not, and all that needs them; their futures are cancelled."""
-        ids = [f._id for f in inside(futures)]
+        """Stop tasks, running or not, and all that needs them; their futures are cancelled.
+
+        Parameters
+        ----------
+        futures : Future, collection, or nested containers of these
+        force : bool, default False
+            Also tasks that other clients want, or have told to run whatever becomes of their futures: without it these go on, and so does what they need.
+        reason : str, optional
+            What the futures' CancelledError says.
+        """
+        found = inside(futures)
+        with self._lock:
+            ids = [f._id for f in found] + self._made_of_them(found)
         if reason is not None:
             self.__dict__.setdefault("_reasons", {}).update(dict.fromkeys(ids, reason))
         if ids:
-            self._core.cancel(ids)
+            self._core.cancel(ids, force)
             self._core.wait(ids, False, 5.0)
         return done_if(self.asynchronous if asynchronous is None else asynchronous)
 

@@ -95,6 +95,7 @@ class Collections:
             except BaseException:
                 for f in futures:  # what nobody else wants ends with that
                     f.release()
+                self._end_unwanted_writes()
                 raise
 
         return values

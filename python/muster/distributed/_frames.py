@@ -46,7 +46,11 @@ class Frames:
         return options_of(context.active_annotations())
 
     def _frame_futures(self, collections, functions=None):
-        """Return futures of the pandas objects that DataFrames are, computed in the background, each for a function that may have something to do before, `begin()`, and if that fails, `give_up()`."""
+        """Return futures of the pandas objects that DataFrames are, computed in the background.
+
+        Each is for a function; one that publishes the files of a collection has something to do before, `begin()`, behind, `published()`, and if it fails,
+        `give_up()`.
+        """
         self._check_open()
         out, fresh = [], []
         with self._lock:
@@ -69,9 +73,8 @@ class Frames:
         self._made_of.update({task: (expr, finish, function, results) for expr, task, finish, function in wanted})
         query = Query(self, exprs, tasks, results, finishes=finishes, functions=functions)
         try:
-            for f in functions:
-                if hasattr(f, "begin"):
-                    f.begin()
+            for f in filter(_publishes, functions):
+                f.begin()
         except BaseException as error:
             query.refuse(error)
             raise
@@ -83,12 +86,12 @@ class Frames:
         self._refused.difference_update(refused)
         self._begin([(self._made_of[t][0], t, *self._made_of[t][1:3]) for t in refused])
 
-    def _partitions(self, node):
-        """Return futures of the partitions that a persisted expression stands for."""
-        keys = [f"('{node.name}', {i})" for i in range(node.npartitions)]
+    def _partitions(self, node, places):
+        """Return futures of these of the partitions that a persisted expression stands for."""
+        keys = [f"('{node.name}', {place})" for place in places]
         with self._lock:
             if "holder" in node.args and (found := self._unsettled.get(node.args["holder"].value[0]._id)) is not None:
-                for place, key in enumerate(keys):
+                for place, key in zip(places, keys, strict=True):
                     if key not in self._keys:
                         self._to_come[key] = coming = found[0].promise("partitions", found[1], place)
                         self._partition_of[key] = None
@@ -98,6 +101,8 @@ class Frames:
                 tasks, described = _core.tasks_of(node), _core.described(node)
                 if not tasks:
                     raise FutureCancelledError(node.name, "client closed")
+            except FutureCancelledError:
+                raise
             except Exception as error:  # what it was to be made of failed
                 for key in keys:
                     if key not in self._keys:
@@ -106,7 +111,7 @@ class Frames:
                         self._core.refuse(task, dumps_error(error))
                 return [self._handle(key) for key in keys]
             self._partition_of.update(dict.fromkeys(keys, described))
-            return [self._adopt(task, key) for task, key in zip(tasks, keys, strict=True)]
+            return [self._adopt(tasks[place], key) for place, key in zip(places, keys, strict=True)]
 
     def _sendable(self, future):
         """Return the future of the same value for tasks and other processes: of a partition, that of a pandas object that is made of it."""
@@ -156,7 +161,32 @@ class Frames:
         key = self._ids.get(coming.task)
         self._to_come.pop(key, None)
         self._partition_of.pop(key, None)
+        if key is not None and self._keys[key][1] == 0:
+            self._forget(coming.task, key)
+            return None
         return key
+
+    def _stays_cancelled(self, task, key):
+        """Whether it is a partition to come that was cancelled: that is known until its query has ended, whoever holds its future."""
+        return key in self._to_come and self._core.status(task) == "cancelled"
+
+    def _made_of_them(self, futures):
+        """Return the ids of what is made, or is to be made, of partitions for tasks and other clients; with the client's lock."""
+        out = [self._objects[f.key]._id for f in futures if f.key in self._objects]
+        for coming in [self._to_come[f.key] for f in futures if f.key in self._to_come]:
+            out += [c.task for c in coming.query.promised.get(coming.number, ()) if c.place == coming.place]
+        return out
+
+    def _partitions_together(self, expr, finish):
+        """Return the value of partitions that are there."""
+        futures = [self._adopt(task, f"part-{task:x}") for task in _core.tasks_of(expr)]
+        return together(_core.described(expr), finish, *map(self._fetched, futures))
+
+    def _end_unwanted_writes(self):
+        """Take back what nobody waits for any more; what is being published is so when this returns."""
+        for query in list(self._queries):
+            if query.publishes:
+                query.give_up()
 
     def _drop_frames(self, task, key):
         self._made_of.pop(task, None)
@@ -209,11 +239,15 @@ class Query(threading.Thread):
 
     def __init__(self, client, exprs, tasks, results, finishes=None, outcomes=None, functions=()):
         super().__init__(name="muster-query", daemon=True)
-        self.client, self.exprs, self.tasks, self.results, self.finishes, self.outcomes, self.functions = client, exprs, tasks, results, finishes, outcomes, functions
+        self.client, self.exprs, self.tasks, self.results = client, exprs, tasks, results
+        self.finishes, self.outcomes, self.functions = finishes, outcomes, functions
+        self.publishes = any(map(_publishes, functions))
         self.open = dict(enumerate(exprs))  # those that nothing was told of
         self.promised = {}  # what futures of partitions stand for, by number of the expression
         self.placing = client._placing()
         self.asked = 0.0  # when the scheduler was asked whether tasks still wait
+        self.is_given_up = False  # all that was open
+        self.lock = threading.RLock()  # of what is told; taken before the client's
 
     def begin(self):
         """Start the thread; the client ends it with itself."""
@@ -235,8 +269,10 @@ class Query(threading.Thread):
         except BaseException as error:
             self.refuse(error)
         finally:
-            self.client._queries.discard(self)
-            del self.client, self.exprs, self.open, self.results, self.outcomes, self.functions
+            with self.lock:
+                self.client._queries.discard(self)
+                self.open = {}
+                del self.client, self.exprs, self.results, self.outcomes, self.functions
 
     def answer(self):
         core = self.client._core
@@ -245,9 +281,11 @@ class Query(threading.Thread):
             if self.outcomes is None:
                 return self.answer_each()
             made = running._planned_again(lambda exprs: _core.persist(exprs, 0, self.tick, core, self.placing), list(self.exprs))
+        self.give_up()  # what was cancelled stays so, also where it was there before that was seen
         for n, expr in enumerate(made):
-            self.client._settle(self, n, expr)
-            core.bind(self.tasks[n], _call(_nothing, (), []))
+            if n in self.open:
+                self.client._settle(self, n, expr)
+                core.bind(self.tasks[n], _call(_nothing, (), []))
 
     def answer_each(self):
         """Bind each task as soon as the partitions of its own expression are there; what fails refuses its own task."""
@@ -257,17 +295,33 @@ class Query(threading.Thread):
 
             def told(place, expr, error, numbers=numbers):
                 n = numbers[place]
-                if error is None:
-                    core.bind(self.tasks[n], _together(_core.described(expr), self.finishes[n], _core.tasks_of(expr), self.placing))
-                    del self.open[n]
-                elif not self.planned_again([n], error):
-                    self.refuse_one(n, error)
+                with self.lock:
+                    if n not in self.open:
+                        return
+                    if error is None:
+                        self.bind(n, expr)
+                    elif not self.planned_again([n], error):
+                        self.refuse_one(n, error)
 
             try:
                 _core.persist_each([self.open[n] for n in numbers], self.tick, core, self.placing, told)
             except (TypeError, NotImplementedError) as error:
                 if not self.planned_again(list(self.open), error):
                     raise
+
+    def bind(self, n, expr):
+        """Say that a result is what partitions are together. What is to be published first is so here: workers end what they run when nobody wants it."""
+        function = self.functions[n]
+        call = _together(_core.described(expr), self.finishes[n], _core.tasks_of(expr), self.placing)
+        if _publishes(function):
+            if not self.waited_for([self.tasks[n]]):
+                return self.refuse_one(n, FutureCancelledError("a query", "cancelled"))
+            try:
+                call = _call(_same, (function.published(self.client._partitions_together(expr, self.finishes[n])),), [])
+            except Exception as error:
+                return self.refuse_one(n, error)
+        self.client._core.bind(self.tasks[n], call)
+        del self.open[n]
 
     def planned_again(self, numbers, error):
         if not isinstance(error, (TypeError, NotImplementedError)):
@@ -278,12 +332,13 @@ class Query(threading.Thread):
         return made is not None
 
     def refuse(self, error):
-        for n in list(self.open):
-            self.refuse_one(n, error)
+        with self.lock:
+            for n in list(self.open):
+                self.refuse_one(n, error)
 
     def refuse_one(self, n, error):
         del self.open[n]
-        if self.functions and hasattr(self.functions[n], "give_up"):
+        if self.functions and _publishes(self.functions[n]):
             with contextlib.suppress(Exception):  # what is there to be told is why the query failed
                 self.functions[n].give_up()
         promised = []
@@ -303,26 +358,47 @@ class Query(threading.Thread):
             return  # the client has ended
 
     def tick(self, done, tasks, size):
-        """Stop when nobody waits any more, no future of this client, nor a task that was made with one, or all partitions that somebody asked for were cancelled."""
+        """Stop when nobody waits any more, no future of this client or another, nor a task that was made with one."""
+        if time.monotonic() >= self.asked + 0.2:
+            self.give_up()
+        if self.is_given_up:
+            raise FutureCancelledError("a query", "cancelled")
+
+    def give_up(self):
+        """Refuse what nobody waits for any more, since it was dropped or cancelled."""
+        with self.lock:
+            if not self.open:
+                return
+            core = self.client._core
+            given_up = {}
+            for n in self.open:
+                promised = tuple(self.promised.get(n, ()))
+                if core.status(self.tasks[n]) == "pending" and self.is_cancelled(n, promised):
+                    core.cancel([self.tasks[n]], False)
+                    core.wait([self.tasks[n]], False, 5.0)
+                tasks = [self.tasks[n], *(coming.task for coming in promised)]
+                if all(core.status(task) != "pending" for task in tasks):
+                    given_up[n] = tasks
+            if given_up:
+                self.asked = time.monotonic()
+                waiting = self.waited_for(sum(given_up.values(), []))
+                for n, tasks in given_up.items():
+                    if waiting.isdisjoint(tasks):
+                        self.refuse_one(n, FutureCancelledError("a query", "cancelled"))
+                        self.is_given_up = not self.open
+
+    def waited_for(self, tasks):
+        """Return those of tasks that somebody waits for, this client, another or a task."""
         core = self.client._core
-        if not self.open:
-            return
-        given_up = []
-        for n in self.open:
-            promised = tuple(self.promised.get(n, ()))
-            status = {task: core.status(task) for task in (self.tasks[n], *(coming.task for coming in promised))}
-            partitions = {status[coming.task] for coming in promised if coming.kind == "partitions"}
-            is_cancelled = "cancelled" in partitions and partitions <= {"cancelled", "lost"}
-            if "pending" in status.values() and not is_cancelled:
-                return
-            given_up += [task for task in status if status[task] == "lost" and not is_cancelled]
-        if given_up and core.connected:
-            if time.monotonic() < self.asked + 0.2:
-                return
-            self.asked = time.monotonic()
-            if "waiting" in dict(core.ask("state_of", given_up)).values():
-                return
-        raise FutureCancelledError("a query", "cancelled")
+        return {task for task, state in dict(core.ask("state_of", tasks)).items() if state == "waiting"} if core.connected else set()
+
+    def is_cancelled(self, n, promised):
+        """Whether each partition of an expression was cancelled before it was there."""
+        partitions = {coming.place for coming in promised if coming.kind == "partitions"}
+        if len(partitions) < self.exprs[n].npartitions:
+            return False
+        status = self.client._core.status
+        return partitions == {coming.place for coming in promised if coming.kind == "partitions" and status(coming.task) == "cancelled"}
 
 
 def _call(function, args, needs, options=None):
@@ -336,3 +412,11 @@ def _together(described, finish, tasks, options=None):
 
 def _nothing():
     return None
+
+
+def _same(value):
+    return value
+
+
+def _publishes(function):
+    return hasattr(function, "published")

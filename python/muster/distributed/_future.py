@@ -4,6 +4,7 @@ import asyncio
 import threading
 from types import GenericAlias
 
+from muster import _core
 from muster._base import context
 from muster._base.tasks import NOT_LAZY, unpack
 from muster._collections.expressions import inputs_first
@@ -235,10 +236,10 @@ def _restored(task, key):
 
 
 def futures_of(obj, client=None):
-    """Return the futures inside collections and containers."""
-    found, frames, seen = [], [], set()
+    """Return the futures inside collections and containers; of a DataFrame, those of the persisted partitions that it is made of."""
+    found, frames, seen, left = [], [], set(), []
 
-    def see(value):
+    def see(value):  # what refers to itself would keep what it has seen until the collector runs
         if getattr(value, "_expr", None) is not None:
             frames.append(value)
         elif isinstance(value, FutureNode):
@@ -248,13 +249,14 @@ def futures_of(obj, client=None):
         elif isinstance(value, TaskNode):
             if id(value) not in seen:
                 seen.add(id(value))
-                for part in (*value._arguments, *(value._nested or ())):
-                    see(part)
+                left.extend(reversed((*value._arguments, *(value._nested or ()))))
         else:
             return NOT_LAZY
         return value
 
     unpack(obj, see)
+    while left:
+        see(left.pop())
     if frames:
         found = [f for frame in frames for f in _partitions_of(frame, client)] + found
     out = list(dict.fromkeys(found))
@@ -267,11 +269,22 @@ def futures_of(obj, client=None):
 def _partitions_of(frame, client):
     """Return futures of the persisted partitions that a DataFrame is made of, there or being made."""
     out = []
-    for node in inputs_first([frame._expr]):
-        if node.op == "from_tasks":
-            own = node.args["holder"].value[0].client if "holder" in node.args else None
-            out += (own if own is not None and own.status == "running" else client or context.default_client())._partitions(node)
+    for node, places in _read_by(frame._expr):
+        own = node.args["holder"].value[0].client if "holder" in node.args else None
+        out += (own if own is not None and own.status == "running" else client or context.default_client())._partitions(node, places)
     return out
+
+
+def _read_by(expr):
+    """Return [(a persisted expression, which of its partitions are read for this one)]."""
+    persisted = {node.name: node for node in inputs_first([expr]) if node.op == "from_tasks"}
+    if not persisted:
+        return []
+    try:
+        read = dict(_core.partitions_read(expr))
+    except (TypeError, NotImplementedError):  # it is planned another way where it is computed
+        return [(node, range(node.npartitions)) for node in persisted.values()]
+    return [(node, read[name]) for name, node in persisted.items() if name in read]
 
 
 def fire_and_forget(obj):
