@@ -163,12 +163,15 @@ def flatten(keys):
         yield keys
 
 
-def to_dict(roots):
-    """Return the graph of nodes as a dict of keys to calls."""
+def to_dict(roots, known=()):
+    """Return the graph of nodes as a dict of keys to calls; of those in `known`, by id, the value."""
     nodes, _, _, _ = collect_nodes(list(roots))
     names = {id(n): getattr(n, "key", None) or f"task-{i}" for i, n in enumerate(nodes)}
     out = {}
     for n in nodes:
+        if id(n) in known:
+            out[names[id(n)]] = (literal(known[id(n)]),)
+            continue
         nested = n._nested or []
 
         def written(value, nested=nested):

@@ -12,6 +12,7 @@ from muster._base import context, keywords, registry, tasks
 from muster._base.units import parse_bytes
 from muster._border.pandas import to_pandas
 from muster._collections import graphs, watching
+from muster._collections.expressions import inputs_first
 
 _logger = logging.getLogger("muster")
 atexit.register(_core.stop)
@@ -80,22 +81,60 @@ class _Local:
 
 
 class _Getter:
-    """Runs Python tasks through a function get(dsk, keys), DataFrames on threads."""
+    """Runs Python tasks through a function get(dsk, keys), DataFrames on threads, and what DataFrames are made of or tasks take of them with these."""
 
     def __init__(self, get):
         self.get = get
+        self.here = _Local(_positive(None))
 
-    def compute_exprs(self, exprs):
-        return _Local(_positive(None)).compute_exprs(exprs)
+    def compute_exprs(self, exprs, calls=None):
+        return self.here.compute_exprs(exprs, calls and calls.here)
 
     def persist_exprs(self, exprs):
-        return _Local(_positive(None)).persist_exprs(exprs)
+        return self.here.persist_exprs(exprs)
+
+    def calls(self, nodes):
+        return _Apart(self, nodes)
 
     def run_nodes(self, nodes, **options):
-        keys = [n.key for n in nodes]
-        return list(self.get(graphs.to_dict(nodes), keys))
+        calls = self.calls(nodes)
+        if calls.made:
+            self.compute_exprs([], calls)
+        return calls.results()
 
     persist_nodes = _Local.persist_nodes
+
+
+class _Apart:
+    """Calls for a get function, and those of them that are made before, in one job: values of DataFrames, and what these are made of."""
+
+    def __init__(self, getter, nodes):
+        self.get, self.nodes = getter.get, nodes
+        every = _core.collect_nodes(list(nodes))[0]
+        frames = [n for n in every if _is_frame(n)]
+        below = _calls_below(frames)
+        self.made = [n for n in every if _is_frame(n) or id(n) in below]
+        self.here = getter.here.calls(self.made)
+
+    def results(self):
+        known = dict(zip(map(id, self.made), self.here.results() if self.made else (), strict=True))
+        return list(self.get(graphs.to_dict(self.nodes, known), [n.key for n in self.nodes]))
+
+
+def _is_frame(node):
+    return getattr(node._function, "of_collection", False) and _is_expr(node._arguments[0])
+
+
+def _calls_below(frames):
+    """Return the nodes that the DataFrames are made of, by id."""
+    found, seen = {}, set()
+    while frames:
+        values = [e.args["rows"].value for e in inputs_first([f._arguments[0]._expr for f in frames]) if e.op == "from_values"]
+        nodes = _core.collect_nodes([n for v in values for n in v])[0]
+        found.update((id(n), n) for n in nodes)
+        seen.update(map(id, frames))
+        frames = [n for n in nodes if _is_frame(n) and id(n) not in seen]
+    return found
 
 
 def schedule(scheduler=None, num_workers=None):
@@ -120,7 +159,7 @@ def schedule(scheduler=None, num_workers=None):
             return context.processes(_positive(num_workers))
         if name in _CLUSTER:
             return context.default_client()
-        raise ValueError(f"scheduler={scheduler!r} is not known; use 'threads' (default), 'processes', 'synchronous', 'distributed', a Client, an Executor or a get function")
+        raise _unknown(scheduler)
     if hasattr(scheduler, "run_nodes"):
         return scheduler
     import concurrent.futures
@@ -129,7 +168,12 @@ def schedule(scheduler=None, num_workers=None):
         return _Local(num_workers or getattr(scheduler, "_max_workers", None) or _positive(None))
     if callable(scheduler):
         return _Getter(scheduler)
-    raise ValueError(f"scheduler={scheduler!r} is not known; use 'threads' (default), 'processes', 'synchronous', 'distributed', a Client, an Executor or a get function")
+    raise _unknown(scheduler)
+
+
+def _unknown(scheduler):
+    known = "'threads' (default), 'processes', 'synchronous', 'distributed', a Client, an Executor or a get function"
+    return ValueError(f"scheduler={scheduler!r} is not known; use {known}")
 
 
 _default_limit = functools.cache(_core.memory_limit)
@@ -236,7 +280,10 @@ def _split(args, traverse=True, as_nodes=True):
 
 
 def _by_kind(found, exprs, nodes, beside=None):
-    """Give DataFrames to one function, nodes to another; `beside` takes nodes that are computed beside these and returns what gives their values. Results in the order of `found`."""
+    """Give DataFrames to one function, nodes to another, and return the results in the order of `found`.
+
+    `beside` takes nodes that are computed beside DataFrames and returns what gives their values.
+    """
     out = [None] * len(found)
     frames, others = ([i for i, c in enumerate(found) if _is_expr(c) is wanted] for wanted in (True, False))
     rest = [found[i] for i in others]
@@ -260,12 +307,13 @@ def compute(*args, traverse=True, optimize_graph=True, scheduler=None, get=None,
     optimize_graph : bool, default True
         Accepted; plans are always optimized.
     scheduler : str, optional
-        "threads" (default without a Client), "processes", "synchronous", "distributed"; or a Client, a concurrent.futures.Executor, or a function get(dsk, keys).
+        "threads" (default without a Client), "processes", "synchronous", "distributed"; or a Client, a concurrent.futures.Executor, or a function
+        get(dsk, keys).
     num_workers : int, optional
         Threads; default: the CPUs this process may use.
     **kwargs
-        ``workers``, ``allow_other_workers``, ``resources``, ``retries``, ``priority``: on a cluster, as of `annotate`. ``pool``: an Executor or a pool whose number of threads is used. Other keywords of the field's
-        schedulers are accepted and change nothing.
+        ``workers``, ``allow_other_workers``, ``resources``, ``retries``, ``priority``: on a cluster, as of `annotate`. ``pool``: an Executor or a pool
+        whose number of threads is used. Other keywords of the field's schedulers are accepted and change nothing.
 
     Returns
     -------
@@ -305,7 +353,7 @@ def compute(*args, traverse=True, optimize_graph=True, scheduler=None, get=None,
         return calls.results
 
     with _placed(kwargs):
-        return rebuild(_by_kind(found, exprs, where.run_nodes, getattr(where, "start_nodes", in_one_job if isinstance(where, _Local) else None)))
+        return rebuild(_by_kind(found, exprs, where.run_nodes, getattr(where, "start_nodes", in_one_job if hasattr(where, "calls") else None)))
 
 
 _OWN = ("traverse", "optimize_graph", "scheduler", "num_workers")
@@ -357,7 +405,9 @@ def optimize(*args, traverse=True, **kwargs):
 
 def is_dask_collection(x):
     """Return whether `x` is a lazy collection."""
-    return _is_expr(x) or isinstance(x, _core.TaskNode) or tasks.node_of(x) is not None or (not isinstance(x, type) and getattr(x, "__dask_graph__", None) is not None and x.__dask_graph__() is not None)
+    if _is_expr(x) or isinstance(x, _core.TaskNode) or tasks.node_of(x) is not None:
+        return True
+    return not isinstance(x, type) and getattr(x, "__dask_graph__", None) is not None and x.__dask_graph__() is not None
 
 
 def explain(*args):
