@@ -59,13 +59,13 @@ class TaskTable {
   }
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
-  /// f(TaskId, T&) for all.
+  /// f(TaskId, const T&) for all.
   template <class F>
-  void each(F f) {
-    for (auto& [id, job] : jobs_)
+  void each(F f) const {
+    for (const auto& [id, job] : jobs_)
       for (size_t p = 0; p < job.pages.size(); ++p)
         for (size_t i = 0; job.pages[p] && i < kPage; ++i)
-          if (auto& entry = job.pages[p]->entries[i]) f(TaskId{id, static_cast<uint32_t>(p * kPage + i)}, *entry);
+          if (const auto& entry = job.pages[p]->entries[i]) f(TaskId{id, static_cast<uint32_t>(p * kPage + i)}, *entry);
   }
 
  private:

@@ -119,9 +119,9 @@ void Node::on_scheduler(Frame&& f) {
 }
 
 void Node::assign(Assign&& said) {
-  auto& work = work_[{said.task, said.attempt}];
-  if (work) return;  // said twice
-  work = std::make_shared<Work>(*this, Key(said.task, said.attempt));
+  const auto [place, fresh] = work_.try_emplace({said.task, said.attempt});
+  if (!fresh) return;  // said twice
+  const auto& work = *place = std::make_shared<Work>(*this, Key(said.task, said.attempt));
   work->range = ranges_.at(said.range), work->range_number = said.range;
   if (work->range->function == kPython) work->function = functions_.at(said.function), work->function_number = said.function;
   work->index = said.index, work->arguments = said.arguments, work->groups = std::move(said.groups);
@@ -168,7 +168,7 @@ void Node::pump() {
   TaskId task;
   uint16_t attempt;
   while (busy < options_.threads && native_taken_ < 2 * options_.threads && state_.take(false, task, attempt)) {  // those that wait for memory are few
-    hand_to_thread(work_.at({task, attempt}));
+    hand_to_thread(work_of({task, attempt}));
     ++busy;
   }
   while (busy < options_.threads && (state_.queued(true) || !begun_guests_.empty())) {
@@ -244,8 +244,8 @@ void Node::fetch_more() {
 }
 
 std::shared_ptr<Work> Node::work_of(Key key) const {
-  const auto found = work_.find(key);
-  return found == work_.end() ? nullptr : found->second;
+  const auto* found = work_.find(key);
+  return found ? *found : nullptr;
 }
 
 void Node::stop(TaskId task, uint16_t attempt) {
@@ -346,8 +346,9 @@ void Node::tick() {
 void Node::finish() {
   std::lock_guard lock(mutex_);
   over_ = true;
-  for (auto& [key, work] : work_)
+  work_.each([](Key, const std::shared_ptr<Work>& work) {
     if (work->native) work->stop = true;
+  });
   over_cv_.notify_all();
   native_cv_.notify_all(), short_cv_.notify_all(), serve_cv_.notify_all();
 }

@@ -10,6 +10,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "base/attempt_table.hpp"
 #include "cluster/executor.hpp"
 #include "cluster/fetcher.hpp"
 #include "cluster/messages.hpp"
@@ -42,6 +43,7 @@ struct RangeInfo {
   std::string program{};                     // of a guest pipeline, as executors read it
   std::shared_ptr<worker::Function> bound;
   std::unique_ptr<worker::RangeMemory> memory = std::make_unique<worker::RangeMemory>();
+  int64_t us = -1;                           // how long its native tasks take lately
   bool guest() const { return function == kPython || function == kGuestPipeline; }
 };
 
@@ -52,7 +54,7 @@ struct GuestFunction {
 };
 
 class Node;
-using Key = std::pair<TaskId, uint16_t>;
+using Key = base::AttemptKey;
 
 // An attempt from when it is assigned until it is answered: what assign said, and how far it has come.
 struct Work : worker::Place, std::enable_shared_from_this<Work> {
@@ -128,7 +130,18 @@ class Node {
   // ---- node_tasks.cpp: native tasks, and the memory of all
   void native_loop();
   void hand_to_thread(const std::shared_ptr<Work>& work);
-  void run_native(Work& work, std::unique_lock<std::mutex>& lock);
+  struct Ran {  // an attempt that a thread has, and what has become of it
+    std::shared_ptr<Work> work;
+    worker::Attempt known{};
+    Object result{};
+    std::optional<TaskError> error{};
+    std::string note{};
+    Failure why = Failure::raised;
+    int64_t us = 0;
+    bool waits = false;
+  };
+  void run_natives(std::shared_ptr<Work> first, std::unique_lock<std::mutex>& lock);
+  void run(Ran& ran, const worker::Function& function);
   void run_preparation(Work& work, std::unique_lock<std::mutex>& lock);  // of a guest's inputs: makes bytes of them, then the attempt is queued again
   void run_refusal(Work& work, std::unique_lock<std::mutex>& lock);
   bool begin(Work& work);  // false: it waits for memory
@@ -171,9 +184,6 @@ class Node {
   void watch_executors();
   void interrupt(Executor& e, const Executor::Sent& sent);
 
-  struct KeyHash {
-    size_t operator()(const Key& k) const { return TaskHash()(k.first) ^ k.second; }
-  };
   NodeOptions options_;
   std::string address_;
   std::mutex mutex_;
@@ -185,7 +195,7 @@ class Node {
   worker::TaskRunner runner_{admission_};
   std::unordered_map<uint32_t, std::shared_ptr<RangeInfo>> ranges_;
   std::unordered_map<uint32_t, std::shared_ptr<GuestFunction>> functions_;
-  std::unordered_map<Key, std::shared_ptr<Work>, KeyHash> work_;
+  base::AttemptTable<std::shared_ptr<Work>> work_;
   std::deque<std::shared_ptr<Work>> native_queue_;
   int64_t native_taken_ = 0;           // by threads, or queued for them, and not answered
   std::deque<std::shared_ptr<Work>> begun_guests_;  // after they have waited

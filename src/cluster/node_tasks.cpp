@@ -12,6 +12,17 @@
 namespace muster::cluster {
 namespace {
 constexpr auto kPauseOfSpilling = std::chrono::seconds(1);  // after an error
+constexpr int64_t kShortUs = 20;                            // tasks of a range that takes less follow each other in a thread,
+constexpr size_t kTogether = 64;                            // so many at most, and begun in this time:
+constexpr auto kLongestTogether = std::chrono::milliseconds(1);
+
+// Outputs as an object has them; of those that hold nothing there is one.
+std::shared_ptr<const std::vector<kernels::Output>> kept(std::vector<kernels::Output>&& outputs) {
+  static const auto nothing = std::make_shared<const std::vector<kernels::Output>>(1);
+  const auto is_nothing = [](const kernels::Output& o) { return !o.batches && !o.fold && !o.recipe && !o.text && !o.bytes; };
+  if (outputs.size() == 1 && is_nothing(outputs[0])) return nothing;
+  return std::make_shared<const std::vector<kernels::Output>>(std::move(outputs));
+}
 }  // namespace
 
 void Node::native_loop() {
@@ -19,12 +30,12 @@ void Node::native_loop() {
   for (;;) {
     native_cv_.wait(lock, [this] { return over_ || !native_queue_.empty(); });
     if (over_) return;
-    const auto work = std::move(native_queue_.front());
+    auto work = std::move(native_queue_.front());
     native_queue_.pop_front();
     ++native_running_;
     if (work->prepares) run_preparation(*work, lock);
     else if (work->short_of) run_refusal(*work, lock);
-    else run_native(*work, lock);
+    else run_natives(std::move(work), lock);
     --native_running_;
     pump();
     if (native_queue_.empty()) flush();
@@ -37,58 +48,102 @@ void Node::hand_to_thread(const std::shared_ptr<Work>& work) {
   native_cv_.notify_one();
 }
 
-// Once an attempt waits for memory another thread may have it: it is not touched any more.
-void Node::run_native(Work& work, std::unique_lock<std::mutex>& lock) {
-  if (!work.begun && !begin(work)) return;
-  RangeInfo& range = *work.range;  // only `bound` is written, with the mutex
-  auto function = range.bound;
-  const worker::Attempt known = work.known();
-  lock.unlock();
-  Object result;
-  std::optional<TaskError> error;
-  std::string note;
-  Failure why = Failure::raised;
-  const auto named = [&](Error e) {
-    if (e.kind == ErrorKind::cancelled) why = Failure::stopped;
-    error = written_down(e);
+// Tasks that take less than what it costs to hand them out are run one behind the other. Once an attempt waits for memory another thread may have it: it is
+// not touched any more.
+void Node::run_natives(std::shared_ptr<Work> first, std::unique_lock<std::mutex>& lock) {
+  std::vector<Ran> batch;
+  const auto add = [&](std::shared_ptr<Work> work) {
+    if (!work->begun && !begin(*work)) return false;
+    auto known = work->known();
+    batch.push_back({.work = std::move(work), .known = known});
+    return true;
   };
-  int64_t us = 0;
-  bool admitted = true;
+  const std::shared_ptr<RangeInfo> range = first->range;  // only `bound` and `us` are written, with the mutex
+  if (!add(std::move(first))) return;
+  auto function = range->bound;
+  const size_t most = range->us < 0 || range->us > kShortUs ? 1 : std::min(kTogether, state_.queued(false) / static_cast<size_t>(options_.threads));
+  TaskId task;
+  uint16_t attempt;
+  while (batch.size() < most && state_.take(false, task, attempt)) {
+    auto work = work_of({task, attempt});
+    if (work->range != range) {
+      state_.give_back(task, attempt);
+      break;
+    }
+    work->native = true, ++native_taken_;
+    if (!add(std::move(work))) break;
+  }
+  lock.unlock();
+  size_t done = 0;
+  const auto there_is_none = [&](const Error& why) {
+    batch[done++].error = written_down(why);
+    worker::budget().give_back(batch[0].work->reserved), runner_.end(this);
+  };
   try {
-    if (!function) function = worker::bind(range.function, range.args);
-    const auto begun = steady_clock::now();
+    if (!function) function = worker::bind(range->function, range->args);
+  } catch (const Error& e) {
+    there_is_none(e);
+  } catch (const std::exception& e) {
+    there_is_none(Error(ErrorKind::internal, e.what()));
+  }
+  auto begun = steady_clock::now();
+  const auto latest = begun + kLongestTogether;
+  while (done < batch.size() && (done == 0 || begun < latest)) {
+    Ran& ran = batch[done++];
+    run(ran, *function);
+    const auto now = steady_clock::now();
+    ran.us = std::chrono::duration_cast<std::chrono::microseconds>(now - std::exchange(begun, now)).count();
+  }
+  lock.lock();
+  if (!range->bound) range->bound = function;
+  for (; batch.size() > done; batch.pop_back()) {  // others may run them now
+    --native_taken_;
+    Work& work = *batch.back().work;
+    worker::budget().give_back(std::exchange(work.reserved, 0)), runner_.end(this);
+    work.begun = work.native = false;
+    state_.give_back(work.key.first, work.key.second);
+  }
+  for (Ran& ran : batch) {
+    if (ran.waits) continue;
+    --native_taken_;
+    if (!ran.error && !spill_error_.empty() && is_full()) {
+      worker::budget().give_back(std::exchange(ran.result.bytes, 0));
+      ran.error = written_down(Error(ErrorKind::io, spill_error_));
+    }
+    range->us = range->us < 0 ? ran.us : std::max(ran.us / 2, range->us + (ran.us - range->us) / 8);
+    if (ran.error) fail(*ran.work, ran.why, std::move(ran.error), ran.note);
+    else report_result(*ran.work, std::move(ran.result), ran.us, ran.note);
+  }
+}
+
+void Node::run(Ran& ran, const worker::Function& function) {
+  Work& work = *ran.work;
+  const RangeInfo& range = *work.range;
+  const auto named = [&](const Error& e) {
+    if (e.kind == ErrorKind::cancelled) ran.why = Failure::stopped;
+    ran.error = written_down(e);
+  };
+  try {
     const auto inputs = [&](data::Task& t) { return inputs_of(t, work); };
-    auto outcome = runner_.run(known, {*function, std::ref(inputs), work.arguments, work.index, range.label, work.stop}, work);
-    if (outcome.waits) return lock.lock();
-    us = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begun).count();
-    note = kernels::encode(outcome.report);  // also of a failure: it says whether the failure is to be believed
+    auto outcome = runner_.run(ran.known, {function, std::ref(inputs), work.arguments, work.index, range.label, work.stop}, work);
+    if ((ran.waits = outcome.waits)) return;
     runner_.end(this);
-    admitted = false;
+    ran.note = kernels::encode(outcome.report);  // also of a failure: it says whether the failure is to be believed
     if (outcome.error) std::rethrow_exception(outcome.error);
-    result.native = true, result.type = "native", result.bytes = outcome.bytes;
+    ran.result.native = true, ran.result.type = "native", ran.result.bytes = outcome.bytes;
     try {
-      if (range.inlined && result.bytes <= kInline) result.small = std::make_shared<const std::string>(kernels::encode(outcome.outputs));
+      if (range.inlined && outcome.bytes <= kInline) ran.result.small = std::make_shared<const std::string>(kernels::encode(outcome.outputs));
     } catch (Error& e) {
-      worker::budget().give_back(result.bytes);
+      worker::budget().give_back(outcome.bytes);
       e.through(concat(range.label, ", partition ", work.index));
       throw;
     }
-    result.outputs = std::make_shared<const std::vector<kernels::Output>>(std::move(outcome.outputs));
+    ran.result.outputs = kept(std::move(outcome.outputs));
   } catch (const Error& e) {
     named(e);
   } catch (const std::exception& e) {
     named(Error(ErrorKind::internal, e.what()));
   }
-  if (admitted) worker::budget().give_back(work.reserved), runner_.end(this);  // there is no such function
-  lock.lock();
-  --native_taken_;
-  if (!range.bound) range.bound = function;
-  if (!error && !spill_error_.empty() && is_full()) {
-    worker::budget().give_back(std::exchange(result.bytes, 0));
-    named(Error(ErrorKind::io, spill_error_));
-  }
-  if (error) fail(work, why, std::move(error), note);
-  else report_result(work, std::move(result), us, note);
 }
 
 worker::Attempt Work::known() const {

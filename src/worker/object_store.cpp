@@ -50,7 +50,7 @@ std::vector<std::shared_ptr<const kernels::Spilled>> spilled_pieces(const Object
 }  // namespace
 
 ObjectStore::~ObjectStore() {
-  objects_.each([](TaskId, Entry& entry) { budget().give_back(entry.held); });
+  objects_.each([](TaskId, const Entry& entry) { budget().give_back(entry.held); });
   for (const auto& [key, entry] : slices_) budget().give_back(entry.held);
 }
 

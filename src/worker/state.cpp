@@ -12,12 +12,13 @@ using Kind = StateAction::Kind;
 
 void State::assign(TaskId task, uint16_t attempt, uint64_t priority, bool guest, std::vector<Input> inputs) {
   const Key key{task, attempt};
-  auto [place, fresh] = attempts_.try_emplace(key, Attempt{priority, guest, Phase::waiting, {}});
+  auto [a, fresh] = attempts_.try_emplace(key);
   if (!fresh) return;  // said twice
+  a->priority = priority, a->guest = guest;
   for (auto& in : inputs) {
     if (const uint16_t* made = here_.find(in.object); made && *made == in.attempt) continue;
-    if (!in.key().whole() && read(place->second, in)) continue;
-    place->second.inputs.push_back(in);
+    if (!in.key().whole() && read(*a, in)) continue;
+    a->inputs.push_back(in);
     auto [f, first] = fetches_.try_emplace(in.key(), Fetch{in.attempt, in.holders, {}, {}});
     if (std::find(f->second.waiting.begin(), f->second.waiting.end(), key) == f->second.waiting.end()) f->second.waiting.push_back(key);
     if (first) {
@@ -28,13 +29,25 @@ void State::assign(TaskId task, uint16_t attempt, uint64_t priority, bool guest,
     }
     if (!attempts_.contains(key)) return;  // there was no holder to ask
   }
-  check(key, attempts_.at(key));
+  check(key, *a);
 }
 
 void State::check(Key key, Attempt& a) {
   if (a.phase != Phase::waiting || !a.inputs.empty()) return;
+  queue(a, key);
   a.phase = Phase::queued;
-  queued_[a.guest].emplace(std::pair(a.priority, key), true);
+}
+
+void State::queue(const Attempt& a, Key key) {
+  auto& queue = queued_[a.guest];
+  const Queued item(a.priority, key);
+  if (queue.empty() || queue.back() < item) queue.push_back(item);
+  else queue.insert(std::lower_bound(queue.begin(), queue.end(), item), item);
+}
+
+void State::unqueue(const Attempt& a, Key key) {
+  auto& queue = queued_[a.guest];
+  queue.erase(std::lower_bound(queue.begin(), queue.end(), Queued(a.priority, key)));
 }
 
 // An output that comes alone is read by one more attempt; true if it is here.
@@ -82,10 +95,10 @@ void State::here(ObjectKey object, uint16_t attempt) {
     const auto waiting = std::move(found->second.waiting);
     found = fetches_.erase(found);
     for (const Key& key : waiting) {
-      auto a = attempts_.find(key);
-      if (a == attempts_.end()) continue;
-      std::erase_if(a->second.inputs, [&](const Input& in) { return in.key() == fetched; });
-      check(key, a->second);
+      Attempt* a = attempts_.find(key);
+      if (!a) continue;
+      std::erase_if(a->inputs, [&](const Input& in) { return in.key() == fetched; });
+      check(key, *a);
     }
   }
 }
@@ -103,20 +116,19 @@ void State::gone(TaskId object) { here_.erase(object); }
 
 // Takes an attempt out, wherever it is; a fetch nobody waits for goes on and is freed when the scheduler says so.
 void State::drop(Key key) {
-  auto found = attempts_.find(key);
-  if (found == attempts_.end()) return;
-  Attempt& a = found->second;
-  if (a.phase == Phase::queued) queued_[a.guest].erase({a.priority, key});
-  if (a.phase == Phase::running) --running_;
-  for (const ObjectKey& slice : a.slices) leave(slice);
-  attempts_.erase(found);
+  const Attempt* a = attempts_.find(key);
+  if (!a) return;
+  if (a->phase == Phase::queued) unqueue(*a, key);
+  if (a->phase == Phase::running) --running_;
+  for (const ObjectKey& slice : a->slices) leave(slice);
+  attempts_.erase(key);
 }
 
 void State::cancel(TaskId task, uint16_t attempt) {
   const Key key{task, attempt};
-  auto found = attempts_.find(key);
-  if (found == attempts_.end()) return;  // it ended, the news are on their way
-  if (found->second.phase == Phase::running) {
+  const Attempt* a = attempts_.find(key);
+  if (!a) return;  // it ended, the news are on their way
+  if (a->phase == Phase::running) {
     actions_.push_back({Kind::stop, task, attempt, {}, {}});
     return;
   }
@@ -128,15 +140,16 @@ uint32_t State::retract(uint32_t count) {
   uint32_t given = 0;
   for (int guest = 1; guest >= 0; --guest)
     while (given < count && !queued_[guest].empty()) {
-      const Key key = std::prev(queued_[guest].end())->first.second;
+      const Key key = queued_[guest].back().second;
       drop(key);
       actions_.push_back({Kind::retracted, key.first, key.second, {}, {}});
       ++given;
     }
   std::vector<Key> waiting;
   if (given < count)
-    for (const auto& [key, a] : attempts_)
+    attempts_.each([&](Key key, const Attempt& a) {
       if (a.phase == Phase::waiting) waiting.push_back(key);
+    });
   std::sort(waiting.begin(), waiting.end());
   for (; given < count && !waiting.empty(); ++given, waiting.pop_back()) {
     drop(waiting.back());
@@ -148,20 +161,20 @@ uint32_t State::retract(uint32_t count) {
 bool State::take(bool guest, TaskId& task, uint16_t& attempt) {
   auto& queue = queued_[guest];
   if (queue.empty()) return false;
-  const Key key = queue.begin()->first.second;
-  queue.erase(queue.begin());
-  attempts_.at(key).phase = Phase::running;
+  const Key key = queue.front().second;
+  queue.pop_front();
+  attempts_.find(key)->phase = Phase::running;
   ++running_;
   task = key.first, attempt = key.second;
   return true;
 }
 
 void State::give_back(TaskId task, uint16_t attempt) {
-  auto found = attempts_.find({task, attempt});
-  if (found == attempts_.end() || found->second.phase != Phase::running) return;
-  found->second.phase = Phase::queued;
+  Attempt* a = attempts_.find({task, attempt});
+  if (!a || a->phase != Phase::running) return;
+  a->phase = Phase::queued;
   --running_;
-  queued_[found->second.guest].emplace(std::pair(found->second.priority, found->first), true);
+  queue(*a, {task, attempt});
 }
 
 void State::ended(TaskId task, uint16_t attempt) { drop({task, attempt}); }
@@ -169,7 +182,7 @@ void State::ended(TaskId task, uint16_t attempt) { drop({task, attempt}); }
 void State::validate() const {
   size_t running = 0, queued[2] = {0, 0};
   std::map<ObjectKey, uint32_t> readers;
-  for (const auto& [key, a] : attempts_) {
+  attempts_.each([&](Key key, const Attempt& a) {
     running += a.phase == Phase::running;
     queued[a.guest] += a.phase == Phase::queued;
     if ((a.phase == Phase::waiting) == a.inputs.empty()) throw internal("worker: attempt ", key.second, " of task ", key.first.index, " waits for ", a.inputs.size(), " inputs");
@@ -178,7 +191,7 @@ void State::validate() const {
       auto f = fetches_.find(in.key());
       if (f == fetches_.end() || std::find(f->second.waiting.begin(), f->second.waiting.end(), key) == f->second.waiting.end()) throw internal("worker: task ", key.first.index, " waits for an object nobody fetches");
     }
-  }
+  });
   if (readers.size() != slices_.size()) throw internal("worker: ", slices_.size(), " outputs that came alone, ", readers.size(), " that are read");
   for (const auto& [key, slice] : slices_)
     if (readers[key] != slice.readers) throw internal("worker: ", slice.readers, " attempts read an output of task ", key.task.index, ", not ", readers[key]);

@@ -7,12 +7,11 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "base/ids.hpp"
-#include "base/task_table.hpp"
+#include "base/attempt_table.hpp"
 #include "worker/object_key.hpp"
 
 namespace muster::worker {
@@ -77,16 +76,13 @@ class State {
   void validate() const;
 
  private:
-  using Key = std::pair<TaskId, uint16_t>;
-  struct Hash {
-    size_t operator()(const Key& k) const { return base::TaskHash()(k.first) ^ k.second; }
-  };
+  using Key = base::AttemptKey;
   enum class Phase : uint8_t { waiting, queued, running };
   struct Attempt {
-    uint64_t priority;
-    bool guest;
+    uint64_t priority = 0;
+    bool guest = false;
     Phase phase = Phase::waiting;
-    std::vector<Input> inputs;  // those not here yet
+    std::vector<Input> inputs{};      // those not here yet
     std::vector<ObjectKey> slices{};  // that it reads, here or not
   };
   struct Slice {  // an output that comes alone
@@ -100,17 +96,20 @@ class State {
     std::vector<LostInput> failed;
     std::vector<Key> waiting;
   };
+  using Queued = std::pair<uint64_t, Key>;  // by priority
   void check(Key key, Attempt& a);
+  void queue(const Attempt& a, Key key);
+  void unqueue(const Attempt& a, Key key);
   void fetch(ObjectKey object, Fetch& f);
   bool read(Attempt& a, const Input& in);
   void leave(ObjectKey slice);
   void drop(Key key);
 
-  std::unordered_map<Key, Attempt, Hash> attempts_;
+  base::AttemptTable<Attempt> attempts_;
   base::TaskTable<uint16_t> here_;  // the attempt that made it
   std::map<ObjectKey, Fetch> fetches_;
   std::map<ObjectKey, Slice> slices_;
-  std::map<std::pair<uint64_t, Key>, bool> queued_[2];  // by priority
+  std::deque<Queued> queued_[2];    // in order: most come at the end
   size_t running_ = 0;
   std::vector<StateAction> actions_;
 };
