@@ -31,6 +31,10 @@ class SocketClient : public ClientPeer {
   std::shared_ptr<Connection> connection_;
 };
 
+uint64_t now_us() {
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+}
+
 // What another version says is not read beyond its number.
 template <class M>
 M first_message(const Frame& f, const std::string& who) {
@@ -178,16 +182,20 @@ void Hub::on_worker(Slot slot, uint32_t incarnation, Frame&& f) {
   act();
 }
 
-void Hub::finished(Slot slot, const Finished& said) {
-  const auto* t = core_.find(said.task);
-  if (t && t->state == State::assigned && t->attempt == said.attempt) {
-    if (said.inlined) results_.keep_value(said.task, said.value);
-    if (!said.note.empty() && keeps_note(said.task)) results_.keep_note(said.task, said.note);
-    results_.forget_error(said.task);  // of an attempt before
-    if (t->wanted) results_.keep_type(said.task, said.type);
+void Hub::finished(Slot slot, const Finished& run) {
+  const uint64_t now = now_us();
+  for (uint32_t n = 0; n < run.count; ++n) {
+    const TaskId task{run.task.job, run.task.index + n};
+    const auto* t = core_.find(task);
+    if (t && t->state == State::assigned && t->attempt == run.attempt) {
+      if (run.inlined) results_.keep_value(task, run.value);
+      if (!run.note.empty() && keeps_note(task)) results_.keep_note(task, run.note);
+      results_.forget_error(task);  // of an attempt before
+      if (t->wanted) results_.keep_type(task, run.type);
+    }
+    record(slot, task, run.us, run.bytes, monitor::Kind::compute, now);
+    core_.finished(slot, task, run.attempt, run.bytes, run.us, run.inlined);
   }
-  record(slot, said.task, said.us, said.bytes, monitor::Kind::compute);
-  core_.finished(slot, said.task, said.attempt, said.bytes, said.us, said.inlined);
 }
 
 void Hub::failed(Slot slot, const Failed& said) {
@@ -198,7 +206,7 @@ void Hub::failed(Slot slot, const Failed& said) {
     if (!said.note.empty() && keeps_note(said.task)) results_.keep_note(said.task, said.note);
     if (said.error) results_.keep_error(said.task, said.error);
   }
-  if (said.why != Failure::inputs && said.why != Failure::stopped) record(slot, said.task, 0, 0, monitor::Kind::failed);
+  if (said.why != Failure::inputs && said.why != Failure::stopped) record(slot, said.task, 0, 0, monitor::Kind::failed, now_us());
   core_.failed(slot, said.task, said.attempt, said.why, lost);
 }
 
@@ -294,9 +302,8 @@ void Hub::end_clients(const std::string& why) {
   for (auto& [id, peer] : clients_) peer->over(why);
 }
 
-void Hub::record(Slot slot, TaskId task, int64_t us, int64_t bytes, monitor::Kind kind) {
+void Hub::record(Slot slot, TaskId task, int64_t us, int64_t bytes, monitor::Kind kind, uint64_t now) {
   if (!core_.find(task)) return;
-  const auto now = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
   monitor::Event e;
   e.start_us = now - static_cast<uint64_t>(us), e.duration_us = static_cast<uint32_t>(std::min<int64_t>(us, UINT32_MAX));
   e.slot = slot, e.group = core_.function_of(task), e.task = task.index;

@@ -89,14 +89,14 @@ class Hub {
   void on_worker(schedule::Slot slot, uint32_t incarnation, net::Frame&& frame);
   void on_client(ClientId client, const net::Frame& frame, net::Connection& from);
   schedule::Slot register_worker(const std::shared_ptr<net::Connection>& c, const RegisterWorker& said);  // with the mutex held
-  void finished(schedule::Slot slot, const Finished& said);
+  void finished(schedule::Slot slot, const Finished& run);
   void failed(schedule::Slot slot, const Failed& said);
   void lose_worker(schedule::Slot slot, uint32_t incarnation);
   ClientId new_client(ClientPeer& peer, const std::string& name, uint32_t depth);
   WorkerPeer* peer(schedule::Slot slot);
   schedule::Slot slot_at(const std::string& address) const;  // kNone: no worker is there
   void tick();
-  void record(schedule::Slot slot, TaskId task, int64_t us, int64_t bytes, monitor::Kind kind);
+  void record(schedule::Slot slot, TaskId task, int64_t us, int64_t bytes, monitor::Kind kind, uint64_t now);
 
   // ---- hub_jobs.cpp: what clients want
   bool is_needed(base::TaskId task) const;

@@ -86,6 +86,7 @@ void Hub::leave(ClientId client, TaskId task) {
 }
 
 bool Hub::let_go(TaskId holder) {
+  if (held_.empty()) return false;
   auto found = held_.extract(holder);
   if (found.empty()) return false;
   for (TaskId id : found.mapped()) {

@@ -40,6 +40,13 @@ enum class Type : uint16_t {
   rejected,
 };
 
+// A message with a `count` stands for a run: equal ones of so many tasks that follow each other. What a run views outlives it.
+constexpr uint32_t kLongestRun = 1 << 16;
+bool follows_run(const auto& run, const auto& m) {
+  return run.count < kLongestRun && m.count == 1 && m.attempt == run.attempt && m.task.job == run.task.job && m.task.index - run.task.index == run.count;
+}
+const char* no_run(const auto& m) { return m.count && m.count <= kLongestRun ? nullptr : "a run of no tasks, or of too many"; }
+
 template <Type T>
 struct OfAttempt {
   static constexpr Type kType = T;
@@ -81,7 +88,14 @@ struct Finished {  // in numbers
   std::string_view type{}, note{};
   bool inlined = false;  // the value comes along
   std::string_view value{};
-  static void fields(auto& m, auto&& f) { f(m.task, m.attempt, m.bytes, m.us, m.type, m.note, m.inlined, m.value); }
+  uint32_t count = 1;
+  static void fields(auto& m, auto&& f) { f(m.task, m.attempt, m.bytes, m.us, m.type, m.note, m.inlined, m.value, m.count); }
+  static const char* complaint(const Finished& m) { return no_run(m); }
+  static bool begins_run(const Finished& m) { return m.note.empty() && !m.inlined && m.type == kNative; }
+  static bool follows(const Finished& run, const Finished& m) {
+    return follows_run(run, m) && m.bytes == run.bytes && m.us == run.us && begins_run(m);
+  }
+  static constexpr std::string_view kNative = "native";  // the type of what the engine made
 };
 
 struct LostCopy {
@@ -177,12 +191,29 @@ struct Assign {  // in numbers
   std::string_view arguments{};
   std::vector<uint32_t> groups{};  // how many inputs of each dependency, and how many explicit ones
   std::vector<AssignedInput> inputs{};
-  static void fields(auto& m, auto&& f) { f(m.task, m.attempt, m.range, m.index, m.priority, m.function, m.arguments, m.groups, m.inputs); }
+  uint32_t count = 1;      // index and priority go up with the task
+  static void fields(auto& m, auto&& f) { f(m.task, m.attempt, m.range, m.index, m.priority, m.function, m.arguments, m.groups, m.inputs, m.count); }
+  static const char* complaint(const Assign& m) { return no_run(m); }
+  static bool begins_run(const Assign& m) { return m.arguments.empty() && m.groups.empty() && m.inputs.empty(); }
+  static bool follows(const Assign& run, const Assign& m) {
+    return follows_run(run, m) && m.range == run.range && m.function == run.function && m.index == run.index + run.count &&
+           m.priority == run.priority + run.count && begins_run(m);
+  }
 };
 
 using Cancel = OfAttempt<Type::cancel>;  // in numbers
 using Retract = OfNumber<Type::retract>;
-using FreeObject = OfAttempt<Type::free_object>;  // in numbers
+
+struct FreeObject {  // in numbers
+  static constexpr Type kType = Type::free_object;
+  TaskId task;
+  uint16_t attempt = 0;
+  uint32_t count = 1;
+  static void fields(auto& m, auto&& f) { f(m.task, m.attempt, m.count); }
+  static const char* complaint(const FreeObject& m) { return no_run(m); }
+  static bool begins_run(const FreeObject&) { return true; }
+  static bool follows(const FreeObject& run, const FreeObject& m) { return follows_run(run, m); }
+};
 
 struct StopWorker {
   static constexpr Type kType = Type::stop_worker;
@@ -358,18 +389,45 @@ void send(const net::Fd& to, const M& message, const std::vector<int>& fds = {},
   net::send_frame(to, static_cast<uint16_t>(M::kType), net::encoded(message), fds, std::move(behind));
 }
 
-/// Messages of a type that go together.
+/// Messages of a type that go together; those that make a run become one.
 template <class M>
 class Batch {
  public:
-  void add(const M& message) { net::put(out_, message); }
-  size_t size() const { return out_.size(); }  // bytes
+  void add(const M& message) {
+    if constexpr (kRuns) {
+      if (run_.count && M::follows(run_, message)) return void(++run_.count);
+      end_run();
+      if (M::begins_run(message)) return void(run_ = message);
+    }
+    net::put(out_, message);
+  }
+  /// Bytes, about: those of a run count as if each were written.
+  size_t size() const {
+    if constexpr (kRuns) return out_.size() + run_.count * sizeof(M);
+    else return out_.size();
+  }
+  /// What was added, written; nothing is left.
+  std::string take() {
+    end_run();
+    return std::exchange(out_, {}).take();
+  }
   void send(net::Connection& to) {
-    if (!out_.empty()) to.send(static_cast<uint16_t>(M::kType), std::exchange(out_, {}).take());
+    if (std::string all = take(); !all.empty()) to.send(static_cast<uint16_t>(M::kType), std::move(all));
   }
 
  private:
+  static constexpr bool kRuns = requires(const M& m) { M::begins_run(m); };
+  struct NoRun {};
+  static auto no_run_yet() {
+    if constexpr (kRuns) return M{.count = 0};
+    else return NoRun();
+  }
+  void end_run() {
+    if constexpr (kRuns)
+      if (run_.count) net::put(out_, run_), run_.count = 0;
+  }
   net::Encoder out_;
+  decltype(no_run_yet()) run_ = no_run_yet();
 };
 
 /// The sentence for two processes that do not speak alike.

@@ -97,12 +97,17 @@ void Node::on_scheduler(Frame&& f) {
       functions_[said.number] = function;
       break;
     }
-    case Type::assign: each<Assign>(f.body, [&](Assign&& said) { assign(std::move(said)); }); break;
+    case Type::assign:
+      each<Assign>(f.body, [&](Assign&& said) {
+        for (; said.count; --said.count, ++said.task.index, ++said.index, ++said.priority) assign(said);
+      });
+      break;
     case Type::cancel: each<Cancel>(f.body, [&](const Cancel& said) { state_.cancel(said.task, said.attempt); }); break;
     case Type::retract: retract(decoded<Retract>(f.body).number); break;
     case Type::free_object:
-      each<FreeObject>(f.body, [&](const FreeObject& said) {
-        if (objects_.erase(said.task, said.attempt)) state_.gone(said.task);
+      each<FreeObject>(f.body, [&](FreeObject&& said) {
+        for (; said.count; --said.count, ++said.task.index)
+          if (objects_.erase(said.task, said.attempt)) state_.gone(said.task);
       });
       admission_.room();
       break;
@@ -118,13 +123,13 @@ void Node::on_scheduler(Frame&& f) {
   pump();
 }
 
-void Node::assign(Assign&& said) {
+void Node::assign(const Assign& said) {
   const auto [place, fresh] = work_.try_emplace({said.task, said.attempt});
   if (!fresh) return;  // said twice
   const auto& work = *place = std::make_shared<Work>(*this, Key(said.task, said.attempt));
   work->range = ranges_.at(said.range), work->range_number = said.range;
   if (work->range->function == kPython) work->function = functions_.at(said.function), work->function_number = said.function;
-  work->index = said.index, work->arguments = said.arguments, work->groups = std::move(said.groups);
+  work->index = said.index, work->arguments = said.arguments, work->groups = said.groups;
   std::vector<worker::Input> missing;
   work->inputs.reserve(said.inputs.size());
   const auto& outputs = work->range->outputs;
@@ -271,7 +276,8 @@ void Node::report_failure(TaskId task, uint16_t attempt, Failure why, std::optio
 
 void Node::report_result(Work& work, Object object, int64_t us, std::string_view note) {
   const auto [task, attempt] = work.key;
-  Finished out{.task = task, .attempt = attempt, .bytes = object.bytes, .us = us, .type = object.type, .note = note};
+  Finished out{.task = task, .attempt = attempt, .bytes = object.bytes, .us = us, .note = note};
+  out.type = object.type == Finished::kNative ? Finished::kNative : std::string_view(object.type);
   out.inlined = object.small && static_cast<int64_t>(object.small->size()) <= kInline && work.range->inlined;
   if (out.inlined) out.value = *object.small;
   finished_.add(out);

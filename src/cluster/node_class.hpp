@@ -109,7 +109,7 @@ class Node {
   };
   // ---- node.cpp: what the scheduler says, what it is told, what runs next; time
   void on_scheduler(Frame&& f);
-  void assign(Assign&& said);
+  void assign(const Assign& said);
   void retract(uint32_t count);
   void pump();
   void report_actions();

@@ -448,6 +448,24 @@ void send_frame(const Fd& fd, uint16_t type, const std::string& body, const std:
     if (out.send(fd.get()) < 0 && errno != EINTR) throw Error(ErrorKind::io, concat("the connection broke: ", std::strerror(errno)));
 }
 
+namespace {
+// A reader that keeps up with the sender would be woken for every segment of a large payload: it sleeps until there is a good piece. `left` bytes will come.
+class Wakes {
+ public:
+  explicit Wakes(const Fd& fd) : fd_(fd) {}
+  ~Wakes() { set(1); }
+  void with(size_t left) { set(left >= kPiece ? static_cast<int>(kPiece) : 1); }
+
+ private:
+  static constexpr size_t kPiece = 256 << 10;
+  void set(int bytes) {
+    if (std::exchange(now_, bytes) != bytes) setsockopt(fd_.get(), SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
+  }
+  const Fd& fd_;
+  int now_ = 1;
+};
+}  // namespace
+
 Frame receive_frame(const Fd& fd, double seconds, const MakeSink& sink) {
   Frame f;
   const auto some = [&](char* to, size_t size) {
@@ -474,9 +492,13 @@ Frame receive_frame(const Fd& fd, double seconds, const MakeSink& sink) {
   fill(f.body);
   check(h, f.body);
   if (auto payload = reader_for(h, sink)) {
-    while (!payload->done()) {
+    Wakes wakes(fd);
+    for (size_t left = h.payload; !payload->done();) {
+      wakes.with(left);
       const auto room = payload->room();
-      payload->filled(some(room.data(), room.size()));
+      const size_t got = some(room.data(), room.size());
+      payload->filled(got);
+      left -= std::min(left, got);
     }
     f.payload = payload->take();
   }

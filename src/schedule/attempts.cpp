@@ -37,7 +37,7 @@ bool Scheduler::end_attempt(Slot s, TaskId id, uint16_t attempt) {
   w.alone = false;
   for (const auto& [name, amount] : j.ranges[t.range].spec->options.resources) w.used[name] -= amount;
   reindex(s);
-  ends_.push_back(id.job);
+  if (ends_.empty() || ends_.back() != id.job) ends_.push_back(id.job);
   settle_unneeded();
   return valid;
 }

@@ -54,7 +54,7 @@ void each_sample(F f) {
   const auto graph = std::make_shared<const graph::Graph>(sample_graph());
   const auto blob = [](const char* text) { return std::make_shared<const std::string>(text); };
   f(RegisterWorker{.address = "unix://@a", .name = "n", .host = "h", .threads = 2, .memory_limit = 3, .pid = 4, .resources = {{"gpu", 1.5}}});
-  f(Finished{task, 1, 2, 3, "int", "note", true, "value"});
+  f(Finished{task, 1, 2, 3, "int", "note", true, "value", 2});
   f(Failed{task, 1, schedule::Failure::refused, error, "note", {{task, 2, "holder"}}});
   f(Retracted{{{task, 1}, {task, 2}}});
   f(Seceded{task, 1});
@@ -65,10 +65,10 @@ void each_sample(F f) {
   f(DropRange{1});
   f(PutFunction{1, "bytes"});
   f(DropFunction{1});
-  f(Assign{task, 1, 2, 3, 4, 5, "arguments", {1, 1}, {{task, 1, true, "value", {}}, {task, 2, false, "", {"a", "b"}}}});
+  f(Assign{task, 1, 2, 3, 4, 5, "arguments", {1, 1}, {{task, 1, true, "value", {}}, {task, 2, false, "", {"a", "b"}}}, 2});
   f(Cancel{task, 1});
   f(Retract{1});
-  f(FreeObject{task, 1});
+  f(FreeObject{task, 1, 2});
   f(Hello{.name = "client", .depth = 1});
   f(Submit{4097, true, graph});
   f(CloseJob{4097});
@@ -126,6 +126,49 @@ TEST(Messages, AreReadAsTheyWereWritten) {
   EXPECT_EQ(g.ranges.at(1).options, sample_graph().ranges[1].options);
   EXPECT_EQ(g.ranges[0].args, sample_graph().ranges[0].args);
   EXPECT_EQ(*g.ranges[1].arguments.at(0), "pickle");
+}
+
+// Of tasks that follow each other there is one message, which says what each of theirs said.
+template <class M, class Make>
+void runs_say_what_each_said(Make make) {
+  std::mt19937 random(3);
+  for (int round = 0; round < 200; ++round) {
+    Batch<M> batch;
+    std::vector<std::string> all, read;
+    TaskId task{4097, 5};
+    for (uint32_t n = random() % 40; n > 0; --n) {
+      if (random() % 8) ++task.index;
+      else task = {4096 + random() % 2, random() % 4};
+      const M message = make(task, random() % 16 ? 0 : random() % 3);
+      all.push_back(net::encoded(message));
+      batch.add(message);
+    }
+    net::each<M>(batch.take(), [&](M&& run) {
+      for (uint32_t n = 0; n < run.count; ++n) {
+        M one = run;
+        one.count = 1, one.task.index += n;
+        if constexpr (requires { one.priority; }) one.priority += n, one.index += n;
+        read.push_back(net::encoded(one));
+      }
+    });
+    EXPECT_EQ(all, read);
+    EXPECT_TRUE(batch.take().empty());
+  }
+}
+
+TEST(Messages, OfTasksThatFollowEachOtherBecomeOne) {
+  runs_say_what_each_said<FreeObject>([](TaskId task, uint16_t other) { return FreeObject{task, other}; });
+  runs_say_what_each_said<Finished>([](TaskId task, uint32_t other) {
+    return Finished{.task = task, .bytes = other, .type = other == 1 ? "int" : Finished::kNative, .note = other == 2 ? "note" : ""};
+  });
+  runs_say_what_each_said<Assign>([](TaskId task, uint32_t other) {
+    return Assign{.task = task, .range = other, .index = task.index + other, .priority = task.index, .arguments = other == 2 ? "arguments" : ""};
+  });
+  Batch<FreeObject> many;
+  for (uint32_t i = 0; i < 3 * kLongestRun + 1; ++i) many.add({{1, i}, 0});
+  EXPECT_LT(many.take().size(), 100u);
+  EXPECT_THROW(net::decoded<FreeObject>(net::encoded(FreeObject{{1, 0}, 0, 0})), Error);
+  EXPECT_THROW(net::decoded<FreeObject>(net::encoded(FreeObject{{1, 0}, 0, kLongestRun + 1})), Error);
 }
 
 TEST(Messages, ThatEndEarlyOrLateAreRefused) {
