@@ -95,22 +95,29 @@ struct Channel {
       if (PyErr_CheckSignals() != 0) throw nb::python_error();
     }
   }
+  struct Inputs {
+    nb::list buffers;
+    std::vector<std::shared_ptr<worker::Segment>> segments;  // those that lie in one
+  };
   // Once: the descriptors are given to who looks at the objects.
-  nb::list inputs() {
-    nb::list out;
+  Inputs take_inputs() {
+    Inputs out;
     size_t fd = 0;
     for (const auto& in : end.call().inputs) {
       if (!in.shared) {
-        out.append(nb::bytes(in.value.data(), in.value.size()));
+        out.buffers.append(nb::bytes(in.value.data(), in.value.size()));
+        out.segments.emplace_back();
         continue;
       }
       if (fd == end.fds().size()) throw Error(ErrorKind::io, "a call came without the descriptors of its inputs");
       auto segment = std::make_shared<worker::Segment>(std::move(end.fds()[fd++]), in.size);
       segment->close_fd();
-      out.append(mapped(std::move(segment)));
+      out.buffers.append(mapped(segment));
+      out.segments.push_back(std::move(segment));
     }
     return out;
   }
+  nb::list inputs() { return take_inputs().buffers; }
   void done(bool native, const std::string& type, nb::list parts) {
     const Buffers buffers(parts);
     if (buffers.bytes() <= kMostInline) return end.done(native, type, note, memory, buffers.views());
@@ -132,7 +139,7 @@ nb::object Channel::run_pipeline() {
   static const std::atomic<bool> never{false};  // a signal interrupts it
   const auto& call = end.call();
   const Bound& of = bound(call.number, call.code);
-  const nb::list held = inputs();
+  const auto [held, segments] = take_inputs();
   const Buffers buffers(held);
   const auto views = buffers.views();
   const auto& groups = call.groups;
@@ -150,7 +157,7 @@ nb::object Channel::run_pipeline() {
       if (value && g == 0) group.push_back({.batches = value});
       for (uint32_t i = 0; i < groups[g]; ++i, ++at) {
         task.reserve(static_cast<int64_t>(kernels::encoded_output(views[at], groups[count + g]).size()));
-        group.push_back(kernels::decode_output(views[at], groups[count + g]));
+        group.push_back(kernels::decode_output(views[at], groups[count + g], segments[at]));
       }
     }
     return out;

@@ -208,9 +208,10 @@ std::vector<Gathered> gather(Batches parts, const Schema& schema, const Finish& 
   return out;
 }
 
-// Who gets a result may write into it: what a source, or a stored result, has too is copied.
+// Who gets a result may write into it: what a source, or a stored result, has too is copied, and what is little of an object that it would keep.
 void own(Column& column) {
-  if (column.storage == Storage::object || column.length == 0 || column.keep.use_count() == 1) return;
+  const bool alone = column.keep.use_count() == 1 && column.kept_bytes / 2 <= column.length * width(column.storage);
+  if (column.storage == Storage::object || column.length == 0 || alone) return;
   const Column given = spread(column, column.length);
   Writable copy(given.storage, given.length);
   visit_fixed(given.storage, [&](auto tag) {

@@ -296,7 +296,8 @@ class Running : public ClusterJob {
     fetched_ = true;
     for (TaskId id : wanted_) {
       const size_t r = range_of(id);
-      results_[r][id.index - first_[r]].outputs = kernels::decode_outputs(brought(*client_, id).view());
+      const auto object = brought(*client_, id);
+      results_[r][id.index - first_[r]].outputs = kernels::decode_outputs(object.view(), object.keep());
     }
   }
 
@@ -342,7 +343,8 @@ const Partitions* partitions_of(const Expr& expression) {
 
 data::Batches fetch(const Partitions& partitions, int64_t partition) {
   const auto output = static_cast<uint32_t>(partitions.output);
-  return *kernels::decode_output(brought(*partitions.tasks->client, partitions.tasks->ids.at(static_cast<size_t>(partition)), output).view(), output).batches;
+  const auto object = brought(*partitions.tasks->client, partitions.tasks->ids.at(static_cast<size_t>(partition)), output);
+  return *kernels::decode_output(object.view(), output, object.keep()).batches;
 }
 
 std::shared_ptr<ClusterJob> run_on(std::shared_ptr<Client> client, const graph::Graph& graph, const Placing& placing, OnResult on_result) {

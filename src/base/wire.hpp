@@ -1,9 +1,11 @@
 // Numbers and bytes as messages carry them: little-endian, every read checked.
 #pragma once
 #include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
@@ -46,6 +48,8 @@ class Encoder {
 class Decoder {
  public:
   explicit Decoder(std::string_view bytes) : left_(bytes) {}
+  /// `keep` holds these bytes, `kept` in all: what is read may stay where it lies.
+  Decoder(std::string_view bytes, std::shared_ptr<const void> keep, size_t kept) : left_(bytes), keep_(std::move(keep)), kept_(kept) {}
   /// Throws Error{io} when the bytes end early.
   template <class T>
   T get() {
@@ -82,11 +86,16 @@ class Decoder {
     return out;
   }
   std::string_view rest() const { return left_; }
+  /// What holds the bytes; null: what is read has to be copied.
+  const std::shared_ptr<const void>& keep() const { return keep_; }
+  size_t kept_bytes() const { return kept_; }
   bool empty() const { return left_.empty(); }
 
  private:
   [[noreturn]] static void short_() { throw Error(ErrorKind::io, "a message ends early"); }
   std::string_view left_;
+  std::shared_ptr<const void> keep_;
+  size_t kept_ = 0;
 };
 
 }  // namespace muster::base

@@ -226,8 +226,8 @@ kernels::Output Node::open(data::Task& task, const Work::In& in) {
   const auto spilled = object->spilled.empty() ? nullptr : object->spilled.at(alone ? 0 : in.output);
   const int64_t size = alone ? object->bytes : spilled ? spilled->bytes() : static_cast<int64_t>(kernels::encoded_output(object->view(), in.output).size());
   task.reserve(size);
-  const auto read = spilled ? std::make_shared<const std::string>(spilled->read()) : object->small;
-  kernels::Output output = read ? kernels::decode_output(*read, in.output, read) : kernels::decode_output(object->view(), in.output, object->segment);
+  const auto read = spilled ? std::make_shared<const std::string>(spilled->read()) : nullptr;
+  kernels::Output output = read ? kernels::decode_output(*read, in.output, read) : kernels::decode_output(object->view(), in.output, object->keep());
   if (output.fold) output.fold->seal(task);
   else if (spilled || !alone) return output;
   objects_.opened(*object, key, output);

@@ -302,7 +302,7 @@ class GroupBy : public Fold {
     std::string room;
     const auto bytes = spilled_->read(part, room);
     if (bytes.empty()) return out;
-    base::Decoder in(bytes);
+    base::Decoder in(bytes, spilled_->keep(), bytes.size());
     Batches keys = decode_batches(in);
     out.first_rows = in.list<int64_t>(), out.aggregates = made();
     out.numbers = numbers(static_cast<uint32_t>(out.first_rows.size() - 1)), out.keys = std::move(keys.at(0).columns);

@@ -22,6 +22,15 @@ int64_t aligned(int64_t bytes) { return (bytes + kLine - 1) / kLine * kLine; }
 bool has_flags(Storage s) { return s != Storage::text && s != Storage::float32 && s != Storage::float64; }
 
 // Text that nobody writes over is shared, with its dictionary; objects are places in somebody else's memory.
+Column copied(const Column& c) {
+  Writable values(c.storage, c.length);
+  copy_bytes(values.as<char>(), c.values, c.length * width(c.storage));
+  if (c.valid) std::memcpy(values.valid(), c.valid, static_cast<size_t>(c.length));
+  Column out = std::move(values).finish();
+  out.constant = c.constant, out.foreign = c.foreign;
+  return out;
+}
+
 bool can_pack(const Column& c) { return !c.constant && c.storage != Storage::object && !(c.storage == Storage::text && (c.text_kept || c.codes)); }
 }  // namespace
 
@@ -121,7 +130,22 @@ int64_t Packing::add(std::span<const Column> columns, int64_t rows) {
 Batches Packing::take() {
   close();
   leave_dictionaries();
+  leave_objects();
   return std::move(rows_);
+}
+
+// Columns of an object that came from elsewhere keep all of it.
+void Packing::leave_objects() {
+  std::unordered_map<const void*, int64_t> used;  // by what is kept: bytes
+  const auto each = [&](auto f) {
+    for (auto& b : rows_)
+      for (auto& c : b.columns)
+        if (c.kept_bytes) f(c, used[c.keep.get()]);
+  };
+  each([](const Column& c, int64_t& bytes) { bytes += c.length * width(c.storage); });
+  each([](Column& c, int64_t bytes) {
+    if (bytes < c.kept_bytes / 2) c = copied(c);
+  });
 }
 
 void Packing::leave_dictionaries() {

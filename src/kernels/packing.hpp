@@ -12,7 +12,8 @@ class Packing {
  public:
   /// Keeps these rows; returns their bytes. Texts of the columns may be written over afterwards.
   int64_t add(std::span<const data::Column> columns, int64_t rows);
-  /// All rows, in their order. Where they are fewer than the texts of their dictionary, as behind a filter, they have left it.
+  /// All rows, in their order. Where they are fewer than the texts of their dictionary, as behind a filter, they have left it; so have columns that are
+  /// little of the object they lay in.
   data::Batches take();
   /// Bytes beside those that add() told of, once all rows were taken: dictionaries that stay, and texts that were copied to leave others.
   int64_t behind() const { return behind_; }
@@ -23,6 +24,7 @@ class Packing {
   void open(std::span<const data::Column> columns, int64_t rows, int64_t text);
   void close();
   void leave_dictionaries();
+  void leave_objects();
 
   data::Batches rows_;
   size_t loose_ = 0;  // of these the last, which wait for a range

@@ -157,7 +157,7 @@ Batch RowParts::in_memory(int part) const {
     if (h.packed) {
       const std::string_view bytes = h.packed->read(p);
       if (bytes.empty()) continue;
-      base::Decoder in(bytes);
+      base::Decoder in(bytes, h.packed->keep(), bytes.size());
       for (const auto& b : opened.emplace_back(decode_batches(in))) pieces.push_back({&b, 0, b.rows});
     } else if (const int64_t rows = h.chunk->begins[p + 1] - h.chunk->begins[p]) {
       pieces.push_back({&h.chunk->rows, h.chunk->begins[p], rows});

@@ -148,14 +148,7 @@ std::shared_ptr<const Spilled> spill(std::string_view bytes) {
   return std::make_shared<Piece>(current_file(), bytes);
 }
 
-namespace {
-thread_local std::shared_ptr<const void> in_place;
-}  // namespace
-
-StayInPlace::StayInPlace(std::shared_ptr<const void> keep) { in_place = std::move(keep); }
-StayInPlace::~StayInPlace() { in_place.reset(); }
-
-PackedParts::PackedParts(base::Decoder& in, size_t parts) : ends_(in.list<uint64_t>()), keep_(in_place), bytes_(in.get<std::string_view>()) {
+PackedParts::PackedParts(base::Decoder& in, size_t parts) : ends_(in.list<uint64_t>()), keep_(in.keep()), bytes_(in.get<std::string_view>()) {
   if (!keep_) {
     const auto own = std::make_shared<const std::string>(bytes_);
     keep_ = own, bytes_ = *own;

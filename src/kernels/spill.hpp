@@ -31,26 +31,21 @@ class Parts {
   /// Of a part: its bytes, in `room` where they are not in memory, and how many they are. Throws Error{io} if they are not those that were written.
   virtual std::string_view read(size_t part, std::string& room) const = 0;
   virtual int64_t bytes(size_t part) const = 0;
+  /// What holds the bytes of parts that are in memory.
+  virtual std::shared_ptr<const void> keep() const { return nullptr; }
   /// What all this takes in memory.
   virtual int64_t kept_bytes() const = 0;
-};
-
-/// While one lives, parts that this thread decodes stay where they lie, which `keep` holds; otherwise they are copied.
-class StayInPlace {
- public:
-  explicit StayInPlace(std::shared_ptr<const void> keep);
-  ~StayInPlace();
-  StayInPlace(const StayInPlace&) = delete;
 };
 
 /// Parts that lie behind each other in memory: as they travel, so that whoever needs one opens only that.
 class PackedParts : public Parts {
  public:
-  /// Throws Error{io} on bytes that are not `parts` parts.
+  /// They stay where they lie if something holds these bytes. Throws Error{io} on bytes that are not `parts` parts.
   PackedParts(base::Decoder& in, size_t parts);
   std::string_view read(size_t part) const { return bytes_.substr(begin(part), ends_.at(part) - begin(part)); }
   std::string_view read(size_t part, std::string&) const override { return read(part); }
   int64_t bytes(size_t part) const override { return static_cast<int64_t>(ends_.at(part) - begin(part)); }
+  std::shared_ptr<const void> keep() const override { return keep_; }
   int64_t kept_bytes() const override { return static_cast<int64_t>(bytes_.size() + ends_.capacity() * sizeof(uint64_t)); }
 
  private:

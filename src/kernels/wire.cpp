@@ -1,14 +1,19 @@
 // What is written here is read by another process, which may be handed damaged or hostile bytes: every length and position is checked before it is used. Both
 // ends are the same build.
+//
+// Values lie so that columns can point to them: aligned from the start of an object, with room that kernels may read at both ends. A reader has them in place
+// where something holds the bytes and they have come to lie as they were written.
 #include "kernels/wire.hpp"
 
 #include <algorithm>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <span>
 #include <unordered_map>
 
+#include "base/copy.hpp"
 #include "base/error.hpp"
 #include "data/foreign_dtypes.hpp"
 #include "data/pickled.hpp"
@@ -23,6 +28,55 @@ using namespace data;
 namespace {
 
 constexpr int64_t kPlaces = (int64_t{1} << kForeignBits) - 1;
+constexpr size_t kLine = 64;            // bytes: what values are aligned to, and their room at both ends
+constexpr size_t kWorthKeeping = 4096;  // bytes; fewer are copied: they would hold more than themselves
+
+// Values of one kind, one after the other: so many bytes, which `write` adds.
+template <class Write>
+void put_run(Encoder& out, size_t size, Write write) {
+  out << static_cast<uint64_t>(size);
+  const bool in_place = size >= kWorthKeeping;
+  if (in_place) {
+    const auto room = static_cast<uint8_t>(2 * kLine - 1 - out.size() % kLine);  // behind itself
+    out << room;
+    out.bytes().append(room, '\0');
+  }
+  write(out.bytes());
+  if (in_place) out.bytes().append(kLine, '\0');
+}
+
+void put_run(Encoder& out, const void* values, size_t size) {
+  put_run(out, size, [&](std::string& to) { to.append(std::string_view(static_cast<const char*>(values), size)); });
+}
+
+char* grown(std::string& bytes, size_t by) {
+  bytes.resize(bytes.size() + by);
+  return bytes.data() + bytes.size() - by;
+}
+
+std::string_view take_run(base::Decoder& in) {
+  const auto size = in.get<uint64_t>();
+  if (size < kWorthKeeping) return in.take(size);
+  const auto room = in.get<uint8_t>();
+  if (room < kLine) throw Error(ErrorKind::io, "values without room in front of them");
+  in.take(room);
+  const auto run = in.take(size);
+  in.take(kLine);
+  return run;
+}
+
+struct Run {
+  const char* values;
+  Keep keep;
+};
+
+// Where a run stays: in place, or in memory of its own.
+Run kept(const base::Decoder& in, std::string_view run) {
+  if (in.keep() && run.size() >= kWorthKeeping && reinterpret_cast<uintptr_t>(run.data()) % alignof(int64_t) == 0) return {run.data(), in.keep()};
+  auto own = allocate(static_cast<int64_t>(run.size()));
+  copy_bytes(own.get(), run.data(), static_cast<int64_t>(run.size()));
+  return {own.get(), own};
+}
 
 bool is_packed(const Column& c) { return c.length == 1 && c.foreign && c.foreign->sources.size() == 1 && c.foreign->sources[0]->token == kPackedRows; }
 bool is_objects(const Column& c) { return c.storage == Storage::object && !is_packed(c); }
@@ -104,26 +158,52 @@ class SentObjects {
   std::string name_;
 };
 
+template <class Size> constexpr Size kNoText = std::numeric_limits<Size>::max();  // the size of one that is missing
+
+template <class Size>
+void put_sizes(Encoder& out, std::span<const Text> texts) {
+  put_run(out, texts.size() * sizeof(Size), [&](std::string& to) {
+    char* at = grown(to, texts.size() * sizeof(Size));
+    for (const Text& t : texts) {
+      const Size size = t.data ? static_cast<Size>(t.size) : kNoText<Size>;
+      std::memcpy(at, &size, sizeof size), at += sizeof size;
+    }
+  });
+}
+
+// Their sizes, in as few bytes as these fit into, and behind them all texts without a gap.
+void encode_texts(Encoder& out, std::span<const Text> texts) {
+  int64_t bytes = 0, longest = 0;
+  for (const Text& t : texts)
+    if (t.data) bytes += t.size, longest = std::max(longest, t.size);
+  const bool large = longest >= kNoText<uint32_t>;
+  out << static_cast<uint8_t>(large);
+  large ? put_sizes<uint64_t>(out, texts) : put_sizes<uint32_t>(out, texts);
+  put_run(out, static_cast<size_t>(bytes), [&](std::string& to) {
+    char* at = grown(to, static_cast<size_t>(bytes));
+    const char *begin = nullptr, *end = nullptr;  // what lies together goes together
+    const auto put = [&] { std::copy(begin, end, at), at += end - begin; };
+    for (const Text& t : texts) {
+      if (!t.data || t.size == 0) continue;
+      if (t.data != end) put(), begin = t.data;
+      end = t.data + t.size;
+    }
+    put();
+  });
+}
+
 void encode(Encoder& out, const Column& c, const SentObjects* objects) {
   out << static_cast<uint8_t>(c.storage) << c.length << static_cast<uint8_t>(c.constant);
   if (c.storage == Storage::object) {
     out << static_cast<uint8_t>(is_packed(c));
     if (is_packed(c)) return kernels::encode(out, Batches{*static_cast<const Batch*>(c.foreign->sources[0]->object.get())});
-    out << objects->positions(c);
-    return;
+    const auto positions = objects->positions(c);
+    put_run(out, positions.data(), positions.size() * sizeof(int64_t));
+    return put_run(out, nullptr, 0);
   }
-  if (c.storage == Storage::text) {
-    const std::span<const Text> texts(c.as<Text>(), static_cast<size_t>(c.length));
-    std::vector<int64_t> sizes;
-    uint64_t all = 0;
-    for (const Text& t : texts) sizes.push_back(t.data ? t.size : -1), all += t.data ? static_cast<uint64_t>(t.size) : 0;
-    out << sizes << all;
-    for (const Text& t : texts)
-      if (t.data) out.bytes().append(t.data, static_cast<size_t>(t.size));
-    return;
-  }
-  out << std::string_view(static_cast<const char*>(c.values), static_cast<size_t>(c.length * width(c.storage)));
-  out << (c.valid ? std::string_view(reinterpret_cast<const char*>(c.valid), static_cast<size_t>(c.length)) : std::string_view());
+  if (c.storage == Storage::text) return encode_texts(out, {c.as<Text>(), static_cast<size_t>(c.length)});
+  put_run(out, c.values, static_cast<size_t>(c.length * width(c.storage)));
+  put_run(out, c.valid, c.valid ? static_cast<size_t>(c.length) : 0);
 }
 
 Batches decode_batches(base::Decoder& in, bool packed);
@@ -150,20 +230,63 @@ std::shared_ptr<const Foreign> decode_objects(base::Decoder& in) {
   return foreign;
 }
 
+// Of a fixed width.
+Column decode_fixed(base::Decoder& in, Storage storage, int64_t length) {
+  const auto values = take_run(in), valid = take_run(in);
+  const auto rows = static_cast<size_t>(length), bytes = rows * static_cast<size_t>(width(storage));
+  if (values.size() != bytes || (!valid.empty() && valid.size() != rows)) throw Error(ErrorKind::io, "a column whose values do not fit");
+  auto run = kept(in, values);
+  Column c;
+  c.storage = storage, c.length = length, c.values = run.values, c.keep = std::move(run.keep);
+  if (c.keep == in.keep()) c.kept_bytes = static_cast<int64_t>(in.kept_bytes());
+  if (!valid.empty()) {
+    auto flags = kept(in, valid);
+    c.valid = reinterpret_cast<const uint8_t*>(flags.values), c.keep = keep_both(std::move(c.keep), std::move(flags.keep));
+  }
+  return c;
+}
+
 Column decode_positions(base::Decoder& in, int64_t length, const std::shared_ptr<const Foreign>& objects) {
-  const auto positions = in.list<int64_t>();
-  if (static_cast<int64_t>(positions.size()) != length) throw Error(ErrorKind::io, "an object column whose positions do not fit");
-  for (const int64_t position : positions) {
-    const int64_t p = position < -1 ? -2 - position : position;
+  Column c = decode_fixed(in, Storage::object, length);
+  c.foreign = objects;
+  for (int64_t i = 0; i < length; ++i) {
+    const int64_t position = c.as<int64_t>()[i], p = position < -1 ? -2 - position : position;
     if (p == -1) continue;
     const auto source = static_cast<size_t>(p >> kForeignBits);
-    if (!objects || source >= objects->sources.size() || (p & kPlaces) >= pickled_in(*objects->sources[source])->count) throw Error(ErrorKind::io, "an object column whose objects are not there");
+    const bool there = objects && source < objects->sources.size() && (p & kPlaces) < pickled_in(*objects->sources[source])->count;
+    if (!there) throw Error(ErrorKind::io, "an object column whose objects are not there");
   }
-  Writable w(Storage::object, length);
-  std::copy(positions.begin(), positions.end(), w.as<int64_t>());
-  Column c = std::move(w).finish();
-  c.foreign = objects;
   return c;
+}
+
+// Returns whether the sizes are those of all these bytes.
+template <class Size>
+bool put_texts(std::string_view sizes, std::string_view bytes, Text* texts) {
+  for (; !sizes.empty(); sizes.remove_prefix(sizeof(Size)), ++texts) {
+    Size size;
+    std::memcpy(&size, sizes.data(), sizeof size);
+    if (size == kNoText<Size>) {
+      *texts = {};
+      continue;
+    }
+    if (size > bytes.size()) return false;
+    *texts = {bytes.data(), static_cast<int64_t>(size)};
+    bytes.remove_prefix(size);
+  }
+  return bytes.empty();
+}
+
+Column decode_texts(base::Decoder& in, int64_t length) {
+  const bool large = in.get<uint8_t>();
+  const auto sizes = take_run(in), bytes = take_run(in);
+  bool fit = sizes.size() == static_cast<size_t>(length) * (large ? sizeof(uint64_t) : sizeof(uint32_t));
+  if (!fit) throw Error(ErrorKind::io, "a text column whose sizes do not fit");
+  auto run = kept(in, bytes);
+  Writable w(Storage::text, length);
+  const std::string_view lies(run.values, bytes.size());
+  fit = large ? put_texts<uint64_t>(sizes, lies, w.as<Text>()) : put_texts<uint32_t>(sizes, lies, w.as<Text>());
+  if (!fit) throw Error(ErrorKind::io, "a text column whose sizes do not fit");
+  return std::move(w).finish(std::move(run.keep));
 }
 
 // `packed`: of packed rows, which hold no others. `objects`: of this column.
@@ -171,7 +294,7 @@ Column decode_column(base::Decoder& in, bool packed, const std::shared_ptr<const
   const auto storage = static_cast<Storage>(in.get<uint8_t>());
   const auto length = in.get<int64_t>();
   const bool constant = in.get<uint8_t>();
-  if (storage > Storage::row_id || length < 0) throw Error(ErrorKind::io, "bytes that are no column");
+  if (storage > Storage::row_id || length < 0 || static_cast<uint64_t>(length) > in.rest().size()) throw Error(ErrorKind::io, "bytes that are no column");
   Column c;
   if (storage == Storage::object && in.get<uint8_t>()) {
     if (packed || length != 1) throw Error(ErrorKind::io, "packed rows where there are none");
@@ -179,27 +302,9 @@ Column decode_column(base::Decoder& in, bool packed, const std::shared_ptr<const
   } else if (storage == Storage::object) {
     c = decode_positions(in, length, objects);
   } else if (storage == Storage::text) {
-    const auto sizes = in.list<int64_t>();
-    const auto bytes = in.get<std::string_view>();
-    if (static_cast<int64_t>(sizes.size()) != length) throw Error(ErrorKind::io, "a text column whose sizes do not fit");
-    auto kept = allocate(static_cast<int64_t>(bytes.size()) + 1);
-    std::memcpy(kept.get(), bytes.data(), bytes.size());
-    Writable w(storage, length);
-    int64_t at = 0;
-    for (int64_t i = 0; i < length; ++i) {
-      const int64_t size = sizes[static_cast<size_t>(i)];
-      if (size > static_cast<int64_t>(bytes.size()) - at || size < -1) throw Error(ErrorKind::io, "a text column whose sizes do not fit");
-      w.as<Text>()[i] = size < 0 ? Text{} : Text{kept.get() + at, size};
-      at += std::max<int64_t>(size, 0);
-    }
-    c = std::move(w).finish(kept);
+    c = decode_texts(in, length);
   } else {
-    const auto values = in.get<std::string_view>(), valid = in.get<std::string_view>();
-    if (static_cast<int64_t>(values.size()) != length * width(storage) || (!valid.empty() && static_cast<int64_t>(valid.size()) != length)) throw Error(ErrorKind::io, "a column whose values do not fit");
-    Writable w(storage, length);
-    std::memcpy(w.as<char>(), values.data(), values.size());
-    if (!valid.empty()) std::memcpy(w.valid(), valid.data(), valid.size());
-    c = std::move(w).finish();
+    c = decode_fixed(in, storage, length);
   }
   c.constant = constant;
   return c;
@@ -214,10 +319,12 @@ Batches decode_batches(base::Decoder& in, bool packed) {
   }
   for (auto& b : out) {
     b.rows = in.get<int64_t>();
+    if (b.rows < 0) throw Error(ErrorKind::io, "rows that are less than none");
     b.columns.resize(in.count());
     for (size_t c = 0; c < b.columns.size(); ++c) {
       const auto of = objects.find(c);
-      b.columns[c] = decode_column(in, packed, of == objects.end() ? nullptr : of->second);
+      const Column& made = b.columns[c] = decode_column(in, packed, of == objects.end() ? nullptr : of->second);
+      if (made.constant ? made.length != 1 : made.length != b.rows) throw Error(ErrorKind::io, "a column whose rows are not those of its batch");
     }
   }
   return out;
@@ -251,10 +358,19 @@ void encode(Encoder& out, const std::vector<Output>& outputs) {
   else lay_together(out, outputs.size(), [&](Encoder& one, size_t i) { encode_output(one, outputs[i], i); });
 }
 
+// Zeros between the count of several outputs and their table, so that the first begins at a line, as the others do.
+static size_t zeros_before_table(size_t count) { return (kLine - (count + 3) * sizeof(uint64_t) % kLine) % kLine; }
+
 void lay_together(Encoder& out, size_t count, const std::function<void(Encoder&, size_t)>& write) {
+  const size_t begin = out.size();
   out << static_cast<uint64_t>(count);
+  out.bytes().append(zeros_before_table(count), '\0');
   PackedPartsWriter table(out, count);
-  for (size_t i = 0; i < count; ++i) table.add([&](Encoder& one) { write(one, i); });
+  for (size_t i = 0; i < count; ++i)
+    table.add([&](Encoder& one) {
+      write(one, i);
+      one.bytes().append((kLine - (one.size() - begin) % kLine) % kLine, '\0');
+    });
 }
 
 std::string encode(const std::vector<Output>& outputs) {
@@ -283,6 +399,7 @@ std::string_view encoded_output(std::string_view bytes, size_t which) {
   base::Decoder in(bytes);
   const auto count = in.get<uint64_t>();
   if (count == 1) return bytes;
+  in.take(zeros_before_table(count));
   if (in.get<uint64_t>() != count || count > in.rest().size() / sizeof(uint64_t) || which >= count) throw Error(ErrorKind::io, concat("the bytes of a result are damaged: their table has no output number ", which));
   const auto ends = in.take(count * sizeof(uint64_t)), all = in.get<std::string_view>();
   uint64_t begin = 0, end = 0;
@@ -293,9 +410,8 @@ std::string_view encoded_output(std::string_view bytes, size_t which) {
 }
 
 Output decode_output(std::string_view bytes, size_t which, std::shared_ptr<const void> keep) {
-  base::Decoder in(encoded_output(bytes, which));
+  base::Decoder in(encoded_output(bytes, which), std::move(keep), bytes.size());
   if (in.get<uint64_t>() != 1 || in.get<uint64_t>() != which) throw Error(ErrorKind::io, concat("the bytes of a result are damaged: they are not those of output number ", which));
-  const StayInPlace stay(std::move(keep));
   Output o;
   o.bytes = in.get<int64_t>();
   const auto kind = in.get<uint8_t>();
@@ -312,15 +428,15 @@ Output decode_output(std::string_view bytes, size_t which, std::shared_ptr<const
   } else if (kind == 3) {
     o.text = std::make_shared<const std::string>(in.get<std::string>());
   }
-  if (!in.empty()) throw Error(ErrorKind::io, concat("the bytes of a result are damaged: ", in.rest().size(), " are left behind output number ", which));
+  if (in.rest().size() >= kLine) throw Error(ErrorKind::io, concat("the bytes of a result are damaged: ", in.rest().size(), " are left behind output number ", which));
   return o;
 }
 
-std::vector<Output> decode_outputs(std::string_view bytes) {
+std::vector<Output> decode_outputs(std::string_view bytes, const std::shared_ptr<const void>& keep) {
   const size_t count = count_outputs(bytes);
   if (count > bytes.size()) throw Error(ErrorKind::io, concat("the bytes of a result are damaged: they are too few for ", count, " outputs"));
   std::vector<Output> out;
-  for (size_t i = 0; i < count; ++i) out.push_back(decode_output(bytes, i));
+  for (size_t i = 0; i < count; ++i) out.push_back(decode_output(bytes, i, keep));
   return out;
 }
 

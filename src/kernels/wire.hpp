@@ -20,7 +20,7 @@ inline constexpr const char* kPackedRows = "packed rows";
 void encode(base::Encoder& out, const data::Batches& batches);
 /// Whether columns hold objects of Python.
 bool hold_objects(const data::Batches& batches);
-/// The columns own their memory.
+/// Columns of some size stay where they lie, if something holds these bytes; others are copied. Nobody may write to them.
 data::Batches decode_batches(base::Decoder& in);
 
 // ---- outputs of a task. Each is an object of its own, and says which it is; several lie behind a table of where each ends, so that one of them can be sent
@@ -34,9 +34,9 @@ void lay_together(base::Encoder& out, size_t count, const std::function<void(bas
 size_t count_outputs(std::string_view bytes);
 /// The bytes of one output: those of encode_output().
 std::string_view encoded_output(std::string_view bytes, size_t which);
-/// A fold comes back as the same kernel with the same state; its parts stay in `bytes` if `keep` holds these.
+/// A fold comes back as the same kernel with the same state. Rows and parts of a state stay in `bytes` if `keep` holds these.
 Output decode_output(std::string_view bytes, size_t which, std::shared_ptr<const void> keep = nullptr);
-std::vector<Output> decode_outputs(std::string_view bytes);
+std::vector<Output> decode_outputs(std::string_view bytes, const std::shared_ptr<const void>& keep = nullptr);
 
 /// The definitions of those of these dtypes that the engine carries and never opens, each once. A process that reads them knows them from then on.
 void encode_definitions(base::Encoder& out, const std::vector<data::DType>& types);

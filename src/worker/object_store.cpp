@@ -19,6 +19,13 @@ bool is_state(const Object& o) {
   return o.states || (o.outputs && std::any_of(o.outputs->begin(), o.outputs->end(), [](const auto& out) { return out.fold != nullptr; }));
 }
 
+// Rows that were opened where they lie: their object stays beside them, for others that read it.
+bool lies_in(const kernels::Output& output, const Object& o) {
+  const auto column = [&](const data::Column& c) { return c.kept_bytes || (c.texts && c.texts == o.keep()); };
+  const auto batch = [&](const data::Batch& b) { return std::any_of(b.columns.begin(), b.columns.end(), column); };
+  return output.batches && std::any_of(output.batches->begin(), output.batches->end(), batch);
+}
+
 bool is_bytes(const Object& o) { return o.segment || o.small || (!o.outputs && o.spilled.empty()); }
 
 // What `write` puts into an Encoder, about so many bytes.
@@ -122,7 +129,8 @@ void ObjectStore::opened(const Object& object, ObjectKey key, kernels::Output ou
   budget().hold(found->held = before + bytes);
   if (alone) {
     found->object.outputs = std::make_shared<const std::vector<kernels::Output>>(1, std::move(output));
-    found->object.segment.reset(), found->object.spilled.clear();
+    found->object.spilled.clear();
+    if (!lies_in(found->object.outputs->front(), found->object)) found->object.segment.reset();
   } else {
     auto states = old->states ? *old->states : std::map<uint32_t, kernels::Output>();
     states.emplace(which, std::move(output));

@@ -84,6 +84,8 @@ struct Object {
   std::shared_ptr<const std::map<uint32_t, kernels::Output>> states{};  // that were opened, of several outputs
   std::vector<std::shared_ptr<const kernels::Spilled>> spilled{};  // then it is nowhere else; each of several outputs
 
+  /// What holds these bytes.
+  std::shared_ptr<const void> keep() const { return segment ? std::shared_ptr<const void>(segment) : small; }
   std::string_view view() const { return segment ? segment->view() : small ? std::string_view(*small) : std::string_view(); }
 };
 
