@@ -207,6 +207,7 @@ class Running : public ClusterJob {
     const auto& steps = program.steps;
     const bool python = data::traits(program.whole).runs_python ||
                         std::any_of(steps.begin(), steps.end(), [](const auto& step) { return data::traits(step.kernel).runs_python; });
+    calls_python_ |= python;
     if (program.from == data::Program::From::source || python) r.reports = true;
     if (rows) {
       program.source_args = Dict{{"columns", program.source_args["columns"]}, {"row_ids", program.source_args["row_ids"]}};
@@ -276,7 +277,8 @@ class Running : public ClusterJob {
       if (!std::exchange(result.ran, true)) ++finished_;
       if (n.note) result.report = kernels::decode_report(*n.note);
       result.error = n.error ? cluster::exception_of(*n.error) : nullptr;  // of an attempt: one after it counts instead
-      if (on_result_ && on_result_(static_cast<int>(r), i, result)) cancel();
+      // A user's function is not broken off, which would kill its process, because the plan is made again.
+      if (on_result_ && on_result_(static_cast<int>(r), i, result) && (result.error || !calls_python_)) cancel();
     } else if (n.kind == News::Kind::done) {
       if (done_[of.index]) return;  // made again
       done_[of.index] = true;
@@ -322,7 +324,7 @@ class Running : public ClusterJob {
   size_t count_ = 0;        // of these
   std::vector<int64_t> ended_of_, failed_of_;  // by range, of its wanted tasks
   int64_t tasks_ = 0;
-  bool stays_, each_, cancelled_ = false, ended_ = false, fetched_ = false;
+  bool stays_, each_, calls_python_ = false, cancelled_ = false, ended_ = false, fetched_ = false;
 };
 }  // namespace
 

@@ -8,8 +8,11 @@ import sys
 import threading
 import time
 
+import pandas as pd
 import pytest
 
+import muster.dataframe as dd
+from conftest import same
 from muster.distributed import CancelledError, Client, KilledWorker, LocalCluster, as_completed, get_client, get_worker, wait
 from muster.distributed._errors import ClosedClientError
 
@@ -606,3 +609,26 @@ def test_many_large_and_many_small_inputs(one):
     """More descriptors than one datagram takes, and a request that lies in memory itself."""
     futures = one.map(_large, range(205), pure=False) + one.map(_small, range(120), pure=False)
     assert one.submit(_ends, futures).result(timeout=60) == [(1_050_000, i % 256) for i in range(205)] + [(1000, i % 256) for i in range(120)]
+
+
+def test_functions_are_not_broken_off_by_a_new_plan(tmp_path):
+    class Noted:
+        def __call__(self, part):
+            if len(part) != 100:
+                return part
+            path = tmp_path / f"{part.index[0]}-{os.getpid()}-{time.time_ns()}"
+            with open(path, "wb", buffering=0) as file:
+                file.write(b"begin ")
+                sum(range(3_000_000))  # in C, which no signal ends
+                file.write(b"end")
+            return part if part.index[0] == 0 else part + 0.5
+
+    frame = pd.DataFrame({"x": range(800)})
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster):
+        result = dd.from_pandas(frame, npartitions=8).map_partitions(Noted()).compute()
+    same(result, frame + pd.Series([0.0] * 100 + [0.5] * 700).to_frame("x"))
+    files = list(tmp_path.iterdir())
+    starts, processes = zip(*(path.name.split("-")[:2] for path in files), strict=True)
+    assert set(starts) == {str(100 * i) for i in range(8)}
+    assert all(path.read_bytes() == b"begin end" for path in files)
+    assert len(set(processes)) <= 2

@@ -1,5 +1,8 @@
 """What a function's result was said to be, and what it turns out to be: no value is lost. pandas' concatenation of the partitions is the judge."""
 
+import datetime
+import decimal
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -489,3 +492,106 @@ def test_errors_of_values_that_are_not_there_are_not_believed(tmp_path):
     with pytest.raises(ZeroDivisionError):  # one that is there
         (tmp_path / "a.csv").write_text(text + "0,0\n")
         dd.read_csv(tmp_path / "a.csv").b.map(check, meta=("b", "int64")).sum().compute()
+
+
+class Point:
+    """Objects that pandas knows nothing of."""
+
+    def __init__(self, x):
+        self.x = x
+
+    def __eq__(self, other):
+        return self.x == other.x
+
+
+OBJECTS = {
+    "dict": lambda i: {"a": i},
+    "list": lambda i: [i],
+    "set": lambda i: {i},
+    "tuple": lambda i: (i, str(i)),
+    "bytes": lambda i: b"%d" % i,
+    "date": lambda i: datetime.date(2020, 1, 1 + i % 28),
+    "decimal": lambda i: decimal.Decimal(i),
+    "own": Point,
+    "mixed": lambda i: i if i % 2 else str(i),
+    "missing": lambda i: None,
+}
+
+
+def objects(kind, rows=40):
+    return pd.Series([OBJECTS[kind](i) for i in range(rows)], dtype=object)
+
+
+class Counted:
+    """A function that notes on disk which rows it was called with; made-up rows are fewer."""
+
+    def __init__(self, path, function=lambda data: data):
+        self.path, self.function = path, function
+
+    def __call__(self, data):
+        if len(data) == 10:
+            with open(self.path, "a") as file:
+                file.write(f"{data.index[0]}\n")
+        return self.function(data)
+
+    def calls(self):
+        return sorted(map(int, open(self.path).read().split()))
+
+
+@pytest.mark.parametrize("kind", OBJECTS)
+def test_objects_that_stay_objects_cost_one_call_for_each_partition(kind, tmp_path):
+    frame = pd.DataFrame({"o": objects(kind), "n": range(40)})
+    same_frame, same_series = Counted(tmp_path / "frame"), Counted(tmp_path / "series")
+    df = dd.from_pandas(frame, npartitions=4)
+    lazy = df.map_partitions(same_frame)
+    assert lazy.dtypes.tolist() == frame.dtypes.tolist()
+    same(lazy, frame)
+    same(df.o.map_partitions(same_series), frame.o)
+    assert same_frame.calls() == same_series.calls() == [0, 10, 20, 30]
+
+
+@pytest.mark.parametrize("scheduler", ["synchronous", "processes"])
+def test_objects_cost_one_call_wherever_they_are(scheduler, tmp_path):
+    frame = pd.DataFrame({kind: objects(kind) for kind in OBJECTS if kind != "own"})
+    function = Counted(tmp_path / "calls")
+    same(dd.from_pandas(frame, npartitions=4).map_partitions(function).compute(scheduler=scheduler), frame)
+    assert function.calls() == [0, 10, 20, 30]
+
+
+@pytest.mark.parametrize("kind", ["date", "tuple", "mixed"])
+def test_objects_as_labels_cost_one_call_for_each_partition(kind, tmp_path):
+    frame = pd.DataFrame({"n": range(40)}, index=pd.Index(objects(kind), dtype=object, tupleize_cols=False))
+    calls = []
+
+    def function(part):
+        calls.append(len(part))
+        return part
+
+    lazy = dd.from_pandas(frame, npartitions=4, sort=False).map_partitions(function)
+    assert lazy.index.dtype == object
+    same(lazy.compute(scheduler="threads"), frame)
+    assert calls.count(10) == 4
+
+
+def add_one(part):
+    for value in part.o:
+        value.append(9)
+    return part
+
+
+def taken_out(column):
+    return column.map(lambda value: value.pop())
+
+
+def test_functions_that_change_objects_in_place():
+    def frame():
+        return pd.DataFrame({"o": [[i, i + 1] for i in range(40)]})
+
+    def lazy():
+        return dd.from_pandas(frame(), npartitions=4)
+
+    same(lazy().map_partitions(add_one), add_one(frame()))
+    same(lazy().o.map_partitions(taken_out).sum(), 820)
+    same(lazy().o.apply(lambda value: value.pop()).sum(), 820)
+    same(lazy().o.map(lambda value: value.pop()).sum(), 820)
+    same(lazy().apply(lambda row: row.o.pop(), axis=1).sum(), 820)

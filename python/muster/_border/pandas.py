@@ -443,14 +443,17 @@ def sample_values(series, distinct=False):
 
 def sample_of(expr):
     """Return a pandas object of two made-up rows with an expression's labels and dtypes: what a user's function is tried on. A scalar gives one value."""
+    def level_of(index):
+        return pd.Index(sample_values(index.to_series(), distinct=True), dtype=object if index.dtype == object else None)
+
     meta = meta_of(expr)
     if expr.kind == "scalar":
         return sample_values(meta)[0]
     index = meta.index
     if isinstance(index, pd.MultiIndex):
-        index = pd.MultiIndex.from_arrays([sample_values(level.to_series(), distinct=True) for level in index.levels], names=index.names)
+        index = pd.MultiIndex.from_arrays([level_of(level) for level in index.levels], names=index.names)
     elif not isinstance(index, pd.RangeIndex):
-        index = pd.Index(sample_values(index.to_series(), distinct=True), name=index.name)
+        index = level_of(index).rename(index.name)
     else:
         index = pd.RangeIndex(2)
     if len(index) != 2:

@@ -10,7 +10,7 @@ from muster._core import TaskNode
 from muster.dataframe._collection import Collection, Rows
 from muster.dataframe._meta import meta_object
 from muster.dataframe._partitioning import numbered
-from muster.dataframe._through_pandas import through
+from muster.dataframe._through_pandas import objects_apart, through
 
 
 def map_partitions(func, *args, meta=no_default, enforce_metadata=True, **kwargs):
@@ -35,19 +35,24 @@ def map_partitions(func, *args, meta=no_default, enforce_metadata=True, **kwargs
     meta = meta_object(meta)
     if described and isinstance(meta, (pd.DataFrame, pd.Series)):  # names and dtypes say nothing of the index: it is that of the rows
         meta = meta.set_axis(frame._meta.index)
-    forced = meta is not no_default and enforce_metadata
+    forced, made_up = meta is not no_default and enforce_metadata, False
     if meta is no_default and all(not isinstance(a, Collection) for a in [*args[1:], *kwargs.values()]):
-        try:
-            meta = func(sample_of(frame._expr), *args[1:], **kwargs)
-        except Exception:
-            meta = func(frame.partitions[0].compute(), *args[1:], **kwargs)
+        meta, made_up = _tried(func, frame, args[1:], kwargs)
     if meta is not no_default and not isinstance(meta, (pd.DataFrame, pd.Series)):
         meta = pd.Series(meta if isinstance(meta, pd.Index) else [meta])
     label = getattr(func, "__name__", type(func).__name__)
     if placed:
         del kwargs["partition_info"]
         func = _Placed(func, frame.divisions)
-    return through(label, func, args, kwargs, shape="partitions", meta=meta, real=True, forced=forced)
+    return through(label, func, args, kwargs, shape="partitions", meta=meta, real=True, forced=forced, made_up=made_up)
+
+
+def _tried(func, frame, args, kwargs):
+    """What a function makes of made-up rows, or where it cannot of a first partition; and whether they were made up."""
+    try:
+        return func(sample_of(frame._expr), *args, **kwargs), True
+    except Exception:
+        return func(objects_apart(frame.partitions[0].compute()), *args, **kwargs), False
 
 
 def _computed(value):

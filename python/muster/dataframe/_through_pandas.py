@@ -4,6 +4,7 @@ Four shapes: `rows` (the result stays beside the rows it was made from), `partit
 rows), `beside` (one task over all rows whose result has the same rows in the same order, and stays beside them).
 """
 
+import copy
 import functools
 import operator
 
@@ -12,7 +13,7 @@ from muster._base import context
 from muster._base.libraries import np, pa, pd
 from muster._base.tokenize import tokenize
 from muster._base.values import no_default, plain
-from muster._border.pandas import SHORT, dtype_name, dtype_of, fields_of, frame_of, is_nullable, plain_labels, sample_of, sample_values, series_of
+from muster._border.pandas import SHORT, _levels, _object_array, dtype_name, dtype_of, fields_of, frame_of, is_nullable, plain_labels, sample_of, sample_values, series_of
 from muster._border.promises import unseen
 from muster.dataframe._collection import Collection, new_collection
 
@@ -216,6 +217,30 @@ def _open_to_the_first(columns, meta):
     return [(c[0], unseen(), c[2]) if c[1] == "object" and len(values) and values.iloc[:, i].isna().all() else c for i, c in enumerate(columns)]
 
 
+def _objects_as_said(fields, dtypes):
+    """Fields of what was made of made-up objects. These are all texts, which says nothing of real ones: what is said to be objects is objects."""
+    return [(f[0], "object", f[2]) if dtype == "object" else f for f, dtype in zip(fields, dtypes, strict=True)]
+
+
+def _dtypes(data):
+    return [data.dtype] if data.ndim == 1 else list(data.dtypes)
+
+
+def objects_apart(data):
+    """Rows whose objects are copies, where they can be copied: what is tried on them may change them."""
+    columns = [i for i, dtype in enumerate(_dtypes(data)) if dtype == "object"]
+    if not columns:
+        return data
+    frame = data.to_frame() if data.ndim == 1 else data.copy(deep=False)
+    try:
+        copies = copy.deepcopy([list(frame.iloc[:, i]) for i in columns])
+    except Exception:
+        return data
+    for i, values in zip(columns, copies, strict=True):
+        frame.isetitem(i, pd.Series(_object_array(values), index=frame.index, dtype=object))
+    return frame.iloc[:, 0].rename(data.name) if data.ndim == 1 else frame
+
+
 @functools.cache
 def _code(name):
     return _core.dtype_code(name)
@@ -225,7 +250,7 @@ def _coded(of):
     return [[f[0], _code(f[1])] for f in of]
 
 
-def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=False, token=None, real=False, labels=None, forced=False, nullable=False):
+def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=False, token=None, real=False, labels=None, forced=False, nullable=False, made_up=False):
     """Return the collection that a function of pandas objects makes.
 
     Parameters
@@ -250,6 +275,8 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
         `meta` is a user's: a value that it does not hold is an error, where another promise gives way to a wider dtype.
     nullable : bool, default False
         A value of nullable columns has a nullable dtype, also where it is never missing.
+    made_up : bool, default False
+        `meta` was made of made-up rows.
 
     Raises
     ------
@@ -268,7 +295,7 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
     function = Function(func, label, [_described(i) for i in inputs], args, kwargs)
     if meta is no_default:
         try:
-            meta = _tried(function, inputs, real)
+            meta, made_up = _tried(function, inputs, real)
         except (TypeError, NotImplementedError) as error:
             if not real:
                 _name_column(error, function, inputs)
@@ -276,6 +303,8 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
     else:
         function.forced = forced
     kind, index, columns = fields(meta)
+    if made_up and kind in ("series", "frame") and any(name == "object" for i in inputs for _, name, _ in (*i._expr.index, *i._expr.columns)):
+        index, columns = _objects_as_said(index, [level.dtype for level in _levels(meta.index)]), _objects_as_said(columns, _dtypes(meta))
     if kind == "scalar" and (name := _nullable(meta, function, inputs, nullable)) is not None:
         columns = [(None, name, False)]
     if real and not function.forced and kind in ("series", "frame"):
@@ -350,7 +379,7 @@ def _tokens(value):
 
 
 def _tried(function, inputs, real):
-    """What the function makes of made-up rows, or of the first real ones."""
+    """What the function makes of made-up rows, or of the first real ones; and whether they were made up."""
     import warnings
 
     def call(values, later=operator.methodcaller("real")):
@@ -361,25 +390,26 @@ def _tried(function, inputs, real):
     samples = [_sample(i) for i in inputs]
     if not real:
         try:
-            return call(samples, _made_up)
+            return call(samples, _made_up), True
         except Exception:
             if not any(name == "object" for i in inputs for _, name, _ in i._expr.columns):
                 raise  # of other columns the made-up values are good
     lazy = [i._expr.kind not in ("scalar", "row") for i in inputs]
+    apart = objects_apart if real else lambda rows: rows
 
     def rows(npartitions, present=False):
         """The first rows of so many partitions; `present`: that are not missing."""
         heads = (new_collection(i._expr) if not present else new_collection(i._expr).dropna() for i in inputs)
-        return [h.head(_TRIED_ROWS, npartitions, compute=False).compute() if many else h.compute() for h, many in zip(heads, lazy, strict=True)]
+        return [apart(h.head(_TRIED_ROWS, npartitions, compute=False).compute()) if many else h.compute() for h, many in zip(heads, lazy, strict=True)]
 
     first, found = rows(1), True
     if not len(first[0]) and inputs[0].npartitions > 1:  # a filter, maybe
         first, found = rows(-1), False
     if not len(first[0]):
         try:
-            return call(samples, _made_up)
+            return call(samples, _made_up), True
         except Exception:
-            return call(first)
+            return call(first), False
     try:
         out = call(first)
         if len(inputs) == 1 and inputs[0]._expr.kind == "series" and first[0].isna().all():
@@ -388,13 +418,13 @@ def _tried(function, inputs, real):
     except Exception:
         if not found:
             raise
-        return call([new_collection(i._expr).partitions[0].compute() if many else f for f, i, many in zip(first, inputs, lazy, strict=True)])
+        return call([apart(new_collection(i._expr).partitions[0].compute()) if many else f for f, i, many in zip(first, inputs, lazy, strict=True)]), False
     if isinstance(out, (pd.DataFrame, pd.Series)) and not len(out):  # no group, or no row that is kept: made-up rows say more
         try:
-            return call(samples, _made_up)
+            return call(samples, _made_up), True
         except Exception:
-            return out
-    return out
+            return out, False
+    return out, False
 
 
 def _name_column(error, function, inputs):
