@@ -11,6 +11,7 @@ import base64
 import builtins
 import contextlib
 import copy
+import functools
 import json
 import os
 import sys
@@ -40,10 +41,15 @@ _read = ["muster"]  # whose files and variables are read; what later ones say go
 
 def canonical_name(key: str, config: Mapping[str, Any]) -> str:
     """Return the name under which `key` stands in `config`: hyphen and underscore are the same."""
-    for name in (key, str(key).replace("_", "-"), str(key).replace("-", "_")):
+    for name in _spellings(key):
         if name in config:
             return name
     return key
+
+
+@functools.lru_cache(1024)
+def _spellings(key):
+    return key, str(key).replace("_", "-"), str(key).replace("-", "_")
 
 
 def update(old: dict[str, Any], new: Mapping[str, Any], priority: str = "new", defaults: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -317,7 +323,7 @@ def get(key: str, default: Any = _missing, config: dict[str, Any] | None = None,
 
 def _find(key, config, take=False):
     """Return the value under a dotted key, _missing if there is none; with take=True it is taken out."""
-    *above, last = key.split(".")
+    *above, last = key.split(".") if "." in key else (key,)
     try:
         for part in above:
             config = config[canonical_name(part, config)]

@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <unordered_map>
 #include <utility>
-#include <vector>
 
 #include "base/ids.hpp"
 
@@ -24,8 +24,9 @@ class TaskTable {
   T* find(TaskId id) { return const_cast<T*>(std::as_const(*this).find(id)); }
   const T* find(TaskId id) const {
     const Job* job = job_of(id.job);
-    const size_t page = id.index / kPage;
-    if (!job || page >= job->pages.size() || !job->pages[page]) return nullptr;
+    if (!job) return nullptr;
+    const size_t page = id.index / kPage - job->first;
+    if (page >= job->pages.size() || !job->pages[page]) return nullptr;
     const auto& entry = job->pages[page]->entries[id.index % kPage];
     return entry ? &*entry : nullptr;
   }
@@ -35,8 +36,10 @@ class TaskTable {
     if (id.job != last_id_ || !last_) last_id_ = id.job, last_ = &jobs_[id.job];
     auto& pages = last_->pages;
     const size_t number = id.index / kPage;
-    if (pages.size() <= number) pages.resize(number + 1);
-    auto& page = pages[number];
+    if (pages.empty()) last_->first = number;
+    for (; number < last_->first; --last_->first) pages.emplace_front();
+    while (pages.size() <= number - last_->first) pages.emplace_back();
+    auto& page = pages[number - last_->first];
     if (!page) page = std::make_unique<Page>(), ++last_->used;
     auto& entry = page->entries[id.index % kPage];
     const bool fresh = !entry;
@@ -47,12 +50,16 @@ class TaskTable {
   bool erase(TaskId id) {
     if (!find(id)) return false;
     Job& job = *const_cast<Job*>(job_of(id.job));
-    auto& page = job.pages[id.index / kPage];
+    auto& page = job.pages[id.index / kPage - job.first];
     page->entries[id.index % kPage].reset();
     --size_;
     if (--page->used) return true;
     page.reset();
-    if (--job.used) return true;
+    if (--job.used) {
+      for (; !job.pages.front(); ++job.first) job.pages.pop_front();
+      while (!job.pages.back()) job.pages.pop_back();
+      return true;
+    }
     jobs_.erase(id.job);
     last_ = nullptr;
     return true;
@@ -65,7 +72,7 @@ class TaskTable {
     for (const auto& [id, job] : jobs_)
       for (size_t p = 0; p < job.pages.size(); ++p)
         for (size_t i = 0; job.pages[p] && i < kPage; ++i)
-          if (const auto& entry = job.pages[p]->entries[i]) f(TaskId{id, static_cast<uint32_t>(p * kPage + i)}, *entry);
+          if (const auto& entry = job.pages[p]->entries[i]) f(TaskId{id, static_cast<uint32_t>((job.first + p) * kPage + i)}, *entry);
   }
 
  private:
@@ -75,8 +82,9 @@ class TaskTable {
     size_t used = 0;
   };
   struct Job {
-    std::vector<std::unique_ptr<Page>> pages;
-    size_t used = 0;  // of these
+    std::deque<std::unique_ptr<Page>> pages;  // from the first that is there to the last: many tables hold a few of many tasks, which move on
+    size_t first = 0;                         // number of the first
+    size_t used = 0;                          // that are there
   };
   const Job* job_of(JobId id) const {
     if (id == last_id_ && last_) return last_;

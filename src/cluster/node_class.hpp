@@ -134,7 +134,7 @@ class Node {
     std::shared_ptr<Work> work;
     worker::Attempt known{};
     Object result{};
-    std::optional<TaskError> error{};
+    std::unique_ptr<TaskError> error{};
     std::string note{};
     Failure why = Failure::raised;
     int64_t us = 0;

@@ -62,6 +62,7 @@ void Node::run_natives(std::shared_ptr<Work> first, std::unique_lock<std::mutex>
   if (!add(std::move(first))) return;
   auto function = range->bound;
   const size_t most = range->us < 0 || range->us > kShortUs ? 1 : std::min(kTogether, state_.queued(false) / static_cast<size_t>(options_.threads));
+  batch.reserve(std::max<size_t>(1, most));
   TaskId task;
   uint16_t attempt;
   while (batch.size() < most && state_.take(false, task, attempt)) {
@@ -76,7 +77,7 @@ void Node::run_natives(std::shared_ptr<Work> first, std::unique_lock<std::mutex>
   lock.unlock();
   size_t done = 0;
   const auto there_is_none = [&](const Error& why) {
-    batch[done++].error = written_down(why);
+    batch[done++].error = std::make_unique<TaskError>(written_down(why));
     worker::budget().give_back(batch[0].work->reserved), runner_.end(this);
   };
   try {
@@ -108,10 +109,10 @@ void Node::run_natives(std::shared_ptr<Work> first, std::unique_lock<std::mutex>
     --native_taken_;
     if (!ran.error && !spill_error_.empty() && is_full()) {
       worker::budget().give_back(std::exchange(ran.result.bytes, 0));
-      ran.error = written_down(Error(ErrorKind::io, spill_error_));
+      ran.error = std::make_unique<TaskError>(written_down(Error(ErrorKind::io, spill_error_)));
     }
     range->us = range->us < 0 ? ran.us : std::max(ran.us / 2, range->us + (ran.us - range->us) / 8);
-    if (ran.error) fail(*ran.work, ran.why, std::move(ran.error), ran.note);
+    if (ran.error) fail(*ran.work, ran.why, std::move(*ran.error), ran.note);
     else report_result(*ran.work, std::move(ran.result), ran.us, ran.note);
   }
 }
@@ -121,7 +122,7 @@ void Node::run(Ran& ran, const worker::Function& function) {
   const RangeInfo& range = *work.range;
   const auto named = [&](const Error& e) {
     if (e.kind == ErrorKind::cancelled) ran.why = Failure::stopped;
-    ran.error = written_down(e);
+    ran.error = std::make_unique<TaskError>(written_down(e));
   };
   try {
     const auto inputs = [&](data::Task& t) { return inputs_of(t, work); };

@@ -10,8 +10,10 @@ import pytest
 import muster
 import muster.dataframe as dd
 from muster import delayed
+from muster._base.by_value import stands_alone
 from muster._base.serialize import dumps_by_value
 from muster.distributed import Client
+from muster.distributed._submit import function_bytes
 
 HELPERS = """
 import contextlib, dataclasses, enum, functools, threading
@@ -269,6 +271,28 @@ def test_what_changes_here_changes_there(helpers, call):
     helpers.Registry.total = 100
     assert call(helpers.Registry.add) == 101
     helpers.Registry.total = 0
+
+
+def test_functions_that_stand_alone_are_pickled_once(helpers, call):
+    f = eval("lambda x, y=1: x + y", vars(helpers))
+    assert call(f, 1) == call(f, 1) == 2 and function_bytes(f) is function_bytes(f)
+    f.__defaults__ = (5,)
+    assert call(f, 1) == 6
+    f.__code__ = (lambda x, y: x * y).__code__
+    assert call(f, 2) == 10
+    f.__name__ = "named"
+    assert call(lambda: f.__name__) == "named" and b"named" in function_bytes(f)
+    f.__kwdefaults__ = {"z": 1}
+    assert function_bytes(f) is not function_bytes(f)
+    g = eval("lambda: later", vars(helpers))
+    with pytest.raises(NameError):
+        call(g)
+    helpers.later = 3
+    assert call(g) == 3
+    helpers.later = 4
+    assert call(g) == 4
+    for uses_more in (helpers.add_k, helpers.uses_opened, eval("lambda x=[]: x", vars(helpers)), eval("lambda: (lambda: K)()", vars(helpers))):
+        assert stands_alone(uses_more) is None
 
 
 def test_kinds_of_functions(helpers, call):

@@ -132,6 +132,25 @@ def _uses(function):
     return out
 
 
+_PLAIN = frozenset([int, float, bool, str, bytes, type(None)])
+
+
+def stands_alone(function):
+    """Return all that a function's pickle follows from, to be compared one by one by identity; None where that is more than the function itself."""
+    if type(function) is not types.FunctionType or function.__closure__ or function.__kwdefaults__ or function.__annotations__ or vars(function):
+        return None
+    names, defaults = function.__globals__, function.__defaults__
+    used, _, imported = tokenize.names_in(function.__code__)
+    if imported or not used.isdisjoint(names) or not _PLAIN.issuperset(map(type, defaults or ())):
+        return None
+    about = [names.get(k) for k in (*_ABOUT, _ORIGIN)]
+    module = sys.modules.get(about[0]) if isinstance(about[0], str) else None
+    own = names.get(function.__qualname__) is function
+    return (
+        function.__code__, defaults, function.__name__, function.__qualname__, function.__module__, function.__doc__, tasks.process(), module, own, *about
+    )
+
+
 def _with_parents(package):
     while package:
         yield package

@@ -51,8 +51,11 @@ class Node(TaskNode):
 
     def __init__(self, key, function=identity, arguments=(), keywords=None, nested=None, length=None, name=None):
         TaskNode.__init__(self, function, arguments, keywords, nested)
-        self._key, self._length, self._name = key, length, name
-        self._annotations = context.active_annotations()
+        put = object.__setattr__  # Delayed allows no other, and there are many of these
+        put(self, "_key", key)
+        put(self, "_length", length)
+        put(self, "_name", name)
+        put(self, "_annotations", context.active_annotations())
 
     @property
     def key(self):

@@ -1,6 +1,7 @@
 """Calls as messages: functions and arguments as bytes, futures and nodes as numbers of inputs."""
 
 import collections
+import pickle
 import weakref
 
 from muster._base.placing import options_of
@@ -10,18 +11,29 @@ from muster._core import TaskNode, collect_nodes
 from muster.distributed._future import Future, FutureNode, sending
 
 _APART = 1 << 20  # larger arguments go to a worker, not through the scheduler
+_PLAIN = frozenset([int, bool, type(None), str, bytes, Input])  # a pickle of these says nothing that reads otherwise elsewhere
 _by_reference = weakref.WeakKeyDictionary()
+_alone = weakref.WeakKeyDictionary()  # function: (what its bytes follow from, bytes)
 
 
 def function_bytes(function):
-    """Return a function as bytes; those that are found by name everywhere are kept."""
+    """Return a function as bytes; those that are found by name everywhere, or use nothing but their arguments, are kept."""
     try:
         known = _by_reference.get(function)
     except TypeError:
         return dumps_by_value(function)
     if known is not None:
         return known
+    from muster._base.by_value import stands_alone
+
+    facts = stands_alone(function)
+    if facts is not None:
+        before, known = _alone.get(function, ((), None))
+        if len(before) == len(facts) and all(a is b for a, b in zip(before, facts, strict=True)):
+            return known
     out = dumps_by_value(function)
+    if facts is not None:
+        _alone[function] = facts, out
     if len(out) < 200 and b"cloudpickle" not in out and b"muster._base.by_value" not in out:
         try:
             _by_reference[function] = out
@@ -63,9 +75,12 @@ class Arguments:
 
     def dumps(self, value, needs, number):
         """Return the bytes of (args, kwargs) of a task, or b"" if they are large: then they are stored on a worker and are the last input."""
-        with sending() as futures:
-            body = dumps_simple(value)
-        self.hold(number, futures)
+        if not value[1] and _PLAIN.issuperset(map(type, value[0])):
+            body = pickle.dumps(value, 5)
+        else:
+            with sending() as futures:
+                body = dumps_simple(value)
+            self.hold(number, futures)
         if len(body) < _APART:
             return body
         parts = dumps_parts(value)
@@ -92,7 +107,7 @@ def graph_parts(client, roots):
     for i, n in enumerate(nodes):
         annotations = getattr(n, "_annotations", None)
         options = options_of(annotations, getattr(n, "key", None)) if annotations else {}
-        keys.append(repr(options))
+        keys.append(repr(options) if options else "{}")
         if i in number and keys[-1] not in groups:
             groups[keys[-1]] = options
     if len(groups) > 1:
