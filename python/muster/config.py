@@ -328,7 +328,7 @@ def _find(key, config, take=False):
         for part in above:
             config = config[canonical_name(part, config)]
         name = canonical_name(last, config)
-        return config.pop(name) if take else config[name]
+        return config.pop(name) if take else config.get(name, _missing)
     except (TypeError, AttributeError, IndexError, KeyError):
         return _missing
 

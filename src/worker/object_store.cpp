@@ -62,8 +62,8 @@ ObjectStore::~ObjectStore() {
 }
 
 void ObjectStore::let_go(Entry& entry) {
-  budget().give_back(std::exchange(entry.held, 0));
-  oldest_.erase(std::exchange(entry.age, 0));
+  if (entry.held) budget().give_back(std::exchange(entry.held, 0));
+  if (entry.age) oldest_.erase(std::exchange(entry.age, 0));
 }
 
 void ObjectStore::queue(ObjectKey key, Entry& entry) {
@@ -79,13 +79,12 @@ ObjectStore::Entry* ObjectStore::entry(ObjectKey key) {
 }
 
 void ObjectStore::put(ObjectKey key, Object object) {
-  std::optional<Object> old;  // destroyed without the lock
   std::lock_guard lock(mutex_);
   Entry& entry = key.whole() ? objects_[key.task] : slices_[key];
   let_go(entry), bytes_ -= entry.object.bytes;
   bytes_ += object.bytes;
   entry.held = object.bytes;
-  old = std::exchange(entry.object, std::move(object));
+  std::swap(entry.object, object);  // the one before is destroyed without the lock
   queue(key, entry);
 }
 

@@ -10,7 +10,13 @@ from muster._base.placing import options_of
 _lock = threading.RLock()
 _clients = []
 _pools = {}
-_current = threading.local()
+
+
+class _Current(threading.local):
+    annotations = None
+
+
+_current = _Current()
 _executors = []
 
 
@@ -129,7 +135,7 @@ def active_callbacks():
 
 def active_annotations():
     """Return what `annotate` says in this thread, None where it says nothing."""
-    return getattr(_current, "annotations", None)
+    return _current.annotations
 
 
 @contextlib.contextmanager

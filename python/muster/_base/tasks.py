@@ -275,6 +275,13 @@ _DATACLASS = (lambda value: [getattr(value, name) for name in _fields(value)], _
 
 def pack(arguments, keywords, traverse=True):
     """Return (arguments, keywords, nested): nodes that are no argument themselves are taken out, placeholders stand in their places."""
+    plain = True
+    for a in arguments:  # a loop: all() would make a generator for each of many tasks
+        if type(a) not in _ATOMS and not isinstance(a, TaskNode):
+            plain = False
+            break
+    if plain and not keywords:
+        return arguments, None, None
     nested = []
 
     def lazy(value):
@@ -289,11 +296,6 @@ def pack(arguments, keywords, traverse=True):
 
     if keywords:
         keywords = unpack(keywords, lazy, traverse=True) if traverse else {k: unpack(v, lazy, False) for k, v in keywords.items()}
-    plain = True
-    for a in arguments:
-        if type(a) not in _ATOMS and not isinstance(a, TaskNode):
-            plain = False
-            break
     if not plain:
         arguments = tuple(a if isinstance(a, TaskNode) else _argument(a, lazy, traverse) for a in arguments)
     return arguments, keywords or None, nested or None
