@@ -98,7 +98,7 @@ gc.disable()  # nothing may wait for the collector
 signal.signal(signal.SIGINT, signal.default_int_handler)
 import pandas as pd
 import muster, muster.dataframe as dd
-from muster.distributed import Client, wait
+from muster.distributed import Client, as_completed, futures_of, wait
 begun = pathlib.Path("begun").absolute()
 def asleep(x, path=str(begun)):
     open(path, "w").close()
@@ -114,6 +114,7 @@ calls = {
     "a later write": lambda: sleeping.to_csv("out/x-*.csv", compute=False).compute(),
     "gather": lambda: client.gather(client.map(asleep, range(6), pure=False)),
     "persist": lambda: wait(sleeping.persist()),
+    "as_completed": lambda: list(as_completed(futures_of(sleeping.persist()))),
     "result": lambda: client.submit(asleep, 1, pure=False).result(),
 }
 with Client(n_workers=2, threads_per_worker=1, dashboard_address=None) as client:

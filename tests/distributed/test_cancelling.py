@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 import muster
+import muster.bag
 import muster.dataframe as dd
-from muster.distributed import Client, fire_and_forget, futures_of, get_client, wait
+from muster.distributed import Client, as_completed, fire_and_forget, futures_of, get_client, wait
 from tests.conftest import same
 from tests.distributed.test_persisted import Held
 from tests.distributed.test_queries import until
@@ -272,6 +273,38 @@ def test_dropped_frames_end_without_the_collector(client, df, held, no_collector
     until(lambda: any(client.processing().values()))
     del kept, later, parts, total
     until(lambda: is_idle(client))
+
+
+def test_what_an_iterator_waits_for_ends_with_it(client, held, no_collector):
+    futures = client.map(held, range(4), pure=False)
+    ending = as_completed([*futures, futures[0]])
+    until(lambda: any(client.processing().values()))
+    del ending
+    time.sleep(0.3)
+    assert any(client.processing().values())  # they are held here too
+    ending = as_completed(futures)
+    del futures
+    held.open()
+    assert sorted(f.result() for f in ending) == [0, 1, 2, 3]
+    os.unlink(held.gate)
+    ending = as_completed(client.map(held, range(4), pure=False))
+    until(lambda: any(client.processing().values()))
+    del ending
+    until(lambda: is_idle(client))
+
+
+def test_futures_of_persisted_calls_and_bags(client, held):
+    call = muster.delayed(held)(1).persist()
+    bag = muster.bag.from_sequence(range(8), npartitions=4).map(held).persist()
+    assert [len(futures_of(lazy)) for lazy in (call, bag, [call, {"a": bag}])] == [1, 4, 5]
+    with pytest.raises(TimeoutError):
+        wait([call, bag], timeout=0.1)
+    client.cancel(call)
+    with pytest.raises(Exception, match="cancel"):
+        wait(call)
+    held.open()
+    assert len(wait(bag).done) == 4
+    assert bag.sum().compute() == 28
 
 
 # ---- which partitions

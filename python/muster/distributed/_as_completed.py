@@ -2,8 +2,11 @@
 
 import asyncio
 import collections
+import functools
+import itertools
 import queue
 import threading
+import weakref
 from collections.abc import Collection
 from types import GenericAlias
 
@@ -91,6 +94,7 @@ class as_completed:
         self._limit = parse_timedelta(timeout)
         self._begun = _now()
         self._told = []
+        self._numbers, self._waiting = itertools.count(), {}  # futures by number: nobody else keeps them, so that what is left ends with this
         if futures:
             self.update(futures)
 
@@ -105,10 +109,13 @@ class as_completed:
                 raise TypeError(f"Input must be a future, got {f!r}")
             with self.lock:
                 self.futures[f] += 1
-            f.client._watch(f._id, lambda f=f: self._ended(f))
+                number = next(self._numbers)
+                self._waiting[number] = f
+            f.client._watch(f._id, functools.partial(_tell, weakref.ref(self), number))
 
-    def _ended(self, future):
+    def _ended(self, number):
         with self.lock:
+            future = self._waiting.pop(number, None)
             if not self.futures.get(future):
                 return
         self.queue.put(future)
@@ -186,6 +193,7 @@ class as_completed:
         """Forget all."""
         with self.lock:
             self.futures.clear()
+            self._waiting.clear()
         while not self.queue.empty():
             self.queue.get()
 
@@ -218,6 +226,12 @@ class as_completed:
             if self.with_results:
                 return await loop.run_in_executor(None, self._take, future)
             return self._take(future)
+
+
+def _tell(waiting, number):
+    iterator = waiting()
+    if iterator is not None:
+        iterator._ended(number)
 
 
 def _now():

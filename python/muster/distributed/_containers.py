@@ -1,6 +1,7 @@
 """Futures inside containers."""
 
 from muster._base.tasks import NOT_LAZY, unpack
+from muster._core import TaskNode
 from muster.distributed._future import Future, FutureNode, futures_of
 
 
@@ -20,9 +21,12 @@ def inside(futures):
             found.extend(futures_of(value))
             return value
         future = future_of(value)
-        if future is None:
+        if future is not None:
+            found.append(future)
+        elif isinstance(value, TaskNode) or hasattr(type(value), "__muster_nodes__"):
+            found.extend(futures_of(value))
+        else:
             return NOT_LAZY
-        found.append(future)
         return value
 
     unpack(futures, see)

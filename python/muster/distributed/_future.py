@@ -250,6 +250,8 @@ def futures_of(obj, client=None):
             if id(value) not in seen:
                 seen.add(id(value))
                 left.extend(reversed((*value._arguments, *(value._nested or ()))))
+        elif hasattr(type(value), "__muster_nodes__"):
+            left.extend(reversed(value.__muster_nodes__()))
         else:
             return NOT_LAZY
         return value
