@@ -21,7 +21,6 @@ constexpr int64_t kLine = 64;
 int64_t aligned(int64_t bytes) { return (bytes + kLine - 1) / kLine * kLine; }
 bool has_flags(Storage s) { return s != Storage::text && s != Storage::float32 && s != Storage::float64; }
 
-// Text that nobody writes over is shared, with its dictionary; objects are places in somebody else's memory.
 Column copied(const Column& c) {
   Writable values(c.storage, c.length);
   copy_bytes(values.as<char>(), c.values, c.length * width(c.storage));
@@ -31,6 +30,7 @@ Column copied(const Column& c) {
   return out;
 }
 
+// Text that nobody writes over is shared, with its dictionary; objects are places in somebody else's memory.
 bool can_pack(const Column& c) { return !c.constant && c.storage != Storage::object && !(c.storage == Storage::text && (c.text_kept || c.codes)); }
 }  // namespace
 
