@@ -99,7 +99,7 @@ void Hub::send_assign(const Action& a) {
   if (!range.partition.empty()) out.index = range.partition[static_cast<size_t>(index)];
   if (!range.arguments.empty()) out.arguments = *range.arguments[static_cast<size_t>(index)];
   std::vector<Blob> values;  // that `out` looks at
-  const bool data = !range.begins.empty() || std::any_of(range.inputs.begin(), range.inputs.end(), [](const auto& d) { return d.output >= 0; });
+  const bool data = !range.begins.empty() || std::any_of(range.inputs.begin(), range.inputs.end(), [](const auto& d) { return d.output != -1; });
   if (data) {
     out.groups = core_.group_sizes(a.task);
     core_.each_input(a.task, [&](TaskId in) {

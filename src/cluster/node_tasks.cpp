@@ -133,7 +133,9 @@ void Node::run(Ran& ran, const worker::Function& function) {
     if (outcome.error) std::rethrow_exception(outcome.error);
     ran.result.native = true, ran.result.type = "native", ran.result.bytes = outcome.bytes;
     try {
-      if (range.inlined && outcome.bytes <= kInline) ran.result.small = std::make_shared<const std::string>(kernels::encode(outcome.outputs));
+      if (range.inlined && outcome.bytes <= kInline)
+        if (auto small = kernels::encode(outcome.outputs); static_cast<int64_t>(small.size()) <= kInline)  // what was spilled is not among its bytes
+          ran.result.small = std::make_shared<const std::string>(std::move(small));
     } catch (Error& e) {
       worker::budget().give_back(outcome.bytes);
       e.through(concat(range.label, ", partition ", work.index));
@@ -198,7 +200,7 @@ int64_t Node::known_need(const Work& work) const {
   int64_t need = work.memory().need;
   if (need == 0 && worker::budget().used() > worker::budget().limit() / 4)  // nothing is known yet: as much as it reads
     for (const auto& in : work.inputs)
-      if (const auto o = in.inlined ? std::nullopt : objects_.find_output({in.object, in.output})) need += o->bytes;
+      if (const auto o = in.inlined ? std::nullopt : objects_.find_output({in.object, in.output})) need += worker::bytes_of(*o, in.output);
   return need;
 }
 
@@ -216,19 +218,20 @@ worker::Inputs Node::inputs_of(data::Task& task, const Work& work) {
 // Of what came as bytes only the output that is read is decoded: once for all that read it where it is a state, or all that there is. Other rows, and what was
 // spilled, are the task's alone; states are spilled by themselves.
 kernels::Output Node::open(data::Task& task, const Work::In& in) {
-  if (in.inlined) return kernels::decode_output(in.value, in.output);
+  if (in.inlined) return kernels::decode_output(in.value, kernels::count_outputs(in.value) == 1 ? 0 : in.output);
   const worker::ObjectKey key(in.object, in.output);
   const auto object = objects_.find_output(key);
   if (!object) throw Error(ErrorKind::io, "an input of a task that runs is not here");
-  if (object->outputs) return object->outputs->at(object->output == worker::kAllOutputs ? in.output : 0);
+  const bool alone = worker::outputs_of(*object) == 1;
+  if (object->outputs) return object->outputs->at(alone ? 0 : in.output);
   if (object->states)
     if (const auto known = object->states->find(in.output); known != object->states->end()) return known->second;
-  const bool alone = worker::outputs_of(*object) == 1;
+  const uint32_t which = alone && object->output == worker::kAllOutputs ? 0 : in.output;  // the only one is everybody's
   const auto spilled = object->spilled.empty() ? nullptr : object->spilled.at(alone ? 0 : in.output);
   const int64_t size = alone ? object->bytes : spilled ? spilled->bytes() : static_cast<int64_t>(kernels::encoded_output(object->view(), in.output).size());
   task.reserve(size);
   const auto read = spilled ? std::make_shared<const std::string>(spilled->read()) : nullptr;
-  kernels::Output output = read ? kernels::decode_output(*read, in.output, read) : kernels::decode_output(object->view(), in.output, object->keep());
+  kernels::Output output = read ? kernels::decode_output(*read, which, read) : kernels::decode_output(object->view(), which, object->keep());
   if (output.fold) output.fold->seal(task);
   else if (spilled || !alone) return output;
   objects_.opened(*object, key, output);

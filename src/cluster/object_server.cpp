@@ -18,7 +18,7 @@ constexpr int64_t kSmall = 64 << 10;  // bytes: an object up to here is not cut
 
 // Bytes of an object with several outputs that are handed out by descriptor cost the same whole, and serve every reader there.
 bool comes_whole(const Object& o, uint32_t output, bool descriptor) {
-  return output == worker::kAllOutputs || o.bytes <= kSmall || worker::outputs_of(o) == 1 || (descriptor && o.segment && o.segment->fd() >= 0);
+  return output == worker::kAllOutputs || worker::encoded_bytes(o) <= kSmall || worker::outputs_of(o) == 1 || (descriptor && o.segment && o.segment->fd() >= 0);
 }
 
 // From where it lies; what was never encoded, or is spilled, is read now.

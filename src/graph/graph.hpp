@@ -25,6 +25,9 @@ struct Dependency {
   int output = 0;  // which of a task's outputs; -1: none, only the order matters
   int64_t first = 0;
 
+  /// As `output`: of tasks that have several, the one of the number of the task that needs it; else the only one.
+  static constexpr int kOwn = -2;
+
   /// The tasks of a range of `count` that task i needs: from, and up to but not.
   std::pair<int64_t, int64_t> needs(int64_t i, int64_t count) const {
     if (rule == Rule::all) return {0, count};

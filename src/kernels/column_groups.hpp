@@ -5,11 +5,12 @@
 #include <vector>
 
 #include "kernels/aggregate.hpp"
+#include "kernels/parted_state.hpp"
 #include "kernels/row_parts.hpp"
 
 namespace muster::kernels {
 
-class ColumnGroups : public data::Fold {
+class ColumnGroups : public data::Fold, public PartedState {
  public:
   /// `args`: types, dropna, parts; `aggregates`: of each group.
   ColumnGroups(const data::Args& args, const base::List& aggregates) : parts_(args["parts"].integer()) {
@@ -55,6 +56,17 @@ class ColumnGroups : public data::Fold {
     for (const auto& c : columns_) total += c->bytes();
     return total;
   }
+  int64_t all_bytes() const override {
+    int64_t total = 0;
+    for (const auto& c : columns_) total += kernels::all_bytes(*c);
+    return total;
+  }
+  std::unique_ptr<data::Fold> parts(int64_t begin, int64_t end) const override {
+    auto out = empty();
+    auto& columns = of(*out);
+    for (size_t c = 0; c < columns_.size(); ++c) columns[c] = parts_of(*columns_[c], begin, end);
+    return out;
+  }
   void encode(base::Encoder& out) const override {
     for (const auto& c : columns_) c->encode(out);
   }
@@ -63,6 +75,8 @@ class ColumnGroups : public data::Fold {
   }
 
  protected:
+  /// A new one of the same arguments.
+  virtual std::unique_ptr<data::Fold> empty() const = 0;
   /// What is kept of some of a column's groups.
   virtual data::Batch keep(const data::Batches& groups) const = 0;
   /// The result of what was kept, by column.

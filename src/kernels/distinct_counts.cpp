@@ -10,9 +10,10 @@ namespace {
 
 class DistinctCounts : public ColumnGroups {
  public:
-  explicit DistinctCounts(const Args& a) : ColumnGroups(a, {}) {}
+  explicit DistinctCounts(const Args& a) : ColumnGroups(a, {}), args_(a) {}
 
  private:
+  std::unique_ptr<Fold> empty() const override { return std::make_unique<DistinctCounts>(args_); }
   Batch keep(const Batches& groups) const override {
     int64_t rows = 0;
     for (const auto& b : groups) rows += b.rows;
@@ -32,6 +33,7 @@ class DistinctCounts : public ColumnGroups {
     w.as<int64_t>()[0] = n;
     return std::move(w).finish();
   }
+  Args args_;
 };
 }  // namespace
 

@@ -6,16 +6,18 @@
 #include "kernels/aggregate.hpp"
 #include "kernels/distinct_counts.hpp"
 #include "kernels/ordering.hpp"
+#include "kernels/parted_state.hpp"
 
 namespace muster::kernels {
 using namespace base;
 using namespace data;
 namespace {
 
-class DistinctInGroups : public Fold {
+class DistinctInGroups : public Fold, public PartedState {
  public:
   explicit DistinctInGroups(const Args& a)
-      : keys_(a["keys"].list()),
+      : args_(a),
+        keys_(a["keys"].list()),
         values_(a["values"].list()),
         skips_missing_(a["skips_missing"].boolean()),
         drops_keys_(a["dropna"].boolean()),
@@ -78,6 +80,16 @@ class DistinctInGroups : public Fold {
     for (const auto& p : pairs_) total += p->bytes();
     return total;
   }
+  int64_t all_bytes() const override {
+    int64_t total = 0;
+    for (const auto& p : pairs_) total += kernels::all_bytes(*p);
+    return total;
+  }
+  std::unique_ptr<Fold> parts(int64_t begin, int64_t end) const override {
+    auto out = std::make_unique<DistinctInGroups>(args_);
+    for (size_t v = 0; v < pairs_.size(); ++v) out->pairs_[v] = parts_of(*pairs_[v], begin, end);
+    return out;
+  }
   void encode(Encoder& out) const override {
     for (const auto& p : pairs_) p->encode(out);
   }
@@ -97,6 +109,7 @@ class DistinctInGroups : public Fold {
     return group_by_kernel().fold(Dict{{"keys", keys_}, {"aggregates", aggregates}, {"dropna", drops_keys_}, {"sort", std::move(sort)}, {"parts", 1}});
   }
 
+  Args args_;
   List keys_, values_;
   bool skips_missing_, drops_keys_, in_appearance_;
   Value sort_;

@@ -16,6 +16,7 @@
 #include "kernels/distinct_sketch.hpp"
 #include "kernels/key_table.hpp"
 #include "kernels/ordering.hpp"
+#include "kernels/parted_state.hpp"
 #include "kernels/row_parts.hpp"
 #include "kernels/wire.hpp"
 #include "muster/error.hpp"
@@ -34,7 +35,7 @@ constexpr int64_t kHeldBytes = 256 << 10;      // rows that are kept in memory i
 constexpr int64_t kFewGroups = 4 << 10;        // not worth a sketch
 constexpr int64_t kLeftBytes = 64 << 10;       // a table, or rows, of a complete state that stay so
 
-class GroupBy : public Fold {
+class GroupBy : public Fold, public PartedState {
  public:
   explicit GroupBy(const Args& a)
       : args_(a), key_count_(a["keys"].list().size()), parts_(a["parts"].is_integer() ? a["parts"].integer() : 1),
@@ -151,7 +152,10 @@ class GroupBy : public Fold {
 
   // Many groups travel sorted into parts, like rows: whoever merges a part opens that one alone, and makes no table of the others.
   void encode(Encoder& out) const override {
-    const uint32_t groups = own_->keys ? own_->keys->size() : 1;
+    std::vector<uint32_t> some;  // of a state of some parts: the groups in these
+    if (!has_all_parts() && !own_->of_part.empty())
+      for (auto p = begin_part_; p < end_part_; ++p) some.insert(some.end(), own_->of_part[static_cast<size_t>(p)].begin(), own_->of_part[static_cast<size_t>(p)].end());
+    const uint32_t groups = !has_all_parts() ? static_cast<uint32_t>(some.size()) : own_->keys ? own_->keys->size() : 1;
     const bool packed = spilled_ || (groups > kFewGroups && !own_->of_part.empty() && merges_groups_alone_);
     out << static_cast<uint8_t>(packed) << static_cast<uint8_t>(tabled_) << partition_ << rows_seen_;
     if (packed) {
@@ -159,6 +163,9 @@ class GroupBy : public Fold {
       PackedPartsWriter parts(out, kRowParts);
       if (!spilled_) fill(parts);
       else copy(parts);
+    } else if (!has_all_parts()) {
+      out << groups;
+      encode_groups(out, some);
     } else {
       out << groups;
       if (own_->keys) {
@@ -167,7 +174,7 @@ class GroupBy : public Fold {
       }
       for (const auto& a : own_->aggregates) a->encode(out, groups);
     }
-    kept_.encode(out);
+    kept_.encode(out, begin_part_, end_part_);
     out << static_cast<uint32_t>(behind_.size());
     for (const auto& state : behind_) state->encode(out);
   }
@@ -194,6 +201,13 @@ class GroupBy : public Fold {
     kept_.decode(in);
     for (auto n = in.get<uint32_t>(); n > 0; --n) behind_.push_back(std::make_unique<GroupBy>(args_)), behind_.back()->decode(in);
   }
+  int64_t all_bytes() const override {
+    int64_t total = packed_ ? 0 : size_of_table() * (end_part_ - begin_part_) / kRowParts;
+    for (auto p = begin_part_; p < end_part_; ++p) total += kept_.bytes(static_cast<int>(p)) + (spilled_ ? spilled_->bytes(static_cast<size_t>(p)) : 0);
+    for (const auto& state : behind_) total += state->all_bytes();
+    return total;
+  }
+  std::unique_ptr<Fold> parts(int64_t begin, int64_t end) const override { return parted(begin, end); }
   const DistinctSketch* seen() const { return seen_.get(); }
   int64_t bytes() const override {
     int64_t total = size_of_table() + kept_.bytes() + kept_.kept_bytes() + (spilled_ && !packed_ ? spilled_->kept_bytes() : 0);
@@ -234,6 +248,15 @@ class GroupBy : public Fold {
     kept_.append(other.kept_);
     tabled_ = other.tabled_, sealed_ = other.sealed_, partition_ = other.partition_, rows_seen_ = other.rows_seen_, told_ = -1;
   }
+  bool has(int64_t part) const { return begin_part_ <= part && part < end_part_; }
+  bool has_all_parts() const { return begin_part_ == 0 && end_part_ == kRowParts; }
+  std::unique_ptr<GroupBy> parted(int64_t begin, int64_t end) const {
+    auto out = std::make_unique<GroupBy>(args_);
+    out->share(*this);
+    out->begin_part_ = begin, out->end_part_ = end;
+    for (const auto& state : behind_) out->behind_.push_back(state->parted(begin, end));
+    return out;
+  }
   // The task in which rows are added knows what it holds.
   void tell(Task& task) {
     const int64_t now = size_of_table() + kept_.bytes();
@@ -266,15 +289,18 @@ class GroupBy : public Fold {
   }
   template <class P>
   void fill(P& parts) const {
-    for (const auto& groups : own_->of_part)
+    for (int64_t p = 0; p < kRowParts; ++p)
       parts.add([&](Encoder& out) {
-        if (!groups.empty()) encode_groups(out, groups);
+        if (const auto& groups = own_->of_part[static_cast<size_t>(p)]; has(p) && !groups.empty()) encode_groups(out, groups);
       });
   }
   template <class P>
   void copy(P& parts) const {
     std::string room;
-    for (size_t p = 0; p < kRowParts; ++p) parts.add([&](Encoder& out) { out.bytes().append(spilled_->read(p, room)); });
+    for (int64_t p = 0; p < kRowParts; ++p)
+      parts.add([&](Encoder& out) {
+        if (has(p)) out.bytes().append(spilled_->read(static_cast<size_t>(p), room));
+      });
   }
   // Groups without a table to find them in: of a part that was spilled, or came from elsewhere. Their numbers are 1, 2, ...
   struct Groups {
@@ -502,6 +528,7 @@ class GroupBy : public Fold {
   Args args_;
   size_t key_count_;
   int64_t parts_;
+  int64_t begin_part_ = 0, end_part_ = kRowParts;  // of what it shares only these parts are its own
   std::mutex sealing_;
   bool in_appearance_, keep_missing_, keeps_values_ = false, merges_groups_alone_ = true, tabled_ = true, sealed_ = false;
   std::vector<Storage> storages_;

@@ -51,9 +51,10 @@ Column in_order(const Batch& values, DType type) {
 
 class Modes : public ColumnGroups {
  public:
-  explicit Modes(const Args& a) : ColumnGroups(a, {size()}), types_(a["types"].list()), first_(a["first"].integer()) {}
+  explicit Modes(const Args& a) : ColumnGroups(a, {size()}), args_(a), types_(a["types"].list()), first_(a["first"].integer()) {}
 
  private:
+  std::unique_ptr<Fold> empty() const override { return std::make_unique<Modes>(args_); }
   Batch keep(const Batches& groups) const override { return most_frequent(groups); }
   Batch result(Task& task, const std::vector<Batches>& columns) const override {
     Batch out;
@@ -73,6 +74,7 @@ class Modes : public ColumnGroups {
     }
     return out;
   }
+  Args args_;
   List types_;
   int64_t first_;
 };

@@ -214,15 +214,16 @@ void RowParts::shed() {
   here_.clear(), bytes_ = 0;
 }
 
-void RowParts::encode(Encoder& out) const {
+void RowParts::encode(Encoder& out, int64_t begin, int64_t end) const {
   out << static_cast<uint8_t>(!empty());
   if (empty()) return;
   int64_t all = 0;
-  for (int p = 0; p < kRowParts; ++p) all += bytes(p);
+  for (auto p = begin; p < end; ++p) all += bytes(static_cast<int>(p));
   out.bytes().reserve(out.size() + static_cast<size_t>(all + all / 16));
   PackedPartsWriter packed(out, kRowParts);
   for (int p = 0; p < kRowParts; ++p)
     packed.add([&](Encoder& one) {
+      if (p < begin || p >= end) return;
       if (Batch rows = part(p); rows.rows) kernels::encode(one, Batches{std::move(rows)});
     });
 }

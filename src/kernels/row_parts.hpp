@@ -58,7 +58,8 @@ class RowParts {
   int64_t kept_bytes() const;
   /// Of the rows of a part, spilled or not.
   int64_t bytes(int part) const;
-  void encode(base::Encoder& out) const;
+  /// The rows of parts `begin` .. `end` - 1; all of them are decoded as they are.
+  void encode(base::Encoder& out, int64_t begin, int64_t end) const;
   void decode(base::Decoder& in);
 
  private:

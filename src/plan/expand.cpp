@@ -118,6 +118,10 @@ Expanded expand(const Plan& plan) {
           graph::Range part, join;
           part.count = parts.integer(), part.function = "combine part", part.label = s.sinks[k].kernel, part.options = s.options;
           d.rule = Rule::all;
+          if (d.range != at) {  // merged states are large: who needs a part gets that
+            out.graph.ranges.back().args = Dict{{"last", false}, {"parts", parts}};
+            d.output = Dependency::kOwn;
+          }
           part.inputs = {d};
           d = {static_cast<int>(out.graph.ranges.size()), Rule::all, 1, 0};
           out.graph.ranges.push_back(std::move(part));

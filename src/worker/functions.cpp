@@ -2,7 +2,9 @@
 #include "worker/functions.hpp"
 
 #include "base/error.hpp"
+#include "kernels/parted_state.hpp"
 #include "kernels/registry.hpp"
+#include "kernels/row_parts.hpp"
 #include "worker/native.hpp"
 #include "worker/store.hpp"
 
@@ -36,10 +38,13 @@ class PipelineFunction : public Function {
   kernels::Pipeline pipeline_;
 };
 
+constexpr int64_t kWorthParting = 1 << 20;  // bytes of a state
+
 /// Merges the states of a fold, in partition order, into a new one: inputs stay as they are, for an attempt after this one, and for whoever else reads them.
+/// With "parts" a large state leaves an output for each part: no reader gets, or has room for, more than its own.
 class CombineFunction : public Function {
  public:
-  explicit CombineFunction(const Value& args) : last_(args["last"].boolean()) {}
+  explicit CombineFunction(const Value& args) : last_(args["last"].boolean()), parts_(args["parts"].is_integer() ? args["parts"].integer() : 1) {}
   std::vector<Output> run(data::Task& task, const Inputs& inputs, std::string_view) const override {
     auto& states = inputs.at(0);
     const auto& recipe = states.at(0).recipe;
@@ -53,15 +58,23 @@ class CombineFunction : public Function {
       auto rows = all->finish(task);
       for (const auto& b : rows) out.bytes += data::size_of(b);
       out.batches = std::make_shared<const data::Batches>(std::move(rows));
-    } else {
-      all->seal(task);
-      out.bytes = all->bytes(), out.fold = all, out.recipe = recipe;
+      return {out};
     }
-    return {out};
+    all->seal(task);
+    out.bytes = all->bytes(), out.fold = all, out.recipe = recipe;
+    if (parts_ == 1 || kernels::all_bytes(*all) < kWorthParting) return {out};
+    std::vector<Output> parts(static_cast<size_t>(parts_), out);
+    for (int64_t p = 0; p < parts_; ++p) {
+      Output& part = parts[static_cast<size_t>(p)];
+      part.fold = kernels::parts_of(*all, p * kernels::kRowParts / parts_, (p + 1) * kernels::kRowParts / parts_);
+      part.bytes = out.bytes / parts_ + (p == 0 ? out.bytes % parts_ : 0);
+    }
+    return parts;
   }
 
  private:
   bool last_;
+  int64_t parts_;
 };
 
 /// Merges one part of a fold's states; the task's number is the part's.

@@ -351,8 +351,11 @@ class LocalJob : public Job, public Place, public Beside, public std::enable_sha
     for (const auto& d : range.inputs) {
       const auto [begin, end] = d.needs(index, graph_->ranges[static_cast<size_t>(d.range)].count);
       auto& outputs = inputs.emplace_back();
-      for (int64_t i = begin; i < end; ++i)
-        outputs.push_back(store_.take(first_[static_cast<size_t>(d.range)] + static_cast<uint32_t>(i), static_cast<size_t>(d.output)));
+      for (int64_t i = begin; i < end; ++i) {
+        const uint32_t task = first_[static_cast<size_t>(d.range)] + static_cast<uint32_t>(i);
+        const int64_t own = store_.of(task).size() > 1 ? index : 0;
+        outputs.push_back(store_.take(task, static_cast<size_t>(d.output == graph::Dependency::kOwn ? own : d.output)));
+      }
     }
     return inputs;
   }

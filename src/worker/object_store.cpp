@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "kernels/parted_state.hpp"
 #include "kernels/wire.hpp"
 #include "muster/error.hpp"
 #include "worker/store.hpp"
@@ -185,6 +186,23 @@ size_t outputs_of(const Object& o) {
   return o.outputs ? o.outputs->size() : o.spilled.empty() ? kernels::count_outputs(o.view()) : o.spilled.size();
 }
 
+int64_t bytes_of(const Object& o, uint32_t output) {
+  if (output == kAllOutputs || is_bytes(o) || outputs_of(o) == 1) return o.bytes;
+  return o.outputs ? o.outputs->at(output).bytes : o.spilled.at(output)->bytes();
+}
+
+int64_t encoded_bytes(const Object& o, uint32_t output) {
+  if (!o.outputs) return bytes_of(o, output);
+  const auto of_one = [](const kernels::Output& out) {
+    const auto* state = dynamic_cast<const kernels::PartedState*>(out.fold.get());
+    return state ? state->all_bytes() : out.bytes;
+  };
+  if (output != kAllOutputs && o.outputs->size() > 1) return of_one(o.outputs->at(output));
+  int64_t total = 0;
+  for (const auto& out : *o.outputs) total += of_one(out);
+  return total;
+}
+
 Object as_bytes(const Object& o, uint32_t output) {
   if (is_bytes(o)) return o;
   Object out = o;
@@ -203,24 +221,24 @@ Object as_bytes(const Object& o, uint32_t output) {
     });
   } else if (one) {
     const auto& the_one = o.outputs->at(which);
-    encode_into(out, the_one.bytes, [&](base::Encoder& to) { kernels::encode_output(to, the_one, out.output == kAllOutputs ? 0 : out.output); });
+    encode_into(out, encoded_bytes(o, output), [&](base::Encoder& to) { kernels::encode_output(to, the_one, out.output == kAllOutputs ? 0 : out.output); });
   } else {
-    encode_into(out, o.bytes, [&](base::Encoder& to) { kernels::encode(to, *o.outputs); });
+    encode_into(out, encoded_bytes(o), [&](base::Encoder& to) { kernels::encode(to, *o.outputs); });
   }
   return out;
 }
 
 std::shared_ptr<const Object> counted_bytes(const Object& o, uint32_t output) {
   if (is_bytes(o)) return std::make_shared<const Object>(o);
-  const bool one = output != kAllOutputs && outputs_of(o) > 1;
-  const int64_t bytes = !one ? o.bytes : o.outputs ? o.outputs->at(output).bytes : o.spilled.at(output)->bytes();
-  const auto uncount = [bytes](const Object* made) {
+  const auto counted = std::make_shared<int64_t>(encoded_bytes(o, output));
+  const auto uncount = [counted](const Object* made) {
     delete made;
-    budget().give_back(bytes);
+    budget().give_back(*counted);
   };
-  budget().hold(bytes);
+  budget().hold(*counted);
   std::shared_ptr<Object> out(new Object, uncount);
   *out = as_bytes(o, output);
+  budget().hold(out->bytes - std::exchange(*counted, out->bytes));
   return out;
 }
 

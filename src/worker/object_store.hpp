@@ -50,6 +50,10 @@ class ObjectStore {
 
 /// How many outputs it has; 1 of what is no object of the engine's, or an output alone. Throws Error{io} on damaged bytes.
 size_t outputs_of(const Object& object);
+/// Of what it has of this output; of all if it is cut no further.
+int64_t bytes_of(const Object& object, uint32_t output);
+/// About how many bytes it is when it is encoded, or what it has of this output: also what its states have spilled.
+int64_t encoded_bytes(const Object& object, uint32_t output = kAllOutputs);
 /// The object as bytes, or what has this output of it as bytes: as they are, encoded, or read back from the spill file. Throws Error{io}, and
 /// Error{unsupported} as kernels::encode.
 Object as_bytes(const Object& object, uint32_t output = kAllOutputs);

@@ -1,7 +1,11 @@
 // Merging states changes none of them: an attempt after one that was broken off, and whoever else reads a state, finds it as it was.
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "base/hash.hpp"
+#include "kernels/distinct_counts.hpp"
+#include "kernels/modes.hpp"
 #include "kernels/quantiles.hpp"
 #include "kernels/registry.hpp"
 #include "kernels/wire.hpp"
@@ -39,7 +43,7 @@ struct Kind {
 };
 
 std::vector<Kind> kinds() {
-  static const bool registered = (kernels::register_kernels(kernels::builtin_kernels()), kernels::register_kernels({kernels::quantiles_kernel()}), true);
+  static const bool registered = (kernels::register_kernels(kernels::builtin_kernels()), kernels::register_kernels({kernels::quantiles_kernel(), kernels::distinct_counts_kernel(), kernels::distinct_in_groups_kernel(), kernels::modes_kernel()}), true);
   EXPECT_TRUE(registered);
   const Value int64 = code(DType{Storage::int64});
   const auto aggregate = [&](const char* function) { return Dict{{"function", function}, {"type", int64}, {"options", Dict{}}, {"input", 0}}; };
@@ -98,6 +102,52 @@ TEST(Combine, ChangesNoInput) {
         EXPECT_EQ(rows_of(last->run(task, {kernels::decode_outputs(kernels::encode(tree))}, {})), once) << "a tree from elsewhere";
         EXPECT_EQ(hash_of(states), before);
       }
+}
+
+// What "combine" leaves for each reader is what that one needs of the whole, here and from elsewhere, and no more bytes than that.
+TEST(Combine, LeavesAnOutputForEachPart) {
+  const Value int64 = code(DType{Storage::int64});
+  const auto aggregate = [&](const char* function) { return Dict{{"function", function}, {"type", int64}, {"options", Dict{}}, {"input", 0}}; };
+  kinds();
+  std::vector<Kind> parted;
+  for (const Value& sort : {Value(true), Value(false)})
+    for (const List& aggregates : {List{aggregate("sum"), aggregate("first_row")}, List{aggregate("nunique"), aggregate("median")}})
+      parted.push_back({"group_by", Dict{{"keys", List{int64}}, {"aggregates", aggregates}, {"dropna", true}, {"sort", sort}, {"parts", 4}}, 2});
+  parted.push_back({"distinct_in_groups", Dict{{"keys", List{int64}}, {"values", List{int64}}, {"skips_missing", true}, {"dropna", true}, {"sort", true}, {"parts", 4}}, 2});
+  parted.push_back({"distinct_counts", Dict{{"types", List{int64, int64}}, {"dropna", true}, {"parts", 4}}, 2});
+  parted.push_back({"modes", Dict{{"types", List{int64}}, {"dropna", true}, {"parts", 4}, {"first", 0}}, 1});
+  bool cut = false;
+  for (int64_t headroom : {int64_t{1} << 40, int64_t{1} << 20})
+    for (int64_t modulus : {10'000, 1'000'003})
+      for (const Kind& kind : parted) {
+        SCOPED_TRACE(concat(kind.name, " of ", modulus, ", headroom ", headroom));
+        const auto states = states_of(kind, modulus, headroom);
+        QuietTask task(0, headroom);
+        const auto whole = worker::bind("combine", Dict{{"last", false}})->run(task, {states}, {});
+        const auto outputs = worker::bind("combine", Dict{{"last", false}, {"parts", 4}})->run(task, {states}, {});
+        if (outputs.size() == 1) continue;  // small
+        ASSERT_EQ(outputs.size(), 4u);
+        cut = true;
+        const auto part = worker::bind("combine part", Value()), join = worker::bind("join parts", Dict{{"kernel", kind.name}, {"args", kind.args}});
+        const auto all_of = [&](const std::function<Output(int64_t)>& read) {
+          std::vector<Output> parts;
+          for (int64_t p = 0; p < 4; ++p) {
+            QuietTask one(p, headroom);
+            parts.push_back(part->run(one, {{read(p)}}, {}).at(0));
+          }
+          return rows_of(join->run(task, {parts}, {}));
+        };
+        const std::string expected = all_of([&](int64_t) { return whole[0]; });
+        EXPECT_EQ(all_of([&](int64_t p) { return outputs[static_cast<size_t>(p)]; }), expected);
+        const std::string bytes = kernels::encode(outputs);
+        EXPECT_EQ(all_of([&](int64_t p) { return kernels::decode_output(bytes, static_cast<size_t>(p)); }), expected);
+        EXPECT_LT(bytes.size(), kernels::encode(whole).size() * 3 / 2);
+        for (size_t p = 0; p < 4; ++p) EXPECT_LT(kernels::encoded_output(bytes, p).size(), bytes.size() / 3);
+        int64_t held = 0;
+        for (const auto& o : outputs) held += o.bytes;
+        EXPECT_EQ(held, whole[0].bytes);
+      }
+  EXPECT_TRUE(cut);
 }
 
 TEST(Combine, PartsOfStatesFromElsewhere) {

@@ -146,6 +146,46 @@ def test_a_frame_of_four_times_the_memory(small):
     assert watch.most < MOST
 
 
+def rows_of_groups(i, rows=125_000):
+    """Each group four times, one after the other: the first quarter says that grouping gains nothing, so that the rows are kept."""
+    x = np.arange(i * rows, (i + 1) * rows)
+    return pd.DataFrame({"k": x * 7919 % (rows // 4), "x": x.astype(float)})
+
+
+def test_a_group_by_of_more_than_the_memory(small):
+    """Its states do not fit into a worker once they are merged: who makes a part of the groups gets that part of them."""
+    parts = 2 * 2 * LIMIT // 2_000_000
+    every = np.arange(parts * 125_000)
+    expected = np.bincount(every * 7919 % 31_250, every)
+    with Watch(small) as watch:
+        sums = dd.from_map(rows_of_groups, range(parts), meta=rows_of_groups(0, 4)).groupby("k").x.sum().compute()
+    np.testing.assert_array_equal(sums.sort_index().to_numpy(), expected)
+    assert watch.most < 1.1 * LIMIT + 5 * 2_000_000  # a partition of Python's rows, its copy, and the state of these: rows with their hashes and numbers
+
+
+@pytest.fixture(scope="module")
+def many_groups():
+    random = np.random.default_rng(1)
+    frame = pd.DataFrame({"k": random.integers(0, 60_000, 150_000), "x": random.integers(0, 50, 150_000)})
+    frame["t"] = "key " + frame.k.astype(str)
+    return frame, dd.from_pandas(frame, npartitions=70)
+
+
+@pytest.mark.parametrize(("key", "sort"), [("k", True), ("t", False), (["k", "t"], True)])
+@pytest.mark.parametrize("functions", [["sum", "min", "first"], ["median"], ["nunique"]])
+def test_parts_of_merged_states(small, many_groups, key, sort, functions):
+    frame, df = many_groups
+    pd.testing.assert_frame_equal(df.groupby(key, sort=sort).x.agg(functions).compute(), frame.groupby(key, sort=sort).x.agg(functions))
+
+
+def test_parts_of_merged_states_without_aggregates(small, many_groups):
+    frame, df = many_groups
+    assert df.t.nunique().compute() == frame.t.nunique()
+    pd.testing.assert_frame_equal(df.drop_duplicates().compute(), frame.drop_duplicates())
+    pd.testing.assert_series_equal(df.k.mode().compute(), frame.k.mode())
+    pd.testing.assert_series_equal(df.t.value_counts().compute().sort_index(), frame.t.value_counts().sort_index())
+
+
 def sized(n):
     return b"x" * n
 
