@@ -102,10 +102,22 @@ struct Channel {
   // Once: the descriptors are given to who looks at the objects.
   Inputs take_inputs() {
     Inputs out;
+    const auto& call = end.call();
     size_t fd = 0;
-    for (const auto& in : end.call().inputs) {
-      if (!in.shared) {
-        out.buffers.append(nb::bytes(in.value.data(), in.value.size()));
+    std::shared_ptr<worker::Segment> pack;
+    std::string_view packed;
+    if (call.pack && !end.fds().empty()) {
+      pack = std::make_shared<worker::Segment>(std::move(end.fds().back()), call.pack);
+      end.fds().pop_back();
+      packed = pack->view();
+    }
+    for (const auto& in : call.inputs) {
+      if (in.place != cluster::ExecutorInput::Place::descriptor) {
+        const bool lies = in.place == cluster::ExecutorInput::Place::pack;
+        if (lies && in.size > packed.size()) throw Error(ErrorKind::io, "a call came without its inputs");
+        const auto bytes = lies ? packed.substr(0, in.size) : in.value;
+        if (lies) packed.remove_prefix(in.size);
+        out.buffers.append(nb::bytes(bytes.data(), bytes.size()));
         out.segments.emplace_back();
         continue;
       }

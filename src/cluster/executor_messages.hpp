@@ -29,10 +29,14 @@ struct RequestHead {
 };
 
 struct ExecutorInput {
-  bool shared = false;  // it lies in the next descriptor
-  uint64_t size = 0;    // there
+  enum class Place : uint8_t {
+    value,       // here
+    descriptor,  // in the next one
+    pack,        // behind those before it that lie there
+  } place = Place::value;
+  uint64_t size = 0;  // where it is not here
   std::string_view value{};
-  static void fields(auto& m, auto&& f) { f(m.shared, m.size, m.value); }
+  static void fields(auto& m, auto&& f) { f(m.place, m.size, m.value); }
 };
 
 struct ExecutorCall {
@@ -46,8 +50,9 @@ struct ExecutorCall {
   std::string_view label{};
   std::string_view arguments{};
   std::vector<uint32_t> groups{};  // how many inputs each dependency has, then which output of each
+  uint64_t pack = 0;               // bytes of many small inputs, which lie in the last descriptor
   std::vector<ExecutorInput> inputs{};
-  static void fields(auto& m, auto&& f) { f(m.pipeline, m.number, m.code, m.index, m.limit, m.reserved, m.depth, m.label, m.arguments, m.groups, m.inputs); }
+  static void fields(auto& m, auto&& f) { f(m.pipeline, m.number, m.code, m.index, m.limit, m.reserved, m.depth, m.label, m.arguments, m.groups, m.pack, m.inputs); }
 };
 
 /// What the executor will not be asked for again.
@@ -151,6 +156,8 @@ bool first_reply(std::string_view bytes, ReplyFrame& out);
 
 namespace muster::net {
 
+template <>
+struct LastOf<cluster::ExecutorInput::Place> { static constexpr auto value = cluster::ExecutorInput::Place::pack; };
 template <>
 struct LastOf<cluster::RequestHead::Kind> { static constexpr auto value = cluster::RequestHead::Kind::forget; };
 template <>

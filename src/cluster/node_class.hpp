@@ -30,18 +30,19 @@ using worker::Object;
 using std::chrono::steady_clock;
 
 constexpr int64_t kInline = 8 * 1024;  // bytes: results up to here travel with the news
+constexpr size_t kMostCopied = 64 << 10;  // bytes of inputs that go into a request
 constexpr char kPython[] = "python", kGuestPipeline[] = "guest pipeline";
 
 // What put_range said.
 struct RangeInfo {
-  std::string function, label;
-  Value args;
+  std::string function{}, label{};
+  Value args{};
   int64_t timeout_us = 0;
   bool inlined = true;                       // small results go along with the news
-  std::vector<uint32_t> outputs;             // of each dependency: which
+  std::vector<uint32_t> outputs{};           // of each dependency: which
   uint32_t depth = 0;                        // tasks around its tasks
   std::string program{};                     // of a guest pipeline, as executors read it
-  std::shared_ptr<worker::Function> bound;
+  std::shared_ptr<worker::Function> bound{};
   std::unique_ptr<worker::RangeMemory> memory = std::make_unique<worker::RangeMemory>();
   int64_t us = -1;                           // how long its native tasks take lately
   bool guest() const { return function == kPython || function == kGuestPipeline; }
@@ -73,6 +74,13 @@ struct Work : worker::Place, std::enable_shared_from_this<Work> {
     bool inlined;
     std::string value;
     std::shared_ptr<const Object> ready{};   // of a guest task: its bytes, where the store has it otherwise
+    std::optional<size_t> packed{};          // the same: how many bytes of it lie in the pack
+  };
+  // Inputs of a guest's task that have no descriptor and are many bytes: one behind the other in a memory file, as nothing large is copied with the mutex held.
+  struct Pack {
+    Fd file;
+    size_t bytes = 0;
+    ~Pack() { worker::budget().give_back(static_cast<int64_t>(bytes)); }
   };
   Node& node;
   const Key key;
@@ -83,6 +91,7 @@ struct Work : worker::Place, std::enable_shared_from_this<Work> {
   std::string arguments;
   std::vector<uint32_t> groups;
   std::vector<In> inputs;
+  std::shared_ptr<const Pack> pack;
   std::atomic<bool> stop{false};
   bool timed_out = false;
   bool native = false;      // a thread of the worker has it, or will
@@ -143,6 +152,7 @@ class Node {
   void run_natives(std::shared_ptr<Work> first, std::unique_lock<std::mutex>& lock);
   void run(Ran& ran, const worker::Function& function);
   void run_preparation(Work& work, std::unique_lock<std::mutex>& lock);  // of a guest's inputs: makes bytes of them, then the attempt is queued again
+  void pack(Work& work);
   void run_refusal(Work& work, std::unique_lock<std::mutex>& lock);
   bool begin(Work& work);  // false: it waits for memory
   int64_t known_need(const Work& work) const;
@@ -167,17 +177,20 @@ class Node {
   void fail(Work& work, Failure why, std::optional<TaskError> error, std::string_view note = {});
   std::shared_ptr<Work> next_guest(bool ahead);                    // that has begun
   bool hand_over(Executor& e, const std::shared_ptr<Work>& work);  // false: it is queued again, or over
+  static bool goes_by_descriptor(const Object& o, size_t others);  // behind so many
   void let_go(Work& work);                          // of what an attempt of a guest's has reserved
   void put_back(Work& work);                        // it is queued again
   void take_back(Executor& e);                      // what it has not begun
   void ended(Work& work);                           // it is answered
   void learn(const Work& work, int64_t bytes);
-  void on_replies(int fd);
-  void on_reply(Executor& e, Reply&& r);            // throws Error{io} for what no executor says; then nothing has changed
+  void on_replies(int fd);                          // without the mutex; so the next one
+  void take_reply(Executor& e, Reply&& r);          // throws Error{io} for what no executor says; then nothing has changed
+  void on_reply(Executor& e, const Reply& r);
   void on_reply(Executor& e, const FunctionMissing& said);
   void on_reply(Executor& e, const TaskSeceded& said);
-  void on_reply(Executor& e, const TaskDone& said, std::string_view value, std::vector<Fd> fds);
+  void on_reply(Executor& e, const TaskDone& said, Object&& result, const std::optional<Error>& refused);
   void on_reply(Executor& e, const TaskFailed& said);
+  void end_what_came_back(Executor& e);
   std::shared_ptr<Work> answered(Executor& e, TaskId task, uint16_t attempt);
   TaskError timeout_error(const Work& work);
   void bury(Executor& e);

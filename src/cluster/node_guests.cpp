@@ -123,6 +123,10 @@ std::shared_ptr<Work> Node::next_guest(bool ahead) {
   }
 }
 
+bool Node::goes_by_descriptor(const Object& o, size_t others) {
+  return o.segment && o.segment->fd() >= 0 && static_cast<int64_t>(others) < worker::most_descriptors() / 2;
+}
+
 bool Node::hand_over(Executor& e, const std::shared_ptr<Work>& shared) {
   Work& work = *shared;
   const RangeInfo& range = *work.range;
@@ -141,29 +145,37 @@ bool Node::hand_over(Executor& e, const std::shared_ptr<Work>& shared) {
   call.limit = std::max(work.reserved + std::max<int64_t>(0, room), worker::budget().limit() / kLeast);
   std::vector<Object> kept;  // that the call points to
   std::vector<int> fds;
+  size_t copied = 0;
+  const auto prepare = [&] {
+    let_go(work);
+    work.prepares = true;
+    hand_to_thread(shared);
+    return false;
+  };
   kept.reserve(work.inputs.size()), call.inputs.reserve(work.inputs.size());
   for (const auto& in : work.inputs) {
     ExecutorInput& to = call.inputs.emplace_back();
+    if (in.packed) {
+      to.place = ExecutorInput::Place::pack, to.size = *in.packed;
+      continue;
+    }
     if (in.inlined) {
-      to.value = in.value;
+      to.value = in.value, copied += in.value.size();
       continue;
     }
     const auto known = in.ready ? std::optional<Object>(*in.ready) : objects_.find_output({in.object, in.output});
     if (!known) throw internal("an input of a task that may run is not here");
-    if (!known->segment && !known->small) {  // it is encoded, or read back, first
-      let_go(work);
-      work.prepares = true;
-      hand_to_thread(shared);
-      return false;
-    }
+    if (!known->segment && !known->small) return prepare();  // it is encoded, or read back, first
     const Object& o = kept.emplace_back(*known);
-    if (o.segment && o.segment->fd() >= 0 && static_cast<int64_t>(fds.size()) < worker::most_descriptors() / 2) {
-      to.shared = true, to.size = o.segment->size();
+    if (goes_by_descriptor(o, fds.size())) {
+      to.place = ExecutorInput::Place::descriptor, to.size = o.segment->size();
       fds.push_back(o.segment->fd());
     } else {
-      to.value = o.view();
+      to.value = o.view(), copied += to.value.size();
     }
   }
+  if (copied > kMostCopied && !work.pack) return prepare();
+  if (work.pack) call.pack = work.pack->bytes, fds.push_back(work.pack->file.get());
   try {
     if (!e.send(work.key.first, work.key.second, call, fds, shared)) {
       put_back(work);
@@ -177,25 +189,54 @@ bool Node::hand_over(Executor& e, const std::shared_ptr<Work>& shared) {
   return true;
 }
 
+// The loop's thread alone adds, removes and hears executors: while it does so others may look at them. What they say is received and copied without the mutex,
+// which is taken for what follows from it.
 void Node::on_replies(int fd) {
-  Lock lock(*this);
-  auto found = std::find_if(executors_.begin(), executors_.end(), [fd](const auto& e) { return e->reply_fd() == fd; });
+  std::unique_lock looking(mutex_);
+  const auto is_it = [fd](const auto& e) { return e->reply_fd() == fd; };
+  const auto found = std::find_if(executors_.begin(), executors_.end(), is_it);
   if (found == executors_.end()) return;
   Executor& e = **found;
+  looking.unlock();
   bool alive = !e.over();
   try {
-    alive = e.read([&](Reply&& r) { on_reply(e, std::move(r)); }, !alive) && alive;
+    alive = e.read([&](Reply&& r) { take_reply(e, std::move(r)); }, !alive) && alive;
   } catch (const Error& what) {
     alive = false;
     e.blame(what.message);
   }
+  Lock lock(*this);
   if (!alive) {
     loop_.remove(fd);
     if (e.end_fd() >= 0) loop_.remove(e.end_fd());
     bury(e);
-    executors_.erase(found);
+    executors_.erase(std::find_if(executors_.begin(), executors_.end(), is_it));
   }
   pump();
+}
+
+void Node::take_reply(Executor& e, Reply&& r) {
+  if (r.type != ReplyType::done || !e.ready) {
+    std::lock_guard lock(mutex_);
+    return on_reply(e, r);
+  }
+  Decoder in(r.body);
+  const auto said = taken<TaskDone>(in);
+  const auto value = in.rest();
+  Object o{.native = said.native, .type = std::string(said.type), .bytes = static_cast<int64_t>(said.size)};
+  struct stat facts {};
+  const bool short_file = !r.fds.empty() && fstat(r.fds[0].get(), &facts) == 0 && static_cast<uint64_t>(facts.st_size) < said.size;
+  if (short_file || (r.fds.empty() && value.size() != said.size)) throw Error(ErrorKind::io, "a result does not have the size that it said");
+  std::optional<Error> refused;
+  if (r.fds.empty()) o.small = std::make_shared<const std::string>(value);
+  else try {
+      o.segment = std::make_shared<worker::Segment>(std::move(r.fds[0]), said.size);
+    } catch (const Error& why) {
+      refused = why;
+    }
+  std::lock_guard lock(mutex_);
+  on_reply(e, said, std::move(o), refused);
+  end_what_came_back(e);
 }
 
 // A reply is for a task that the executor was given, or it is none.
@@ -209,7 +250,7 @@ std::shared_ptr<Work> Node::answered(Executor& e, TaskId task, uint16_t attempt)
   return work;
 }
 
-void Node::on_reply(Executor& e, Reply&& r) {
+void Node::on_reply(Executor& e, const Reply& r) {
   if (!e.ready) {
     if (r.type != ReplyType::ready) throw Error(ErrorKind::io, "it spoke before it was ready");
     if (const auto version = Decoder(r.body).get<uint32_t>(); version != kProtocol) throw Error(ErrorKind::io, versions_differ("the executor", version, "its worker", kProtocol));
@@ -222,16 +263,15 @@ void Node::on_reply(Executor& e, Reply&& r) {
   switch (r.type) {
     case ReplyType::function_missing: return on_reply(e, decoded<FunctionMissing>(r.body));
     case ReplyType::seceded: return on_reply(e, decoded<TaskSeceded>(r.body));
-    case ReplyType::done: {
-      Decoder in(r.body);
-      const auto said = taken<TaskDone>(in);
-      on_reply(e, said, in.rest(), std::move(r.fds));
-      break;
-    }
     case ReplyType::failed: on_reply(e, decoded<TaskFailed>(r.body)); break;
     default: throw Error(ErrorKind::io, concat("a reply of kind ", static_cast<int>(r.type), ", which no executor gives"));
   }
-  if (live() > options_.threads && e.sent.empty()) e.kill(), e.killed_at = steady_clock::now();  // it came back while another had taken its place
+  end_what_came_back(e);
+}
+
+// It gave its thread back, and another has taken its place.
+void Node::end_what_came_back(Executor& e) {
+  if (live() > options_.threads && e.sent.empty()) e.kill(), e.killed_at = steady_clock::now();
 }
 
 // The request that brought its function was taken back.
@@ -249,20 +289,11 @@ void Node::on_reply(Executor& e, const TaskSeceded& said) {
   send(*scheduler_, Seceded{said.task, said.attempt});
 }
 
-void Node::on_reply(Executor& e, const TaskDone& said, std::string_view value, std::vector<Fd> fds) {
-  Object o{.native = said.native, .type = std::string(said.type), .bytes = static_cast<int64_t>(said.size)};
-  struct stat facts {};
-  const bool short_file = !fds.empty() && fstat(fds[0].get(), &facts) == 0 && static_cast<uint64_t>(facts.st_size) < said.size;
-  if (short_file || (fds.empty() && value.size() != said.size)) throw Error(ErrorKind::io, "a result does not have the size that it said");
+void Node::on_reply(Executor& e, const TaskDone& said, Object&& o, const std::optional<Error>& refused) {
   const auto work = answered(e, said.task, said.attempt);
   if (work->timed_out) return fail(*work, Failure::refused, timeout_error(*work));
-  if (!fds.empty()) try {
-      o.segment = std::make_shared<worker::Segment>(std::move(fds[0]), said.size);
-      e.shared_bytes = std::min(e.shared_bytes + static_cast<int64_t>(said.size), most_shared());
-    } catch (const Error& why) {
-      return refuse(*work, why);
-    }
-  else o.small = std::make_shared<const std::string>(value);
+  if (refused) return refuse(*work, *refused);
+  if (o.segment) e.shared_bytes = std::min(e.shared_bytes + static_cast<int64_t>(said.size), most_shared());
   if (!spill_error_.empty() && worker::budget().used() + o.bytes > worker::budget().limit()) return refuse(*work, Error(ErrorKind::io, spill_error_));
   worker::budget().hold(o.bytes);
   let_go(*work);

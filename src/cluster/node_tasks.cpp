@@ -249,6 +249,7 @@ void Node::run_preparation(Work& work, std::unique_lock<std::mutex>& lock) {
       if (!object) throw Error(ErrorKind::io, "an input of a task that runs is not here");
       if (!object->segment && !object->small) in.ready = worker::counted_bytes(*object, in.output);
     }
+    if (!work.pack) pack(work);
   } catch (const Error& e) {
     error = e;
   }
@@ -258,6 +259,35 @@ void Node::run_preparation(Work& work, std::unique_lock<std::mutex>& lock) {
   if (work.stop) fail(work, Failure::stopped, {});
   else if (error) refuse(work, *error);
   else put_back(work);
+}
+
+// While the preparation has the attempt, nobody else looks at its inputs.
+void Node::pack(Work& work) {
+  std::vector<std::pair<Work::In*, std::shared_ptr<const Object>>> some;
+  size_t bytes = 0, descriptors = 0;
+  for (auto& in : work.inputs) {
+    std::shared_ptr<const Object> object;
+    if (!in.inlined && !(object = in.ready)) {
+      auto found = objects_.find_output({in.object, in.output});
+      if (!found) throw Error(ErrorKind::io, "an input of a task that runs is not here");
+      if (!found->segment && !found->small) continue;  // it was spilled meanwhile, and is made ready once more
+      object = std::make_shared<const Object>(std::move(*found));
+    }
+    if (object && goes_by_descriptor(*object, descriptors)) {
+      ++descriptors;
+      continue;
+    }
+    some.emplace_back(&in, object);
+    bytes += object ? object->view().size() : in.value.size();
+  }
+  if (bytes <= kMostCopied) return;
+  worker::SegmentWriter out(bytes);
+  for (const auto& [in, object] : some) out.append(object ? object->view() : std::string_view(in->value));
+  worker::budget().hold(static_cast<int64_t>(bytes));
+  auto made = std::make_shared<Work::Pack>();
+  made->bytes = bytes, made->file = out.finish_fd();
+  for (const auto& [in, object] : some) in->packed = object ? object->view().size() : in->value.size();
+  work.pack = std::move(made);
 }
 
 // ---- memory

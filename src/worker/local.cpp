@@ -1,6 +1,6 @@
 // A job is a scheduler with one worker, this process; the pool's threads run what it assigns. A job's mutex guards its scheduler and its results, the
-// pool's mutex the queue; neither is held while a task runs. A thread that runs guest tasks takes a job's mutex while it is inside the guest, so
-// nobody may wait to enter while holding one.
+// pool's mutex the queue; neither is held while a task runs, or rows are encoded, written or read. A thread that runs guest tasks takes a job's mutex while it
+// is inside the guest, so nobody may wait to enter while holding one.
 #include "worker/local.hpp"
 
 #include <pthread.h>
@@ -141,7 +141,7 @@ class LocalJob : public Job, public Place, public Beside, public std::enable_sha
 
   std::vector<Assignment> begin(int64_t threads) {
     std::lock_guard lock(mutex_);
-    scheduler_.join({.threads = threads});
+    scheduler_.join({threads, {}, {}, {}, {}});
     scheduler_.submit(kJob, kClient, graph_);
     std::vector<std::vector<Output>> dead;
     return obey(dead);
@@ -406,15 +406,24 @@ class LocalJob : public Job, public Place, public Beside, public std::enable_sha
     dead.push_back(store_.drop(task));
   }
 
-  // No task can go on: rows that wait for theirs go to the spill file. Returns the bytes that are free.
+  // No task can go on: rows that wait for theirs go to the spill file. Returns the bytes that are free. Their task may be done with meanwhile.
   int64_t spill_results() override {
-    std::lock_guard lock(mutex_);
     int64_t freed = 0;
     for (size_t r = 0; r < ranges_.size(); ++r) {
       if (ranges_[r].gathered || guests_[r]) continue;  // these are needed at once, or not ours
       for (int64_t i = 0; i < graph_->ranges[r].count; ++i) {
-        const int64_t bytes = store_.spill(first_[r] + static_cast<uint32_t>(i));
-        ranges_[r].kept -= bytes, freed += bytes;
+        const uint32_t task = first_[r] + static_cast<uint32_t>(i);
+        std::vector<Outputs::Rows> all;
+        {
+          std::lock_guard lock(mutex_);
+          all = store_.worth_spilling(task);
+        }
+        for (const auto& rows : all) {
+          auto piece = rows.write();
+          std::lock_guard again(mutex_);
+          const int64_t bytes = store_.spilled(task, rows, std::move(piece));
+          ranges_[r].kept -= bytes, freed += bytes;
+        }
       }
     }
     return freed;

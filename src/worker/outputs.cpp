@@ -34,20 +34,28 @@ std::vector<Output> Outputs::drop(uint32_t task) {
   return outputs;
 }
 
-int64_t Outputs::spill(uint32_t task) {
-  int64_t freed = 0;
+std::shared_ptr<const kernels::Spilled> Outputs::Rows::write() const {
+  Encoder out;
+  kernels::encode(out, *batches);
+  return kernels::spill(out.take());
+}
+
+std::vector<Outputs::Rows> Outputs::worth_spilling(uint32_t task) const {
+  std::vector<Rows> out;
+  const auto& outputs = of_task_[task];
+  for (size_t i = 0; i < outputs.size(); ++i)
+    if (const auto& o = outputs[i]; o.batches && o.bytes >= kWorthSpilling && !kernels::hold_objects(*o.batches)) out.push_back({i, o.batches});
+  return out;
+}
+
+int64_t Outputs::spilled(uint32_t task, const Rows& rows, std::shared_ptr<const kernels::Spilled> piece) {
   auto& outputs = of_task_[task];
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    auto& o = outputs[i];
-    if (!o.batches || o.bytes < kWorthSpilling || kernels::hold_objects(*o.batches)) continue;
-    Encoder out;
-    kernels::encode(out, *o.batches);
-    spilled_[{task, i}] = kernels::spill(out.take());
-    o.batches.reset();
-    budget().give_back(o.bytes);
-    freed += o.bytes;
-  }
-  return freed;
+  if (rows.output >= outputs.size() || outputs[rows.output].batches != rows.batches) return 0;
+  auto& o = outputs[rows.output];
+  spilled_[{task, rows.output}] = std::move(piece);
+  o.batches.reset();
+  budget().give_back(o.bytes);
+  return o.bytes;
 }
 
 }  // namespace muster::worker

@@ -26,8 +26,16 @@ class Outputs {
   const std::vector<kernels::Output>& of(uint32_t task) const { return of_task_[task]; }
   /// Gives a task's outputs back to the budget, and to whoever destroys them.
   std::vector<kernels::Output> drop(uint32_t task);
-  /// Moves a task's rows to the spill file; returns the bytes that are free. Foreign objects stay.
-  int64_t spill(uint32_t task);
+  /// Rows that may be moved to the spill file: to be encoded and written while nothing here is locked.
+  struct Rows {
+    size_t output;
+    std::shared_ptr<const data::Batches> batches;
+    std::shared_ptr<const kernels::Spilled> write() const;
+  };
+  /// Those of a task that are worth it. Foreign objects stay.
+  std::vector<Rows> worth_spilling(uint32_t task) const;
+  /// They lie on disk. Returns the bytes that are free once `rows` are gone, too; 0 if the task does not have them any more.
+  int64_t spilled(uint32_t task, const Rows& rows, std::shared_ptr<const kernels::Spilled> piece);
 
  private:
   std::vector<std::vector<kernels::Output>> of_task_;
