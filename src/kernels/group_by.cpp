@@ -154,7 +154,10 @@ class GroupBy : public Fold, public PartedState {
   void encode(Encoder& out) const override {
     std::vector<uint32_t> some;  // of a state of some parts: the groups in these
     if (!has_all_parts() && !own_->of_part.empty())
-      for (auto p = begin_part_; p < end_part_; ++p) some.insert(some.end(), own_->of_part[static_cast<size_t>(p)].begin(), own_->of_part[static_cast<size_t>(p)].end());
+      for (auto p = begin_part_; p < end_part_; ++p) {
+        const auto& groups_of_part = own_->of_part[static_cast<size_t>(p)];
+        some.insert(some.end(), groups_of_part.begin(), groups_of_part.end());
+      }
     const uint32_t groups = !has_all_parts() ? static_cast<uint32_t>(some.size()) : own_->keys ? own_->keys->size() : 1;
     const bool packed = spilled_ || (groups > kFewGroups && !own_->of_part.empty() && merges_groups_alone_);
     out << static_cast<uint8_t>(packed) << static_cast<uint8_t>(tabled_) << partition_ << rows_seen_;

@@ -17,6 +17,8 @@ class PartedState {
 
 /// The same of a fold that another one is made of.
 inline int64_t all_bytes(const data::Fold& fold) { return dynamic_cast<const PartedState&>(fold).all_bytes(); }
-inline std::unique_ptr<data::Fold> parts_of(const data::Fold& fold, int64_t begin, int64_t end) { return dynamic_cast<const PartedState&>(fold).parts(begin, end); }
+inline std::unique_ptr<data::Fold> parts_of(const data::Fold& fold, int64_t begin, int64_t end) {
+  return dynamic_cast<const PartedState&>(fold).parts(begin, end);
+}
 
 }  // namespace muster::kernels
