@@ -595,3 +595,36 @@ def test_functions_that_change_objects_in_place():
     same(lazy().o.apply(lambda value: value.pop()).sum(), 820)
     same(lazy().o.map(lambda value: value.pop()).sum(), 820)
     same(lazy().apply(lambda row: row.o.pop(), axis=1).sum(), 820)
+
+
+@pytest.mark.parametrize("value", [None, 3, [1], "x", {"a": [1]}], ids=lambda value: type(value).__name__)
+def test_what_is_no_pandas_object_is_named_with_its_partition(value):
+    frame = pd.DataFrame({"a": range(8)})
+    df, named = dd.from_pandas(frame, npartitions=4), type(value).__name__
+
+    def sometimes(part):
+        return value if 4 in part.values else part
+
+    def total(column):
+        return column.sum()
+
+    def check(lazy, *words):
+        error = raised(lazy.compute)
+        assert type(error) is TypeError, error
+        assert all(word in str(error) for word in (f"a {named}", *words)), error
+
+    check(df.map_partitions(sometimes), "sometimes: ", "partition 2", "DataFrame")
+    check(df.map_partitions(sometimes, meta=frame), "sometimes: ", "partition 2", "DataFrame")
+    check(df.a.map_partitions(sometimes), "sometimes: ", "partition 2", "Series")
+    tasks = [muster.delayed(lambda: frame)(), muster.delayed(lambda: value)()]
+    for meta in ({}, {"meta": frame}, {"meta": frame, "verify_meta": False}):
+        check(dd.from_delayed(tasks, **meta), "from_delayed: ", "partition 1")
+    check(dd.from_map(lambda i: value if i else frame, [0, 1]), "from_map: ", "partition 1")
+    same(df.a.map_partitions(total), pd.Series([1, 5, 9, 13]).set_axis(df.a.map_partitions(total).compute().index))
+
+
+def test_a_series_for_a_frame_is_named_with_its_partition():
+    df = dd.from_pandas(pd.DataFrame({"a": range(8)}), npartitions=4)
+    for lazy in (df.map_partitions(lambda part: part.a if 4 in part.values else part), df.map_partitions(lambda part: part.a, meta=df._meta)):
+        error = raised(lazy.compute)
+        assert type(error) is TypeError and "a Series for partition" in str(error), error

@@ -30,6 +30,11 @@ def apply(function, index, columns, rows, out_kind, out_index, out_fields, parti
     finally:
         index.clear(), columns.clear()
     if not isinstance(out, (pd.DataFrame, pd.Series)):
+        if out_kind == "frame" or (function.gives_rows and not isinstance(out, (pd.Index, np.ndarray))):
+            raise TypeError(
+                f"{function.label}: the function returned a {type(out).__name__} for partition {partition}, not a "
+                f"{'DataFrame' if out_kind == 'frame' else 'Series'}; return one without rows where there is nothing"
+            )
         out = pd.Series(out) if isinstance(out, (pd.Index, np.ndarray)) and out_kind != "scalar" else _one(out, out_fields[0][1])
     if sys.getrefcount(out) > 2:  # somebody else's too, who may write to it: not to what another object still has
         out = out.copy(deep=False)
@@ -37,6 +42,8 @@ def apply(function, index, columns, rows, out_kind, out_index, out_fields, parti
     made, labels = ([out.array], [out.name]) if isinstance(out, pd.Series) else (list(out._iter_column_arrays()), out.columns)
     if not rows and not len(out) and len(made) != len(out_fields):  # pandas gives the groups of no rows back as they were
         return 0, [payload_of_none(name) for _, name, _ in (*out_index, *out_fields)], None
+    if out_kind == "frame" and isinstance(out, pd.Series):
+        raise TypeError(f"{function.label}: the function returned a Series for partition {partition}, not a DataFrame")
     if len(made) != len(out_fields) or (out_kind == "frame" and not function.has_labels(labels, out_fields)):
         raise ValueError(
             f"{function.label}: partition {partition} returned the columns {list(labels)}, expected {[f[0] for f in out_fields]}; "

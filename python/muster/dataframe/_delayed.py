@@ -5,6 +5,7 @@ from muster._base.libraries import pd
 from muster._base.tasks import node_of
 from muster._base.tokenize import tokenize
 from muster._base.values import no_default
+from muster._border.calls import current_partition
 from muster._border.values import value_of
 from muster._collections import running
 from muster._core import TaskNode
@@ -13,15 +14,25 @@ from muster.dataframe._meta import meta_object
 
 
 class _Checked:
-    """Raises where a task's result is not what meta says."""
+    """The value of a partition's task. Raises where it is no pandas object, or its columns are not what meta says, if there are such."""
+
+    __name__ = "from_delayed"
 
     def __init__(self, columns):
         self.columns = columns
 
-    def __call__(self, part):
+    def __call__(self, held):
+        part = value_of(held)
+        if not isinstance(part, (pd.DataFrame, pd.Series)):
+            raise TypeError(f"from_delayed: the task of partition {current_partition()} returned a {type(part).__name__}, not a pandas object")
+        if self.columns is None:
+            return part
         got = list(part.columns) if isinstance(part, pd.DataFrame) else [part.name]
         if got != self.columns:
-            raise ValueError(f"Metadata mismatch found in `from_delayed`: a task returned the columns {got}, expected {self.columns}")
+            raise ValueError(
+                f"Metadata mismatch found in `from_delayed`: the task of partition {current_partition()} returned the columns {got}, "
+                f"expected {self.columns}"
+            )
         return part
 
 
@@ -71,18 +82,18 @@ def from_delayed(dfs, meta=no_default, divisions=None, prefix="from-delayed", ve
     if meta is no_default or meta is None:
         meta = running.compute(nodes[0], traverse=False)[0]
         if not isinstance(meta, (pd.DataFrame, pd.Series)):
-            raise TypeError(f"from_delayed: a task returned a {type(meta).__name__}, not a pandas object")
+            raise TypeError(f"from_delayed: the task of partition 0 returned a {type(meta).__name__}, not a pandas object")
         meta = meta.iloc[:0]
     else:
         meta = meta_object(meta)
     checked = list(meta.columns) if isinstance(meta, pd.DataFrame) else [meta.name]
-    return of_tasks(nodes, meta, _Checked(checked) if verify_meta else None, forced)
+    return of_tasks(nodes, meta, _Checked(checked if verify_meta else None), forced)
 
 
-def of_tasks(nodes, meta, check=None, forced=False):
-    """Return the collection whose partitions are what the nodes give; `check` is called with each."""
+def of_tasks(nodes, meta, value=value_of, forced=False):
+    """Return the collection whose partitions are what the nodes give; `value` takes it out of the row that holds it."""
     values = new_collection(_core.from_values(nodes, tokenize([n.key for n in nodes])))
-    return values.map_partitions(_Then(value_of, check) if check else value_of, meta=meta, enforce_metadata=forced)
+    return values.map_partitions(value, meta=meta, enforce_metadata=forced)
 
 
 def _partitions_of_one(nodes):
@@ -101,16 +112,6 @@ def _looks_like(ours, meta):
         return False
     one, other = ([*zip(m.columns, m.dtypes, strict=True)] if isinstance(m, pd.DataFrame) else [(m.name, m.dtype)] for m in (ours, meta))
     return one == other and ours.index.names == meta.index.names
-
-
-class _Then:
-    """Calls two functions, one after the other."""
-
-    def __init__(self, first, second):
-        self.first, self.second = first, second
-
-    def __call__(self, part):
-        return self.second(self.first(part))
 
 
 def to_delayed(frame):

@@ -22,7 +22,8 @@ class _Mapped:
     def __call__(self, part):
         out = self.func(*self.values[int(part.iloc[0, 0])], *self.args, **self.kwargs)
         if not isinstance(out, (pd.DataFrame, pd.Series)):
-            raise TypeError(f"from_map: the function returned a {type(out).__name__}, not a pandas object")
+            at = int(part.iloc[0, 0])
+            raise TypeError(f"{self.label}: {self.__name__} returned a {type(out).__name__} for partition {at}, not a pandas object")
         return out
 
 

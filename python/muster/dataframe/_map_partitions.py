@@ -38,8 +38,6 @@ def map_partitions(func, *args, meta=no_default, enforce_metadata=True, **kwargs
     forced, made_up = meta is not no_default and enforce_metadata, False
     if meta is no_default and all(not isinstance(a, Collection) for a in [*args[1:], *kwargs.values()]):
         meta, made_up = _tried(func, frame, args[1:], kwargs)
-    if meta is not no_default and not isinstance(meta, (pd.DataFrame, pd.Series)):
-        meta = pd.Series(meta if isinstance(meta, pd.Index) else [meta])
     label = getattr(func, "__name__", type(func).__name__)
     if placed:
         del kwargs["partition_info"]

@@ -82,6 +82,7 @@ class Function:
         self.func, self.label, self.inputs, self.args, self.kwargs, self.partition, self.forced = func, label, inputs, args, kwargs, partition, forced
         self.guesses = {}  # names of dtypes that no user promised, by column and by ("index", level)
         self.known_labels = None  # of a result that had those expected
+        self.gives_rows = False  # what it was tried on says that it gives a pandas object for each partition
 
     def __call__(self, arrays, index):
         held, values, at = [], [], 0  # held: pandas copies what another object still has before it writes to it
@@ -302,6 +303,10 @@ def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=
             raise
     else:
         function.forced = forced
+    if real and shape == "partitions":
+        is_rows = isinstance(meta, (pd.DataFrame, pd.Series))
+        function.gives_rows = is_rows and not function.forced
+        meta = meta if is_rows else pd.Series(meta if isinstance(meta, pd.Index) else [meta])
     kind, index, columns = fields(meta)
     if made_up and kind in ("series", "frame") and any(name == "object" for i in inputs for _, name, _ in (*i._expr.index, *i._expr.columns)):
         index, columns = _objects_as_said(index, [level.dtype for level in _levels(meta.index)]), _objects_as_said(columns, _dtypes(meta))
