@@ -3,10 +3,12 @@
 import datetime
 import decimal
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import muster.dataframe as dd
+from conftest import raised
 from muster.dataframe._through_pandas import through
 
 COLUMNS = {
@@ -137,3 +139,53 @@ def test_functions_see_lazy_values_beside_their_rows(shape, npartitions):
         assert through("less", _less, (df.a.max(), df.a.min(), centred.max()), shape=shape).compute() == 7 - 1 + 3
         row = through("less", _less, (df.max(), df.min(), df.mean()), shape=shape).compute()
         pd.testing.assert_series_equal(row, pdf.max() - pdf.min() + pdf.mean())
+
+
+def missing_decimal():
+    return decimal.Decimal("NaN")
+
+
+EQUAL_VALUES = {
+    "drop_duplicates": lambda s: s.drop_duplicates(),
+    "unique": lambda s: s.unique(),
+    "value_counts": lambda s: s.value_counts(),
+    "counts of all": lambda s: s.value_counts(dropna=False),
+    "mode": lambda s: s.mode(),
+    "mode of all": lambda s: s.mode(dropna=False),
+    "nunique": lambda s: s.nunique(),
+    "last": lambda s: s.drop_duplicates(keep="last"),
+}
+
+
+@pytest.mark.parametrize("name", EQUAL_VALUES)
+def test_missing_decimals_are_one_value(name):
+    one = missing_decimal()
+    s = pd.Series([decimal.Decimal(1), one, one] * 4, name="o")
+    apart = pd.Series([decimal.Decimal(1), *(missing_decimal() for _ in range(2)), *([decimal.Decimal(1), missing_decimal(), missing_decimal()] * 3)], name="o")
+    ask = EQUAL_VALUES[name]
+    theirs = ask(s)
+    for data in (s, apart):
+        ours = ask(dd.from_pandas(data, npartitions=3)).compute()
+        if name == "nunique":
+            assert ours == theirs == 1
+        else:
+            theirs = pd.Series(theirs)
+            assert list(map(str, ours)) == list(map(str, theirs)) and list(map(str, ours.index)) == list(map(str, theirs.index))
+
+
+@pytest.mark.parametrize("make", [lambda i: np.arange(3), lambda i: pd.Series([i]), lambda i: pd.array([i])], ids=["numpy", "Series", "array"])
+@pytest.mark.parametrize("name", EQUAL_VALUES)
+def test_arrays_have_no_equal_values(name, make):
+    one = make(0)
+    held = np.empty(12, dtype=object)
+    for i in range(12):
+        held[i] = one if i % 2 else make(i)
+    error = raised(lambda: EQUAL_VALUES[name](dd.from_pandas(pd.Series(held, name="o"), npartitions=3)).compute())
+    assert type(error) is TypeError and "unhashable type: " in str(error), error
+
+
+@pytest.mark.parametrize("name", ["drop_duplicates", "value_counts", "mode", "last"])
+def test_lists_are_equal_by_their_items(name):
+    s = pd.Series([[i % 2] for i in range(12)], name="o")
+    ours, theirs = EQUAL_VALUES[name](dd.from_pandas(s, npartitions=3)).compute(), EQUAL_VALUES[name](s)
+    assert list(ours) == list(theirs) and list(ours.index) == list(theirs.index)

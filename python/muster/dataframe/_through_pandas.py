@@ -13,6 +13,7 @@ from muster._base import context
 from muster._base.libraries import np, pa, pd
 from muster._base.tokenize import tokenize
 from muster._base.values import no_default, plain
+from muster._border.equality import comparable
 from muster._border.pandas import SHORT, _levels, _object_array, dtype_name, dtype_of, fields_of, frame_of, is_nullable, plain_labels, sample_of, sample_values, series_of
 from muster._border.promises import unseen
 from muster.dataframe._collection import Collection, new_collection
@@ -479,9 +480,20 @@ class Named:
         return ".".join(self.path)
 
 
+class _Comparing(Named):
+    """Calls a method that puts equal values together."""
+
+    def __call__(self, data, *args, **kwargs):
+        return super().__call__(comparable(data), *args, **kwargs)
+
+
+_COMPARING = frozenset([("drop_duplicates",), ("duplicated",), ("mode",), ("unique",), ("nunique",), ("value_counts",)])
+
+
 def call(self, path, args=(), kwargs=None, shape="rows", attribute=False, **options):
     """Return what pandas' method of this name makes of a collection."""
-    named = Named(*((path,) if isinstance(path, str) else path), attribute=attribute)
+    path = (path,) if isinstance(path, str) else path
+    named = (_Comparing if path in _COMPARING else Named)(*path, attribute=attribute)
     return through(named.token, named, (self, *args), kwargs, shape=shape, token=named.token, **options)
 
 
