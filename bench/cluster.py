@@ -50,11 +50,20 @@ def busy():
     return own.ru_utime + own.ru_stime + sum(seconds for pid, seconds in processes() if pid != os.getpid())
 
 
+def children_of(pid):
+    out = []
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        try:
+            out += map(int, (task / "children").read_text().split())
+        except OSError:
+            pass  # the thread ended meanwhile
+    return out
+
+
 def taken_by(worker):
     """Bytes that a worker and its executors have: their own, and objects in shared memory."""
     total, objects = 0, {}
-    children = [int(p) for task in pathlib.Path(f"/proc/{worker}/task").iterdir() for p in (task / "children").read_text().split()]
-    for pid in [worker, *children]:
+    for pid in [worker, *children_of(worker)]:
         try:
             total += next(int(line.split()[1]) * 1024 for line in open(f"/proc/{pid}/status") if line.startswith("RssAnon"))
             for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
