@@ -200,6 +200,21 @@ def test_few_descriptors(python):
 # ---- that die
 
 
+def made(i, size):
+    return bytes([i % 251]) * size
+
+
+@pytest.mark.parametrize("size", [10, 5000, 100_000])
+def test_many_inputs_of_one_task(one, size):
+    """A few bytes go into the request, many into one memory file."""
+
+    def wrong(values):
+        return [i for i, value in enumerate(values) if value != bytes([i % 251]) * size]
+
+    assert one.submit(wrong, one.map(made, range(200), [size] * 200)).result() == []
+
+
+
 @pytest.mark.parametrize("how", ["exit", "kill", "close"])
 def test_a_death_is_noticed_though_a_child_lives(one, how):
     def dies(how):
