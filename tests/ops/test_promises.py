@@ -628,3 +628,15 @@ def test_a_series_for_a_frame_is_named_with_its_partition():
     for lazy in (df.map_partitions(lambda part: part.a if 4 in part.values else part), df.map_partitions(lambda part: part.a, meta=df._meta)):
         error = raised(lazy.compute)
         assert type(error) is TypeError and "a Series for partition" in str(error), error
+
+
+@pytest.mark.parametrize(
+    "values", [[3, "a", 1, None], ["b", datetime.date(2020, 1, 1), "a", None, 4], [decimal.Decimal(2), "b", decimal.Decimal(1)]]
+)
+@pytest.mark.parametrize("partitions", [1, 3, 7])
+def test_categories_without_an_order_are_in_pandas_order(values, partitions):
+    s = pd.Series(values * 3, dtype=object, name="k")
+    ours, theirs = dd.from_pandas(s, npartitions=partitions), list(s.astype("category").cat.categories)
+    known = ours.astype("category").cat.as_known()
+    assert list(known.cat.categories) == list(known.compute().cat.categories) == theirs
+    assert list(ours.to_frame().categorize(columns=["k"]).compute().k.cat.categories) == theirs

@@ -428,9 +428,13 @@ class CategoricalMethods(_Accessor):
         """Return the Series with known categories; they are learnt by reading the data once."""
         if self.known:
             return self._series
-        learnt = self._series.drop_duplicates().compute().array.remove_unused_categories().categories
-        ordered = self.ordered
-        categories = learnt if ordered else learnt.sort_values()
+        present = self._series.drop_duplicates().compute()
+        categories, ordered = present.array.remove_unused_categories().categories, self.ordered
+        if not ordered:
+            try:
+                categories = categories.sort_values()
+            except TypeError:  # of values without an order: pandas' own, by types or as they appear
+                categories = present.dropna().astype(object).astype("category").cat.categories
         return through("astype", _astype, (self._series,), {"dtype": pd.CategoricalDtype(categories, ordered)})
 
     def as_unknown(self):
