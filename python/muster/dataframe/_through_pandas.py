@@ -14,7 +14,20 @@ from muster._base.libraries import np, pa, pd
 from muster._base.tokenize import tokenize
 from muster._base.values import no_default, plain
 from muster._border.equality import comparable
-from muster._border.pandas import SHORT, _levels, _object_array, dtype_name, dtype_of, fields_of, frame_of, is_nullable, plain_labels, sample_of, sample_values, series_of
+from muster._border.pandas import (
+    SHORT,
+    _levels,
+    _object_array,
+    dtype_name,
+    dtype_of,
+    fields_of,
+    frame_of,
+    is_nullable,
+    plain_labels,
+    sample_of,
+    sample_values,
+    series_of,
+)
 from muster._border.promises import unseen
 from muster.dataframe._collection import Collection, new_collection
 
@@ -252,7 +265,9 @@ def _coded(of):
     return [[f[0], _code(f[1])] for f in of]
 
 
-def through(label, func, args, kwargs=None, shape="rows", meta=no_default, kept=False, token=None, real=False, labels=None, forced=False, nullable=False, made_up=False):
+def through(
+    label, func, args, kwargs=None, shape="rows", meta=no_default, kept=False, token=None, real=False, labels=None, forced=False, nullable=False, made_up=False
+):
     """Return the collection that a function of pandas objects makes.
 
     Parameters
