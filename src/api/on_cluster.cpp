@@ -9,7 +9,9 @@
 #include <mutex>
 #include <thread>
 
+#include "api/endings.hpp"
 #include "base/error.hpp"
+#include "base/side_by_side.hpp"
 #include "data/program.hpp"
 #include "data/source_rows.hpp"
 #include "kernels/memory.hpp"
@@ -74,8 +76,10 @@ worker::Object brought(Client& client, TaskId id, uint32_t output = worker::kAll
 class Running : public ClusterJob {
  public:
   Running(std::shared_ptr<Client> client, const graph::Graph& graph, const Placing& placing, OnResult on_result)
-      : client_(std::move(client)), on_result_(std::move(on_result)), warn_(placing.warn), stays_(placing.stays), each_(placing.each) {
+      : client_(std::move(client)), on_result_(std::move(on_result)), warn_(placing.warn), threads_(placing.threads), stays_(placing.stays),
+        each_(placing.each) {
     graph::Graph out = graph;
+    if (!stays_ && placing.options == graph::Options{}) leave_endings(out);
     uint32_t at = 0;
     for (auto& r : out.ranges) {
       first_.push_back(at);
@@ -100,6 +104,7 @@ class Running : public ClusterJob {
 
   bool wait(std::chrono::milliseconds timeout) override {
     const auto end = std::chrono::steady_clock::now() + timeout;
+    if (fetched_) return wait_for_endings(end);
     for (;;) {
       std::deque<News> heard;
       {
@@ -111,8 +116,9 @@ class Running : public ClusterJob {
       if (!heard.empty()) heard_last_ = std::chrono::steady_clock::now();
       if (stop_ && !cancelled_) cancelled_ = true, client_->cancel(not_kept(), true);
       if (is_over()) {
-        if (!stays_ && !fetched_ && !cancelled_ && count_ == wanted_.size() && !error_) bring();
-        return true;
+        if (stays_ || cancelled_ || count_ != wanted_.size() || error_) return true;
+        bring();
+        return wait_for_endings(end);
       }
       const auto now = std::chrono::steady_clock::now();
       if (warn_ && now - heard_last_ > kPatience) heard_last_ = now, say_why_it_waits();
@@ -124,7 +130,9 @@ class Running : public ClusterJob {
     stop_ = true;
     told_.notify_all();
   }
-  void abandon() override {}  // an executor that does not stop is killed by its worker
+  void abandon() override {  // an executor that does not stop is killed by its worker
+    for (const auto& job : running_endings_) job->abandon();
+  }
   worker::Progress progress() const override { return {finished_, tasks_, 0}; }
   std::vector<std::vector<TaskResult>>& results() override { return results_; }
   std::exception_ptr error() override { return error_; }
@@ -294,13 +302,61 @@ class Running : public ClusterJob {
     }
   }
 
+  // Workers do what comes before the endings, this process the rest.
+  void leave_endings(graph::Graph& out) {
+    endings_ = endings_of(out);
+    if (endings_.empty()) return;
+    whole_ = out;
+    for (const Ending& ending : endings_) {
+      out.ranges[static_cast<size_t>(ending.parts)].wanted = true;
+      for (const int r : ending.ranges) out.ranges[static_cast<size_t>(r)] = {};
+    }
+  }
+
+  // Several at once: their workers make bytes of them side by side.
   void bring() {
     fetched_ = true;
-    for (TaskId id : wanted_) {
-      const size_t r = range_of(id);
-      const auto object = brought(*client_, id);
-      results_[r][id.index - first_[r]].outputs = kernels::decode_outputs(object.view(), object.keep());
+    side_by_side(static_cast<int64_t>(wanted_.size()), 1, [this](int64_t from, int64_t to) {
+      for (auto w = static_cast<size_t>(from); w < static_cast<size_t>(to); ++w) {
+        const size_t r = range_of(wanted_[w]);
+        const auto object = brought(*client_, wanted_[w]);
+        results_[r][wanted_[w].index - first_[r]].outputs = kernels::decode_outputs(object.view(), object.keep());
+      }
+    });
+    for (const Ending& ending : endings_) {
+      Made parts;
+      for (auto& result : results_[static_cast<size_t>(ending.parts)]) {
+        leave_texts(result.outputs);
+        parts.push_back(std::exchange(result.outputs, {}));
+      }
+      running_endings_.push_back(run_ending(whole_, ending, std::move(parts), threads_));
     }
+  }
+
+  // Every text of a part is in the result, which is copied once more for its reader: until then they stay where they lie.
+  static void leave_texts(std::vector<kernels::Output>& outputs) {
+    for (auto& o : outputs) {
+      auto rows = std::make_shared<data::Batches>(*o.batches);
+      for (auto& b : *rows)
+        for (auto& c : b.columns)
+          if (c.storage == data::Storage::text) c.kept_bytes = 0;
+      o.batches = std::move(rows);
+    }
+  }
+
+  bool wait_for_endings(std::chrono::steady_clock::time_point end) {
+    for (const auto& job : running_endings_) {
+      if (stop_) job->cancel();
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+      if (!job->wait(std::max(left, std::chrono::milliseconds(0)))) return false;
+    }
+    for (size_t e = 0; e < running_endings_.size(); ++e) {
+      results_[static_cast<size_t>(endings_[e].ranges.back())] = std::move(running_endings_[e]->results().back());
+      if (!error_) error_ = running_endings_[e]->error();
+    }
+    running_endings_.clear();
+    finished_ = tasks_;
+    return true;
   }
 
   std::shared_ptr<Client> client_;
@@ -315,6 +371,9 @@ class Running : public ClusterJob {
   std::vector<std::vector<TaskResult>> results_;
   std::vector<std::vector<TaskId>> values_;  // by range, of those that are nothing but values of tasks
   std::vector<std::shared_ptr<const Opaque>> lineage_;
+  graph::Graph whole_;      // where it has endings
+  std::vector<Ending> endings_;
+  std::vector<std::shared_ptr<worker::Job>> running_endings_;
   std::map<size_t, std::shared_ptr<const Tasks>> kept_;  // by range
   std::exception_ptr error_;
   JobId job_ = 0;
@@ -323,7 +382,7 @@ class Running : public ClusterJob {
   std::vector<bool> done_;  // of wanted tasks: it ended
   size_t count_ = 0;        // of these
   std::vector<int64_t> ended_of_, failed_of_;  // by range, of its wanted tasks
-  int64_t tasks_ = 0;
+  int64_t tasks_ = 0, threads_;
   bool stays_, each_, calls_python_ = false, cancelled_ = false, ended_ = false, fetched_ = false;
 };
 }  // namespace

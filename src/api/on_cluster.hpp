@@ -53,6 +53,7 @@ struct Placing {
   bool stays = false;      // the results do
   bool each = false;       // what fails ends what needs it, and nothing else
   ValueTasks values = {};
+  int64_t threads = 0;     // of this process, for what is done where the results are wanted
   std::function<void(const std::string&)> warn = {};  // called by wait(): nobody can run the job
 };
 

@@ -103,7 +103,7 @@ void begin(Run& r, const RunOptions& options, Results wanted, bool each) {
   const auto hopeless = [=](int, int64_t, const TaskResult& result) {
     return wanted != Results::stay_each && (result.error || (!each && std::any_of(result.report.wider.begin(), result.report.wider.end(), tells_all)));
   };
-  const Placing placing{options.placing, wanted != Results::brought, wanted == Results::stay_each, options.values, options.warn};
+  const Placing placing{options.placing, wanted != Results::brought, wanted == Results::stay_each, options.values, options.threads, options.warn};
   if (options.cluster) r.job = r.there = run_on(options.cluster, r.expanded.graph, placing, hopeless);
   else r.job = worker::run(std::make_shared<const graph::Graph>(r.expanded.graph), options.threads, hopeless);
 }

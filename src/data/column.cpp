@@ -137,14 +137,17 @@ static Column join_foreign(Writable out, std::span<const ColumnRows> parts) {
 Column concatenate(std::span<const ColumnRows> parts) {
   if (parts.empty()) return {};
   if (parts.size() == 1) return slice(*parts[0].column, parts[0].begin, parts[0].rows);
-  int64_t rows = 0;
+  int64_t rows = 0, kept_bytes = 0;
   bool flags = false, kept = true;
   const Storage storage = parts[0].column->storage;
   std::vector<int64_t> begins;
   auto keeps = std::make_shared<std::vector<Keep>>();
   for (const auto& p : parts) {
     if (p.column->storage != storage) throw internal("concatenate: columns of different storage");
-    if (storage == Storage::text && (keeps->empty() || keeps->back() != p.column->text_keep())) keeps->push_back(p.column->text_keep());
+    if (storage == Storage::text && (keeps->empty() || keeps->back() != p.column->text_keep())) {
+      keeps->push_back(p.column->text_keep());
+      kept_bytes += p.column->kept_bytes;
+    }
     flags |= p.column->valid != nullptr, kept &= p.column->text_kept;
     begins.push_back(std::exchange(rows, rows + p.rows));
   }
@@ -160,7 +163,7 @@ Column concatenate(std::span<const ColumnRows> parts) {
   });
   if (storage == Storage::object) return join_foreign(std::move(out), parts);
   Column column = std::move(out).finish(keeps->empty() ? nullptr : Keep(keeps));
-  column.text_kept = kept;
+  column.text_kept = kept, column.kept_bytes = kept_bytes;
   return column;
 }
 

@@ -44,7 +44,7 @@ struct Column {
   const uint8_t* valid = nullptr;  // a byte a row, 1 = present; nullptr = all present; never set for float and text
   Keep keep;                       // values, valid and the bytes text points into
   Keep texts;                      // of text: these bytes alone, where they are kept apart
-  int64_t kept_bytes = 0;          // that `keep` holds, where these are not the column's alone: an object in shared memory
+  int64_t kept_bytes = 0;          // that `keep` (of text: text_keep()) holds, where these are not the column's alone: an object in shared memory
   std::shared_ptr<const Foreign> foreign;  // of an object column
   bool constant = false;           // length 1, stands for every row
   bool text_kept = false;          // of text: `keep` owns the bytes, nobody writes over them

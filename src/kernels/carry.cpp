@@ -357,7 +357,7 @@ Column filled(const Column& x, int64_t rows, const Batch& beside, size_t c, std:
     });
   });
   Column out = std::move(w).finish(x.storage == Storage::text ? keep_both(x.text_keep(), known ? beside.columns[3 * c].text_keep() : nullptr) : nullptr);
-  out.text_kept = x.text_kept;  // what is carried owns its text
+  out.text_kept = x.text_kept && !x.kept_bytes;  // what is carried owns its text
   return out;
 }
 

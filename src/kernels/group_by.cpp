@@ -500,7 +500,7 @@ class GroupBy : public Fold, public PartedState {
     std::vector<Column> values;
     for (const auto& c : all.columns) {
       Column taken = groups == all.rows ? c : take(c, std::span(first).subspan(1));
-      taken.text_kept = c.text_kept;
+      taken.text_kept = c.text_kept && !c.kept_bytes;
       values.push_back(own_text(taken));
     }
     Batch out = results(std::move(values), groups, first_rows);

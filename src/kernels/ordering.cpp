@@ -168,6 +168,7 @@ Batch sorted(const Batch& batch, const SortColumns& by) {
   for (const auto& c : batch.columns) {
     out.columns.push_back(take(c, order));
     out.columns.back().text_kept = c.text_kept;
+    if (c.storage == Storage::text) out.columns.back().kept_bytes = c.kept_bytes;
   }
   return out;
 }
@@ -242,7 +243,10 @@ Batch merge_sorted(const std::vector<const Batch*>& runs, const SortColumns& by,
       texts = std::move(keeps);
     }
     out.columns.push_back(std::move(made[c]).finish(texts));
-    out.columns.back().text_kept = std::all_of(runs.begin(), runs.end(), [c](const Batch* run) { return run->columns[c].text_kept; });
+    if (!texts) continue;
+    Column& made_text = out.columns.back();
+    made_text.text_kept = true;
+    for (const auto* run : runs) made_text.text_kept &= run->columns[c].text_kept, made_text.kept_bytes += run->columns[c].kept_bytes;
   }
   return out;
 }

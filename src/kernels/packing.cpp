@@ -22,6 +22,11 @@ int64_t aligned(int64_t bytes) { return (bytes + kLine - 1) / kLine * kLine; }
 bool has_flags(Storage s) { return s != Storage::text && s != Storage::float32 && s != Storage::float64; }
 
 Column copied(const Column& c) {
+  if (c.storage == Storage::text) {
+    Column text = c;
+    text.text_kept = false;
+    return own_text(text);
+  }
   Writable values(c.storage, c.length);
   copy_bytes(values.as<char>(), c.values, c.length * width(c.storage));
   if (c.valid) std::memcpy(values.valid(), c.valid, static_cast<size_t>(c.length));
@@ -140,9 +145,9 @@ void Packing::leave_objects() {
   const auto each = [&](auto f) {
     for (auto& b : rows_)
       for (auto& c : b.columns)
-        if (c.kept_bytes) f(c, used[c.keep.get()]);
+        if (c.kept_bytes) f(c, used[(c.storage == Storage::text ? c.text_keep() : c.keep).get()]);
   };
-  each([](const Column& c, int64_t& bytes) { bytes += c.length * width(c.storage); });
+  each([](const Column& c, int64_t& bytes) { bytes += size_of({c.length, {c}}); });
   each([](Column& c, int64_t bytes) {
     if (bytes < c.kept_bytes / 2) c = copied(c);
   });

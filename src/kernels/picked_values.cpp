@@ -29,7 +29,7 @@ class FirstRow : public States<FirstValue<T>> {
   void add(const uint32_t* groups, const Column& c, int64_t rows) override {
     each_row<T>(groups, c, rows, [this](uint32_t g, T v) { offer(g, v, 0); }, [this](uint32_t g) { offer(g, T{}, 1); });
     if constexpr (std::is_same_v<T, Text>) {
-      if (!c.text_kept) own();
+      if (!c.text_kept || c.kept_bytes) own();
       else if (keeps_.empty() || keeps_.back() != c.text_keep()) keeps_.push_back(c.text_keep());
     }
   }

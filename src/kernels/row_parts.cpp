@@ -125,7 +125,7 @@ void RowParts::add(Columns columns, int64_t rows, const std::vector<uint64_t>& h
   chunk.rows.rows = kept;
   for (const auto& c : columns) {
     Column taken = take(c, order);
-    taken.text_kept = c.text_kept;
+    taken.text_kept = c.text_kept && !c.kept_bytes;  // few rows would keep an object
     chunk.rows.columns.push_back(own_text(taken));
   }
   Writable kept_hashes(Storage::uint64, kept);

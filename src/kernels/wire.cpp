@@ -286,7 +286,11 @@ Column decode_texts(base::Decoder& in, int64_t length) {
   const std::string_view lies(run.values, bytes.size());
   fit = large ? put_texts<uint64_t>(sizes, lies, w.as<Text>()) : put_texts<uint32_t>(sizes, lies, w.as<Text>());
   if (!fit) throw Error(ErrorKind::io, "a text column whose sizes do not fit");
-  return std::move(w).finish(std::move(run.keep));
+  const bool in_place = run.keep && run.keep == in.keep();
+  Column c = std::move(w).finish(std::move(run.keep));
+  c.text_kept = true;
+  if (in_place) c.kept_bytes = static_cast<int64_t>(in.kept_bytes());
+  return c;
 }
 
 // `packed`: of packed rows, which hold no others. `objects`: of this column.

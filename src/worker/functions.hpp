@@ -20,4 +20,11 @@ class Function {
 /// Throws Error{internal} on a function nobody knows.
 std::unique_ptr<Function> bind(const std::string& function, const base::Value& args);
 
+/// Tasks whose outputs are there already, and their arguments.
+constexpr char kGiven[] = "given";
+base::Value given(std::vector<std::vector<kernels::Output>> outputs);
+
+/// Whether the function only puts together what it reads.
+bool puts_together(const std::string& function);
+
 }  // namespace muster::worker

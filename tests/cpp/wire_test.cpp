@@ -144,7 +144,8 @@ TEST(Wire, WhatLiesInBytesKeepsThem) {
   flagged = {};
   EXPECT_FALSE(alive.expired());
   EXPECT_TRUE(equal(text, batches[0].columns[0]));
-  text = own_text(text);
+  EXPECT_TRUE(text.text_kept && text.kept_bytes > 0);
+  text.text_kept = false, text = own_text(text);
   EXPECT_TRUE(alive.expired());
   EXPECT_TRUE(equal(text, batches[0].columns[0]));
 }
@@ -156,8 +157,8 @@ TEST(Wire, RowsThatStayLeaveALargerObject) {
   const auto kept = [&](bool all) {
     std::vector<Column> columns;
     Batches opened = *decode_output(*bytes, 0, bytes).batches;
-    for (size_t c = 1; c < opened[0].columns.size(); ++c)
-      if (all || c == 9 || c == 10 || c == 17 || c == 18) columns.push_back(opened[0].columns[c]);
+    for (size_t c = 0; c < opened[0].columns.size(); ++c)
+      if (all || c == 0 || c == 9 || c == 10 || c == 17 || c == 18) columns.push_back(opened[0].columns[c]);
     Packing packing;
     packing.add(columns, 100'000);
     opened.clear();

@@ -34,6 +34,7 @@ Map replace(const Args& a) {
     if (c.valid && !fills) std::memcpy(w.valid(), c.valid, static_cast<size_t>(rows));
     out[0] = std::move(w).finish(c.storage == Storage::text ? keep_both(c.text_keep(), table.text_keep()) : nullptr);
     out[0].text_kept = c.text_kept;
+    if (c.storage == Storage::text) out[0].kept_bytes = c.kept_bytes;
     return rows;
   };
 }

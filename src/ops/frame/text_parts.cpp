@@ -107,7 +107,7 @@ Map part(const Args& a) {
       return rows;
     }
     out[0] = std::move(w).finish(c.text_keep());
-    out[0].text_kept = c.text_kept;
+    out[0].text_kept = c.text_kept, out[0].kept_bytes = c.kept_bytes;
     return rows;
   };
 }

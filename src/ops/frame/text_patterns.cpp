@@ -172,7 +172,7 @@ class Pattern {
         continue;
       }
       out.push_back(std::move(w).finish(keep_both(c.text_keep(), own)));
-      out.back().text_kept = kept;
+      out.back().text_kept = kept, out.back().kept_bytes = c.kept_bytes;
     }
     return out;
   }
