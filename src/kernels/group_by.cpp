@@ -39,7 +39,7 @@ class GroupBy : public Fold, public PartedState {
  public:
   explicit GroupBy(const Args& a)
       : args_(a), key_count_(a["keys"].list().size()), parts_(a["parts"].is_integer() ? a["parts"].integer() : 1),
-        in_appearance_(a["sort"].is_bool() && !a["sort"].boolean()), keep_missing_(!a["dropna"].boolean()), hasher_(key_count_) {
+        in_appearance_(a["sort"].is_bool() && !a["sort"].boolean()), keep_missing_(!a["dropna"].boolean()), hasher_(key_count_), kept_(in_appearance_) {
     for (const auto& k : a["keys"].list()) storages_.push_back(dtype_of(k.integer()).storage);
     for (const auto& g : a["aggregates"].list()) {
       inputs_.push_back(g["input"].integer());
@@ -452,7 +452,8 @@ class GroupBy : public Fold, public PartedState {
         keys.push_back({static_cast<int64_t>(groups.size()), std::move(of_groups)});
         hasher_.hash(keys.back().columns, keys.back().rows, hashes_, gone_);
         hashes.insert(hashes.end(), hashes_.begin(), hashes_.end());
-        for (uint32_t g : groups) seen.push_back(first_rows[g]);
+        for (uint32_t g : groups)
+          if (in_appearance_) seen.push_back(first_rows[g]);
         pieces.push_back({aggregates, std::move(groups), {}, std::move(read)});
         if (!aggregates) pieces.back().of_groups = &pieces.back().read;
       };
@@ -465,10 +466,13 @@ class GroupBy : public Fold, public PartedState {
       }
       Batch rows = s->kept_.part(part);
       if (!rows.rows) continue;
-      const size_t width = rows.columns.size();
-      const auto* h = rows.columns[width - 2].as<uint64_t>();
-      const auto* n = rows.columns[width - 1].as<int64_t>();
-      hashes.insert(hashes.end(), h, h + rows.rows), seen.insert(seen.end(), n, n + rows.rows);
+      const size_t behind = rows.columns.size() - (in_appearance_ ? 2 : 1);
+      const auto* h = rows.columns[behind].as<uint64_t>();
+      hashes.insert(hashes.end(), h, h + rows.rows);
+      if (in_appearance_) {
+        const auto* n = rows.columns.back().as<int64_t>();
+        seen.insert(seen.end(), n, n + rows.rows);
+      }
       keys.push_back({rows.rows, {rows.columns.begin(), rows.columns.begin() + static_cast<std::ptrdiff_t>(key_count_)}});
       pieces.push_back({nullptr, {}, std::move(rows)});
     }
@@ -495,7 +499,7 @@ class GroupBy : public Fold, public PartedState {
         at += static_cast<size_t>(piece.rows.rows);
       }
     }
-    std::vector<int64_t> first_rows(first.size(), std::numeric_limits<int64_t>::max());
+    std::vector<int64_t> first_rows(in_appearance_ ? first.size() : 0, std::numeric_limits<int64_t>::max());
     for (size_t i = 0; i < seen.size(); ++i) first_rows[groups_[i]] = std::min(first_rows[groups_[i]], seen[i]);
     std::vector<Column> values;
     for (const auto& c : all.columns) {

@@ -131,9 +131,11 @@ void RowParts::add(Columns columns, int64_t rows, const std::vector<uint64_t>& h
   Writable kept_hashes(Storage::uint64, kept);
   for (int64_t i = 0; i < kept; ++i) kept_hashes.as<uint64_t>()[i] = hashes[static_cast<size_t>(order[static_cast<size_t>(i)])];
   chunk.rows.columns.push_back(std::move(kept_hashes).finish());
-  Writable numbers(Storage::int64, kept);
-  for (int64_t i = 0; i < kept; ++i) numbers.as<int64_t>()[i] = first_number + order[static_cast<size_t>(i)];
-  chunk.rows.columns.push_back(std::move(numbers).finish());
+  if (numbered_) {
+    Writable numbers(Storage::int64, kept);
+    for (int64_t i = 0; i < kept; ++i) numbers.as<int64_t>()[i] = first_number + order[static_cast<size_t>(i)];
+    chunk.rows.columns.push_back(std::move(numbers).finish());
+  }
   bytes_ += chunk.bytes = size_of(chunk.rows);
   here_.push_back({std::make_shared<const Chunk>(std::move(chunk)), nullptr});
 }
@@ -145,32 +147,30 @@ void RowParts::append(const RowParts& later) {
   bytes_ += later.bytes_;
 }
 
-Batch RowParts::in_memory(int part) const {
+RowParts::Pieces RowParts::pieces_of(int part) const {
   const auto p = static_cast<size_t>(part);
-  struct Rows {
-    const Batch* of;
-    int64_t begin, count;
+  Pieces out;
+  const auto add = [&](const Batch& b, int64_t begin, int64_t rows) {
+    out.columns.resize(b.columns.size());
+    for (size_t c = 0; c < b.columns.size(); ++c) out.columns[c].push_back({&b.columns[c], begin, rows});
+    out.rows += rows;
   };
-  std::vector<Rows> pieces;
-  std::deque<Batches> opened;
   for (const auto& h : here_)
     if (h.packed) {
       const std::string_view bytes = h.packed->read(p);
       if (bytes.empty()) continue;
       base::Decoder in(bytes, h.packed->keep(), bytes.size());
-      for (const auto& b : opened.emplace_back(decode_batches(in))) pieces.push_back({&b, 0, b.rows});
+      for (const auto& b : out.opened.emplace_back(decode_batches(in))) add(b, 0, b.rows);
     } else if (const int64_t rows = h.chunk->begins[p + 1] - h.chunk->begins[p]) {
-      pieces.push_back({&h.chunk->rows, h.chunk->begins[p], rows});
+      add(h.chunk->rows, h.chunk->begins[p], rows);
     }
-  Batch out;
-  if (pieces.empty()) return out;
-  for (const auto& piece : pieces) out.rows += piece.count;
-  std::vector<ColumnRows> rows;
-  for (size_t c = 0; c < pieces[0].of->columns.size(); ++c) {
-    rows.clear();
-    for (const auto& piece : pieces) rows.push_back({&piece.of->columns[c], piece.begin, piece.count});
-    out.columns.push_back(concatenate(rows));
-  }
+  return out;
+}
+
+Batch RowParts::in_memory(int part) const {
+  const Pieces pieces = pieces_of(part);
+  Batch out{pieces.rows, {}};
+  for (const auto& rows : pieces.columns) out.columns.push_back(concatenate(rows));
   return out;
 }
 
@@ -207,7 +207,7 @@ void RowParts::shed() {
   auto run = std::make_shared<SpilledParts>();
   for (int p = 0; p < kRowParts; ++p)
     run->add([&](Encoder& out) {
-      if (Batch rows = in_memory(p); rows.rows) kernels::encode(out, Batches{std::move(rows)});
+      if (const Pieces pieces = pieces_of(p); pieces.rows) encode_pieces(out, pieces.columns, pieces.rows);
     });
   run->close();
   runs_.push_back(std::move(run));
@@ -224,7 +224,11 @@ void RowParts::encode(Encoder& out, int64_t begin, int64_t end) const {
   for (int p = 0; p < kRowParts; ++p)
     packed.add([&](Encoder& one) {
       if (p < begin || p >= end) return;
-      if (Batch rows = part(p); rows.rows) kernels::encode(one, Batches{std::move(rows)});
+      if (!runs_.empty()) {
+        if (Batch rows = part(p); rows.rows) kernels::encode(one, Batches{std::move(rows)});
+      } else if (const Pieces pieces = pieces_of(p); pieces.rows) {
+        encode_pieces(one, pieces.columns, pieces.rows);
+      }
     });
 }
 

@@ -1,6 +1,7 @@
 // Rows sorted into parts by the hash of their keys, batch by batch: in memory, or spilled. What a group-by of many groups keeps instead of a table.
 #pragma once
 #include <array>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -42,8 +43,10 @@ class RowTable {
 
 class RowParts {
  public:
-  /// Adds rows; column 0.. are `columns`, behind them the rows' hashes and numbers (partition << 32 | first + i). Rows with gone[i] are left out if `gone` is
-  /// not empty.
+  /// `numbered`: rows know their numbers.
+  explicit RowParts(bool numbered) : numbered_(numbered) {}
+  /// Adds rows; column 0.. are `columns`, behind them the rows' hashes and, if asked for, numbers (partition << 32 | first + i). Rows with gone[i] are left out
+  /// if `gone` is not empty.
   void add(data::Columns columns, int64_t rows, const std::vector<uint64_t>& hashes, const std::vector<uint8_t>& gone, int64_t first_number);
   /// Shares the rows of another, behind its own.
   void append(const RowParts& later);
@@ -72,9 +75,17 @@ class RowParts {
     std::shared_ptr<const Chunk> chunk;
     std::shared_ptr<const PackedParts> packed;             // as they came from elsewhere
   };
+  // Rows of a part that lie in memory, piece by piece.
+  struct Pieces {
+    int64_t rows = 0;
+    std::vector<std::vector<data::ColumnRows>> columns;
+    std::deque<data::Batches> opened;
+  };
+  Pieces pieces_of(int part) const;
   data::Batch in_memory(int part) const;
   std::vector<std::shared_ptr<const SpilledParts>> runs_;  // before those in memory
   std::vector<Here> here_;
+  bool numbered_;
   int64_t bytes_ = 0;
 };
 

@@ -160,34 +160,45 @@ class SentObjects {
 
 template <class Size> constexpr Size kNoText = std::numeric_limits<Size>::max();  // the size of one that is missing
 
+using Texts = std::span<const std::span<const Text>>;  // in pieces
+
+template <class F>
+void each_text(Texts pieces, F f) {
+  for (const auto& piece : pieces)
+    for (const Text& t : piece) f(t);
+}
+
 template <class Size>
-void put_sizes(Encoder& out, std::span<const Text> texts) {
-  put_run(out, texts.size() * sizeof(Size), [&](std::string& to) {
-    char* at = grown(to, texts.size() * sizeof(Size));
-    for (const Text& t : texts) {
+void put_sizes(Encoder& out, Texts texts, size_t count) {
+  put_run(out, count * sizeof(Size), [&](std::string& to) {
+    char* at = grown(to, count * sizeof(Size));
+    each_text(texts, [&](const Text& t) {
       const Size size = t.data ? static_cast<Size>(t.size) : kNoText<Size>;
       std::memcpy(at, &size, sizeof size), at += sizeof size;
-    }
+    });
   });
 }
 
 // Their sizes, in as few bytes as these fit into, and behind them all texts without a gap.
-void encode_texts(Encoder& out, std::span<const Text> texts) {
+void encode_texts(Encoder& out, Texts texts) {
   int64_t bytes = 0, longest = 0;
-  for (const Text& t : texts)
+  size_t count = 0;
+  each_text(texts, [&](const Text& t) {
+    ++count;
     if (t.data) bytes += t.size, longest = std::max(longest, t.size);
+  });
   const bool large = longest >= kNoText<uint32_t>;
   out << static_cast<uint8_t>(large);
-  large ? put_sizes<uint64_t>(out, texts) : put_sizes<uint32_t>(out, texts);
+  large ? put_sizes<uint64_t>(out, texts, count) : put_sizes<uint32_t>(out, texts, count);
   put_run(out, static_cast<size_t>(bytes), [&](std::string& to) {
     char* at = grown(to, static_cast<size_t>(bytes));
     const char *begin = nullptr, *end = nullptr;  // what lies together goes together
     const auto put = [&] { std::copy(begin, end, at), at += end - begin; };
-    for (const Text& t : texts) {
-      if (!t.data || t.size == 0) continue;
+    each_text(texts, [&](const Text& t) {
+      if (!t.data || t.size == 0) return;
       if (t.data != end) put(), begin = t.data;
       end = t.data + t.size;
-    }
+    });
     put();
   });
 }
@@ -201,9 +212,33 @@ void encode(Encoder& out, const Column& c, const SentObjects* objects) {
     put_run(out, positions.data(), positions.size() * sizeof(int64_t));
     return put_run(out, nullptr, 0);
   }
-  if (c.storage == Storage::text) return encode_texts(out, {c.as<Text>(), static_cast<size_t>(c.length)});
+  if (c.storage == Storage::text) {
+    const std::span<const Text> all(c.as<Text>(), static_cast<size_t>(c.length));
+    return encode_texts(out, {&all, 1});
+  }
   put_run(out, c.values, static_cast<size_t>(c.length * width(c.storage)));
   put_run(out, c.valid, c.valid ? static_cast<size_t>(c.length) : 0);
+}
+
+// As one column of so many rows.
+void encode_joined(Encoder& out, std::span<const ColumnRows> pieces, int64_t rows) {
+  const Storage storage = pieces[0].column->storage;
+  out << static_cast<uint8_t>(storage) << rows << uint8_t{0};
+  if (storage == Storage::text) {
+    std::vector<std::span<const Text>> texts;
+    for (const auto& p : pieces) texts.emplace_back(p.column->as<Text>() + p.begin, static_cast<size_t>(p.rows));
+    return encode_texts(out, texts);
+  }
+  const auto size = static_cast<size_t>(width(storage));
+  put_run(out, static_cast<size_t>(rows) * size, [&](std::string& to) {
+    for (const auto& p : pieces) to.append(p.column->as<char>() + static_cast<size_t>(p.begin) * size, static_cast<size_t>(p.rows) * size);
+  });
+  const bool flags = std::any_of(pieces.begin(), pieces.end(), [](const auto& p) { return p.column->valid; });
+  put_run(out, flags ? static_cast<size_t>(rows) : 0, [&](std::string& to) {
+    for (const auto& p : pieces)
+      if (flags && p.column->valid) to.append(reinterpret_cast<const char*>(p.column->valid) + p.begin, static_cast<size_t>(p.rows));
+      else if (flags) to.append(static_cast<size_t>(p.rows), 1);
+  });
 }
 
 Batches decode_batches(base::Decoder& in, bool packed);
@@ -349,6 +384,17 @@ void encode(Encoder& out, const Batches& batches) {
     out << b.rows << static_cast<uint64_t>(b.columns.size());
     for (size_t c = 0; c < b.columns.size(); ++c) encode(out, b.columns[c], is_objects(b.columns[c]) ? &objects.at(c) : nullptr);
   }
+}
+
+void encode_pieces(Encoder& out, const std::vector<std::vector<ColumnRows>>& columns, int64_t rows) {
+  const auto lies_apart = [](const ColumnRows& p) { return p.column->storage == Storage::object || p.column->constant; };
+  if (std::any_of(columns.begin(), columns.end(), [&](const auto& pieces) { return std::any_of(pieces.begin(), pieces.end(), lies_apart); })) {
+    Batch joined{rows, {}};
+    for (const auto& pieces : columns) joined.columns.push_back(concatenate(pieces));
+    return encode(out, Batches{std::move(joined)});
+  }
+  out << uint64_t{1} << uint64_t{0} << rows << static_cast<uint64_t>(columns.size());  // one batch, no objects
+  for (const auto& pieces : columns) encode_joined(out, pieces, rows);
 }
 
 bool hold_objects(const Batches& batches) {

@@ -18,6 +18,8 @@ inline constexpr const char* kPackedRows = "packed rows";
 /// Objects of Python go as pickles of the places that rows are at; what came so and was not opened moves on as it is. Needs the GIL for others: to be called without
 /// a mutex. Throws what Python does on objects that cannot be pickled.
 void encode(base::Encoder& out, const data::Batches& batches);
+/// The same of one batch whose columns lie in pieces, one behind the other.
+void encode_pieces(base::Encoder& out, const std::vector<std::vector<data::ColumnRows>>& columns, int64_t rows);
 /// Whether columns hold objects of Python.
 bool hold_objects(const data::Batches& batches);
 /// Columns of some size stay where they lie, if something holds these bytes; others are copied. Nobody may write to them.

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <deque>
 #include <memory>
 #include <random>
 #include <vector>
@@ -148,6 +149,36 @@ TEST(Wire, WhatLiesInBytesKeepsThem) {
   text.text_kept = false, text = own_text(text);
   EXPECT_TRUE(alive.expired());
   EXPECT_TRUE(equal(text, batches[0].columns[0]));
+}
+
+TEST(Wire, PiecesComeBackAsOneBatch) {
+  for (bool constants : {false, true}) {
+    Batch rows = rows_of(9'000);
+    if (!constants) rows.columns.resize(rows.columns.size() - 2);
+    std::vector<std::vector<ColumnRows>> pieces;
+    std::deque<Column> others;  // of another batch, without flags
+    for (const auto& c : rows.columns) {
+      auto& of_column = pieces.emplace_back();
+      if (c.constant) others.push_back(spread(c, rows.rows));
+      const Column& values = c.constant ? others.back() : c;
+      for (const auto& [begin, count] : {std::pair<int64_t, int64_t>{0, 1}, {1, 5'000}, {5'001, 0}, {5'001, 3'999}}) of_column.push_back({&values, begin, count});
+    }
+    base::Encoder out;
+    encode_pieces(out, pieces, rows.rows);
+    const std::string bytes = out.take();
+    base::Decoder in(bytes);
+    const Batches back = decode_batches(in);
+    EXPECT_TRUE(in.empty());
+    ASSERT_EQ(back.size(), 1u);
+    for (size_t c = 0; c < rows.columns.size(); ++c) EXPECT_TRUE(equal(back[0].columns[c], spread(rows.columns[c], rows.rows))) << c;
+  }
+  const Column flagged = numbers(Storage::int64, 10, true), plain = numbers(Storage::int64, 10, false);
+  base::Encoder out;
+  encode_pieces(out, {{{&plain, 0, 10}, {&flagged, 0, 10}}}, 20);
+  const std::string bytes = out.take();
+  base::Decoder in(bytes);
+  const Column both = decode_batches(in)[0].columns[0];
+  for (int64_t i = 0; i < 20; ++i) EXPECT_EQ(both.is_missing(i), i >= 10 && flagged.is_missing(i - 10));
 }
 
 // A few rows or columns that stay would keep the whole object.
