@@ -269,7 +269,7 @@ class Running : public ClusterJob {
   void hear(const News& n) {
     std::lock_guard lock(mutex_);
     heard_.push_back(n);
-    told_.notify_all();
+    if (n.kind != News::Kind::reported || n.error) told_.notify_all();  // what a task saw can wait for the next tick
   }
 
   void take(const News& n) {

@@ -125,6 +125,7 @@ void Client::check_open() const {
 
 void Client::deliver(std::vector<News>&& news) {
   std::lock_guard lock(mutex_);
+  bool changed = false;
   for (auto& n : news) {
     if (auto heard = reports_.find(n.task.job); heard != reports_.end() && n.kind != News::Kind::cancelled) heard->second(n);
     if (n.kind == News::Kind::reported || n.kind == News::Kind::ended) continue;
@@ -143,8 +144,9 @@ void Client::deliver(std::vector<News>&& news) {
       default: k.status = Status::lost; break;
     }
     if (watched_.contains(n.task)) changes_.push_back(n.task);
+    changed = true;
   }
-  changed_.notify_all();
+  if (changed) changed_.notify_all();
 }
 
 template <class M>
