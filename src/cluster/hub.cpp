@@ -193,7 +193,7 @@ void Hub::finished(Slot slot, const Finished& run) {
       results_.forget_error(task);  // of an attempt before
       if (t->wanted) results_.keep_type(task, run.type);
     }
-    record(slot, task, run.us, run.bytes, monitor::Kind::compute, now);
+    if (t) record(slot, task, run.us, run.bytes, monitor::Kind::compute, now);
     core_.finished(slot, task, run.attempt, run.bytes, run.us, run.inlined);
   }
 }
@@ -206,7 +206,7 @@ void Hub::failed(Slot slot, const Failed& said) {
     if (!said.note.empty() && keeps_note(said.task)) results_.keep_note(said.task, said.note);
     if (said.error) results_.keep_error(said.task, said.error);
   }
-  if (said.why != Failure::inputs && said.why != Failure::stopped) record(slot, said.task, 0, 0, monitor::Kind::failed, now_us());
+  if (t && said.why != Failure::inputs && said.why != Failure::stopped) record(slot, said.task, 0, 0, monitor::Kind::failed, now_us());
   core_.failed(slot, said.task, said.attempt, said.why, lost);
 }
 
@@ -303,7 +303,6 @@ void Hub::end_clients(const std::string& why) {
 }
 
 void Hub::record(Slot slot, TaskId task, int64_t us, int64_t bytes, monitor::Kind kind, uint64_t now) {
-  if (!core_.find(task)) return;
   monitor::Event e;
   e.start_us = now - static_cast<uint64_t>(us), e.duration_us = static_cast<uint32_t>(std::min<int64_t>(us, UINT32_MAX));
   e.slot = slot, e.group = core_.function_of(task), e.task = task.index;

@@ -108,7 +108,7 @@ class Hub {
 
   // ---- hub_actions.cpp: what the machine says is done
   void act();                                   // with the mutex held
-  void send_assign(const schedule::Action& a);
+  uint32_t send_assign(const schedule::Action& a, uint32_t most);  // and of those that follow it; how many
   void send_batches();
   void drop_job(JobId job);
   bool keeps_note(base::TaskId task) const;

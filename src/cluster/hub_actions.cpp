@@ -20,6 +20,10 @@ uint64_t priority_of(const graph::Range& range, uint32_t number, TaskId task) {
   return static_cast<uint64_t>(128 - std::clamp(range.options.priority, -127, 127)) << 56 | uint64_t{task.job & 0xFFFF} << 40 | stage << 32 | task.index;
 }
 
+bool are_neighbours(const Action& a, const Action& b) {
+  return a.kind == b.kind && a.who == b.who && a.attempt == b.attempt && a.task.job == b.task.job && a.task.index + 1 == b.task.index;
+}
+
 PutRange announced(const graph::Range& range, uint32_t number, uint32_t depth) {
   PutRange out{.number = number, .function = range.function, .label = range.label, .args = range.args, .timeout_us = range.options.timeout_us};
   out.inlined = range.wanted || !range.begins.empty() || range.count <= kInlineTasks;
@@ -68,9 +72,9 @@ std::shared_ptr<const TaskError> Hub::error_of(const Action& a) const {
   return std::make_shared<const TaskError>(std::move(error));
 }
 
-void Hub::send_assign(const Action& a) {
+uint32_t Hub::send_assign(const Action& a, uint32_t most) {
   WorkerPeer* w = peer(a.who);
-  if (!w) return;
+  if (!w) return 1;
   const auto* t = core_.find(a.task);
   int64_t index = 0;
   const graph::Range& range = *core_.range_of(a.task, &index);
@@ -80,7 +84,7 @@ void Hub::send_assign(const Action& a) {
     for (const auto& f : range.functions) put->second.functions.push_back(functions_.use(f));
   }
   const RangePut& r = put->second;
-  Assign out{.task = a.task, .attempt = t->attempt, .range = r.number, .index = index, .priority = priority_of(range, t->range, a.task)};
+  Assign out{.task = a.task, .attempt = a.attempt, .range = r.number, .index = index, .priority = priority_of(range, t->range, a.task)};
   if (!range.functions.empty()) {
     out.function = r.functions[range.function_of.empty() ? 0 : range.function_of[static_cast<size_t>(index)]];
     if (w->functions.size() <= out.function) w->functions.resize(out.function + 1);
@@ -100,6 +104,8 @@ void Hub::send_assign(const Action& a) {
   if (!range.arguments.empty()) out.arguments = *range.arguments[static_cast<size_t>(index)];
   std::vector<Blob> values;  // that `out` looks at
   const bool data = !range.begins.empty() || std::any_of(range.inputs.begin(), range.inputs.end(), [](const auto& d) { return d.output != -1; });
+  const bool alike = !data && range.partition.empty() && range.arguments.empty() && range.function_of.empty();
+  if (alike) out.count = static_cast<uint32_t>(std::min<int64_t>(std::min(most, kLongestRun), range.count - index));
   if (data) {
     out.groups = core_.group_sizes(a.task);
     core_.each_input(a.task, [&](TaskId in) {
@@ -115,6 +121,7 @@ void Hub::send_assign(const Action& a) {
   }
   w->assign.add(out);
   if (w->assign.size() > kFlush) w->assign.send(*w->connection);
+  return out.count;
 }
 
 void Hub::drop_job(JobId job) {
@@ -136,11 +143,18 @@ void Hub::act() {
   for (bool again = true; again;) {
     again = false;
     std::vector<TaskId> settled;
-    for (const Action& a : core_.act()) {
+    const std::vector<Action>& actions = core_.act();
+    for (size_t n = 0; n < actions.size(); ++n) {
+      const Action& a = actions[n];
       switch (a.kind) {
-        case Action::Kind::assign: send_assign(a); break;
+        case Action::Kind::assign: {
+          size_t end = n + 1;
+          while (end < actions.size() && are_neighbours(actions[end - 1], actions[end])) ++end;
+          n += send_assign(a, static_cast<uint32_t>(end - n)) - 1;
+          break;
+        }
         case Action::Kind::cancel:
-          if (WorkerPeer* w = peer(a.who)) w->cancel.add({a.task, a.attempt});
+          if (WorkerPeer* w = peer(a.who)) w->assign.send(*w->connection), w->cancel.add({a.task, a.attempt});  // what was just assigned may be meant
           break;
         case Action::Kind::retract:
           if (WorkerPeer* w = peer(a.who)) send(*w->connection, Retract{a.count});
@@ -148,7 +162,7 @@ void Hub::act() {
         case Action::Kind::free:
           if (WorkerPeer* w = peer(a.who)) w->free.add({a.task, a.attempt});
           if (const auto* t = core_.find(a.task); !t || t->state != State::done) results_.forget_result(a.task);
-          if (!is_needed(a.task)) again |= let_go(a.task);
+          if (!held_.empty() && !is_needed(a.task)) again |= let_go(a.task);
           break;
         case Action::Kind::gone:
           drop_job(a.task.job);

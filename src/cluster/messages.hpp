@@ -43,7 +43,7 @@ enum class Type : uint16_t {
 // A message with a `count` stands for a run: equal ones of so many tasks that follow each other. What a run views outlives it.
 constexpr uint32_t kLongestRun = 1 << 16;
 bool follows_run(const auto& run, const auto& m) {
-  return run.count < kLongestRun && m.count == 1 && m.attempt == run.attempt && m.task.job == run.task.job && m.task.index - run.task.index == run.count;
+  return run.count + m.count <= kLongestRun && m.attempt == run.attempt && m.task.job == run.task.job && m.task.index - run.task.index == run.count;
 }
 const char* no_run(const auto& m) { return m.count && m.count <= kLongestRun ? nullptr : "a run of no tasks, or of too many"; }
 
@@ -395,7 +395,7 @@ class Batch {
  public:
   void add(const M& message) {
     if constexpr (kRuns) {
-      if (run_.count && M::follows(run_, message)) return void(++run_.count);
+      if (run_.count && M::follows(run_, message)) return void(run_.count += message.count);
       end_run();
       if (M::begins_run(message)) return void(run_ = message);
     }

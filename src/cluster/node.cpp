@@ -99,15 +99,16 @@ void Node::on_scheduler(Frame&& f) {
     }
     case Type::assign:
       each<Assign>(f.body, [&](Assign&& said) {
-        for (; said.count; --said.count, ++said.task.index, ++said.index, ++said.priority) assign(said);
+        if (said.count > 1) assign_run(said);
+        else assign(said);
       });
       break;
     case Type::cancel: each<Cancel>(f.body, [&](const Cancel& said) { state_.cancel(said.task, said.attempt); }); break;
     case Type::retract: retract(decoded<Retract>(f.body).number); break;
     case Type::free_object:
       each<FreeObject>(f.body, [&](FreeObject&& said) {
-        for (; said.count; --said.count, ++said.task.index)
-          if (objects_.erase(said.task, said.attempt)) state_.gone(said.task);
+        objects_.erase_run({said.task, said.attempt}, said.count);
+        for (; said.count; --said.count, ++said.task.index) state_.gone(said.task, said.attempt);
       });
       admission_.room();
       break;
@@ -145,6 +146,28 @@ void Node::assign(const Assign& said) {
   state_.assign(said.task, said.attempt, said.priority, work->guest(), std::move(missing));
 }
 
+void Node::assign_run(const Assign& said) {
+  const auto run = std::make_shared<SaidRun>();
+  run->first = said.task, run->index = said.index;
+  run->range = ranges_.at(said.range), run->range_number = said.range, run->function_number = said.function;
+  if (run->range->function == kPython) run->function = functions_.at(said.function);
+  state_.assign_run(run->range->guest(), {said.task, said.attempt, said.count, said.priority, run});
+}
+
+std::shared_ptr<Work> Node::take(bool guest) {
+  TaskId task;
+  uint16_t attempt;
+  std::shared_ptr<const void> said;
+  if (!state_.take(guest, task, attempt, &said)) return nullptr;
+  const Key key(task, attempt);
+  if (!said) return work_of(key);
+  const auto& run = *static_cast<const SaidRun*>(said.get());
+  const auto& work = *work_.try_emplace(key).first = std::make_shared<Work>(*this, key);
+  work->range = run.range, work->range_number = run.range_number, work->function = run.function, work->function_number = run.function_number;
+  work->index = run.index + (task.index - run.first.index);
+  return work;
+}
+
 // The last ones first; then what executors were handed and have not begun.
 void Node::retract(uint32_t count) {
   uint32_t given = state_.retract(count);
@@ -171,12 +194,8 @@ void Node::pump() {
   // Native tasks and guest tasks share the threads.
   int64_t busy = native_running_ + static_cast<int64_t>(native_queue_.size());
   for (const auto& e : executors_) busy += !e->sent.empty() && !e->seceded;
-  TaskId task;
-  uint16_t attempt;
-  while (busy < options_.threads && native_taken_ < 2 * options_.threads && state_.take(false, task, attempt)) {  // those that wait for memory are few
-    hand_to_thread(work_of({task, attempt}));
-    ++busy;
-  }
+  for (; busy < options_.threads && native_taken_ < 2 * options_.threads && state_.queued(false); ++busy)  // those that wait for memory are few
+    hand_to_thread(take(false));
   while (busy < options_.threads && (state_.queued(true) || !begun_guests_.empty())) {
     Executor* idle = nullptr;
     for (auto& e : executors_)
@@ -255,8 +274,13 @@ std::shared_ptr<Work> Node::work_of(Key key) const {
 }
 
 void Node::stop(TaskId task, uint16_t attempt) {
-  const auto work = work_of({task, attempt});
-  if (!work) return;
+  const Key key(task, attempt);
+  const auto work = work_of(key);
+  if (!work) {
+    for (NativeRun* of : native_runs_)
+      if (of->run.has(key)) of->stop[task.index - of->run.first.index] = true;
+    return;
+  }
   work->stop = true;
   if (work->native || (work->admitted && !work->begun)) admission_.hurry(this, work.get());  // should it wait for memory
   for (auto& e : executors_)
@@ -277,16 +301,28 @@ void Node::report_failure(TaskId task, uint16_t attempt, Failure why, std::optio
 
 void Node::report_result(Work& work, Object object, int64_t us, std::string_view note) {
   const auto [task, attempt] = work.key;
+  report_result(work.key, *work.range, std::move(object), us, note);
+  state_.ended(task, attempt);
+  work_.erase({task, attempt});
+}
+
+void Node::report_result(Key key, const RangeInfo& range, Object object, int64_t us, std::string_view note) {
+  const auto [task, attempt] = key;
   Finished out{.task = task, .attempt = attempt, .bytes = object.bytes, .us = us, .note = note};
   out.type = object.type == Finished::kNative ? Finished::kNative : std::string_view(object.type);
-  out.inlined = object.small && static_cast<int64_t>(object.small->size()) <= kInline && work.range->inlined;
+  out.inlined = object.small && static_cast<int64_t>(object.small->size()) <= kInline && range.inlined;
   if (out.inlined) out.value = *object.small;
   finished_.add(out);
   object.attempt = attempt;
   objects_.put(task, std::move(object));
   state_.here(task, attempt);
-  state_.ended(task, attempt);
-  work_.erase({task, attempt});
+  if (finished_.size() > kFlush) flush();
+}
+
+void Node::report_nothing(Key first, uint32_t count, int64_t us) {
+  objects_.put_nothing(first, count);
+  finished_.add({.task = first.first, .attempt = first.second, .us = us, .type = Finished::kNative, .count = count});
+  for (auto [task, attempt] = first; count; --count, ++task.index) state_.here(task, attempt);
   if (finished_.size() > kFlush) flush();
 }
 
@@ -356,6 +392,8 @@ void Node::finish() {
   work_.each([](Key, const std::shared_ptr<Work>& work) {
     if (work->native) work->stop = true;
   });
+  for (NativeRun* run : native_runs_)
+    for (auto& stop : run->stop) stop = true;
   over_cv_.notify_all();
   native_cv_.notify_all(), short_cv_.notify_all(), serve_cv_.notify_all();
 }

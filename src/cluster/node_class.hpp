@@ -1,6 +1,7 @@
 // A worker of a cluster. One mutex guards state and executors; it is never held while a task runs, an object is encoded, written or read, or a peer is
 // asked. Executors are started and served by the loop. Results are held in the budget and moved to the spill file where it is short.
 #pragma once
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -31,6 +32,7 @@ using std::chrono::steady_clock;
 
 constexpr int64_t kInline = 8 * 1024;  // bytes: results up to here travel with the news
 constexpr size_t kMostCopied = 64 << 10;  // bytes of inputs that go into a request
+constexpr uint32_t kTogether = 64;  // short native tasks that follow each other in a thread, at most
 constexpr char kPython[] = "python", kGuestPipeline[] = "guest pipeline";
 
 // What put_range said.
@@ -45,7 +47,9 @@ struct RangeInfo {
   std::shared_ptr<worker::Function> bound{};
   std::unique_ptr<worker::RangeMemory> memory = std::make_unique<worker::RangeMemory>();
   int64_t us = -1;                           // how long its native tasks take lately
+  bool apart = false;                        // one of them was refused memory: each is admitted by itself
   bool guest() const { return function == kPython || function == kGuestPipeline; }
+  void took(int64_t now) { us = us < 0 ? now : std::max(now / 2, us + (now - us) / 8); }
 };
 
 // What put_function said: a guest's function, and what its results take.
@@ -56,6 +60,15 @@ struct GuestFunction {
 
 class Node;
 using Key = base::AttemptKey;
+
+// What assign said of a run of tasks, of which each is an attempt of its own only when it is handed to somebody.
+struct SaidRun {
+  TaskId first;
+  int64_t index = 0;  // of the first
+  std::shared_ptr<RangeInfo> range;
+  std::shared_ptr<GuestFunction> function;
+  uint32_t range_number = 0, function_number = 0;
+};
 
 // An attempt from when it is assigned until it is answered: what assign said, and how far it has come.
 struct Work : worker::Place, std::enable_shared_from_this<Work> {
@@ -119,6 +132,8 @@ class Node {
   // ---- node.cpp: what the scheduler says, what it is told, what runs next; time
   void on_scheduler(Frame&& f);
   void assign(const Assign& said);
+  void assign_run(const Assign& said);
+  std::shared_ptr<Work> take(bool guest);  // the next attempt to run; null if there is none
   void retract(uint32_t count);
   void pump();
   void report_actions();
@@ -127,6 +142,8 @@ class Node {
   std::shared_ptr<Work> work_of(Key key) const;  // null where it is answered
   void report_failure(TaskId task, uint16_t attempt, Failure why, std::optional<TaskError> error = {}, std::string note = {});
   void report_result(Work& work, Object object, int64_t us, std::string_view note);  // whose bytes are held in the budget
+  void report_result(Key key, const RangeInfo& range, Object object, int64_t us, std::string_view note);
+  void report_nothing(Key first, uint32_t count, int64_t us);  // so many tasks that have left no rows
   void flush();
   void fetched(Fetched&& f);
   bool find(TaskId id, uint16_t attempt, Object& out);
@@ -140,7 +157,8 @@ class Node {
   void native_loop();
   void hand_to_thread(const std::shared_ptr<Work>& work);
   struct Ran {  // an attempt that a thread has, and what has become of it
-    std::shared_ptr<Work> work;
+    Key key;
+    std::shared_ptr<Work> work{};  // null: it is one of a run
     worker::Attempt known{};
     Object result{};
     std::unique_ptr<TaskError> error{};
@@ -149,8 +167,21 @@ class Node {
     int64_t us = 0;
     bool waits = false;
   };
+  struct NativeRun {  // that a thread has
+    worker::Run run{};
+    std::array<std::atomic<bool>, kTogether> stop{};  // by its tasks
+    uint32_t begun = 0;                               // of them
+    std::vector<Ran> left{};                          // what those have left that did not leave nothing
+    int64_t us = 0;                                   // of each, about
+    int64_t refused = 0;                              // bytes, to the one behind them
+  };
   void run_natives(std::shared_ptr<Work> first, std::unique_lock<std::mutex>& lock);
+  bool begin_run(NativeRun& run, const RangeInfo& range, size_t most);
+  void run(NativeRun& run, const worker::Function& function, steady_clock::time_point latest);
+  void end_run(NativeRun& run, RangeInfo& range);
   void run(Ran& ran, const worker::Function& function);
+  void keep(Ran& ran, worker::Outcome&& outcome, const RangeInfo& range, int64_t index);
+  void report(Ran& ran, RangeInfo& range);
   void run_preparation(Work& work, std::unique_lock<std::mutex>& lock);  // of a guest's inputs: makes bytes of them, then the attempt is queued again
   void pack(Work& work);
   void run_refusal(Work& work, std::unique_lock<std::mutex>& lock);
@@ -210,6 +241,7 @@ class Node {
   std::unordered_map<uint32_t, std::shared_ptr<GuestFunction>> functions_;
   base::AttemptTable<std::shared_ptr<Work>> work_;
   std::deque<std::shared_ptr<Work>> native_queue_;
+  std::vector<NativeRun*> native_runs_;
   int64_t native_taken_ = 0;           // by threads, or queued for them, and not answered
   std::deque<std::shared_ptr<Work>> begun_guests_;  // after they have waited
   int64_t guests_waiting_ = 0;

@@ -57,11 +57,8 @@ void Node::start_failed(const std::string& how) {
 }
 
 void Node::refuse_guests(const Error& why) {
-  TaskId task;
-  uint16_t attempt;
   for (auto& work : std::exchange(begun_guests_, {})) refuse(*work, why);
-  while (state_.take(true, task, attempt))
-    if (const auto work = work_of({task, attempt})) refuse(*work, why);
+  while (const auto work = take(true)) refuse(*work, why);
 }
 
 void Node::refuse(Work& work, const Error& why) { fail(work, Failure::refused, written_down(why)); }
@@ -95,21 +92,15 @@ void Node::take_back(Executor& e) {
 
 // One that has waited for memory, or the first in the queue if there is room for it. `ahead`: behind others, then what it takes has to be known.
 std::shared_ptr<Work> Node::next_guest(bool ahead) {
-  for (TaskId task; ;) {
+  for (;;) {
     std::shared_ptr<Work> work;
     if (!begun_guests_.empty()) {
       work = std::move(begun_guests_.front());
       begun_guests_.pop_front();
     } else {
-      uint16_t attempt;
-      if (guests_waiting_ || !state_.take(true, task, attempt)) return nullptr;
-      work = work_of({task, attempt});
-      if (!work) {
-        state_.ended(task, attempt);
-        continue;
-      }
+      if (guests_waiting_ || !(work = take(true))) return nullptr;
       if (ahead && (work->memory().made == 0 || work->range->timeout_us)) {
-        state_.give_back(task, attempt);
+        state_.give_back(work->key.first, work->key.second);
         return nullptr;
       }
       work->admitted = true;

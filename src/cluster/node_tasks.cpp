@@ -12,16 +12,18 @@
 namespace muster::cluster {
 namespace {
 constexpr auto kPauseOfSpilling = std::chrono::seconds(1);  // after an error
-constexpr int64_t kShortUs = 20;                            // tasks of a range that takes less follow each other in a thread,
-constexpr size_t kTogether = 64;                            // so many at most, and begun in this time:
+constexpr int64_t kShortUs = 20;                            // tasks of a range that takes less follow each other in a thread, if they begin in this time:
 constexpr auto kLongestTogether = std::chrono::milliseconds(1);
 
-// Outputs as an object has them; of those that hold nothing there is one.
+bool is_nothing(const std::vector<kernels::Output>& outputs) {
+  if (outputs.size() != 1) return false;
+  const auto& o = outputs[0];
+  return !o.batches && !o.fold && !o.recipe && !o.text && !o.bytes;
+}
+
+// As an object has them.
 std::shared_ptr<const std::vector<kernels::Output>> kept(std::vector<kernels::Output>&& outputs) {
-  static const auto nothing = std::make_shared<const std::vector<kernels::Output>>(1);
-  const auto is_nothing = [](const kernels::Output& o) { return !o.batches && !o.fold && !o.recipe && !o.text && !o.bytes; };
-  if (outputs.size() == 1 && is_nothing(outputs[0])) return nothing;
-  return std::make_shared<const std::vector<kernels::Output>>(std::move(outputs));
+  return is_nothing(outputs) ? worker::no_rows() : std::make_shared<const std::vector<kernels::Output>>(std::move(outputs));
 }
 }  // namespace
 
@@ -55,20 +57,21 @@ void Node::run_natives(std::shared_ptr<Work> first, std::unique_lock<std::mutex>
   const auto add = [&](std::shared_ptr<Work> work) {
     if (!work->begun && !begin(*work)) return false;
     auto known = work->known();
-    batch.push_back({.work = std::move(work), .known = known});
+    const Key key = work->key;
+    batch.push_back({.key = key, .work = std::move(work), .known = known});
     return true;
   };
-  const std::shared_ptr<RangeInfo> range = first->range;  // only `bound` and `us` are written, with the mutex
+  const std::shared_ptr<RangeInfo> range = first->range;  // only `bound`, `us` and `apart` are written, with the mutex
   if (!add(std::move(first))) return;
   auto function = range->bound;
-  const size_t most = range->us < 0 || range->us > kShortUs ? 1 : std::min(kTogether, state_.queued(false) / static_cast<size_t>(options_.threads));
-  batch.reserve(std::max<size_t>(1, most));
-  TaskId task;
-  uint16_t attempt;
-  while (batch.size() < most && state_.take(false, task, attempt)) {
-    auto work = work_of({task, attempt});
+  const size_t most = range->us < 0 || range->us > kShortUs ? 1 : std::min<size_t>(kTogether, state_.queued(false) / static_cast<size_t>(options_.threads));
+  NativeRun behind;
+  while (batch.size() < most && state_.queued(false)) {
+    const auto* said = static_cast<const SaidRun*>(state_.next_run());
+    if (said && (said->range != range || begin_run(behind, *range, most - batch.size()))) break;
+    auto work = take(false);
     if (work->range != range) {
-      state_.give_back(task, attempt);
+      state_.give_back(work->key.first, work->key.second);
       break;
     }
     work->native = true, ++native_taken_;
@@ -89,12 +92,13 @@ void Node::run_natives(std::shared_ptr<Work> first, std::unique_lock<std::mutex>
   }
   auto begun = steady_clock::now();
   const auto latest = begun + kLongestTogether;
-  while (done < batch.size() && (done == 0 || begun < latest)) {
+  while (function && done < batch.size() && (done == 0 || begun < latest)) {
     Ran& ran = batch[done++];
     run(ran, *function);
     const auto now = steady_clock::now();
     ran.us = std::chrono::duration_cast<std::chrono::microseconds>(now - std::exchange(begun, now)).count();
   }
+  if (function && behind.run.count) run(behind, *function, latest);
   lock.lock();
   if (!range->bound) range->bound = function;
   for (; batch.size() > done; batch.pop_back()) {  // others may run them now
@@ -107,28 +111,91 @@ void Node::run_natives(std::shared_ptr<Work> first, std::unique_lock<std::mutex>
   for (Ran& ran : batch) {
     if (ran.waits) continue;
     --native_taken_;
-    if (!ran.error && !spill_error_.empty() && is_full()) {
-      worker::budget().give_back(std::exchange(ran.result.bytes, 0));
-      ran.error = std::make_unique<TaskError>(written_down(Error(ErrorKind::io, spill_error_)));
-    }
-    range->us = range->us < 0 ? ran.us : std::max(ran.us / 2, range->us + (ran.us - range->us) / 8);
+    report(ran, *range);
+  }
+  if (behind.run.count) end_run(behind, *range);
+}
+
+void Node::report(Ran& ran, RangeInfo& range) {
+  if (!ran.error && ran.result.bytes && !spill_error_.empty() && is_full()) {
+    worker::budget().give_back(std::exchange(ran.result.bytes, 0));
+    ran.error = std::make_unique<TaskError>(written_down(Error(ErrorKind::io, spill_error_)));
+  }
+  if (ran.work) {
+    range.took(ran.us);
     if (ran.error) fail(*ran.work, ran.why, std::move(*ran.error), ran.note);
     else report_result(*ran.work, std::move(ran.result), ran.us, ran.note);
+  } else {
+    if (ran.error) report_failure(ran.key.first, ran.key.second, ran.why, std::move(*ran.error), std::move(ran.note));
+    else report_result(ran.key, range, std::move(ran.result), ran.us, ran.note);
   }
+}
+
+// Its tasks read nothing and are short: they are admitted as one, which reserves nothing.
+bool Node::begin_run(NativeRun& of, const RangeInfo& range, size_t most) {
+  if (range.apart || !admission_.begin(this, 0)) return false;
+  of.run = state_.take_run(static_cast<uint32_t>(most));
+  native_runs_.push_back(&of);
+  return true;
+}
+
+// One that is refused memory has not begun, nor have those behind it.
+void Node::run(NativeRun& of, const worker::Function& function, steady_clock::time_point latest) {
+  const auto& said = *static_cast<const SaidRun*>(of.run.said.get());
+  const RangeInfo& range = *said.range;
+  const worker::Attempt known{.owner = this, .stage = -static_cast<int64_t>(said.range_number), .memory = range.memory.get()};
+  const auto began = steady_clock::now();
+  auto now = began;
+  for (; of.begun < of.run.count && now < latest; ++of.begun) {
+    const uint32_t i = of.begun;
+    const Key key(TaskId{of.run.first.job, of.run.first.index + i}, of.run.attempt);
+    const int64_t index = said.index + (key.first.index - said.first.index);
+    auto outcome = runner_.run(known, {function, [](data::Task&) { return worker::Inputs(); }, {}, index, range.label, of.stop[i]});
+    if (outcome.short_of && !outcome.error) {
+      of.refused = outcome.short_of;
+      break;
+    }
+    now = steady_clock::now();
+    if (!outcome.error && !range.inlined && is_nothing(outcome.outputs) && outcome.report.wider.empty() && kernels::encode(outcome.report).empty()) continue;
+    keep(of.left.emplace_back(Ran{.key = key}), std::move(outcome), range, index);
+  }
+  of.us = std::chrono::duration_cast<std::chrono::microseconds>(now - began).count() / std::max<uint32_t>(1, of.begun);
+}
+
+void Node::end_run(NativeRun& of, RangeInfo& range) {
+  std::erase(native_runs_, &of);
+  runner_.end(this);
+  state_.run_ended(of.run, of.begun);
+  auto [task, attempt] = Key(of.run.first, of.run.attempt);
+  for (uint32_t i = of.begun; i < of.run.count; ++i)
+    if (of.stop[i]) state_.cancel({task.job, task.index + i}, attempt);
+  if (of.refused) range.memory->learn(of.refused + of.refused / 4), range.apart = true;
+  if (of.begun) range.took(of.us);
+  const uint32_t end = task.index + of.begun;
+  for (Ran& ran : of.left) {
+    if (ran.key.first.index > task.index) report_nothing({task, attempt}, ran.key.first.index - task.index, of.us);
+    task.index = ran.key.first.index + 1, ran.us = of.us;
+    report(ran, range);
+  }
+  if (end > task.index) report_nothing({task, attempt}, end - task.index, of.us);
 }
 
 void Node::run(Ran& ran, const worker::Function& function) {
   Work& work = *ran.work;
-  const RangeInfo& range = *work.range;
+  const auto inputs = [&](data::Task& t) { return inputs_of(t, work); };
+  auto outcome = runner_.run(ran.known, {function, std::ref(inputs), work.arguments, work.index, work.range->label, work.stop}, work);
+  if ((ran.waits = outcome.waits)) return;
+  runner_.end(this);
+  keep(ran, std::move(outcome), *work.range, work.index);
+}
+
+// What has become of an attempt that waits for nothing.
+void Node::keep(Ran& ran, worker::Outcome&& outcome, const RangeInfo& range, int64_t index) {
   const auto named = [&](const Error& e) {
     if (e.kind == ErrorKind::cancelled) ran.why = Failure::stopped;
     ran.error = std::make_unique<TaskError>(written_down(e));
   };
   try {
-    const auto inputs = [&](data::Task& t) { return inputs_of(t, work); };
-    auto outcome = runner_.run(ran.known, {function, std::ref(inputs), work.arguments, work.index, range.label, work.stop}, work);
-    if ((ran.waits = outcome.waits)) return;
-    runner_.end(this);
     ran.note = kernels::encode(outcome.report);  // also of a failure: it says whether the failure is to be believed
     if (outcome.error) std::rethrow_exception(outcome.error);
     ran.result.native = true, ran.result.type = "native", ran.result.bytes = outcome.bytes;
@@ -138,7 +205,7 @@ void Node::run(Ran& ran, const worker::Function& function) {
           ran.result.small = std::make_shared<const std::string>(std::move(small));
     } catch (Error& e) {
       worker::budget().give_back(outcome.bytes);
-      e.through(concat(range.label, ", partition ", work.index));
+      e.through(concat(range.label, ", partition ", index));
       throw;
     }
     ran.result.outputs = kept(std::move(outcome.outputs));

@@ -52,7 +52,7 @@ void Scheduler::close_alls(Job& j, RangeState& r) {
     if (d.rule != Rule::all) continue;
     RangeState& source = j.ranges[r.base + static_cast<uint32_t>(d.range)];
     if (--source.open_alls) continue;
-    for (int64_t i = 0; i < source.spec->count; ++i)
+    for (int64_t i = source.spec->count; i-- > 0;)  // the last that is put there is freed first: neighbours go together
       if (!j.tasks[source.first + static_cast<uint32_t>(i)].refs) unneeded_.push_back({source.job, source.first + static_cast<uint32_t>(i)});
   }
 }

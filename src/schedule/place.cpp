@@ -232,6 +232,28 @@ bool Scheduler::serve(Slot s) {
   return true;
 }
 
+// Roots of one range, one behind the other, if what waits begins with these and nothing else may come before them.
+size_t Scheduler::serve_roots(Slot s, size_t most) {
+  const Worker& w = workers_[s];
+  Heap& heap = classes_[0].heap;
+  if (heap.empty() || !heap.top().cursor || !find(heap.top().task) || !suspects_.empty() || !queues_[s].empty() || !takes(w, 0)) return 0;
+  if (std::any_of(w.classes.begin(), w.classes.end(), [&](uint32_t c) { return c && !classes_[c].heap.empty(); })) return 0;
+  TaskId next = heap.top().task;
+  Job& j = job_of(next);
+  RangeState& r = j.ranges[j.tasks[next.index].range];
+  if (r.gate) return 0;
+  heap.pop();
+  size_t given = 0;
+  next.index = r.first + static_cast<uint32_t>(r.next_root);
+  if (r.next_root == r.spec->count) return 0;
+  uint64_t priority = priority_of(j, next);
+  const uint64_t end = heap.empty() ? UINT64_MAX : heap.top().priority;
+  for (; given < most && priority < end && r.next_root < r.spec->count && open(w); ++priority, ++next.index, ++r.next_root)
+    if (j.tasks[next.index].state == State::waiting) assign(s, next), ++given;
+  if (r.next_root < r.spec->count) heap.push({priority, next, true});
+  return given;
+}
+
 void Scheduler::fill() {
   // Workers with data of their own first.
   for (size_t i = queued_.size(); i-- > 0;)
@@ -249,9 +271,16 @@ void Scheduler::fill() {
     const Slot other = open_[random(static_cast<uint32_t>(open_.size()))];
     auto load = [&](Slot x) { return std::pair(workers_[x].running / workers_[x].info.threads, workers_[x].backlog / workers_[x].info.threads); };
     if (load(other) < load(s)) s = other;
-    const size_t chunk = std::max<size_t>(1, classes_[0].heap.size() / static_cast<size_t>(4 * std::max<int64_t>(1, threads_)));
+    const Ready& top = classes_[0].heap.top();
+    size_t waiting = classes_[0].heap.size();
+    if (top.cursor && find(top.task)) waiting += static_cast<size_t>(range_at(top.task).spec->count - range_at(top.task).next_root);
+    const size_t chunk = std::max<size_t>(1, waiting / static_cast<size_t>(4 * std::max<int64_t>(1, threads_)));
     size_t given = 0;
-    while (given < chunk && open(workers_[s]) && serve(s)) ++given;
+    while (given < chunk && open(workers_[s])) {
+      const size_t roots = serve_roots(s, chunk - given);
+      if (roots == 0 && !serve(s)) break;
+      given += std::max<size_t>(1, roots);
+    }
     if (!given && classes_[0].heap.empty()) break;
   }
   // What a task submitted it may wait for with its thread in hand: free threads first, only then the queue behind running tasks.

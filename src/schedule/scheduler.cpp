@@ -22,17 +22,6 @@ Scheduler::Job& Scheduler::job_of(TaskId t) {
   return *last_;
 }
 
-const Scheduler::Job* Scheduler::job_known(JobId id) const {
-  if (id == last_id_ && last_) return last_;
-  const auto found = jobs_.find(id);
-  return found == jobs_.end() ? nullptr : found->second.get();
-}
-
-const Scheduler::Task* Scheduler::find(TaskId t) const {
-  const Job* j = job_known(t.job);
-  return !j || t.index >= j->tasks.size() ? nullptr : &j->tasks[t.index];
-}
-
 const graph::Range* Scheduler::range_of(TaskId t, int64_t* index) const {
   const Task* task = find(t);
   if (!task) return nullptr;

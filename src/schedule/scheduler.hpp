@@ -149,7 +149,10 @@ class Scheduler {
     int64_t bytes = 0;
     TaskId cause{};            // of a failure
   };
-  const Task* find(TaskId task) const;
+  const Task* find(TaskId task) const {
+    const Job* j = job_known(task.job);
+    return !j || task.index >= j->tasks.size() ? nullptr : &j->tasks[task.index];
+  }
   bool wanted_by_others(TaskId task, ClientId than) const;
   const graph::Range* range_of(TaskId task, int64_t* index_in_range) const;
   uint32_t depth_of(TaskId task) const;
@@ -241,7 +244,11 @@ class Scheduler {
   };
 
   Job& job_of(TaskId t);
-  const Job* job_known(JobId id) const;  // null if there is none
+  const Job* job_known(JobId id) const {  // null if there is none
+    if (id == last_id_ && last_) return last_;
+    const auto found = jobs_.find(id);
+    return found == jobs_.end() ? nullptr : found->second.get();
+  }
   Task& at(TaskId t) { return job_of(t).tasks[t.index]; }
   const Task& at(TaskId t) const { return const_cast<Scheduler*>(this)->at(t); }
   RangeState& range_at(TaskId t) { Job& j = job_of(t); return j.ranges[j.tasks[t.index].range]; }
@@ -298,6 +305,7 @@ class Scheduler {
   void assign(Slot s, TaskId t);
   bool pop(Heap& heap, TaskId& t);
   bool serve(Slot s);               // one task, if there is one for it
+  size_t serve_roots(Slot s, size_t most);
   void fill();
   void balance();
   uint32_t random(uint32_t below);

@@ -83,36 +83,104 @@ void ObjectStore::put(ObjectKey key, Object object) {
   std::lock_guard lock(mutex_);
   Entry& entry = key.whole() ? objects_[key.task] : slices_[key];
   let_go(entry), bytes_ -= entry.object.bytes;
+  if (key.whole() && !nothings_.empty()) cut_nothings({key.task, 0}, 1, true);
   bytes_ += object.bytes;
   entry.held = object.bytes;
   std::swap(entry.object, object);  // the one before is destroyed without the lock
   queue(key, entry);
 }
 
+// Neighbours of one attempt become one entry.
+void ObjectStore::put_nothing(AttemptKey first, uint32_t count) {
+  std::vector<Object> old;  // destroyed without the lock
+  std::lock_guard lock(mutex_);
+  const auto [task, attempt] = first;
+  if (!nothings_.empty()) cut_nothings(first, count, true);
+  for (uint32_t i = 0; i < count && !objects_.empty(); ++i) {
+    const TaskId replaced{task.job, task.index + i};
+    Entry* found = objects_.find(replaced);
+    if (!found) continue;
+    let_go(*found);
+    bytes_ -= found->object.bytes;
+    old.push_back(std::move(found->object));
+    objects_.erase(replaced);
+  }
+  auto at = nothings_.lower_bound(task);
+  if (at != nothings_.end() && at->first == TaskId{task.job, task.index + count} && at->second.attempt == attempt) {
+    count += at->second.count;
+    at = nothings_.erase(at);
+  }
+  if (at != nothings_.begin()) {
+    auto& [before, run] = *std::prev(at);
+    if (before.job == task.job && before.index + run.count == task.index && run.attempt == attempt) return void(run.count += count);
+  }
+  nothings_.emplace_hint(at, task, Nothings{attempt, count});
+}
+
+// Takes so many tasks out of the entries of those that have left nothing, if they are of this attempt; whether there was one.
+bool ObjectStore::cut_nothings(AttemptKey first, uint32_t count, bool of_any_attempt) {
+  const TaskId task = first.first;
+  const uint64_t end = uint64_t{task.index} + count;
+  auto at = nothings_.upper_bound(task);
+  if (at != nothings_.begin()) --at;
+  bool found = false;
+  while (at != nothings_.end() && at->first.job <= task.job && (at->first.job < task.job || at->first.index < end)) {
+    const auto [begins, run] = *at;
+    const uint64_t ends = uint64_t{begins.index} + run.count;
+    if (begins.job < task.job || ends <= task.index || (run.attempt != first.second && !of_any_attempt)) {
+      ++at;
+      continue;
+    }
+    found = true;
+    at = nothings_.erase(at);
+    if (begins.index < task.index) nothings_.emplace_hint(at, begins, Nothings{run.attempt, task.index - begins.index});
+    if (ends > end) at = nothings_.emplace_hint(at, TaskId{task.job, static_cast<uint32_t>(end)}, Nothings{run.attempt, static_cast<uint32_t>(ends - end)});
+  }
+  return found;
+}
+
+std::optional<Object> ObjectStore::nothing(TaskId task) const {
+  auto at = nothings_.upper_bound(task);
+  if (at == nothings_.begin()) return std::nullopt;
+  --at;
+  if (at->first.job != task.job || task.index - at->first.index >= at->second.count) return std::nullopt;
+  return Object{.attempt = at->second.attempt, .native = true, .type = "native", .outputs = no_rows()};
+}
+
 std::optional<Object> ObjectStore::find(ObjectKey key) const {
   std::lock_guard lock(mutex_);
-  const Entry* found = entry(key);
-  return found ? std::optional(found->object) : std::nullopt;
+  if (const Entry* found = entry(key)) return found->object;
+  return key.whole() ? nothing(key.task) : std::nullopt;
 }
 
 std::optional<Object> ObjectStore::find_output(ObjectKey key) const {
   std::lock_guard lock(mutex_);
   const Entry* found = entry(key.task);
   if (!found) found = entry(key);
-  return found ? std::optional(found->object) : std::nullopt;
+  return found ? std::optional(found->object) : nothing(key.task);
 }
 
 bool ObjectStore::erase(ObjectKey key, uint16_t attempt) {
   std::optional<Object> old;
   std::lock_guard lock(mutex_);
   Entry* found = entry(key);
-  if (!found || found->object.attempt != attempt) return false;
+  if (!found) return key.whole() && cut_nothings({key.task, attempt}, 1, false);
+  if (found->object.attempt != attempt) return false;
   let_go(*found);
   bytes_ -= found->object.bytes;
   old = std::move(found->object);
   if (key.whole()) objects_.erase(key.task);
   else slices_.erase(key);
   return true;
+}
+
+void ObjectStore::erase_run(AttemptKey first, uint32_t count) {
+  {
+    std::lock_guard lock(mutex_);
+    cut_nothings(first, count, false);
+    if (objects_.empty()) return;
+  }
+  for (TaskId task = first.first; count; --count, ++task.index) erase(ObjectKey(task), first.second);
 }
 
 void ObjectStore::opened(const Object& object, ObjectKey key, kernels::Output output) {
@@ -179,6 +247,11 @@ bool ObjectStore::can_spill() const {
 int64_t ObjectStore::bytes() const {
   std::lock_guard lock(mutex_);
   return bytes_;
+}
+
+const std::shared_ptr<const std::vector<kernels::Output>>& no_rows() {
+  static const auto nothing = std::make_shared<const std::vector<kernels::Output>>(1);
+  return nothing;
 }
 
 size_t outputs_of(const Object& o) {

@@ -32,22 +32,57 @@ void State::assign(TaskId task, uint16_t attempt, uint64_t priority, bool guest,
   check(key, *a);
 }
 
+void State::assign_run(bool guest, Run run) {
+  if (!run.said) throw internal("worker: a run that nothing is said of");
+  in_runs_ += run.count;
+  queue(guest, std::move(run));
+}
+
 void State::check(Key key, Attempt& a) {
   if (a.phase != Phase::waiting || !a.inputs.empty()) return;
-  queue(a, key);
+  queue(a.guest, {key.first, key.second, 1, a.priority});
   a.phase = Phase::queued;
 }
 
-void State::queue(const Attempt& a, Key key) {
-  auto& queue = queued_[a.guest];
-  const Queued item(a.priority, key);
-  if (queue.empty() || queue.back() < item) queue.push_back(item);
-  else queue.insert(std::lower_bound(queue.begin(), queue.end(), item), item);
+void State::queue(bool guest, Run run) {
+  auto& queue = queued_[guest];
+  queues_[guest] += run.count;
+  if (queue.empty() || before(queue.back(), run)) queue.push_back(std::move(run));
+  else queue.insert(std::lower_bound(queue.begin(), queue.end(), run, before), std::move(run));
 }
 
 void State::unqueue(const Attempt& a, Key key) {
   auto& queue = queued_[a.guest];
-  queue.erase(std::lower_bound(queue.begin(), queue.end(), Queued(a.priority, key)));
+  const Run item{key.first, key.second, 1, a.priority};
+  auto found = std::lower_bound(queue.begin(), queue.end(), item, before);
+  while (found->attempt != key.second) ++found;
+  queue.erase(found);
+  --queues_[a.guest];
+}
+
+// Those before and behind it in its run stay.
+bool State::cancel_queued(Key key) {
+  for (const bool guest : {false, true}) {
+    auto& queue = queued_[guest];
+    const auto found = std::find_if(queue.begin(), queue.end(), [&](const Run& run) { return run.said && run.has(key); });
+    if (found == queue.end()) continue;
+    const uint32_t in_front = key.first.index - found->first.index;
+    Run behind = *found;
+    behind.first.index += in_front + 1, behind.priority += in_front + 1, behind.count -= in_front + 1;
+    queues_[guest] -= 1 + behind.count;
+    --in_runs_;
+    found->count = in_front;
+    if (in_front == 0) queue.erase(found);
+    if (behind.count) this->queue(guest, std::move(behind));
+    return true;
+  }
+  return false;
+}
+
+bool State::knows(TaskId task, uint16_t attempt) const {
+  const Key key{task, attempt};
+  const auto in = [&](const auto& runs) { return std::any_of(runs.begin(), runs.end(), [&](const Run& run) { return run.said && run.has(key); }); };
+  return attempts_.contains(key) || in(runs_) || in(queued_[0]) || in(queued_[1]);
 }
 
 // An output that comes alone is read by one more attempt; true if it is here.
@@ -112,7 +147,9 @@ void State::fetch_failed(ObjectKey object, uint16_t attempt, const std::string& 
   fetch(object, f);
 }
 
-void State::gone(TaskId object) { here_.erase(object); }
+void State::gone(TaskId object, uint16_t attempt) {
+  if (const uint16_t* made = here_.find(object); made && *made == attempt) here_.erase(object);
+}
 
 // Takes an attempt out, wherever it is; a fetch nobody waits for goes on and is freed when the scheduler says so.
 void State::drop(Key key) {
@@ -127,11 +164,12 @@ void State::drop(Key key) {
 void State::cancel(TaskId task, uint16_t attempt) {
   const Key key{task, attempt};
   const Attempt* a = attempts_.find(key);
-  if (!a) return;  // it ended, the news are on their way
-  if (a->phase == Phase::running) {
+  const bool running = a ? a->phase == Phase::running : std::any_of(runs_.begin(), runs_.end(), [&](const Run& run) { return run.has(key); });
+  if (running) {
     actions_.push_back({Kind::stop, task, attempt, {}, {}});
     return;
   }
+  if (!a && !cancel_queued(key)) return;  // it ended, the news are on their way
   drop(key);
   actions_.push_back({Kind::stopped, task, attempt, {}, {}});
 }
@@ -140,8 +178,14 @@ uint32_t State::retract(uint32_t count) {
   uint32_t given = 0;
   for (int guest = 1; guest >= 0; --guest)
     while (given < count && !queued_[guest].empty()) {
-      const Key key = queued_[guest].back().second;
-      drop(key);
+      Run& last = queued_[guest].back();
+      const Key key{{last.first.job, last.first.index + last.count - 1}, last.attempt};
+      if (!last.said) {
+        drop(key);
+      } else {
+        --queues_[guest], --in_runs_;
+        if (--last.count == 0) queued_[guest].pop_back();
+      }
       actions_.push_back({Kind::retracted, key.first, key.second, {}, {}});
       ++given;
     }
@@ -158,15 +202,44 @@ uint32_t State::retract(uint32_t count) {
   return given;
 }
 
-bool State::take(bool guest, TaskId& task, uint16_t& attempt) {
+bool State::take(bool guest, TaskId& task, uint16_t& attempt, std::shared_ptr<const void>* said) {
   auto& queue = queued_[guest];
   if (queue.empty()) return false;
-  const Key key = queue.front().second;
+  Run run = std::move(queue.front());
   queue.pop_front();
-  attempts_.find(key)->phase = Phase::running;
+  queues_[guest] -= run.count;
   ++running_;
-  task = key.first, attempt = key.second;
+  task = run.first, attempt = run.attempt;
+  const auto [a, fresh] = attempts_.try_emplace({task, attempt});
+  a->phase = Phase::running;
+  if (said) *said = run.said;
+  if (!fresh) return true;
+  a->priority = run.priority, a->guest = guest;
+  --in_runs_;
+  ++run.first.index, ++run.priority;
+  if (--run.count) this->queue(guest, std::move(run));
   return true;
+}
+
+Run State::take_run(uint32_t most) {
+  Run rest = std::move(queued_[0].front());
+  queued_[0].pop_front();
+  queues_[0] -= rest.count;
+  Run& taken = runs_.emplace_back(rest);
+  taken.count = std::min(most, rest.count);
+  running_ += taken.count;
+  Run out = taken;
+  rest.first.index += out.count, rest.priority += out.count, rest.count -= out.count;
+  if (rest.count) queue(false, std::move(rest));
+  return out;
+}
+
+void State::run_ended(const Run& run, uint32_t done) {
+  std::erase_if(runs_, [&](const Run& r) { return r.first == run.first && r.attempt == run.attempt; });
+  running_ -= run.count, in_runs_ -= done;
+  Run rest = run;
+  rest.first.index += done, rest.priority += done, rest.count -= done;
+  if (rest.count) queue(false, std::move(rest));
 }
 
 void State::give_back(TaskId task, uint16_t attempt) {
@@ -174,13 +247,13 @@ void State::give_back(TaskId task, uint16_t attempt) {
   if (!a || a->phase != Phase::running) return;
   a->phase = Phase::queued;
   --running_;
-  queue(*a, {task, attempt});
+  queue(a->guest, {task, attempt, 1, a->priority});
 }
 
 void State::ended(TaskId task, uint16_t attempt) { drop({task, attempt}); }
 
 void State::validate() const {
-  size_t running = 0, queued[2] = {0, 0};
+  size_t running = 0, queued[2] = {0, 0}, in_runs = 0;
   std::map<ObjectKey, uint32_t> readers;
   attempts_.each([&](Key key, const Attempt& a) {
     running += a.phase == Phase::running;
@@ -195,7 +268,15 @@ void State::validate() const {
   if (readers.size() != slices_.size()) throw internal("worker: ", slices_.size(), " outputs that came alone, ", readers.size(), " that are read");
   for (const auto& [key, slice] : slices_)
     if (readers[key] != slice.readers) throw internal("worker: ", slice.readers, " attempts read an output of task ", key.task.index, ", not ", readers[key]);
-  if (running != running_ || queued[0] != queued_[0].size() || queued[1] != queued_[1].size()) throw internal("worker: counts ", running_, " running attempts of ", running);
+  for (const Run& run : runs_) running += run.count, in_runs += run.count;
+  for (const bool guest : {false, true}) {
+    if (!std::is_sorted(queued_[guest].begin(), queued_[guest].end(), before)) throw internal("worker: a queue out of order");
+    for (const Run& run : queued_[guest])
+      if (run.said) queued[guest] += run.count, in_runs += run.count;
+      else if (!attempts_.contains({run.first, run.attempt}) || run.count != 1) throw internal("worker: task ", run.first.index, " is queued, and not here");
+  }
+  if (running != running_ || queued[0] != queues_[0] || queued[1] != queues_[1]) throw internal("worker: counts ", running_, " running attempts of ", running);
+  if (in_runs != in_runs_) throw internal("worker: counts ", in_runs_, " attempts in runs of ", in_runs);
 }
 
 }  // namespace muster::worker

@@ -70,7 +70,7 @@ bool TaskRunner::waits(const Attempt& a, int64_t short_of, Place& place) {
   return true;
 }
 
-Outcome TaskRunner::run(const Attempt& a, const Call& call, Place& place) {
+Outcome TaskRunner::run(const Attempt& a, const Call& call, Place* place) {
   Outcome out;
   RunningTask task(call, a.reserved);
   const auto where = [&] { return concat(call.label, ", partition ", call.partition); };
@@ -91,9 +91,9 @@ Outcome TaskRunner::run(const Attempt& a, const Call& call, Place& place) {
       if (refused) {
         task.release();
         out.short_of = task.short_of();
-        if ((out.waits = waits(a, task.short_of(), place))) return out;
+        if (!place || (out.waits = waits(a, task.short_of(), *place))) return out;
       }
-      Error named = refused ? place.too_little(a, task.short_of()) : e;
+      Error named = refused ? place->too_little(a, task.short_of()) : e;
       out.cancelled = e.kind == ErrorKind::cancelled;
       if (!out.cancelled) named.through(where());
       out.error = std::make_exception_ptr(named);

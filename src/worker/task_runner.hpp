@@ -67,13 +67,16 @@ class TaskRunner {
   /// Reserves what the attempt is known to need. False: it waits, and is queued again.
   bool begin(const Attempt& attempt, int64_t need, Place& place);
   /// Runs an attempt that has begun. Never throws.
-  Outcome run(const Attempt& attempt, const Call& call, Place& place);
+  Outcome run(const Attempt& attempt, const Call& call, Place& place) { return run(attempt, call, &place); }
+  /// The same, of one that is not to wait: where it was refused memory it has neither outputs nor error, and `short_of` says so.
+  Outcome run(const Attempt& attempt, const Call& call) { return run(attempt, call, nullptr); }
   /// An attempt that has begun was refused memory, and has given back what it held. True: it is queued again. Throws what Place::spill_results() does.
   bool waits(const Attempt& attempt, int64_t short_of, Place& place);
   /// One that has begun is over, and waits for nothing.
   void end(const void* owner) { admission_.end(owner); }
 
  private:
+  Outcome run(const Attempt& attempt, const Call& call, Place* place);
   Admission& admission_;
 };
 

@@ -3,14 +3,20 @@
 #include <signal.h>
 
 #include <atomic>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <numeric>
+#include <set>
 #include <thread>
 
 #include "api/gather.hpp"
 #include "cluster/client.hpp"
 #include "cluster/launch/local.hpp"
+#include "kernels/wire.hpp"
 #include "muster/muster.hpp"
+#include "worker/native.hpp"
+#include "worker/store.hpp"
 
 namespace muster {
 namespace {
@@ -131,6 +137,174 @@ TEST(Cluster, DataFramesFromSeveralThreads) {
     });
   for (auto& t : threads) t.join();
   ::unlink(path.c_str());
+}
+
+// Short tasks: a worker runs many of them one behind the other, those that read nothing and have no arguments as one run.
+std::atomic<int64_t> calls{0};  // in this process
+constexpr int64_t kGated = 300;  // the call that waits until the test lets it go on
+
+std::string gate() {
+  const char* path = std::getenv("MUSTER_TEST_GATE");
+  return path ? path : "";
+}
+
+bool seen(const std::string& path) {
+  for (int i = 0; i < 2000 && !std::filesystem::exists(path); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  return std::filesystem::exists(path);
+}
+
+const bool kRegistered = [] {
+  worker::register_native("number", [](std::string_view arguments, const std::vector<std::string_view>&) {
+    const int64_t n = arguments.empty() ? calls++ : std::stoll(std::string(arguments));
+    if (n % 7 == 3) throw Error(ErrorKind::invalid, "no good: " + std::to_string(n));
+    return std::to_string(n);
+  });
+  worker::register_native("gated", [](std::string_view arguments, const std::vector<std::string_view>&) {
+    const int64_t n = calls++;
+    if (n == kGated) {
+      std::ofstream(gate() + ".begun").flush();
+      if (!seen(gate() + ".open")) throw Error(ErrorKind::io, "the gate stays closed");
+    }
+    return arguments.empty() ? std::string("done") : std::string(arguments);
+  });
+  worker::register_native("size", [](std::string_view, const std::vector<std::string_view>& inputs) {
+    return std::to_string(inputs.size()) + " of " + std::to_string(inputs.back().size());
+  });
+  worker::register_native("budget", [](std::string_view, const std::vector<std::string_view>&) { return std::to_string(worker::budget().used()); });
+  return true;
+}();
+
+graph::Range natives(const std::string& name, int64_t count, bool arguments) {
+  graph::Range range{.count = count, .function = "native", .args = base::Dict{{"name", name}}, .wanted = true, .label = name};
+  for (int64_t i = 0; arguments && i < count; ++i) range.arguments.push_back(std::make_shared<const std::string>(std::to_string(i)));
+  return range;
+}
+
+struct OneWorker {
+  explicit OneWorker(int64_t workers = 1) : local(options(workers)), client(local.hub(), "test") {}
+  static cluster::LocalOptions options(int64_t workers) {
+    cluster::LocalOptions out;
+    out.workers = workers, out.node = {"/proc/self/exe"};
+    return out;
+  }
+  std::vector<base::TaskId> submit(std::vector<graph::Range> ranges) {
+    graph::Graph graph{std::move(ranges)};
+    std::vector<base::TaskId> out(static_cast<size_t>(graph.tasks()));
+    const base::TaskId first = client.submit(std::move(graph), true);
+    for (uint32_t i = 0; i < out.size(); ++i) out[i] = {first.job, first.index + i};
+    return out;
+  }
+  std::string text(base::TaskId task) {
+    const auto object = client.get(task);
+    return *kernels::decode_output(object.view(), 0).text;
+  }
+  int64_t used() {
+    const auto task = submit({natives("budget", 1, false)}).front();
+    EXPECT_TRUE(client.wait({task}, false, 60));
+    const int64_t out = std::stoll(text(task));
+    client.release(task);
+    return out;
+  }
+  // Once all that was released is gone.
+  int64_t used_at_last(int64_t hoped) {
+    int64_t out = used();
+    for (int i = 0; i < 100 && out != hoped; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50)), out = used();
+    return out;
+  }
+  cluster::LocalCluster local;
+  cluster::Client client;
+};
+
+TEST(ShortTasks, ThoseThatFailFailAloneWithTheirOwnError) {
+  OneWorker on;
+  const int64_t before = on.used();
+  for (const bool arguments : {false, true}) {
+    SCOPED_TRACE(arguments);
+    const auto tasks = on.submit({natives("number", 3000, arguments)});
+    ASSERT_TRUE(on.client.wait(tasks, false, 60));
+    std::set<int64_t> numbers;
+    for (size_t i = 0; i < tasks.size(); ++i) {
+      const auto known = on.client.known(tasks[i]);
+      int64_t n = 0;
+      if (known.status == cluster::Status::error) {
+        ASSERT_EQ(known.error->error, ErrorKind::invalid);
+        ASSERT_EQ(known.error->message.rfind("no good: ", 0), 0u) << known.error->message;
+        n = std::stoll(known.error->message.substr(9));
+        EXPECT_EQ(n % 7, 3);
+        EXPECT_NE(known.error->notes.at(0).find("partition " + std::to_string(i)), std::string::npos) << known.error->notes.at(0);
+      } else {
+        ASSERT_EQ(known.status, cluster::Status::finished);
+        n = std::stoll(on.text(tasks[i]));
+        EXPECT_NE(n % 7, 3);
+      }
+      EXPECT_TRUE(numbers.insert(n).second) << n;
+      if (arguments) EXPECT_EQ(n, static_cast<int64_t>(i));
+    }
+    EXPECT_EQ(*numbers.rbegin(), static_cast<int64_t>(tasks.size()) - 1);
+    for (const auto& task : tasks) on.client.release(task);
+  }
+  EXPECT_EQ(on.used_at_last(before), before);
+}
+
+TEST(ShortTasks, ThoseThatAreCancelledWhileOthersRunAreTheOnlyOnes) {
+  const std::string path = "/tmp/muster-gate-" + std::to_string(getpid());
+  for (const bool arguments : {false, true}) {
+    SCOPED_TRACE(arguments);
+    ::setenv("MUSTER_TEST_GATE", path.c_str(), 1);
+    OneWorker on;
+    const int64_t before = on.used();
+    const auto tasks = on.submit({natives("gated", 3000, arguments)});
+    ASSERT_TRUE(seen(path + ".begun"));
+    std::set<base::TaskId> cancelled;
+    for (size_t i = 0; i < tasks.size(); i += 3)
+      if (on.client.known(tasks[i]).status == cluster::Status::pending) cancelled.insert(tasks[i]);
+    EXPECT_GT(cancelled.size(), 500u);
+    on.client.cancel({cancelled.begin(), cancelled.end()}, false);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));  // the worker hears of it while the batch runs
+    std::ofstream(path + ".open").flush();
+    ASSERT_TRUE(on.client.wait(tasks, false, 60));
+    for (size_t i = 0; i < tasks.size(); ++i) {
+      const auto status = on.client.known(tasks[i]).status;
+      ASSERT_EQ(status, cancelled.contains(tasks[i]) ? cluster::Status::cancelled : cluster::Status::finished) << i;
+      if (status == cluster::Status::finished) EXPECT_EQ(on.text(tasks[i]), arguments ? std::to_string(i) : "done");
+    }
+    for (const auto& task : tasks) on.client.release(task);
+    EXPECT_EQ(on.used_at_last(before), before);
+    for (const char* end : {".begun", ".open"}) ::unlink((path + end).c_str());
+  }
+}
+
+TEST(ShortTasks, AJobThatIsCancelledWhileABatchRunsLeavesTheWorkerToOthers) {
+  const std::string path = "/tmp/muster-gate-" + std::to_string(getpid());
+  ::setenv("MUSTER_TEST_GATE", path.c_str(), 1);
+  OneWorker on;
+  const int64_t before = on.used();
+  const auto tasks = on.submit({natives("gated", 3000, false)});
+  ASSERT_TRUE(seen(path + ".begun"));
+  on.client.cancel(tasks, true);
+  const auto others = on.submit({natives("number", 100, true)});
+  std::ofstream(path + ".open").flush();
+  ASSERT_TRUE(on.client.wait(others, false, 60));
+  EXPECT_EQ(on.text(others.at(99)), "99");
+  for (const auto& task : tasks) on.client.release(task);
+  for (const auto& task : others) on.client.release(task);
+  EXPECT_EQ(on.used_at_last(before), before);
+  for (const char* end : {".begun", ".open"}) ::unlink((path + end).c_str());
+}
+
+// What has left no rows is kept as a run, and is an object like others: read here, fetched from another worker, freed one by one.
+TEST(ShortTasks, ResultsThatHoldNothingAreObjectsLikeOthers) {
+  OneWorker on(2);
+  graph::Range nothing{.count = 20'000, .function = "nothing", .label = "nothing"};
+  graph::Range sizes = natives("size", 20'000 / 50, false);
+  sizes.inputs = {{0, graph::Dependency::Rule::block, 50}};
+  for (int round = 0; round < 3; ++round) {
+    const auto tasks = on.submit({nothing, sizes});
+    const std::vector<base::TaskId> wanted(tasks.begin() + 20'000, tasks.end());
+    ASSERT_TRUE(on.client.wait(wanted, false, 60));
+    for (const auto& task : wanted) EXPECT_EQ(on.text(task), "50 of 0");
+    for (const auto& task : wanted) on.client.release(task);
+  }
 }
 }  // namespace
 }  // namespace muster

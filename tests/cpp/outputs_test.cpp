@@ -225,5 +225,62 @@ TEST(Outputs, TheBudgetIsEvenWhateverBecomesOfThem) {
   EXPECT_EQ(worker::budget().used(), before);
 }
 
+// Those that hold nothing are kept in runs: each is there, under its attempt, until it is replaced or erased.
+TEST(Outputs, ObjectsThatHoldNothingAreKeptAsIfEachWereAlone) {
+  const int64_t before = worker::budget().used();
+  for (unsigned seed = 0; seed < 300 && !::testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937 random(seed);
+    ObjectStore store;
+    std::map<TaskId, std::pair<uint16_t, int64_t>> expected;  // attempt and bytes
+    for (int step = 0; step < 60; ++step) {
+      const TaskId first{1 + static_cast<uint32_t>(random() % 2), static_cast<uint32_t>(random() % 30)};
+      const auto attempt = static_cast<uint16_t>(random() % 2);
+      const auto count = static_cast<uint32_t>(1 + random() % 10);
+      const auto each = [&](auto f) {
+        for (TaskId task = first; task.index < first.index + count; ++task.index) f(task);
+      };
+      switch (random() % 4) {
+        case 0:
+          store.put_nothing({first, attempt}, count);
+          each([&](TaskId task) { expected[task] = {attempt, 0}; });
+          break;
+        case 1: {
+          Object one = native(texts(1, 100));
+          one.attempt = attempt;
+          worker::budget().hold(one.bytes);
+          expected[first] = {attempt, one.bytes};
+          store.put(first, std::move(one));
+          break;
+        }
+        case 2:
+          store.erase_run({first, attempt}, count);
+          each([&](TaskId task) {
+            if (expected.contains(task) && expected[task].first == attempt) expected.erase(task);
+          });
+          break;
+        default:
+          EXPECT_EQ(store.erase(first, attempt), expected.contains(first) && expected[first].first == attempt);
+          if (expected.contains(first) && expected[first].first == attempt) expected.erase(first);
+      }
+      int64_t bytes = 0;
+      for (uint32_t job : {0u, 1u, 2u, 3u})
+        for (uint32_t i = 0; i < 45; ++i) {
+          const auto known = expected.find({job, i});
+          for (const auto& found : {store.find(TaskId{job, i}), store.find_output({TaskId{job, i}, 0})}) {
+            ASSERT_EQ(found.has_value(), known != expected.end()) << job << ", " << i;
+            if (!found) continue;
+            ASSERT_EQ(std::pair(found->attempt, found->bytes), known->second);
+            ASSERT_EQ(found->outputs->size(), 1u);
+          }
+          if (known != expected.end()) bytes += known->second.second;
+        }
+      ASSERT_EQ(store.bytes(), bytes);
+      ASSERT_EQ(worker::budget().used(), before + bytes);
+    }
+  }
+  EXPECT_EQ(worker::budget().used(), before);
+}
+
 }  // namespace
 }  // namespace muster::cluster

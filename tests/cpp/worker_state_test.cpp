@@ -18,6 +18,8 @@ TEST(WorkerState, EveryAttemptIsAnsweredOnce) {
     State s;
     using Key = std::pair<TaskId, uint16_t>;
     std::set<Key> open, running;
+    std::vector<worker::Run> runs;  // that run
+    size_t in_runs = 0;
     std::vector<std::pair<ObjectKey, std::string>> fetches;
     std::set<ObjectKey> alone;  // outputs that are here
     std::vector<uint16_t> copies(20, 0);
@@ -28,14 +30,41 @@ TEST(WorkerState, EveryAttemptIsAnsweredOnce) {
         switch (a.kind) {
           case Kind::fetch: fetches.emplace_back(ObjectKey(a.task, a.output), a.holder); break;
           case Kind::forget: EXPECT_EQ(alone.erase({a.task, a.output}), 1u) << "forgotten, and not there"; break;
-          case Kind::stop: EXPECT_TRUE(running.contains({a.task, a.attempt})); break;
+          case Kind::stop:
+            EXPECT_TRUE(running.contains({a.task, a.attempt}) ||
+                        std::any_of(runs.begin(), runs.end(), [&](const worker::Run& r) { return r.has({a.task, a.attempt}); }));
+            break;
           case Kind::failed:
           case Kind::stopped:
           case Kind::retracted: answered({a.task, a.attempt}); break;
         }
       }
       s.validate();
-      EXPECT_EQ(s.running(), running.size());
+      EXPECT_EQ(s.running(), running.size() + in_runs);
+      for (const Key& k : open) EXPECT_TRUE(s.knows(k.first, k.second));
+    };
+    auto end_run = [&](size_t i, uint32_t done) {
+      const worker::Run run = runs[i];
+      runs.erase(runs.begin() + static_cast<std::ptrdiff_t>(i));
+      in_runs -= run.count;
+      s.run_ended(run, done);
+      for (uint32_t n = 0; n < done; ++n) answered({{run.first.job, run.first.index + n}, run.attempt});
+    };
+    auto take = [&](bool guest) {
+      TaskId task;
+      uint16_t attempt;
+      std::shared_ptr<const void> said;
+      if (!guest && s.next_run() && random() % 2) {
+        const void* of = s.next_run();
+        const worker::Run run = s.take_run(1 + random() % 4);
+        EXPECT_EQ(run.said.get(), of);
+        in_runs += run.count;
+        for (uint32_t n = 0; n < run.count; ++n) EXPECT_TRUE(open.contains({{run.first.job, run.first.index + n}, run.attempt}));
+        runs.push_back(run);
+      } else if (s.take(guest, task, attempt, &said)) {
+        EXPECT_TRUE(running.insert({task, attempt}).second);
+        if (said) EXPECT_LE(*static_cast<const uint32_t*>(said.get()), task.index);
+      }
     };
     for (int step = 0; step < 400; ++step) {
       const bool ending = step > 300;
@@ -43,6 +72,14 @@ TEST(WorkerState, EveryAttemptIsAnsweredOnce) {
         case 0:
         case 1: {
           if (ending) break;
+          if (random() % 4 == 0) {
+            const auto count = static_cast<uint32_t>(1 + random() % 6);
+            const auto attempt = static_cast<uint16_t>(random() % 3);
+            for (uint32_t n = 0; n < count; ++n) open.insert({{1, next + n}, attempt});
+            s.assign_run(random() % 2, {{1, next}, attempt, count, random() % 5, std::make_shared<const uint32_t>(next)});
+            next += count;
+            break;
+          }
           const TaskId task{1, next++};
           std::vector<Input> inputs;
           for (unsigned n = random() % 4; n > 0; --n) {
@@ -73,13 +110,13 @@ TEST(WorkerState, EveryAttemptIsAnsweredOnce) {
             }
           }
           break;
-        case 4: {
-          TaskId task;
-          uint16_t attempt;
-          if (s.take(random() % 2, task, attempt)) running.insert({task, attempt});
-          break;
-        }
+        case 4: take(random() % 2); break;
         case 5:
+          if (!runs.empty() && random() % 2) {
+            const size_t i = random() % runs.size();
+            end_run(i, static_cast<uint32_t>(random() % (runs[i].count + 1)));
+            break;
+          }
           if (!running.empty()) {
             const Key k = *running.begin();
             running.erase(running.begin());
@@ -102,7 +139,7 @@ TEST(WorkerState, EveryAttemptIsAnsweredOnce) {
           if (random() % 8 == 0) s.retract(1 + random() % 3);
           if (random() % 8 == 0) {
             const uint32_t object = random() % 20;
-            s.gone({1, object});
+            s.gone({1, object}, copies[object]);
             ++copies[object];
           }
       }
@@ -115,10 +152,8 @@ TEST(WorkerState, EveryAttemptIsAnsweredOnce) {
         fetches.pop_back();
         s.fetch_failed(object, copies[object.task.index], holder);
       }
-      TaskId task;
-      uint16_t attempt;
-      for (bool guest : {false, true})
-        if (s.take(guest, task, attempt)) running.insert({task, attempt});
+      for (bool guest : {false, true}) take(guest);
+      while (!runs.empty()) end_run(0, runs[0].count);
       for (const Key& k : std::set<Key>(running)) s.ended(k.first, k.second), answered(k);
       running.clear();
       obey();
@@ -141,6 +176,38 @@ TEST(WorkerState, BetterPrioritiesRunFirst) {
   ASSERT_TRUE(s.take(true, task, attempt));
   EXPECT_EQ(task.index, 3u);
   EXPECT_FALSE(s.take(true, task, attempt));
+}
+
+TEST(WorkerState, ARunIsCutWhereOneOfItsAttemptsIsTreatedAlone) {
+  State s;
+  const auto said = std::make_shared<const int>(0);
+  s.assign_run(false, {{1, 10}, 0, 10, 100, said});
+  s.assign({1, 5}, 0, 103, false, {});  // between two of them
+  s.cancel({1, 12}, 0);
+  EXPECT_EQ(s.retract(1), 1u);
+  EXPECT_EQ(s.act().size(), 2u);
+  EXPECT_EQ(s.queued(false), 9u);
+  const worker::Run first = s.take_run(64);
+  EXPECT_EQ(first.count, 2u);
+  TaskId task;
+  uint16_t attempt;
+  std::shared_ptr<const void> of;
+  ASSERT_TRUE(s.take(false, task, attempt, &of));
+  EXPECT_EQ(task.index, 5u);
+  EXPECT_FALSE(of);
+  ASSERT_TRUE(s.take(false, task, attempt, &of));
+  EXPECT_EQ(task.index, 13u);
+  EXPECT_EQ(of, said);
+  s.give_back(task, attempt);
+  s.run_ended(first, 1);
+  s.validate();
+  std::vector<uint32_t> order;
+  while (s.take(false, task, attempt)) order.push_back(task.index);
+  EXPECT_EQ(order, (std::vector<uint32_t>{11, 13, 14, 15, 16, 17, 18}));
+  for (uint32_t i : order) s.ended({1, i}, 0);
+  s.ended({1, 5}, 0);
+  s.validate();
+  EXPECT_EQ(s.running() + s.queued(false) + s.waiting(), 0u);
 }
 
 TEST(WorkerState, AnOutputIsFetchedOnceForAllThatReadItAndForgottenWithTheLast) {
