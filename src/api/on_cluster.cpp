@@ -251,9 +251,17 @@ class Running : public ClusterJob {
     r.output = there->output;
     need(r, [&](int64_t partition) {
       const TaskId id = there->tasks->ids.at(static_cast<size_t>(partition));
-      if (client_->known(id).status == Status::lost) throw Error(ErrorKind::io, concat("partition ", partition, kIsLost));
+      const Status status = client_->known(id).status;
+      if (status == Status::lost) throw Error(ErrorKind::io, concat("partition ", partition, kIsLost));
+      if (status == Status::cancelled && is_forgotten(id)) throw Error(ErrorKind::cancelled, concat("partition ", partition, " of a persisted frame was cancelled; persist it again"));
       return id;
     });
+  }
+
+  // What was cancelled is made again as long as the scheduler knows of what.
+  bool is_forgotten(TaskId id) {
+    const Value states = client_->ask("state_of", List{static_cast<int64_t>(id.bits())}, 10);
+    return states.dict().at(0).second.string() == "forgotten";
   }
 
   template <class Task>

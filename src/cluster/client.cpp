@@ -141,7 +141,8 @@ void Client::deliver(std::vector<News>&& news) {
       case News::Kind::done: k = {Status::finished, n.bytes, std::move(n.type), std::move(n.value), std::move(n.note), nullptr, std::move(n.holders), {}, k.wants}; break;
       case News::Kind::failed: k.status = Status::error, k.error = std::move(n.error), k.cause = n.cause; break;
       case News::Kind::cancelled: k.status = Status::cancelled; break;
-      default: k.status = Status::lost; break;
+      default:
+        if (k.status != Status::cancelled) k.status = Status::lost;  // the scheduler forgets what was cancelled, its client does not
     }
     if (watched_.contains(n.task)) changes_.push_back(n.task);
     changed = true;

@@ -264,6 +264,26 @@ def test_after_they_are_there(client, df, pdf):
     same(kept, pdf)
 
 
+@pytest.mark.parametrize("kind", ["frame", "number", "bag", "call", "future"])
+@pytest.mark.parametrize("when", ["running", "done"])
+def test_again(client, df, held, kind, when):
+    """Nothing comes of cancelling what was cancelled, in every kind of container."""
+    frame = held.of(df)
+    lazy = {"frame": frame, "number": frame.x.sum(), "bag": muster.bag.from_sequence(range(8), npartitions=4).map(held), "call": muster.delayed(held)(1)}
+    kept = client.submit(held, 1, pure=False) if kind == "future" else lazy[kind].persist()
+    if when == "done":
+        held.open()
+        wait(kept)
+    for again in (kept, kept, [kept], {"a": (kept, kept)}):
+        client.cancel(again)
+        until(lambda: is_idle(client))
+    held.open()
+    for ask in (wait, futures_of, client.gather if kind == "future" else lambda kept: kept.compute()):
+        with pytest.raises(Exception, match="cancel"):
+            ask(kept)
+    assert client.submit(pow, 2, 5).result(timeout=30) == 32
+
+
 def test_dropped_frames_end_without_the_collector(client, df, held, no_collector):
     kept = held.of(df).persist()
     later = (kept.x + 1).persist()

@@ -2,7 +2,7 @@
 
 from muster._base.tasks import NOT_LAZY, unpack
 from muster._core import TaskNode
-from muster.distributed._future import Future, FutureNode, futures_of
+from muster.distributed._future import Future, FutureNode, all_futures_of
 
 
 def future_of(value):
@@ -13,18 +13,18 @@ def future_of(value):
 
 
 def inside(futures):
-    """Return the futures inside a value, each once."""
+    """Return the futures inside a value, whatever became of them."""
     found = []
 
     def see(value):
         if getattr(value, "_expr", None) is not None:
-            found.extend(futures_of(value))
+            found.extend(all_futures_of(value))
             return value
         future = future_of(value)
         if future is not None:
             found.append(future)
         elif isinstance(value, TaskNode) or hasattr(type(value), "__muster_nodes__"):
-            found.extend(futures_of(value))
+            found.extend(all_futures_of(value))
         else:
             return NOT_LAZY
         return value

@@ -101,14 +101,15 @@ class Frames:
                 tasks, described = _core.tasks_of(node), _core.described(node)
                 if not tasks:
                     raise FutureCancelledError(node.name, "client closed")
-            except FutureCancelledError:
-                raise
-            except Exception as error:  # what it was to be made of failed
-                for key in keys:
-                    if key not in self._keys:
-                        task = self._core.promise("persisted", False)
-                        self._register(task, key)
+            except Exception as error:  # what it was to be made of failed, or was cancelled
+                ended = {key: self._core.promise("persisted", False) for key in keys if key not in self._keys}
+                for key, task in ended.items():
+                    self._register(task, key)
+                    if not isinstance(error, FutureCancelledError):
                         self._core.refuse(task, dumps_error(error))
+                if ended and isinstance(error, FutureCancelledError):
+                    self._core.cancel(list(ended.values()), False)
+                    self._core.wait(list(ended.values()), False, 5.0)
                 return [self._handle(key) for key in keys]
             self._partition_of.update(dict.fromkeys(keys, described))
             return [self._adopt(tasks[place], key) for place, key in zip(places, keys, strict=True)]

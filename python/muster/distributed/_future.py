@@ -236,7 +236,22 @@ def _restored(task, key):
 
 
 def futures_of(obj, client=None):
-    """Return the futures inside collections and containers; of a DataFrame, those of the persisted partitions that it is made of."""
+    """Return the futures inside collections and containers; of a DataFrame, those of the persisted partitions that it is made of.
+
+    Raises
+    ------
+    CancelledError
+        If one of them was cancelled.
+    """
+    out = all_futures_of(obj, client)
+    for f in out:
+        if f.cancelled():
+            raise FutureCancelledError(f.key)
+    return out
+
+
+def all_futures_of(obj, client=None):
+    """Return the futures inside collections and containers, whatever became of them."""
     found, frames, seen, left = [], [], set(), []
 
     def see(value):  # what refers to itself would keep what it has seen until the collector runs
@@ -261,11 +276,7 @@ def futures_of(obj, client=None):
         see(left.pop())
     if frames:
         found = [f for frame in frames for f in _partitions_of(frame, client)] + found
-    out = list(dict.fromkeys(found))
-    for f in out:
-        if f.cancelled():
-            raise FutureCancelledError(f.key)
-    return out
+    return list(dict.fromkeys(found))
 
 
 def _partitions_of(frame, client):
