@@ -253,7 +253,8 @@ class Running : public ClusterJob {
       const TaskId id = there->tasks->ids.at(static_cast<size_t>(partition));
       const Status status = client_->known(id).status;
       if (status == Status::lost) throw Error(ErrorKind::io, concat("partition ", partition, kIsLost));
-      if (status == Status::cancelled && is_forgotten(id)) throw Error(ErrorKind::cancelled, concat("partition ", partition, " of a persisted frame was cancelled; persist it again"));
+      if (status == Status::cancelled && is_forgotten(id))
+        throw Error(ErrorKind::cancelled, concat("partition ", partition, " of a persisted frame was cancelled; persist it again"));
       return id;
     });
   }

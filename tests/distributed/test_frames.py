@@ -208,3 +208,15 @@ def test_dtypes_go_with_results(client, kind, ask):
     values = pd.Series(pd.period_range("2020", periods=6, freq=dtype[7:-1]) if periods else pd.array([1, 2, 3] * 2))
     theirs = pd.DataFrame({"k": range(6), "v": values if periods else values.astype(dtype)})
     same(ASKS[ask](client, dd.from_pandas(theirs, npartitions=2)), theirs.v)
+
+
+def test_a_future_is_no_value(client):
+    df = dd.from_pandas(pd.DataFrame({"x": range(8)}), npartitions=3)
+    future = client.submit(pow, 2, 3)
+    for there in (False, True):
+        for takes in (lambda: df.assign(z=future), lambda: df.x == future, lambda: df.x.where(df.x > 2, future), lambda: df.x.isin([future])):
+            with pytest.raises(TypeError, match=r"<Future: .*> is not a value yet: give what its \.result\(\) returns"):
+                takes()
+        wait(future)
+    assert df.assign(z=future.result()).compute().equals(df.compute().assign(z=8))
+    assert df.map_partitions(lambda part, given: part + given["a"], {"a": future}).compute().equals(df.compute() + 8)

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import muster
+import muster.bag
 import muster.dataframe as dd
 from conftest import raised, same
 
@@ -191,3 +193,62 @@ def test_astype_of_numbers_and_times():
     for dtype in ("uint8", "uint64"):
         with pytest.raises(ValueError, match="losslessly"):
             dd.from_pandas(pd.Series([-1.0, 2.0]), npartitions=1).astype(dtype).compute()
+
+
+# ---- what is to come is no value
+
+
+TAKES_VALUES = {
+    "assign": lambda df, v: df.assign(z=v),
+    "assign what a function returns": lambda df, v: df.assign(z=lambda df: v),
+    "clip": lambda df, v: df.x.clip(lower=v),
+    "fillna": lambda df, v: df.fillna(v),
+    "isin": lambda df, v: df.x.isin(v),
+    "isin a list": lambda df, v: df.x.isin([1, v]),
+    "loc": lambda df, v: df.loc[v],
+    "mask": lambda df, v: df.x.mask(df.x > 2, v),
+    "replace": lambda df, v: df.x.replace(1, v),
+    "round": lambda df, v: df.x.round(v),
+    "where": lambda df, v: df.where(df.x > 2, v),
+    "apply": lambda df, v: df.x.apply(lambda x, y: x + y, args=(v,)),
+    "str": lambda df, v: df.s.str.contains(v),
+}
+
+
+@pytest.mark.parametrize("kind", ["delayed", "bag", "item"])
+@pytest.mark.parametrize("takes", TAKES_VALUES.values(), ids=TAKES_VALUES)
+def test_what_is_to_come(kind, takes):
+    bag = muster.bag.from_sequence(range(4), npartitions=2)
+    value = {"delayed": muster.delayed(pow)(2, 3), "bag": bag, "item": bag.sum()}[kind]
+    df = dd.from_pandas(pd.DataFrame({"x": range(8), "s": list("abcdefgh")}), npartitions=3)
+    with pytest.raises(TypeError, match=r"is not a value yet: give what its \.compute\(\) returns") as error:
+        takes(df, value)
+    assert repr(value) in str(error.value)
+
+
+def test_operators_beside_what_is_to_come():
+    """Delayed has operators of its own, which compute both sides; of others a comparison is no answer either."""
+    pdf = pd.DataFrame({"x": range(8)})
+    df = dd.from_pandas(pdf, npartitions=3)
+    eight = muster.delayed(pow)(2, 3)
+    same((df.x + eight).compute(), pdf.x + 8)
+    same((eight - df.x).compute(), 8 - pdf.x)
+    same((df.x == eight).compute(), pdf.x == 8)
+    item = muster.bag.from_sequence(range(4), npartitions=2).sum()
+    for call in (lambda: df.x + item, lambda: df.x == item, lambda: df != item, lambda: df.x > item):
+        with pytest.raises(TypeError, match="is not a value yet"):
+            call()
+
+
+def test_functions_of_partitions_get_values_of_tasks():
+    """At any depth, and each is computed once."""
+    pdf = pd.DataFrame({"x": range(8)})
+    df = dd.from_pandas(pdf, npartitions=3)
+    eight = muster.delayed(pow)(2, 3)
+    bag = muster.bag.from_sequence(range(4), npartitions=2)
+
+    def added(part, one, rest, column=None):
+        return part + one + sum(rest["more"]) + column[0]
+
+    got = df.map_partitions(added, eight, {"more": [eight, bag.sum()], "bag": bag}, column=(eight, "x"))
+    same(got, pdf + 8 + 8 + 6 + 8)

@@ -312,6 +312,18 @@ def node_of(value):
     return make(value) if make is not None else None
 
 
+def is_to_come(value):
+    """Whether a value stands for what tasks are to make: a Delayed, a future, a bag or an item of one. Expressions of rows do not."""
+    return isinstance(value, TaskNode) or hasattr(type(value), "__muster_node__") and not hasattr(value, "_expr")
+
+
+def refuse_to_come(value):
+    """Raise a TypeError for what is_to_come, where a value is needed."""
+    if is_to_come(value):
+        way = ".result()" if hasattr(type(value), "result") else ".compute()"
+        raise TypeError(f"{value!r} is not a value yet: give what its {way} returns, or make a collection of it, with from_delayed or to_dataframe")
+
+
 def fill(arguments, keywords, inputs):
     """Put results in the places of placeholders."""
 

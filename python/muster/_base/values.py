@@ -5,6 +5,7 @@ import sys
 
 from muster import _core
 from muster._base.libraries import pd
+from muster._base.tasks import refuse_to_come
 
 
 class _NoDefault:
@@ -28,7 +29,7 @@ def plain(value):
     Raises
     ------
     TypeError
-        For anything else, with the type's name.
+        For anything else, with the type's name, and for what tasks are to make.
     """
     if value is None or value is no_default or isinstance(value, (str, bool, int, float)):
         return None if value is no_default else value
@@ -63,6 +64,7 @@ def plain(value):
             return [plain(v) for v in value]
         if isinstance(value, pandas.api.extensions.ExtensionDtype):
             return str(value)
+    refuse_to_come(value)
     if callable(getattr(value, "tolist", None)):
         return plain(value.tolist())
     return value  # the engine says what it cannot take

@@ -5,6 +5,7 @@ import sys
 
 from muster import _core
 from muster._base.libraries import pd
+from muster._base.tasks import refuse_to_come
 from muster._base.values import plain
 from muster._border.pandas import dtype_of, is_foreign_number
 from muster.dataframe._collection import new_collection
@@ -13,6 +14,8 @@ from muster.dataframe._instead import instead
 
 def _call(op, self, args):
     """Return the collection that operator `op` makes of `self`."""
+    for value in args.values():
+        refuse_to_come(value)
     try:
         if "other" in args and not _is_operand(args["other"]):
             raise TypeError(f"{op}: an operand of type {type(args['other']).__name__} is not supported")
@@ -73,7 +76,10 @@ def _keeps_its_dtype(op, self, value):
 
 
 def _operator(op, self, args):
-    """As `_call`, for Python's operators: NotImplemented lets Python try the other side."""
+    """As `_call`, for Python's operators: NotImplemented lets Python try the other side, as the operators of a Delayed."""
+    if isinstance(args.get("other"), _core.TaskNode):
+        return NotImplemented
+    refuse_to_come(args.get("other"))  # which Python would compare by identity
     if "other" in args and not _is_scalar_of_pandas(args["other"]) and not _is_operand(args["other"]):
         return NotImplemented
     return _call(op, self, args)

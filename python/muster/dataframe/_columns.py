@@ -1,6 +1,7 @@
 """Columns come, go and change their labels; the rows stay. Methods of DataFrame."""
 
 from muster import _core
+from muster._base.tasks import refuse_to_come
 from muster._base.values import plain
 from muster.dataframe._collection import new_collection
 
@@ -15,6 +16,7 @@ def assign(self, **kwargs):
     """
     out, values = self, {}
     for name, value in kwargs.items():
+        refuse_to_come(value)
         if not hasattr(value, "_expr") and callable(value):
             if values:
                 out, values = out._assign(values), {}

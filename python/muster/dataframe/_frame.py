@@ -2,6 +2,7 @@
 
 from muster import _core
 from muster._base.later import FRAME_NAMES, NotThereYet
+from muster._base.tasks import refuse_to_come
 from muster._base.values import no_default, plain
 from muster._generated.frame import FrameMethods
 from muster.dataframe import _columns, _correlation, _melt, _query, _repr, _set_index
@@ -162,6 +163,8 @@ class DataFrame(FrameMethods, Frame):
         return ((label, self._column(i)) for i, label in enumerate(self._labels()))
 
     def _assign(self, values):
+        for value in values.values():
+            refuse_to_come(value)
         values = {k: beside(self, v, k) if in_memory(v) else v for k, v in values.items()}
         values = {k: repeated(self, v) if is_foreign_scalar(v) else v for k, v in values.items()}
         return new_collection(_core.call("assign", [self._expr], {"columns": {plain(k): plain(v) for k, v in values.items()}}))

@@ -3,6 +3,7 @@
 import bisect
 
 from muster._base.libraries import pd
+from muster._base.tasks import refuse_to_come
 from muster.dataframe._through_pandas import through
 
 
@@ -17,6 +18,7 @@ class ByLabel:
         if isinstance(key, tuple) and len(key) > self._frame.ndim and not isinstance(self._frame._meta.index, pd.MultiIndex):
             raise pd.errors.IndexingError("Too many indexers")
         frame = self._frame
+        refuse_to_come(rows)
         if callable(rows):
             rows = rows(frame)
         if getattr(rows, "_expr", None) is not None and str(getattr(rows, "dtype", "bool")) not in ("bool", "boolean", "object", "bool[pyarrow]"):

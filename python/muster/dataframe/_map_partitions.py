@@ -1,12 +1,11 @@
 """Python functions of partitions: the expression, and what the result looks like before it is computed."""
 
 from muster._base.libraries import pd
-from muster._base.tasks import node_of
+from muster._base.tasks import NOT_LAZY, is_to_come, unpack
 from muster._base.values import no_default
 from muster._border.calls import current_partition
 from muster._border.pandas import sample_of
 from muster._collections import running
-from muster._core import TaskNode
 from muster.dataframe._collection import Collection, Rows
 from muster.dataframe._meta import meta_object
 from muster.dataframe._partitioning import numbered
@@ -24,7 +23,7 @@ def map_partitions(func, *args, meta=no_default, enforce_metadata=True, **kwargs
         func, args = _Reordered(func, next(i for i, a in enumerate(args) if a is frame)), (frame, *(a for a in args if a is not frame))
     for name in ("align_dataframes", "transform_divisions", "clear_divisions", "required_columns", "token"):
         kwargs.pop(name, None)
-    args, kwargs = tuple(_computed(a) for a in args), {k: _computed(v) for k, v in kwargs.items()}
+    args, kwargs = _computed(args), _computed(kwargs)
     placed = "partition_info" not in kwargs and _takes_a_place(func)
     if placed:
         if all(not isinstance(a, Collection) for a in [*args[1:], *kwargs.values()]):
@@ -53,11 +52,20 @@ def _tried(func, frame, args, kwargs):
         return func(objects_apart(frame.partitions[0].compute()), *args, **kwargs), False
 
 
-def _computed(value):
-    """The value of a task among the arguments, any other as it is."""
-    if isinstance(value, Collection) or not (isinstance(value, TaskNode) or node_of(value) is not None):
-        return value
-    return running.compute(value)[0]
+def _computed(arguments):
+    """The arguments with the values of the tasks among them, however deep; collections of rows stay."""
+    found = []
+
+    def see(value):
+        if is_to_come(value):
+            found.append(value)
+        return value if is_to_come(value) or isinstance(value, Collection) else NOT_LAZY
+
+    unpack(arguments, see)
+    if not found:
+        return arguments
+    made = dict(zip(map(id, found), running.compute(*found), strict=True))
+    return unpack(arguments, lambda value: made[id(value)] if is_to_come(value) else value if isinstance(value, Collection) else NOT_LAZY)
 
 
 def _takes_a_place(func):

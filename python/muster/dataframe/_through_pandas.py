@@ -11,6 +11,7 @@ import operator
 from muster import _core
 from muster._base import context
 from muster._base.libraries import np, pa, pd
+from muster._base.tasks import refuse_to_come
 from muster._base.tokenize import tokenize
 from muster._base.values import no_default, plain
 from muster._border.equality import comparable
@@ -190,6 +191,7 @@ def _gather(value, inputs, rows):
         return tuple(_gather(v, inputs, rows) for v in value)
     if type(value) is dict:
         return {k: _gather(v, inputs, rows) for k, v in value.items()}
+    refuse_to_come(value)
     return value
 
 
