@@ -6,6 +6,9 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "base/error.hpp"
 #include "calling.hpp"
 #include "cluster/client.hpp"
@@ -43,6 +46,7 @@ auto free_of_gil(F f) {
   return f();
 }
 
+constexpr double kLargestPriority = 8'000'000;  // in the engine's units an int
 }  // namespace
 
 graph::Options options_of(nb::dict o) {
@@ -50,7 +54,7 @@ graph::Options options_of(nb::dict o) {
   for (auto [key, value] : o) {
     const auto name = nb::cast<std::string>(key);
     if (value.is_none()) continue;
-    if (name == "priority") out.priority = nb::cast<int>(value);
+    if (name == "priority") out.priority = static_cast<int>(std::lround(std::clamp(nb::cast<double>(value), -kLargestPriority, kLargestPriority) * 256));
     else if (name == "retries") out.retries = nb::cast<int>(value);
     else if (name == "workers") out.workers = nb::cast<std::vector<std::string>>(value);
     else if (name == "allow_other_workers") out.allow_other_workers = nb::cast<bool>(value);

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "cluster/hub.hpp"
 #include "muster/error.hpp"
+#include "schedule/priority.hpp"
 
 namespace muster::cluster {
 using namespace base;
@@ -14,10 +15,8 @@ namespace {
 constexpr size_t kFlush = 64 * 1024;
 constexpr int64_t kInlineTasks = 4096;  // small results of larger ranges stay where they are made
 
-// Smaller goes first: what the user asked for, then older jobs, then later stages, then earlier tasks.
 uint64_t priority_of(const graph::Range& range, uint32_t number, TaskId task) {
-  const uint64_t stage = range.begins.empty() ? 255 - std::min<uint64_t>(number, 255) : 0;
-  return static_cast<uint64_t>(128 - std::clamp(range.options.priority, -127, 127)) << 56 | uint64_t{task.job & 0xFFFF} << 40 | stage << 32 | task.index;
+  return schedule::order_of(range.options.priority, task.job, range.begins.empty() ? 255 - std::min<uint64_t>(number, 255) : 0, task.index);
 }
 
 bool are_neighbours(const Action& a, const Action& b) {

@@ -3,6 +3,7 @@
 #include "schedule/scheduler.hpp"
 
 #include "base/error.hpp"
+#include "schedule/priority.hpp"
 
 namespace muster::schedule {
 using namespace base;
@@ -184,9 +185,7 @@ uint64_t Scheduler::priority_of(const Job& j, TaskId id) const {
   // partitions that were asked for one by one, and explicit tasks come in the order of their numbers, which a client gives depth first.
   const Task& t = j.tasks[id.index];
   const RangeState& r = j.ranges[t.range];
-  const uint64_t user = static_cast<uint64_t>(128 - std::clamp(r.spec->options.priority, -127, 127));
-  const uint64_t stage = r.in_front ? 0 : 255 - std::min<uint32_t>(r.level, 255);
-  return user << 56 | uint64_t{j.generation} << 40 | stage << 32 | id.index;
+  return order_of(r.spec->options.priority, j.generation, r.in_front ? 0 : 255 - std::min<uint32_t>(r.level, 255), id.index);
 }
 
 void Scheduler::check_ready(TaskId id) {

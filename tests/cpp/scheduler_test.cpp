@@ -5,15 +5,18 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <random>
 #include <set>
 
 #include "base/error.hpp"
 #include "muster/error.hpp"
+#include "schedule/priority.hpp"
 
 namespace muster::schedule {
 namespace {
@@ -686,6 +689,24 @@ TEST(Scheduler, HigherPriorityGoesFirst) {
   s.submit(1, 1, g);
   s.join({.threads = 1});
   ASSERT_EQ(s.act().front().task.index, 3u);
+}
+
+TEST(Scheduler, PrioritiesAreToldApart) {
+  std::vector<int> user;  // in units of 1/256
+  for (int i = 0; i <= 2048; ++i) user.push_back(i), user.push_back(256 * i);
+  for (int64_t i = 2048 * 256; i < (int64_t{1} << 31); i += i / 1000) user.push_back(static_cast<int>(i));
+  for (size_t i = user.size(); i-- > 0;) user.push_back(-user[i]);
+  user.push_back(std::numeric_limits<int>::max()), user.push_back(std::numeric_limits<int>::min());
+  std::sort(user.begin(), user.end());
+  user.erase(std::unique(user.begin(), user.end()), user.end());
+  for (size_t i = 1; i < user.size(); ++i) {
+    const bool last = i + 1 == user.size() || i == 1;  // the ends of an int are like their neighbours
+    if (!last) ASSERT_LT(order_of(user[i], 7, 255, 1 << 30), order_of(user[i - 1], 6, 0, 0)) << user[i];
+    else ASSERT_LE(order_of(user[i], 7, 0, 0), order_of(user[i - 1], 7, 0, 0)) << user[i];
+  }
+  EXPECT_LT(order_of(0, 1, 255, 5), order_of(0, 2, 0, 0));
+  EXPECT_LT(order_of(0, 1, 3, 1 << 30), order_of(0, 1, 4, 0));
+  EXPECT_EQ(order_of(0, 1, 3, 6), order_of(0, 1, 3, 5) + 1);
 }
 
 TEST(Scheduler, DepthFirst) {

@@ -1,6 +1,9 @@
 """DataFrames on a cluster: where partitions stay, what annotations say of them, futures of their results."""
 
+import decimal
+import fractions
 import gc
+import math
 import os
 import pickle
 import signal
@@ -239,6 +242,38 @@ def test_priority(small):
         high = client.compute(begins + 0.0, priority=5)
         assert high.result().max() < low.result().min()
         busy.result()
+
+
+@pytest.mark.parametrize("says", ["submit", "map", "annotate", "compute", "persist", "frame"])
+def test_any_number_is_a_priority(says):
+    """In the order of their values, far from each other and near."""
+    ascending = [-math.inf, -(10**30), -2000, -1999.0, -1.5, -1, 0, 0.25, np.float32(0.5), decimal.Decimal("1.25"), fractions.Fraction(3, 2), np.int8(2), 299, 300,
+                 1e6, 10**400]
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+        busy = client.map(time.sleep, [1.0, 0.0, 0.0], priority=True, pure=False)  # the worker is handed some beforehand
+        time.sleep(0.2)
+        futures = []
+        for priority in ascending:
+            if says == "submit":
+                future = client.submit(time.monotonic, pure=False, priority=priority)
+            elif says == "map":
+                (future,) = client.map(lambda _: time.monotonic(), [1], pure=False, priority=priority)
+            elif says == "annotate":
+                with muster.annotate(priority=priority):
+                    future = client.submit(time.monotonic, pure=False)
+            elif says == "frame":
+                begun = dd.from_pandas(pd.DataFrame({"x": [1.0]}), npartitions=1).map_partitions(lambda part: pd.Series([time.monotonic()]), meta=(None, float))
+                future = client.compute(begun, priority=priority)
+            elif says == "compute":
+                future = client.compute(muster.delayed(time.monotonic, pure=False)(), priority=priority)
+            else:
+                (future,) = futures_of(client.persist(muster.delayed(time.monotonic, pure=False)(), priority=priority))
+            futures.append(future)
+        client.gather(busy)
+        ended = [f.result(timeout=60) for f in futures]
+        ended = [e.iloc[0] for e in ended] if says == "frame" else ended
+        assert ended[1:] == sorted(ended[1:], reverse=True)
+        assert ended[0] > ended[2]  # beyond eight million all are one
 
 
 def test_a_timeout(client, small):
@@ -615,7 +650,7 @@ def test_a_file_in_the_place_of_another_of_the_same_size_and_time(client, tmp_pa
     assert first.result() == 6
 
 
-@pytest.mark.parametrize("bad", [{"priority": 10**30}, {"resources": {"GPU": "x"}}, {"retries": -1}])
+@pytest.mark.parametrize("bad", [{"priority": "2"}, {"resources": {"GPU": "x"}}, {"retries": -1}])
 def test_what_is_refused_of_a_query_does_not_hold_for_others(client, bad):
     df = dd.from_pandas(pd.DataFrame({"a": [1, 2, 3]}), npartitions=2)
     with pytest.raises((TypeError, ValueError), match=f"'{next(iter(bad))}'"):

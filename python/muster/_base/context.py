@@ -144,8 +144,8 @@ def annotate(**annotations):
 
     Parameters
     ----------
-    priority : int, optional
-        Higher runs first.
+    priority : number, optional
+        Higher runs first. Told apart are steps of 1/256 up to 8, integers up to 2,048, and a two-thousandth of what is larger, up to eight million.
     retries : int, optional
         Runs again after an exception, at most so often.
     workers : str or list, optional

@@ -26,11 +26,15 @@ def options_of(annotations, key=None):
 
 
 def _priority(value):
-    if not isinstance(value, int):
-        raise TypeError(f"'priority' must be an integer, got {value!r}")
-    if abs(value) > _LARGEST:
-        raise ValueError(f"'priority' must lie between {-_LARGEST} and {_LARGEST}, got {value!r}")
-    return value
+    try:
+        number = math.nan if isinstance(value, (str, bytes, bytearray)) else float(value)
+    except OverflowError:
+        number = math.inf if value > 0 else -math.inf
+    except (TypeError, ValueError):
+        number = math.nan
+    if math.isnan(number):
+        raise TypeError(f"'priority' must be a number, got {value!r}")
+    return number
 
 
 def _retries(value):

@@ -64,12 +64,12 @@ class Client:
     def dashboard_link(self) -> str | None: ...
     def submit(
         self, func: Callable[..., _U], *args: Any, key: Any = None, workers: str | list[str] | tuple[str, ...] | set[str] | None = None,
-        resources: Mapping[str, float] | None = None, retries: int | None = None, priority: int = 0, fifo_timeout: Any = "100 ms",
+        resources: Mapping[str, float] | None = None, retries: int | None = None, priority: float = 0, fifo_timeout: Any = "100 ms",
         allow_other_workers: bool = False, actor: bool = False, actors: bool = False, pure: bool = True, timeout: float | str | None = None, **kwargs: Any
     ) -> Future[_U]: ...
     def map(
         self, func: Callable[..., _U], *iterables: Any, key: Any = None, workers: str | list[str] | tuple[str, ...] | set[str] | None = None,
-        retries: int | None = None, resources: Mapping[str, float] | None = None, priority: int = 0, allow_other_workers: bool = False,
+        retries: int | None = None, resources: Mapping[str, float] | None = None, priority: float = 0, allow_other_workers: bool = False,
         fifo_timeout: Any = "100 ms", actor: bool = False, actors: bool = False, pure: bool = True, batch_size: int | None = None,
         timeout: float | str | None = None, **kwargs: Any
     ) -> list[Future[_U]]: ...
@@ -80,12 +80,12 @@ class Client:
     ) -> Any: ...
     def compute(
         self, collections: Any, sync: bool = False, optimize_graph: bool = True, workers: str | list[str] | tuple[str, ...] | set[str] | None = None,
-        allow_other_workers: bool = False, resources: Mapping[str, float] | None = None, retries: int = 0, priority: int = 0, fifo_timeout: Any = "60s",
+        allow_other_workers: bool = False, resources: Mapping[str, float] | None = None, retries: int = 0, priority: float = 0, fifo_timeout: Any = "60s",
         actors: Any = None, traverse: bool = True, **kwargs: Any
     ) -> Any: ...
     def persist(
         self, collections: Any, optimize_graph: bool = True, workers: str | list[str] | tuple[str, ...] | set[str] | None = None,
-        allow_other_workers: bool | None = None, resources: Mapping[str, float] | None = None, retries: int | None = None, priority: int = 0,
+        allow_other_workers: bool | None = None, resources: Mapping[str, float] | None = None, retries: int | None = None, priority: float = 0,
         fifo_timeout: Any = "60s", actors: Any = None, **kwargs: Any
     ) -> Any: ...
     def get(self, dsk: Any, keys: Any, sync: bool = True, asynchronous: bool | None = None, **kwargs: Any) -> Any: ...

@@ -137,8 +137,8 @@ class Client(Collections, Frames, Queries, Results):
             What it occupies, such as ``{"GPU": 1}``.
         retries : int, optional
             Runs again after an exception.
-        priority : int, default 0
-            Higher runs first.
+        priority : number, default 0
+            Higher runs first, as of `annotate`.
         timeout : float or str, optional
             Running longer than this is a TimeoutError.
 
