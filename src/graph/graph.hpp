@@ -40,7 +40,7 @@ struct Dependency {
 
 /// What the user asked of tasks beside their result.
 struct Options {
-  int priority = 0;                                      // higher goes first; -127 ... 127
+  int priority = 0;                                      // higher goes first; in units of 1/256
   int retries = 0;                                       // runs after an exception
   std::vector<std::string> workers;                      // addresses, names or hosts that may run it; empty = all
   bool allow_other_workers = false;                      // `workers` is a wish
