@@ -33,7 +33,7 @@ TASKS = {
     "ready": ("muster-cluster", "dask-cluster"),
     "map-1M": ("muster-cluster",),
     "transfer": ("muster-cluster", "muster-tcp", "dask-cluster"),
-    "read": ("muster-cluster", "muster-tcp", "dask-cluster"),
+    "read": ("muster-cluster", "muster-tcp", "limit-tcp", "dask-cluster"),
     "scatter": ("muster-cluster", "dask-cluster"),
     "gather": ("muster-cluster", "dask-cluster"),
 }
@@ -201,7 +201,7 @@ def ask_questions(table, file, only):
 
 def task_row(system, question):
     """Run one system's program of bench/tasks.py; return its row."""
-    python = sys.executable if system.startswith("muster") else RIVALS
+    python = RIVALS if system.startswith(("dask", "ray")) else sys.executable
     done = subprocess.run([python, here / "tasks.py", system, question], capture_output=True, text=True)
     if done.returncode:
         return {"system": system, "question": question, "error": (done.stderr.strip().splitlines() or ["failed"])[-1][:200]}
