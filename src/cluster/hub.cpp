@@ -16,6 +16,8 @@ using std::chrono::steady_clock;
 namespace {
 
 constexpr auto kDead = std::chrono::seconds(15);
+constexpr int64_t kPrefetchUs = 2000;      // of work that a worker has in advance,
+constexpr int64_t kMostPrefetched = 8192;  // and tasks: as many as take that long where they do nothing
 
 /// A client at the other end of a socket.
 class SocketClient : public ClientPeer {
@@ -52,7 +54,9 @@ std::string random_name() {
   return out;
 }
 
-Hub::Hub(HubOptions options) : options_(std::move(options)), core_({.prefetch_us = 2000, .allowed_failures = options_.allowed_failures}) {
+Hub::Hub(HubOptions options)
+    : options_(std::move(options)),
+      core_({.prefetch_us = kPrefetchUs, .max_prefetch = kMostPrefetched, .allowed_failures = options_.allowed_failures}) {
   options_.listen.insert(options_.listen.begin(), "unix://@muster-" + random_name());
   for (const auto& text : options_.listen) {
     const Address wanted = Address::parse(text);

@@ -69,7 +69,6 @@ uint32_t Scheduler::class_of(const graph::Options& o, uint32_t depth) {
 // `place` is the worker's position in the list; removal swaps with the last.
 void Scheduler::index(std::vector<Slot>& list, std::vector<Worker>& workers, uint32_t Worker::*place, Slot s, bool in) {
   uint32_t& here = workers[s].*place;
-  if (in == (here != kNone)) return;
   if (in) {
     here = static_cast<uint32_t>(list.size());
     list.push_back(s);
@@ -83,9 +82,10 @@ void Scheduler::index(std::vector<Slot>& list, std::vector<Worker>& workers, uin
 
 void Scheduler::reindex(Slot s) {
   const Worker& w = workers_[s];
-  index(open_, workers_, &Worker::open_at, s, open(w) && takes(w, 0));
-  index(deep_, workers_, &Worker::deep_at, s, w.alive && !w.retracting && w.running > w.info.threads);
-  index(queued_, workers_, &Worker::queued_at, s, w.alive && !queues_[s].empty());
+  const bool opens = open(w) && takes(w, 0), deep = w.alive && !w.retracting && w.running > w.info.threads, queued = w.alive && !queues_[s].empty();
+  if (opens != (w.open_at != kNone)) index(open_, workers_, &Worker::open_at, s, opens);
+  if (deep != (w.deep_at != kNone)) index(deep_, workers_, &Worker::deep_at, s, deep);
+  if (queued != (w.queued_at != kNone)) index(queued_, workers_, &Worker::queued_at, s, queued);
 }
 
 // A ready task: to the worker where it starts earliest, if its data lie somewhere; else to the heap of its class.
