@@ -350,8 +350,8 @@ def test_annotations():
 
 
 BAD_ANNOTATIONS = [
-    {"retries": -1}, {"priority": "high"}, {"priority": float("nan")}, {"priority": [1]}, {"workers": 5.5}, {"resources": 3}, {"resources": {"GPU": "x"}}, {"resources": {"GPU": -1}},
-    {"resources": {"GPU": float("nan")}}, {"allow_other_workers": 2}, {"timeout": []}, {"timeout": -1},
+    {"retries": -1}, {"priority": "high"}, {"priority": float("nan")}, {"priority": [1]}, {"workers": 5.5}, {"resources": 3}, {"resources": {"GPU": "x"}},
+    {"resources": {"GPU": -1}}, {"resources": {"GPU": float("nan")}}, {"allow_other_workers": 2}, {"timeout": []}, {"timeout": -1},
 ]  # fmt: skip
 
 

@@ -31,6 +31,20 @@ PutRange announced(const graph::Range& range, uint32_t number, uint32_t depth) {
   out.depth = depth;
   return out;
 }
+
+// An error that names the task by what the user called, which workers do not know of a range with many functions.
+std::shared_ptr<const TaskError> of_task(const schedule::Scheduler& core, TaskId task, std::shared_ptr<const TaskError> error) {
+  const bool ran_long = error && error->kind == TaskError::Kind::timed_out;
+  if (!error || (!ran_long && error->kind != TaskError::Kind::killed) || !core.find(task)) return error;
+  int64_t i = 0;
+  const graph::Range& range = *core.range_of(task, &i);
+  auto out = std::make_shared<TaskError>(*error);
+  out->task = core.label_of(task);
+  if (range.function.ends_with("pipeline") && range.count > 1)
+    out->task += concat(", partition ", range.partition.empty() ? i : range.partition[static_cast<size_t>(i)]);
+  if (ran_long) out->message = concat(out->task, " ", out->message);
+  return out;
+}
 }  // namespace
 
 bool Hub::keeps_note(TaskId task) const {
@@ -56,19 +70,18 @@ News Hub::news_of(const Action& a) {
       if (peer(s)) n.holders.push_back(workers_[s].facts.info.address);
   }
   if (a.kind == Action::Kind::done || a.kind == Action::Kind::reported) n.note = results_.note(a.task);
-  if (a.kind == Action::Kind::reported) n.cause = a.task, n.error = results_.error(a.task);
+  if (a.kind == Action::Kind::reported) n.cause = a.task, n.error = of_task(core_, a.task, results_.error(a.task));
   if (a.kind == Action::Kind::failed) n.cause = a.cause, n.error = error_of(a);
   return n;
 }
 
-// Of what died nobody wrote down an error.
+// Of what died with its worker nobody wrote down an error.
 std::shared_ptr<const TaskError> Hub::error_of(const Action& a) const {
-  if (auto known = results_.error(a.cause)) return known;
+  if (auto known = results_.error(a.cause)) return of_task(core_, a.cause, std::move(known));
   const auto* cause = core_.find(a.cause);
-  TaskError error{.kind = TaskError::Kind::killed, .message = std::to_string(cause ? int{cause->deaths} : 0),
-                  .task = cause ? core_.label_of(a.cause) : "a task"};
+  TaskError error{.kind = TaskError::Kind::killed, .message = concat(cause ? int{cause->deaths} : 0, " workers died with it"), .task = "a task"};
   if (cause && cause->data) error = {.kind = TaskError::Kind::lost, .message = "data that was scattered is gone: every worker that had it died"};
-  return std::make_shared<const TaskError>(std::move(error));
+  return of_task(core_, a.cause, std::make_shared<const TaskError>(std::move(error)));
 }
 
 uint32_t Hub::send_assign(const Action& a, uint32_t most) {

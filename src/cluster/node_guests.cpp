@@ -311,7 +311,7 @@ void Node::learn(const Work& work, int64_t bytes) {
 }
 
 TaskError Node::timeout_error(const Work& work) {
-  return {.kind = TaskError::Kind::timed_out, .message = concat(work.range->label, " ran longer than its timeout of ", static_cast<double>(work.range->timeout_us) / 1e6, " s")};
+  return {.kind = TaskError::Kind::timed_out, .message = concat("ran longer than its timeout of ", static_cast<double>(work.range->timeout_us) / 1e6, " s")};
 }
 
 // The executor is dead: what it had not begun goes to another, what it ran failed.
@@ -324,7 +324,7 @@ void Node::bury(Executor& e) {
     Work& work = *sent[i].work;
     if (!e.ready || i + 1 < sent.size()) put_back(work);  // it had not begun, or was done and its reply is lost: not to blame
     else if (work.timed_out) fail(work, Failure::refused, timeout_error(work));
-    else fail(work, work.stop ? Failure::stopped : Failure::died, TaskError{.kind = TaskError::Kind::killed, .message = how, .task = work.range->label});
+    else fail(work, work.stop ? Failure::stopped : Failure::died, TaskError{.kind = TaskError::Kind::killed, .message = how});
   }
 }
 

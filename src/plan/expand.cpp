@@ -2,6 +2,8 @@
 #include <map>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
+#include "data/traits.hpp"
 #include "plan/plan.hpp"
 
 namespace muster::plan {
@@ -19,6 +21,24 @@ std::vector<int> read_by(const Stage& s) {
   for (const auto& [exit, first] : s.alternatives) out.push_back(exit.stage);
   for (const auto& b : s.broadcasts) out.push_back(b.from.stage);
   return out;
+}
+
+// What a stage's tasks are called: what its rows are read from, as far as it reads them itself, and the user's functions; else what it leaves.
+std::string label_of(const Stage& s) {
+  std::vector<std::string> parts;
+  const auto add = [&](const Value& label) {
+    if (label.is_string() && (parts.empty() || parts.back() != label.string())) parts.push_back(label.string());
+  };
+  if (s.source && s.source->op->files) add(s.label);
+  if (data::traits(s.whole).runs_python) add(s.whole_args["label"]);
+  for (const auto& step : s.steps)
+    if (data::traits(step.kernel).runs_python) add(step.args["label"]);
+  if (parts.empty() && !s.source) add(s.label);
+  if (parts.empty())
+    for (const auto& sink : s.sinks)
+      if (!sink.kernel.empty()) add(sink.kernel);
+  if (parts.empty()) add(s.label);
+  return join(parts, " → ");
 }
 }  // namespace
 
@@ -73,7 +93,7 @@ Expanded expand(const Plan& plan) {
     const Stage& s = plan.stages[static_cast<size_t>(n)];
     data::Program p;
     graph::Range range;
-    range.count = s.count, range.partition = s.partitions, range.function = "pipeline", range.label = s.label, range.options = s.options;
+    range.count = s.count, range.partition = s.partitions, range.function = "pipeline", range.label = label_of(s), range.options = s.options;
     if (s.source) {
       p.from = data::Program::From::source, p.source = s.source->op->source_kernel;
       p.source_args = source_args(s);

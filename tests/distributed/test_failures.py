@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import muster
+import muster.bag
 import muster.dataframe as dd
 from muster import delayed
 from muster.distributed import Client, KilledWorker, LocalCluster, wait
@@ -96,6 +97,44 @@ def test_a_task_that_kills_its_process(client, how):
     with pytest.raises(KilledWorker):
         client.submit(inc, bad).result(timeout=10)
     assert len(client.nthreads()) == 2
+
+
+def killing(value):
+    os._exit(3)
+
+
+def killing_the_third(part):
+    return part if part.x.min() != 2 else os._exit(3)
+
+
+NAMED = {
+    "killing_the_third, partition 2": lambda df: df.map_partitions(killing_the_third, meta=df._meta),
+    "map, partition 3": lambda df: df.persist().x.map(lambda x: x if x < 3 else os._exit(3), meta=("x", "int64")),
+    "groupby.apply": lambda df: df.persist().groupby("x").x.apply(killing, meta=("x", "int64")),
+    "reduction": lambda df: df.reduction(lambda part: part.sum(), aggregate=killing, meta=pd.Series([1], index=["x"])),
+    "killing": lambda df: muster.bag.from_sequence(range(4), npartitions=2).map(killing),
+    "killing beside others": lambda df: delayed(inc)(delayed(killing)(delayed(abs)(-1))),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_what_kills_its_process_has_the_name_of_what_was_called(client, name):
+    df = dd.from_pandas(pd.DataFrame({"x": range(4)}), npartitions=4)
+    with pytest.raises(KilledWorker) as error:
+        NAMED[name](df).compute()
+    assert error.value.task == name.removesuffix(" beside others")
+
+
+def test_what_runs_too_long_has_the_name_of_what_was_called(client):
+    df = dd.from_pandas(pd.DataFrame({"x": range(2)}), npartitions=2)
+    df.map_partitions(lambda part: part, meta=df._meta).compute()  # imports pandas
+    with muster.annotate(timeout="1 s"):
+        call = delayed(inc)(delayed(slowinc)(delayed(abs)(-1), 10))
+        frame = df.map_partitions(lambda part: slowinc(part, 10) if part.x.max() else part, meta=df._meta)
+        bag = muster.bag.from_sequence(range(2), npartitions=2).map(slowinc, 10)
+    for lazy, name in ((call, "slowinc"), (frame, "<lambda>, partition 1"), (bag, "slowinc")):
+        with pytest.raises(TimeoutError, match=f"^{name} ran longer than its timeout of 1 s"):
+            lazy.compute()
 
 
 def test_a_dataframe_survives_a_killed_worker(client, tmp_path):

@@ -247,8 +247,10 @@ def test_priority(small):
 @pytest.mark.parametrize("says", ["submit", "map", "annotate", "compute", "persist", "frame"])
 def test_any_number_is_a_priority(says):
     """In the order of their values, far from each other and near."""
-    ascending = [-math.inf, -(10**30), -2000, -1999.0, -1.5, -1, 0, 0.25, np.float32(0.5), decimal.Decimal("1.25"), fractions.Fraction(3, 2), np.int8(2), 299, 300,
-                 1e6, 10**400]
+    ascending = [
+        -math.inf, -(10**30), -2000, -1999.0, -1.5, -1, 0, 0.25, np.float32(0.5), decimal.Decimal("1.25"), fractions.Fraction(3, 2), np.int8(2), 299, 300, 1e6,
+        10**400
+    ]
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
         busy = client.map(time.sleep, [1.0, 0.0, 0.0], priority=True, pure=False)  # the worker is handed some beforehand
         time.sleep(0.2)

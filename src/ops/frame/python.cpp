@@ -175,8 +175,8 @@ Rows rows_lower(Lowering& l, const Call& c) {
   std::vector<int> in = registers_beside(l, c, rows);
   Schema out = schema_of_fields(c);
   out.index.clear();
-  auto regs = l.step(rows.stage, "python.map", Dict{{"func", c["func"]}, {"in", encode(beside(c))}, {"out", encode(out)}, {"first", l.next_result()}}, in,
-                     static_cast<int>(out.columns.size()));
+  const Dict args{{"func", c["func"]}, {"label", c["label"]}, {"in", encode(beside(c))}, {"out", encode(out)}, {"first", l.next_result()}};
+  auto regs = l.step(rows.stage, "python.map", args, in, static_cast<int>(out.columns.size()));
   for (size_t i = 0; i < regs.size(); ++i) l.name_result(rows.stage, regs[i], static_cast<int64_t>(i), opens(out.columns[i].type));
   return {rows.stage, regs, rows.index};
 }
@@ -205,9 +205,9 @@ Rows apply_lower(Lowering& l, const Call& c) {
   Schema out = schema_of_fields(c);
   if (kept) out.index = index_fields(given);
   const size_t index = out.index.size();
-  const Rows made = l.whole(stage, "python.apply",
-                            Dict{{"func", c["func"]}, {"in", encode(given)}, {"out", encode(out)}, {"ids", kept}, {"kept", kept}, {"first", l.next_result()}},
-                            in, static_cast<int>(index + out.columns.size()));
+  const Dict args{{"func", c["func"]}, {"label", c["label"]}, {"in", encode(given)},       {"out", encode(out)},
+                  {"ids", kept},       {"kept", kept},        {"first", l.next_result()}};
+  const Rows made = l.whole(stage, "python.apply", args, in, static_cast<int>(index + out.columns.size()));
   for (size_t i = 0; i < made.columns.size(); ++i)
     l.name_result(made.stage, made.columns[i], static_cast<int64_t>(i), i >= index && opens(out.columns[i - index].type));
   for (size_t i = 0; kept && i < index; ++i) l.depend(made.stage, made.columns[i], stage, in[i]);
