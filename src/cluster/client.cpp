@@ -44,7 +44,8 @@ Client::Client(const std::string& address, const std::string& name, double secon
   std::unique_lock lock(mutex_);
   if (!changed_.wait_until(lock, after(std::max(seconds, 1.0)), [this] { return id_ != 0 || lost_; }) || lost_) {
     const bool said = lost_ && why_over_ != kLost;
-    const std::string why = said ? concat("the scheduler at ", address, " does not let this client in: ", why_over_) : concat("there is no scheduler at ", address, ", or it does not let this user in");
+    const std::string why = said ? concat("the scheduler at ", address, " does not let this client in: ", why_over_)
+                            : concat("there is no scheduler at ", address, ", or it does not let this user in");
     lock.unlock();
     loop_->stop();
     throw Error(ErrorKind::io, why);
@@ -54,7 +55,8 @@ Client::Client(const std::string& address, const std::string& name, double secon
 void Client::on_frame(const Frame& f) {
   switch (Type{f.type}) {
     case Type::welcome_client: {
-      if (const auto version = Decoder(f.body).get<uint32_t>(); version != kProtocol) throw Error(ErrorKind::io, versions_differ("the scheduler", version, "this client", kProtocol));
+      if (const auto version = Decoder(f.body).get<uint32_t>(); version != kProtocol)
+        throw Error(ErrorKind::io, versions_differ("the scheduler", version, "this client", kProtocol));
       const auto said = decoded<WelcomeClient>(f.body);
       std::lock_guard lock(mutex_);
       id_ = said.id;
@@ -138,7 +140,9 @@ void Client::deliver(std::vector<News>&& news) {
     if (found == tasks_.end()) continue;  // released meanwhile
     Known& k = found->second;
     switch (n.kind) {
-      case News::Kind::done: k = {Status::finished, n.bytes, std::move(n.type), std::move(n.value), std::move(n.note), nullptr, std::move(n.holders), {}, k.wants}; break;
+      case News::Kind::done:
+        k = {Status::finished, n.bytes, std::move(n.type), std::move(n.value), std::move(n.note), nullptr, std::move(n.holders), {}, k.wants};
+        break;
       case News::Kind::failed: k.status = Status::error, k.error = std::move(n.error), k.cause = n.cause; break;
       case News::Kind::cancelled: k.status = Status::cancelled; break;
       default:
@@ -347,7 +351,8 @@ Value Client::ask(const std::string& name, const Value& argument, double seconds
   }
   tell(Ask{question, name, argument});
   std::unique_lock lock(mutex_);
-  if (!changed_.wait_until(lock, after(seconds), [&] { return answers_.contains(question) || lost_ || closed_; })) throw Error(ErrorKind::io, concat("no answer to ", name, " in ", seconds, " s"));
+  if (!changed_.wait_until(lock, after(seconds), [&] { return answers_.contains(question) || lost_ || closed_; }))
+    throw Error(ErrorKind::io, concat("no answer to ", name, " in ", seconds, " s"));
   const auto answer = answers_.extract(question);
   if (!answer) throw Error(ErrorKind::io, why_over_);
   if (answer.mapped().error) throw opened(*answer.mapped().error);
@@ -434,7 +439,8 @@ std::string Client::a_worker() {
 namespace {
 worker::Object encoded_partition(const Opaque& table, int64_t partition) {
   kernels::Output rows;
-  rows.batches = std::make_shared<const data::Batches>(static_cast<const kernels::MemoryTable*>(table.object.get())->partitions.at(static_cast<size_t>(partition)));
+  const auto& partitions = static_cast<const kernels::MemoryTable*>(table.object.get())->partitions;
+  rows.batches = std::make_shared<const data::Batches>(partitions.at(static_cast<size_t>(partition)));
   for (const auto& b : *rows.batches) rows.bytes += data::size_of(b);
   return worker::encoded_object({rows});
 }

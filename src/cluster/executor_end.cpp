@@ -57,7 +57,8 @@ ExecutorEnd::Next ExecutorEnd::next(const std::function<void(const Forget&)>& fo
       continue;
     }
     const bool follows = ahead_ && ahead_of_ == head.task && ahead_of_attempt_ == head.attempt;
-    if (!follows || (head.kind == RequestHead::Kind::descriptors && head.place == 0)) fds_.clear(), cut_ = false;  // the request that others came ahead of did not follow
+    // The request that others came ahead of did not follow.
+    if (!follows || (head.kind == RequestHead::Kind::descriptors && head.place == 0)) fds_.clear(), cut_ = false;
     cut_ |= cut, ahead_ = head.kind == RequestHead::Kind::descriptors;
     ahead_of_ = head.task, ahead_of_attempt_ = head.attempt;
     Fd lying;
@@ -66,7 +67,9 @@ ExecutorEnd::Next ExecutorEnd::next(const std::function<void(const Forget&)>& fo
     if (ahead_) continue;
     task_ = head.task, attempt_ = head.attempt, begun_ = steady_clock::now();
     try {
-      if (std::exchange(cut_, false)) throw Error(ErrorKind::io, "an executor has no descriptor left for the inputs of a task: tasks before it left files open, or the limit is too low (ulimit -n)");
+      if (std::exchange(cut_, false))
+        throw Error(ErrorKind::io,
+                    "an executor has no descriptor left for the inputs of a task: tasks before it left files open, or the limit is too low (ulimit -n)");
       if (head.kind == RequestHead::Kind::lying_call) large_ = contents(lying);
     } catch (const Error& why) {
       failed(schedule::Failure::refused, std::make_shared<const TaskError>(written_down(why)), {}, 0);

@@ -52,7 +52,9 @@ struct ExecutorCall {
   std::vector<uint32_t> groups{};  // how many inputs each dependency has, then which output of each
   uint64_t pack = 0;               // bytes of many small inputs, which lie in the last descriptor
   std::vector<ExecutorInput> inputs{};
-  static void fields(auto& m, auto&& f) { f(m.pipeline, m.number, m.code, m.index, m.limit, m.reserved, m.depth, m.label, m.arguments, m.groups, m.pack, m.inputs); }
+  static void fields(auto& m, auto&& f) {
+    f(m.pipeline, m.number, m.code, m.index, m.limit, m.reserved, m.depth, m.label, m.arguments, m.groups, m.pack, m.inputs);
+  }
 };
 
 /// What the executor will not be asked for again.

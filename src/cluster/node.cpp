@@ -45,7 +45,9 @@ int Node::run() {
   threads_.emplace_back([this] { spill_loop(); });
   threads_.emplace_back([this] { serve_loop(); });
   loop_.start(scheduler_);
-  send(*scheduler_, RegisterWorker{.address = address_, .name = name(), .host = host, .threads = options_.threads, .memory_limit = worker::budget().limit(), .pid = getpid(), .resources = {options_.resources.begin(), options_.resources.end()}});
+  send(*scheduler_, RegisterWorker{.address = address_, .name = name(), .host = host, .threads = options_.threads,
+                                          .memory_limit = worker::budget().limit(), .pid = getpid(),
+                                          .resources = {options_.resources.begin(), options_.resources.end()}});
   loop_.every(100, [this] { tick(); });
   {
     std::unique_lock lock(mutex_);
@@ -66,14 +68,17 @@ void Node::on_scheduler(Frame&& f) {
   Lock lock(*this);
   switch (Type{f.type}) {
     case Type::welcome_worker:
-      if (const auto version = Decoder(f.body).get<uint32_t>(); version != kProtocol) throw Error(ErrorKind::io, versions_differ("the scheduler", version, "this worker", kProtocol));
+      if (const auto version = Decoder(f.body).get<uint32_t>(); version != kProtocol)
+        throw Error(ErrorKind::io, versions_differ("the scheduler", version, "this worker", kProtocol));
       for (int64_t i = 0; i < options_.threads && !options_.executor.empty(); ++i) start_executor();
       break;
     case Type::put_range: {
       auto said = decoded<PutRange>(f.body);
       std::string program;
       if (said.function == kGuestPipeline) said.args.encode(program);
-      ranges_[said.number] = std::make_shared<RangeInfo>(RangeInfo{.function = std::move(said.function), .label = std::move(said.label), .args = std::move(said.args), .timeout_us = said.timeout_us, .inlined = said.inlined, .outputs = std::move(said.outputs), .depth = said.depth, .program = std::move(program)});
+      ranges_[said.number] = std::make_shared<RangeInfo>(
+          RangeInfo{.function = std::move(said.function), .label = std::move(said.label), .args = std::move(said.args), .timeout_us = said.timeout_us,
+                    .inlined = said.inlined, .outputs = std::move(said.outputs), .depth = said.depth, .program = std::move(program)});
       break;
     }
     case Type::drop_range:
@@ -296,7 +301,8 @@ void Node::stop(TaskId task, uint16_t attempt) {
 }
 
 void Node::report_failure(TaskId task, uint16_t attempt, Failure why, std::optional<TaskError> error, std::string note) {
-  failed_.add({.task = task, .attempt = attempt, .why = why, .error = error ? std::make_shared<const TaskError>(std::move(*error)) : nullptr, .note = std::move(note)});
+  failed_.add({.task = task, .attempt = attempt, .why = why,
+               .error = error ? std::make_shared<const TaskError>(std::move(*error)) : nullptr, .note = std::move(note)});
 }
 
 void Node::report_result(Work& work, Object object, int64_t us, std::string_view note) {
@@ -380,7 +386,8 @@ void Node::tick() {
   const int64_t executors = count_executors();
   if (++ticks_ % 5 == 0) {
     const int64_t memory = private_memory(getpid()) + worker::segment_bytes() + executors;
-    send(*scheduler_, Heartbeat{memory, objects_.bytes(), static_cast<uint32_t>(state_.running()), static_cast<uint32_t>(state_.waiting() + state_.queued(false) + state_.queued(true))});
+    send(*scheduler_, Heartbeat{memory, objects_.bytes(), static_cast<uint32_t>(state_.running()),
+                                 static_cast<uint32_t>(state_.waiting() + state_.queued(false) + state_.queued(true))});
   }
   admission_.room();
   pump();

@@ -123,7 +123,8 @@ bool Node::hand_over(Executor& e, const std::shared_ptr<Work>& shared) {
   const RangeInfo& range = *work.range;
   const bool python = work.function != nullptr;
   const uint32_t number = python ? work.function_number : work.range_number;
-  ExecutorCall call{.pipeline = !python, .number = number, .index = work.index, .reserved = work.reserved, .depth = range.depth, .label = range.label, .arguments = work.arguments};
+  ExecutorCall call{.pipeline = !python, .number = number, .index = work.index, .reserved = work.reserved,
+                    .depth = range.depth, .label = range.label, .arguments = work.arguments};
   if (python) {
     if (e.functions.size() <= number) e.functions.resize(number + 1);
     if (!e.functions[number]) call.code = work.function->bytes;
@@ -244,7 +245,8 @@ std::shared_ptr<Work> Node::answered(Executor& e, TaskId task, uint16_t attempt)
 void Node::on_reply(Executor& e, const Reply& r) {
   if (!e.ready) {
     if (r.type != ReplyType::ready) throw Error(ErrorKind::io, "it spoke before it was ready");
-    if (const auto version = Decoder(r.body).get<uint32_t>(); version != kProtocol) throw Error(ErrorKind::io, versions_differ("the executor", version, "its worker", kProtocol));
+    if (const auto version = Decoder(r.body).get<uint32_t>(); version != kProtocol)
+      throw Error(ErrorKind::io, versions_differ("the executor", version, "its worker", kProtocol));
     e.is_ready();
     failed_starts_ = 0;
     for (auto& s : e.sent) s.at = steady_clock::now();  // from now on it may run
@@ -273,7 +275,8 @@ void Node::on_reply(Executor& e, const FunctionMissing& said) {
 }
 
 void Node::on_reply(Executor& e, const TaskSeceded& said) {
-  if (e.sent.empty() || e.sent.front().task != said.task || e.sent.front().attempt != said.attempt) throw Error(ErrorKind::io, "it gave back the thread of a task that it was not given");
+  if (e.sent.empty() || e.sent.front().task != said.task || e.sent.front().attempt != said.attempt)
+    throw Error(ErrorKind::io, "it gave back the thread of a task that it was not given");
   e.seceded = true;
   let_go(*e.sent.front().work);  // tasks that it waits for need the room
   take_back(e);
@@ -295,7 +298,8 @@ void Node::on_reply(Executor& e, const TaskDone& said, Object&& o, const std::op
 
 void Node::on_reply(Executor& e, const TaskFailed& said) {
   const auto work = answered(e, said.task, said.attempt);
-  if (work->timed_out) return fail(*work, Failure::refused, timeout_error(*work), said.note);  // its answer, whatever it is, is what the interruption made of it
+  // Its answer, whatever it is, is what the interruption made of it.
+  if (work->timed_out) return fail(*work, Failure::refused, timeout_error(*work), said.note);
   if (!said.memory || !work->admitted) return fail(*work, said.why, said.error ? std::optional(*said.error) : std::nullopt, said.note);
   worker::budget().give_back(std::exchange(work->reserved, 0));
   work->short_of = said.memory, work->begun = false;

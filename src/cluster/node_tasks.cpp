@@ -363,7 +363,8 @@ int64_t Work::spill_results() { return node.spill(worker::budget().limit() / 4);
 
 Error Work::too_little(const worker::Attempt&, int64_t need) {
   const auto megabytes = [](int64_t bytes) { return bytes / 1'000'000; };
-  return Error(ErrorKind::memory, concat("the memory limit of worker ", node.name(), ", ", megabytes(worker::budget().limit()), " MB, is too small: a partition needs ", megabytes(need), " MB or more beside ", megabytes(worker::budget().used()),
+  return Error(ErrorKind::memory, concat("the memory limit of worker ", node.name(), ", ", megabytes(worker::budget().limit()), " MB, is too small: ",
+                                         "a partition needs ", megabytes(need), " MB or more beside ", megabytes(worker::budget().used()),
                                          " MB that are in use; make partitions smaller, give workers more (memory_limit=), or ", worker::kWaysOut));
 }
 
@@ -394,7 +395,8 @@ void Node::spill_loop() {
     short_cv_.wait(lock, [this] { return over_ || spilling_; });
     if (over_) return;
     std::string error;
-    while (error.empty() && !over_ && worker::budget().used() > spill_goal_ && objects_.can_spill()) {  // step by step: those for whom there is room do not wait for all of it
+    // Step by step: those for whom there is room do not wait for all of it.
+    while (error.empty() && !over_ && worker::budget().used() > spill_goal_ && objects_.can_spill()) {
       lock.unlock();
       try {
         spill(std::max(spill_goal_, worker::budget().used() - worker::budget().limit() / 16));

@@ -41,9 +41,13 @@ Value Hub::ask(const std::string& name, const Value& argument) {
       if (!w.connection) continue;
       Dict resources;
       for (const auto& [key, amount] : w.facts.info.resources) resources.emplace_back(key, amount);
-      workers.push_back(Dict{{"address", w.facts.info.address}, {"name", w.facts.info.name}, {"host", w.facts.info.host}, {"nthreads", w.facts.info.threads}, {"memory_limit", w.facts.memory_limit},
-                             {"pid", w.facts.pid}, {"resources", resources}, {"status", core_.workers()[s].paused ? "paused" : "running"}, {"memory", w.facts.rss}, {"managed", w.facts.stored},
-                             {"processing", core_.workers()[s].running}, {"executing", static_cast<int64_t>(w.facts.running)}, {"ready", static_cast<int64_t>(w.facts.waiting)}, {"incarnation", static_cast<int64_t>(core_.workers()[s].incarnation)}});
+      workers.push_back(Dict{{"address", w.facts.info.address}, {"name", w.facts.info.name}, {"host", w.facts.info.host},
+                             {"nthreads", w.facts.info.threads}, {"memory_limit", w.facts.memory_limit},
+                             {"pid", w.facts.pid}, {"resources", resources}, {"status", core_.workers()[s].paused ? "paused" : "running"},
+                             {"memory", w.facts.rss}, {"managed", w.facts.stored},
+                             {"processing", core_.workers()[s].running}, {"executing", static_cast<int64_t>(w.facts.running)},
+                             {"ready", static_cast<int64_t>(w.facts.waiting)},
+                             {"incarnation", static_cast<int64_t>(core_.workers()[s].incarnation)}});
     }
     List clients;
     for (const auto& [id, who] : client_names_) clients.push_back(who);
@@ -108,7 +112,8 @@ Value Hub::ask(const std::string& name, const Value& argument) {
     List events;
     ring_.each(argument.is_none() ? 0 : static_cast<uint64_t>(argument.integer()), [&](const monitor::Event& e) {
       const WorkerPeer* w = peer(e.slot);
-      events.push_back(List{static_cast<int64_t>(e.start_us), static_cast<int64_t>(e.duration_us), w ? w->facts.info.address : "", core_.label(e.group), static_cast<int64_t>(e.task), static_cast<int64_t>(e.bytes), static_cast<int64_t>(e.kind)});
+      events.push_back(List{static_cast<int64_t>(e.start_us), static_cast<int64_t>(e.duration_us), w ? w->facts.info.address : "", core_.label(e.group),
+                            static_cast<int64_t>(e.task), static_cast<int64_t>(e.bytes), static_cast<int64_t>(e.kind)});
     });
     return List{static_cast<int64_t>(ring_.count()), events};
   }

@@ -450,18 +450,22 @@ std::string_view encoded_output(std::string_view bytes, size_t which) {
   const auto count = in.get<uint64_t>();
   if (count == 1) return bytes;
   in.take(zeros_before_table(count));
-  if (in.get<uint64_t>() != count || count > in.rest().size() / sizeof(uint64_t) || which >= count) throw Error(ErrorKind::io, concat("the bytes of a result are damaged: their table has no output number ", which));
+  if (in.get<uint64_t>() != count || count > in.rest().size() / sizeof(uint64_t) || which >= count)
+    throw Error(ErrorKind::io, concat("the bytes of a result are damaged: their table has no output number ", which));
   const auto ends = in.take(count * sizeof(uint64_t)), all = in.get<std::string_view>();
   uint64_t begin = 0, end = 0;
   if (which) std::memcpy(&begin, ends.data() + (which - 1) * sizeof begin, sizeof begin);
   std::memcpy(&end, ends.data() + which * sizeof end, sizeof end);
-  if (begin > end || end > all.size()) throw Error(ErrorKind::io, concat("the bytes of a result are damaged: output number ", which, " lies at ", begin, " to ", end, " of ", all.size(), " bytes"));
+  if (begin > end || end > all.size())
+    throw Error(ErrorKind::io,
+                concat("the bytes of a result are damaged: output number ", which, " lies at ", begin, " to ", end, " of ", all.size(), " bytes"));
   return all.substr(begin, end - begin);
 }
 
 Output decode_output(std::string_view bytes, size_t which, std::shared_ptr<const void> keep) {
   base::Decoder in(encoded_output(bytes, which), std::move(keep), bytes.size());
-  if (in.get<uint64_t>() != 1 || in.get<uint64_t>() != which) throw Error(ErrorKind::io, concat("the bytes of a result are damaged: they are not those of output number ", which));
+  if (in.get<uint64_t>() != 1 || in.get<uint64_t>() != which)
+    throw Error(ErrorKind::io, concat("the bytes of a result are damaged: they are not those of output number ", which));
   Output o;
   o.bytes = in.get<int64_t>();
   const auto kind = in.get<uint8_t>();
@@ -478,7 +482,8 @@ Output decode_output(std::string_view bytes, size_t which, std::shared_ptr<const
   } else if (kind == 3) {
     o.text = std::make_shared<const std::string>(in.get<std::string>());
   }
-  if (in.rest().size() >= kLine) throw Error(ErrorKind::io, concat("the bytes of a result are damaged: ", in.rest().size(), " are left behind output number ", which));
+  if (in.rest().size() >= kLine)
+    throw Error(ErrorKind::io, concat("the bytes of a result are damaged: ", in.rest().size(), " are left behind output number ", which));
   return o;
 }
 

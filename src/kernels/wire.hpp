@@ -15,8 +15,8 @@ namespace muster::kernels {
 /// The token of an object that is rows, a data::Batch.
 inline constexpr const char* kPackedRows = "packed rows";
 
-/// Objects of Python go as pickles of the places that rows are at; what came so and was not opened moves on as it is. Needs the GIL for others: to be called without
-/// a mutex. Throws what Python does on objects that cannot be pickled.
+/// Objects of Python go as pickles of the places that rows are at; what came so and was not opened moves on as it is. Needs the GIL for others: to be called
+/// without a mutex. Throws what Python does on objects that cannot be pickled.
 void encode(base::Encoder& out, const data::Batches& batches);
 /// The same of one batch whose columns lie in pieces, one behind the other.
 void encode_pieces(base::Encoder& out, const std::vector<std::vector<data::ColumnRows>>& columns, int64_t rows);

@@ -82,7 +82,8 @@ void Scheduler::submit(JobId id, ClientId client, std::shared_ptr<const graph::G
   uint64_t end = before;
   for (size_t r = 0; r < specs.size(); ++r) {
     for (const auto& d : specs[r].inputs)
-      if (d.range < 0 || static_cast<size_t>(d.range) >= r || d.k < 1) throw invalid("graph: range ", r, " needs range ", d.range, ", which does not come before it");
+      if (d.range < 0 || static_cast<size_t>(d.range) >= r || d.k < 1)
+        throw invalid("graph: range ", r, " needs range ", d.range, ", which does not come before it");
     for (uint32_t i : specs[r].wanted_tasks)
       if (i >= specs[r].count) throw invalid("graph: range ", r, " has no task ", i);
     if (!specs[r].begins.empty()) {
@@ -171,7 +172,8 @@ void Scheduler::close(JobId id) {
 
 // The explicit inputs of a range's tasks, the first of which will be number `before` of the job.
 void Scheduler::check_needs(const Range& spec, JobId id, uint64_t before) const {
-  if (spec.begins.size() != static_cast<size_t>(spec.count) + 1 || spec.begins.back() > spec.needs.size()) throw invalid("graph: ", spec.label, " does not list the inputs of all its tasks");
+  if (spec.begins.size() != static_cast<size_t>(spec.count) + 1 || spec.begins.back() > spec.needs.size())
+    throw invalid("graph: ", spec.label, " does not list the inputs of all its tasks");
   for (int64_t i = 0; i < spec.count; ++i) {
     if (spec.begins[static_cast<size_t>(i)] > spec.begins[static_cast<size_t>(i) + 1]) throw invalid("graph: ", spec.label, " lists its inputs out of order");
     for (uint32_t e = spec.begins[static_cast<size_t>(i)]; e < spec.begins[static_cast<size_t>(i) + 1]; ++e) {
@@ -209,7 +211,8 @@ TaskId Scheduler::promise(JobId id, ClientId client, const std::string& label, b
   const TaskId self{id, static_cast<uint32_t>(job->tasks.size())};
   const auto nested = depths_.find(client);
   RangeState& r = job->ranges.emplace_back();
-  r.keep = graph, r.spec = &graph->ranges[0], r.job = id, r.base = number, r.first = self.index, r.unfinished = 1, r.depth = nested == depths_.end() ? 0 : nested->second;
+  r.keep = graph, r.spec = &graph->ranges[0], r.job = id, r.base = number,
+      r.first = self.index, r.unfinished = 1, r.depth = nested == depths_.end() ? 0 : nested->second;
   r.functions.push_back(function_number(label));
   Task& t = job->tasks.emplace_back();
   t.range = number, t.data = true, t.renewable = renewable, t.wanted = t.counted = true, t.refs = 1;
@@ -247,7 +250,8 @@ void Scheduler::give(TaskId id, const std::vector<Slot>& holders, int64_t bytes)
 
 void Scheduler::bind(TaskId id, std::shared_ptr<const graph::Graph> graph) {
   const Range& spec = graph->ranges.at(0);
-  if (graph->ranges.size() != 1 || spec.count != 1 || !spec.inputs.empty() || spec.begins.empty()) throw invalid("graph: what was promised is one task with explicit inputs");
+  if (graph->ranges.size() != 1 || spec.count != 1 || !spec.inputs.empty() || spec.begins.empty())
+    throw invalid("graph: what was promised is one task with explicit inputs");
   const Task* known = find(id);
   if (!known || !known->data || known->state != State::waiting) return;  // nobody waits for it any more
   Job& j = job_of(id);
@@ -415,7 +419,8 @@ void Scheduler::retry(TaskId first) {
   while (!list.empty()) {
     const TaskId id = list.back();
     list.pop_back();
-    if (!find(id) || at(id).state != State::failed || (at(id).data && !at(id).renewable) || !seen.emplace(id, true).second) continue;  // scattered data cannot be made again
+    // Scattered data cannot be made again.
+    if (!find(id) || at(id).state != State::failed || (at(id).data && !at(id).renewable) || !seen.emplace(id, true).second) continue;
     order.push_back(id);
     each_input(id, [&](TaskId in) { list.push_back(in); });
     each_dependent(id, [&](TaskId d) { list.push_back(d); });

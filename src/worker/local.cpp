@@ -239,7 +239,9 @@ class LocalJob : public Job, public Place, public Beside, public std::enable_sha
     return {.owner = this, .stage = static_cast<int64_t>(r), .memory = &ranges_[r], .reserved = a.reserved, .task = a.task, .number = a.attempt};
   }
   std::function<void(int64_t)> again(const Attempt& a) override {
-    return [self = shared_from_this(), task = a.task, number = a.number](int64_t reserved) { self->pool_.push({{self, task, number, true, true, reserved}}, 0); };
+    return [self = shared_from_this(), task = a.task, number = a.number](int64_t reserved) {
+      self->pool_.push({{self, task, number, true, true, reserved}}, 0);
+    };
   }
 
   int64_t need_of(const Assignment& a, size_t r, int64_t& reserved) {

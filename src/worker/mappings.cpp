@@ -85,7 +85,8 @@ bool drop_own_pages(char* data, size_t size) {
   std::vector<uint64_t> entries(std::min<size_t>(pages, 8192));
   for (size_t at = 0; at < pages;) {
     const size_t bytes = std::min(entries.size(), pages - at) * sizeof(uint64_t);
-    if (!pagemap || pread(pagemap.get(), entries.data(), bytes, static_cast<off_t>((first + at) * sizeof(uint64_t))) != static_cast<ssize_t>(bytes)) return false;
+    if (!pagemap || pread(pagemap.get(), entries.data(), bytes, static_cast<off_t>((first + at) * sizeof(uint64_t))) != static_cast<ssize_t>(bytes))
+      return false;
     const size_t n = bytes / sizeof(uint64_t);
     const auto own = [&](size_t i) { return (entries[i] & (kPresent | kSwapped)) && !(entries[i] & kOfFile); };
     for (size_t i = 0; i < n; ++i) {

@@ -227,7 +227,9 @@ int64_t ObjectStore::spill(int64_t goal) {
     }
     lock.lock();
     Entry* found = entry(key);
-    if (!found || found->object.attempt != object.attempt || found->object.outputs != object.outputs || found->object.segment != object.segment || found->object.states) continue;
+    if (!found || found->object.attempt != object.attempt || found->object.outputs != object.outputs ||
+        found->object.segment != object.segment || found->object.states)
+      continue;
     freed += found->held;
     let_go(*found);
     Object& kept = found->object;

@@ -72,7 +72,8 @@ Slab::~Slab() {
 char* Slab::in_place(size_t size) {
   const size_t end = std::min(capacity_, (size + kPage - 1) / kPage * kPage);
   if (mapped_ < end) {
-    if (madvise(map_ + mapped_, end - mapped_, MADV_POPULATE_WRITE) != 0 && (errno != EINVAL || fallocate(file_.get(), 0, 0, static_cast<off_t>(end)) != 0)) throw no_memory(size);
+    if (madvise(map_ + mapped_, end - mapped_, MADV_POPULATE_WRITE) != 0 && (errno != EINVAL || fallocate(file_.get(), 0, 0, static_cast<off_t>(end)) != 0))
+      throw no_memory(size);
     mapped_ = end;
   }
   return map_;

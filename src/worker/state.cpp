@@ -258,11 +258,13 @@ void State::validate() const {
   attempts_.each([&](Key key, const Attempt& a) {
     running += a.phase == Phase::running;
     queued[a.guest] += a.phase == Phase::queued;
-    if ((a.phase == Phase::waiting) == a.inputs.empty()) throw internal("worker: attempt ", key.second, " of task ", key.first.index, " waits for ", a.inputs.size(), " inputs");
+    if ((a.phase == Phase::waiting) == a.inputs.empty())
+      throw internal("worker: attempt ", key.second, " of task ", key.first.index, " waits for ", a.inputs.size(), " inputs");
     for (const ObjectKey& slice : a.slices) ++readers[slice];
     for (const auto& in : a.inputs) {
       auto f = fetches_.find(in.key());
-      if (f == fetches_.end() || std::find(f->second.waiting.begin(), f->second.waiting.end(), key) == f->second.waiting.end()) throw internal("worker: task ", key.first.index, " waits for an object nobody fetches");
+      if (f == fetches_.end() || std::find(f->second.waiting.begin(), f->second.waiting.end(), key) == f->second.waiting.end())
+        throw internal("worker: task ", key.first.index, " waits for an object nobody fetches");
     }
   });
   if (readers.size() != slices_.size()) throw internal("worker: ", slices_.size(), " outputs that came alone, ", readers.size(), " that are read");

@@ -43,7 +43,9 @@ struct Kind {
 };
 
 std::vector<Kind> kinds() {
-  static const bool registered = (kernels::register_kernels(kernels::builtin_kernels()), kernels::register_kernels({kernels::quantiles_kernel(), kernels::distinct_counts_kernel(), kernels::distinct_in_groups_kernel(), kernels::modes_kernel()}), true);
+  static const bool registered = (kernels::register_kernels(kernels::builtin_kernels()),
+      kernels::register_kernels({kernels::quantiles_kernel(), kernels::distinct_counts_kernel(),
+      kernels::distinct_in_groups_kernel(), kernels::modes_kernel()}), true);
   EXPECT_TRUE(registered);
   const Value int64 = code(DType{Storage::int64});
   const auto aggregate = [&](const char* function) { return Dict{{"function", function}, {"type", int64}, {"options", Dict{}}, {"input", 0}}; };
@@ -113,7 +115,8 @@ TEST(Combine, LeavesAnOutputForEachPart) {
   for (const Value& sort : {Value(true), Value(false)})
     for (const List& aggregates : {List{aggregate("sum"), aggregate("first_row")}, List{aggregate("nunique"), aggregate("median")}})
       parted.push_back({"group_by", Dict{{"keys", List{int64}}, {"aggregates", aggregates}, {"dropna", true}, {"sort", sort}, {"parts", 4}}, 2});
-  parted.push_back({"distinct_in_groups", Dict{{"keys", List{int64}}, {"values", List{int64}}, {"skips_missing", true}, {"dropna", true}, {"sort", true}, {"parts", 4}}, 2});
+  parted.push_back({"distinct_in_groups", Dict{{"keys", List{int64}},
+          {"values", List{int64}}, {"skips_missing", true}, {"dropna", true}, {"sort", true}, {"parts", 4}}, 2});
   parted.push_back({"distinct_counts", Dict{{"types", List{int64, int64}}, {"dropna", true}, {"parts", 4}}, 2});
   parted.push_back({"modes", Dict{{"types", List{int64}}, {"dropna", true}, {"parts", 4}, {"first", 0}}, 1});
   bool cut = false;

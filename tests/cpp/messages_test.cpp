@@ -97,7 +97,8 @@ template <class F>
 void each_executor_sample(F f) {
   const TaskId task{4097, 11};
   f(RequestHead{RequestHead::Kind::descriptors, task, 1, 199});
-  f(ExecutorCall{true, 1, "code", 2, 3, 4, 5, "label", "arguments", {1, 0}, 9, {{ExecutorInput::Place::descriptor, 7, ""}, {ExecutorInput::Place::value, 0, "value"}, {ExecutorInput::Place::pack, 9, ""}}});
+  f(ExecutorCall{true, 1, "code", 2, 3, 4, 5, "label", "arguments", {1, 0}, 9,
+      {{ExecutorInput::Place::descriptor, 7, ""}, {ExecutorInput::Place::value, 0, "value"}, {ExecutorInput::Place::pack, 9, ""}}});
   f(Forget{Forget::Thing::pipeline, 1});
   f(Interrupt{task, 1});
   f(ExecutorReady{.version = 77});
@@ -262,7 +263,9 @@ class AnExecutor : public ::testing::Test {
     EXPECT_EQ(write(out.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
     return out;
   }
-  void send(const RequestHead& head, const std::string& more, const std::vector<int>& some = {}) { ASSERT_GT(net::send_with(requests.first.get(), net::encoded(head) + more, some, 0), 0); }
+  void send(const RequestHead& head, const std::string& more, const std::vector<int>& some = {}) {
+    ASSERT_GT(net::send_with(requests.first.get(), net::encoded(head) + more, some, 0), 0);
+  }
   void ahead(uint32_t task, uint32_t place, const std::vector<int>& some) { send({RequestHead::Kind::descriptors, {0, task}, 0, place}, "", some); }
   ExecutorEnd::Next next() {
     return end.next([this](const Forget& said) { forgotten.push_back(said.number); });
@@ -288,7 +291,9 @@ TEST_F(AnExecutor, ForgetsDescriptorsAheadOfARequestThatDoesNotFollow) {
   std::vector<Fd> files;
   std::vector<int> fds;
   for (size_t size : {10, 20, 30, 40}) fds.push_back(files.emplace_back(file(std::string(size, 'x'))).get());
-  const auto some = [&](size_t begin, size_t until) { return std::vector<int>(fds.begin() + static_cast<long>(begin), fds.begin() + static_cast<long>(until)); };
+  const auto some = [&](size_t begin, size_t until) {
+    return std::vector<int>(fds.begin() + static_cast<long>(begin), fds.begin() + static_cast<long>(until));
+  };
   ahead(1, 0, some(0, 1));  // the socket was full behind it: another task goes first
   send({RequestHead::Kind::call, {0, 2}}, call, some(1, 2));
   ASSERT_EQ(next(), ExecutorEnd::Next::call);
@@ -458,7 +463,8 @@ TEST(OtherSchedulers, AreNotSpokenTo) {
     EXPECT_NE(why.find("version 77"), std::string::npos) << why;
     EXPECT_NE(why.find("version " + std::to_string(kProtocol)), std::string::npos) << why;
   }
-  for (const std::string& why : {error_behind(Rejected{.why = "go away"}, client), error_behind(Rejected{.why = "go away"}, worker)}) EXPECT_NE(why.find("go away"), std::string::npos) << why;
+  for (const std::string& why : {error_behind(Rejected{.why = "go away"}, client), error_behind(Rejected{.why = "go away"}, worker)})
+    EXPECT_NE(why.find("go away"), std::string::npos) << why;
   EXPECT_NE(error_behind(Retract{1}, client).find("which no scheduler sends"), std::string::npos);
   EXPECT_NE(error_behind(Want{}, worker).find("which no scheduler sends"), std::string::npos);
 }

@@ -161,7 +161,8 @@ TEST(Wire, PiecesComeBackAsOneBatch) {
       auto& of_column = pieces.emplace_back();
       if (c.constant) others.push_back(spread(c, rows.rows));
       const Column& values = c.constant ? others.back() : c;
-      for (const auto& [begin, count] : {std::pair<int64_t, int64_t>{0, 1}, {1, 5'000}, {5'001, 0}, {5'001, 3'999}}) of_column.push_back({&values, begin, count});
+      for (const auto& [begin, count] : {std::pair<int64_t, int64_t>{0, 1}, {1, 5'000}, {5'001, 0}, {5'001, 3'999}})
+        of_column.push_back({&values, begin, count});
     }
     base::Encoder out;
     encode_pieces(out, pieces, rows.rows);
