@@ -213,7 +213,7 @@ def test_dtypes_go_with_results(client, kind, ask):
 def test_a_future_is_no_value(client):
     df = dd.from_pandas(pd.DataFrame({"x": range(8)}), npartitions=3)
     future = client.submit(pow, 2, 3)
-    for _ in ("to come", "there"):
+    for _ in ("pending", "done"):
         for takes in (lambda: df.assign(z=future), lambda: df.x == future, lambda: df.x.where(df.x > 2, future), lambda: df.x.isin([future])):
             with pytest.raises(TypeError, match=r"<Future: .*> is not a value yet: give what its \.result\(\) returns"):
                 takes()

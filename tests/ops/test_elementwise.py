@@ -242,6 +242,24 @@ def test_between(frames):
         same(df.i.between(-5, 7, inclusive=inclusive), pdf.i.between(-5, 7, inclusive=inclusive))
 
 
+@pytest.mark.parametrize("dtype", [object, "object", "O", np.object_, np.dtype("O")], ids=str)
+def test_astype_of_objects(frames, dtype):
+    """Objects that are all texts stay objects, with what is missing in them, beside columns of other dtypes."""
+    pdf, df = frames
+    pdf = pdf.assign(c=pdf.s.astype("category"))
+    df = df.assign(c=df.s.astype("category"))
+    for column in "istdc":
+        made = df[column].astype(dtype)
+        assert made.dtype == object
+        same(made, pdf[column].astype(dtype))
+    same(df.astype(dtype), pdf.astype(dtype))
+    same(df.astype({"t": dtype, "i": "float32", "c": "str"}), pdf.astype({"t": dtype, "i": "float32", "c": "str"}))
+    texts = df.t.astype(dtype)
+    same(texts.fillna(0), pdf.t.astype(dtype).fillna(0))
+    same(texts + "!", pdf.t.astype(dtype) + "!")
+    same(texts.astype("str"), pdf.t)
+
+
 def test_astype(frames):
     pdf, df = frames
     for c, dtype in [

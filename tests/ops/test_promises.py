@@ -631,7 +631,11 @@ def test_a_series_for_a_frame_is_named_with_its_partition():
 
 
 @pytest.mark.parametrize(
-    "values", [[3, "a", 1, None], ["b", datetime.date(2020, 1, 1), "a", None, 4], [decimal.Decimal(2), "b", decimal.Decimal(1)]]
+    "values",
+    [
+        [3, "a", 1, None], ["b", datetime.date(2020, 1, 1), "a", None, 4], [decimal.Decimal(2), "b", decimal.Decimal(1)], [(1, 2), 3, None, 1],
+        ["b", (1, 2), "a", (0,)], [(1, "a"), ("x", 2), b"c", (1, "a")], [((1,), 2), 5, (0,)],
+    ],
 )
 @pytest.mark.parametrize("partitions", [1, 3, 7])
 def test_categories_without_an_order_are_in_pandas_order(values, partitions):

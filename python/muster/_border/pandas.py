@@ -160,8 +160,17 @@ def _joined(categoricals):
     ordered = categoricals[0].dtype.ordered
     known = [c.dtype for c in categoricals if len(c.categories)]
     if not ordered or any(dtype != known[0] for dtype in known):
-        return pd.api.types.union_categoricals(_of_one_dtype(categoricals), ignore_order=ordered)
+        try:
+            return pd.api.types.union_categoricals(_of_one_dtype(categoricals), ignore_order=ordered)
+        except TypeError:  # pandas compares by a hash, which tuples in front of others do not have
+            return _united(categoricals)
     return type(categoricals[0])._concat_same_type([c if len(c.categories) or not known else c.set_categories(known[0].categories) for c in categoricals])
+
+
+def _united(categoricals):
+    categories = pd.Index([value for c in categoricals for value in c.categories], dtype=object, tupleize_cols=False).unique()
+    codes = [np.append(categories.get_indexer(c.categories), -1)[c.codes] for c in categoricals]  # the last stands for what is missing
+    return pd.Categorical.from_codes(np.concatenate(codes), dtype=pd.CategoricalDtype(categories))
 
 
 def _of_one_dtype(categoricals):

@@ -23,14 +23,22 @@ def _call(op, self, args):
             raise NotImplementedError(f"{op}: of nullable numbers")
         if "other" in args and _keeps_its_dtype(op, self, args["other"]):
             raise NotImplementedError(f"{op}: a float64 beside a float32 column")
-        if op == "astype" and any(str(d) == "string" for d in (args["dtype"].values() if isinstance(args["dtype"], dict) else [args["dtype"]])):
-            raise NotImplementedError("astype: text with pandas.NA; the engine's has NaN, as pandas' 'str'")
+        if op == "astype":
+            _refuse_foreign_texts(args["dtype"])
         given = {**args, "missing": _finds_missing(self, args["values"])} if op == "isin" else args
         return new_collection(
             _core.call(op, [self._expr], {k: plain([v] if k in ("columns", "subset") and isinstance(v, tuple) and v in self else v) for k, v in given.items()})
         )
     except (NotImplementedError, TypeError) as refusal:
         return instead(op, self, args, refusal)
+
+
+def _refuse_foreign_texts(dtype):
+    for wanted in dtype.values() if isinstance(dtype, dict) else [dtype]:
+        if str(wanted) == "string":
+            raise NotImplementedError("astype: text with pandas.NA; the engine's has NaN, as pandas' 'str'")
+        if plain(wanted) in ("object", "O"):
+            raise NotImplementedError("astype: text as objects; the engine has it as pandas' 'str'")
 
 
 def has_foreign_numbers(expr):

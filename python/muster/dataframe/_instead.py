@@ -136,6 +136,12 @@ def _astype(self, dtype):
         return isinstance(given, str) and given == "category" or isinstance(given, pd.CategoricalDtype) and given.categories is None
 
     wanted = dtype if isinstance(dtype, dict) else {label: dtype for label in ([self.name] if self.ndim == 1 else self._labels())}
+    objects = {label: object for label, d in wanted.items() if str(pd.api.types.pandas_dtype(d)) == "object"}
+    if objects:  # which texts stay: what is tried would be text
+        if len(objects) < len(wanted):
+            self = self.astype({label: d for label, d in wanted.items() if label not in objects})
+        chosen = objects if isinstance(dtype, dict) else object
+        return call(self, "astype", (chosen,), shape="rows", meta=self._meta.astype(chosen))
     if not any(unnamed(d) for d in wanted.values()):
         times = {label for label, name, _ in self._expr.columns if name.startswith(("datetime64", "timedelta64"))}
         as_text = any(isinstance(pd.api.types.pandas_dtype(d), pd.StringDtype) for label, d in wanted.items() if label in times)
