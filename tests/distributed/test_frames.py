@@ -213,8 +213,11 @@ def test_dtypes_go_with_results(client, kind, ask):
 def test_a_future_is_no_value(client):
     df = dd.from_pandas(pd.DataFrame({"x": range(8)}), npartitions=3)
     future = client.submit(pow, 2, 3)
+    takers = (
+        lambda: df.assign(z=future), lambda: df.x == future, lambda: future == df.x, lambda: df.x.where(df.x > 2, future), lambda: df.x.isin([future])
+    )  # fmt: skip
     for _ in ("pending", "done"):
-        for takes in (lambda: df.assign(z=future), lambda: df.x == future, lambda: df.x.where(df.x > 2, future), lambda: df.x.isin([future])):
+        for takes in takers:
             with pytest.raises(TypeError, match=r"<Future: .*> is not a value yet: give what its \.result\(\) returns"):
                 takes()
         wait(future)

@@ -161,7 +161,9 @@ class Future:
         return hash(self.key)
 
     def __eq__(self, other):
-        return self is other or (isinstance(other, Future) and self._id == other._id and self.client is other.client)
+        if not isinstance(other, Future):
+            return NotImplemented
+        return self is other or self._id == other._id and self.client is other.client
 
     def __repr__(self):
         known = self.client._core.known(self._id)

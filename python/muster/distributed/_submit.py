@@ -118,14 +118,14 @@ def graph_parts(client, roots):
         for i in level:
             n = nodes[i]
             f = n._function
-            label = getattr(n, "_name", None) or funcname(f)
-            place = function_number.get((id(f), label))
+            name = getattr(n, "_name", None)
+            place = function_number.get((id(f), name))
             if place is None:
-                place = function_number[id(f), label] = len(functions)
+                place = function_number[id(f), name] = len(functions)
                 with sending() as futures:
                     functions.append(function_bytes(f))
                 mentioned.append(futures)
-                labels.append(label)
+                labels.append(name or funcname(f))
             mine = needs[begins[i] : begins[i + 1]]
             ids = [number[m] if m in number else client._input(outside[m]) for m in mine]
             arguments.hold(number[i], mentioned[place])
