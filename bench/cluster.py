@@ -193,6 +193,7 @@ QUESTIONS = {
     "larger reduction": larger_reduction,
     "larger tree": larger_tree,
 }
+LONG = ("q10", "larger groups", "larger reduction", "larger tree")  # asked once, others in turns
 REPEAT = {"persisted": 3, "larger groups": 1, "larger reduction": 1, "larger tree": 1, "q10": 2}
 
 

@@ -331,11 +331,13 @@ def delayed(obj=no_default, name=None, pure=None, nout=None, traverse=True):
     if isinstance(obj, Delayed):
         return obj
     node = node_of(obj)
-    if node is not None:
+    if isinstance(node, Delayed):
         return node
     label = funcname(obj) if callable(obj) else type(obj).__name__
     if name is None and (running.config.get("delayed_pure", False) if pure is None else pure):
         name = f"{label}-{tokenize(obj)}"
+    if node is not None:  # of a future, or of rows
+        return Delayed(name, identity, (node,), None, None, nout, label)
     if not callable(obj) or isinstance(obj, TaskNode):
         arguments, _, nested = pack(((obj,)), None, traverse) if traverse else ((obj,), None, None)
         if nested:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from muster import delayed
+from muster.delayed import Delayed, delayed
 from muster.distributed import Client, KilledWorker, get_client, wait, worker_client
 
 
@@ -160,3 +160,17 @@ def test_a_future_outlives_the_process_that_started_it():
         with pytest.raises(KilledWorker):
             client.submit(os._exit, 1, pure=False).result()
         assert outer.result().result() == 2
+
+
+def test_delayed_of_a_future(client):
+    """It is a call like others: it has operators, methods and items, and computes wherever calls do."""
+    eight, words = client.submit(pow, 2, 3), client.submit(str.split, "a b")
+    assert isinstance(delayed(eight), Delayed)
+    assert (delayed(eight) + 1).compute() == 9
+    assert delayed(eight).bit_length().compute() == 4
+    assert delayed(words)[1].compute() == "b"
+    assert delayed(eight, nout=0).compute() == delayed(eight).persist().compute() == client.compute(delayed(eight)).result() == 8
+    for scheduler in ("threads", "synchronous"):
+        assert (delayed(eight) + 1).compute(scheduler=scheduler) == 9
+    with pytest.raises(ValueError, match="invalid literal"):
+        (delayed(client.submit(int, "x")) + 1).compute()
