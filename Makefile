@@ -40,7 +40,7 @@ demo: build
 
 test: build
 	@echo "== layers and documents"; $(BIN)/python tools/check_layers.py; $(BIN)/python tools/check_docs.py
-	@echo "== C++ tests"; ctest --test-dir $(BUILD) --output-on-failure -j2 | tail -n 15
+	@echo "== C++ tests"; ctest --test-dir $(BUILD) --output-on-failure -j2 | tail -n 40
 	@echo "== Python tests"; $(BIN)/python -m pytest
 	@echo "== every 40th of them on a cluster, in little memory, and both"
 	@MUSTER_TEST_PLACE=cluster MUSTER_TEST_SAMPLE=40 $(BIN)/python -m pytest $(EVERYWHERE)

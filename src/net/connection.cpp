@@ -83,7 +83,7 @@ class PayloadReader {
 
 ssize_t receive_some(int fd, char* to, size_t size, std::vector<Fd>& fds) {
   bool cut = false;
-  const ssize_t n = receive_with(fd, to, size, fds, 0, cut);
+  const ssize_t n = receive_with(fd, to, size, fds, MSG_DONTWAIT, cut);
   if (n > 0 && cut) throw Error(ErrorKind::io, "this process has no descriptor left for an object; close files, or raise the limit (ulimit -n)");
   return n;
 }
@@ -449,54 +449,60 @@ void send_frame(const Fd& fd, uint16_t type, const std::string& body, const std:
 }
 
 namespace {
-// A reader that keeps up with the sender would be woken for every segment of a large payload: it sleeps until there is a good piece. `left` bytes will come.
-class Wakes {
+// What is left of one frame, as it comes. A reader that keeps up with the sender would be woken for every segment of a large payload: it sleeps until there is
+// a good piece. Where none comes for a moment (few buffers, another kernel's idea of when a piece is there), it takes what there is.
+class Arriving {
  public:
-  explicit Wakes(const Fd& fd) : fd_(fd) {}
-  ~Wakes() { set(1); }
-  void with(size_t left) { set(left >= kPiece ? static_cast<int>(kPiece) : 1); }
+  Arriving(const Fd& fd, double seconds, std::vector<Fd>& fds) : fd_(fd), milliseconds_(static_cast<int>(seconds * 1000)), fds_(fds) {}
+  ~Arriving() { wake_at(1); }
+  // Some of the `left` bytes that will come, `size` at most. Throws Error{io} where none comes in time.
+  size_t some(char* to, size_t size, size_t left) {
+    for (bool patient = true;; patient = false) {
+      const bool piece = patient && left >= kPiece && milliseconds_ > kMoment;
+      wake_at(piece ? static_cast<int>(kPiece) : 1);
+      pollfd p{fd_.get(), POLLIN, 0};
+      const int ready = poll(&p, 1, piece ? kMoment : milliseconds_);
+      if (ready < 0 && errno == EINTR) continue;
+      if (ready == 0 && !piece) throw Error(ErrorKind::io, concat("no answer in ", milliseconds_ / 1000.0, " s"));
+      if (ready == 0) continue;
+      // Never waits here: what a receiving call already took does not count for the kernel, which would wait for a whole piece behind it.
+      const ssize_t n = receive_some(fd_.get(), to, size, fds_);
+      if (n > 0) return static_cast<size_t>(n);
+      if (n == 0 || (errno != EINTR && errno != EAGAIN)) throw Error(ErrorKind::io, "the connection was closed");
+    }
+  }
+  void fill(std::string& to) {
+    for (size_t got = 0; got < to.size();) got += some(to.data() + got, to.size() - got, 0);
+  }
 
  private:
   static constexpr size_t kPiece = 256 << 10;
-  void set(int bytes) {
+  static constexpr int kMoment = 50;  // milliseconds
+  void wake_at(int bytes) {
     if (std::exchange(now_, bytes) != bytes) setsockopt(fd_.get(), SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
   }
   const Fd& fd_;
+  const int milliseconds_;
+  std::vector<Fd>& fds_;
   int now_ = 1;
 };
 }  // namespace
 
 Frame receive_frame(const Fd& fd, double seconds, const MakeSink& sink) {
   Frame f;
-  const auto some = [&](char* to, size_t size) {
-    for (;;) {
-      pollfd p{fd.get(), POLLIN, 0};
-      const int ready = poll(&p, 1, static_cast<int>(seconds * 1000));
-      if (ready == 0) throw Error(ErrorKind::io, concat("no answer in ", seconds, " s"));
-      if (ready < 0 && errno == EINTR) continue;
-      const ssize_t n = receive_some(fd.get(), to, size, f.fds);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) throw Error(ErrorKind::io, "the connection was closed");
-      return static_cast<size_t>(n);
-    }
-  };
-  const auto fill = [&](std::string& to) {
-    for (size_t got = 0; got < to.size();) got += some(to.data() + got, to.size() - got);
-  };
+  Arriving in(fd, seconds, f.fds);
   std::string head(sizeof(Header), '\0');
-  fill(head);
+  in.fill(head);
   Header h;
   peek(head, 0, h, size_t{1} << 34);
   f.type = h.type;
   f.body.resize(h.length);
-  fill(f.body);
+  in.fill(f.body);
   check(h, f.body);
   if (auto payload = reader_for(h, sink)) {
-    Wakes wakes(fd);
     for (size_t left = h.payload; !payload->done();) {
-      wakes.with(left);
       const auto room = payload->room();
-      const size_t got = some(room.data(), room.size());
+      const size_t got = in.some(room.data(), room.size(), left);
       payload->filled(got);
       left -= std::min(left, got);
     }

@@ -107,7 +107,8 @@ class Door {
         const ssize_t n = ::recv(both[i].fd, buffer.data(), buffer.size(), 0);
         if (n <= 0) return;
         if (i == 1) handed_out += n;
-        for (ssize_t at = 0; at < n;) at += std::max<ssize_t>(0, ::send(both[1 - i].fd, buffer.data() + at, static_cast<size_t>(n - at), MSG_NOSIGNAL));
+        for (ssize_t at = 0, sent = 0; at < n; at += sent)
+          if ((sent = ::send(both[1 - i].fd, buffer.data() + at, static_cast<size_t>(n - at), MSG_NOSIGNAL)) < 0) return;
       }
     }
   }
