@@ -181,7 +181,7 @@ class Running : public ClusterJob {
 
   bool is_over() {
     if (!client_->connected()) {
-      if (!error_) error_ = std::make_exception_ptr(Error(ErrorKind::io, "the connection to the scheduler was lost"));
+      if (!error_) error_ = std::make_exception_ptr(Error(ErrorKind::io, client_->why_over()));
       return true;
     }
     if (cancelled_) return ended_;

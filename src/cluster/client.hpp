@@ -44,6 +44,11 @@ class Client : public ClientPeer {
   ~Client() override;
   ClientId id() const { return id_; }
   bool connected() const;
+  /// Why it is not: closed here, or lost.
+  std::string why_over() const {
+    std::lock_guard lock(mutex_);
+    return why_over_;
+  }
   void close();
 
   /// Adds a graph to the job of small submits, or to one of its own, and returns the id of its first task. Explicit inputs with job 0 count from there.
@@ -103,7 +108,8 @@ class Client : public ClientPeer {
   std::shared_ptr<net::Connection> connection_;
   ClientId id_ = 0;
   std::string name_;
-  std::mutex mutex_, sending_;
+  mutable std::mutex mutex_;
+  std::mutex sending_;
   std::mutex putting_;     // tables
   std::mutex references_;  // taken first: releases and wants are sent in the order in which they were made
   std::condition_variable changed_;

@@ -530,3 +530,11 @@ def test_tracebacks_name_the_file(client):
     with pytest.raises(ZeroDivisionError) as info:
         client.submit(lambda: 1 / 0).result()
     assert any(entry.path and str(entry.path).endswith("test_client.py") and entry.name == "<lambda>" for entry in info.traceback)
+
+
+def test_a_cluster_over_tcp_has_a_port():
+    with LocalCluster(n_workers=1, threads_per_worker=1, protocol="tcp", dashboard_address=None) as cluster:
+        assert cluster.scheduler_address.startswith("tcp://127.0.0.1:")
+        with Client(cluster.scheduler_address, set_as_default=False) as other:
+            assert other.submit(pow, 2, 5).result() == 32
+            assert all(w.startswith("tcp://") for w in other.scheduler_info()["workers"])

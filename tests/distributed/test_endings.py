@@ -12,6 +12,7 @@ import pytest
 import muster
 import muster.dataframe as dd
 from conftest import same
+from muster.distributed import Client
 
 ROWS = 40_000
 
@@ -87,27 +88,26 @@ def test_what_is_brought_may_be_written_to(client, pdf):
     assert one_group.tolist() == [5.0]
 
 
-def test_a_worker_that_dies_beside_is_no_matter(client, cluster, pdf):
+def test_a_worker_that_dies_beside_is_no_matter(pdf):
     sums = dd.from_pandas(pdf, npartitions=9).groupby("s").x.sum()
     expected = pdf.groupby("s").x.sum()
     over = threading.Event()
+    with muster.config.set({"distributed.scheduler.allowed-failures": 200}), Client(n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
 
-    def kill():
-        while not over.wait(0.3):
-            if workers := list(client.scheduler_info()["workers"].values()):
-                os.kill(workers[0]["pid"], signal.SIGKILL)
+        def kill():
+            while not over.wait(0.3):
+                if workers := list(client.scheduler_info()["workers"].values()):
+                    os.kill(workers[0]["pid"], signal.SIGKILL)
 
-    killer = threading.Thread(target=kill)
-    killer.start()
-    try:
-        end = time.monotonic() + 3
-        while time.monotonic() < end:
-            with muster.config.set({"distributed.scheduler.allowed-failures": 30}):
+        killer = threading.Thread(target=kill)
+        killer.start()
+        try:
+            end = time.monotonic() + 3
+            while time.monotonic() < end:
                 pd.testing.assert_series_equal(sums.compute(), expected)
-    finally:
-        over.set()
-        killer.join()
-        cluster.wait_for_workers(2)
+        finally:
+            over.set()
+            killer.join()
 
 
 def test_a_limit_of_the_client_is_named(python):

@@ -9,7 +9,9 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import CancelledError
 
 import numpy as np
 import pandas as pd
@@ -397,6 +399,18 @@ def test_a_closed_client_ends_what_runs():
         assert future.status == "cancelled"
         with Client(cluster) as other, pytest.raises(Exception, match="clos|connection|cancel"):
             kept.compute(scheduler=other)
+
+
+def test_a_frame_that_is_computed_while_its_client_closes_says_so():
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        client = Client(cluster)
+        df = dd.from_pandas(pd.DataFrame({"x": np.arange(4)}), npartitions=2)
+        slow = df.map_partitions(lambda part: time.sleep(60) or part, meta=df._meta)
+        closes = threading.Timer(0.5, client.close)
+        closes.start()
+        with pytest.raises((OSError, CancelledError), match="the client was closed"):
+            slow.compute()
+        closes.join()
 
 
 def test_a_persisted_frame_is_asked_while_it_is_made(client, csv):

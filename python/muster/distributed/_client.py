@@ -128,7 +128,8 @@ class Client(Collections, Frames, Queries, Results):
         ----------
         func : callable
         *args, **kwargs
-            Its arguments; futures inside them, at any depth, become their results.
+            Its arguments; futures inside them, at any depth, become their results. So do lazy collections (delayed calls, DataFrames, bags),
+            which are computed first.
         key : str, optional
             Name of the task. Default: the function's name and a token of the call, so that equal calls are one task; unique with pure=False.
         workers : str or list, optional
@@ -292,7 +293,7 @@ class Client(Collections, Frames, Queries, Results):
     def _id_of(self, future):
         if future.client is self or future.client.scheduler_address == self.scheduler_address or future.client._core is self._core:
             return future._id
-        raise ValueError(f"Inputs contain futures that were created by another client: {future!r}")
+        raise ValueError(f"Inputs contain futures that were created by another client: {future!r}; compute with that client, or pass what result() gives")
 
     def _input(self, future):
         """The number of a future that another task needs; one that was cancelled is not begun again by that."""

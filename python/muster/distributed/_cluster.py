@@ -53,7 +53,7 @@ def executor_command():
 def _limit(memory_limit, threads, total_threads):
     total = _core.memory_limit()
     if memory_limit in (None, 0, False):
-        return 0 if memory_limit is not None else 0
+        return 0
     if memory_limit == "auto":
         return int(total * min(1, threads / max(total_threads, 1)))
     if isinstance(memory_limit, float) and memory_limit <= 1:
@@ -76,8 +76,10 @@ class LocalCluster:
         Bytes of each worker's store: "auto" shares what there is, a float up to 1 is a fraction of it, None is no limit.
     dashboard_address : str or None, default ":8787"
         Port of the monitor on loopback; if it is taken the next free one is used, and said. None: no monitor.
-    scheduler_port : int, default 0
-        Port on loopback for clients and workers of other programs; 0: a free one, None: only the local socket.
+    scheduler_port : int, optional
+        Port on loopback for clients and workers of other programs; 0: a free one. Default: none, only the local socket, unless `protocol` is "tcp".
+    protocol : str, optional
+        "tcp": workers read each other's results over loopback, and there is a port. Default: through shared memory.
     resources : dict, optional
         What each worker offers, such as ``{"GPU": 1}``.
     asynchronous : bool, default False
@@ -140,8 +142,11 @@ class LocalCluster:
         self.memory_limit = _limit(memory_limit, threads_per_worker, n_workers * threads_per_worker)
         self.asynchronous = asynchronous
         self.name = name or f"LocalCluster-{os.getpid()}-{id(self):x}"
+        tcp = protocol in ("tcp", "tcp://")
+        if tcp and scheduler_port is None:
+            scheduler_port = 0
         listen = [] if scheduler_port is None else [f"tcp://127.0.0.1:{scheduler_port}"]
-        worker_listen = "tcp://127.0.0.1:0" if protocol in ("tcp", "tcp://") else ""
+        worker_listen = "tcp://127.0.0.1:0" if tcp else ""
         allowed = config.get("distributed.scheduler.allowed-failures", 3)
         self._core = _core.LocalCluster(
             n_workers, threads_per_worker, self.memory_limit, executor_command(), listen, worker_listen, [(k, float(v)) for k, v in (resources or {}).items()],
