@@ -17,7 +17,7 @@ bool passes_rows(const Range& r) {
   if (r.function != "pipeline") return false;
   const auto program = data::Program::decode(r.args);
   const auto runs_python = [](const auto& step) { return data::traits(step.kernel).runs_python; };
-  return program.from == data::Program::From::batches && program.alternatives == 1 && program.broadcasts.empty() && program.whole.empty() &&
+  return program.from == data::Program::From::batches && program.streams == 1 && program.broadcasts.empty() && program.whole.empty() &&
          std::none_of(program.steps.begin(), program.steps.end(), runs_python);
 }
 }  // namespace

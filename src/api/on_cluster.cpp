@@ -216,12 +216,16 @@ class Running : public ClusterJob {
     const bool python = data::traits(program.whole).runs_python ||
                         std::any_of(steps.begin(), steps.end(), [](const auto& step) { return data::traits(step.kernel).runs_python; });
     calls_python_ |= python;
-    if (program.from == data::Program::From::source || python) r.reports = true;
+    const auto tells = [](const auto& step) {
+      const auto& kernel = data::traits(step.kernel);
+      return kernel.widens_itself || kernel.takes_column || step.out.empty();
+    };
+    if (program.from == data::Program::From::source || python || std::any_of(steps.begin(), steps.end(), tells)) r.reports = true;
     if (rows) {
       program.source_args = Dict{{"columns", program.source_args["columns"]}, {"row_ids", program.source_args["row_ids"]}};
       need_rows(r, rows);
     }
-    const bool one_input = program.from == data::Program::From::batches && program.alternatives == 1;
+    const bool one_input = program.from == data::Program::From::batches && program.streams == 1;
     const auto* made_of = one_input ? &values_[static_cast<size_t>(r.inputs.at(0).range)] : nullptr;
     const bool of_values = made_of && !made_of->empty();
     if (of_values) {

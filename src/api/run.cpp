@@ -75,8 +75,9 @@ PartitionReports count(const Expr& source, List partitions, RunOptions options) 
   options.calls = nullptr;
   PartitionReports out;
   const Run counted = run({call(operators::row_count, Dict{}, {call(operators::partitions, Dict{{"partitions", std::move(partitions)}}, {source})})}, options);
+  const auto said = counted.reports.find(source->id);  // that of a source that was revised meanwhile has another name
   for (const auto& [id, reports] : counted.reports)
-    if (id != Hash128{})  // that is of results
+    if (id != Hash128{} && (said == counted.reports.end() || id == source->id))  // the former is of results
       for (const auto& [partition, report] : reports) out[partition] = report;
   return out;
 }
@@ -161,6 +162,19 @@ Heard hear(const Run& r, const std::vector<std::vector<TaskResult>>& results, co
       known.missing.insert(known.missing.end(), report.missing.begin(), report.missing.end());
     }
   }
+  for (size_t s = 0; s < r.plan.stages.size(); ++s)
+    for (const auto& made : r.plan.stages[s].numbered) {
+      const int at = r.expanded.range_of_stage[s];
+      if (std::find(ranges.begin(), ranges.end(), at) == ranges.end()) continue;
+      const auto& of_range = results[static_cast<size_t>(at)];
+      for (size_t i = 0; i < of_range.size(); ++i) {
+        if (!of_range[i].ran) continue;
+        Report& known = heard.reports[made.node->id][made.partitions.empty() ? static_cast<int64_t>(i) : made.partitions[i]];
+        const auto& counted = of_range[i].report.counted;
+        const auto own = std::find_if(counted.begin(), counted.end(), [&](const auto& c) { return c.id == made.id; });
+        if (known.rows == 0 || known.stopped_early) known.rows = own == counted.end() ? 0 : own->rows, known.stopped_early = of_range[i].report.stopped_early;
+      }
+    }
   for (const int range : ranges)
     for (const auto& input : graph.ranges[static_cast<size_t>(range)].inputs)
       if (misled[static_cast<size_t>(input.range)] || doubtful[static_cast<size_t>(input.range)]) doubtful[static_cast<size_t>(range)] = true;

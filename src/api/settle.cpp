@@ -39,8 +39,10 @@ Final final_of(DType type, bool widened) {
 }  // namespace
 
 RowNumbers::RowNumbers(const Run& run, Reports& reports, Count count) : run_(run), reports_(reports), count_(std::move(count)) {
-  for (const auto& s : run.plan.stages)
+  for (const auto& s : run.plan.stages) {
     if (s.source && s.source->op->files) sources_[s.source->id].node = s.source;
+    for (const auto& made : s.numbered) sources_[made.node->id].node = made.node;
+  }
 }
 
 bool RowNumbers::incomplete() const {

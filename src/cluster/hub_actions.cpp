@@ -26,7 +26,7 @@ bool are_neighbours(const Action& a, const Action& b) {
 PutRange announced(const graph::Range& range, uint32_t number, uint32_t depth) {
   PutRange out{.number = number, .function = range.function, .label = range.label, .args = range.args, .timeout_us = range.options.timeout_us};
   out.inlined = range.wanted || !range.begins.empty() || range.count <= kInlineTasks;
-  for (const auto& d : range.inputs) out.outputs.push_back(static_cast<uint32_t>(d.output));
+  for (const auto& d : range.inputs) out.outputs.push_back(d.slices() ? worker::kSlice : static_cast<uint32_t>(d.output));
   out.outputs.push_back(static_cast<uint32_t>(range.output));
   out.depth = depth;
   return out;

@@ -448,7 +448,7 @@ struct LastOf<cluster::News::Kind> { static constexpr auto value = cluster::News
 template <>
 struct LastOf<cluster::ObjectHead::Found> { static constexpr auto value = cluster::ObjectHead::Found::refused; };
 template <>
-struct LastOf<graph::Dependency::Rule> { static constexpr auto value = graph::Dependency::Rule::all; };
+struct LastOf<graph::Dependency::Rule> { static constexpr auto value = graph::Dependency::Rule::slice; };
 
 template <>
 struct Fields<graph::Dependency> {

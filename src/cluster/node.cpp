@@ -144,7 +144,7 @@ void Node::assign(const Assign& said) {
     while (left == 0 && group + 1 < work->groups.size()) left = work->groups[++group];
     --left;
     uint32_t output = work->function ? worker::kAllOutputs : group < outputs.size() ? outputs[group] : 0;
-    if (output == static_cast<uint32_t>(graph::Dependency::kOwn)) output = static_cast<uint32_t>(said.index);
+    if (output == worker::kSlice) output = static_cast<uint32_t>(said.index);
     if (!in.inlined) missing.push_back({in.object, in.attempt, {in.holders.begin(), in.holders.end()}, output});
     work->inputs.push_back({in.object, output, in.inlined, std::string(in.value)});
   }

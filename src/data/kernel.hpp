@@ -23,6 +23,8 @@ struct Report {
   std::vector<std::pair<int64_t, DType>> wider;  // source columns whose promised storage cannot hold a value, and one that can
   std::vector<std::string> warnings;
   bool stopped_early = false;       // the sinks had enough: rows is a lower bound
+  struct Counted { int64_t id, rows; };
+  std::vector<Counted> counted;     // rows that were made, of expressions that number theirs anew
 };
 
 /// What a kernel may ask of the place it runs in.
@@ -79,6 +81,9 @@ class Fold {
   virtual Batches join_parts(Task&, const std::vector<std::shared_ptr<const Batches>>&) { return {}; }
 };
 
+/// look: as map, beside a fold's sealed state that is read only: the built side of a join.
+using Look = std::function<int64_t(Task&, const Fold& built, Columns in, int64_t rows, std::span<Column> out)>;
+
 /// whole: all rows of a partition at once.
 using Whole = std::function<Batches(Task&, Batches rows)>;
 
@@ -91,6 +96,7 @@ struct Kernel {
   std::function<std::unique_ptr<Source>(const Args&)> source = {};
   std::function<std::unique_ptr<Fold>(const Args&)> fold = {};
   std::function<Whole(const Args&)> whole = {};
+  std::function<Look(const Args&)> look = {};
   Traits traits = {};
 };
 

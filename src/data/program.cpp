@@ -15,9 +15,9 @@ std::vector<int> registers(const Value& v) {
 Value Program::encode() const {
   List inputs, all_steps, all_sinks;
   for (const auto& b : broadcasts) inputs.push_back(List{b.input, b.column, b.reg});
-  for (const auto& s : steps) all_steps.push_back(List{s.kernel, s.args, registers_of(s.in), registers_of(s.out)});
+  for (const auto& s : steps) all_steps.push_back(List{s.kernel, s.args, registers_of(s.in), registers_of(s.out), s.built});
   for (const auto& s : sinks) all_sinks.push_back(List{s.kernel, s.args, registers_of(s.in)});
-  return List{static_cast<int>(from), source, source_args, whole, whole_args, registers_of(out), inputs, all_steps, all_sinks, registers, alternatives};
+  return List{static_cast<int>(from), source, source_args, whole, whole_args, registers_of(out), inputs, all_steps, all_sinks, registers, streams};
 }
 
 Program Program::decode(const Value& value) {
@@ -27,9 +27,10 @@ Program Program::decode(const Value& value) {
   p.whole = v.at(3).string(), p.whole_args = v.at(4), p.out = data::registers(v.at(5));
   for (const auto& b : v.at(6).list()) p.broadcasts.push_back({int(b.list().at(0).integer()), int(b.list().at(1).integer()), int(b.list().at(2).integer())});
   for (const auto& s : v.at(7).list())
-    p.steps.push_back({s.list().at(0).string(), s.list().at(1), data::registers(s.list().at(2)), data::registers(s.list().at(3))});
+    p.steps.push_back(
+        {s.list().at(0).string(), s.list().at(1), data::registers(s.list().at(2)), data::registers(s.list().at(3)), int(s.list().at(4).integer())});
   for (const auto& s : v.at(8).list()) p.sinks.push_back({s.list().at(0).string(), s.list().at(1), data::registers(s.list().at(2))});
-  p.registers = static_cast<int>(v.at(9).integer()), p.alternatives = static_cast<int>(v.at(10).integer());
+  p.registers = static_cast<int>(v.at(9).integer()), p.streams = static_cast<int>(v.at(10).integer());
   return p;
 }
 

@@ -12,6 +12,7 @@ struct Step {
   base::Value args;
   std::vector<int> in;   // registers, all of one length or constant
   std::vector<int> out;
+  int built = -1;        // of a kernel that looks into a built side: the program's input that is it
 };
 
 struct Sink {
@@ -27,7 +28,7 @@ struct Program {
   base::Value source_args;
   std::string whole;         // From::batches: kernel applied to the input first, or empty
   base::Value whole_args;
-  int alternatives = 1;      // From::batches: so many inputs, of which a task has one, stand for the first
+  int streams = 1;           // From::batches: so many inputs, of which a task has one, stand for the first
   std::vector<int> out;      // registers of the source's columns
   struct Broadcast { int input, column, reg; };
   std::vector<Broadcast> broadcasts;  // column of a one-row input that every row sees; inputs count from 0

@@ -26,6 +26,8 @@ struct Traits {
   bool by_row = false;
   /// It remembers the rows it was given: it is made anew for each partition, and sees the rows of that one in order.
   bool remembers_rows = false;
+  /// Of what looks into a built side: it reads of that the column in its argument "column" (behind the keys), and no other.
+  bool takes_column = false;
   /// It calls the guest language, and may report dtypes of what comes back.
   bool runs_python = false;
   /// Of a kernel that makes a column of dtype "type" of raw texts, and reports what it does not hold: the one that only reports, of the same arguments.
@@ -39,6 +41,8 @@ struct Traits {
   /// Column i of the result is input i, with some of its rows or in another order: those that the inputs in the argument "by", if it has one, tell. A fold's
   /// state is such rows.
   bool positional = false;
+  /// A fold whose state is wanted itself, for steps that look into it. Its state is rows, in order; the first of its columns are keys, as many as "keys" says.
+  bool is_looked_into = false;
   /// A fold of rows in groups: its first inputs are the keys, one for each of "keys"; its result has the keys and a column for each of "aggregates", {input,
   /// ...}, where `input` counts the inputs behind the keys and is negative for one that reads none.
   bool groups = false;
@@ -52,6 +56,6 @@ void declare_traits(const std::string& kernel, Traits traits);
 const Traits& traits(const std::string& kernel);
 
 /// Kernels that the planner itself adds to what operators ask for.
-inline constexpr const char *kRowCounts = "row_counts", *kRowLabels = "row_labels";
+inline constexpr const char *kRowCounts = "row_counts", *kRowLabels = "row_labels", *kNewRowIds = "new_row_ids", *kCountNewRows = "count_new_rows";
 
 }  // namespace muster::data

@@ -89,9 +89,17 @@ class Lowering {
   /// Calls a kernel with all rows of a partition (`result`: of the only one); the columns of its result.
   virtual Rows whole(int stage, const std::string& kernel, Value args, std::vector<int> in, int out) = 0;
   /// The inputs lowered, each with its first partition among those of all; the partitions asked for are taken into account.
-  virtual std::vector<std::pair<Rows, int64_t>> alternatives() = 0;
+  virtual std::vector<std::pair<Rows, int64_t>> inputs() = 0;
   /// A stage whose partitions are those of these rows, one input after the other; all have as many columns. Row ids have been moved by the numbers beside them.
   virtual Rows one_after_the_other(const std::vector<std::pair<Rows, int64_t>>& parts) = 0;
+  /// All rows of input i, which are not the operator's: what is built of them is looked into.
+  virtual const Rows& apart(size_t i) = 0;
+  /// Adds all rows of another stage to a fold whose state the steps of `stage` look into; its number there.
+  virtual int build(int stage, int from, const std::string& kernel, Value args, std::vector<int> in) = 0;
+  /// A step that looks into what was built.
+  virtual std::vector<int> look(int stage, int built, const std::string& kernel, Value args, std::vector<int> in, int out) = 0;
+  /// New row ids, of the rows that the operator makes in a stage; `like`: a register with a value for each.
+  virtual int new_row_ids(int stage, int like) = 0;
   /// Calls a kernel with the rows of all partitions, once for each of `count` new partitions; the columns of its result. Column i is the i-th of `in`.
   virtual Rows gather(int stage, const std::string& kernel, Value args, std::vector<int> in, int64_t count) = 0;
   /// The input with only these partitions read.
@@ -128,6 +136,8 @@ struct Op {
   bool fewer_rows = false;
   /// True: one partition over all of the input's.
   bool folds = false;
+  /// True: inputs behind the first are read apart (Lowering::apart), and may be rows of the first input's own sources.
+  bool joins = false;
   /// True: the argument "divisions" says the result's, as it does of sources.
   bool sets_divisions = false;
   /// True: a Series gives a Scalar, a DataFrame a value for each column; the methods of others give what they belong to.
@@ -148,7 +158,7 @@ struct Op {
   std::function<Value(const Call&)> refresh = {};
   /// Of a source, or of what names results: the arguments with wider column types and known first rows of partitions (ARCHITECTURE.md, "Source revisions").
   std::function<Value(const Call&, const std::vector<std::pair<int64_t, DType>>& wider, const std::vector<std::pair<int64_t, int64_t>>& begins)> revise = {};
-  /// Of a source: the first partition of each file and the total behind; row numbers begin anew at each.
+  /// Of a source, or of what makes new row ids: the first partition of each file and the total behind; row numbers begin anew at each.
   std::function<std::vector<int64_t>(const Call&)> files = {};
   /// Of a source that knows it without reading rows: how many rows each partition has.
   std::function<std::vector<int64_t>(const Call&)> partition_rows = {};

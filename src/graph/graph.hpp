@@ -18,6 +18,7 @@ struct Dependency {
     map,    // task i - first of the range, if there is one
     block,  // tasks (i - first) * k .. + k - 1 of the range, as far as they exist
     all,    // every task of the range
+    slice,  // every task of the range, and of each the output of the needing task's partition; the only one of a task that has no others
   };
   int range;
   Rule rule = Rule::map;
@@ -25,16 +26,18 @@ struct Dependency {
   int output = 0;  // which of a task's outputs; -1: none, only the order matters
   int64_t first = 0;
 
-  /// As `output`: of tasks that have several, the one of the number of the task that needs it; else the only one.
-  static constexpr int kOwn = -2;
-
+  /// Whether a task needs every task of the range.
+  bool every() const { return rule == Rule::all || rule == Rule::slice; }
+  bool slices() const { return rule == Rule::slice; }
+  /// The output that the task of this partition needs.
+  int output_for(int64_t partition) const { return slices() ? static_cast<int>(partition) : output; }
   /// The tasks of a range of `count` that task i needs: from, and up to but not.
   std::pair<int64_t, int64_t> needs(int64_t i, int64_t count) const {
-    if (rule == Rule::all) return {0, count};
+    if (every()) return {0, count};
     const int64_t each = rule == Rule::block ? k : 1, begin = (i - first) * each;
     return {std::clamp<int64_t>(begin, 0, count), std::clamp<int64_t>(begin + each, 0, count)};
   }
-  /// The task that needs task `source`, of another rule than all.
+  /// The task that needs task `source`, where not every task does.
   int64_t reader(int64_t source) const { return source / (rule == Rule::block ? k : 1) + first; }
 };
 

@@ -197,29 +197,37 @@ Pipeline::Pipeline(Program program) : program_(std::move(program)) {
   by_batch_ = program_.steps.size();
   for (size_t s = 0; s < program_.steps.size(); ++s) {
     const auto& k = kernel(program_.steps[s].kernel);
-    if (!k.map) throw internal("kernel ", program_.steps[s].kernel, " is not a map");
-    maps_.push_back(k.map(program_.steps[s].args));
+    const bool looks = program_.steps[s].built >= 0;
+    if (looks ? !k.look : !k.map) throw internal("kernel ", program_.steps[s].kernel, " is not a ", looks ? "look" : "map");
+    maps_.push_back(looks ? Map() : k.map(program_.steps[s].args));
+    looks_.push_back(looks ? k.look(program_.steps[s].args) : data::Look());
     if (k.partition_at_once) by_batch_ = std::min(by_batch_, s);
   }
   for (const auto& s : program_.sinks) recipes_.push_back(std::make_shared<const Sink>(s));
 }
 
-std::vector<Output> Pipeline::run(Task& task, const std::vector<std::shared_ptr<const Batches>>& inputs) const {
+std::vector<Output> Pipeline::run(Task& task, const std::vector<Input>& inputs) const {
   std::unique_ptr<Reader> reader;
   if (source_) reader = source_->open(task);
-  else if (table_is_input_) reader = memory_reader(*inputs.back(), program_.source_args, task.partition());
+  else if (table_is_input_) reader = memory_reader(*inputs.back().rows, program_.source_args, task.partition());
   else {
-    Batches rows = *inputs.at(0);
+    Batches rows = *inputs.at(0).rows;
     if (whole_) rows = whole_(task, std::move(rows));
     reader = std::make_unique<BatchReader>(std::move(rows));
   }
   std::vector<Map> maps = maps_;
-  for (size_t s = 0; s < maps.size(); ++s)
-    if (const Step& step = program_.steps[s]; data::traits(step.kernel).remembers_rows) maps[s] = kernel(step.kernel).map(step.args);
+  for (size_t s = 0; s < maps.size(); ++s) {
+    const Step& step = program_.steps[s];
+    if (data::traits(step.kernel).remembers_rows) maps[s] = kernel(step.kernel).map(step.args);
+    if (step.built >= 0)
+      maps[s] = [&look = looks_[s], &state = *inputs.at(static_cast<size_t>(step.built)).state](Task& t, Columns in, int64_t rows, std::span<Column> out) {
+        return look(t, state, in, rows, out);
+      };
+  }
   Execution execution(program_, maps, task);
   std::optional<Committed> committed;
   if (data::traits(program_.whole).runs_python) execution.go_on_as(committed.emplace(task));
-  for (const auto& b : program_.broadcasts) execution.broadcast(b, *inputs.at(static_cast<size_t>(b.input)));
+  for (const auto& b : program_.broadcasts) execution.broadcast(b, *inputs.at(static_cast<size_t>(b.input)).rows);
   const bool streams = by_batch_ == program_.steps.size();
   Batch batch;
   bool any = false;

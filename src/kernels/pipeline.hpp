@@ -21,17 +21,23 @@ struct Output {
 class Pipeline {
  public:
   explicit Pipeline(data::Program program);
-  /// How many inputs stand for the first (data::Program::alternatives).
-  int alternatives() const { return program_.from == data::Program::From::batches ? program_.alternatives : 1; }
-  /// `inputs`: the outputs the program reads, in order. Throws what kernels throw, and Error{cancelled} when the task is stopped.
-  std::vector<Output> run(data::Task& task, const std::vector<std::shared_ptr<const data::Batches>>& inputs) const;
+  /// How many inputs stand for the first (data::Program::streams).
+  int streams() const { return program_.from == data::Program::From::batches ? program_.streams : 1; }
+  /// What a task is given: rows, or the state of a fold.
+  struct Input {
+    std::shared_ptr<const data::Batches> rows;
+    std::shared_ptr<const data::Fold> state;
+  };
+  /// `inputs`: what the program reads, in order. Throws what kernels throw, and Error{cancelled} when the task is stopped.
+  std::vector<Output> run(data::Task& task, const std::vector<Input>& inputs) const;
 
  private:
   data::Program program_;
   std::unique_ptr<data::Source> source_;
   data::Whole whole_;
   bool table_is_input_ = false;  // a table in memory whose partition is the task's last input
-  std::vector<data::Map> maps_;
+  std::vector<data::Map> maps_;  // of steps that look into a built side: none
+  std::vector<data::Look> looks_;
   size_t by_batch_ = 0;          // steps before this one work batch by batch, the others on all rows of the partition
   std::vector<std::shared_ptr<const data::Sink>> recipes_;  // per sink
 };

@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "kernels/aggregate.hpp"
 #include "kernels/elementwise.hpp"
+#include "kernels/join.hpp"
 #include "kernels/memory.hpp"
 #include "kernels/row_numbers.hpp"
 #include "kernels/settling.hpp"
@@ -37,7 +38,7 @@ const Kernel& kernel(const std::string& name) {
 
 std::vector<Kernel> builtin_kernels() {
   std::vector<Kernel> all;
-  for (auto part : {elementwise_kernels(), selection_kernels(), row_number_kernels()}) all.insert(all.end(), part.begin(), part.end());
+  for (auto part : {elementwise_kernels(), selection_kernels(), row_number_kernels(), join_kernels()}) all.insert(all.end(), part.begin(), part.end());
   all.push_back(group_by_kernel());
   all.push_back(memory_kernel());
   all.push_back(row_counts_kernel());

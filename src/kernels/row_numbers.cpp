@@ -107,6 +107,35 @@ Map row_numbers(const Args&) {
     return rows;
   };
 }
+// Where a task's partition stands among those of an expression: the same number, or told by a list.
+std::function<int64_t(int64_t)> number_in(const Value& partitions) {
+  std::vector<std::pair<int64_t, int64_t>> known;
+  for (const auto& p : partitions.list()) known.emplace_back(p.list().at(0).integer(), p.list().at(1).integer());
+  return [known](int64_t partition) {
+    const auto at = std::lower_bound(known.begin(), known.end(), std::pair(partition, int64_t{0}));
+    return at != known.end() && at->first == partition ? at->second : partition;
+  };
+}
+
+Map new_row_ids(const Args& a) {
+  return [number = number_in(a["partitions"]), next = int64_t{0}](Task& t, Columns, int64_t rows, std::span<Column> out) mutable {
+    Writable ids(Storage::row_id, rows);
+    std::iota(ids.as<int64_t>(), ids.as<int64_t>() + rows, (number(t.partition()) << 32) + next);
+    next += rows;
+    out[0] = std::move(ids).finish();
+    return rows;
+  };
+}
+
+Map count_new_rows(const Args& a) {
+  return [id = a["id"].integer()](Task& t, Columns, int64_t rows, std::span<Column>) {
+    auto& counted = t.report.counted;
+    auto known = std::find_if(counted.begin(), counted.end(), [&](const auto& c) { return c.id == id; });
+    if (known == counted.end()) known = counted.insert(known, {id, 0});
+    known->rows += rows;
+    return rows;
+  };
+}
 }  // namespace
 
 Kernel row_counts_kernel() {
@@ -115,7 +144,9 @@ Kernel row_counts_kernel() {
 
 std::vector<Kernel> row_number_kernels() {
   return {{.name = data::kRowLabels, .map = row_labels, .traits = {.numbers_rows = true}},
-          {.name = "row_numbers", .map = row_numbers, .partition_at_once = true}};
+          {.name = "row_numbers", .map = row_numbers, .partition_at_once = true},
+          {.name = data::kNewRowIds, .map = new_row_ids, .traits = {.widens_itself = true, .remembers_rows = true}},
+          {.name = data::kCountNewRows, .map = count_new_rows}};
 }
 
 }  // namespace muster::kernels

@@ -511,7 +511,7 @@ void know_definitions(Decoder& in) {
 }
 
 std::string encode(const Report& r) {
-  if (r.rows == 0 && r.begin < 0 && r.end < 0 && r.missing.empty() && r.wider.empty() && r.warnings.empty() && !r.stopped_early) return {};
+  if (r.rows == 0 && r.begin < 0 && r.end < 0 && r.missing.empty() && r.wider.empty() && r.warnings.empty() && r.counted.empty() && !r.stopped_early) return {};
   Encoder out;
   out << r.rows << r.begin << r.end << r.missing << static_cast<uint64_t>(r.wider.size());
   std::vector<DType> types;
@@ -519,7 +519,8 @@ std::string encode(const Report& r) {
   encode_definitions(out, types);
   out << static_cast<uint64_t>(r.warnings.size());
   for (const auto& w : r.warnings) out << w;
-  out << static_cast<uint8_t>(r.stopped_early) << static_cast<uint8_t>(r.guessed);
+  out << static_cast<uint8_t>(r.stopped_early) << static_cast<uint8_t>(r.guessed) << static_cast<uint64_t>(r.counted.size());
+  for (const auto& c : r.counted) out << c.id << c.rows;
   return out.take();
 }
 
@@ -536,6 +537,8 @@ Report decode_report(std::string_view bytes) {
   r.warnings.resize(in.count());
   for (auto& w : r.warnings) w = in.get<std::string>();
   r.stopped_early = in.get<uint8_t>(), r.guessed = in.get<uint8_t>();
+  r.counted.resize(in.count());
+  for (auto& c : r.counted) c.id = in.get<int64_t>(), c.rows = in.get<int64_t>();
   return r;
 }
 

@@ -37,11 +37,14 @@ std::string describe(const Plan& plan) {
       out += concat("  ", s.source->op->name,
                     s.source->op->show ? "(" + s.source->op->show(expr::Call(*s.source->op, s.source->args, s.source->inputs)) + ")" : "", " reads ",
                     s.out.size(), " columns: ", regs(s.out), "\n");
-    else out += concat("  ", s.whole.empty() ? "" : s.whole + " of ", "sink ", s.input.sink, " of stage ", s.input.stage, ": ", regs(s.out), "\n");
-    for (const auto& b : s.broadcasts)
-      out += concat("  r", b.reg, " = column ", b.column, " of sink ", b.from.sink, " of stage ", b.from.stage, ", for every row\n");
+    for (const auto& in : s.inputs) {
+      const std::string from = concat("sink ", in.from.sink, " of stage ", in.from.stage);
+      if (in.role == Input::Role::stream) out += concat("  ", s.whole.empty() ? "" : s.whole + " of ", from, ": ", regs(s.out), "\n");
+      if (in.role == Input::Role::built) out += concat("  built ", in.number, " = ", from, "\n");
+      for (const auto& [column, reg] : in.seen) out += concat("  r", reg, " = column ", column, " of ", from, ", for every row\n");
+    }
     for (const auto& step : s.steps)
-      out += concat("  ", step.out.empty() ? "" : regs(step.out) + " = ", step.kernel, "(", regs(step.in), ")",
+      out += concat("  ", step.out.empty() ? "" : regs(step.out) + " = ", step.kernel, "(", step.built < 0 ? "" : concat("built ", step.built, step.in.empty() ? "" : ", "), regs(step.in), ")",
                     args_of(step.args).empty() ? "" : "  {" + args_of(step.args) + "}", "\n");
     for (size_t k = 0; k < s.sinks.size(); ++k)
       out += concat("  sink ", k, ": ", s.sinks[k].kernel.empty() ? "collect" : s.sinks[k].kernel, "(", regs(s.sinks[k].in), ")",
@@ -57,7 +60,8 @@ std::string describe(const graph::Graph& graph) {
     out += concat("range ", r, ": ", range.count, range.count == 1 ? " task, " : " tasks, ", range.function, " ", range.label);
     for (const auto& d : range.inputs)
       out += concat(d.rule == graph::Dependency::Rule::block ? concat(", each of ", d.k, " of range ")
-                    : d.rule == graph::Dependency::Rule::all ? std::string(", all of range ")
+                    : d.slices()                                 ? std::string(", a slice of all of range ")
+                    : d.every()                                  ? std::string(", all of range ")
                                                              : std::string(", one of range "),
                     d.range);
     out += range.wanted ? ", result\n" : "\n";

@@ -17,9 +17,7 @@ constexpr int64_t kMostStates = 64;  // states that are merged in parts, side by
 // The stages that a stage reads.
 std::vector<int> read_by(const Stage& s) {
   std::vector<int> out;
-  if (s.alternatives.empty() && !s.source) out.push_back(s.input.stage);
-  for (const auto& [exit, first] : s.alternatives) out.push_back(exit.stage);
-  for (const auto& b : s.broadcasts) out.push_back(b.from.stage);
+  for (const auto& in : s.inputs) out.push_back(in.from.stage);
   return out;
 }
 
@@ -99,29 +97,37 @@ Expanded expand(const Plan& plan) {
       p.source_args = source_args(s);
     } else {
       p.from = data::Program::From::batches, p.whole = s.whole, p.whole_args = s.whole_args;
-      if (s.alternatives.empty()) range.inputs.push_back(exits.at(s.input));
-      if (s.gathers) range.inputs.back().rule = Rule::all;
-      for (const auto& [exit, first] : s.alternatives) range.inputs.push_back(exits.at(exit)), range.inputs.back().first = first;
-      p.alternatives = static_cast<int>(range.inputs.size());
+      p.streams = static_cast<int>(s.streams());
     }
-    std::map<Exit, int> inputs;
-    for (const auto& b : s.broadcasts) {
-      auto [known, fresh] = inputs.try_emplace(b.from, static_cast<int>(range.inputs.size()) - std::max(0, p.alternatives - 1));
-      if (fresh) {
-        Dependency d = exits.at(b.from);
-        d.rule = Rule::all;
-        range.inputs.push_back(d);
-      }
-      p.broadcasts.push_back({known->second, b.column, b.reg});
+    std::map<int, int> built;  // by their number, the program's inputs
+    for (const auto& in : s.inputs) {
+      Dependency d = exits.at(in.from);
+      if (in.exchange != Rule::map) d.rule = in.exchange;
+      d.first = in.first;
+      const int number = static_cast<int>(range.inputs.size()) - std::max(0, p.streams - 1);  // a task has one of the streams
+      for (const auto& [column, reg] : in.seen) p.broadcasts.push_back({number, column, reg});
+      if (in.role == Input::Role::built) built[in.number] = number;
+      range.inputs.push_back(d);
     }
     p.out = s.out, p.steps = s.steps, p.sinks = s.sinks, p.registers = s.registers;
+    for (auto& step : p.steps)
+      if (step.built >= 0) step.built = built.at(step.built);
     range.args = p.encode();
     const int at = static_cast<int>(out.graph.ranges.size());
     out.range_of_stage[static_cast<size_t>(n)] = at;
     out.graph.ranges.push_back(std::move(range));
     for (size_t k = 0; k < s.sinks.size(); ++k) {
       Dependency d{at, Rule::map, 1, static_cast<int>(k)};
-      if (!s.sinks[k].kernel.empty()) {
+      if (data::traits(s.sinks[k].kernel).is_looked_into) {
+        // Its rows are there already: one task puts them together, and makes of them what is looked into.
+        graph::Range build;
+        build.count = 1, build.function = "combine", build.label = s.sinks[k].kernel, build.options = s.options;
+        build.args = Dict{{"last", false}};
+        d.rule = Rule::all;
+        build.inputs = {d};
+        d = {static_cast<int>(out.graph.ranges.size()), Rule::map, 1, 0};
+        out.graph.ranges.push_back(std::move(build));
+      } else if (!s.sinks[k].kernel.empty()) {
         // A tree of merges in partition order: the same for any number of threads.
         const Value parts = s.sinks[k].args["parts"];
         for (int64_t count = s.count; parts.is_integer() ? count > kMostStates : d.range == at || count > 1;) {
@@ -140,7 +146,7 @@ Expanded expand(const Plan& plan) {
           d.rule = Rule::all;
           if (d.range != at) {  // merged states are large: who needs a part gets that
             out.graph.ranges.back().args = Dict{{"last", false}, {"parts", parts}};
-            d.output = Dependency::kOwn;
+            d.rule = Rule::slice;
           }
           part.inputs = {d};
           d = {static_cast<int>(out.graph.ranges.size()), Rule::all, 1, 0};

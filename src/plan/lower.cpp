@@ -16,6 +16,8 @@ using data::Step;
 namespace {
 
 using Subset = std::vector<int64_t>;  // of partitions; empty = all
+constexpr int kAll = 0;  // the number of the empty subset
+constexpr int kCounting = -1;  // the generation of passes that count rows, and below it: apart from those that need the counts
 
 std::string step_key(const std::string& kernel, const Value& args, const std::vector<int>& in) {
   std::string key = kernel + '\0';
@@ -33,6 +35,9 @@ class Builder {
   const Rows& lower(const Expr& e, int generation, const Subset& subset) { return lower(e, generation, number(subset)); }
   const Rows& lower(const Expr& e, int generation, int subset);
   int generation(const Expr& e) const { return generations_.at(e->id); }
+  // Of a node's input, where the node is of `generation`; and of rows that it reads apart from its own.
+  int generation_below(const Expr& e, int generation) const { return generation < 0 ? generation : std::max(generation, this->generation(e)); }
+  int apart_generation(const Expr& e, int generation) const { return generation < 0 ? generation - 1 : this->generation(e); }
   // Of the rows that a fold reads, all in one pass: what these see beside them is made before.
   int folded_generation(const Node& fold) const { return generations_.at(fold.id) - 1; }
   Exit collect(const Rows& rows);
@@ -84,10 +89,14 @@ class Builder {
         node = s.source;
         if (s.partitions.empty()) whole.insert(s.source->id);
         partitions.insert(partitions.end(), s.partitions.begin(), s.partitions.end());
-      } else if (s.alternatives.empty()) {
-        waiting.push_back(s.input.stage);
       }
-      for (const auto& [exit, first] : s.alternatives) waiting.push_back(exit.stage);
+      for (size_t i = 0; i < s.streams(); ++i) waiting.push_back(s.inputs[i].from.stage);
+      for (const auto& made : s.numbered) {
+        auto& [node, partitions] = out[made.node->id];
+        node = made.node;
+        if (made.partitions.empty()) whole.insert(made.node->id);
+        partitions.insert(partitions.end(), made.partitions.begin(), made.partitions.end());
+      }
     }
     for (const auto& source : whole) out[source].second.clear();
     return out;
@@ -95,13 +104,14 @@ class Builder {
 
   Plan& plan_;
   std::map<std::tuple<Hash128, int, int>, Rows> lowered_;  // node, generation, subset
+  int64_t next_numbered_ = 0;
   std::map<Subset, int> subset_numbers_;
   std::vector<const Subset*> subsets_;
   std::map<Hash128, int> generations_;
   std::map<std::tuple<Exit, int, std::string>, int> readers_;  // stages that read an exit
   std::map<std::pair<int, std::string>, std::vector<int>> steps_;
   std::map<std::pair<int, std::string>, int> sinks_;
-  std::map<std::tuple<int, Exit, int>, int> broadcasts_;  // registers of a stage by exit and column
+  std::map<std::tuple<int, Exit, int>, int> seen_rows_;  // registers of a stage by exit and column
 };
 
 // The input whose rows the node's are.
@@ -110,9 +120,6 @@ size_t anchor_of(const Node& node) {
     if (!node.inputs[i]->is_one_row()) return i;
   return 0;
 }
-
-constexpr int kAll = 0;  // the number of the empty subset
-constexpr int kCounting = -1;  // the generation of passes that count rows: apart from those that need the counts
 
 // The partitions of the same files in front of the wanted ones (empty = all); `files` as Op::files.
 Subset partitions_in_front(const std::vector<int64_t>& files, Subset wanted) {
@@ -167,7 +174,7 @@ class NodeLowering : public Lowering {
   const Rows& input(size_t i) override {
     const Expr& in = e_->inputs.at(i);
     const bool folds = e_->op->folds;
-    if (i == anchor_) return folds ? b_.lower(in, b_.folded_generation(*e_), kAll) : b_.lower(in, std::max(generation_, b_.generation(in)), subset_number_);
+    if (i == anchor_) return folds ? b_.lower(in, b_.folded_generation(*e_), kAll) : b_.lower(in, b_.generation_below(in, generation_), subset_number_);
     const int at = input(anchor_).stage;
     if (!in->is_one_row()) {
       const Rows& rows = folds ? b_.lower(in, b_.folded_generation(*e_), kAll) : b_.lower(in, generation_, subset_number_);
@@ -195,7 +202,46 @@ class NodeLowering : public Lowering {
   }
 
   std::vector<int> step(int at, const std::string& kernel, Value args, std::vector<int> in, int out) override {
-    auto [known, fresh] = b_.steps_.try_emplace({at, step_key(kernel, args, in)});
+    return look(at, -1, kernel, std::move(args), std::move(in), out);
+  }
+
+  const Rows& apart(size_t i) override {
+    const Expr& in = e_->inputs.at(i);
+    return b_.lower(in, b_.apart_generation(in, generation_), kAll);
+  }
+
+  int build(int at, int from, const std::string& kernel, Value args, std::vector<int> in) override {
+    const Exit exit = b_.add_sink(from, {kernel, std::move(args), std::move(in)});
+    auto& inputs = b_.stage(at).inputs;
+    int next = 0;
+    for (const auto& i : inputs) {
+      if (i.role == Input::Role::built && i.from == exit) return i.number;
+      next = std::max(next, i.number + 1);
+    }
+    inputs.push_back({.from = exit, .role = Input::Role::built, .exchange = Input::Exchange::all, .number = next});
+    return next;
+  }
+
+  int new_row_ids(int at, int like) override {
+    Stage& s = b_.stage(at);
+    const int64_t id = b_.next_numbered_++;
+    std::vector<int64_t> own = subset_;
+    if (own.empty() && !s.partitions.empty())
+      for (int64_t p = 0; p < s.count; ++p) own.push_back(p);
+    List places;
+    for (size_t i = 0; i < own.size(); ++i) places.push_back(List{s.partitions.empty() ? static_cast<int64_t>(i) : s.partitions[i], own[i]});
+    std::sort(places.begin(), places.end(), [](const Value& a, const Value& b) { return a.list()[0].integer() < b.list()[0].integer(); });
+    s.numbered.push_back({e_, id, own});
+    step(at, data::kCountNewRows, Dict{{"id", id}}, {like}, 0);
+    const int ids = one(at, data::kNewRowIds, Dict{{"id", id}, {"partitions", places}}, {like});
+    add(at, ids, {{{e_->id, kRowIds}}, {}});
+    return ids;
+  }
+
+  std::vector<int> look(int at, int built, const std::string& kernel, Value args, std::vector<int> in, int out) override {
+    std::string key = step_key(kernel, args, in);
+    key += static_cast<char>(built);
+    auto [known, fresh] = b_.steps_.try_emplace({at, std::move(key)});
     if (!fresh) return known->second;
     Stage& s = b_.stage(at);
     const auto& says = data::traits(kernel);
@@ -207,7 +253,7 @@ class NodeLowering : public Lowering {
       regs.push_back(s.registers++);
       s.dependences.push_back(columnwise ? b_.dependence(at, in[static_cast<size_t>(i) + first]) : all);
     }
-    s.steps.push_back({kernel, std::move(args), std::move(in), regs});
+    s.steps.push_back({kernel, std::move(args), std::move(in), regs, built});
     return known->second = regs;
   }
 
@@ -230,7 +276,7 @@ class NodeLowering : public Lowering {
     return read(exit, kernel, std::move(args), out, b_.stage(at).count, b_.stage(at).partitions, each);
   }
 
-  std::vector<std::pair<Rows, int64_t>> alternatives() override {
+  std::vector<std::pair<Rows, int64_t>> inputs() override {
     std::vector<int64_t> firsts;
     int64_t first = 0;
     for (const auto& in : e_->inputs) firsts.push_back(first), first += in->npartitions;
@@ -242,7 +288,7 @@ class NodeLowering : public Lowering {
     std::vector<std::pair<Rows, int64_t>> out;
     for (size_t i = 0; i < firsts.size(); ++i) {
       const Expr& in = e_->inputs[i];
-      if (subset_.empty() || !local[i].empty()) out.emplace_back(b_.lower(in, std::max(generation_, b_.generation(in)), local[i]), firsts[i]);
+      if (subset_.empty() || !local[i].empty()) out.emplace_back(b_.lower(in, b_.generation_below(in, generation_), local[i]), firsts[i]);
     }
     return out;
   }
@@ -252,7 +298,7 @@ class NodeLowering : public Lowering {
     s.label = e_->op->name, s.count = 0;
     std::vector<std::vector<int>> on;
     for (const auto& [rows, first] : parts) {
-      s.alternatives.emplace_back(b_.collect(rows), s.count);
+      s.inputs.push_back({.from = b_.collect(rows), .first = s.count});
       s.count += b_.stage(rows.stage).count;
       std::vector<int> regs = rows.index;
       regs.insert(regs.end(), rows.columns.begin(), rows.columns.end());
@@ -274,7 +320,7 @@ class NodeLowering : public Lowering {
     const Exit exit = b_.add_sink(at, {"", {}, std::move(in)});
     Subset chosen = subset_;
     const Rows out = read(exit, kernel, std::move(args), registers, chosen.empty() ? count : static_cast<int64_t>(chosen.size()), chosen, each);
-    b_.stage(out.stage).gathers = true;
+    b_.stage(out.stage).inputs[0].exchange = Input::Exchange::all;
     return out;
   }
 
@@ -285,7 +331,7 @@ class NodeLowering : public Lowering {
       for (auto p : subset_) chosen.push_back(partitions.at(static_cast<size_t>(p)));
     }
     const Expr& in = e_->inputs.at(0);
-    return b_.lower(in, e_->op->folds ? b_.generation(in) : std::max(generation_, b_.generation(in)), chosen);
+    return b_.lower(in, e_->op->folds ? b_.generation(in) : b_.generation_below(in, generation_), chosen);
   }
 
   void name_result(int at, int reg, int64_t field, bool open) override {
@@ -341,10 +387,12 @@ class NodeLowering : public Lowering {
   // The register in which every row sees a column of a one-row exit.
   int broadcast(int at, Exit exit, int column, int dependence) {
     Stage& s = b_.stage(at);
-    const auto [known, fresh] = b_.broadcasts_.try_emplace({at, exit, column}, s.registers);
+    const auto [known, fresh] = b_.seen_rows_.try_emplace({at, exit, column}, s.registers);
     if (!fresh) return known->second;
     s.dependences.push_back(dependence);
-    s.broadcasts.push_back({exit, column, s.registers});
+    auto in = std::find_if(s.inputs.begin(), s.inputs.end(), [&](const Input& i) { return i.role == Input::Role::row && i.from == exit; });
+    if (in == s.inputs.end()) in = s.inputs.insert(in, {.from = exit, .role = Input::Role::row, .exchange = Input::Exchange::all});
+    in->seen.push_back({column, s.registers});
     return s.registers++;
   }
 
@@ -353,7 +401,7 @@ class NodeLowering : public Lowering {
     auto [known, fresh] = b_.readers_.try_emplace({exit, generation_, step_key(kernel, args, {})}, -1);
     if (fresh) {
       Stage s;
-      s.input = exit, s.whole = kernel, s.whole_args = std::move(args), s.count = count, s.partitions = std::move(partitions), s.label = e_->op->name;
+      s.inputs.push_back({.from = exit}), s.whole = kernel, s.whole_args = std::move(args), s.count = count, s.partitions = std::move(partitions), s.label = e_->op->name;
       known->second = b_.add_stage(std::move(s), registers);
       b_.stage(known->second).dependences = dependences;
     }
@@ -374,7 +422,7 @@ void Builder::count_generations(const std::vector<Expr>& expressions) {
   number({});  // kAll
   for (const auto& node : topological(expressions)) {
     int below = 0;
-    for (const auto& i : node->inputs) below = std::max(below, generation(i));
+    for (size_t i = 0; i < node->inputs.size(); ++i) below = std::max(below, generation(node->inputs[i]) + (node->op->joins && i > 0 ? 1 : 0));
     generations_[node->id] = below + (node->op->folds ? 1 : 0);
   }
 }
@@ -397,13 +445,14 @@ const Rows& Builder::lower(const Expr& e, int generation, int subset) {
     }
     if (top.next < top.node->inputs.size() && !top.node->op->picks_partitions) {
       const Expr& in = top.node->inputs[top.next];
-      const bool folds = top.node->op->folds, beside = in->is_one_row() && top.next != top.anchor;
+      const bool folds = top.node->op->folds, beside = in->is_one_row() && top.next != top.anchor, apart = top.node->op->joins && top.next != top.anchor;
       ++top.next;
       stack.push_back(waiting(in,
-                              beside  ? this->generation(in)
-                              : folds ? folded_generation(*top.node)
-                                      : std::max(top.generation, this->generation(in)),
-                              beside || folds ? kAll : top.subset));
+                              apart    ? apart_generation(in, top.generation)
+                              : beside ? this->generation(in)
+                              : folds  ? folded_generation(*top.node)
+                                       : generation_below(in, top.generation),
+                              apart || beside || folds ? kAll : top.subset));
       continue;
     }
     const Expr node = top.node;
@@ -411,7 +460,7 @@ const Rows& Builder::lower(const Expr& e, int generation, int subset) {
     Rows rows = node->op->lower(l, Call(*node->op, node->args, node->inputs));
     if (const auto asked = annotations_of(node->id)) {
       add_options(stage(rows.stage).options, *asked);
-      if (const int read = stage(rows.stage).input.stage; node->op->folds && read >= 0) add_options(stage(read).options, *asked);
+      if (const Input* read = stage(rows.stage).stream(); node->op->folds && read) add_options(stage(read->from.stage).options, *asked);
     }
     lowered_[key] = std::move(rows);
     stack.pop_back();

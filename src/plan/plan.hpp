@@ -1,5 +1,6 @@
 // The plan of some expressions: stages, each a fused pipeline over partitions. Registers are a stage's own and written once; others see its exits.
 #pragma once
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -38,26 +39,51 @@ struct Exit {
   auto operator<=>(const Exit&) const = default;
 };
 
+/// What a stage reads of another.
+struct Input {
+  enum class Role : uint8_t {
+    stream,  // its rows are the stage's; of several, one after the other
+    row,     // its only row is seen by every row of the stage
+    built,   // the state of its fold, which steps look into
+  };
+  using Exchange = graph::Dependency::Rule;
+  Exit from;
+  Role role = Role::stream;
+  Exchange exchange = Exchange::map;          // which partitions of it a partition of the stage reads
+  int64_t first = 0;                          // of several streams: the stage's partition that is the first of this one
+  struct Seen { int column, reg; };
+  std::vector<Seen> seen = {};                // of a row: its columns, and the registers in which they are seen
+  int number = -1;                            // of a built one: Step::built of those steps
+};
+
 struct Stage {
-  Expr source;                       // the node whose source kernel begins the stage, or null: it reads `input`
+  Expr source;                       // the node whose source kernel begins the stage, or null: its rows are those of streams
   Value filters;                     // of the source: conjunctions of (register, operation, value) that every row wanted satisfies
-  Exit input;
-  std::vector<std::pair<Exit, int64_t>> alternatives;  // instead of `input`: the exits whose partitions come one after the other, each with its first
-  bool gathers = false;              // each task reads all partitions of the input
-  std::string whole;                 // kernel over the input's rows first
+  std::vector<Input> inputs;         // streams first
+  std::string whole;                 // kernel over the stream's rows first
   Value whole_args;
-  std::vector<int> out;              // registers of the source's or input's columns
-  struct Broadcast { Exit from; int column, reg; };
-  std::vector<Broadcast> broadcasts;
+  std::vector<int> out;              // registers of the source's or stream's columns
   std::vector<data::Step> steps;
   std::vector<data::Sink> sinks;
   int registers = 0;
   std::vector<int> dependences;      // per register
   std::vector<int64_t> partitions;   // of the source; empty = 0 .. count - 1
   int64_t count = 1;
+  /// An expression whose rows the stage makes and numbers: `id` in reports, and where the stage's partitions stand among those of the expression.
+  struct Numbered {
+    Expr node;
+    int64_t id;
+    std::vector<int64_t> partitions;
+  };
+  std::vector<Numbered> numbered;
   graph::Options options = {};       // what was asked of its operators
   std::string label;                 // "read_csv → select → group_by"
 
+  /// The stream, where there is only one.
+  const Input* stream() const { return streams() == 1 ? &inputs[0] : nullptr; }
+  size_t streams() const {
+    return static_cast<size_t>(std::find_if(inputs.begin(), inputs.end(), [](const Input& i) { return i.role != Input::Role::stream; }) - inputs.begin());
+  }
   bool folds(int sink) const { return !sinks[static_cast<size_t>(sink)].kernel.empty(); }
 };
 

@@ -74,7 +74,7 @@ void Scheduler::complete(TaskId id) {
     const Reader reader = j.ranges[number].readers[n];
     RangeState& r = j.ranges[reader.range];
     const Dependency& d = r.spec->inputs[reader.input];
-    if (d.rule == Rule::all) {
+    if (d.every()) {
       if (all_done && r.gate == 0) open_gate(id.job, reader.range);
       continue;
     }

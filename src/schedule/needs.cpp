@@ -19,7 +19,7 @@ void Scheduler::set_state(Job& j, Task& t, State s) {
     r.done += s == State::done ? 1 : -1;
     if (was_complete != (r.done == r.spec->count))
       for (const auto& reader : r.readers)
-        if (j.ranges[reader.range].spec->inputs[reader.input].rule == Rule::all) j.ranges[reader.range].gate += was_complete ? 1 : -1;
+        if (j.ranges[reader.range].spec->inputs[reader.input].every()) j.ranges[reader.range].gate += was_complete ? 1 : -1;
   }
   r.failed += (s == State::failed) - (t.state == State::failed);
   t.state = s;
@@ -37,7 +37,7 @@ void Scheduler::set_state(Job& j, Task& t, State s) {
 
 void Scheduler::open_alls(Job& j, RangeState& r) {
   for (const auto& d : r.spec->inputs) {
-    if (d.rule != Rule::all) continue;
+    if (!d.every()) continue;
     RangeState& source = j.ranges[r.base + static_cast<uint32_t>(d.range)];
     if (source.open_alls++) continue;
     for (int64_t i = 0; i < source.spec->count; ++i) {
@@ -50,7 +50,7 @@ void Scheduler::open_alls(Job& j, RangeState& r) {
 
 void Scheduler::close_alls(Job& j, RangeState& r) {
   for (const auto& d : r.spec->inputs) {
-    if (d.rule != Rule::all) continue;
+    if (!d.every()) continue;
     RangeState& source = j.ranges[r.base + static_cast<uint32_t>(d.range)];
     if (--source.open_alls) continue;
     for (int64_t i = source.spec->count; i-- > 0;)  // the last that is put there is freed first: neighbours go together
@@ -174,7 +174,7 @@ const Scheduler::Task* Scheduler::failed_input(TaskId id) const {
   const RangeState& r = j.ranges[j.tasks[id.index].range];
   for (const auto& d : r.spec->inputs) {
     const RangeState& source = j.ranges[r.base + static_cast<uint32_t>(d.range)];
-    if (found || d.rule != Rule::all || !source.failed) continue;
+    if (found || !d.every() || !source.failed) continue;
     for (int64_t i = 0; i < source.spec->count && !found; ++i) look({id.job, source.first + static_cast<uint32_t>(i)});
   }
   return found;

@@ -385,11 +385,11 @@ void Scheduler::validate() const {
       }
       for (const auto& d : r.spec->inputs) {
         const RangeState& source = job->ranges[r.base + static_cast<uint32_t>(d.range)];
-        if (d.rule == graph::Dependency::Rule::all) gate += source.done != source.spec->count;
+        if (d.every()) gate += source.done != source.spec->count;
       }
       for (const auto& reader : r.readers)
         alls +=
-            r.spec->count && job->ranges[reader.range].unfinished && job->ranges[reader.range].spec->inputs[reader.input].rule == graph::Dependency::Rule::all;
+            r.spec->count && job->ranges[reader.range].unfinished && job->ranges[reader.range].spec->inputs[reader.input].every();
       if (open != r.unfinished) throw internal("scheduler: range ", n, " counts ", r.unfinished, " unfinished tasks of ", open);
       if (alls != r.open_alls && r.spec->count) throw internal("scheduler: range ", n, " is read by ", alls, " ranges, not ", r.open_alls);
       if (failed != r.failed) throw internal("scheduler: range ", n, " counts ", r.failed, " failed tasks of ", failed);

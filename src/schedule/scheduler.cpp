@@ -116,7 +116,7 @@ void Scheduler::submit(JobId id, ClientId client, std::shared_ptr<const graph::G
       RangeState& source = j.ranges[base + static_cast<uint32_t>(spec.inputs[d].range)];
       source.readers.push_back({number, d});
       r.level = std::max(r.level, source.level + 1);
-      if (spec.inputs[d].rule != Rule::all) {
+      if (!spec.inputs[d].every()) {
         r.roots = false;
       } else if (source.spec->count) {
         ++r.gate;

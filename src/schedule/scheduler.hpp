@@ -345,7 +345,7 @@ void Scheduler::visit_inputs(TaskId t, bool alls, F f) const {
   const RangeState& r = j.ranges[j.tasks[t.index].range];
   const auto i = static_cast<int64_t>(t.index - r.first);
   for (const auto& d : r.spec->inputs) {
-    const bool all = d.rule == graph::Dependency::Rule::all;
+    const bool all = d.every();
     if (all && !alls) continue;
     const RangeState& source = j.ranges[r.base + static_cast<uint32_t>(d.range)];
     const auto [begin, end] = d.needs(i, source.spec->count);
@@ -363,7 +363,7 @@ void Scheduler::each_dependent(TaskId id, F f) {
     const Reader reader = j.ranges[range].readers[n];
     const RangeState& r = j.ranges[reader.range];
     const graph::Dependency& d = r.spec->inputs[reader.input];
-    if (d.rule == graph::Dependency::Rule::all) {
+    if (d.every()) {
       for (int64_t i = 0; i < r.spec->count; ++i) f(TaskId{id.job, r.first + static_cast<uint32_t>(i)});
       continue;
     }

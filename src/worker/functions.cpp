@@ -19,20 +19,20 @@ class PipelineFunction : public Function {
  public:
   explicit PipelineFunction(const Value& args) : pipeline_(data::Program::decode(args)) {}
   std::vector<Output> run(data::Task& task, const Inputs& inputs, std::string_view) const override {
-    std::vector<std::shared_ptr<const data::Batches>> batches;
-    const size_t alternatives = static_cast<size_t>(std::max(1, pipeline_.alternatives()));
+    std::vector<kernels::Pipeline::Input> given;
+    const size_t streams = static_cast<size_t>(std::max(1, pipeline_.streams()));
     for (size_t n = 0; n < inputs.size(); ++n) {
       const auto& outputs = inputs[n];
-      if (outputs.empty() && n < alternatives) continue;
+      if (outputs.empty() && n < streams) continue;
       if (outputs.size() == 1) {
-        batches.push_back(outputs[0].batches);
+        given.push_back({outputs[0].batches, outputs[0].fold});
         continue;
       }
       data::Batches all;
       for (const auto& o : outputs) all.insert(all.end(), o.batches->begin(), o.batches->end());
-      batches.push_back(std::make_shared<const data::Batches>(std::move(all)));
+      given.push_back({std::make_shared<const data::Batches>(std::move(all)), nullptr});
     }
-    return pipeline_.run(task, batches);
+    return pipeline_.run(task, given);
   }
 
  private:

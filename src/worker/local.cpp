@@ -133,7 +133,7 @@ class LocalJob : public Job, public Place, public Beside, public std::enable_sha
     ranges_ = std::vector<RangeMemory>(graph_->ranges.size());
     for (size_t r = 0; r < graph_->ranges.size(); ++r) {
       ranges_[r].gathered |= graph_->ranges[r].wanted;
-      for (const auto& d : graph_->ranges[r].inputs) ranges_[static_cast<size_t>(d.range)].gathered |= d.rule == graph::Dependency::Rule::all;
+      for (const auto& d : graph_->ranges[r].inputs) ranges_[static_cast<size_t>(d.range)].gathered |= d.every();
       if (guests_[r]) find_gathered(graph_->ranges[r], first_[r]);
     }
   }
@@ -355,8 +355,8 @@ class LocalJob : public Job, public Place, public Beside, public std::enable_sha
       auto& outputs = inputs.emplace_back();
       for (int64_t i = begin; i < end; ++i) {
         const uint32_t task = first_[static_cast<size_t>(d.range)] + static_cast<uint32_t>(i);
-        const int64_t own = store_.of(task).size() > 1 ? index : 0;
-        outputs.push_back(store_.take(task, static_cast<size_t>(d.output == graph::Dependency::kOwn ? own : d.output)));
+        const int output = d.output_for(range.partition.empty() ? index : range.partition[static_cast<size_t>(index)]);
+        outputs.push_back(store_.take(task, static_cast<size_t>(d.slices() && store_.of(task).size() == 1 ? 0 : output)));
       }
     }
     return inputs;

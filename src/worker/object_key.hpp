@@ -8,6 +8,7 @@
 namespace muster::worker {
 
 constexpr uint32_t kAllOutputs = 0xFFFFFFFF;
+constexpr uint32_t kSlice = 0xFFFFFFFE;  // of what a range reads: the output of each task's own partition
 
 struct ObjectKey {
   ObjectKey() = default;

@@ -77,7 +77,7 @@ Schema concat_schema(const Call& c) {
 
 Rows concat_lower(Lowering& l, const Call& c) {
   const Schema out = concat_schema(c);
-  auto parts = l.alternatives();
+  auto parts = l.inputs();
   std::map<int64_t, const Node*> inputs;  // by their first partition
   int64_t begin = 0;
   for (const auto& node : c.inputs) inputs[begin] = node.get(), begin += node->npartitions;

@@ -31,7 +31,11 @@ void drop_unused(Stage& s) {
       if (needed[static_cast<size_t>(r)]) out.push_back(r);
     s.out = std::move(out);
   }
-  std::erase_if(s.broadcasts, [&](const auto& b) { return !needed[static_cast<size_t>(b.reg)]; });
+  for (auto& in : s.inputs) std::erase_if(in.seen, [&](const auto& seen) { return !needed[static_cast<size_t>(seen.reg)]; });
+  std::erase_if(s.inputs, [&](const Input& in) {
+    const auto looks = [&](const data::Step& step) { return step.built == in.number; };
+    return (in.role == Input::Role::row && in.seen.empty()) || (in.role == Input::Role::built && std::none_of(s.steps.begin(), s.steps.end(), looks));
+  });
 }
 
 void drop_unused(Plan& plan) {

@@ -56,7 +56,7 @@ class Handing {
     for (int r : needed_) sink.in.push_back(place_.at(r).reg);
     first.sinks.push_back(std::move(sink));
     second.source = nullptr, second.filters = {};
-    second.input = {first_number, static_cast<int>(first.sinks.size()) - 1};
+    second.inputs.insert(second.inputs.begin(), {.from = {first_number, static_cast<int>(first.sinks.size()) - 1}});
     second.out = needed_, second.steps = staying_;
   }
 

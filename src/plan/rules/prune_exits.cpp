@@ -38,21 +38,24 @@ void keep(std::vector<T>& all, const std::vector<bool>& needed) {
 
 // Who reads an exit.
 struct Readers {
-  std::vector<Stage*> rows;                               // as their input
-  std::vector<std::pair<Stage*, size_t>> broadcasts = {}; // as one of a stage's broadcasts
-  bool whole = false;                                     // all columns are needed
+  std::vector<Stage*> rows;           // as their stream
+  std::vector<Input*> only_row = {};  // as a row that all rows see
+  std::vector<std::pair<Stage*, int>> looking = {};  // into it, by the number it has there
+  bool whole = false;                 // all columns are needed
 };
 
 // True where columns went.
 bool prune(data::Sink& sink, const Readers& readers) {
   const bool groups = data::traits(sink.kernel).groups;
-  if (readers.whole || (!positional(sink.kernel) && !groups)) return false;
-  const size_t keys = groups ? sink.args["keys"].list().size() : 0;
+  const bool looked_into = data::traits(sink.kernel).is_looked_into;
+  if (readers.whole || (!positional(sink.kernel) && !groups && !looked_into)) return false;
+  const size_t keys = groups ? sink.args["keys"].list().size() : looked_into ? static_cast<size_t>(sink.args["keys"].integer()) : 0;
   const size_t columns = groups ? keys + sink.args["aggregates"].list().size() : sink.in.size();
   std::vector<bool> needed(columns, false);
   for (size_t k = 0; k < keys; ++k) needed[k] = true;
   need_by(sink.args, needed);
-  for (const auto& [reader, at] : readers.broadcasts) needed[static_cast<size_t>(reader->broadcasts[at].column)] = true;
+  for (const Input* in : readers.only_row)
+    for (const auto& seen : in->seen) needed[static_cast<size_t>(seen.column)] = true;
   for (const Stage* reader : readers.rows) {
     if (!positional(reader->whole)) return false;
     need_by(reader->whole_args, needed);
@@ -64,6 +67,12 @@ bool prune(data::Sink& sink, const Readers& readers) {
     for (size_t i = 0; i < reader->out.size(); ++i)
       if (used[static_cast<size_t>(reader->out[i])]) needed[i] = true;
   }
+  const auto each_taken = [&](auto call) {
+    for (const auto& [reader, number] : readers.looking)
+      for (auto& step : reader->steps)
+        if (step.built == number && data::traits(step.kernel).takes_column) call(step.args, keys + static_cast<size_t>(step.args["column"].integer()));
+  };
+  each_taken([&](const Value&, size_t column) { needed[column] = true; });
   std::vector<int> place(columns, -1);
   int count = 0;
   for (size_t i = 0; i < columns; ++i)
@@ -90,11 +99,15 @@ bool prune(data::Sink& sink, const Readers& readers) {
   } else {
     keep(sink.in, needed);
     sink.args = renumbered_by(sink.args, place);
+    if (looked_into) {
+      List types = sink.args["types"].list();
+      keep(types, needed);
+      sink.args = with(sink.args, "types", types);
+    }
+    each_taken([&](Value& args, size_t column) { args = with(args, "column", place[column] - static_cast<int64_t>(keys)); });
   }
-  for (const auto& [reader, at] : readers.broadcasts) {
-    int& column = reader->broadcasts[at].column;
-    column = place[static_cast<size_t>(column)];
-  }
+  for (Input* in : readers.only_row)
+    for (auto& seen : in->seen) seen.column = place[static_cast<size_t>(seen.column)];
   for (Stage* reader : readers.rows) {
     keep(reader->out, needed);
     reader->whole_args = renumbered_by(reader->whole_args, place);
@@ -112,9 +125,13 @@ void prune_exits(Plan& plan) {
     bool pruned = false;
     for (size_t k = 0; k < s.sinks.size(); ++k) pruned |= prune(s.sinks[k], readers[{*n, static_cast<int>(k)}]);
     if (pruned) drop_unused(s);
-    for (size_t b = 0; b < s.broadcasts.size(); ++b) readers[s.broadcasts[b].from].broadcasts.emplace_back(&s, b);
-    for (const auto& [exit, first] : s.alternatives) readers[exit].whole = true;
-    if (s.alternatives.empty() && !s.source) readers[s.input].rows.push_back(&s);
+    for (auto& in : s.inputs) {
+      Readers& of = readers[in.from];
+      if (in.role == Input::Role::row) of.only_row.push_back(&in);
+      else if (in.role == Input::Role::built) of.looking.emplace_back(&s, in.number);
+      else if (s.stream()) of.rows.push_back(&s);
+      else of.whole = true;
+    }
   }
 }
 

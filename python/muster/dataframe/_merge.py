@@ -1,0 +1,177 @@
+"""merge and join: rows of two frames whose keys are equal."""
+
+from muster import _core
+from muster._base.libraries import pd
+from muster._base.values import plain
+from muster._border.pandas import sample_of
+from muster.dataframe._collection import Collection, new_collection
+from muster.dataframe._memory import from_pandas
+from muster.dataframe._through_pandas import through
+
+_HOW = ("inner", "left", "right", "outer", "cross", "leftsemi", "leftanti", "left_anti", "right_anti")
+
+
+def merge(
+    left, right, how="inner", on=None, left_on=None, right_on=None, left_index=False, right_index=False, suffixes=("_x", "_y"), indicator=False,
+    npartitions=None, shuffle_method=None, broadcast=None, validate=None,
+):  # fmt: skip
+    """Return the rows of two frames whose keys are equal, columns beside each other, as `pandas.merge`.
+
+    Rows come in the order of `left` ("right": of `right`; "outer": of the keys); missing keys equal each other. The other side is put together in
+    memory, and the rows of this one look into it as they are read; where that is not possible pandas merges all rows in one task, as `explain` shows.
+
+    Parameters
+    ----------
+    left, right : DataFrame or pandas DataFrame or named Series
+        At least one of them lazy.
+    how : {"inner", "left", "right", "outer", "cross", "leftsemi", "leftanti", "left_anti", "right_anti"}, default "inner"
+        "leftsemi" and "leftanti": the rows and columns of `left` for which there is an equal key, or none.
+    on, left_on, right_on : label or list of labels, optional
+        Columns, or index levels. Default: the columns that both have.
+    left_index, right_index : bool, default False
+        The index is that side's key.
+    suffixes : pair of str or None, default ("_x", "_y")
+        Of columns that both have.
+    indicator : bool or str, default False
+        A column (its name) that says which side a row is from.
+    validate : str, optional
+        "one_to_one", "one_to_many", "many_to_one": which keys must be unique.
+    npartitions, shuffle_method, broadcast
+        Accepted: how rows are moved is not the caller's concern.
+
+    Raises
+    ------
+    KeyError
+        If a key is no column.
+    ValueError
+        If keys cannot be compared, there are not as many on both sides, or columns would have one name.
+    pandas.errors.MergeError
+        If there is no key, or `validate` does not hold.
+
+    Examples
+    --------
+    >>> import muster.dataframe as dd
+    >>> a = dd.from_dict({"k": [1, 2, 2], "x": [5, 6, 7]}, npartitions=2)
+    >>> b = dd.from_dict({"k": [2, 3], "y": ["u", "v"]}, npartitions=1)
+    >>> a.merge(b, on="k").compute()
+       k  x  y
+    0  2  6  u
+    1  2  7  u
+    """
+    left, right = (_frame(side, name) for side, name in ((left, "left"), (right, "right")))
+    if how not in _HOW:
+        raise ValueError(f"{how!r} is not a valid Merge type: {', '.join(_HOW)}")
+    arguments = {"how": how, "on": on, "left_on": left_on, "right_on": right_on, "left_index": left_index, "right_index": right_index, "suffixes": suffixes}
+    arguments |= {"indicator": indicator, "validate": validate}
+    native = None if indicator or validate else _native(left, right, **{k: v for k, v in arguments.items() if k not in ("indicator", "validate")})
+    if native is not None:
+        return native
+    merged = _semi if how in ("leftsemi", "leftanti") else _merged
+    meta = merged(*(sample_of(side._expr)[:0] for side in (left, right)), **arguments)  # of no rows: nothing is missing for want of an equal key
+    return through("merge", merged, (left, right), arguments, shape="whole", meta=meta, token=f"merge-{how}")
+
+
+def _frame(side, name):
+    if isinstance(side, (pd.DataFrame, pd.Series)):
+        side = from_pandas(side, npartitions=1, sort=False)
+    if not isinstance(side, Collection) or side._is_index or side._expr.kind not in ("frame", "series"):
+        raise TypeError(f"merge: {name} must be a DataFrame or a named Series, a {type(side).__name__} was passed")
+    if side.ndim == 1:
+        if side.name is None:
+            raise ValueError("Cannot merge a Series without a name")
+        side = side.to_frame()
+    return side
+
+
+def _native(left, right, how, on, left_on, right_on, left_index, right_index, suffixes):
+    """The native merge, None where pandas is to say what these arguments mean."""
+    if how not in ("inner", "left", "right", "leftsemi", "leftanti") or left_index or not isinstance(suffixes, (tuple, list)) or len(suffixes) != 2:
+        return None
+    if not all(s is None or isinstance(s, str) for s in suffixes):
+        return None
+    columns = list(left.columns), list(right.columns)
+    if on is None and left_on is None and right_on is None and not right_index:
+        on = [c for c in columns[0] if c in columns[1]]
+    if on is not None:
+        if left_on is not None or right_on is not None or right_index:
+            return None
+        left_on = right_on = on
+    keys = [_labels(k, of) for k, of in ((left_on, columns[0]), (right_on, columns[1]))]
+    if keys[0] is None or (keys[1] is None) is not right_index or (not right_index and len(keys[0]) != len(keys[1])):
+        return None
+    flipped = how == "right"
+    if flipped and right_index:
+        return None
+    stream, built = (right, left) if flipped else (left, right)
+    arguments = {
+        "how": "left" if flipped else how, "stream_on": plain(keys[flipped]), "built_on": plain(keys[not flipped] or []), "built_index": right_index,
+        "suffixes": list(suffixes), "flipped": flipped,
+    }  # fmt: skip
+    try:
+        return new_collection(_core.call("merge", [stream._expr, built._expr], arguments))
+    except NotImplementedError:
+        return None
+
+
+def _labels(keys, columns):
+    """Labels of key columns as a list; None where these are not all single columns."""
+    keys = keys if isinstance(keys, list) else [keys]
+    found = all(isinstance(k, (str, int, tuple)) and not isinstance(k, bool) and columns.count(k) == 1 for k in keys)
+    return keys if keys and found else None
+
+
+def _merged(left, right, **kwargs):
+    return left.merge(right, **kwargs)
+
+
+def _semi(left, right, how, indicator, validate, suffixes, **keys):
+    """Rows of `left` for which there is an equal key, or none."""
+    numbered = left.assign(**{"__row": range(len(left))})
+    pairs = numbered.merge(right, how="inner", suffixes=("", "__right"), **keys)
+    found = numbered["__row"].isin(pairs["__row"])
+    return left[found.to_numpy() if how == "leftsemi" else ~found.to_numpy()]
+
+
+def _joined(left, *right, how):
+    return left.join(list(right), how=how)
+
+
+def join(left, right, on=None, how="left", lsuffix="", rsuffix="", npartitions=None, shuffle_method=None):
+    """Return the frame with the columns of others, by their index, as `pandas.DataFrame.join`.
+
+    Parameters
+    ----------
+    right : DataFrame, named Series, or list of them
+        Its index is compared with the index of `left`, or with the columns `on`.
+    on : label or list of labels, optional
+    how : {"left", "right", "inner", "outer"}, default "left"
+    lsuffix, rsuffix : str, default ""
+        Of columns that both have.
+    npartitions, shuffle_method
+        Accepted.
+
+    Raises
+    ------
+    ValueError
+        If both have columns of one name and there are no suffixes.
+
+    Examples
+    --------
+    >>> import muster.dataframe as dd, pandas as pd
+    >>> a = dd.from_dict({"k": ["u", "v"]}, npartitions=1)
+    >>> a.join(pd.DataFrame({"y": [1, 2]}, index=["v", "u"]), on="k").compute()
+       k  y
+    0  u  2
+    1  v  1
+    """
+    if isinstance(right, (list, tuple)):
+        if on is not None or lsuffix or rsuffix:
+            raise ValueError("Suffixes and 'on' not supported when joining multiple DataFrames")
+        left, *right = (_frame(side, "right") for side in (left, *right))
+        meta = sample_of(left._expr)[:0].join([sample_of(r._expr)[:0] for r in right], how=how)
+        return through("join", _joined, (left, *right), {"how": how}, shape="whole", meta=meta, token="join")
+    if on is None:
+        keys = {"left_index": True, "right_index": True}
+    else:
+        keys = {"left_on": on, "right_index": True}
+    return merge(left, right, how=how, suffixes=(lsuffix, rsuffix), **keys)

@@ -1,0 +1,128 @@
+// The state of the built side keeps rows as they come; the table is made once, by the first that seals what was merged, or by the first that looks.
+#include "kernels/join.hpp"
+
+#include <mutex>
+#include <optional>
+
+#include "base/error.hpp"
+#include "kernels/join_table.hpp"
+#include "kernels/packing.hpp"
+#include "kernels/wire.hpp"
+
+namespace muster::kernels {
+using namespace base;
+using namespace data;
+namespace {
+
+class BuiltSide : public Fold {
+ public:
+  explicit BuiltSide(const Args& a) : keys_(static_cast<size_t>(a["keys"].integer())) {
+    for (const auto& t : a["types"].list()) types_.push_back(dtype_of(t.integer()));
+  }
+  void add(Task& task, Columns in, int64_t rows) override { task.reserve(packing_.add(in, rows)); }
+  void merge(Task&, Fold& later) override {
+    const auto& rows = static_cast<BuiltSide&>(later).rows_;
+    rows_.insert(rows_.end(), rows.begin(), rows.end());
+    merged_ = true;
+  }
+  Batches finish(Task&) override { throw internal("join_build: a state that is looked into has no result"); }
+  void seal(Task&) override {
+    std::lock_guard lock(mutex_);
+    auto packed = packing_.take();
+    rows_.insert(rows_.end(), std::make_move_iterator(packed.begin()), std::make_move_iterator(packed.end()));
+    if (merged_) build();
+  }
+  int64_t bytes() const override {
+    int64_t total = 0;
+    for (const auto& b : rows_) total += size_of(b);
+    return total + packing_.behind() + (table_ ? table_->bytes() : 0);
+  }
+  void encode(Encoder& out) const override { kernels::encode(out, rows_); }
+  void decode(base::Decoder& in) override { rows_ = decode_batches(in), merged_ = true; }
+
+  const JoinTable& table() const {
+    std::lock_guard lock(mutex_);
+    build();
+    return *table_;
+  }
+  /// Of all rows; to be called behind table().
+  const Column& column(size_t c) const { return all_.columns.at(keys_ + c); }
+
+ private:
+  void build() const {
+    if (table_) return;
+    all_ = concatenate(rows_);
+    if (rows_.empty())
+      for (const DType& t : types_) all_.columns.push_back(constant_of(Value(), t));
+    for (auto& c : all_.columns) c = spread(c, all_.rows);
+    const auto keys = static_cast<std::ptrdiff_t>(keys_);
+    table_.emplace(std::vector<Column>(all_.columns.begin(), all_.columns.begin() + keys), all_.rows);
+    rows_ = {all_};
+  }
+
+  size_t keys_;
+  std::vector<DType> types_;
+  bool merged_ = false;
+  Packing packing_;
+  mutable std::mutex mutex_;
+  mutable Batches rows_;
+  mutable Batch all_;
+  mutable std::optional<JoinTable> table_;
+};
+
+const BuiltSide& side(const Fold& built) { return static_cast<const BuiltSide&>(built); }
+
+Column positions(const std::vector<int64_t>& rows) {
+  Writable out(Storage::int64, static_cast<int64_t>(rows.size()));
+  std::copy(rows.begin(), rows.end(), out.as<int64_t>());
+  return std::move(out).finish();
+}
+std::span<const int64_t> rows_in(const Column& positions) { return {positions.as<int64_t>(), static_cast<size_t>(positions.length)}; }
+
+Look find(const Args& a) {
+  return [all = a["all"].boolean()](Task&, const Fold& built, Columns in, int64_t rows, std::span<Column> out) {
+    JoinTable::Pairs pairs;
+    side(built).table().find(in, rows, all, pairs);
+    out[0] = positions(pairs.looked_for), out[1] = positions(pairs.found);
+    return static_cast<int64_t>(pairs.found.size());
+  };
+}
+
+Look contains(const Args&) {
+  return [](Task&, const Fold& built, Columns in, int64_t rows, std::span<Column> out) {
+    Writable found(Storage::boolean, rows);
+    side(built).table().contains(in, rows, found.as<uint8_t>());
+    out[0] = std::move(found).finish();
+    return rows;
+  };
+}
+
+Look take_found(const Args& a) {
+  return [column = static_cast<size_t>(a["column"].integer()), missing = a["missing"].integer()](Task& t, const Fold& built, Columns in, int64_t rows,
+                                                                                                std::span<Column> out) {
+    const auto found = rows_in(in[0]);
+    side(built).table();
+    out[0] = take(side(built).column(column), found);
+    if (missing >= 0 && std::find(found.begin(), found.end(), -1) != found.end()) t.report.missing.push_back(missing);
+    return rows;
+  };
+}
+
+Map take_rows(const Args&) {
+  return [](Task&, Columns in, int64_t rows, std::span<Column> out) {
+    out[0] = take(in[1], rows_in(in[0]));
+    return rows;
+  };
+}
+}  // namespace
+
+std::vector<Kernel> join_kernels() {
+  const auto build = [](const Args& a) -> std::unique_ptr<Fold> { return std::make_unique<BuiltSide>(a); };
+  return {{.name = "join_build", .fold = build, .traits = {.is_looked_into = true}},
+          {.name = "join_find", .look = find, .traits = {.widens_itself = true}},
+          {.name = "join_contains", .look = contains, .traits = {.widens_itself = true}},
+          {.name = "join_take", .look = take_found, .traits = {.takes_column = true}},
+          {.name = "take_rows", .map = take_rows}};
+}
+
+}  // namespace muster::kernels
