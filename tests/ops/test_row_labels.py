@@ -196,14 +196,13 @@ def test_group_apply_names():
         same(operation(df), operation(pdf))
 
 
-def test_sort_index_of_one_partition(tmp_path):
+def test_sort_index(tmp_path):
     pdf = _rows(0).sort_values("y")
     df = dd.from_pandas(pdf, npartitions=1, sort=False)
     same(df.x.sort_index(), pdf.x.sort_index())
     same(df.sort_index(), pdf.sort_index())
     same(df.x.sort_index(ascending=False), pdf.x.sort_index(ascending=False))
-    with pytest.raises(NotImplementedError, match="partitions"):
-        df.repartition(npartitions=3).x.sort_index()
+    same(df.repartition(npartitions=3).x.sort_index(), pdf.x.sort_index())
 
 
 @pytest.mark.parametrize("source", SOURCES)

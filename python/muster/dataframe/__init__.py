@@ -24,8 +24,8 @@ from muster.dataframe._io import read_csv, read_table
 from muster.dataframe._make import from_array, from_arrow, from_map, read_json
 from muster.dataframe._map_partitions import map_partitions
 from muster.dataframe._memory import from_dict, from_pandas
-from muster.dataframe._parquet import read_parquet
 from muster.dataframe._merge import merge
+from muster.dataframe._parquet import read_parquet
 from muster.dataframe._partitioning import concat, repartition
 from muster.dataframe._scalar import Scalar
 from muster.dataframe._series import Series

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any, Literal, Protocol, overload, type_check_only
 
+import pandas
+
 from muster import compute as compute
 from muster._base.types import Axis, Function, Label, Labels, Options, Scheduler
 from muster.bag import Bag
@@ -18,7 +20,7 @@ from muster.delayed import Delayed
 __all__ = [
     "Aggregation", "DataFrame", "Index", "Scalar", "Series", "compute", "concat", "extensions", "from_array", "from_arrow", "from_delayed", "from_dict",
     "from_map", "from_pandas", "get_collection_type", "get_dummies", "isna", "map_overlap",
-    "map_partitions", "melt", "read_csv", "read_json", "read_parquet", "read_table", "repartition", "to_bag", "to_csv", "to_datetime", "to_delayed", "to_json",
+    "map_partitions", "melt", "merge", "read_csv", "read_json", "read_parquet", "read_table", "repartition", "to_bag", "to_csv", "to_datetime", "to_delayed", "to_json",
     "to_numeric", "to_parquet", "to_timedelta",
 ]
 
@@ -124,6 +126,13 @@ def concat(
     dfs: Sequence[Any], axis: Axis = 0, join: Literal["outer", "inner"] = "outer", ignore_unknown_divisions: bool = False, ignore_order: bool = False,
     interleave_partitions: bool = False, *, ignore_index: bool = False
 ) -> Any: ...
+def merge(
+    left: DataFrame | Series | pandas.DataFrame | pandas.Series, right: DataFrame | Series | pandas.DataFrame | pandas.Series,
+    how: Literal["inner", "left", "right", "outer", "cross", "leftsemi", "leftanti", "left_anti", "right_anti"] = "inner", on: Labels | None = None,
+    left_on: Labels | None = None, right_on: Labels | None = None, left_index: bool = False, right_index: bool = False,
+    suffixes: tuple[str | None, str | None] | list[str | None] = ("_x", "_y"), indicator: bool | str = False, npartitions: int | None = None,
+    shuffle_method: str | None = None, broadcast: bool | float | None = None, validate: str | None = None
+) -> DataFrame: ...
 def melt(
     frame: DataFrame, id_vars: Labels | None = None, value_vars: Labels | None = None, var_name: Label | None = None, value_name: Label = "value",
     col_level: Any = None

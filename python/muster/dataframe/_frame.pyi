@@ -49,6 +49,18 @@ class DataFrame(FrameMethods, Frame[pandas.DataFrame, Series]):
         divisions: list[Any] | tuple[Any, ...] | None = None, sort: bool = True, *, append: bool = False
     ) -> DataFrame: ...
     def info(self, buf: Any = None, verbose: bool = False, memory_usage: bool = False) -> None: ...
+    def merge(
+        self, right: DataFrame | Series | pandas.DataFrame | pandas.Series,
+        how: Literal["inner", "left", "right", "outer", "cross", "leftsemi", "leftanti", "left_anti", "right_anti"] = "inner", on: Labels | None = None,
+        left_on: Labels | None = None, right_on: Labels | None = None, left_index: bool = False, right_index: bool = False,
+        suffixes: tuple[str | None, str | None] | list[str | None] = ("_x", "_y"), indicator: bool | str = False, npartitions: int | None = None,
+        shuffle_method: str | None = None, broadcast: bool | float | None = None, validate: str | None = None
+    ) -> DataFrame: ...
+    def join(
+        self, right: DataFrame | Series | pandas.DataFrame | pandas.Series | list[Any] | tuple[Any, ...], on: Labels | None = None,
+        how: Literal["left", "right", "inner", "outer"] = "left", lsuffix: str = "", rsuffix: str = "", npartitions: int | None = None,
+        shuffle_method: str | None = None
+    ) -> DataFrame: ...
     def melt(
         self, id_vars: Labels | None = None, value_vars: Labels | None = None, var_name: Label | None = None, value_name: Label = "value",
         col_level: Any = None, ignore_index: bool = True

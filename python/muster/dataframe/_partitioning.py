@@ -116,21 +116,15 @@ def _fixed(freq):
 
 
 def divisions_of_ascending(key):
-    """Return the divisions of a Series over several partitions that ascends; none where a value lies on both sides of a border. Computes its ends.
+    """Return the divisions of a Series over several partitions that ascends: [] where a value lies on both sides of a border, None where it does not ascend.
 
-    Raises
-    ------
-    NotImplementedError
-        If it does not ascend.
+    Computes its ends.
     """
     one = key._meta.reset_index(drop=True)
     spans = key.map_partitions(_span, meta=pd.DataFrame({"low": one, "high": one, "ascends": pd.Series([], dtype="bool")})).compute()
     low, high = list(spans.low), list(spans.high)
     if not spans.ascends.all() or any(a > b for a, b in zip(high, low[1:], strict=False)):
-        raise NotImplementedError(
-            f"set_index({key.name!r}): the rows are not in the order of this column, and moving them between partitions is not there yet; sort=False leaves "
-            "them where they are"
-        )
+        return None
     if len(spans) < key.npartitions or any(a == b for a, b in zip(high, low[1:], strict=False)):
         return []
     return [*low, high[-1]]

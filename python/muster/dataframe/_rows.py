@@ -5,7 +5,7 @@ from muster._base import keywords
 from muster._base.later import NotThereYet
 from muster._base.libraries import pd
 from muster._base.values import no_default
-from muster.dataframe import _located, _map_partitions, _overlap, _repr, _sampling, _set_index, _summary, _window
+from muster.dataframe import _located, _map_partitions, _order, _overlap, _repr, _sampling, _set_index, _summary, _window
 from muster.dataframe._beside import beside
 from muster.dataframe._collection import Rows, is_column, new_collection
 from muster.dataframe._index import Index
@@ -24,7 +24,8 @@ class Frame(NumpyProtocol, Rows):
     # Methods that stand in the file of what they do.
     describe, median, median_approximate, quantile = _summary.describe, _summary.median, _summary.median_approximate, _summary.quantile
     idxmax, idxmin = _located.idxmax, _located.idxmin
-    reset_index, sort_index = _set_index.reset_index, _set_index.sort_index
+    reset_index = _set_index.reset_index
+    sort_index, sort_values = _order.sort_index, _order.sort_values
     rolling, resample = _window.rolling, _window.resample
     sample, random_split = _sampling.sample, _sampling.random_split
     map_overlap = _overlap.map_overlap

@@ -1,6 +1,6 @@
 """Types of what DataFrame and Series share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from os import PathLike
 from typing import Any, Generic, Literal, Self, TypeVar, overload
@@ -51,6 +51,11 @@ class Frame(Collection[_Computed], Generic[_Computed, _Reduced]):
     ) -> Any: ...
     def reset_index(self, drop: bool = False, **kwargs: Any) -> Any: ...
     def sort_index(self, ascending: bool = True, na_position: Literal["first", "last"] = "last", ignore_index: bool = False, **kwargs: Any) -> Self: ...
+    def sort_values(
+        self, by: Labels | None = None, npartitions: int | None = None, ascending: bool | list[bool] = True,
+        na_position: Literal["first", "last"] = "last", partition_size: float | str | None = None, sort_function: Function | None = None,
+        sort_function_kwargs: Mapping[str, Any] | None = None, ignore_index: bool = False, shuffle_method: str | None = None, **kwargs: Any
+    ) -> Self: ...
     @property
     def loc(self) -> ByLabel: ...
     @property

@@ -1,4 +1,4 @@
-"""The index is set, reset or sorted. Nothing here moves rows between partitions: what would is refused."""
+"""The index is set or reset."""
 
 from muster import _core
 from muster._base import keywords
@@ -9,9 +9,10 @@ from muster.dataframe._through_pandas import call
 
 
 def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=None, sort=True, **kwargs):
-    """Return the frame with a column as index, where that moves no rows between partitions.
+    """Return the frame with a column as index, in its order.
 
-    Over several partitions the column is read once, to see that it ascends, unless sorted=True or sort=False says what to do.
+    Over several partitions the column is read once, to see that it ascends, unless sorted=True or sort=False says what to do. Where it does not, all rows are
+    put in order in one task, and are one partition.
 
     Parameters
     ----------
@@ -54,8 +55,8 @@ def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=
     if key.ndim == 2:
         raise ValueError(f"set_index: {len(key._expr.columns)} columns are labelled {other!r}; give them labels of their own")
     frame = self.drop(columns=[other]) if drop and not hasattr(other, "_expr") else self
-    if sort and not sorted and self.npartitions > 1:
-        return new_collection(_core.call("with_index", [frame._expr, key._expr], {"divisions": plain(divisions_of_ascending(key))}))
+    if sort and not sorted and self.npartitions > 1 and (ascending := divisions_of_ascending(key)) is not None:
+        return new_collection(_core.call("with_index", [frame._expr, key._expr], {"divisions": plain(ascending)}))
     out = new_collection(_core.call("with_index", [frame._expr, key._expr], {} if divisions is None else {"divisions": [plain(d) for d in divisions]}))
     return call(out, "sort_index", (), {"kind": "stable"}, shape="whole") if sort and not sorted else out
 
@@ -73,26 +74,3 @@ def reset_index(self, drop=False, **kwargs):
     if kwargs:
         return call(self, "reset_index", (), {"drop": drop, **kwargs}, shape="whole")
     return new_collection(_core.call("reset_index", [self._expr], {"drop": bool(drop)}))
-
-
-def sort_index(self, ascending=True, na_position="last", ignore_index=False, **kwargs):
-    """Return the rows of one partition in the order of the index.
-
-    Parameters
-    ----------
-    ascending : bool, default True
-    na_position : {"last", "first"}
-    ignore_index : bool, default False
-        Number the rows from 0.
-
-    Raises
-    ------
-    NotImplementedError
-        With several partitions.
-    """
-    if self.npartitions != 1:
-        raise NotImplementedError(f"sort_index over {self.npartitions} partitions is not there yet; repartition(npartitions=1) puts the rows into one")
-    return call(
-        self, "sort_index", (), {"ascending": ascending, "na_position": na_position, "ignore_index": ignore_index, **kwargs}, shape="whole",
-        kept=not ignore_index
-    )
