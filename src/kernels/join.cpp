@@ -14,6 +14,8 @@ using namespace base;
 using namespace data;
 namespace {
 
+constexpr int64_t kTableBytes = 24;  // a row, while the table is made
+
 class BuiltSide : public Fold {
  public:
   explicit BuiltSide(const Args& a) : keys_(static_cast<size_t>(a["keys"].integer())) {
@@ -26,11 +28,15 @@ class BuiltSide : public Fold {
     merged_ = true;
   }
   Batches finish(Task&) override { throw internal("join_build: a state that is looked into has no result"); }
-  void seal(Task&) override {
+  void seal(Task& task) override {
     std::lock_guard lock(mutex_);
     auto packed = packing_.take();
     rows_.insert(rows_.end(), std::make_move_iterator(packed.begin()), std::make_move_iterator(packed.end()));
-    if (merged_) build();
+    if (!merged_ || table_) return;
+    int64_t rows = 0, bytes = 0;
+    for (const auto& b : rows_) rows += b.rows, bytes += size_of(b);
+    task.reserve(bytes + rows * kTableBytes);  // in one piece, beside the pieces
+    build();
   }
   int64_t bytes() const override {
     int64_t total = 0;

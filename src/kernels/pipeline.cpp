@@ -85,7 +85,8 @@ class Execution {
       take_registers(step.in);
       out_.assign(step.out.size(), {});
       const int64_t rows = maps_[s](*task_, in_, rows_of(step.in), out_);
-      if (!in_.empty() && !data::traits(step.kernel).remembers_rows && std::all_of(in_.begin(), in_.end(), [](const Column& c) { return c.constant; }))
+      const bool of_its_inputs_alone = step.built < 0 && !data::traits(step.kernel).remembers_rows;
+      if (!in_.empty() && of_its_inputs_alone && std::all_of(in_.begin(), in_.end(), [](const Column& c) { return c.constant; }))
         for (auto& c : out_) c.constant = true;  // of constants a constant
       for (size_t i = 0; i < step.out.size(); ++i) set(step.out[i], std::move(out_[i]), rows);
     }

@@ -43,9 +43,11 @@ std::string describe(const Plan& plan) {
       if (in.role == Input::Role::built) out += concat("  built ", in.number, " = ", from, "\n");
       for (const auto& [column, reg] : in.seen) out += concat("  r", reg, " = column ", column, " of ", from, ", for every row\n");
     }
-    for (const auto& step : s.steps)
-      out += concat("  ", step.out.empty() ? "" : regs(step.out) + " = ", step.kernel, "(", step.built < 0 ? "" : concat("built ", step.built, step.in.empty() ? "" : ", "), regs(step.in), ")",
+    for (const auto& step : s.steps) {
+      const std::string built = step.built < 0 ? "" : concat("built ", step.built, step.in.empty() ? "" : ", ");
+      out += concat("  ", step.out.empty() ? "" : regs(step.out) + " = ", step.kernel, "(", built, regs(step.in), ")",
                     args_of(step.args).empty() ? "" : "  {" + args_of(step.args) + "}", "\n");
+    }
     for (size_t k = 0; k < s.sinks.size(); ++k)
       out += concat("  sink ", k, ": ", s.sinks[k].kernel.empty() ? "collect" : s.sinks[k].kernel, "(", regs(s.sinks[k].in), ")",
                     args_of(s.sinks[k].args).empty() ? "" : "  {" + args_of(s.sinks[k].args) + "}", "\n");

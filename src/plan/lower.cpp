@@ -401,7 +401,8 @@ class NodeLowering : public Lowering {
     auto [known, fresh] = b_.readers_.try_emplace({exit, generation_, step_key(kernel, args, {})}, -1);
     if (fresh) {
       Stage s;
-      s.inputs.push_back({.from = exit}), s.whole = kernel, s.whole_args = std::move(args), s.count = count, s.partitions = std::move(partitions), s.label = e_->op->name;
+      s.inputs.push_back({.from = exit});
+      s.whole = kernel, s.whole_args = std::move(args), s.count = count, s.partitions = std::move(partitions), s.label = e_->op->name;
       known->second = b_.add_stage(std::move(s), registers);
       b_.stage(known->second).dependences = dependences;
     }

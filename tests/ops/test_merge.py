@@ -314,3 +314,20 @@ def two(draw):
 def test_any_merge(frames, how, partitions):
     left, right, on = frames
     same(merged(left, right, *partitions, on=on, how=how), left.merge(right, on=on, how=how))
+
+
+def test_a_key_that_is_the_same_in_a_whole_file(tmp_path):
+    pdf = pd.DataFrame({"year": [2020] * 5 + [2021] * 4, "x": range(9)})
+    for year, rows in pdf.groupby("year"):
+        (tmp_path / f"year={year}").mkdir()
+        rows[["x"]].to_parquet(tmp_path / f"year={year}" / "part.parquet", index=False)
+    ours = dd.read_parquet(tmp_path)
+    theirs = ours.compute()
+    right = pd.DataFrame({"year": pd.Categorical([2021, 2021, 2022]), "y": list("uvw")})
+    for how in ("inner", "left", "leftsemi"):
+        key = theirs.year.astype("int64")
+        ours_by_number, right_by_number = ours.assign(year=ours.year.astype("int64")), right.assign(year=right.year.astype("int64"))
+        whole = theirs.assign(year=key)
+        expected = whole[key.isin([2021, 2022])] if how == "leftsemi" else whole.merge(right_by_number, on="year", how=how)
+        same(ours_by_number.merge(right_by_number, on="year", how=how), expected)
+    same(ours.assign(k=5).merge(pd.DataFrame({"k": [5, 5], "y": [1, 2]}), on="k"), theirs.assign(k=5).merge(pd.DataFrame({"k": [5, 5], "y": [1, 2]}), on="k"))

@@ -178,8 +178,7 @@ def test_sorted_set_index(tmp_path):
     same(df.assign(n=df.index).set_index("n"), pdf.assign(n=pdf.index).set_index("n"))
     ordered = df.assign(n=df.index).set_index("n")
     assert ordered.known_divisions and ordered.divisions[-1] == ROWS - 1
-    with pytest.raises(NotImplementedError, match="'x'"):
-        df.set_index("x")
+    same(df.set_index("x"), pdf.set_index("x").sort_index(kind="stable"))
 
 
 def test_group_apply_names():

@@ -27,8 +27,7 @@ class DataFrame(FrameMethods, Frame):
     corr, cov = _correlation.corr, _correlation.cov
     query, eval = _query.query, _query.eval
     melt = _melt.melt
-    merge = _merge.merge
-    join = _merge.join
+    merge, join = _merge.merge_frame, _merge.join
     info = _repr.info
 
     @staticmethod

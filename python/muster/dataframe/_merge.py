@@ -71,6 +71,22 @@ def merge(
     return through("merge", merged, (left, right), arguments, shape="whole", meta=meta, token=f"merge-{how}")
 
 
+def merge_frame(
+    self, right, how="inner", on=None, left_on=None, right_on=None, left_index=False, right_index=False, suffixes=("_x", "_y"), indicator=False,
+    npartitions=None, shuffle_method=None, broadcast=None, validate=None,
+):  # fmt: skip
+    """Return the rows of this frame and another whose keys are equal, columns beside each other; see `muster.dataframe.merge`.
+
+    Examples
+    --------
+    >>> import muster.dataframe as dd
+    >>> a = dd.from_dict({"k": [1, 2, 2], "x": [5, 6, 7]}, npartitions=2)
+    >>> a.merge(dd.from_dict({"k": [2], "y": ["u"]}, npartitions=1), on="k", how="left").y.compute().tolist()
+    [nan, 'u', 'u']
+    """
+    return merge(self, right, how, on, left_on, right_on, left_index, right_index, suffixes, indicator, validate=validate)
+
+
 def _frame(side, name):
     if isinstance(side, (pd.DataFrame, pd.Series)):
         side = from_pandas(side, npartitions=1, sort=False)
@@ -136,13 +152,13 @@ def _joined(left, *right, how):
     return left.join(list(right), how=how)
 
 
-def join(left, right, on=None, how="left", lsuffix="", rsuffix="", npartitions=None, shuffle_method=None):
+def join(self, right, on=None, how="left", lsuffix="", rsuffix="", npartitions=None, shuffle_method=None):
     """Return the frame with the columns of others, by their index, as `pandas.DataFrame.join`.
 
     Parameters
     ----------
     right : DataFrame, named Series, or list of them
-        Its index is compared with the index of `left`, or with the columns `on`.
+        Its index is compared with the index of this frame, or with the columns `on`.
     on : label or list of labels, optional
     how : {"left", "right", "inner", "outer"}, default "left"
     lsuffix, rsuffix : str, default ""
@@ -167,11 +183,11 @@ def join(left, right, on=None, how="left", lsuffix="", rsuffix="", npartitions=N
     if isinstance(right, (list, tuple)):
         if on is not None or lsuffix or rsuffix:
             raise ValueError("Suffixes and 'on' not supported when joining multiple DataFrames")
-        left, *right = (_frame(side, "right") for side in (left, *right))
+        left, *right = (_frame(side, "right") for side in (self, *right))
         meta = sample_of(left._expr)[:0].join([sample_of(r._expr)[:0] for r in right], how=how)
         return through("join", _joined, (left, *right), {"how": how}, shape="whole", meta=meta, token="join")
     if on is None:
         keys = {"left_index": True, "right_index": True}
     else:
         keys = {"left_on": on, "right_index": True}
-    return merge(left, right, how=how, suffixes=(lsuffix, rsuffix), **keys)
+    return merge(self, right, how=how, suffixes=(lsuffix, rsuffix), **keys)

@@ -9,7 +9,7 @@ def sort_values(
 ):  # fmt: skip
     """Return the rows in the order of columns; rows of equal values stay in theirs.
 
-    All rows are put in order in one task, and are one partition.
+    All rows are put in order in one task, through pandas, and are one partition.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def sort_values(
 
 
 def sort_index(self, ascending=True, na_position="last", ignore_index=False, **kwargs):
-    """Return the rows in the order of the index, all in one partition.
+    """Return the rows in the order of the index, put there through pandas in one task; they are one partition.
 
     Parameters
     ----------

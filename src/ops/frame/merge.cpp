@@ -20,8 +20,8 @@ DType compared(DType a, DType b, const Label& label) {
   return {both.storage};
 }
 
-// {how: "inner", "left", "leftsemi" or "leftanti", stream_on, built_on, built_index, suffixes, flipped}: labels of keys, or of the built side its index; flipped:
-// the built side is the one whose columns come first.
+// {how: "inner", "left", "leftsemi" or "leftanti", stream_on, built_on, built_index, suffixes, flipped}: labels of keys, or of the built side its index;
+// flipped: the built side is the one whose columns come first.
 class Merge {
  public:
   explicit Merge(const Call& c) : call(c), flipped_(c["flipped"].boolean()) {
@@ -41,7 +41,8 @@ class Merge {
       const DType own = stream().columns[static_cast<size_t>(key.stream)].type;
       key.type = compared(own, other.type, keys[k]);
       key.shared = key.built >= 0 && other.label == keys[k];
-      if (key.shared && flipped_ && own.storage != other.type.storage) throw unsupported("merge: the dtype of key ", keys[k].repr(), " depends on the rows found");
+      if (key.shared && flipped_ && own.storage != other.type.storage)
+        throw unsupported("merge: the dtype of key ", keys[k].repr(), " depends on the rows found");
       if (key.built < 0 && call.positions(1).first(keys[k]) >= 0) throw unsupported("merge: ", keys[k].repr(), " is a key and a column of the other side");
       on.push_back(key);
     }
