@@ -33,8 +33,8 @@ from muster.dataframe._write import to_bag, to_csv, to_json, to_parquet
 
 __all__ = [
     "Aggregation", "DataFrame", "Index", "Scalar", "Series", "compute", "concat", "extensions", "from_array", "from_arrow", "from_delayed", "from_dict",
-    "from_map", "from_pandas", "get_collection_type", "get_dummies", "isna", "map_overlap",
-    "map_partitions", "melt", "merge", "read_csv", "read_json", "read_parquet", "read_table", "repartition", "to_bag", "to_csv", "to_datetime", "to_delayed", "to_json",
+    "from_map", "from_pandas", "get_collection_type", "get_dummies", "isna", "map_overlap", "map_partitions", "melt", "merge",
+    "read_csv", "read_json", "read_parquet", "read_table", "repartition", "to_bag", "to_csv", "to_datetime", "to_delayed", "to_json",
     "to_numeric", "to_parquet", "to_timedelta",
 ]
 
