@@ -12,6 +12,8 @@ import muster.dataframe as dd
 from conftest import PARTITIONS, raised, same
 from muster import _core
 
+pytestmark = pytest.mark.filterwarnings("ignore:You are merging on int and float", "ignore:The 'lsuffix' and 'rsuffix'")
+
 N = 40
 KEYS = {
     "int64": pd.Series(np.arange(N) * 7 % 11, dtype="int64"),
