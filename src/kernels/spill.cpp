@@ -160,7 +160,7 @@ PackedParts::PackedParts(base::Decoder& in, size_t parts) : ends_(in.list<uint64
 PackedPartsWriter::~PackedPartsWriter() {
   char* head = out_.bytes().data() + at_ + sizeof(uint64_t);
   const uint64_t size = out_.size() - begin_;
-  std::memcpy(head, ends_.data(), ends_.size() * sizeof(uint64_t));
+  if (!ends_.empty()) std::memcpy(head, ends_.data(), ends_.size() * sizeof(uint64_t));
   std::memcpy(head + ends_.size() * sizeof(uint64_t), &size, sizeof size);
 }
 
