@@ -131,7 +131,8 @@ void JoinTable::look(std::span<const Column> keys, int64_t rows, Each each) cons
       __builtin_prefetch(ends_.data() + at[i - first]);
     }
     for (int64_t i = first; i < last; ++i)
-      if (const uint64_t b = at[i - first]; b < buckets) __builtin_prefetch(dense_ ? static_cast<const void*>(rows_.data() + ends_[b]) : words_.data() + ends_[b]);
+      if (const uint64_t b = at[i - first]; b < buckets)
+        __builtin_prefetch(dense_ ? static_cast<const void*>(rows_.data() + ends_[b]) : words_.data() + ends_[b]);
     for (int64_t i = first; i < last; ++i) {
       const uint64_t b = at[i - first];
       if (w.gone(i)) each(i, 0u, static_cast<uint32_t>(missing_.size()), [&](uint32_t p) { return static_cast<int64_t>(missing_[p]); });
