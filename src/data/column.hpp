@@ -68,6 +68,7 @@ class Writable {
   Writable(Storage storage, int64_t rows);
   template <class T> T* as() { return reinterpret_cast<T*>(values_.get()); }
   uint8_t* valid();  // made on first use, all 1
+  bool has_valid() const { return valid_ != nullptr; }
   void forget_valid() { valid_.reset(); }  // all turned out to be present
   /// Hands the column on; `also` is kept alive with it.
   Column finish(Keep also = nullptr) &&;

@@ -10,6 +10,7 @@
 #include "kernels/memory.hpp"
 #include "kernels/row_numbers.hpp"
 #include "kernels/settling.hpp"
+#include "kernels/sorted_rows.hpp"
 #include "kernels/task_values.hpp"
 
 namespace muster::kernels {
@@ -38,7 +39,7 @@ const Kernel& kernel(const std::string& name) {
 
 std::vector<Kernel> builtin_kernels() {
   std::vector<Kernel> all;
-  for (auto part : {elementwise_kernels(), selection_kernels(), row_number_kernels(), join_kernels()}) all.insert(all.end(), part.begin(), part.end());
+  for (auto part : {elementwise_kernels(), selection_kernels(), row_number_kernels(), join_kernels(), sort_kernels()}) all.insert(all.end(), part.begin(), part.end());
   all.push_back(group_by_kernel());
   all.push_back(memory_kernel());
   all.push_back(row_counts_kernel());

@@ -21,6 +21,11 @@ std::vector<int> read_by(const Stage& s) {
   return out;
 }
 
+int add(graph::Graph& graph, graph::Range range) {
+  graph.ranges.push_back(std::move(range));
+  return static_cast<int>(graph.ranges.size()) - 1;
+}
+
 // What a stage's tasks are called: what its rows are read from, as far as it reads them itself, and the user's functions; else what it leaves.
 std::string label_of(const Stage& s) {
   std::vector<std::string> parts;
@@ -87,6 +92,7 @@ Expanded expand(const Plan& plan) {
   Expanded out;
   out.range_of_stage.assign(plan.stages.size(), -1);
   std::map<Exit, Dependency> exits;
+  std::map<std::pair<Exit, std::vector<int64_t>>, Dependency> ranges_of;  // of exits whose states are cut: the partitions that are read
   for (int n : order_of(plan)) {
     const Stage& s = plan.stages[static_cast<size_t>(n)];
     data::Program p;
@@ -102,6 +108,17 @@ Expanded expand(const Plan& plan) {
     std::map<int, int> built;  // by their number, the program's inputs
     for (const auto& in : s.inputs) {
       Dependency d = exits.at(in.from);
+      if (d.slices()) {
+        const auto [known, fresh] = ranges_of.try_emplace({in.from, s.partitions});
+        if (fresh) {
+          graph::Range part;
+          part.count = s.count, part.partition = s.partitions, part.function = "combine part", part.inputs = {d};
+          part.label = plan.stages[static_cast<size_t>(in.from.stage)].sinks[static_cast<size_t>(in.from.sink)].kernel;
+          part.options = range.options;
+          known->second = {add(out.graph, std::move(part))};
+        }
+        d = known->second;
+      }
       if (in.exchange != Rule::map) d.rule = in.exchange;
       d.first = in.first;
       const int number = static_cast<int>(range.inputs.size()) - std::max(0, p.streams - 1);  // a task has one of the streams
@@ -113,9 +130,8 @@ Expanded expand(const Plan& plan) {
     for (auto& step : p.steps)
       if (step.built >= 0) step.built = built.at(step.built);
     range.args = p.encode();
-    const int at = static_cast<int>(out.graph.ranges.size());
+    const int at = add(out.graph, std::move(range));
     out.range_of_stage[static_cast<size_t>(n)] = at;
-    out.graph.ranges.push_back(std::move(range));
     for (size_t k = 0; k < s.sinks.size(); ++k) {
       Dependency d{at, Rule::map, 1, static_cast<int>(k)};
       if (data::traits(s.sinks[k].kernel).is_looked_into) {
@@ -125,8 +141,19 @@ Expanded expand(const Plan& plan) {
         build.args = Dict{{"last", false}};
         d.rule = Rule::all;
         build.inputs = {d};
-        d = {static_cast<int>(out.graph.ranges.size()), Rule::map, 1, 0};
-        out.graph.ranges.push_back(std::move(build));
+        d = {add(out.graph, std::move(build))};
+      } else if (data::traits(s.sinks[k].kernel).ranged) {
+        graph::Range cut;
+        cut.count = s.count, cut.function = "cut", cut.label = s.sinks[k].kernel, cut.options = s.options, cut.inputs = {d};
+        if (!s.sinks[k].args.has("bounds")) {
+          graph::Range sample = cut, bounds;
+          sample.function = "sample";
+          bounds.count = 1, bounds.function = "bounds", bounds.label = cut.label, bounds.options = s.options;
+          bounds.args = Dict{{"kernel", s.sinks[k].kernel}, {"args", s.sinks[k].args}};
+          bounds.inputs = {{add(out.graph, std::move(sample)), Rule::all}};
+          cut.inputs.push_back({add(out.graph, std::move(bounds)), Rule::all});
+        }
+        d = {add(out.graph, std::move(cut)), Rule::slice};
       } else if (!s.sinks[k].kernel.empty()) {
         // A tree of merges in partition order: the same for any number of threads.
         const Value parts = s.sinks[k].args["parts"];
@@ -137,8 +164,7 @@ Expanded expand(const Plan& plan) {
           combine.args = Dict{{"last", count == 1 && !parts.is_integer()}};
           d.rule = Rule::block, d.k = kFanIn;
           combine.inputs = {d};
-          d = {static_cast<int>(out.graph.ranges.size()), Rule::map, 1, 0};
-          out.graph.ranges.push_back(std::move(combine));
+          d = {add(out.graph, std::move(combine))};
         }
         if (parts.is_integer()) {
           graph::Range part, join;
@@ -149,12 +175,10 @@ Expanded expand(const Plan& plan) {
             d.rule = Rule::slice;
           }
           part.inputs = {d};
-          d = {static_cast<int>(out.graph.ranges.size()), Rule::all, 1, 0};
-          out.graph.ranges.push_back(std::move(part));
+          d = {add(out.graph, std::move(part)), Rule::all};
           join.count = 1, join.function = "join parts", join.label = s.sinks[k].kernel, join.inputs = {d}, join.options = s.options;
           join.args = Dict{{"kernel", s.sinks[k].kernel}, {"args", s.sinks[k].args}};
-          d = {static_cast<int>(out.graph.ranges.size()), Rule::map, 1, 0};
-          out.graph.ranges.push_back(std::move(join));
+          d = {add(out.graph, std::move(join))};
         }
       }
       exits[{n, static_cast<int>(k)}] = d;

@@ -268,6 +268,13 @@ class NodeLowering : public Lowering {
     return read(exit, "", {}, static_cast<int>(from.size()), 1, {}, each);
   }
 
+  Rows ranges(int at, const std::string& kernel, Value args, std::vector<int> in) override {
+    const std::vector<int> each = dependences(at, in);
+    const int64_t count = args["parts"].integer();
+    const Exit exit = b_.add_sink(at, {kernel, std::move(args), std::move(in)});
+    return read(exit, "", {}, static_cast<int>(each.size()), subset_.empty() ? count : static_cast<int64_t>(subset_.size()), subset_, each);
+  }
+
   Rows whole(int at, const std::string& kernel, Value args, std::vector<int> in, int out) override {
     const bool positional = data::traits(kernel).positional;
     std::vector<int> each;

@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "kernels/parted_state.hpp"
+#include "kernels/ranged_state.hpp"
 #include "kernels/registry.hpp"
 #include "kernels/row_parts.hpp"
 #include "worker/native.hpp"
@@ -116,6 +117,51 @@ class JoinPartsFunction : public Function {
   Value args_;
 };
 
+/// Some rows of a state that is to be cut.
+class SampleFunction : public Function {
+ public:
+  std::vector<Output> run(data::Task& task, const Inputs& inputs, std::string_view) const override {
+    const auto& state = inputs.at(0).at(0);
+    state.fold->seal(task);
+    return {CombinePartFunction::rows_of({kernels::ranged(*state.fold).sample()})};
+  }
+};
+
+/// Where to cut, by the samples of all states; `args` are the fold's kernel and its arguments.
+class BoundsFunction : public Function {
+ public:
+  explicit BoundsFunction(const Value& args) : kernel_(args["kernel"].string()), args_(args["args"]) {}
+  std::vector<Output> run(data::Task&, const Inputs& inputs, std::string_view) const override {
+    data::Batches samples;
+    for (const auto& i : inputs.at(0)) samples.insert(samples.end(), i.batches->begin(), i.batches->end());
+    const auto fold = kernels::kernel(kernel_).fold(args_);
+    return {CombinePartFunction::rows_of({kernels::ranged(*fold).bounds(samples, args_["parts"].integer())})};
+  }
+
+ private:
+  std::string kernel_;
+  Value args_;
+};
+
+/// Cuts a state into ranges, each an output, at bounds that are its second input, or known to it.
+class CutFunction : public Function {
+ public:
+  std::vector<Output> run(data::Task& task, const Inputs& inputs, std::string_view) const override {
+    const auto& state = inputs.at(0).at(0);
+    const int64_t parts = state.recipe->args["parts"].integer();
+    state.fold->seal(task);
+    const auto& whole = kernels::ranged(*state.fold);
+    auto ranges = whole.cut(inputs.size() > 1 ? inputs[1].at(0).batches->at(0) : whole.bounds({}, parts));
+    std::vector<Output> out(static_cast<size_t>(parts));
+    for (size_t p = 0; p < out.size(); ++p) {
+      out[p].recipe = state.recipe;
+      out[p].fold = p < ranges.size() ? std::move(ranges[p]) : kernels::kernel(state.recipe->kernel).fold(state.recipe->args);
+    }
+    out.back().bytes = state.bytes;  // they share the memory, which is free when the last of them is gone
+    return out;
+  }
+};
+
 /// A function of a C++ program.
 class NativeFunction : public Function {
  public:
@@ -156,6 +202,9 @@ std::unique_ptr<Function> bind(const std::string& function, const Value& args) {
   if (function == "pipeline") return std::make_unique<PipelineFunction>(args);
   if (function == "combine") return std::make_unique<CombineFunction>(args);
   if (function == "combine part") return std::make_unique<CombinePartFunction>();
+  if (function == "sample") return std::make_unique<SampleFunction>();
+  if (function == "bounds") return std::make_unique<BoundsFunction>(args);
+  if (function == "cut") return std::make_unique<CutFunction>();
   if (function == kJoinParts) return std::make_unique<JoinPartsFunction>(args);
   if (function == "native") return std::make_unique<NativeFunction>(args);
   if (function == kGiven) return std::make_unique<GivenFunction>(args);

@@ -18,7 +18,11 @@ int64_t megabytes(int64_t bytes) { return bytes / 1'000'000; }
 std::string too_small() { return concat("the memory budget of ", megabytes(budget().limit()), " MB is too small"); }
 }  // namespace
 
-bool is_gathering(const Output& o) { return o.recipe && data::traits(o.recipe->kernel).positional; }
+bool is_gathering(const Output& o) {
+  if (!o.recipe) return false;
+  const auto& of = data::traits(o.recipe->kernel);
+  return of.positional && !of.ranged;
+}
 
 int64_t copies_of(const Output& o) { return !is_gathering(o) ? 0 : o.recipe->args["n"].integer() == std::numeric_limits<int64_t>::max() ? kCopies : 1; }
 

@@ -1,5 +1,8 @@
-"""The order of rows: sort_values, sort_index. All rows are put in order in one task."""
+"""The order of rows: sort_values, sort_index."""
 
+from muster import _core
+from muster._base.values import plain
+from muster.dataframe._collection import new_collection
 from muster.dataframe._through_pandas import call, through
 
 
@@ -9,7 +12,8 @@ def sort_values(
 ):  # fmt: skip
     """Return the rows in the order of columns; rows of equal values stay in theirs.
 
-    All rows are put in order in one task, through pandas, and are one partition.
+    Each partition is put in order by itself; these runs are cut into ranges of about equal size, which are the partitions of the result. Where memory is short
+    runs lie on disk meanwhile. Columns of objects, categories and nullable dtypes are compared by pandas, all rows in one task, as `explain` shows.
 
     Parameters
     ----------
@@ -22,7 +26,9 @@ def sort_values(
         Number the rows from 0.
     sort_function : callable, optional
         Called with the pandas object instead of its method, with `sort_function_kwargs`.
-    npartitions, partition_size, shuffle_method
+    npartitions : int, optional
+        Of the result. Default: as many as there are.
+    partition_size, shuffle_method
         Accepted.
     **kwargs
         key : function of a pandas Series, optional. What is compared instead of the values.
@@ -44,6 +50,12 @@ def sort_values(
     kwargs = {"ascending": ascending, "na_position": na_position, "ignore_index": ignore_index, "kind": "stable", **kwargs}
     if self.ndim == 2:
         kwargs["by"] = by
+    if sort_function is None and not kwargs.keys() - {"ascending", "na_position", "ignore_index", "kind", "by", "upsample"}:
+        kwargs.pop("upsample", None)
+        if self.ndim == 1 or _are_columns(self, by):
+            ordered = _native(self, by, False, ascending, na_position, _wanted(npartitions))
+            if ordered is not None:
+                return ordered.reset_index(drop=True) if ignore_index else ordered
     if sort_function is not None:
         asked = {k: kwargs[k] for k in ("by", "ascending", "na_position") if k in kwargs}
         return through("sort_values", sort_function, (self,), {**asked, **(sort_function_kwargs or {})}, shape="whole", real=True)
@@ -51,7 +63,7 @@ def sort_values(
 
 
 def sort_index(self, ascending=True, na_position="last", ignore_index=False, **kwargs):
-    """Return the rows in the order of the index, put there through pandas in one task; they are one partition.
+    """Return the rows in the order of the index; see `sort_values`. Divisions that are known stay, where the order is ascending.
 
     Parameters
     ----------
@@ -67,5 +79,43 @@ def sort_index(self, ascending=True, na_position="last", ignore_index=False, **k
     >>> s.sort_index().compute().tolist()
     [6, 7, 5]
     """
-    kwargs = {"ascending": ascending, "na_position": na_position, "ignore_index": ignore_index, **kwargs}
+    if na_position not in ("first", "last"):
+        raise ValueError(f"invalid na_position: {na_position}")
+    if not kwargs.keys() - {"npartitions", "kind"}:
+        divisions = self.divisions if self.known_divisions and ascending is True and self._expr.index else None
+        ordered = _native(self, None, True, ascending, na_position, _wanted(kwargs.pop("npartitions", None)), divisions)
+        if ordered is not None:
+            return ordered.reset_index(drop=True) if ignore_index else ordered
+    kwargs = {"ascending": ascending, "na_position": na_position, "ignore_index": ignore_index, "kind": "stable", **kwargs}
     return call(self, "sort_index", (), kwargs, shape="whole", kept=not ignore_index)
+
+
+def by_index(frame, divisions):
+    """Return the frame in the order of its index, cut at `divisions`, which are known of the result; None where pandas is to say what the order is."""
+    return _native(frame, None, True, True, "last", None, divisions)
+
+
+def _native(self, by, of_index, ascending, na_position, partitions, divisions=None):
+    """The native sort, None where pandas is to say what the order is."""
+    arguments = {"by": plain(by), "of_index": of_index, "ascending": plain(ascending), "na_position": na_position, "partitions": partitions}
+    if divisions is not None:
+        arguments |= {"bounds": plain(list(divisions[1:-1])), "divisions": plain(list(divisions)), "partitions": len(divisions) - 1}
+    try:
+        return new_collection(_core.call("sort", [self._expr], arguments))
+    except NotImplementedError:
+        return None
+
+
+def _wanted(npartitions):
+    if npartitions is None or npartitions == "auto":
+        return None
+    if not isinstance(npartitions, int) or npartitions < 1:
+        raise ValueError(f"npartitions must be a positive integer, got {npartitions!r}")
+    return npartitions
+
+
+def _are_columns(self, by):
+    names = by if isinstance(by, list) else [by]
+    columns = self._labels()
+    found = all(isinstance(n, (str, int, tuple)) and not isinstance(n, bool) and columns.count(n) == 1 for n in names)
+    return bool(names) and found

@@ -115,24 +115,47 @@ def _fixed(freq):
         return False
 
 
-def divisions_of_ascending(key):
-    """Return the divisions of a Series over several partitions that ascends: [] where a value lies on both sides of a border, None where it does not ascend.
+_SAMPLES = 1024  # of a partition
 
-    Computes its ends.
+
+def divisions_of(key, npartitions):
+    """Return whether a Series ascends over its partitions, and divisions: those it has if it does, and no value lies on both sides of a border, else at most
+    `npartitions` of about equal size. [] where there are none.
+
+    Computes its ends and some of its values.
     """
     one = key._meta.reset_index(drop=True)
-    spans = key.map_partitions(_span, meta=pd.DataFrame({"low": one, "high": one, "ascends": pd.Series([], dtype="bool")})).compute()
-    low, high = list(spans.low), list(spans.high)
-    if not spans.ascends.all() or any(a > b for a, b in zip(high, low[1:], strict=False)):
-        return None
-    if len(spans) < key.npartitions or any(a == b for a, b in zip(high, low[1:], strict=False)):
-        return []
-    return [*low, high[-1]]
+    meta = pd.DataFrame({"value": one, "kind": pd.Series([], dtype="int64"), "ascends": pd.Series([], dtype="bool"), "stands_for": pd.Series([], dtype="float64")})
+    ends = key.map_partitions(_ends, meta=meta).compute()
+    first, last, some = (ends[ends.kind == kind] for kind in (0, 1, 2))
+    low, high = list(first.value), list(last.value)
+    if first.ascends.all() and not any(a > b for a, b in zip(high, low[1:], strict=False)) and not ends.value.isna().any():
+        if len(low) == key.npartitions and not any(a == b for a, b in zip(high, low[1:], strict=False)):
+            return True, [*low, high[-1]]
+    some = some[some.value.notna()].sort_values("value", kind="stable")
+    if not len(some):
+        return False, []
+    rank = some.stands_for.cumsum()
+    at = rank.searchsorted([rank.iloc[-1] * p / npartitions for p in range(1, npartitions)])
+    known = [v for v in (*low, *high) if not pd.isna(v)]
+    lowest, highest = min([some.value.iloc[0], *known]), max([some.value.iloc[-1], *known])
+    inner = list(dict.fromkeys(some.value.iloc[i] for i in at))
+    return False, [lowest, *(v for v in inner if lowest < v < highest), highest]
 
 
-def _span(part):
-    ends = part.iloc[:1].reset_index(drop=True), part.iloc[-1:].reset_index(drop=True)
-    return pd.DataFrame({"low": ends[0], "high": ends[1], "ascends": pd.Series([part.is_monotonic_increasing] * len(ends[0]), dtype="bool")})
+def _ends(part):
+    part = part.reset_index(drop=True)
+    there = part.dropna()
+    if len(there) < len(part) or not len(part):
+        ends, ascends = [there.min(), there.max()] if len(there) else [], False
+    else:
+        ascends = part.is_monotonic_increasing
+        ends = [part.iloc[0], part.iloc[-1]] if ascends else [part.min(), part.max()]
+    some = there.sample(min(len(there), _SAMPLES), random_state=0)
+    values = pd.concat([pd.Series(ends, dtype=part.dtype), some], ignore_index=True)
+    kinds = [*range(len(ends)), *[2] * len(some)]
+    weight = len(there) / len(some) if len(some) else 0.0
+    return pd.DataFrame({"value": values, "kind": kinds, "ascends": [ascends] * len(kinds), "stands_for": [weight] * len(kinds)})
 
 
 def numbered(frame):

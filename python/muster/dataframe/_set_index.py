@@ -2,17 +2,19 @@
 
 from muster import _core
 from muster._base import keywords
+from muster._base.libraries import pd
 from muster._base.values import plain
 from muster.dataframe._collection import new_collection
-from muster.dataframe._partitioning import divisions_of_ascending
+from muster.dataframe._order import by_index
+from muster.dataframe._partitioning import divisions_of
 from muster.dataframe._through_pandas import call
 
 
 def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=None, sort=True, **kwargs):
     """Return the frame with a column as index, in its order.
 
-    Over several partitions the column is read once, to see that it ascends, unless sorted=True or sort=False says what to do. Where it does not, all rows are
-    put in order in one task, and are one partition.
+    Over several partitions the column is read once, to see whether it ascends and where partitions are to begin, unless sorted=True or sort=False says what to
+    do. Where it does not ascend, rows are put in order as by `sort_values`; no value lies in two partitions, and divisions are known.
 
     Parameters
     ----------
@@ -23,8 +25,25 @@ def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=
         The rows are in the order of the column already.
     sort : bool, default True
         False: leave the rows where they are.
+    npartitions : int, optional
+        Of the result, at most. Default: as many as there are.
     divisions : list, optional
-        With sorted=True the values at the borders of the partitions.
+        The values at which partitions begin, and the last one; with sorted=True of the partitions that are there. What lies outside of them is in the first
+        partition, or in the last.
+
+    Raises
+    ------
+    KeyError
+        If `other` is no column.
+    ValueError
+        If `divisions` do not ascend.
+
+    Examples
+    --------
+    >>> import muster.dataframe as dd
+    >>> df = dd.from_dict({"x": [3, 1, 2], "y": ["a", "b", "c"]}, npartitions=3)
+    >>> df.set_index("x").y.compute().tolist()
+    ['b', 'c', 'a']
     """
     for name in ("append", "inplace", "verify_integrity"):
         if kwargs.get(name):
@@ -44,9 +63,9 @@ def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=
         other = other[0]
     elif not hasattr(other, "_expr"):
         self._positions_for("set_index", other)
-    if divisions is not None and not sorted:
-        raise NotImplementedError("set_index of unsorted data by divisions is not there yet; sorted=True if the rows are in order")
-    if divisions is not None and len(divisions) != self.npartitions + 1:
+    if divisions is not None:
+        divisions = _checked(divisions)
+    if divisions is not None and sorted and len(divisions) != self.npartitions + 1:
         raise ValueError(
             f"set_index: divisions of sorted rows are the borders of the partitions that are there and must be the same length, {self.npartitions + 1}, got "
             f"{len(divisions)}; repartition(divisions=...) makes others"
@@ -55,10 +74,34 @@ def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=
     if key.ndim == 2:
         raise ValueError(f"set_index: {len(key._expr.columns)} columns are labelled {other!r}; give them labels of their own")
     frame = self.drop(columns=[other]) if drop and not hasattr(other, "_expr") else self
-    if sort and not sorted and self.npartitions > 1 and (ascending := divisions_of_ascending(key)) is not None:
-        return new_collection(_core.call("with_index", [frame._expr, key._expr], {"divisions": plain(ascending)}))
+    plain_index = _core.call("with_index", [frame._expr, key._expr], {})
+    if divisions is not None and not sorted:
+        ordered = by_index(new_collection(plain_index), divisions)
+        if ordered is None:
+            raise NotImplementedError(
+                f"set_index: divisions of a {key._meta.dtype} column; sort it without them, or with sorted=True if the rows are in order"
+            )
+        return ordered
+    if sort and not sorted and (self.npartitions > 1 or isinstance(npartitions, int)):
+        ascending, divisions = divisions_of(key, npartitions if isinstance(npartitions, int) else self.npartitions)
+        if ascending and not isinstance(npartitions, int):
+            return new_collection(_core.call("with_index", [frame._expr, key._expr], {"divisions": plain(divisions)}))
+        ordered = by_index(new_collection(plain_index), divisions) if len(divisions) > 1 else None
+        if ordered is not None:
+            return ordered
+        divisions = None
     out = new_collection(_core.call("with_index", [frame._expr, key._expr], {} if divisions is None else {"divisions": [plain(d) for d in divisions]}))
     return call(out, "sort_index", (), {"kind": "stable"}, shape="whole") if sort and not sorted else out
+
+
+def _checked(divisions):
+    """Divisions as a list. Raises ValueError where they are none."""
+    divisions = list(divisions)
+    if len(divisions) < 2 or any(pd.isna(d) for d in divisions) or any(a > b for a, b in zip(divisions, divisions[1:], strict=False)) or (
+        any(a == b for a, b in zip(divisions[:-1], divisions[1:-1], strict=False))
+    ):  # fmt: skip
+        raise ValueError(f"set_index: divisions must ascend, each there once and none missing, and be at least two; got {divisions}")
+    return divisions
 
 
 def reset_index(self, drop=False, **kwargs):
