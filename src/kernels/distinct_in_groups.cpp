@@ -62,7 +62,7 @@ class DistinctInGroups : public Fold, public PartedState {
       const auto sums = by_key("sum", {Storage::int64}, in_appearance_ ? Value() : sort_);
       for (const auto& p : parts) sums->add(task, p->at(v).columns, p->at(v).rows);
       Batch one = sums->finish(task).at(0);
-      if (in_appearance_) one = sorted(one, {one.columns.size() - 1});
+      if (in_appearance_) one = sorted(one, {{one.columns.size() - 1}});
       if (v == 0) all = {one.rows, {one.columns.begin(), one.columns.begin() + static_cast<std::ptrdiff_t>(keys_.size())}};
       all.columns.push_back(one.columns[keys_.size()]);  // each value has the same groups
     }

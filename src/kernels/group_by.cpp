@@ -46,9 +46,9 @@ class GroupBy : public Fold, public PartedState {
       keeps_values_ |= keeps_values(g["function"].string());
       merges_groups_alone_ &= !keeps_values(g["function"].string()) && g["function"].string() != "nunique";
     }
-    if (in_appearance_) order_ = {key_count_ + inputs_.size()};
+    if (in_appearance_) order_ = {{key_count_ + inputs_.size()}};
     else if (a["sort"].is_bool())
-      for (size_t k = 0; k < key_count_; ++k) order_.push_back(k);
+      for (size_t k = 0; k < key_count_; ++k) order_.push_back({k});
     reset();
   }
 
@@ -539,7 +539,7 @@ class GroupBy : public Fold, public PartedState {
   std::mutex sealing_;
   bool in_appearance_, keep_missing_, keeps_values_ = false, merges_groups_alone_ = true, tabled_ = true, sealed_ = false;
   std::vector<Storage> storages_;
-  SortColumns order_;                           // of the results' columns
+  SortKeys order_;                              // of the results' columns
   RowHasher hasher_;
   std::shared_ptr<Table> own_;                  // its own, or (`shares_`) that of a state that was merged into it
   bool shares_ = false;

@@ -41,7 +41,7 @@ Batch most_frequent(const Batches& counted) {
 
 // In pandas' order: missing times in front, as the smallest numbers.
 Column in_order(const Batch& values, DType type) {
-  const Column column = sorted({values.rows, {values.columns[0]}}, {0}).columns[0];
+  const Column column = sorted({values.rows, {values.columns[0]}}, {{0}}).columns[0];
   if (!type.is_time() || values.rows < 2 || !column.is_missing(values.rows - 1)) return column;
   std::vector<int64_t> rows(static_cast<size_t>(values.rows));
   std::iota(rows.begin() + 1, rows.end(), 0);

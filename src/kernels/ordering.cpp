@@ -13,22 +13,15 @@ using namespace base;
 using namespace data;
 namespace {
 
-SortKeys ascending(const SortColumns& by) {
-  SortKeys keys;
-  for (size_t c : by) keys.push_back({c});
-  return keys;
-}
-
 // A row of one of several batches.
 struct Sample {
   const Batch* batch;
   int64_t row;
 };
 
-bool is_sorted(const Batch& batch, const SortColumns& by) {
-  const Column& c = batch.columns[by[0]];
-  if (by.size() == 1 && c.storage == Storage::int64 && !c.valid) return std::is_sorted(c.as<int64_t>(), c.as<int64_t>() + batch.rows);
-  const auto keys = ascending(by);
+bool is_sorted(const Batch& batch, const SortKeys& keys) {
+  const Column& c = batch.columns[keys[0].column];
+  if (keys.size() == 1 && c.storage == Storage::int64 && !c.valid && !keys[0].descending) return std::is_sorted(c.as<int64_t>(), c.as<int64_t>() + batch.rows);
   for (int64_t i = 1; i < batch.rows; ++i)
     if (compare_rows(batch, i, batch, i - 1, keys) < 0) return false;
   return true;
@@ -51,9 +44,9 @@ std::vector<Sample> splitters(const std::vector<const Batch*>& runs, const SortK
 }
 }  // namespace
 
-Batch sorted(const Batch& batch, const SortColumns& by) {
-  if (batch.rows < 2 || by.empty() || is_sorted(batch, by)) return batch;
-  const auto order = sort_order({&batch, 1}, ascending(by));
+Batch sorted(const Batch& batch, const SortKeys& keys) {
+  if (batch.rows < 2 || keys.empty() || is_sorted(batch, keys)) return batch;
+  const auto order = sort_order({&batch, 1}, keys);
   const std::vector<int64_t> rows(order.begin(), order.end());
   Batch out{batch.rows, {}};
   for (const auto& c : batch.columns) {
@@ -64,7 +57,7 @@ Batch sorted(const Batch& batch, const SortColumns& by) {
   return out;
 }
 
-Batch merge_sorted(const std::vector<const Batch*>& runs, const SortColumns& by, size_t columns) {
+Batch merge_sorted(const std::vector<const Batch*>& runs, const SortKeys& by, size_t columns, bool on_threads) {
   constexpr int64_t kRange = 32 << 10;  // rows
   int64_t rows = 0;
   bool cut = true;  // objects are not numbered alike in all runs
@@ -79,20 +72,19 @@ Batch merge_sorted(const std::vector<const Batch*>& runs, const SortColumns& by,
     out.columns.resize(columns);
     return out;
   }
-  const auto keys_of_runs = ascending(by);
-  const auto cuts = splitters(runs, keys_of_runs, rows, rows / kRange + 1);
+  const auto cuts = splitters(runs, by, rows, rows / kRange + 1);
   const auto ranges = static_cast<int64_t>(cuts.size()) + 1;
   // begins[r][k]: where range r begins in run k.
   std::vector<std::vector<int64_t>> begins(static_cast<size_t>(ranges) + 1, std::vector<int64_t>(runs.size(), 0));
   for (size_t k = 0; k < runs.size(); ++k) begins.back()[k] = runs[k]->rows;
-  side_by_side(ranges - 1, 1, [&](int64_t from, int64_t to) {
+  side_by_side(ranges - 1, on_threads ? 1 : ranges, [&](int64_t from, int64_t to) {
     for (int64_t r = from; r < to; ++r)
       for (size_t k = 0; k < runs.size(); ++k) {
         int64_t low = 0, high = runs[k]->rows;
         while (low < high) {
           const int64_t middle = (low + high) / 2;
           const Sample& cut = cuts[static_cast<size_t>(r)];
-          if (compare_rows(*runs[k], middle, *cut.batch, cut.row, keys_of_runs) < 0) low = middle + 1;
+          if (compare_rows(*runs[k], middle, *cut.batch, cut.row, by) < 0) low = middle + 1;
           else high = middle;
         }
         begins[static_cast<size_t>(r) + 1][k] = low;
@@ -100,7 +92,7 @@ Batch merge_sorted(const std::vector<const Batch*>& runs, const SortColumns& by,
   });
   std::vector<Writable> made;
   for (size_t c = 0; c < columns; ++c) made.push_back(to_gather(runs, c, rows));
-  side_by_side(ranges, 1, [&](int64_t from, int64_t to) {
+  side_by_side(ranges, on_threads ? 1 : ranges, [&](int64_t from, int64_t to) {
     std::vector<std::vector<ColumnRows>> keys(by.size());
     std::vector<Place> places, ordered;
     for (int64_t r = from; r < to; ++r) {
@@ -111,12 +103,12 @@ Batch merge_sorted(const std::vector<const Batch*>& runs, const SortColumns& by,
       for (size_t k = 0; k < runs.size(); ++k) {
         if (first[k] == last[k]) continue;
         for (int64_t row = first[k]; row < last[k]; ++row) places.push_back({static_cast<uint32_t>(k), static_cast<uint32_t>(row)});
-        for (size_t i = 0; i < by.size(); ++i) keys[i].push_back({&runs[k]->columns[by[i]], first[k], last[k] - first[k]});
+        for (size_t i = 0; i < by.size(); ++i) keys[i].push_back({&runs[k]->columns[by[i].column], first[k], last[k] - first[k]});
       }
       Batch range{static_cast<int64_t>(places.size()), {}};
       if (!range.rows) continue;
       SortKeys all;
-      for (size_t i = 0; i < by.size(); ++i) range.columns.push_back(concatenate(keys[i])), all.push_back({i});
+      for (size_t i = 0; i < by.size(); ++i) range.columns.push_back(concatenate(keys[i])), all.push_back({i, by[i].descending, by[i].missing_first});
       ordered.clear();
       for (uint32_t i : sort_order({&range, 1}, all)) ordered.push_back(places[i]);
       for (size_t c = 0; c < columns; ++c) gather(runs, c, ordered, made[c], at);

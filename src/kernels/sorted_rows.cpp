@@ -1,16 +1,15 @@
-// A state is runs: rows as they came, and their order; where memory is short they are spilled, in order, in granules that are read one by one. States are cut
-// into ranges, and a range of all states is put in order again. Rows that are equal stay in the order of their runs, also where a bound lies among them: a bound
-// that was drawn from a run knows its place there.
+// A state is runs: rows are put in order while they are in the caches, some ten thousand at a time. Where memory is short the runs of a state are merged and
+// spilled, in granules that are read one by one. States are cut into ranges, and a range of all states is merged. Rows that are equal stay in the order of their
+// runs, also where a bound lies among them: a bound that was drawn from a run knows its place there.
 #include "kernels/sorted_rows.hpp"
 
 #include <algorithm>
 #include <mutex>
 
 #include "base/error.hpp"
-#include "kernels/packing.hpp"
+#include "kernels/ordering.hpp"
 #include "kernels/places.hpp"
 #include "kernels/ranged_state.hpp"
-#include "kernels/sort_order.hpp"
 #include "kernels/spill.hpp"
 #include "kernels/wire.hpp"
 #include "muster/error.hpp"
@@ -19,27 +18,20 @@ namespace muster::kernels {
 using namespace base;
 using namespace data;
 namespace {
+constexpr int64_t kRunRows = 64 << 10;      // at most, or
+constexpr int64_t kRunBytes = 4 << 20;
 constexpr int64_t kGranule = 2048;          // rows that are read at once from disk
-constexpr int64_t kSamples = 256;           // rows of a run
-constexpr int64_t kLeastRun = 1 << 20;      // bytes
-constexpr int64_t kSortBytes = 40;          // a row, while it is sorted
-constexpr int64_t kRunsOfPartition = 20;    // bits
+constexpr int64_t kSamples = 256;           // of the rows of a state
+constexpr int64_t kWorthSpilling = 1 << 20; // bytes
+constexpr int64_t kRunsOfPartition = 24;    // bits
 
 // Rows in order that nobody changes any more.
 struct Run {
   int64_t number;                                // runs of equal rows stand in order of their numbers
   int64_t rows = 0, bytes = 0;
-  Batches here;                                  // in memory: as they came
-  std::vector<Place> order;                      // of them; none: they are in order
-  std::vector<int64_t> begins;                   // where each of `here` begins, where they are in order
-  std::shared_ptr<const SpilledParts> granules;  // or on disk, in order
-  Batch heads;                                   // of each granule the first row
-
-  Place place(int64_t i) const {
-    if (!order.empty()) return order[static_cast<size_t>(i)];
-    const auto b = static_cast<size_t>(std::upper_bound(begins.begin(), begins.end(), i) - begins.begin()) - 1;
-    return {static_cast<uint32_t>(b), static_cast<uint32_t>(i - begins[b])};
-  }
+  Batch here;                                    // in memory
+  std::shared_ptr<const SpilledParts> granules;  // or on disk
+  Batch heads;                                   // of each granule the first row's keys
 };
 
 std::vector<const Batch*> pointers(const Batches& batches) {
@@ -89,10 +81,17 @@ class SortedRows : public Fold, public RangedState {
 
   void add(Task& task, Columns in, int64_t rows) override {
     partition_ = task.partition();
-    const int64_t bytes = packing_.add(in, rows);
-    task.hold(bytes + rows * static_cast<int64_t>(sizeof(Place)));
-    waiting_bytes_ += bytes, waiting_rows_ += rows;
-    if (waiting_bytes_ >= kLeastRun && task.headroom() < waiting_rows_ * kSortBytes + waiting_bytes_) close_run(task, true);
+    for (int64_t done = 0; done < rows; done += kRunRows) {
+      const int64_t more = std::min(kRunRows, rows - done);
+      Batch& batch = waiting_.emplace_back(Batch{more, {}});
+      for (const auto& c : in) batch.columns.push_back(own_text(spread(slice(c, done, more), more)));
+      const int64_t bytes = size_of(batch);
+      task.hold(bytes);
+      waiting_bytes_ += bytes, waiting_rows_ += more;
+      if (waiting_rows_ < kRunRows && waiting_bytes_ < kRunBytes) continue;
+      close_run(task);
+      if (here_bytes_ >= kWorthSpilling && task.headroom() < here_bytes_) spill(task);
+    }
   }
   void merge(Task& task, Fold& later) override {
     seal(task);
@@ -102,7 +101,9 @@ class SortedRows : public Fold, public RangedState {
   }
   void seal(Task& task) override {
     std::lock_guard lock(sealing_);
-    if (waiting_rows_) close_run(task, task.headroom() < waiting_rows_ * kSortBytes);
+    if (waiting_rows_) close_run(task);
+    if (here_bytes_ >= kWorthSpilling && task.headroom() < here_bytes_) spill(task);
+    here_bytes_ = 0;
   }
   Batches finish(Task& task) override { return merge_part(task, {this}, 0); }
 
@@ -115,9 +116,9 @@ class SortedRows : public Fold, public RangedState {
   void encode(Encoder& out) const override {
     out << static_cast<uint64_t>(slices_.size());
     for (const auto& s : slices_) {
-      const auto [rows, first] = read(s);
+      auto [rows, first] = read(s);
       out << s.run->number << first;
-      kernels::encode(out, rows);
+      kernels::encode(out, Batches{std::move(rows)});
     }
   }
   void decode(base::Decoder& in) override {
@@ -126,41 +127,33 @@ class SortedRows : public Fold, public RangedState {
       run->number = in.get<int64_t>();
       Slice s;
       s.first_place = in.get<int64_t>();
-      run->here = decode_batches(in);
-      for (auto& b : run->here) {
-        run->begins.push_back(run->rows), run->rows += b.rows, run->bytes += size_of(b);
-        for (auto& c : b.columns) c = spread(c, b.rows);
-      }
+      run->here = concatenate(decode_batches(in));
+      for (auto& c : run->here.columns) c = spread(c, run->here.rows);
+      run->rows = run->here.rows, run->bytes = size_of(run->here);
       s.end = run->rows, s.run = std::move(run);
       if (s.end) slices_.push_back(std::move(s));
     }
   }
 
   Batch sample() const override {
+    int64_t rows = 0;
+    for (const auto& s : slices_) rows += s.run->rows;
     Batches out;
     for (const auto& s : slices_) {
       const Run& run = *s.run;
-      const int64_t rows = run.granules ? run.heads.rows : s.end - s.begin, count = std::min(rows, kSamples);
-      std::vector<Place> places;
+      const Batch& from = run.granules ? run.heads : run.here;
+      const int64_t places = s.end - s.begin, share = kSamples * run.rows / std::max<int64_t>(1, rows) + 1, count = std::min(places, share);
       std::vector<int64_t> at;
-      for (int64_t i = 0; i < count; ++i) {
-        at.push_back(s.begin + (2 * i + 1) * rows / (2 * count));
-        places.push_back(run.granules ? Place{0, static_cast<uint32_t>(at.back())} : run.place(at.back()));
-        if (run.granules) at.back() *= kGranule;
-        else at.back() += s.first_place;
-      }
+      for (int64_t i = 0; i < count; ++i) at.push_back(s.begin + (2 * i + 1) * places / (2 * count));
       Batch some{count, {}};
-      const Batch* heads = &run.heads;
-      const auto here = pointers(run.here);
-      for (size_t k = 0; k < keys_.size(); ++k)
-        some.columns.push_back(own_text(run.granules ? gather(BatchPointers(&heads, 1), k, places) : gather(here, keys_[k].column, places)));
+      for (size_t k = 0; k < keys_.size(); ++k) some.columns.push_back(own_text(leave(take(from.columns[run.granules ? k : keys_[k].column], at))));
       const auto numbers = [&](auto value) {
         Writable column(Storage::int64, count);
         for (int64_t i = 0; i < count; ++i) column.as<int64_t>()[i] = value(static_cast<size_t>(i));
         return std::move(column).finish();
       };
       some.columns.push_back(numbers([&](size_t) { return run.number; }));
-      some.columns.push_back(numbers([&](size_t i) { return at[i]; }));
+      some.columns.push_back(numbers([&](size_t i) { return run.granules ? at[i] * kGranule : at[i] + s.first_place; }));
       some.columns.push_back(numbers([&](size_t) { return run.rows / count; }));  // so many rows each stands for
       out.push_back(std::move(some));
     }
@@ -214,50 +207,19 @@ class SortedRows : public Fold, public RangedState {
   }
 
   Batches merge_part(Task& task, const std::vector<Fold*>& folds, int64_t) override {
-    Batches read_back;  // from disk
-    std::vector<const Batch*> batches;
-    std::vector<Place> places;
-    int64_t runs = 0, bytes = 0;
+    int64_t bytes = 0;
     std::vector<const Slice*> slices;
     for (auto* fold : folds)
       for (const auto& s : static_cast<SortedRows*>(fold)->slices_) slices.push_back(&s), bytes += share(s);
     std::stable_sort(slices.begin(), slices.end(), [](const Slice* a, const Slice* b) { return a->run->number < b->run->number; });
     task.reserve(2 * bytes);
-    size_t from_disk = 0;
-    for (const Slice* s : slices) from_disk += s->run->granules ? static_cast<size_t>(s->end - s->begin) : 0;
-    read_back.reserve(from_disk);
+    Batches runs;
     for (const Slice* s : slices) {
       if (task.stopped()) throw Error(ErrorKind::cancelled, "stopped");
-      const auto first = static_cast<uint32_t>(batches.size());
-      const size_t had = places.size();
-      if (s->run->granules) {
-        for (auto& b : read(*s).first) {
-          for (int64_t i = 0; i < b.rows; ++i) places.push_back({static_cast<uint32_t>(batches.size()), static_cast<uint32_t>(i)});
-          batches.push_back(&read_back.emplace_back(std::move(b)));
-        }
-      } else {
-        for (int64_t i = s->begin; i < s->end; ++i) {
-          const Place p = s->run->place(i);
-          places.push_back({first + p.batch, p.row});
-        }
-        for (const auto& b : s->run->here) batches.push_back(&b);
-      }
-      runs += places.size() > had;
+      if (Batch rows = read(*s).first; rows.rows) runs.push_back(std::move(rows));
     }
-    if (places.empty()) return {};
-    if (runs > 1) {
-      Batch keys{static_cast<int64_t>(places.size()), {}};
-      SortKeys by;
-      for (const auto& k : keys_) by.push_back({by.size(), k.descending, k.missing_first}), keys.columns.push_back(gather(batches, k.column, places));
-      const auto order = sort_order({&keys, 1}, by);
-      std::vector<Place> sorted;
-      sorted.reserve(places.size());
-      for (const auto i : order) sorted.push_back(places[i]);
-      places = std::move(sorted);
-    }
-    Batch out{static_cast<int64_t>(places.size()), {}};
-    for (size_t c = 0; c < batches[0]->columns.size(); ++c) out.columns.push_back(gather(batches, c, places));
-    return {std::move(out)};
+    if (runs.empty()) return {};
+    return {merge_sorted(pointers(runs), keys_, runs[0].columns.size(), false)};
   }
 
  private:
@@ -277,72 +239,74 @@ class SortedRows : public Fold, public RangedState {
   }
 
   // Makes a run of the rows that wait.
-  void close_run(Task& task, bool spilled) {
-    auto run = std::make_shared<Run>();
-    run->number = partition_ << kRunsOfPartition | static_cast<int64_t>(slices_.size());
-    run->rows = waiting_rows_;
-    Batches rows;
-    for (auto& b : packing_.take()) {
-      if (!b.rows) continue;
-      for (auto& c : b.columns) c = spread(c, b.rows);
-      run->bytes += size_of(b);
-      rows.push_back(std::move(b));
-    }
-    packing_ = {};
-    task.hold(run->rows * kSortBytes);
-    run->order.reserve(static_cast<size_t>(run->rows));
-    const auto order = sort_order(rows, keys_);
+  void close_run(Task& task) {
+    const auto rows = pointers(waiting_);
     std::vector<int64_t> ends;
-    for (int64_t end = 0; const auto& b : rows) ends.push_back(end += b.rows);
-    for (const int64_t row : order) {
+    for (int64_t end = 0; const auto& b : waiting_) ends.push_back(end += b.rows);
+    std::vector<Place> order;
+    order.reserve(static_cast<size_t>(waiting_rows_));
+    for (const int64_t row : sort_order(waiting_, keys_)) {
       const auto b = static_cast<size_t>(std::upper_bound(ends.begin(), ends.end(), row) - ends.begin());
-      run->order.push_back({static_cast<uint32_t>(b), static_cast<uint32_t>(row - (ends[b] - rows[b].rows))});
+      order.push_back({static_cast<uint32_t>(b), static_cast<uint32_t>(row - (ends[b] - waiting_[b].rows))});
     }
-    task.hold(-run->rows * kSortBytes);
-    run->here = std::move(rows);
-    if (spilled && !hold_objects(run->here)) {
-      spill(*run);
-      task.hold(-waiting_bytes_ - waiting_rows_ * static_cast<int64_t>(sizeof(Place)));
-    }
-    else run->bytes += run->rows * static_cast<int64_t>(sizeof(Place));
-    const int64_t count = run->granules ? run->heads.rows : run->rows;
+    Batch made{waiting_rows_, {}};
+    for (size_t c = 0; c < waiting_[0].columns.size(); ++c) made.columns.push_back(gather(rows, c, order));
+    put(std::move(made));
+    task.hold(slices_.back().run->bytes - waiting_bytes_);
+    here_bytes_ += slices_.back().run->bytes;
+    waiting_.clear(), waiting_rows_ = waiting_bytes_ = 0;
+  }
+  void put(Batch rows) {
+    auto run = std::make_shared<Run>();
+    run->number = partition_ << kRunsOfPartition | next_++;
+    run->rows = rows.rows, run->bytes = size_of(rows), run->here = std::move(rows);
+    const int64_t count = run->rows;
     slices_.push_back({std::move(run), 0, count});
-    waiting_rows_ = waiting_bytes_ = 0;
   }
 
-  void spill(Run& run) const {
+  // Merges the runs in memory, which are the last ones, and moves them to the disk.
+  void spill(Task& task) {
+    const auto first = std::find_if(slices_.begin(), slices_.end(), [](const Slice& s) { return !s.run->granules; });
+    std::vector<const Batch*> runs;
+    for (auto s = first; s != slices_.end(); ++s) runs.push_back(&s->run->here);
+    if (runs.empty() || hold_objects({*runs[0]})) return;
+    auto run = std::make_shared<Run>();
+    run->number = first->run->number;
+    const Batch rows = merge_sorted(runs, keys_, runs[0]->columns.size(), false);
+    run->rows = rows.rows, run->bytes = size_of(rows);
     auto granules = std::make_shared<SpilledParts>();
-    const auto here = pointers(run.here);
-    std::vector<Place> heads;
-    for (int64_t at = 0; at < run.rows; at += kGranule) {
-      const std::span<const Place> places(run.order.data() + at, static_cast<size_t>(std::min(kGranule, run.rows - at)));
-      heads.push_back(places[0]);
-      Batch rows{static_cast<int64_t>(places.size()), {}};
-      for (size_t c = 0; c < run.here[0].columns.size(); ++c) rows.columns.push_back(gather(here, c, places));
-      granules->add([&](Encoder& out) { kernels::encode(out, Batches{std::move(rows)}); });
+    std::vector<int64_t> heads;
+    for (int64_t at = 0; at < rows.rows; at += kGranule) {
+      heads.push_back(at);
+      granules->add([&](Encoder& out) { kernels::encode(out, Batches{part_of(rows, at, std::min(kGranule, rows.rows - at))}); });
     }
     granules->close();
-    run.heads.rows = static_cast<int64_t>(heads.size());
-    for (const auto& key : keys_) run.heads.columns.push_back(own_text(leave_dictionary_of(gather(here, key.column, heads))));
-    run.granules = std::move(granules);
-    run.here = {}, run.order = {};
+    run->heads.rows = static_cast<int64_t>(heads.size());
+    for (const auto& key : keys_) run->heads.columns.push_back(own_text(leave(take(rows.columns[key.column], heads))));
+    run->granules = std::move(granules);
+    slices_.erase(first, slices_.end());
+    const int64_t count = run->heads.rows;
+    slices_.push_back({std::move(run), 0, count});
+    task.hold(-std::exchange(here_bytes_, 0));
   }
-  static Column leave_dictionary_of(Column c) {
-    if (c.storage != Storage::text) return c;
-    return leave_dictionary(std::move(c));
+  // A few values, which keep nothing else.
+  static Column leave(Column c) {
+    c.text_kept = false, c.codes = nullptr, c.dictionary = nullptr;
+    return c;
+  }
+  static Batch part_of(const Batch& rows, int64_t begin, int64_t count) {
+    Batch out{count, {}};
+    for (const auto& c : rows.columns) out.columns.push_back(slice(c, begin, count));
+    return out;
   }
 
   // Where the ranges begin in a slice, and where it ends: of a run on disk, the first granule that begins behind each bound.
   std::vector<int64_t> begins_of_ranges(const Slice& s, const Bounds& bounds) const {
     const Run& run = *s.run;
     std::vector<int64_t> out{s.begin};
-    Batch one{1, {}};
+    const Batch keys = run.granules ? run.heads : keys_of(run.here);
     const auto in_front = [&](int64_t i, int64_t b) {
-      if (run.granules) return bounds.behind(run.heads, i, run.number, i * kGranule, b);
-      const Place p = run.place(i);
-      one.columns.clear();
-      for (const auto& k : keys_) one.columns.push_back(slice(run.here[p.batch].columns[k.column], p.row, 1));
-      return bounds.behind(one, 0, run.number, s.first_place + i, b);
+      return bounds.behind(keys, i, run.number, run.granules ? i * kGranule : s.first_place + i, b);
     };
     for (int64_t b = 0; b < bounds.count(); ++b) {
       int64_t low = out.back(), high = s.end;
@@ -358,43 +322,32 @@ class SortedRows : public Fold, public RangedState {
   }
 
   // The rows of a slice, in order, and the place in its run of the first.
-  std::pair<Batches, int64_t> read(const Slice& s) const {
+  std::pair<Batch, int64_t> read(const Slice& s) const {
     const Run& run = *s.run;
+    if (!run.granules) return {part_of(run.here, s.begin, s.end - s.begin), s.begin + s.first_place};
     Batches out;
-    int64_t first = s.begin + s.first_place;
-    if (!run.granules) {
-      std::vector<Place> places;
-      for (int64_t i = s.begin; i < s.end; ++i) places.push_back(run.place(i));
-      const auto here = pointers(run.here);
-      Batch rows{s.end - s.begin, {}};
-      for (size_t c = 0; c < run.here[0].columns.size(); ++c) rows.columns.push_back(gather(here, c, places));
-      out.push_back(std::move(rows));
-      return {std::move(out), first};
-    }
     std::string room;
-    first = s.begin * kGranule;
+    int64_t first = s.begin * kGranule;
     for (int64_t g = s.begin; g < s.end; ++g) {
       base::Decoder in(run.granules->read(static_cast<size_t>(g), room));
       for (auto& b : decode_batches(in)) {
         for (auto& c : b.columns) c = own_text(spread(c, b.rows));
-        int64_t begin = 0, end = b.rows;
-        if (s.lower >= 0 && g == s.begin) begin = cut_at(b, s, g, s.lower);
-        if (s.upper >= 0 && g == s.end - 1) end = std::max(begin, cut_at(b, s, g, s.upper));
+        const int64_t begin = s.lower >= 0 && g == s.begin ? cut_at(b, s, g, s.lower) : 0;
+        const int64_t end = s.upper >= 0 && g == s.end - 1 ? std::max(begin, cut_at(b, s, g, s.upper)) : b.rows;
         if (g == s.begin) first += begin;
-        if (begin == end) continue;
-        if (end - begin < b.rows) {
-          for (auto& c : b.columns) c = slice(c, begin, end - begin);
-          b.rows = end - begin;
-        }
-        out.push_back(std::move(b));
+        if (begin < end) out.push_back(part_of(b, begin, end - begin));
       }
     }
-    return {std::move(out), first};
+    return {concatenate(out), first};
+  }
+  Batch keys_of(const Batch& rows) const {
+    Batch out{rows.rows, {}};
+    for (const auto& k : keys_) out.columns.push_back(rows.columns[k.column]);
+    return out;
   }
   // How many rows of granule `g` stand in front of a bound.
   int64_t cut_at(const Batch& b, const Slice& s, int64_t g, int64_t bound) const {
-    Batch keys{b.rows, {}};
-    for (const auto& k : keys_) keys.columns.push_back(b.columns[k.column]);
+    const Batch keys = keys_of(b);
     int64_t low = 0, high = b.rows;
     while (low < high) {
       const int64_t middle = (low + high) / 2;
@@ -407,8 +360,9 @@ class SortedRows : public Fold, public RangedState {
   Args args_;
   SortKeys keys_;
   std::mutex sealing_;
-  Packing packing_;
-  int64_t waiting_rows_ = 0, waiting_bytes_ = 0, partition_ = 0;
+  Batches waiting_;
+  int64_t waiting_rows_ = 0, waiting_bytes_ = 0, here_bytes_ = 0;  // of rows that wait, and of runs in memory
+  int64_t partition_ = 0, next_ = 0;                               // of the next run
   std::vector<Slice> slices_;
 };
 }  // namespace
