@@ -175,6 +175,31 @@ for partitions in (1, 9, 70):
     python(program, timeout=300)
 
 
+def test_rows_are_sorted_beyond_memory(python):
+    """Runs that lie on disk: the order is that in memory, equal rows included, and row by row nothing is lost."""
+    program = f"""{_FRAME}
+import muster
+from muster import _core
+
+draw = np.random.default_rng(0)
+rows = 600_000
+pdf = pd.DataFrame({{
+    "few": draw.integers(-5, 5, rows), "f": np.where(draw.random(rows) < 0.1, np.nan, draw.normal(size=rows).round(3)),
+    "s": pd.Series(draw.choice(["b", "a", "", None, "the same beginning of all", "the same beginning of all the others"], rows), dtype="str"), "x": np.arange(rows),
+}})
+for partitions, limit, spills in ((1, "300 MB", False), (6, "40 MB", True), (40, "28 MB", True), (40, "2 GB", False)):
+    df = dd.from_pandas(pdf, npartitions=partitions)
+    before = _core.spilled_bytes()
+    with muster.config.set({{"memory-limit": limit, "num-workers": 2}}):
+        for by, ascending in ((["s", "f"], [False, True]), ("few", True), (["few", "s", "f"], False)):
+            kwargs = dict(by=by, ascending=ascending, na_position="first")
+            order = df.sort_values(**kwargs).map_partitions(lambda part: part[["x"]]).x.compute()  # all columns travel
+            assert (order == pdf.sort_values(kind="stable", **kwargs).x).all(), (partitions, limit, by)
+    assert (_core.spilled_bytes() > before) == spills, (limit, partitions, _core.spilled_bytes() - before)
+"""
+    python(program, timeout=300)
+
+
 @pytest.mark.parametrize("way", ["made", "refused", "fails", "interrupted", "killed"])
 def test_nothing_is_left_in_the_folder_of_spills(python, tmp_path, way):
     """What is spilled lies in a file without a name: whatever becomes of the run, the folder is empty."""

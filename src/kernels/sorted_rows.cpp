@@ -20,9 +20,10 @@ using namespace data;
 namespace {
 constexpr int64_t kRunRows = 64 << 10;      // at most, or
 constexpr int64_t kRunBytes = 4 << 20;
-constexpr int64_t kGranule = 2048;          // rows that are read at once from disk
+constexpr int64_t kLeastGranule = 128, kMostGranule = 2048;  // rows that are read at once from disk
 constexpr int64_t kSamples = 256;           // of the rows of a state
-constexpr int64_t kWorthSpilling = 1 << 20; // bytes
+constexpr int64_t kWorthSpilling = 1 << 20; // bytes, while there are rows to come
+constexpr int64_t kLeftBytes = 64 << 10;    // of a complete state that stay in any case
 constexpr int64_t kRunsOfPartition = 24;    // bits
 
 // Rows in order that nobody changes any more.
@@ -32,6 +33,7 @@ struct Run {
   Batch here;                                    // in memory
   std::shared_ptr<const SpilledParts> granules;  // or on disk
   Batch heads;                                   // of each granule the first row's keys
+  int64_t granule = 0;                           // rows
 };
 
 std::vector<const Batch*> pointers(const Batches& batches) {
@@ -102,7 +104,7 @@ class SortedRows : public Fold, public RangedState {
   void seal(Task& task) override {
     std::lock_guard lock(sealing_);
     if (waiting_rows_) close_run(task);
-    if (here_bytes_ >= kWorthSpilling && task.headroom() < here_bytes_) spill(task);
+    if (here_bytes_ > kLeftBytes && task.headroom() < here_bytes_) spill(task);
     here_bytes_ = 0;
   }
   Batches finish(Task& task) override { return merge_part(task, {this}, 0); }
@@ -153,7 +155,7 @@ class SortedRows : public Fold, public RangedState {
         return std::move(column).finish();
       };
       some.columns.push_back(numbers([&](size_t) { return run.number; }));
-      some.columns.push_back(numbers([&](size_t i) { return run.granules ? at[i] * kGranule : at[i] + s.first_place; }));
+      some.columns.push_back(numbers([&](size_t i) { return run.granules ? at[i] * run.granule : at[i] + s.first_place; }));
       some.columns.push_back(numbers([&](size_t) { return run.rows / count; }));  // so many rows each stands for
       out.push_back(std::move(some));
     }
@@ -234,7 +236,7 @@ class SortedRows : public Fold, public RangedState {
   // About what the rows of a slice take in memory.
   static int64_t share(const Slice& s) {
     if (!s.run->rows) return 0;
-    const int64_t rows = s.run->granules ? (s.end - s.begin) * kGranule : s.end - s.begin;
+    const int64_t rows = s.run->granules ? (s.end - s.begin) * s.run->granule : s.end - s.begin;
     return static_cast<int64_t>(static_cast<double>(s.run->bytes) * static_cast<double>(rows) / static_cast<double>(s.run->rows));
   }
 
@@ -276,9 +278,10 @@ class SortedRows : public Fold, public RangedState {
     run->rows = rows.rows, run->bytes = size_of(rows);
     auto granules = std::make_shared<SpilledParts>();
     std::vector<int64_t> heads;
-    for (int64_t at = 0; at < rows.rows; at += kGranule) {
+    run->granule = std::clamp(rows.rows / (2 * args_["parts"].integer()), kLeastGranule, kMostGranule);  // a part of it is some granules
+    for (int64_t at = 0; at < rows.rows; at += run->granule) {
       heads.push_back(at);
-      granules->add([&](Encoder& out) { kernels::encode(out, Batches{part_of(rows, at, std::min(kGranule, rows.rows - at))}); });
+      granules->add([&](Encoder& out) { kernels::encode(out, Batches{part_of(rows, at, std::min(run->granule, rows.rows - at))}); });
     }
     granules->close();
     run->heads.rows = static_cast<int64_t>(heads.size());
@@ -306,7 +309,7 @@ class SortedRows : public Fold, public RangedState {
     std::vector<int64_t> out{s.begin};
     const Batch keys = run.granules ? run.heads : keys_of(run.here);
     const auto in_front = [&](int64_t i, int64_t b) {
-      return bounds.behind(keys, i, run.number, run.granules ? i * kGranule : s.first_place + i, b);
+      return bounds.behind(keys, i, run.number, run.granules ? i * run.granule : s.first_place + i, b);
     };
     for (int64_t b = 0; b < bounds.count(); ++b) {
       int64_t low = out.back(), high = s.end;
@@ -327,7 +330,7 @@ class SortedRows : public Fold, public RangedState {
     if (!run.granules) return {part_of(run.here, s.begin, s.end - s.begin), s.begin + s.first_place};
     Batches out;
     std::string room;
-    int64_t first = s.begin * kGranule;
+    int64_t first = s.begin * run.granule;
     for (int64_t g = s.begin; g < s.end; ++g) {
       base::Decoder in(run.granules->read(static_cast<size_t>(g), room));
       for (auto& b : decode_batches(in)) {
@@ -351,7 +354,7 @@ class SortedRows : public Fold, public RangedState {
     int64_t low = 0, high = b.rows;
     while (low < high) {
       const int64_t middle = (low + high) / 2;
-      if (s.bounds->behind(keys, middle, s.run->number, g * kGranule + middle, bound)) low = middle + 1;
+      if (s.bounds->behind(keys, middle, s.run->number, g * s.run->granule + middle, bound)) low = middle + 1;
       else high = middle;
     }
     return low;

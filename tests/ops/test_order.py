@@ -80,3 +80,69 @@ def test_any_order(rows, ascending, na_position, npartitions):
     for by in ("s", ["i", "s"]):
         kwargs = {"ascending": ascending, "na_position": na_position}
         same(ours.sort_values(by, **kwargs), pdf.sort_values(by, kind="stable", **kwargs))
+
+
+def random_frame(rows):
+    """Rows whose keys are of every kind: ranges that need all bits, ties, texts with much in common, zero bytes, missing values."""
+    random = np.random.default_rng(3)
+
+    def some_missing(values, dtype=None):
+        s = pd.Series(values, dtype=dtype)
+        return s.mask(random.random(rows) < 0.1)
+
+    return pd.DataFrame(
+        {
+            "few": random.integers(-5, 5, rows),
+            "full": np.where(random.random(rows) < 0.01, np.iinfo("int64").max, random.integers(np.iinfo("int64").min, np.iinfo("int64").max, rows)),
+            "unsigned": random.integers(0, 2**63, rows).astype("uint64") * 2,
+            "int8": random.integers(-128, 127, rows).astype("int8"),
+            "bool": random.random(rows) < 0.5,
+            "float": some_missing(random.normal(size=rows)),
+            "float32": some_missing(random.normal(size=rows).astype("float32")),
+            "infinite": random.choice([np.inf, -np.inf, 0.0, -0.0, np.nan, 1.0], rows),
+            "short": some_missing(random.choice(["b", "a", "", "ü", "zz"], rows), "str"),
+            "long": pd.Series([f"prefix-prefix-{x:09d}" for x in random.integers(0, rows, rows)], dtype="str"),
+            "zero bytes": pd.Series(random.choice(["a", "a\0", "a\0b", "", "\0"], rows), dtype="str"),
+            "alike": some_missing([f"the same beginning of all {x % 97}" + "y" * (x % 5) for x in random.integers(0, rows, rows)], "str"),
+            "time": some_missing(pd.to_datetime(random.integers(-(10**15), 10**18, rows))),
+            "span": some_missing(pd.to_timedelta(random.integers(-(10**15), 10**15, rows))),
+            "missing": np.full(rows, np.nan),
+            "constant": np.full(rows, 7),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def many():
+    return random_frame(70_000)
+
+
+KEYS = [*random_frame(1).columns, ["few", "short"], ["short", "int8", "float"], ["bool", "alike", "time"], ["constant", "short", "zero bytes"], ["long", "float"],
+        ["full", "few"], ["missing", "few"]]  # fmt: skip
+
+
+@pytest.mark.parametrize("by", KEYS, ids=str)
+def test_many_rows(many, by):
+    ours = dd.from_pandas(many, npartitions=3)
+    kwargs = {"ascending": [True, False, True][: len(by)] if isinstance(by, list) else False, "na_position": "first"}
+    sorted_rows = ours.sort_values(by, **kwargs)
+    assert "python" not in sorted_rows._expr.op and sorted_rows.npartitions == 3
+    same(sorted_rows, many.sort_values(by, kind="stable", **kwargs))
+
+
+def test_partitions_of_the_result(many):
+    ours = dd.from_pandas(many, npartitions=5).sort_values("float", npartitions=4)
+    assert ours.npartitions == 4 and not ours.known_divisions
+    expected = many.sort_values("float", kind="stable")
+    parts = [ours.partitions[p].compute() for p in range(4)]
+    same(pd.concat(parts), expected)
+    assert max(map(len, parts)) < len(many) / 3
+    same(ours.partitions[[3, 1]], pd.concat([parts[3], parts[1]]))
+    same(ours.get_partition(2).few + 1, parts[2].few + 1)
+
+
+def test_equal_keys_lie_in_all_partitions():
+    frame = pd.DataFrame({"k": np.zeros(5000, dtype="int64"), "x": np.arange(5000)})
+    ours = dd.from_pandas(frame, npartitions=7).sort_values("k")
+    same(ours, frame)
+    assert min(ours.map_partitions(len).compute()) > 300
