@@ -95,9 +95,9 @@ class Lowering {
   virtual std::vector<std::pair<Rows, int64_t>> inputs() = 0;
   /// A stage whose partitions are those of these rows, one input after the other; all have as many columns. Row ids have been moved by the numbers beside them.
   virtual Rows one_after_the_other(const std::vector<std::pair<Rows, int64_t>>& parts) = 0;
-  /// All rows of input i, which are not the operator's: what is built of them is looked into.
+  /// Rows of input i, which are not the operator's: what is built of them is looked into. All of them, or of an operator that joins partitions its own.
   virtual const Rows& apart(size_t i) = 0;
-  /// Adds all rows of another stage to a fold whose state the steps of `stage` look into; its number there.
+  /// Adds these rows to a fold whose state the steps of `stage` look into; its number there. Its argument "each" says whether the operator joins partitions.
   virtual int build(int stage, int from, const std::string& kernel, Value args, std::vector<int> in) = 0;
   /// A step that looks into what was built.
   virtual std::vector<int> look(int stage, int built, const std::string& kernel, Value args, std::vector<int> in, int out) = 0;
@@ -141,6 +141,8 @@ struct Op {
   bool folds = false;
   /// True: inputs behind the first are read apart (Lowering::apart), and may be rows of the first input's own sources.
   bool joins = false;
+  /// True: of these, partition p reads partition p.
+  bool joins_partitions = false;
   /// True: the argument "divisions" says the result's, as it does of sources.
   bool sets_divisions = false;
   /// True: a Series gives a Scalar, a DataFrame a value for each column; the methods of others give what they belong to.

@@ -220,7 +220,7 @@ class SortedRows : public Fold, public RangedState {
       if (task.stopped()) throw Error(ErrorKind::cancelled, "stopped");
       if (Batch rows = read(*s).first; rows.rows) runs.push_back(std::move(rows));
     }
-    if (runs.empty()) return {};
+    if (runs.empty() || args_["in_parts_only"].is_bool()) return runs;
     return {merge_sorted(pointers(runs), keys_, runs[0].columns.size(), false)};
   }
 

@@ -135,11 +135,12 @@ Expanded expand(const Plan& plan) {
     for (size_t k = 0; k < s.sinks.size(); ++k) {
       Dependency d{at, Rule::map, 1, static_cast<int>(k)};
       if (data::traits(s.sinks[k].kernel).is_looked_into) {
-        // Its rows are there already: one task puts them together, and makes of them what is looked into.
+        // Its rows are there already: one task, or one for each partition, puts them together and makes of them what is looked into.
         graph::Range build;
-        build.count = 1, build.function = "combine", build.label = s.sinks[k].kernel, build.options = s.options;
+        const bool each = s.sinks[k].args["each"].boolean();
+        build.count = each ? s.count : 1, build.function = "combine", build.label = s.sinks[k].kernel, build.options = s.options;
         build.args = Dict{{"last", false}};
-        d.rule = Rule::all;
+        if (!each) d.rule = Rule::all;
         build.inputs = {d};
         d = {add(out.graph, std::move(build))};
       } else if (data::traits(s.sinks[k].kernel).ranged) {

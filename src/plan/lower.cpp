@@ -108,7 +108,7 @@ class Builder {
   std::map<Subset, int> subset_numbers_;
   std::vector<const Subset*> subsets_;
   std::map<Hash128, int> generations_;
-  std::map<std::tuple<Exit, int, std::string>, int> readers_;  // stages that read an exit
+  std::map<std::tuple<Exit, int, int, std::string>, int> readers_;  // stages that read an exit: generation, subset, kernel
   std::map<std::pair<int, std::string>, std::vector<int>> steps_;
   std::map<std::pair<int, std::string>, int> sinks_;
   std::map<std::tuple<int, Exit, int>, int> seen_rows_;  // registers of a stage by exit and column
@@ -207,10 +207,11 @@ class NodeLowering : public Lowering {
 
   const Rows& apart(size_t i) override {
     const Expr& in = e_->inputs.at(i);
-    return b_.lower(in, b_.apart_generation(in, generation_), kAll);
+    return b_.lower(in, b_.apart_generation(in, generation_), e_->op->joins_partitions ? subset_number_ : kAll);
   }
 
   int build(int at, int from, const std::string& kernel, Value args, std::vector<int> in) override {
+    const bool each = e_->op->joins_partitions;
     const Exit exit = b_.add_sink(from, {kernel, std::move(args), std::move(in)});
     auto& inputs = b_.stage(at).inputs;
     int next = 0;
@@ -218,7 +219,7 @@ class NodeLowering : public Lowering {
       if (i.role == Input::Role::built && i.from == exit) return i.number;
       next = std::max(next, i.number + 1);
     }
-    inputs.push_back({.from = exit, .role = Input::Role::built, .exchange = Input::Exchange::all, .number = next});
+    inputs.push_back({.from = exit, .role = Input::Role::built, .exchange = each ? Input::Exchange::map : Input::Exchange::all, .number = next});
     return next;
   }
 
@@ -405,7 +406,7 @@ class NodeLowering : public Lowering {
 
   Rows read(Exit exit, const std::string& kernel, Value args, int registers, int64_t count, std::vector<int64_t> partitions,
             const std::vector<int>& dependences) {
-    auto [known, fresh] = b_.readers_.try_emplace({exit, generation_, step_key(kernel, args, {})}, -1);
+    auto [known, fresh] = b_.readers_.try_emplace({exit, generation_, b_.number(partitions), step_key(kernel, args, {})}, -1);
     if (fresh) {
       Stage s;
       s.inputs.push_back({.from = exit});
@@ -460,7 +461,7 @@ const Rows& Builder::lower(const Expr& e, int generation, int subset) {
                               : beside ? this->generation(in)
                               : folds  ? folded_generation(*top.node)
                                        : generation_below(in, top.generation),
-                              apart || beside || folds ? kAll : top.subset));
+                              (apart && !top.node->op->joins_partitions) || beside || folds ? kAll : top.subset));
       continue;
     }
     const Expr node = top.node;

@@ -1,4 +1,5 @@
 // merge: the rows of two frames whose keys are equal. The first input streams, so that its order stays; of the second a table is made, which it looks into.
+// merge_partitions: the same of each partition of both, where equal keys lie in equal partitions.
 #include <algorithm>
 #include <unordered_set>
 
@@ -143,7 +144,7 @@ Rows merge_lower(Lowering& l, const Call& c) {
   const auto taken = m.pairs() ? m.columns() : std::vector<Merge::Taken>{};
   for (const auto& t : taken)
     if (t.of_built) in.push_back(built.columns[static_cast<size_t>(t.column)]), types.push_back(code(m.built().columns[static_cast<size_t>(t.column)].type));
-  const int table = l.build(at, built.stage, "join_build", Dict{{"keys", count}, {"types", types}}, in);
+  const int table = l.build(at, built.stage, "join_build", Dict{{"keys", count}, {"types", types}, {"each", c.op.joins_partitions}}, in);
   if (!m.pairs()) {
     int found = l.look(at, table, "join_contains", Dict{}, keys, 1)[0];
     if (m.how == "leftanti") found = l.one(at, "unary", Dict{{"op", "invert"}, {"type", code(DType{Storage::boolean})}}, {found});
@@ -173,14 +174,21 @@ Rows merge_lower(Lowering& l, const Call& c) {
 }  // namespace
 
 Ops merge_ops() {
-  return {{.name = "merge",
+  Op whole{.name = "merge",
            .on = {{internal, ""}},
            .schema = merge_schema,
            .lower = merge_lower,
            .joins = true,
            .revise = [](const Call& c, const std::vector<std::pair<int64_t, DType>>&, const std::vector<std::pair<int64_t, int64_t>>&) { return c.args; },
            .files = [](const Call& c) { return std::vector<int64_t>{0, c.inputs.at(0)->npartitions}; },
-           .show = [](const Call& c) { return concat(c["how"].string(), " on ", c["stream_on"].repr()); }}};
+           .show = [](const Call& c) { return concat(c["how"].string(), " on ", c["stream_on"].repr()); }};
+  Op each = whole;
+  each.name = "merge_partitions", each.joins_partitions = true;
+  each.schema = [](const Call& c) {
+    if (c.inputs.at(0)->npartitions != c.inputs.at(1)->npartitions) throw base::internal("merge_partitions: sides of different numbers of partitions");
+    return merge_schema(c);
+  };
+  return {whole, each};
 }
 
 }  // namespace muster::ops::frame
