@@ -3,6 +3,7 @@
 from muster import _core
 from muster._base import keywords
 from muster._base.values import plain
+from muster.dataframe._ascending import ASCENDS, note_as
 from muster.dataframe._collection import new_collection
 from muster.dataframe._partitioning import divisions_of_ascending
 from muster.dataframe._through_pandas import call
@@ -56,7 +57,9 @@ def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=
         raise ValueError(f"set_index: {len(key._expr.columns)} columns are labelled {other!r}; give them labels of their own")
     frame = self.drop(columns=[other]) if drop and not hasattr(other, "_expr") else self
     if sort and not sorted and self.npartitions > 1 and (ascending := divisions_of_ascending(key)) is not None:
-        return new_collection(_core.call("with_index", [frame._expr, key._expr], {"divisions": plain(ascending)}))
+        out = _core.call("with_index", [frame._expr, key._expr], {"divisions": plain(ascending)})
+        note_as(out, ASCENDS)
+        return new_collection(out)
     out = new_collection(_core.call("with_index", [frame._expr, key._expr], {} if divisions is None else {"divisions": [plain(d) for d in divisions]}))
     return call(out, "sort_index", (), {"kind": "stable"}, shape="whole") if sort and not sorted else out
 
