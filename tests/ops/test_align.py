@@ -149,6 +149,17 @@ def test_a_whole_side_is_merged_with_each_partition():
         same(one.merge(lazy, on="k"), right.merge(left, on="k"))
 
 
+@pytest.mark.parametrize("how", ["inner", "left"])
+def test_columns_merged_with_an_index_keep_the_divisions(how):
+    left, right = pd.DataFrame({"a": list("abcab"), "v": range(5)}, index=[0, 2, 4, 6, 8]), pd.DataFrame({"b": [1.0, 2.0, 3.0]}, index=list("aab"))
+    lazy = dd.from_pandas(left, npartitions=3)
+    made = lazy.join(right, on="a", how=how)
+    assert made.divisions == lazy.divisions
+    same(made, left.join(right, on="a", how=how))
+    same(made.loc[4:6], left.join(right, on="a", how=how).loc[4:6])
+    assert lazy.merge(right.reset_index(), left_on="a", right_on="index", npartitions=2).npartitions == 2
+
+
 def test_frames_without_a_common_column_are_merged_by_index():
     left, right = pd.DataFrame({"x": range(6)}, index=[1, 2, 3, 4, 6, 7]), pd.DataFrame({"y": list("abcdef")}, index=[1, 2, 4, 5, 6, 8])
     made = dd.from_pandas(left, npartitions=2).merge(dd.from_pandas(right, npartitions=3), how="outer")

@@ -5,7 +5,7 @@ from muster._base.libraries import pd
 from muster._base.values import plain
 from muster._border.pandas import sample_of
 from muster.dataframe._align import aligned, borders_of, both_ascend, can_be_cut
-from muster.dataframe._ascending import ASCENDS, order_of
+from muster.dataframe._ascending import ASCENDS, note_as, order_of
 from muster.dataframe._collection import Collection, new_collection
 from muster.dataframe._memory import from_pandas
 from muster.dataframe._through_pandas import through
@@ -39,7 +39,9 @@ def merge(
         A column (its name) that says which side a row is from.
     validate : str, optional
         "one_to_one", "one_to_many", "many_to_one": which keys must be unique.
-    npartitions, shuffle_method, broadcast
+    npartitions : int, optional
+        Of a result without known divisions. Default: as many as the side that is read has, or through pandas the larger one.
+    shuffle_method, broadcast
         Accepted: how rows are moved is not the caller's concern.
 
     Raises
@@ -71,14 +73,14 @@ def merge(
     keys = {k: arguments[k] for k in ("how", "on", "left_on", "right_on", "left_index", "right_index")}
     native = None if indicator or validate else _native(left, right, **{k: v for k, v in arguments.items() if k not in ("indicator", "validate")})
     if native is not None:
-        return native
+        return native if npartitions is None or native.known_divisions else native.repartition(npartitions=npartitions)
     merged = _semi if how in ("leftsemi", "leftanti") else _merged
     meta = merged(*(sample_of(side._expr)[:0] for side in (left, right)), **arguments)  # of no rows: nothing is missing for want of an equal key
     by_divisions = _by_divisions(left, right, **keys)
     if by_divisions is not None:
         return aligned("merge", merged, [left, right], arguments, meta=meta, **by_divisions)
     whole = through("merge", merged, (left, right), arguments, shape="whole", meta=meta, token=f"merge-{how}")
-    return whole.repartition(npartitions=max(left.npartitions, right.npartitions))
+    return whole.repartition(npartitions=npartitions or max(left.npartitions, right.npartitions))
 
 
 def _by_divisions(left, right, how, on, left_on, right_on, left_index, right_index):
@@ -121,7 +123,7 @@ def merge_frame(
     >>> a.merge(dd.from_dict({"k": [2], "y": ["u"]}, npartitions=1), on="k", how="left").y.compute().tolist()
     [nan, 'u', 'u']
     """
-    return merge(self, right, how, on, left_on, right_on, left_index, right_index, suffixes, indicator, validate=validate)
+    return merge(self, right, how, on, left_on, right_on, left_index, right_index, suffixes, indicator, npartitions, validate=validate)
 
 
 def _frame(side, name):
@@ -161,9 +163,14 @@ def _native(left, right, how, on, left_on, right_on, left_index, right_index, su
         "suffixes": list(suffixes), "flipped": flipped,
     }  # fmt: skip
     try:
-        return new_collection(_core.call("merge", [stream._expr, built._expr], arguments))
+        out = _core.call("merge", [stream._expr, built._expr], arguments)
     except NotImplementedError:
         return None
+    if right_index and left.known_divisions:  # the rows of `left` keep their index values
+        labels = new_collection(out).index.to_series()
+        out = _core.call("with_index", [out, labels._expr], {"divisions": plain(list(left.divisions))})
+        note_as(out, min(order_of(left._expr), ASCENDS))
+    return new_collection(out)
 
 
 def _labels(keys, columns):
@@ -227,4 +234,4 @@ def join(self, right, on=None, how="left", lsuffix="", rsuffix="", npartitions=N
         keys = {"left_index": True, "right_index": True}
     else:
         keys = {"left_on": on, "right_index": True}
-    return merge(self, right, how=how, suffixes=(lsuffix, rsuffix), **keys)
+    return merge(self, right, how=how, suffixes=(lsuffix, rsuffix), npartitions=npartitions, **keys)
