@@ -68,12 +68,13 @@ GROUPS = {
 }
 # Rows would move between partitions, or another part of muster is needed: not there yet.
 LATER = set(
-    "shuffle pivot_table merge_asof values to_dask_array to_sql read_orc to_orc read_sql_table from_dask_array read_hdf read_fwf".split()
+    "shuffle pivot_table values to_dask_array to_sql read_orc to_orc read_sql_table from_dask_array read_hdf read_fwf".split()
 )
 # Explicit methods whose work is a Python function on partitions or on all rows.
 PYTHON = set(
-    """align apply applymap map map_overlap map_partitions shift sample unique nunique_approx memory_usage_per_partition reduction to_csv to_json to_parquet
-    transform categorize idxmax idxmin to_datetime to_numeric to_timedelta get_dummies from_map make_timeseries with_spec read_json melt rename_axis""".split()
+    """align apply applymap map combine_first map_overlap map_partitions shift sample unique nunique_approx memory_usage_per_partition reduction to_csv to_json
+    to_parquet transform categorize idxmax idxmin to_datetime to_numeric to_timedelta get_dummies from_map make_timeseries with_spec read_json melt
+    merge_asof rename_axis""".split()
 )
 SYNONYMS = {"agg": "aggregate", "len": "shape"}
 CLASSES = {

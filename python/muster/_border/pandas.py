@@ -365,8 +365,8 @@ def _plain_label(label):
     return None if label is None else plain(label)
 
 
-def from_pandas(data, cuts):
-    """Return the expression of a pandas object in memory, cut into partitions at these rows. Divisions are known if the index ascends strictly."""
+def from_pandas(data, cuts, divisions=None):
+    """Return the expression of a pandas object in memory, cut into partitions at these rows. Divisions not given are known if the index ascends strictly."""
     data = data.copy(deep=False)  # held with the columns: what the user changes later is copied first, and not seen here
     index_fields, fields = fields_of(data)
     if isinstance(data, pd.Series):
@@ -377,7 +377,8 @@ def from_pandas(data, cuts):
     payloads = [payload_of(a.to_numpy() if type(a) is pd.arrays.NumpyExtensionArray else a, f[1]) for a, f in zip(arrays, index_fields + fields, strict=True)]
     integer = isinstance(data, pd.DataFrame) and isinstance(data.columns, pd.RangeIndex)
     return _core.from_columns(
-        "series" if isinstance(data, pd.Series) else "frame", index_fields, fields, payloads, cuts, integer, data, _divisions(data.index, cuts)
+        "series" if isinstance(data, pd.Series) else "frame", index_fields, fields, payloads, cuts, integer, data,
+        _divisions(data.index, cuts) if divisions is None else divisions
     )
 
 

@@ -20,7 +20,7 @@ from muster.delayed import Delayed
 __all__ = [
     "Aggregation", "DataFrame", "Index", "Scalar", "Series", "compute", "concat", "extensions", "from_array", "from_arrow", "from_delayed", "from_dict",
     "from_map", "from_pandas", "get_collection_type", "get_dummies", "isna", "map_overlap", "map_partitions", "melt", "merge",
-    "read_csv", "read_json", "read_parquet", "read_table", "repartition", "to_bag", "to_csv", "to_datetime", "to_delayed", "to_json",
+    "merge_asof", "read_csv", "read_json", "read_parquet", "read_table", "repartition", "to_bag", "to_csv", "to_datetime", "to_delayed", "to_json",
     "to_numeric", "to_parquet", "to_timedelta",
 ]
 
@@ -132,6 +132,12 @@ def merge(
     left_on: Labels | None = None, right_on: Labels | None = None, left_index: bool = False, right_index: bool = False,
     suffixes: tuple[str | None, str | None] | list[str | None] = ("_x", "_y"), indicator: bool | str = False, npartitions: int | None = None,
     shuffle_method: str | None = None, broadcast: bool | float | None = None, validate: str | None = None
+) -> DataFrame: ...
+def merge_asof(
+    left: DataFrame | Series | pandas.DataFrame | pandas.Series, right: DataFrame | Series | pandas.DataFrame | pandas.Series, on: Label | None = None,
+    left_on: Label | None = None, right_on: Label | None = None, left_index: bool = False, right_index: bool = False, by: Labels | None = None,
+    left_by: Labels | None = None, right_by: Labels | None = None, suffixes: tuple[str | None, str | None] = ("_x", "_y"), tolerance: Any = None,
+    allow_exact_matches: bool = True, direction: Literal["backward", "forward", "nearest"] = "backward"
 ) -> DataFrame: ...
 def melt(
     frame: DataFrame, id_vars: Labels | None = None, value_vars: Labels | None = None, var_name: Label | None = None, value_name: Label = "value",

@@ -3,7 +3,10 @@
 import datetime
 
 from muster._base.libraries import pd
-from muster.dataframe._through_pandas import through
+from muster.dataframe._align import aligned, together
+from muster.dataframe._ascending import order_of
+from muster.dataframe._collection import is_column
+from muster.dataframe._through_pandas import through, whole
 
 
 def in_memory(value):
@@ -74,6 +77,46 @@ def beside(frame, values, what):
         "beside", _by_label, (index,), {"values": values, "mask": what == "mask"}, shape="rows" if one_by_one else "beside",
         meta=values.iloc[:0].reset_index(drop=True), labels=True
     )
+
+
+def has_other_rows(frame, value):
+    """Whether a value is a lazy Series of other rows than a collection's."""
+    return is_column(value) and value._expr.kind == "series" and value._expr.rows != frame._expr.rows
+
+
+def assigned(frame, columns):
+    """Return a frame with lazy Series of other rows as columns, matched by index value: a dict by label.
+
+    Where all divisions are known, partition by partition; else the index values and the columns, all of them, are matched in one task.
+    """
+    if together(frame, *columns.values()):
+        given = {"labels": list(columns)}
+        return aligned("assign", _assigned, [frame, *columns.values()], given, borders=list(frame.divisions), inside=True, order=order_of(frame._expr))
+    return frame._assign({label: _matched(frame, column, "assign") for label, column in columns.items()})
+
+
+def _assigned(rows, *columns, labels):
+    rows = rows.copy(deep=False)
+    for label, column in zip(labels, columns, strict=True):
+        rows[label] = _by_label(rows.index, column, False)
+    return rows
+
+
+def filtered(frame, mask):
+    """Return the rows of a collection for which a lazy mask of other rows, matched by index value, is True."""
+    if together(frame, mask):
+        return aligned("filter", _filtered, [frame, mask], borders=list(frame.divisions), inside=True, order=order_of(frame._expr))
+    return frame[_matched(frame, mask, "mask")]
+
+
+def _filtered(rows, mask):
+    return rows[_by_label(rows.index, mask, True).astype("boolean").fillna(False).astype("bool")]
+
+
+def _matched(frame, column, what):
+    """A lazy Series of other rows beside the rows of a collection."""
+    given = {"values": whole(column), "mask": what == "mask"}
+    return through(what, _by_label, (_row_index(frame),), given, shape="beside", meta=column._meta, labels=True)
 
 
 def _by_position(index, values):

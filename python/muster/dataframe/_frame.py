@@ -6,7 +6,7 @@ from muster._base.tasks import refuse_to_come
 from muster._base.values import no_default, plain
 from muster._generated.frame import FrameMethods
 from muster.dataframe import _columns, _correlation, _melt, _merge, _query, _repr, _set_index
-from muster.dataframe._beside import beside, in_memory, is_foreign_scalar, is_mask, repeated
+from muster.dataframe._beside import assigned, beside, has_other_rows, in_memory, is_foreign_scalar, is_mask, repeated
 from muster.dataframe._collection import collection_of, is_column, new_collection, raise_own
 from muster.dataframe._groupby import DataFrameGroupBy
 from muster.dataframe._memory import from_dict
@@ -166,9 +166,21 @@ class DataFrame(FrameMethods, Frame):
     def _assign(self, values):
         for value in values.values():
             refuse_to_come(value)
+        others = [k for k, v in values.items() if has_other_rows(self, v)]
+        if others:
+            return self._assign_others(values, others[0])
         values = {k: beside(self, v, k) if in_memory(v) else v for k, v in values.items()}
         values = {k: repeated(self, v) if is_foreign_scalar(v) else v for k, v in values.items()}
         return new_collection(_core.call("assign", [self._expr], {"columns": {plain(k): plain(v) for k, v in values.items()}}))
+
+    def _assign_others(self, values, first):
+        """As `_assign`; the values up to `first` have the rows of the frame."""
+        labels = list(values)
+        at = labels.index(first)
+        out = self._assign({k: values[k] for k in labels[:at]}) if at else self
+        end = next((i for i in range(at, len(labels)) if not is_column(values[labels[i]]) or values[labels[i]]._expr.kind != "series"), len(labels))
+        out = assigned(out, {k: values[k] for k in labels[at:end]})
+        return out._assign({k: values[k] for k in labels[end:]}) if end < len(labels) else out
 
     def groupby(self, by, group_keys=True, sort=None, observed=None, dropna=None, **kwargs):
         """Group rows by one or several keys.

@@ -7,12 +7,15 @@ from muster._base.libraries import pd
 from muster._base.values import no_default, plain
 from muster._border.pandas import is_foreign_number, is_nullable, sample_of, unknown_categories
 from muster._generated.operators import OPERATORS, SHAPES
+from muster.dataframe._align import aligned, both_ascend, together
+from muster.dataframe._ascending import order_of
 from muster.dataframe._collection import Collection, new_collection
 from muster.dataframe._memory import from_pandas
-from muster.dataframe._through_pandas import call, in_memory, meta_beside, mirrored, shifted_divisions, through
+from muster.dataframe._through_pandas import Named, Slot, call, filled, in_memory, meta_beside, mirrored, shifted_divisions, through
 
 _BINARY = frozenset("add sub mul truediv floordiv mod pow eq ne lt le gt ge and or xor".split())
 _ARITHMETIC = frozenset("add sub mul truediv floordiv mod pow radd rsub rmul rtruediv rfloordiv rmod rpow".split())
+_COMPARISONS = frozenset("eq ne lt le gt ge".split())
 _REDUCTIONS = frozenset("sum prod mean std var min max any all".split())
 
 
@@ -60,7 +63,9 @@ def instead(op, self, args, refusal):
         raise TypeError(f"{op}: an operand of type {type(positional[0]).__name__} is not supported; use a scalar, an array or a collection")
     meta = no_default
     name = f"__{op}__" if op in OPERATORS and set(args) <= {"other"} else op  # pandas' methods treat None in object columns otherwise than its operators
-    if op in ("eq", "ne", "lt", "le", "gt", "ge") and set(kwargs) <= {"axis"}:
+    if (out := _aligned(op, name, self, positional, kwargs)) is not None:
+        return out
+    if op in _COMPARISONS and set(kwargs) <= {"axis"}:
         kwargs = {}
     if self._expr.kind == "row":
         shape = "whole"
@@ -76,6 +81,32 @@ def instead(op, self, args, refusal):
     if op == "shift" and kwargs.get("freq") is not None:
         return _shifted(call(self, name, positional, kwargs, shape=shape), self, kwargs)
     return call(self, name, positional, kwargs, shape=shape, kept=kept, labels=False if kept else None, meta=meta)
+
+
+def _aligned(op, name, self, positional, kwargs):
+    """What pandas' method makes of the partitions of collections with known divisions, side by side; None where it matches index values otherwise."""
+    lazy = [v for v in (*positional, *kwargs.values()) if isinstance(v, Collection)]
+    if not lazy or not together(self, *lazy) or op not in OPERATORS and op not in ("where", "mask", "fillna"):
+        return None
+    by_rows = kwargs.get("axis") in (0, "index") and op in OPERATORS
+    if any(v.ndim > self.ndim or v.ndim < self.ndim and not by_rows for v in lazy):
+        return None
+    sides = [self]
+
+    def slot(value):
+        if not isinstance(value, Collection):
+            return value
+        sides.append(value)
+        return Slot(len(sides) - 1)
+
+    arguments = {"method": name, "args": [slot(v) for v in positional], "kwargs": {k: slot(v) for k, v in kwargs.items()}}
+    if op in OPERATORS:
+        return aligned(op, _applied, sides, arguments, like_all="strict" if op in _COMPARISONS and name != op else True, order=both_ascend(self, sides[1]))
+    return aligned(op, _applied, sides, arguments, borders=list(self.divisions), inside=True, order=order_of(self._expr))
+
+
+def _applied(*sides, method, args, kwargs):
+    return Named(method)(sides[0], *filled(args, sides), **filled(kwargs, sides))
 
 
 def _is_open(value):

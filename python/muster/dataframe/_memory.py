@@ -2,6 +2,7 @@
 
 from muster._base.libraries import pd
 from muster._border import pandas
+from muster.dataframe._ascending import STRICTLY, note_as
 from muster.dataframe._collection import new_collection
 
 
@@ -38,7 +39,10 @@ def from_pandas(data, npartitions=None, chunksize=None, sort=True):
     rows = len(data)
     size = chunksize or max(1, -(-rows // (npartitions or 1)))
     cuts = [*range(0, rows, size), rows] if rows else [0, 0]
-    return new_collection(pandas.from_pandas(data, cuts))
+    expr = pandas.from_pandas(data, cuts)
+    if expr.divisions:
+        note_as(expr, STRICTLY)
+    return new_collection(expr)
 
 
 def from_dict(data, npartitions=1, orient="columns", dtype=None, columns=None, constructor=None):

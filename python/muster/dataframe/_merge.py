@@ -4,6 +4,8 @@ from muster import _core
 from muster._base.libraries import pd
 from muster._base.values import plain
 from muster._border.pandas import sample_of
+from muster.dataframe._align import aligned, borders_of, both_ascend, can_be_cut
+from muster.dataframe._ascending import ASCENDS, note_as, order_of
 from muster.dataframe._collection import Collection, new_collection
 from muster.dataframe._memory import from_pandas
 from muster.dataframe._through_pandas import through
@@ -18,7 +20,8 @@ def merge(
     """Return the rows of two frames whose keys are equal, columns beside each other, as `pandas.merge`.
 
     Rows come in the order of `left` ("right": of `right`; "outer": of the keys); missing keys equal each other. The other side is put together in
-    memory, and the rows of this one look into it as they are read; where that is not possible pandas merges all rows in one task, as `explain` shows.
+    memory, and the rows of this one look into it as they are read. By index, or by keys with the index among them, pandas merges partition by partition where
+    both have known divisions, and these stay known. Where neither is possible pandas merges all rows in one task, as `explain` shows.
 
     Parameters
     ----------
@@ -27,7 +30,7 @@ def merge(
     how : {"inner", "left", "right", "outer", "cross", "leftsemi", "leftanti", "left_anti", "right_anti"}, default "inner"
         "leftsemi" and "leftanti": the rows and columns of `left` for which there is an equal key, or none.
     on, left_on, right_on : label or list of labels, optional
-        Columns, or index levels. Default: the columns that both have.
+        Columns, or index levels. Default: the columns that both have, or if there is none the index.
     left_index, right_index : bool, default False
         The index is that side's key.
     suffixes : pair of str or None, default ("_x", "_y")
@@ -36,7 +39,9 @@ def merge(
         A column (its name) that says which side a row is from.
     validate : str, optional
         "one_to_one", "one_to_many", "many_to_one": which keys must be unique.
-    npartitions, shuffle_method, broadcast
+    npartitions : int, optional
+        Of a result without known divisions. Default: as many as the side that is read has, or through pandas the larger one.
+    shuffle_method, broadcast
         Accepted: how rows are moved is not the caller's concern.
 
     Raises
@@ -61,14 +66,48 @@ def merge(
     left, right = (_frame(side, name) for side, name in ((left, "left"), (right, "right")))
     if how not in _HOW:
         raise ValueError(f"{how!r} is not a valid Merge type: {', '.join(_HOW)}")
+    if not any((on, left_on, right_on, left_index, right_index, how == "cross")) and on is None and not set(left.columns) & set(right.columns):
+        left_index = right_index = True
     arguments = {"how": how, "on": on, "left_on": left_on, "right_on": right_on, "left_index": left_index, "right_index": right_index, "suffixes": suffixes}
     arguments |= {"indicator": indicator, "validate": validate}
+    keys = {k: arguments[k] for k in ("how", "on", "left_on", "right_on", "left_index", "right_index")}
     native = None if indicator or validate else _native(left, right, **{k: v for k, v in arguments.items() if k not in ("indicator", "validate")})
     if native is not None:
-        return native
+        return native if npartitions is None or native.known_divisions else native.repartition(npartitions=npartitions)
     merged = _semi if how in ("leftsemi", "leftanti") else _merged
     meta = merged(*(sample_of(side._expr)[:0] for side in (left, right)), **arguments)  # of no rows: nothing is missing for want of an equal key
-    return through("merge", merged, (left, right), arguments, shape="whole", meta=meta, token=f"merge-{how}")
+    by_divisions = _by_divisions(left, right, **keys)
+    if by_divisions is not None:
+        return aligned("merge", merged, [left, right], arguments, meta=meta, **by_divisions)
+    whole = through("merge", merged, (left, right), arguments, shape="whole", meta=meta, token=f"merge-{how}")
+    return whole.repartition(npartitions=npartitions or max(left.npartitions, right.npartitions))
+
+
+def _by_divisions(left, right, how, on, left_on, right_on, left_index, right_index):
+    """How `aligned` merges partitions whose rows alone have equal keys, as pandas would all rows; None where it cannot.
+
+    The index values must be a key that stays the index, and the first one where rows come in the order of the keys.
+    """
+    left_on, right_on = (on if side is None else side for side in (left_on, right_on))
+    if left_index and right_index:
+        if left_on is not None or right_on is not None:
+            return None
+    else:
+        if left_index or right_index:
+            return None
+        pairs = [(k if isinstance(k, list) else [k]) for k in (left_on, right_on)]
+        name = left._meta.index.name
+        if name is None or right._meta.index.name != name or name in left.columns or name in right.columns or pairs[0] != pairs[1] or name not in pairs[0]:
+            return None
+        if how not in ("inner", "left", "right") and pairs[0][0] != name:
+            return None
+    uncut = {"outer": (), "right": (right,), "right_anti": (right,)}.get(how, (left,))
+    if (borders := borders_of(left, right, uncut=uncut)) is not None:
+        return {"borders": borders, "order": min(both_ascend(left, right), ASCENDS)}
+    for whole, (one, cut) in enumerate(((left, right), (right, left))):  # all rows of the one beside each partition of the other, whose order they come in
+        if one.npartitions == 1 and can_be_cut(cut) and how in (("right",), ("inner", "left", "leftsemi", "leftanti"))[whole]:
+            return {"borders": list(cut.divisions), "spread": (whole,), "order": min(order_of(cut._expr), ASCENDS)}
+    return None
 
 
 def merge_frame(
@@ -84,7 +123,7 @@ def merge_frame(
     >>> a.merge(dd.from_dict({"k": [2], "y": ["u"]}, npartitions=1), on="k", how="left").y.compute().tolist()
     [nan, 'u', 'u']
     """
-    return merge(self, right, how, on, left_on, right_on, left_index, right_index, suffixes, indicator, validate=validate)
+    return merge(self, right, how, on, left_on, right_on, left_index, right_index, suffixes, indicator, npartitions, validate=validate)
 
 
 def _frame(side, name):
@@ -124,9 +163,14 @@ def _native(left, right, how, on, left_on, right_on, left_index, right_index, su
         "suffixes": list(suffixes), "flipped": flipped,
     }  # fmt: skip
     try:
-        return new_collection(_core.call("merge", [stream._expr, built._expr], arguments))
+        out = _core.call("merge", [stream._expr, built._expr], arguments)
     except NotImplementedError:
         return None
+    if right_index and left.known_divisions:  # the rows of `left` keep their index values
+        labels = new_collection(out).index.to_series()
+        out = _core.call("with_index", [out, labels._expr], {"divisions": plain(list(left.divisions))})
+        note_as(out, min(order_of(left._expr), ASCENDS))
+    return new_collection(out)
 
 
 def _labels(keys, columns):
@@ -190,4 +234,4 @@ def join(self, right, on=None, how="left", lsuffix="", rsuffix="", npartitions=N
         keys = {"left_index": True, "right_index": True}
     else:
         keys = {"left_on": on, "right_index": True}
-    return merge(self, right, how=how, suffixes=(lsuffix, rsuffix), **keys)
+    return merge(self, right, how=how, suffixes=(lsuffix, rsuffix), npartitions=npartitions, **keys)

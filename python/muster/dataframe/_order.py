@@ -2,6 +2,7 @@
 
 from muster import _core
 from muster._base.values import plain
+from muster.dataframe._ascending import ASCENDS, note_as
 from muster.dataframe._collection import new_collection
 from muster.dataframe._through_pandas import call, through
 
@@ -92,7 +93,10 @@ def sort_index(self, ascending=True, na_position="last", ignore_index=False, **k
 
 def by_index(frame, divisions):
     """Return the frame in the order of its index, cut at `divisions`, which are known of the result; None where pandas is to say what the order is."""
-    return _native(frame, None, True, True, "last", None, divisions)
+    ordered = _native(frame, None, True, True, "last", None, divisions)
+    if ordered is not None:
+        note_as(ordered._expr, ASCENDS)
+    return ordered
 
 
 def _native(self, by, of_index, ascending, na_position, partitions, divisions=None):

@@ -1,10 +1,15 @@
 """concat and repartition."""
 
+import itertools
+
 from muster import _core
 from muster._base import keywords
-from muster._base.libraries import pd
+from muster._base.libraries import np, pd
 from muster._base.units import parse_bytes
 from muster._base.values import plain
+from muster._border import pandas
+from muster.dataframe._align import aligned, borders_of, together
+from muster.dataframe._ascending import note, order_of
 from muster.dataframe._collection import Collection, new_collection
 from muster.dataframe._delayed import of_tasks, to_delayed
 from muster.dataframe._memory import from_pandas
@@ -14,13 +19,19 @@ from muster.dataframe._through_pandas import through
 def concat(dfs, axis=0, join="outer", ignore_unknown_divisions=False, ignore_order=False, interleave_partitions=False, **kwargs):
     """Return the rows of several collections, one after the other; with axis=1 their columns beside each other.
 
+    With axis=1 rows are matched by index value: of collections with known divisions partition by partition, in the order of the index values; of others in
+    one task.
+
     Parameters
     ----------
     dfs : list of DataFrame, Series or pandas objects
     axis : {0, 1}, default 0
     join : {"outer", "inner"}, default "outer"
-        Columns that are not in every frame: filled with missing values, or left out.
-    ignore_unknown_divisions, ignore_order, interleave_partitions
+        Columns that are not in every frame, with axis=1 index values: filled with missing values, or left out.
+    interleave_partitions : bool, default False
+        Of collections with known divisions that overlap: put what lies between the same borders together, so that divisions stay known. They do so anyway
+        where the divisions of each begin behind those of the one before.
+    ignore_unknown_divisions, ignore_order
         Accepted.
     **kwargs
         ignore_index : bool, default False; True numbers the rows from 0.
@@ -57,17 +68,37 @@ def concat(dfs, axis=0, join="outer", ignore_unknown_divisions=False, ignore_ord
         return dfs[0].to_frame() if axis in (1, "columns") and dfs[0].ndim == 1 else dfs[0]
     if axis in (1, "columns"):
         same_rows = all(d._expr.rows == dfs[0]._expr.rows for d in dfs)
+        if together(*dfs):
+            borders = borders_of(*dfs, uncut=dfs[:1] if join == "inner" else ())
+            return aligned("concat", _beside_in_order, dfs, {"join": join}, borders=borders, order=min(order_of(d._expr) for d in dfs))
         return through("concat", _beside, (dfs[0], *dfs[1:]), {"join": join}, shape="rows" if same_rows else "whole")
     if len({d.ndim for d in dfs}) == 2:
         dfs = [d if d.ndim == 2 else d.to_frame() for d in dfs]
+    if interleave_partitions and borders_of(*dfs) is not None and _in_order(dfs) is None:
+        return aligned("concat", _behind, dfs, {"join": join}, borders=borders_of(*dfs))
     try:
-        return new_collection(_core.call("concat", [d._expr for d in dfs], {"join": join}))
+        return _with_divisions(new_collection(_core.call("concat", [d._expr for d in dfs], {"join": join})), _in_order(dfs))
     except NotImplementedError:
         return through("concat", _behind, (dfs[0], *dfs[1:]), {"join": join}, shape="whole")
 
 
 def _beside(*parts, join):
     return pd.concat(parts, axis=1, join=join)
+
+
+def _beside_in_order(*parts, join):
+    return pd.concat(parts, axis=1, join=join, sort=join == "outer")
+
+
+def _in_order(collections):
+    """The divisions of collections one behind the other, None where one begins before another ends."""
+    if borders_of(*collections) is None or any(a.divisions[-1] >= b.divisions[0] for a, b in itertools.pairwise(collections)):
+        return None
+    return [*(d for c in collections[:-1] for d in c.divisions[:-1]), *collections[-1].divisions]
+
+
+def _with_divisions(rows, divisions):
+    return rows if divisions is None else new_collection(_core.call("with_index", [rows._expr, rows.index.to_series()._expr], {"divisions": plain(divisions)}))
 
 
 def _behind(*parts, join):
@@ -77,6 +108,8 @@ def _behind(*parts, join):
 def repartition(frame, divisions=None, npartitions=None, partition_size=None, freq=None, force=False):
     """Return the rows of a collection, or of a pandas object, in other partitions; see `DataFrame.repartition`."""
     if not hasattr(frame, "_expr"):
+        if divisions is not None and npartitions is partition_size is freq is None and (cut := _cut(frame, list(divisions), force)) is not None:
+            return cut
         frame = from_pandas(frame, npartitions=1)
     if sum(x is not None for x in (divisions, npartitions, partition_size, freq)) != 1:
         raise ValueError("Please provide exactly one of the ``npartitions``, ``freq``, ``divisions``, ``partition_size`` keyword arguments")
@@ -105,6 +138,23 @@ def repartition(frame, divisions=None, npartitions=None, partition_size=None, fr
     if npartitions == frame.npartitions:
         return frame
     return new_collection(_core.call("repartition", [frame._expr], {"partitions": npartitions}))
+
+
+def _cut(data, divisions, force):
+    """A pandas object with these divisions, its rows between each two in their order; None where they are no borders of its index values."""
+    try:
+        borders = pd.Index(divisions[1:-1], dtype=data.index.dtype)
+        outside = len(data) and not force and (data.index.min() < divisions[0] or data.index.max() > divisions[-1])
+        if outside or data.index.hasnans or data.index.nlevels > 1 or not borders.is_monotonic_increasing or len(divisions) < 2:
+            return None
+        places = borders.searchsorted(data.index, side="right")
+    except (TypeError, ValueError):
+        return None
+    data = data.iloc[np.argsort(places, kind="stable")]
+    cuts = [0, *np.cumsum(np.bincount(places, minlength=len(divisions) - 1)).tolist()]
+    expr = pandas.from_pandas(data, cuts, plain(divisions))
+    note(expr, data.index)
+    return new_collection(expr)
 
 
 def _fixed(freq):

@@ -5,8 +5,8 @@ from muster._base import keywords
 from muster._base.later import NotThereYet
 from muster._base.libraries import pd
 from muster._base.values import no_default
-from muster.dataframe import _located, _map_partitions, _order, _overlap, _repr, _sampling, _set_index, _summary, _window
-from muster.dataframe._beside import beside
+from muster.dataframe import _both, _located, _map_partitions, _order, _overlap, _repr, _sampling, _set_index, _summary, _window
+from muster.dataframe._beside import beside, filtered, has_other_rows
 from muster.dataframe._collection import Rows, is_column, new_collection
 from muster.dataframe._index import Index
 from muster.dataframe._locate import ByLabel, ByPosition
@@ -29,6 +29,7 @@ class Frame(NumpyProtocol, Rows):
     rolling, resample = _window.rolling, _window.resample
     sample, random_split = _sampling.sample, _sampling.random_split
     map_overlap = _overlap.map_overlap
+    align, combine_first = _both.align, _both.combine_first
     reduction = _map_partitions.reduction
     to_string = _repr.to_string
 
@@ -141,11 +142,6 @@ class Frame(NumpyProtocol, Rows):
     def _partition_numbers(self):
         return new_collection(_core.call("partition_number", [self._expr], {}))
 
-    def align(self, other, join="outer", axis=None, fill_value=None):
-        """Return both collections with the rows and columns of both, a pair."""
-        kwargs = {"join": join, "axis": axis, "fill_value": fill_value}
-        return tuple(through("align", _aligned, (self, other), {**kwargs, "side": side}, shape="whole") for side in (0, 1))
-
     def squeeze(self, axis=None):
         """Return the only column of a DataFrame as Series; else the same. How many rows there are is not known before: axis=0 is refused."""
         if axis not in (None, 1, "columns", 0, "index") or axis in (1, "columns") and self.ndim == 1:
@@ -235,6 +231,8 @@ class Frame(NumpyProtocol, Rows):
     def _where(self, mask):
         if not is_column(mask):
             mask = beside(self, mask, "mask")
+        if has_other_rows(self, mask):
+            return filtered(self, mask)
         if mask._expr.columns[0][1].startswith("object"):
             mask = through("mask", _as_bool, (mask,))
         return new_collection(_core.call("filter", [self._expr, mask._expr], {}))
@@ -269,10 +267,6 @@ def _distinct_rows(frame):
     return len(frame.drop_duplicates())
 
 
-def _aligned(a, b, side, **kwargs):
-    return a.align(b, **kwargs)[side]
-
-
 def _bytes_of(part, index, deep):
     used = part.memory_usage(index=index, deep=deep)
     return pd.Series([int(used if part.ndim == 1 else used.sum())])
@@ -297,6 +291,6 @@ def _along_axis(name, shape, kept=False):
 for _name in "sem skew kurt kurtosis".split():
     setattr(Frame, _name, _along_axis(_name, "whole"))
 add_methods(Frame, "infer_objects convert_dtypes", "rows")
-add_methods(Frame, "memory_usage combine combine_first dot value_counts", "whole")
+add_methods(Frame, "memory_usage combine dot value_counts", "whole")
 add_methods(Frame, "explode", "partitions", kept=True)
 add_methods(Frame, "rename_axis to_timestamp to_period", "partitions")

@@ -4,6 +4,7 @@ from muster import _core
 from muster._base import keywords
 from muster._base.libraries import pd
 from muster._base.values import plain
+from muster.dataframe._ascending import ASCENDS, note_as
 from muster.dataframe._collection import new_collection
 from muster.dataframe._order import by_index
 from muster.dataframe._partitioning import divisions_of
@@ -85,7 +86,9 @@ def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=
     if sort and not sorted and (self.npartitions > 1 or isinstance(npartitions, int)):
         ascending, divisions = divisions_of(key, npartitions if isinstance(npartitions, int) else self.npartitions)
         if ascending and not isinstance(npartitions, int):
-            return new_collection(_core.call("with_index", [frame._expr, key._expr], {"divisions": plain(divisions)}))
+            out = _core.call("with_index", [frame._expr, key._expr], {"divisions": plain(divisions)})
+            note_as(out, ASCENDS)
+            return new_collection(out)
         ordered = by_index(new_collection(plain_index), divisions) if len(divisions) > 1 else None
         if ordered is not None:
             return ordered

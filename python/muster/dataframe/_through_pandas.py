@@ -108,7 +108,7 @@ class Function:
                 made = made.copy(deep=False)
             values.append(made)
             at += len(labels)
-        out = self.func(*_filled(self.args, values), **_filled(self.kwargs, values))
+        out = self.func(*filled(self.args, values), **filled(self.kwargs, values))
         if not self.partition:
             return out
         if len(out) != len(index):
@@ -147,18 +147,18 @@ def _row(frame, labels):
     return row
 
 
-def _filled(value, values, later=operator.methodcaller("value")):
-    """Arguments with values in the places of slots, and what `later` gives of collections with other rows."""
+def filled(value, values, later=operator.methodcaller("value")):
+    """Return arguments with values in the places of slots, and what `later` gives of collections with other rows."""
     if type(value) is Slot:
         return values[value.index]
     if type(value) in (_Later, _Known):
         return later(value)
     if type(value) is list:
-        return [_filled(v, values, later) for v in value]
+        return [filled(v, values, later) for v in value]
     if type(value) is tuple:
-        return tuple(_filled(v, values, later) for v in value)
+        return tuple(filled(v, values, later) for v in value)
     if type(value) is dict:
-        return {k: _filled(v, values, later) for k, v in value.items()}
+        return {k: filled(v, values, later) for k, v in value.items()}
     return value
 
 
@@ -370,7 +370,7 @@ def _nullable(meta, function, inputs, always):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if not always and function.func(*_filled(function.args, values, _made_up), **_filled(function.kwargs, values, _made_up)) is not pd.NA:
+            if not always and function.func(*filled(function.args, values, _made_up), **filled(function.kwargs, values, _made_up)) is not pd.NA:
                 return None
     except Exception:
         return None
@@ -401,6 +401,11 @@ def _tokens(value):
     return value
 
 
+def tried(label, func, collections, kwargs):
+    """Return what a function makes of made-up rows of collections, or of their first ones."""
+    return _tried(Function(func, label, [], tuple(Slot(i) for i in range(len(collections))), kwargs), collections, False)[0]
+
+
 def _tried(function, inputs, real):
     """What the function makes of made-up rows, or of the first real ones; and whether they were made up."""
     import warnings
@@ -408,7 +413,7 @@ def _tried(function, inputs, real):
     def call(values, later=operator.methodcaller("real")):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return function.func(*_filled(function.args, values, later), **_filled(function.kwargs, values, later))
+            return function.func(*filled(function.args, values, later), **filled(function.kwargs, values, later))
 
     samples = [_sample(i) for i in inputs]
     if not real:
@@ -460,7 +465,7 @@ def _name_column(error, function, inputs):
         if sample.ndim == 2:
             values = [sample.iloc[:, [i]], *others]
             try:
-                function.func(*_filled(function.args, values, _made_up), **_filled(function.kwargs, values, _made_up))
+                function.func(*filled(function.args, values, _made_up), **filled(function.kwargs, values, _made_up))
             except type(error):
                 pass
             except Exception:
