@@ -71,9 +71,10 @@ def merge(
     arguments = {"how": how, "on": on, "left_on": left_on, "right_on": right_on, "left_index": left_index, "right_index": right_index, "suffixes": suffixes}
     arguments |= {"indicator": indicator, "validate": validate}
     keys = {k: arguments[k] for k in ("how", "on", "left_on", "right_on", "left_index", "right_index")}
-    native = None if indicator or validate else _native(left, right, **{k: v for k, v in arguments.items() if k not in ("indicator", "validate")})
+    exchanged = (npartitions or max(left.npartitions, right.npartitions)) if broadcast is False else None
+    native = None if indicator or validate else _native(left, right, **keys, suffixes=suffixes, exchanged=exchanged)
     if native is not None:
-        return native if npartitions is None or native.known_divisions else native.repartition(npartitions=npartitions)
+        return native if npartitions in (None, native.npartitions) or native.known_divisions else native.repartition(npartitions=npartitions)
     merged = _semi if how in ("leftsemi", "leftanti") else _merged
     meta = merged(*(sample_of(side._expr)[:0] for side in (left, right)), **arguments)  # of no rows: nothing is missing for want of an equal key
     by_divisions = _by_divisions(left, right, **keys)
@@ -123,7 +124,7 @@ def merge_frame(
     >>> a.merge(dd.from_dict({"k": [2], "y": ["u"]}, npartitions=1), on="k", how="left").y.compute().tolist()
     [nan, 'u', 'u']
     """
-    return merge(self, right, how, on, left_on, right_on, left_index, right_index, suffixes, indicator, npartitions, validate=validate)
+    return merge(self, right, how, on, left_on, right_on, left_index, right_index, suffixes, indicator, npartitions, broadcast=broadcast, validate=validate)
 
 
 def _frame(side, name):
@@ -138,8 +139,8 @@ def _frame(side, name):
     return side
 
 
-def _native(left, right, how, on, left_on, right_on, left_index, right_index, suffixes):
-    """The native merge, None where pandas is to say what these arguments mean."""
+def _native(left, right, how, on, left_on, right_on, left_index, right_index, suffixes, exchanged):
+    """The native merge, None where pandas is to say what these arguments mean; with rows of both `exchanged`, in so many partitions."""
     if how not in ("inner", "left", "right", "leftsemi", "leftanti") or left_index or not isinstance(suffixes, (tuple, list)) or len(suffixes) != 2:
         return None
     if not all(s is None or isinstance(s, str) for s in suffixes):
