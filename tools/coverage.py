@@ -68,7 +68,7 @@ GROUPS = {
 }
 # Rows would move between partitions, or another part of muster is needed: not there yet.
 LATER = set(
-    "shuffle pivot_table merge_asof values to_dask_array to_sql read_orc to_orc read_sql_table from_dask_array read_hdf read_fwf".split()
+    "shuffle merge_asof values to_dask_array to_sql read_orc to_orc read_sql_table from_dask_array read_hdf read_fwf".split()
 )
 # Explicit methods whose work is a Python function on partitions or on all rows.
 PYTHON = set(

@@ -19,7 +19,7 @@ from muster.delayed import Delayed
 
 __all__ = [
     "Aggregation", "DataFrame", "Index", "Scalar", "Series", "compute", "concat", "extensions", "from_array", "from_arrow", "from_delayed", "from_dict",
-    "from_map", "from_pandas", "get_collection_type", "get_dummies", "isna", "map_overlap", "map_partitions", "melt", "merge",
+    "from_map", "from_pandas", "get_collection_type", "get_dummies", "isna", "map_overlap", "map_partitions", "melt", "merge", "pivot_table",
     "read_csv", "read_json", "read_parquet", "read_table", "repartition", "to_bag", "to_csv", "to_datetime", "to_delayed", "to_json",
     "to_numeric", "to_parquet", "to_timedelta",
 ]
@@ -136,6 +136,9 @@ def merge(
 def melt(
     frame: DataFrame, id_vars: Labels | None = None, value_vars: Labels | None = None, var_name: Label | None = None, value_name: Label = "value",
     col_level: Any = None
+) -> DataFrame: ...
+def pivot_table(
+    df: DataFrame, index: Label, columns: Label, values: Labels, aggfunc: Literal["mean", "sum", "count", "first", "last"] = "mean"
 ) -> DataFrame: ...
 def get_dummies(
     data: DataFrame | Series, prefix: Any = None, prefix_sep: Any = "_", dummy_na: bool = False, columns: list[Any] | None = None, sparse: bool = False,

@@ -5,7 +5,7 @@ from muster._base.later import FRAME_NAMES, NotThereYet
 from muster._base.tasks import refuse_to_come
 from muster._base.values import no_default, plain
 from muster._generated.frame import FrameMethods
-from muster.dataframe import _columns, _correlation, _melt, _merge, _query, _repr, _set_index
+from muster.dataframe import _columns, _correlation, _melt, _merge, _pivot, _query, _repr, _set_index
 from muster.dataframe._beside import beside, in_memory, is_foreign_scalar, is_mask, repeated
 from muster.dataframe._collection import collection_of, is_column, new_collection, raise_own
 from muster.dataframe._groupby import DataFrameGroupBy
@@ -27,6 +27,7 @@ class DataFrame(FrameMethods, Frame):
     corr, cov = _correlation.corr, _correlation.cov
     query, eval = _query.query, _query.eval
     melt = _melt.melt
+    pivot_table = _pivot.pivot_table
     merge, join = _merge.merge_frame, _merge.join
     info = _repr.info
 

@@ -62,6 +62,11 @@ def melt(frame, id_vars=None, value_vars=None, var_name=None, value_name="value"
     return frame.melt(id_vars=id_vars, value_vars=value_vars, var_name=var_name, value_name=value_name, col_level=col_level)
 
 
+def pivot_table(df, index, columns, values, aggfunc="mean"):
+    """Return an aggregate of each pair of a value of one column and a category of another; see `DataFrame.pivot_table`."""
+    return df.pivot_table(index, columns, values, aggfunc)
+
+
 def get_dummies(data, prefix=None, prefix_sep="_", dummy_na=False, columns=None, sparse=False, drop_first=False, dtype=None, **kwargs):
     """Return a column per category, as pandas.get_dummies. Categories that are not known are learnt by reading the data once.
 
