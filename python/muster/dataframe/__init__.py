@@ -27,15 +27,17 @@ from muster.dataframe._memory import from_dict, from_pandas
 from muster.dataframe._merge import merge
 from muster.dataframe._parquet import read_parquet
 from muster.dataframe._partitioning import concat, repartition
+from muster.dataframe._read_sql import read_sql, read_sql_query, read_sql_table
 from muster.dataframe._scalar import Scalar
 from muster.dataframe._series import Series
+from muster.dataframe._to_sql import to_sql
 from muster.dataframe._write import to_bag, to_csv, to_json, to_parquet
 
 __all__ = [
     "Aggregation", "DataFrame", "Index", "Scalar", "Series", "compute", "concat", "extensions", "from_array", "from_arrow", "from_delayed", "from_dict",
     "from_map", "from_pandas", "get_collection_type", "get_dummies", "isna", "map_overlap", "map_partitions", "melt", "merge", "pivot_table",
-    "read_csv", "read_json", "read_parquet", "read_table", "repartition", "to_bag", "to_csv", "to_datetime", "to_delayed", "to_json",
-    "to_numeric", "to_parquet", "to_timedelta",
+    "read_csv", "read_json", "read_parquet", "read_sql", "read_sql_query", "read_sql_table", "read_table", "repartition", "to_bag", "to_csv", "to_datetime",
+    "to_delayed", "to_json", "to_numeric", "to_parquet", "to_sql", "to_timedelta",
 ]
 
 
