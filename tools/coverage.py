@@ -68,13 +68,13 @@ GROUPS = {
 }
 # Rows would move between partitions, or another part of muster is needed: not there yet.
 LATER = set(
-    "shuffle merge_asof values to_dask_array read_orc to_orc from_dask_array read_hdf read_fwf".split()
+    "shuffle merge_asof values to_dask_array from_dask_array read_hdf".split()
 )
 # Explicit methods whose work is a Python function on partitions or on all rows.
 PYTHON = set(
     """align apply applymap map map_overlap map_partitions shift sample unique nunique_approx memory_usage_per_partition reduction to_csv to_json to_parquet
     transform categorize idxmax idxmin to_datetime to_numeric to_timedelta get_dummies from_map
-    read_sql read_sql_query read_sql_table to_sql make_timeseries with_spec read_json melt rename_axis""".split()
+    read_sql read_sql_query read_sql_table to_sql read_orc to_orc read_fwf make_timeseries with_spec read_json melt rename_axis""".split()
 )
 SYNONYMS = {"agg": "aggregate", "len": "shape"}
 CLASSES = {

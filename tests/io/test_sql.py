@@ -191,7 +191,7 @@ def test_queries(file):
         dd.read_sql_query("SELECT * FROM things", file, "id")
 
 
-def test_dtypes_are_those_of_all_rows(uri):
+def test_dtypes_are_those_of_all_rows(file):
     pdf = pd.DataFrame(
         {
             "late_missing": [1, 2, 3, 4, None, None], "late_present": [None, None, None, None, 5, 6], "text": [None, None, None, "a", "b", None],
@@ -200,10 +200,10 @@ def test_dtypes_are_those_of_all_rows(uri):
         index=pd.Index([1, 2, 3, 4, 5, 6], name="id"),
     )
     integer = {"late_missing": sqlalchemy.Integer(), "late_present": sqlalchemy.Integer(), "flag": sqlalchemy.Boolean()}
-    stored(uri, pdf, dtype=integer)
+    stored(file, pdf, dtype=integer)
     for head_rows, divisions in [(2, [1, 4, 7]), (2, [1, 2, 3, 4, 5, 7]), (1, [1, 6, 7]), (6, [1, 3, 5, 7])]:
-        ours = dd.read_sql_table("things", uri, "id", divisions=divisions, head_rows=head_rows)
-        same(ours.compute().astype({"flag": "boolean"}), fetched(uri, "things", "id").astype({"flag": "boolean"}))
+        ours = dd.read_sql_table("things", file, "id", divisions=divisions, head_rows=head_rows)
+        same(ours.compute().astype({"flag": "boolean"}), fetched(file, "things", "id").astype({"flag": "boolean"}))
 
 
 def test_meta_is_kept(file):

@@ -20,8 +20,8 @@ from muster.delayed import Delayed
 __all__ = [
     "Aggregation", "DataFrame", "Index", "Scalar", "Series", "compute", "concat", "extensions", "from_array", "from_arrow", "from_delayed", "from_dict",
     "from_map", "from_pandas", "get_collection_type", "get_dummies", "isna", "map_overlap", "map_partitions", "melt", "merge", "pivot_table",
-    "read_csv", "read_json", "read_parquet", "read_sql", "read_sql_query", "read_sql_table", "read_table", "repartition", "to_bag", "to_csv", "to_datetime",
-    "to_delayed", "to_json", "to_numeric", "to_parquet", "to_sql", "to_timedelta",
+    "read_csv", "read_fwf", "read_json", "read_orc", "read_parquet", "read_sql", "read_sql_query", "read_sql_table", "read_table",
+    "repartition", "to_bag", "to_csv", "to_datetime", "to_delayed", "to_json", "to_numeric", "to_orc", "to_parquet", "to_sql", "to_timedelta",
 ]
 
 # By what they can do: without pandas-stubs mypy takes pandas' own classes for Any, and all are one.
@@ -86,6 +86,15 @@ def read_json(
     blocksize: int | str | None = None, sample: int = 1048576, encoding: str = "utf-8", errors: str = "strict", compression: str | None = "infer",
     meta: Any = None, engine: Any = None, include_path_column: bool | str = False, path_converter: Callable[[str], str] | None = None, **kwargs: Any
 ) -> DataFrame: ...
+def read_fwf(
+    urlpath: str | PathLike[str] | Sequence[str | PathLike[str]], blocksize: int | str | None = "default", lineterminator: str | None = None,
+    compression: str | None = "infer", sample: int | str = 256000, sample_rows: int = 10, enforce: bool = False, assume_missing: bool = False,
+    storage_options: Options | None = None, include_path_column: bool | str = False, **kwargs: Any
+) -> DataFrame: ...
+def read_orc(
+    path: str | PathLike[str] | Sequence[str | PathLike[str]], engine: Literal["pyarrow"] = "pyarrow", columns: list[str] | None = None,
+    index: str | None = None, split_stripes: int | Literal[False] | None = 1, aggregate_files: bool | None = None, storage_options: Options | None = None
+) -> DataFrame: ...
 def read_sql_table(
     table_name: str, con: str, index_col: Any, divisions: Sequence[Any] | None = None, npartitions: int | None = None, limits: Sequence[Any] | None = None,
     columns: Sequence[Any] | None = None, bytes_per_chunk: int | str = "256 MiB", head_rows: int = 5, schema: str | None = None, meta: Any = None,
@@ -127,6 +136,10 @@ def to_parquet(
     overwrite: bool = False, ignore_divisions: bool = False, partition_on: str | list[str] | None = None, storage_options: Options | None = None,
     custom_metadata: Options | None = None, write_metadata_file: bool | None = None, compute: bool = True, compute_kwargs: Options | None = None,
     schema: Any = "infer", name_function: Callable[[int], str] | None = None, filesystem: Any = None, engine: str | None = None, **kwargs: Any
+) -> Any: ...
+def to_orc(
+    df: DataFrame | Series, path: str | PathLike[str], engine: Literal["pyarrow"] = "pyarrow", write_index: bool = True,
+    storage_options: Options | None = None, compute: bool = True, compute_kwargs: Options | None = None
 ) -> Any: ...
 def to_sql(
     df: DataFrame | Series, name: str, uri: str, schema: str | None = None, if_exists: Literal["fail", "replace", "append"] = "fail", index: bool = True,

@@ -5,7 +5,7 @@ from muster._base import keywords
 from muster._base.later import NotThereYet
 from muster._base.libraries import pd
 from muster._base.values import no_default
-from muster.dataframe import _located, _map_partitions, _order, _overlap, _repr, _sampling, _set_index, _summary, _to_sql, _window
+from muster.dataframe import _located, _map_partitions, _orc, _order, _overlap, _repr, _sampling, _set_index, _summary, _to_sql, _window
 from muster.dataframe._beside import beside
 from muster.dataframe._collection import Rows, is_column, new_collection
 from muster.dataframe._index import Index
@@ -31,7 +31,7 @@ class Frame(NumpyProtocol, Rows):
     map_overlap = _overlap.map_overlap
     reduction = _map_partitions.reduction
     to_string = _repr.to_string
-    to_sql = _to_sql.write_frame
+    to_sql, to_orc = _to_sql.write_frame, _orc.write_frame
 
     @property
     def index(self):
