@@ -81,6 +81,7 @@ def test_writes_what_it_reads(tmp_path, npartitions):
     same(dd.read_orc(tmp_path / "later", index="id"), pdf[["i"]])
 
 
+@pytest.mark.this_process("memory:// is of one process")
 def test_in_memory_file_system(tmp_path):
     pdf = rows(30)
     dd.from_pandas(pdf, npartitions=2).to_orc("memory://orc/there")

@@ -1,5 +1,7 @@
 """pivot_table: pandas' table with a column for every category."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,7 +33,8 @@ def rows(n=40):
 def table(pdf, index, values, aggfunc):
     expected = pdf.pivot_table(index=index, columns="kind", values=values, aggfunc=aggfunc, observed=False)
     categories = list(pdf.kind.cat.categories)
-    labels = pd.MultiIndex.from_product([sorted(values), categories]) if isinstance(values, list) else categories
+    kinds = pd.CategoricalIndex(categories, dtype=pdf.kind.dtype, name="kind")
+    labels = pd.MultiIndex.from_product([sorted(values), kinds], names=[None, "kind"]) if isinstance(values, list) else kinds
     given = dict(zip(expected.columns, [expected.iloc[:, i] for i in range(expected.shape[1])], strict=True))
     whole = [given.get(label, pd.Series(np.nan, index=expected.index)) for label in labels]
     out = pd.concat(whole, axis=1).set_axis(labels, axis=1)
@@ -104,11 +107,26 @@ def test_labels_are_what_categories_are():
 def test_categories_of_other_partitions_count():
     df = dd.from_pandas(pd.DataFrame({"k": [1, 2, 1, 2], "c": list("abca"), "x": [1, 2, 3, 4]}), npartitions=2)
     learnt = df.categorize(["c"])
-    same(learnt.pivot_table("k", "c", "x", "sum"), pd.DataFrame({"a": [1, 4], "b": [0, 2], "c": [3, 0]}, index=pd.Index([1, 2], name="k")))
+    assert learnt.pivot_table("k", "c", "x", "sum").compute().to_dict("list") == {"a": [1, 4], "b": [0, 2], "c": [3, 0]}
     promised = df._meta.astype({"c": pd.CategoricalDtype(["a", "b"])})
     by_part = df.map_partitions(lambda part: part.assign(c=part.c.astype("category")), meta=promised, enforce_metadata=False)
     with pytest.raises(ValueError, match="'c'"):
         by_part.pivot_table("k", "c", "x", "sum").compute()
+
+
+def test_columns_are_the_categories():
+    pdf = rows()
+    table = dd.from_pandas(pdf, npartitions=2).pivot_table("i", "kind", "x", "sum")
+    expected = pdf.pivot_table(index="i", columns="kind", values="x", aggfunc="sum", observed=False)
+    for columns in (table.columns, table.compute().columns, pickle.loads(pickle.dumps(table)).compute().columns, muster.compute({"a": table})[0]["a"].columns):
+        pd.testing.assert_index_equal(columns, expected.columns)
+    assert table.persist().compute().columns.name == "kind"
+    assert list((table + 1).compute().columns) == KINDS
+    several = dd.from_pandas(pdf, npartitions=2).pivot_table("i", "kind", ["x", "y"], "sum")
+    expected = pdf.pivot_table(index="i", columns="kind", values=["x", "y"], aggfunc="sum", observed=False)
+    pd.testing.assert_index_equal(several.compute().columns, expected.columns)
+    table["more"] = table["a"] * 2
+    assert list(table.compute().columns) == [*KINDS, "more"]
 
 
 def test_function_of_the_module():

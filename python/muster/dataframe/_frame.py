@@ -10,9 +10,9 @@ from muster.dataframe._beside import beside, in_memory, is_foreign_scalar, is_ma
 from muster.dataframe._collection import collection_of, is_column, new_collection, raise_own
 from muster.dataframe._groupby import DataFrameGroupBy
 from muster.dataframe._memory import from_dict
-from muster.dataframe._meta import meta_object
+from muster.dataframe._meta import meta_object, warn_of_meta
 from muster.dataframe._rows import Frame
-from muster.dataframe._scalar import Scalar
+from muster.dataframe._scalar import Count
 from muster.dataframe._through_pandas import call
 from muster.dataframe._write import to_parquet
 
@@ -56,12 +56,12 @@ class DataFrame(FrameMethods, Frame):
     @property
     def shape(self):
         """(lazy number of rows, number of columns)."""
-        return Scalar(_core.call("row_count", [self._expr], {})), len(self._expr.columns)
+        return Count(_core.call("row_count", [self._expr], {})), len(self._expr.columns)
 
     @property
     def size(self):
         """Number of values, lazy."""
-        return Scalar(_core.call("row_count", [self._expr], {})) * len(self._expr.columns)
+        return Count((Count(_core.call("row_count", [self._expr], {})) * len(self._expr.columns))._expr)
 
     def _labels(self):
         return [f[0] for f in self._expr.columns]
@@ -116,6 +116,8 @@ class DataFrame(FrameMethods, Frame):
         if not name.startswith("_") and name in self:
             return self[name]
         raise_own(self, name)
+        if name == "nbytes":
+            raise NotThereYet("nbytes is not implemented on DataFrame, as pandas has none; of its columns it is, and see memory_usage")
         if name in FRAME_NAMES:
             raise NotThereYet(f"DataFrame.{name} is not there yet")
         raise AttributeError(f"'DataFrame' object has no attribute {name!r}")
@@ -205,14 +207,17 @@ class DataFrame(FrameMethods, Frame):
         axis : {1, "columns", 0}
             1: of each row. 0: of each column, all rows in one task.
         meta : pandas object, dict or pairs, optional
-            What the result looks like. Default: what it is for the first rows; dtypes are revised where other rows show it.
+            What the result looks like. Default, with a warning: what it is for the first rows; dtypes are revised where other rows show it.
         """
+        if axis in (1, "columns"):
+            warn_of_meta("apply", meta)
         shape = "rows" if axis in (1, "columns") else "whole"
         options = {"axis": axis, "raw": raw, "result_type": result_type, "args": tuple(args), **kwargs}
         return call(self, "apply", (func,), options, shape=shape, real=True, meta=meta_object(meta), forced=True)
 
     def map(self, func, na_action=None, meta=no_default, **kwargs):
-        """Return what a Python function makes of each value."""
+        """Return what a Python function makes of each value. Warns if `meta`, what the result looks like, is not given."""
+        warn_of_meta("map", meta)
         return call(self, "map", (func,), {"na_action": na_action, **kwargs}, real=True, labels=False, meta=meta_object(meta), forced=True)
 
     applymap = map

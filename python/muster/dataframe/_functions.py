@@ -4,6 +4,7 @@ from muster._base import keywords
 from muster._base.libraries import pd
 from muster.dataframe._frame import DataFrame
 from muster.dataframe._index import Index
+from muster.dataframe._labelled import labelled
 from muster.dataframe._memory import from_pandas
 from muster.dataframe._meta import made_by_python
 from muster.dataframe._scalar import Scalar
@@ -83,7 +84,9 @@ def get_dummies(data, prefix=None, prefix_sep="_", dummy_na=False, columns=None,
     keywords.check("get_dummies", kwargs, (), "prefix prefix_sep dummy_na columns sparse drop_first dtype".split())
     options = {"prefix": prefix, "prefix_sep": prefix_sep, "dummy_na": dummy_na, "drop_first": drop_first, "dtype": dtype}
     if data.ndim == 1:
-        return through("get_dummies", _dummies, (_with_categories(data),), options)
+        known = _with_categories(data)
+        out, columns = through("get_dummies", _dummies, (known,), options), _dummies(known._meta, **options).columns
+        return labelled(out, columns) if isinstance(columns, pd.CategoricalIndex) else out
     labels = list(data.columns)
     frame = data._relabelled(range(len(labels)))  # labels may repeat
     if columns is None:

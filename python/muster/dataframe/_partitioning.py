@@ -5,6 +5,7 @@ from muster._base import keywords
 from muster._base.libraries import pd
 from muster._base.units import parse_bytes
 from muster._base.values import plain
+from muster._border.calls import current_partition
 from muster.dataframe._collection import Collection, new_collection
 from muster.dataframe._delayed import of_tasks, to_delayed
 from muster.dataframe._memory import from_pandas
@@ -128,6 +129,29 @@ def divisions_of_ascending(key):
     if len(spans) < key.npartitions or any(a == b for a, b in zip(high, low[1:], strict=False)):
         return []
     return [*low, high[-1]]
+
+
+def enforce_runtime_divisions(self):
+    """Return the same rows; computing them raises RuntimeError where an index value lies outside of its partition's divisions.
+
+    Raises
+    ------
+    ValueError
+        If the divisions are not known.
+    """
+    if not self.known_divisions:
+        raise ValueError("enforce_runtime_divisions: the divisions are not known; set_index and repartition(divisions=) make them known")
+    out = through("enforce_runtime_divisions", _within, (numbered(self),), {"divisions": self.divisions}, shape="partitions", kept=True, meta=self._meta)
+    return new_collection(_core.call("with_index", [out._expr, out.index.to_series()._expr], {"divisions": plain(list(self.divisions))}))
+
+
+def _within(part, divisions):
+    number = current_partition()
+    low, high, index = divisions[number], divisions[number + 1], part.index
+    outside = index[~((index >= low) & ((index <= high) if number == len(divisions) - 2 else (index < high)))]
+    if len(outside):
+        raise RuntimeError(f"enforce_runtime_divisions: partition {number} has the index value {outside[0]!r}, outside of its divisions {low!r} and {high!r}")
+    return part
 
 
 def _span(part):

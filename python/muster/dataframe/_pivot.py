@@ -1,6 +1,7 @@
 """pivot_table: a group-by of two keys, one of which becomes columns."""
 
 from muster._base.libraries import np, pd
+from muster.dataframe._labelled import labelled
 from muster.dataframe._through_pandas import through
 
 _AGGREGATES = ("mean", "sum", "count", "first", "last")
@@ -68,7 +69,10 @@ def pivot_table(self, index, columns, values, aggfunc="mean"):
     categories = list(keys.dtype.categories)
     shape = _Shape(aggfunc, len(categories), row_dtype, index)
     table = through("pivot_table", shape, (grouped,), shape="whole", meta=shape(grouped._meta))
-    return table._relabelled([(label, category) for label in labels for category in categories] if listed else categories)
+    if not listed:
+        return labelled(table._relabelled(categories), pd.CategoricalIndex(categories, dtype=keys.dtype, name=columns))
+    pairs = [(label, category) for label in labels for category in categories]
+    return labelled(table._relabelled(pairs), pd.MultiIndex.from_product([labels, pd.CategoricalIndex(categories, dtype=keys.dtype)], names=[None, columns]))
 
 
 def _only(frame, label):

@@ -5,7 +5,7 @@ from muster._base import keywords
 from muster._base.later import NotThereYet
 from muster._base.libraries import pd
 from muster._base.values import no_default
-from muster.dataframe import _located, _map_partitions, _orc, _order, _overlap, _repr, _sampling, _set_index, _summary, _to_sql, _window
+from muster.dataframe import _located, _map_partitions, _orc, _order, _overlap, _partitioning, _repr, _sampling, _set_index, _summary, _to_sql, _window
 from muster.dataframe._beside import beside
 from muster.dataframe._collection import Rows, is_column, new_collection
 from muster.dataframe._index import Index
@@ -31,6 +31,7 @@ class Frame(NumpyProtocol, Rows):
     map_overlap = _overlap.map_overlap
     reduction = _map_partitions.reduction
     to_string = _repr.to_string
+    enforce_runtime_divisions = _partitioning.enforce_runtime_divisions
     to_sql, to_orc = _to_sql.write_frame, _orc.write_frame
 
     @property
@@ -298,6 +299,7 @@ def _along_axis(name, shape, kept=False):
 for _name in "sem skew kurt kurtosis".split():
     setattr(Frame, _name, _along_axis(_name, "whole"))
 add_methods(Frame, "infer_objects convert_dtypes", "rows")
-add_methods(Frame, "memory_usage combine combine_first dot value_counts", "whole")
+add_methods(Frame, "memory_usage combine combine_first value_counts", "whole")
+add_methods(Frame, "dot", "whole", ignored=("meta",))
 add_methods(Frame, "explode", "partitions", kept=True)
 add_methods(Frame, "rename_axis to_timestamp to_period", "partitions")
