@@ -25,6 +25,17 @@ def test_slices_of_labels_cut_divisions(start, stop, divisions):
     same(checked(dd.from_pandas(pdf, npartitions=2).loc[start:stop], divisions), pdf.loc[start:stop])
 
 
+def test_a_label_is_its_divisions():
+    pdf = pd.DataFrame({"x": range(4)})
+    df = dd.from_pandas(pdf, npartitions=2)
+    for label in (0, 1, 3):
+        same(checked(df.loc[label], (label, label)), pdf.loc[[label]])
+    with pytest.raises(KeyError):
+        df.loc[7].compute()
+    times = pd.Series(range(4), index=pd.date_range("2020", periods=4, freq="12h"))
+    same(dd.from_pandas(times, npartitions=2).loc["2020-01-02"], times.loc["2020-01-02"], check_freq=False)
+
+
 @pytest.mark.parametrize("start, stop", [(3, 1), (7, 9), (1.5, 2.5), (-9, -4)])
 def test_slices_without_labels_of_the_index(start, stop):
     pdf = pd.DataFrame({"x": range(4)})

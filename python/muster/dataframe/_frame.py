@@ -9,6 +9,7 @@ from muster.dataframe import _columns, _correlation, _melt, _merge, _pivot, _que
 from muster.dataframe._beside import beside, in_memory, is_foreign_scalar, is_mask, repeated
 from muster.dataframe._collection import collection_of, is_column, new_collection, raise_own
 from muster.dataframe._groupby import DataFrameGroupBy
+from muster.dataframe._labelled import labelled
 from muster.dataframe._memory import from_dict
 from muster.dataframe._meta import meta_object, warn_of_meta
 from muster.dataframe._rows import Frame
@@ -74,7 +75,11 @@ class DataFrame(FrameMethods, Frame):
 
     def _take(self, positions):
         """The frame of the columns at these positions."""
-        return new_collection(_core.call("take_columns", [self._expr], {"at": list(positions), "series": False}))
+        return self._chosen(new_collection(_core.call("take_columns", [self._expr], {"at": list(positions), "series": False})))
+
+    def _chosen(self, frame):
+        """A frame of some of the columns; of none it has labels of the dtype that these have."""
+        return frame if frame._expr.columns else labelled(frame, self._meta.columns[:0])
 
     def _column(self, position):
         """The column at a position, a Series."""
@@ -109,7 +114,7 @@ class DataFrame(FrameMethods, Frame):
             return self.loc[key]
         key = plain(key)
         if isinstance(key, list):
-            return new_collection(_core.call("getitems", [self._expr], {"key": key}))
+            return self._chosen(new_collection(_core.call("getitems", [self._expr], {"key": key})))
         return new_collection(_core.call("getitem", [self._expr], {"key": key}))
 
     def __getattr__(self, name):

@@ -42,7 +42,9 @@ class ByLabel:
             return _divided(out, divisions)
         if isinstance(rows, list) or hasattr(rows, "tolist") and getattr(rows, "ndim", 0) == 1:
             return through("loc", _labels, (frame,), {"labels": list(rows)}, shape="whole", kept=True, meta=frame._meta)
-        return through("loc", _labels, (_between(frame, rows, rows)[0],), {"labels": rows}, shape="whole", kept=True, meta=frame._meta)
+        chosen, divisions = _between(frame, rows, rows)
+        out = through("loc", _labels, (chosen,), {"labels": rows}, shape="whole", kept=True, meta=frame._meta)
+        return _divided(out, [divisions[0], divisions[-1]] if divisions else [])
 
     def __call__(self, axis=None):
         return self
