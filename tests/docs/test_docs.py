@@ -86,7 +86,7 @@ DIFFERENT = {
     "fillna", "dropna", "assign", "rename", "drop", "groupby", "head", "tail", "value_counts", "pipe", "agg", "aggregate", "reset_index", "between", "copy",
     "idxmax", "idxmin", "apply", "map", "applymap", "sample", "quantile", "drop_duplicates", "shift", "set_index", "rolling", "resample", "query", "eval",
     "align", "info", "to_csv", "to_json", "to_parquet", "unique", "reduction", "select_dtypes", "to_string", "to_frame", "items", "isin", "from_dict",
-    "merge", "join", "sort_values", "sort_index"
+    "merge", "join", "sort_values", "sort_index", "pivot_table", "to_sql", "to_orc", "to_hdf"
 }
 
 

@@ -277,6 +277,15 @@ def test_labels_in_levels(name, made):
     compared(LEVELS[name], pdf, df)
 
 
+def test_no_columns_are_of_the_dtype_that_columns_had():
+    for labels in ([1, 2], ["a", "b"]):
+        pdf = pd.DataFrame([[1, 2], [3, 4]], columns=labels)
+        df = dd.from_pandas(pdf, npartitions=2)
+        for ours in (df[[]], df.loc[:, []], df.loc[:, labels[1] : labels[0]], df.iloc[:, :0]):
+            assert ours.columns.dtype == ours.compute().columns.dtype == pdf.columns.dtype and len(ours) == 2
+            same(ours, pdf[[]])
+
+
 def test_three_levels():
     pdf = source().groupby("k").agg({"x": ["sum", "max"], "y": ["max"]})
     again = pdf.reset_index().groupby(("x", "max")).agg(["min", "max"])

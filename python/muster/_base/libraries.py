@@ -17,6 +17,7 @@ class _Library:
 csv = _Library("pyarrow.csv")
 fs = _Library("pyarrow.fs")
 np = _Library("numpy")
+orc = _Library("pyarrow.orc")
 pa = _Library("pyarrow")
 pc = _Library("pyarrow.compute")
 pd = _Library("pandas")

@@ -19,9 +19,9 @@ from muster.delayed import Delayed
 
 __all__ = [
     "Aggregation", "DataFrame", "Index", "Scalar", "Series", "compute", "concat", "extensions", "from_array", "from_arrow", "from_delayed", "from_dict",
-    "from_map", "from_pandas", "get_collection_type", "get_dummies", "isna", "map_overlap", "map_partitions", "melt", "merge",
-    "merge_asof", "read_csv", "read_json", "read_parquet", "read_table", "repartition", "to_bag", "to_csv", "to_datetime", "to_delayed", "to_json",
-    "to_numeric", "to_parquet", "to_timedelta",
+    "from_map", "from_pandas", "get_collection_type", "get_dummies", "isna", "map_overlap", "map_partitions", "melt", "merge", "merge_asof",
+    "pivot_table", "read_csv", "read_fwf", "read_json", "read_orc", "read_parquet", "read_sql", "read_sql_query", "read_sql_table", "read_table",
+    "repartition", "to_bag", "to_csv", "to_datetime", "to_delayed", "to_json", "to_numeric", "to_orc", "to_parquet", "to_sql", "to_timedelta",
 ]
 
 # By what they can do: without pandas-stubs mypy takes pandas' own classes for Any, and all are one.
@@ -86,6 +86,27 @@ def read_json(
     blocksize: int | str | None = None, sample: int = 1048576, encoding: str = "utf-8", errors: str = "strict", compression: str | None = "infer",
     meta: Any = None, engine: Any = None, include_path_column: bool | str = False, path_converter: Callable[[str], str] | None = None, **kwargs: Any
 ) -> DataFrame: ...
+def read_fwf(
+    urlpath: str | PathLike[str] | Sequence[str | PathLike[str]], blocksize: int | str | None = "default", lineterminator: str | None = None,
+    compression: str | None = "infer", sample: int | str = 256000, sample_rows: int = 10, enforce: bool = False, assume_missing: bool = False,
+    storage_options: Options | None = None, include_path_column: bool | str = False, **kwargs: Any
+) -> DataFrame: ...
+def read_orc(
+    path: str | PathLike[str] | Sequence[str | PathLike[str]], engine: Literal["pyarrow"] = "pyarrow", columns: list[str] | None = None,
+    index: str | None = None, split_stripes: int | Literal[False] | None = 1, aggregate_files: bool | None = None, storage_options: Options | None = None
+) -> DataFrame: ...
+def read_sql_table(
+    table_name: str, con: str, index_col: Any, divisions: Sequence[Any] | None = None, npartitions: int | None = None, limits: Sequence[Any] | None = None,
+    columns: Sequence[Any] | None = None, bytes_per_chunk: int | str = "256 MiB", head_rows: int = 5, schema: str | None = None, meta: Any = None,
+    engine_kwargs: Options | None = None, *, coerce_float: bool = True, params: Any = None, parse_dates: Any = None, dtype: Any = None,
+    dtype_backend: Literal["pyarrow", "numpy_nullable"] = ...
+) -> DataFrame: ...
+def read_sql_query(
+    sql: Any, con: str, index_col: Any, divisions: Sequence[Any] | None = None, npartitions: int | None = None, limits: Sequence[Any] | None = None,
+    bytes_per_chunk: int | str = "256 MiB", head_rows: int = 5, meta: Any = None, engine_kwargs: Options | None = None, *, coerce_float: bool = True,
+    params: Any = None, parse_dates: Any = None, dtype: Any = None, dtype_backend: Literal["pyarrow", "numpy_nullable"] = ...
+) -> DataFrame: ...
+def read_sql(sql: Any, con: str, index_col: Any, **kwargs: Any) -> DataFrame: ...
 def from_array(arr: Any, chunksize: int = 50000, columns: Any = None, meta: Any = None) -> Any: ...
 def from_arrow(data: Any, npartitions: int = 1) -> DataFrame: ...
 def from_delayed(dfs: Delayed | Iterable[Any], meta: Any = ..., divisions: Any = None, prefix: str = "from-delayed", verify_meta: bool = True) -> Any: ...
@@ -116,6 +137,16 @@ def to_parquet(
     custom_metadata: Options | None = None, write_metadata_file: bool | None = None, compute: bool = True, compute_kwargs: Options | None = None,
     schema: Any = "infer", name_function: Callable[[int], str] | None = None, filesystem: Any = None, engine: str | None = None, **kwargs: Any
 ) -> Any: ...
+def to_orc(
+    df: DataFrame | Series, path: str | PathLike[str], engine: Literal["pyarrow"] = "pyarrow", write_index: bool = True,
+    storage_options: Options | None = None, compute: bool = True, compute_kwargs: Options | None = None
+) -> Any: ...
+def to_sql(
+    df: DataFrame | Series, name: str, uri: str, schema: str | None = None, if_exists: Literal["fail", "replace", "append"] = "fail", index: bool = True,
+    index_label: str | list[str] | None = None, chunksize: int | None = None, dtype: Any = None,
+    method: Literal["multi"] | Callable[[Any, Any, list[str], Any], Any] | None = None, compute: bool = True, parallel: bool = False,
+    engine_kwargs: Options | None = None
+) -> Any: ...
 def to_delayed(frame: DataFrame | Series | Index) -> list[Delayed]: ...
 def map_partitions(func: Function, *args: Any, meta: Any = ..., enforce_metadata: bool = True, **kwargs: Any) -> Any: ...
 def map_overlap(func: Function, df: DataFrame | Series, before: Any, after: Any, *args: Any, **kwargs: Any) -> Any: ...
@@ -142,6 +173,9 @@ def merge_asof(
 def melt(
     frame: DataFrame, id_vars: Labels | None = None, value_vars: Labels | None = None, var_name: Label | None = None, value_name: Label = "value",
     col_level: Any = None
+) -> DataFrame: ...
+def pivot_table(
+    df: DataFrame, index: Label, columns: Label, values: Labels, aggfunc: Literal["mean", "sum", "count", "first", "last"] = "mean"
 ) -> DataFrame: ...
 def get_dummies(
     data: DataFrame | Series, prefix: Any = None, prefix_sep: Any = "_", dummy_na: bool = False, columns: list[Any] | None = None, sparse: bool = False,

@@ -4,7 +4,7 @@ from muster import _core
 from muster._base.libraries import pd
 from muster._base.tasks import node_of
 from muster._base.tokenize import tokenize
-from muster._base.values import no_default
+from muster._base.values import no_default, plain
 from muster._border.calls import current_partition
 from muster._border.values import value_of
 from muster._collections import running
@@ -46,7 +46,7 @@ def from_delayed(dfs, meta=no_default, divisions=None, prefix="from-delayed", ve
     meta : pandas object, dict or list of pairs, optional
         Names and dtypes; a value that they do not hold is an error. Default: those of the first, which is computed, and wider where others show it.
     divisions : tuple, optional
-        Accepted; divisions are not known.
+        Index values at the borders.
     verify_meta : bool, default True
         Check the columns of each, and that a given `meta` holds their values.
 
@@ -87,7 +87,10 @@ def from_delayed(dfs, meta=no_default, divisions=None, prefix="from-delayed", ve
     else:
         meta = meta_object(meta)
     checked = list(meta.columns) if isinstance(meta, pd.DataFrame) else [meta.name]
-    return of_tasks(nodes, meta, _Checked(checked if verify_meta else None), forced)
+    out = of_tasks(nodes, meta, _Checked(checked if verify_meta else None), forced)
+    if divisions is None or any(d is None for d in divisions):
+        return out
+    return new_collection(_core.call("with_index", [out._expr, out.index.to_series()._expr], {"divisions": plain(list(divisions))}))
 
 
 def of_tasks(nodes, meta, value=value_of, forced=False):

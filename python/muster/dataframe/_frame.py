@@ -5,14 +5,15 @@ from muster._base.later import FRAME_NAMES, NotThereYet
 from muster._base.tasks import refuse_to_come
 from muster._base.values import no_default, plain
 from muster._generated.frame import FrameMethods
-from muster.dataframe import _columns, _correlation, _melt, _merge, _query, _repr, _set_index
+from muster.dataframe import _columns, _correlation, _melt, _merge, _pivot, _query, _repr, _set_index
 from muster.dataframe._beside import assigned, beside, has_other_rows, in_memory, is_foreign_scalar, is_mask, repeated
 from muster.dataframe._collection import collection_of, is_column, new_collection, raise_own
 from muster.dataframe._groupby import DataFrameGroupBy
+from muster.dataframe._labelled import labelled
 from muster.dataframe._memory import from_dict
-from muster.dataframe._meta import meta_object
+from muster.dataframe._meta import meta_object, warn_of_meta
 from muster.dataframe._rows import Frame
-from muster.dataframe._scalar import Scalar
+from muster.dataframe._scalar import Count
 from muster.dataframe._through_pandas import call
 from muster.dataframe._write import to_parquet
 
@@ -27,6 +28,7 @@ class DataFrame(FrameMethods, Frame):
     corr, cov = _correlation.corr, _correlation.cov
     query, eval = _query.query, _query.eval
     melt = _melt.melt
+    pivot_table = _pivot.pivot_table
     merge, join = _merge.merge_frame, _merge.join
     info = _repr.info
 
@@ -55,12 +57,12 @@ class DataFrame(FrameMethods, Frame):
     @property
     def shape(self):
         """(lazy number of rows, number of columns)."""
-        return Scalar(_core.call("row_count", [self._expr], {})), len(self._expr.columns)
+        return Count(_core.call("row_count", [self._expr], {})), len(self._expr.columns)
 
     @property
     def size(self):
         """Number of values, lazy."""
-        return Scalar(_core.call("row_count", [self._expr], {})) * len(self._expr.columns)
+        return Count((Count(_core.call("row_count", [self._expr], {})) * len(self._expr.columns))._expr)
 
     def _labels(self):
         return [f[0] for f in self._expr.columns]
@@ -73,7 +75,11 @@ class DataFrame(FrameMethods, Frame):
 
     def _take(self, positions):
         """The frame of the columns at these positions."""
-        return new_collection(_core.call("take_columns", [self._expr], {"at": list(positions), "series": False}))
+        return self._chosen(new_collection(_core.call("take_columns", [self._expr], {"at": list(positions), "series": False})))
+
+    def _chosen(self, frame):
+        """A frame of some of the columns; of none it has labels of the dtype that these have."""
+        return frame if frame._expr.columns else labelled(frame, self._meta.columns[:0])
 
     def _column(self, position):
         """The column at a position, a Series."""
@@ -108,13 +114,15 @@ class DataFrame(FrameMethods, Frame):
             return self.loc[key]
         key = plain(key)
         if isinstance(key, list):
-            return new_collection(_core.call("getitems", [self._expr], {"key": key}))
+            return self._chosen(new_collection(_core.call("getitems", [self._expr], {"key": key})))
         return new_collection(_core.call("getitem", [self._expr], {"key": key}))
 
     def __getattr__(self, name):
         if not name.startswith("_") and name in self:
             return self[name]
         raise_own(self, name)
+        if name == "nbytes":
+            raise NotThereYet("nbytes is not implemented on DataFrame, as pandas has none; of its columns it is, and see memory_usage")
         if name in FRAME_NAMES:
             raise NotThereYet(f"DataFrame.{name} is not there yet")
         raise AttributeError(f"'DataFrame' object has no attribute {name!r}")
@@ -216,14 +224,17 @@ class DataFrame(FrameMethods, Frame):
         axis : {1, "columns", 0}
             1: of each row. 0: of each column, all rows in one task.
         meta : pandas object, dict or pairs, optional
-            What the result looks like. Default: what it is for the first rows; dtypes are revised where other rows show it.
+            What the result looks like. Default, with a warning: what it is for the first rows; dtypes are revised where other rows show it.
         """
+        if axis in (1, "columns"):
+            warn_of_meta("apply", meta)
         shape = "rows" if axis in (1, "columns") else "whole"
         options = {"axis": axis, "raw": raw, "result_type": result_type, "args": tuple(args), **kwargs}
         return call(self, "apply", (func,), options, shape=shape, real=True, meta=meta_object(meta), forced=True)
 
     def map(self, func, na_action=None, meta=no_default, **kwargs):
-        """Return what a Python function makes of each value."""
+        """Return what a Python function makes of each value. Warns if `meta`, what the result looks like, is not given."""
+        warn_of_meta("map", meta)
         return call(self, "map", (func,), {"na_action": na_action, **kwargs}, real=True, labels=False, meta=meta_object(meta), forced=True)
 
     applymap = map

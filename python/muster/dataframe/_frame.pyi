@@ -61,6 +61,9 @@ class DataFrame(FrameMethods, Frame[pandas.DataFrame, Series]):
         how: Literal["left", "right", "inner", "outer"] = "left", lsuffix: str = "", rsuffix: str = "", npartitions: int | None = None,
         shuffle_method: str | None = None
     ) -> DataFrame: ...
+    def pivot_table(
+        self, index: Label, columns: Label, values: Labels, aggfunc: Literal["mean", "sum", "count", "first", "last"] = "mean"
+    ) -> DataFrame: ...
     def melt(
         self, id_vars: Labels | None = None, value_vars: Labels | None = None, var_name: Label | None = None, value_name: Label = "value",
         col_level: Any = None, ignore_index: bool = True

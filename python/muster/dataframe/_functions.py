@@ -4,6 +4,7 @@ from muster._base import keywords
 from muster._base.libraries import pd
 from muster.dataframe._frame import DataFrame
 from muster.dataframe._index import Index
+from muster.dataframe._labelled import labelled
 from muster.dataframe._memory import from_pandas
 from muster.dataframe._meta import made_by_python
 from muster.dataframe._scalar import Scalar
@@ -62,6 +63,11 @@ def melt(frame, id_vars=None, value_vars=None, var_name=None, value_name="value"
     return frame.melt(id_vars=id_vars, value_vars=value_vars, var_name=var_name, value_name=value_name, col_level=col_level)
 
 
+def pivot_table(df, index, columns, values, aggfunc="mean"):
+    """Return an aggregate of each pair of a value of one column and a category of another; see `DataFrame.pivot_table`."""
+    return df.pivot_table(index, columns, values, aggfunc)
+
+
 def get_dummies(data, prefix=None, prefix_sep="_", dummy_na=False, columns=None, sparse=False, drop_first=False, dtype=None, **kwargs):
     """Return a column per category, as pandas.get_dummies. Categories that are not known are learnt by reading the data once.
 
@@ -78,7 +84,9 @@ def get_dummies(data, prefix=None, prefix_sep="_", dummy_na=False, columns=None,
     keywords.check("get_dummies", kwargs, (), "prefix prefix_sep dummy_na columns sparse drop_first dtype".split())
     options = {"prefix": prefix, "prefix_sep": prefix_sep, "dummy_na": dummy_na, "drop_first": drop_first, "dtype": dtype}
     if data.ndim == 1:
-        return through("get_dummies", _dummies, (_with_categories(data),), options)
+        known = _with_categories(data)
+        out, columns = through("get_dummies", _dummies, (known,), options), _dummies(known._meta, **options).columns
+        return labelled(out, columns) if isinstance(columns, pd.CategoricalIndex) else out
     labels = list(data.columns)
     frame = data._relabelled(range(len(labels)))  # labels may repeat
     if columns is None:

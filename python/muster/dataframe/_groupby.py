@@ -13,7 +13,7 @@ from muster.dataframe._beside import beside, in_memory
 from muster.dataframe._call import has_foreign_numbers
 from muster.dataframe._collection import Rows, new_collection
 from muster.dataframe._index import Index
-from muster.dataframe._meta import meta_object
+from muster.dataframe._meta import meta_object, warn_of_meta
 from muster.dataframe._through_pandas import through
 
 # Aggregates with a native kernel; others run through pandas.
@@ -168,7 +168,7 @@ class GroupBy(GroupByMethods):
         if isinstance(key, Index):
             return key.to_series()
         if callable(key):
-            return self._frame.index.to_series().map(key).rename(self._frame.index.name)
+            return self._frame.index.to_series()._mapped(key).rename(self._frame.index.name)
         if key not in self._frame:
             if key is not None and key == self._frame.index.name:
                 return self._frame.index.to_series()
@@ -293,12 +293,14 @@ class GroupBy(GroupByMethods):
         func : callable
             Called with a pandas DataFrame or Series.
         meta : pandas object, dict or pairs, optional
-            What the result looks like. Default: what it is for the first rows; dtypes are revised where other rows show it.
+            What the result looks like. Default, with a warning: what it is for the first rows; dtypes are revised where other rows show it.
         """
+        warn_of_meta("groupby.apply", meta)
         return self._method("apply", (func, *args), kwargs, real=True, meta=meta_object(meta), forced=True)
 
     def transform(self, func, *args, meta=no_default, **kwargs):
-        """Return what a function, or an aggregate by name, makes of each group, beside the rows."""
+        """Return what a function, or an aggregate by name, makes of each group, beside the rows. Warns if `meta` is not given."""
+        warn_of_meta("groupby.transform", meta)
         return self._method("transform", (func, *args), kwargs, shape="beside", real=not isinstance(func, str), meta=meta_object(meta), forced=True)
 
     def rolling(self, window, **kwargs):
@@ -306,7 +308,8 @@ class GroupBy(GroupByMethods):
         return _GroupWindow(self, {"window": window, **kwargs})
 
     def shift(self, periods=1, freq=None, axis=no_default, fill_value=no_default, meta=no_default, **kwargs):
-        """Return the values moved by rows within each group, beside the rows."""
+        """Return the values moved by rows within each group, beside the rows. Warns if `meta` is not given."""
+        warn_of_meta("groupby.shift", meta)
         keywords.check("shift", kwargs, keywords.SHAPING, ("periods", "freq", "axis", "fill_value", "meta"))
         return self._method("shift", (periods,), {"freq": freq, "fill_value": fill_value}, shape="whole" if freq is not None else "beside")
 

@@ -5,6 +5,7 @@ from muster._base.libraries import pd
 from muster._base.values import plain
 from muster.dataframe import _repr
 from muster.dataframe._collection import Collection, new_collection
+from muster.dataframe._meta import warn_of_meta
 from muster.dataframe._numpy import NumpyProtocol
 from muster.dataframe._through_pandas import shifted_divisions, through
 
@@ -47,7 +48,7 @@ class Index(NumpyProtocol, Collection):
     @property
     def size(self):
         """Number of rows, lazy."""
-        return new_collection(self._expr).size if self._expr.kind == "series" else new_collection(self._expr)[[]].size
+        return self.shape[0]
 
     @property
     def shape(self):
@@ -76,12 +77,13 @@ class Index(NumpyProtocol, Collection):
         Parameters
         ----------
         meta : pandas.Index, optional
-            What the result looks like.
+            What the result looks like. Default, with a warning: what it is for the first values.
         is_monotonic : bool, default False
             The results ascend as the values do: divisions stay known.
         """
+        warn_of_meta("map", meta)
         meta = meta.to_series() if isinstance(meta, pd.Index) else meta
-        mapped = self.to_series().map(arg, na_action=na_action, **({} if meta is None else {"meta": meta}))
+        mapped = self.to_series()._mapped(arg, na_action=na_action, **({} if meta is None else {"meta": meta}))
         divisions = [plain(d) for d in pd.Index(self.divisions).map(arg)] if is_monotonic and self.known_divisions else []
         return Index(_core.call("with_index", [mapped._expr, mapped._expr], {"divisions": divisions} if divisions else {}))
 
@@ -148,6 +150,23 @@ class Index(NumpyProtocol, Collection):
     def nunique(self, **kwargs):
         """Return the number of distinct values, lazy."""
         return self.to_series().nunique(**kwargs)
+
+    def all(self, **kwargs):
+        """Return whether all values are true, lazy."""
+        return self.to_series().all(**kwargs)
+
+    def any(self, **kwargs):
+        """Return whether any value is true, lazy."""
+        return self.to_series().any(**kwargs)
+
+    def nunique_approx(self, split_every=None):
+        """Return the number of distinct values, exactly."""
+        return self.to_series().nunique_approx(split_every)
+
+    @property
+    def nbytes(self):
+        """Bytes of the values, lazy."""
+        return self.to_series().nbytes
 
     def isin(self, values):
         """Return whether each value is one of `values`."""

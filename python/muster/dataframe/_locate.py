@@ -2,8 +2,11 @@
 
 import bisect
 
+from muster import _core
 from muster._base.libraries import pd
 from muster._base.tasks import refuse_to_come
+from muster._base.values import plain
+from muster.dataframe._collection import new_collection
 from muster.dataframe._through_pandas import through
 
 
@@ -34,31 +37,41 @@ class ByLabel:
         if isinstance(rows, slice):
             if rows.step not in (None, 1):
                 raise ValueError("loc: a slice with a step")
-            return through(
-                "loc", _slice, (_between(frame, rows.start, rows.stop),), {"start": rows.start, "stop": rows.stop}, shape="partitions", kept=True,
-                meta=frame._meta
-            )
+            chosen, divisions = _between(frame, rows.start, rows.stop)
+            out = through("loc", _slice, (chosen,), {"start": rows.start, "stop": rows.stop}, shape="partitions", kept=True, meta=frame._meta)
+            return _divided(out, divisions)
         if isinstance(rows, list) or hasattr(rows, "tolist") and getattr(rows, "ndim", 0) == 1:
             return through("loc", _labels, (frame,), {"labels": list(rows)}, shape="whole", kept=True, meta=frame._meta)
-        return through("loc", _labels, (_between(frame, rows, rows),), {"labels": rows}, shape="whole", kept=True, meta=frame._meta)
+        chosen, divisions = _between(frame, rows, rows)
+        out = through("loc", _labels, (chosen,), {"labels": rows}, shape="whole", kept=True, meta=frame._meta)
+        return _divided(out, [divisions[0], divisions[-1]] if divisions else [])
 
     def __call__(self, axis=None):
         return self
 
 
 def _between(frame, start, stop):
-    """The partitions that can hold index values from start to stop: all where divisions are not known."""
+    """The partitions that can hold index values from start to stop, all where divisions are not known; and the divisions of those values, [] likewise."""
     if not frame.known_divisions or not frame._expr.index:
-        return frame
+        return frame, []
     divisions = [_comparable(d) for d in frame.divisions]
     try:
-        low = 0 if start is None else max(0, bisect.bisect_right(divisions, _comparable(start)) - 1)
-        high = frame.npartitions if stop is None else bisect.bisect_right(divisions, _last_of(stop, divisions))
+        start, stop = _first_of(start, divisions), _last_of(stop, divisions)
+        low = 0 if start is None else max(0, bisect.bisect_right(divisions, start) - 1)
+        high = frame.npartitions if stop is None else bisect.bisect_right(divisions, stop)
+        low = min(low, frame.npartitions - 1)
+        high = min(max(high, low + 1), frame.npartitions)
+        known = divisions[low : high + 1]
+        known[0] = known[0] if start is None else max(start, known[0])
+        known[-1] = known[-1] if stop is None else min(stop, known[-1])
     except TypeError:
-        return frame
-    low = min(low, frame.npartitions - 1)
-    high = min(max(high, low + 1), frame.npartitions)
-    return frame if (low, high) == (0, frame.npartitions) else frame.partitions[low:high]
+        return frame, []
+    ascend = all(a <= b for a, b in zip(known, known[1:], strict=False)) and len({type(d) for d in known}) == 1
+    return frame if (low, high) == (0, frame.npartitions) else frame.partitions[low:high], [plain(d) for d in known] if ascend else []
+
+
+def _divided(out, divisions):
+    return new_collection(_core.call("with_index", [out._expr, out.index.to_series()._expr], {"divisions": divisions})) if divisions else out
 
 
 def _comparable(value):
@@ -67,10 +80,14 @@ def _comparable(value):
     return pd.Timestamp(value) if isinstance(value, datetime.date) else value
 
 
-def _last_of(stop, divisions):
+def _first_of(start, divisions):
     """A text beside times means the whole span it names, as in pandas."""
+    return pd.Timestamp(start) if isinstance(start, str) and isinstance(divisions[0], pd.Timestamp) else _comparable(start)
+
+
+def _last_of(stop, divisions):
     if isinstance(stop, str) and isinstance(divisions[0], pd.Timestamp):
-        return pd.Period(stop).end_time
+        return pd.Period(stop).end_time.as_unit(divisions[0].unit)
     return _comparable(stop)
 
 

@@ -19,9 +19,9 @@ def merge(
 ):  # fmt: skip
     """Return the rows of two frames whose keys are equal, columns beside each other, as `pandas.merge`.
 
-    Rows come in the order of `left` ("right": of `right`; "outer": of the keys); missing keys equal each other. The other side is put together in
-    memory, and the rows of this one look into it as they are read. By index, or by keys with the index among them, pandas merges partition by partition where
-    both have known divisions, and these stay known. Where neither is possible pandas merges all rows in one task, as `explain` shows.
+    Rows come in the order of `left` ("right": of `right`; "outer": of the keys); missing keys equal each other. The other side is put together in memory, and the
+    rows of this one look into it as they are read; `broadcast=False` exchanges rows instead. What has no kernel pandas merges, all rows in one task or, by an index
+    with known divisions, partition by partition, as `explain` shows.
 
     Parameters
     ----------
@@ -40,8 +40,11 @@ def merge(
     validate : str, optional
         "one_to_one", "one_to_many", "many_to_one": which keys must be unique.
     npartitions : int, optional
-        Of a result without known divisions. Default: as many as the side that is read has, or through pandas the larger one.
-    shuffle_method, broadcast
+        Of the result.
+    broadcast : bool, optional
+        False: rows of both sides are exchanged by a hash of their keys, so that neither is put together as a whole; what does not fit into memory lies on disk
+        meanwhile. Rows come in another order then. Default: the other side is put together in memory, on a cluster in each worker.
+    shuffle_method
         Accepted: how rows are moved is not the caller's concern.
 
     Raises
@@ -164,6 +167,10 @@ def _native(left, right, how, on, left_on, right_on, left_index, right_index, su
         "suffixes": list(suffixes), "flipped": flipped,
     }  # fmt: skip
     try:
+        if exchanged is not None:
+            on = arguments["stream_on"], None if right_index else arguments["built_on"]
+            sides = [_core.call("shuffle", [side._expr], {"on": keys, "partitions": exchanged}) for side, keys in zip((stream, built), on, strict=True)]
+            return new_collection(_core.call("merge_partitions", sides, arguments))
         out = _core.call("merge", [stream._expr, built._expr], arguments)
     except NotImplementedError:
         return None

@@ -6,6 +6,18 @@ from muster._border.pandas import unknown_categories
 from muster.dataframe._collection import Collection
 
 
+def warn_of_meta(operation, meta):
+    """Warn where a user did not say what a function returns."""
+    if meta is None or meta is no_default:
+        import warnings
+
+        warnings.warn(
+            f"{operation}: `meta` is not specified, you did not provide metadata: what the function returns is inferred from partial data, the first rows; "
+            "dtypes are revised where others show it",
+            stacklevel=3
+        )
+
+
 def meta_object(meta):
     """Return what a user gave as meta as a pandas object or scalar: a dict, pairs of (name, dtype), one such pair, or that itself."""
     if meta is None or meta is no_default:

@@ -110,7 +110,7 @@ def read_parquet(
     root = paths[0].rstrip("/") + "/" if len(paths) == 1 else ""
     files = list(_core.parquet_files(_expanded(paths), options))
     if len(paths) == 1:
-        files.sort(key=lambda f: _natural(f[0]))
+        files.sort(key=lambda f: natural(f[0]))
     schemas = Schemas(files, options, storage_options)
     kinds, pandas = schemas.kinds, schemas.pandas
     hive = _hive_values(files, root)
@@ -303,7 +303,7 @@ def _mask():
     return pd.Series([], dtype=bool)
 
 
-def _natural(text):
+def natural(text):
     """Sorts part.10 behind part.9."""
     return [int(piece) if piece.isdigit() else piece for piece in re.split(r"(\d+)", text)]
 

@@ -8,6 +8,7 @@ from muster._base.libraries import np, pd
 from muster._base.units import parse_bytes
 from muster._base.values import plain
 from muster._border import pandas
+from muster._border.calls import current_partition
 from muster.dataframe._align import aligned, borders_of, together
 from muster.dataframe._ascending import note, order_of
 from muster.dataframe._collection import Collection, new_collection
@@ -206,6 +207,29 @@ def _ends(part):
     kinds = [*range(len(ends)), *[2] * len(some)]
     weight = len(there) / len(some) if len(some) else 0.0
     return pd.DataFrame({"value": values, "kind": kinds, "ascends": [ascends] * len(kinds), "stands_for": [weight] * len(kinds)})
+
+
+def enforce_runtime_divisions(self):
+    """Return the same rows; computing them raises RuntimeError where an index value lies outside of its partition's divisions.
+
+    Raises
+    ------
+    ValueError
+        If the divisions are not known.
+    """
+    if not self.known_divisions:
+        raise ValueError("enforce_runtime_divisions: the divisions are not known; set_index and repartition(divisions=) make them known")
+    out = through("enforce_runtime_divisions", _within, (numbered(self),), {"divisions": self.divisions}, shape="partitions", kept=True, meta=self._meta)
+    return new_collection(_core.call("with_index", [out._expr, out.index.to_series()._expr], {"divisions": plain(list(self.divisions))}))
+
+
+def _within(part, divisions):
+    number = current_partition()
+    low, high, index = divisions[number], divisions[number + 1], part.index
+    outside = index[~((index >= low) & ((index <= high) if number == len(divisions) - 2 else (index < high)))]
+    if len(outside):
+        raise RuntimeError(f"enforce_runtime_divisions: partition {number} has the index value {outside[0]!r}, outside of its divisions {low!r} and {high!r}")
+    return part
 
 
 def numbered(frame):

@@ -14,7 +14,8 @@ _BY_VALUE = (
 ).split()
 _OWN = {
     *_BY_VALUE, *(f"__{name}__" for name in _BY_VALUE),
-    *"__abs__ __neg__ __pos__ __invert__ abs isna isnull notna notnull round name ndim __getitem__ __repr__ __setattr__ __getattr__".split()
+    *"__abs__ __neg__ __pos__ __invert__ abs isna isnull notna notnull round name ndim divisions known_divisions".split(),
+    *"__getitem__ __repr__ __setattr__ __getattr__".split()
 }
 
 
@@ -28,6 +29,23 @@ class Row(Series):
 
     def _as_series(self):
         return through("row", _same, (self,), shape="partitions", labels=False)
+
+    @property
+    def divisions(self):
+        """The first and the last label."""
+        labels = self._ordered_labels()
+        return (labels[0], labels[-1]) if labels else super().divisions
+
+    @property
+    def known_divisions(self):
+        """Whether the labels can be put in order."""
+        return bool(self._ordered_labels())
+
+    def _ordered_labels(self):
+        try:
+            return sorted(self._meta.columns)
+        except TypeError:
+            return []
 
     def __getitem__(self, key):
         if not isinstance(key, (list, Series)) and not is_mask(key):

@@ -5,7 +5,9 @@ from muster._base import keywords
 from muster._base.later import NotThereYet
 from muster._base.libraries import pd
 from muster._base.values import no_default
-from muster.dataframe import _both, _located, _map_partitions, _order, _overlap, _repr, _sampling, _set_index, _summary, _window
+from muster.dataframe import (
+    _both, _located, _map_partitions, _orc, _order, _overlap, _partitioning, _repr, _sampling, _set_index, _shuffle, _summary, _to_sql, _window,
+)  # fmt: skip
 from muster.dataframe._beside import beside, filtered, has_other_rows
 from muster.dataframe._collection import Rows, is_column, new_collection
 from muster.dataframe._index import Index
@@ -30,8 +32,11 @@ class Frame(NumpyProtocol, Rows):
     sample, random_split = _sampling.sample, _sampling.random_split
     map_overlap = _overlap.map_overlap
     align, combine_first = _both.align, _both.combine_first
+    shuffle = _shuffle.shuffle
     reduction = _map_partitions.reduction
     to_string = _repr.to_string
+    enforce_runtime_divisions = _partitioning.enforce_runtime_divisions
+    to_sql, to_orc = _to_sql.write_frame, _orc.write_frame
 
     @property
     def index(self):
@@ -291,6 +296,7 @@ def _along_axis(name, shape, kept=False):
 for _name in "sem skew kurt kurtosis".split():
     setattr(Frame, _name, _along_axis(_name, "whole"))
 add_methods(Frame, "infer_objects convert_dtypes", "rows")
-add_methods(Frame, "memory_usage combine dot value_counts", "whole")
+add_methods(Frame, "memory_usage combine value_counts", "whole")
+add_methods(Frame, "dot", "whole", ignored=("meta",))
 add_methods(Frame, "explode", "partitions", kept=True)
 add_methods(Frame, "rename_axis to_timestamp to_period", "partitions")

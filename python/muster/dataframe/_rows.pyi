@@ -106,6 +106,17 @@ class Frame(Collection[_Computed], Generic[_Computed, _Reduced]):
         name_function: Callable[[int], str] | None = None, date_format: str | None = None, double_precision: int = 10, force_ascii: bool = True,
         date_unit: str = "ms", default_handler: Function | None = None, index: bool | None = None, indent: int | None = None, mode: str = "w"
     ) -> list[Any]: ...
+    def enforce_runtime_divisions(self) -> Self: ...
+    def to_orc(
+        self, path: str | PathLike[str], engine: Literal["pyarrow"] = "pyarrow", write_index: bool = True, storage_options: Options | None = None,
+        compute: bool = True, compute_kwargs: Options | None = None
+    ) -> Any: ...
+    def to_sql(
+        self, name: str, uri: str, schema: str | None = None, if_exists: Literal["fail", "replace", "append"] = "fail", index: bool = True,
+        index_label: str | list[str] | None = None, chunksize: int | None = None, dtype: Any = None,
+        method: Literal["multi"] | Callable[[Any, Any, list[str], Any], Any] | None = None, compute: bool = True, parallel: bool = False,
+        engine_kwargs: Options | None = None
+    ) -> Any: ...
     def repartition(
         self, divisions: tuple[Any, ...] | list[Any] | None = None, npartitions: int | None = None, partition_size: int | str | None = None, freq: Any = None,
         force: bool = False

@@ -44,3 +44,10 @@ class Scalar(ScalarMethods, NumpyProtocol, Collection):
             "in boolean conditions like if statements. Try calling .compute() to force computation prior to converting to a boolean value or using in a "
             "conditional statement."
         )
+
+
+class Count(Scalar):
+    """How many rows or values there are: computed a Python int."""
+
+    def _finish(self, result):
+        return int(result)

@@ -15,9 +15,9 @@ from muster.dataframe._collection import collection_of, new_collection, raise_ow
 from muster.dataframe._correlation import of_series
 from muster.dataframe._groupby import SeriesGroupBy
 from muster.dataframe._lookup import lookup_table
-from muster.dataframe._meta import meta_object
+from muster.dataframe._meta import meta_object, warn_of_meta
 from muster.dataframe._rows import Frame
-from muster.dataframe._scalar import Scalar
+from muster.dataframe._scalar import Count
 from muster.dataframe._through_pandas import add_methods, call, through, whole
 
 
@@ -42,12 +42,12 @@ class Series(SeriesMethods, Frame):
     @property
     def shape(self):
         """(lazy number of rows,)."""
-        return (Scalar(_core.call("row_count", [self._expr], {})),)
+        return (Count(_core.call("row_count", [self._expr], {})),)
 
     @property
     def size(self):
         """Number of rows, lazy."""
-        return Scalar(_core.call("row_count", [self._expr], {}))
+        return Count(_core.call("row_count", [self._expr], {}))
 
     @property
     def dt(self):
@@ -63,6 +63,11 @@ class Series(SeriesMethods, Frame):
     def cat(self):
         """Categories of a categorical column."""
         return CategoricalMethods(self)
+
+    @property
+    def iloc(self):
+        """Not there: rows are not found by position; see `head`, `tail` and `partitions`."""
+        raise NotThereYet("Series.iloc is not there yet: rows are not found by position; use head, tail, partitions or loc")
 
     def __getitem__(self, key):
         if isinstance(key, Series) or is_mask(key):
@@ -158,8 +163,12 @@ class Series(SeriesMethods, Frame):
         arg : callable, dict, pandas.Series or lazy Series
         na_action : {None, "ignore"}
         meta : pandas object or pair (name, dtype), optional
-            What the result looks like. Default: what it is for the first rows; the dtype is revised where other rows show it.
+            What the result looks like. Default, with a warning: what it is for the first rows; the dtype is revised where other rows show it.
         """
+        warn_of_meta("map", meta)
+        return self._mapped(arg, na_action, meta, **kwargs)
+
+    def _mapped(self, arg, na_action=None, meta=no_default, **kwargs):
         table = lookup_table(arg, na_action, self._expr.columns[0][1]) if meta is no_default and not kwargs else None
         if table is not None:
             return new_collection(_core.call("lookup", [self._expr], table))
@@ -172,6 +181,7 @@ class Series(SeriesMethods, Frame):
 
     def apply(self, func, convert_dtype=no_default, meta=no_default, args=(), **kwargs):
         """Return what a function makes of each value; see `map`."""
+        warn_of_meta("apply", meta)
         return call(self, "apply", (func,), {"args": tuple(args), **kwargs}, real=True, labels=False, meta=meta_object(meta), forced=True)
 
     def corr(self, other, method="pearson", min_periods=None, **kwargs):

@@ -534,11 +534,11 @@ def meta_beside(self, name, other, kwargs):
     return getattr(sample, name)(part, **kwargs)
 
 
-def method(owner, name, shape, kept=False, path=(), attribute=False):
+def method(owner, name, shape, kept=False, path=(), attribute=False, ignored=()):
     """Return a method (or property) that runs pandas' one of this name in this shape."""
 
     def run(self, *args, **kwargs):
-        kwargs = {k: v for k, v in kwargs.items() if k not in ("split_every", "split_out", "shuffle_method")}
+        kwargs = {k: v for k, v in kwargs.items() if k not in ("split_every", "split_out", "shuffle_method", *ignored)}
         kwargs.pop("meta", None) if kwargs.get("meta", no_default) is no_default else None
         beside = shape == "whole" and len(args) == 1 and getattr(self, "ndim", 2) == 1 and in_memory(args[0])  # has more rows than what is tried
         meta = meta_beside(self, name, args[0], kwargs) if beside else no_default
