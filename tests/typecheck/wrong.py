@@ -58,7 +58,7 @@ df.k.str.lowr()  # wrong
 df.t.dt.yaer  # wrong
 grouped.x.summ()  # wrong
 df.index.meen()  # wrong
-df.shuffle(on="k")  # wrong
+df.shufle(on="k")  # wrong
 dd.read_cvs("*.csv")  # wrong
 muster.computed(df)  # wrong
 db.from_sequence([1]).mapp(str)  # wrong

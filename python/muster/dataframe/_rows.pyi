@@ -56,6 +56,10 @@ class Frame(Collection[_Computed], Generic[_Computed, _Reduced]):
         na_position: Literal["first", "last"] = "last", partition_size: float | str | None = None, sort_function: Function | None = None,
         sort_function_kwargs: Mapping[str, Any] | None = None, ignore_index: bool = False, shuffle_method: str | None = None, **kwargs: Any
     ) -> Self: ...
+    def shuffle(
+        self, on: Labels | Collection | None = None, ignore_index: bool = False, npartitions: int | None = None, shuffle_method: str | None = None,
+        on_index: bool = False, force: Any = None
+    ) -> Self: ...
     @property
     def loc(self) -> ByLabel: ...
     @property
