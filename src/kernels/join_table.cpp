@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.hpp"
+#include "base/side_by_side.hpp"
 #include "data/dispatch.hpp"
 #include "kernels/key_table.hpp"
 #include "kernels/missing.hpp"
@@ -18,6 +19,8 @@ namespace {
 constexpr int64_t kMostRows = (int64_t{1} << 32) - 2;
 constexpr uint64_t kSparse = 4;  // buckets a row, up to which integers are their own
 constexpr int64_t kAhead = 64;   // rows whose places are fetched together
+constexpr size_t kSideBySide = 1 << 20;  // rows
+constexpr int64_t kThreads = 4;          // at most: each reads all rows
 
 template <class T>
 uint64_t word_of(T value) {
@@ -31,15 +34,23 @@ uint64_t word_of(T value) {
   return word;
 }
 
+bool same_text(const Text& a, const Text& b) {
+  if (!a.data || !b.data) return a.data == b.data;
+  return a.size == b.size && std::memcmp(a.data, b.data, static_cast<size_t>(a.size)) == 0;
+}
+
 // Whether two present or missing values are the same key.
 bool equal(const Column& a, int64_t i, const Column& b, int64_t k) {
   if (a.constant) i = 0;
   return visit(a.storage, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const bool gone = a.is_missing(i), also = b.is_missing(k);
-    if (gone || also) return gone && also;
-    if constexpr (std::is_same_v<T, Text>) return a.as<T>()[i].view() == b.as<T>()[k].view();
-    else return a.as<T>()[i] == b.as<T>()[k];
+    const T &left = a.as<T>()[i], &right = b.as<T>()[k];
+    if constexpr (std::is_same_v<T, Text>) {
+      return same_text(left, right);
+    } else {
+      const bool gone = a.is_missing(i), also = b.is_missing(k);
+      return gone || also ? gone && also : left == right;
+    }
   });
 }
 }  // namespace
@@ -97,20 +108,30 @@ void JoinTable::lay(const Words& w) {
     if (any && range < kSparse * rows + 1024 && range < UINT32_MAX) dense_ = true, lowest_ = static_cast<uint64_t>(low), buckets = range + 1;
   }
   ends_.assign(buckets + 1, 0);
-  for (size_t i = 0; i < rows; ++i) {
-    if (w.gone(static_cast<int64_t>(i))) missing_.push_back(static_cast<uint32_t>(i));
-    else ++ends_[bucket(w.words[i]) + 1];
-  }
-  for (uint64_t b = 0; b < buckets; ++b) ends_[b + 1] += ends_[b];
+  if (w.any_missing)
+    for (size_t i = 0; i < rows; ++i)
+      if (w.gone(static_cast<int64_t>(i))) missing_.push_back(static_cast<uint32_t>(i));
   rows_.resize(rows - missing_.size());
   if (!dense_) words_.resize(rows_.size());
+  // Each thread has a range of buckets, and looks at all rows: what it writes to stays near.
+  const auto in_buckets = [&](auto f) {
+    side_by_side(static_cast<int64_t>(buckets), rows < kSideBySide ? static_cast<int64_t>(buckets) : static_cast<int64_t>(buckets) / kThreads,
+                 [&](int64_t from, int64_t to) {
+                   for (size_t i = 0; i < rows; ++i) {
+                     if (w.gone(static_cast<int64_t>(i))) continue;
+                     const uint64_t b = bucket(w.words[i]);
+                     if (b - static_cast<uint64_t>(from) < static_cast<uint64_t>(to - from)) f(i, b);
+                   }
+                 });
+  };
+  in_buckets([&](size_t, uint64_t b) { ++ends_[b + 1]; });
+  for (uint64_t b = 0; b < buckets; ++b) ends_[b + 1] += ends_[b];
   std::vector<uint32_t> next(ends_.begin(), ends_.end() - 1);
-  for (size_t i = 0; i < rows; ++i) {
-    if (w.gone(static_cast<int64_t>(i))) continue;
-    const uint32_t at = next[bucket(w.words[i])]++;
+  in_buckets([&](size_t i, uint64_t b) {
+    const uint32_t at = next[b]++;
     rows_[at] = static_cast<uint32_t>(i);
     if (!dense_) words_[at] = w.words[i];
-  }
+  });
 }
 
 // Calls each(row, begin, end, place) for the places a row's equals are among; place(p) is the row at p, or -1 where it is not equal.
@@ -118,7 +139,9 @@ template <class Each>
 void JoinTable::look(std::span<const Column> keys, int64_t rows, Each each) const {
   const Words w(keys, rows, exact_);
   const uint64_t buckets = ends_.size() - 1;
+  const bool one_text = keys.size() == 1 && keys[0].storage == Storage::text;
   const auto same = [&](int64_t i, uint32_t row) {
+    if (one_text) return same_text(keys[0].as<Text>()[keys[0].constant ? 0 : i], keys_[0].as<Text>()[row]);
     for (size_t k = 0; k < keys.size(); ++k)
       if (!equal(keys[k], i, keys_[k], row)) return false;
     return true;

@@ -6,7 +6,20 @@ from muster._base.later import NotThereYet
 from muster._base.libraries import pd
 from muster._base.values import no_default
 from muster.dataframe import (
-    _both, _located, _map_partitions, _orc, _order, _overlap, _partitioning, _repr, _sampling, _set_index, _shuffle, _summary, _to_sql, _window,
+    _both,
+    _located,
+    _map_partitions,
+    _orc,
+    _order,
+    _overlap,
+    _partitioning,
+    _repr,
+    _sampling,
+    _set_index,
+    _shuffle,
+    _summary,
+    _to_sql,
+    _window,
 )  # fmt: skip
 from muster.dataframe._beside import beside, filtered, has_other_rows
 from muster.dataframe._collection import Rows, is_column, new_collection
