@@ -1,5 +1,5 @@
 """Measure muster against its rivals and the machine's limit:
-run.py [all|flights|variants|taxi|typed|parquet|questions|import|scheduler|tasks|cluster] [PART OF A NAME]. One run, one machine, one table.
+run.py [all|flights|variants|taxi|typed|parquet|questions|joins|import|scheduler|tasks|cluster] [PART OF A NAME]. One run, one machine, one table.
 
 Each question is a file of this folder. Every measurement runs in a process of its own and is appended to bench/results/*.jsonl.
 """
@@ -22,6 +22,7 @@ COSTS = {
     "typed": "2 minutes, 0.65 GB of the taxi data",
     "parquet": "4 minutes, 0.6 GB, 6 GB of memory",
     "questions": "12 minutes, 0.8 GB, 4 GB of memory",
+    "joins": "8 minutes, 0.7 GB, 6 GB of memory",
     "import": "10 seconds",
     "scheduler": "20 seconds",
     "tasks": "4 minutes, 1 GB of memory",
@@ -199,6 +200,34 @@ def ask_questions(table, file, only):
     return rows
 
 
+def join_rows(only):
+    """Ask the questions of bench/joins.py, systems in turns; print and return the rows."""
+    import joins
+
+    folder = DATA / "joins"
+    if not (folder / "big.parquet").exists():
+        print("writing bench/data/joins", flush=True)
+        joins.write(str(folder))
+    rows = []
+    print(f"\n{'question':22} {'muster s':>9} {'polars':>8} {'duckdb':>8} {'÷ better':>9} {'of CPU':>7} {'peak MB':>8}")
+    for question in joins.QUESTIONS:
+        if only not in question:
+            continue
+        part = {}
+        for system in ("muster", "polars", "duckdb") * 2:
+            python = sys.executable if system == "muster" else RIVALS
+            done = subprocess.run([python, here / "joins.py", system, question, str(folder), "3"], capture_output=True, text=True)
+            if done.returncode:
+                part[system] = {"system": system, "question": question, "error": (done.stderr.strip().splitlines() or ["failed"])[-1][:200]}
+                continue
+            now = json.loads(done.stdout.strip().splitlines()[-1])
+            before = part.get(system, now)
+            part[system] = {"system": system, "question": question, **{key: (max if key == "peak" else min)(before[key], now[key]) for key in now}}
+        show_question(list(part.values()))
+        rows += part.values()
+    return rows
+
+
 def task_row(system, question):
     """Run one system's program of bench/tasks.py; return its row."""
     python = RIVALS if system.startswith(("dask", "ray")) else sys.executable
@@ -317,6 +346,8 @@ def main(question, only=""):
         file = rows_file()
         for table in (questions.TABLE, questions.OWN):
             rows += ask_questions(table, file, only)
+    if "joins" in chosen:
+        rows += join_rows(only)
     if "import" in chosen:
         add([measured("muster", "import", "-", 10)])
     if "scheduler" in chosen:
