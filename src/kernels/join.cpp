@@ -1,6 +1,7 @@
 // The state of the built side keeps rows as they come; the table is made once, by the first that seals what was merged, or by the first that looks.
 #include "kernels/join.hpp"
 
+#include <algorithm>
 #include <mutex>
 #include <optional>
 
@@ -116,7 +117,10 @@ Look take_found(const Args& a) {
 
 Map take_rows(const Args&) {
   return [](Task&, Columns in, int64_t rows, std::span<Column> out) {
-    out[0] = take(in[1], rows_in(in[0]));
+    const auto wanted = rows_in(in[0]);
+    int64_t next = 0;
+    const bool all = !in[1].constant && rows == in[1].length && std::all_of(wanted.begin(), wanted.end(), [&](int64_t row) { return row == next++; });
+    out[0] = all ? in[1] : take(in[1], wanted);
     return rows;
   };
 }
