@@ -185,7 +185,8 @@ draw = np.random.default_rng(0)
 rows = 600_000
 pdf = pd.DataFrame({{
     "few": draw.integers(-5, 5, rows), "f": np.where(draw.random(rows) < 0.1, np.nan, draw.normal(size=rows).round(3)),
-    "s": pd.Series(draw.choice(["b", "a", "", None, "the same beginning of all", "the same beginning of all the others"], rows), dtype="str"), "x": np.arange(rows),
+    "s": pd.Series(draw.choice(["b", "a", "", None, "the same beginning of all", "the same beginning of all the others"], rows), dtype="str"),
+    "x": np.arange(rows),
 }})
 for partitions, limit, spills in ((1, "300 MB", False), (6, "40 MB", True), (40, "28 MB", True), (40, "2 GB", False)):
     df = dd.from_pandas(pdf, npartitions=partitions)

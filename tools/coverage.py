@@ -72,8 +72,8 @@ LATER = set(
 )
 # Explicit methods whose work is a Python function on partitions or on all rows.
 PYTHON = set(
-    """align apply applymap map combine_first map_overlap map_partitions shift sample unique nunique_approx memory_usage_per_partition reduction to_csv to_json to_parquet
-    transform categorize idxmax idxmin to_datetime to_numeric to_timedelta get_dummies from_map merge_asof
+    """align apply applymap map combine_first map_overlap map_partitions shift sample unique nunique_approx memory_usage_per_partition reduction to_csv
+    to_json to_parquet transform categorize idxmax idxmin to_datetime to_numeric to_timedelta get_dummies from_map merge_asof
     read_sql read_sql_query read_sql_table to_sql read_orc to_orc read_fwf make_timeseries with_spec read_json melt rename_axis""".split()
 )
 SYNONYMS = {"agg": "aggregate", "len": "shape"}

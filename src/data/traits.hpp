@@ -41,8 +41,8 @@ struct Traits {
   /// Column i of the result is input i, with some of its rows or in another order: those that the inputs in the argument "by", if it has one, tell. A fold's
   /// state is such rows.
   bool positional = false;
-  /// A fold of rows in an order, whose states are cut into ranges (kernels/ranged_state.hpp): its result has as many partitions as "parts" says. Where the bounds
-  /// of these are given, they are its argument "bounds".
+  /// A fold of rows whose states are cut into ranges (kernels/ranged_state.hpp): its result has as many partitions as "parts" says. Where the bounds of these
+  /// are given, they are its argument "bounds".
   bool ranged = false;
   /// A fold whose state is wanted itself, for steps that look into it. Its state is rows, in order; the first of its columns are keys, as many as "keys" says.
   bool is_looked_into = false;

@@ -86,8 +86,8 @@ class Lowering {
   /// Adds all rows to a fold's state, over all partitions; the columns of the result, one row set in one partition.
   /// `from[i]`: which of `in` decide whether result column i becomes wider (ARCHITECTURE.md, "Open dtypes").
   virtual Rows fold(int stage, const std::string& kernel, Value args, std::vector<int> in, const std::vector<std::vector<int>>& from) = 0;
-  /// Adds all rows to a fold whose states are cut into the partitions of its result (Traits::ranged), as many as its argument "parts" says; column i is the i-th
-  /// of `in`.
+  /// Adds all rows to a fold whose states are cut into the partitions of its result (Traits::ranged), as many as its argument "parts" says; column i is the
+  /// i-th of `in`.
   virtual Rows ranges(int stage, const std::string& kernel, Value args, std::vector<int> in) = 0;
   /// Calls a kernel with all rows of a partition (`result`: of the only one); the columns of its result.
   virtual Rows whole(int stage, const std::string& kernel, Value args, std::vector<int> in, int out) = 0;

@@ -1,4 +1,4 @@
-// States whose rows are in an order: cut into ranges at bounds that samples of all of them tell, so that whoever merges one range of many states gets that alone.
+// States whose rows are in an order: cut into ranges at bounds that samples of all tell, so that whoever merges one range of many states gets that alone.
 #pragma once
 #include <memory>
 #include <vector>

@@ -39,7 +39,8 @@ const Kernel& kernel(const std::string& name) {
 
 std::vector<Kernel> builtin_kernels() {
   std::vector<Kernel> all;
-  for (auto part : {elementwise_kernels(), selection_kernels(), row_number_kernels(), join_kernels(), sort_kernels()}) all.insert(all.end(), part.begin(), part.end());
+  for (auto part : {elementwise_kernels(), selection_kernels(), row_number_kernels(), join_kernels(), sort_kernels()})
+    all.insert(all.end(), part.begin(), part.end());
   all.push_back(group_by_kernel());
   all.push_back(memory_kernel());
   all.push_back(row_counts_kernel());

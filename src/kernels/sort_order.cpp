@@ -1,6 +1,6 @@
 // Each column becomes a number whose order as an unsigned one is that of its values, of as few bits as its values need; what fits into 64 bits together is one
-// word, and rows are sorted by that at once. Texts that few rows have to themselves are their rank among the distinct ones; of others the eight bytes behind what
-// all have in common come first, and rows that agree in these are compared. Rows of equal words are sorted by the next one.
+// word, and rows are sorted by that at once. Texts that repeat are their rank among the distinct ones; of others the eight bytes behind what all have in common
+// come first, and rows that agree in these are compared. Rows of equal words are sorted by the next one.
 #include "kernels/sort_order.hpp"
 
 #include <algorithm>

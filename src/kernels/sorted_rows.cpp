@@ -1,6 +1,6 @@
 // A state is runs: rows are put in order while they are in the caches, some ten thousand at a time. Where memory is short the runs of a state are merged and
-// spilled, in granules that are read one by one. States are cut into ranges, and a range of all states is merged. Rows that are equal stay in the order of their
-// runs, also where a bound lies among them: a bound that was drawn from a run knows its place there.
+// spilled, in granules that are read one by one. States are cut into ranges, and a range of all states is merged. Rows that are equal stay in the order of
+// their runs, also where a bound lies among them: a bound that was drawn from a run knows its place there.
 #include "kernels/sorted_rows.hpp"
 
 #include <algorithm>

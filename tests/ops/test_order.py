@@ -117,8 +117,8 @@ def many():
     return random_frame(70_000)
 
 
-KEYS = [*random_frame(1).columns, ["few", "short"], ["short", "int8", "float"], ["bool", "alike", "time"], ["constant", "short", "zero bytes"], ["long", "float"],
-        ["full", "few"], ["missing", "few"]]  # fmt: skip
+KEYS = [*random_frame(1).columns, ["few", "short"], ["short", "int8", "float"], ["bool", "alike", "time"], ["constant", "short", "zero bytes"],
+        ["long", "float"], ["full", "few"], ["missing", "few"]]  # fmt: skip
 
 
 @pytest.mark.parametrize("by", KEYS, ids=str)
@@ -146,3 +146,54 @@ def test_equal_keys_lie_in_all_partitions():
     ours = dd.from_pandas(frame, npartitions=7).sort_values("k")
     same(ours, frame)
     assert min(ours.map_partitions(len).compute()) > 300
+
+
+def within_divisions(frame):
+    """Compute each partition; its index values lie within its divisions, and ascend."""
+    parts = [frame.partitions[p].compute() for p in range(frame.npartitions)]
+    divisions = frame.divisions
+    assert frame.known_divisions and list(divisions) == sorted(divisions)
+    for p, part in enumerate(parts):
+        index = part.index.dropna()
+        assert part.index.is_monotonic_increasing or part.index.hasnans and index.is_monotonic_increasing
+        if len(index):
+            assert index[0] >= divisions[p] and (index[-1] < divisions[p + 1] or p == len(parts) - 1 and index[-1] == divisions[-1]), (p, index, divisions)
+    return pd.concat(parts)
+
+
+@pytest.mark.parametrize("npartitions", [1, 2, 7])
+@pytest.mark.parametrize("by", ["few", "full", "unsigned", "int8", "float", "infinite", "short", "long", "alike", "time", "span"])
+def test_divisions_of_set_index(by, npartitions):
+    frame = random_frame(2000)
+    ours = dd.from_pandas(frame, npartitions=npartitions).set_index(by)
+    expected = frame.set_index(by).sort_index(kind="stable")
+    same(ours, expected)
+    if npartitions > 1:
+        assert 1 <= ours.npartitions <= npartitions
+        same(within_divisions(ours), expected)
+
+
+def test_given_divisions():
+    frame = random_frame(2000)
+    ours = dd.from_pandas(frame, npartitions=3).set_index("int8", divisions=[-128, -50, 0, 3, 127])
+    assert ours.divisions == (-128, -50, 0, 3, 127)
+    same(within_divisions(ours), frame.set_index("int8").sort_index(kind="stable"))
+    texts = dd.from_pandas(frame[["long", "few"]], npartitions=3).set_index("long", divisions=["prefix", "prefix-prefix-000001000", "q"], drop=False)
+    same(within_divisions(texts), frame[["long", "few"]].set_index("long", drop=False).sort_index(kind="stable"))
+    outside = dd.from_pandas(frame, npartitions=3).set_index("few", divisions=[-1, 0, 2])
+    same(outside, frame.set_index("few").sort_index(kind="stable"))
+    for wrong in ([3, 1], [1], [1, 1, 2], [1, None, 2]):
+        with pytest.raises(ValueError, match="divisions"):
+            dd.from_pandas(frame, npartitions=3).set_index("few", divisions=wrong)
+
+
+def test_sorted_index_keeps_divisions():
+    frame = random_frame(2000)
+    ours = dd.from_pandas(frame, npartitions=4).set_index("long")
+    reversed_rows = ours.map_overlap(lambda part: part[::-1], 0, 0)
+    again = ours.sort_index()
+    assert again.divisions == ours.divisions
+    same(within_divisions(again), frame.set_index("long").sort_index(kind="stable"))
+    assert reversed_rows.sort_index().compute().index.is_monotonic_increasing
+    located = dd.from_pandas(random_frame(2000), npartitions=5).set_index("few").loc[-2:1]
+    same(located, random_frame(2000).set_index("few").sort_index(kind="stable").loc[-2:1])

@@ -19,9 +19,9 @@ def merge(
 ):  # fmt: skip
     """Return the rows of two frames whose keys are equal, columns beside each other, as `pandas.merge`.
 
-    Rows come in the order of `left` ("right": of `right`; "outer": of the keys); missing keys equal each other. The other side is put together in memory, and the
-    rows of this one look into it as they are read; `broadcast=False` exchanges rows instead. What has no kernel pandas merges, all rows in one task or, by an index
-    with known divisions, partition by partition, as `explain` shows.
+    Rows come in the order of `left` ("right": of `right`; "outer": of the keys); missing keys equal each other. The other side is put together in
+    memory, and the rows of this one look into it as they are read; `broadcast=False` exchanges rows instead. What has no kernel pandas merges, all rows in
+    one task or, by an index with known divisions, partition by partition, as `explain` shows.
 
     Parameters
     ----------

@@ -92,7 +92,9 @@ def sort_index(self, ascending=True, na_position="last", ignore_index=False, **k
 
 
 def by_index(frame, divisions):
-    """Return the frame in the order of its index, cut at `divisions`, which are known of the result; None where pandas is to say what the order is."""
+    """Return the frame in the order of its index, cut at `divisions`, which are known of the result, but not of timedeltas; None where pandas is to say what the order is."""
+    if frame._meta.index.dtype.kind == "m":  # the engine has no such values outside of columns
+        return _native(frame, None, True, True, "last", len(divisions) - 1)
     ordered = _native(frame, None, True, True, "last", None, divisions)
     if ordered is not None:
         note_as(ordered._expr, ASCENDS)

@@ -176,7 +176,7 @@ def divisions_of(key, npartitions):
     Computes its ends and some of its values.
     """
     one = key._meta.reset_index(drop=True)
-    meta = pd.DataFrame({"value": one, "kind": pd.Series([], dtype="int64"), "ascends": pd.Series([], dtype="bool"), "stands_for": pd.Series([], dtype="float64")})
+    meta = pd.DataFrame({"value": one, "kind": 0, "ascends": False, "stands_for": 0.0})
     ends = key.map_partitions(_ends, meta=meta).compute()
     first, last, some = (ends[ends.kind == kind] for kind in (0, 1, 2))
     low, high = list(first.value), list(last.value)

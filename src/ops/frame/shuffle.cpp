@@ -72,7 +72,7 @@ Ops shuffle_ops() {
            .folds = true,
            .sets_divisions = true,
            .partitions = [](const Call& c) { return c["partitions"].integer(); },
-           .show = [](const Call& c) { return concat(c["on"].is_none() ? std::string("by index") : concat("by ", c["on"].repr()), " to ", c["partitions"].repr()); },
+           .show = [](const Call& c) { return concat("by ", c["on"].is_none() ? "index" : c["on"].repr(), " to ", c["partitions"].repr()); },
            .kernels = {{.name = "hash_rows", .map = hash_rows}}}};
 }
 

@@ -52,7 +52,9 @@ Rows sort_lower(Lowering& l, const Call& c) {
       by.push_back(k);
     }
   }
-  const Rows all = l.ranges(rows.stage, "order_rows", Dict{{"by", by}, {"descending", descending}, {"missing_first", c["na_position"].string() == "first"}, {"parts", partitions_of(c)}}, in);
+  Dict args{{"by", by}, {"descending", descending}, {"missing_first", c["na_position"].string() == "first"}, {"parts", partitions_of(c)}};
+  if (c["bounds"].is_list()) args.emplace_back("bounds", c["bounds"]), args.emplace_back("bounds_type", code(index_fields(c.input()).at(0).type));
+  const Rows all = l.ranges(rows.stage, "order_rows", args, in);
   const auto at = all.columns.begin();
   const auto index = static_cast<std::ptrdiff_t>(width), end = index + static_cast<std::ptrdiff_t>(rows.columns.size());
   return {all.stage, {at + index, at + end}, {at, at + index}};
@@ -60,7 +62,7 @@ Rows sort_lower(Lowering& l, const Call& c) {
 }  // namespace
 
 Ops sort_ops() {
-  // {by: labels or none, of_index, ascending: bool or one for each, na_position, partitions}
+  // {by: labels or none, of_index, ascending: bool or one for each, na_position, partitions; by index: bounds, divisions}
   return {{.name = "sort",
            .on = {{internal, ""}},
            .schema = sort_schema,
