@@ -22,6 +22,7 @@ class BatchReader : public Reader {
  public:
   explicit BatchReader(Batches batches) : batches_(std::move(batches)) {}
   bool next(Task&, Batch& out) override {
+    while (at_ < batches_.size() && batches_[at_].columns.empty() && !batches_[at_].rows) ++at_;  // made of no batches at all
     if (at_ >= batches_.size()) return false;
     out = batches_[at_++];
     return true;

@@ -197,3 +197,35 @@ def test_sorted_index_keeps_divisions():
     assert reversed_rows.sort_index().compute().index.is_monotonic_increasing
     located = dd.from_pandas(random_frame(2000), npartitions=5).set_index("few").loc[-2:1]
     same(located, random_frame(2000).set_index("few").sort_index(kind="stable").loc[-2:1])
+
+
+def test_divisions_are_where_rows_are():
+    frame = pd.DataFrame({"k": [7, 7, 7, 1, 0, 1, 0, 1, 0, 1, 0], "x": range(11)})
+    ours = dd.from_pandas(frame, npartitions=2).set_index("k")
+    expected = frame.set_index("k").sort_index(kind="stable")
+    same(ours.loc[1:1], expected.loc[1:1])
+    same(within_divisions(ours), expected)
+    moved = dd.from_pandas(pd.DataFrame({"x": range(10)}), npartitions=2).repartition(divisions=[0, 8, 9]).sort_index()
+    assert moved.loc[6:7].compute().x.tolist() == [6, 7]
+
+
+def test_what_is_no_order():
+    ours = dd.from_pandas(FRAME, npartitions=3)
+    with pytest.raises(TypeError, match="divisions"):
+        ours.set_index("i", divisions=["a", "b", "c"])
+    for call in (ours.set_index, ours.sort_values):
+        for npartitions in (0, -1, "3", 2.5, True):
+            with pytest.raises(ValueError, match="npartitions"):
+                call("i", npartitions=npartitions)
+    with pytest.raises(ValueError, match="ascending"):
+        ours.sort_values("i", ascending="yes")
+    same(ours.set_index(ours.index), FRAME.set_index(FRAME.index))
+
+
+@pytest.mark.parametrize("by", ["zone", "span", "unordered", "n"])
+def test_set_index_of_what_has_no_divisions(by):
+    frame = FRAME.assign(
+        zone=pd.date_range("2020-01-01", periods=N, tz="Europe/Berlin")[::-1], span=pd.to_timedelta(np.arange(N)[::-1], unit="s"),
+        unordered=pd.Categorical(["b", "a"] * (N // 2)),
+    )  # fmt: skip
+    same(dd.from_pandas(frame, npartitions=3).set_index(by), frame.set_index(by).sort_index(kind="stable"))

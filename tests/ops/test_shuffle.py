@@ -1,5 +1,7 @@
 """shuffle, and merges of rows that were exchanged: equal keys meet in one partition, and no row is lost or doubled."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -64,6 +66,27 @@ def test_zeros_and_missing_values_are_one_key():
     ours = dd.from_pandas(FRAME[["f", "x"]], npartitions=4, sort=False).shuffle("f", npartitions=5)
     parts = [p.f for p in (ours.partitions[p].compute() for p in range(5)) if len(p)]
     assert sum(p.isna().any() for p in parts) == 1 and sum((p == 0).any() for p in parts) == 1
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "boolean", "Float64", "int64[pyarrow]", "bool[pyarrow]", "string[pyarrow]"])
+def test_missing_values_beside_a_key_change_nothing(dtype):
+    """The first partition has a missing value, the second has none."""
+    kind = str if "string" in dtype else bool if "bool" in dtype else int
+    frame = pd.DataFrame({"k": pd.array([kind(1), None, kind(1), kind(1), kind(0), kind(0)], dtype=dtype), "x": range(6)})
+    ours = dd.from_pandas(frame, npartitions=2, sort=False).shuffle("k", npartitions=8)
+    parts = [set(ours.partitions[p].k.compute().astype("str")) for p in range(8)]
+    assert sum(map(len, parts)) == 3
+    objects = pd.DataFrame({"k": [Decimal("2"), 1, True, Decimal("2.0"), 2, 2.0]}, dtype="object")
+    by_value = dd.from_pandas(objects, npartitions=3, sort=False).shuffle("k", npartitions=8)
+    assert sorted(map(len, (by_value.partitions[p].compute() for p in range(8)))) in ([0] * 6 + [2, 4], [0] * 7 + [6])
+
+
+def test_ends_of_empty_partitions():
+    ours = dd.from_pandas(pd.DataFrame({"k": [1, 1, 1], "v": [1, 2, 3]}), npartitions=1)
+    moved = ours.shuffle("k", npartitions=4)
+    assert sum(map(len, (moved.partitions[p].tail() for p in range(4)))) == 3
+    assert len(ours.query("v > 5").sort_values("k").tail()) == 0 and len(ours.merge(ours, on="k", broadcast=False, npartitions=4)) == 9
+    assert len(ours.query("v > 5").set_index("k", divisions=[1, 2]).tail()) == 0 and moved.v.cumsum().max().compute() == 6
 
 
 def test_errors():

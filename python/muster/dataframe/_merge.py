@@ -8,6 +8,7 @@ from muster.dataframe._align import aligned, borders_of, both_ascend, can_be_cut
 from muster.dataframe._ascending import ASCENDS, note_as, order_of
 from muster.dataframe._collection import Collection, new_collection
 from muster.dataframe._memory import from_pandas
+from muster.dataframe._order import wanted
 from muster.dataframe._through_pandas import through
 
 _HOW = ("inner", "left", "right", "outer", "cross", "leftsemi", "leftanti", "left_anti", "right_anti")
@@ -67,6 +68,7 @@ def merge(
     1  2  7  u
     """
     left, right = (_frame(side, name) for side, name in ((left, "left"), (right, "right")))
+    npartitions = wanted(npartitions, "merge")
     if how not in _HOW:
         raise ValueError(f"{how!r} is not a valid Merge type: {', '.join(_HOW)}")
     if not any((on, left_on, right_on, left_index, right_index, how == "cross")) and on is None and not set(left.columns) & set(right.columns):

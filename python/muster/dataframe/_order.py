@@ -48,13 +48,15 @@ def sort_values(
     """
     if na_position not in ("first", "last"):
         raise ValueError(f"na_position must be either 'first' or 'last', got {na_position!r}")
+    ascending = _directions(ascending)
+    wanted(npartitions, "sort_values")
     kwargs = {"ascending": ascending, "na_position": na_position, "ignore_index": ignore_index, "kind": "stable", **kwargs}
     if self.ndim == 2:
         kwargs["by"] = by
     if sort_function is None and not kwargs.keys() - {"ascending", "na_position", "ignore_index", "kind", "by", "upsample"}:
         kwargs.pop("upsample", None)
         if self.ndim == 1 or _are_columns(self, by):
-            ordered = _native(self, by, False, ascending, na_position, _wanted(npartitions))
+            ordered = _native(self, by, False, ascending, na_position, wanted(npartitions, "sort_values"))
             if ordered is not None:
                 return ordered.reset_index(drop=True) if ignore_index else ordered
     if sort_function is not None:
@@ -84,19 +86,17 @@ def sort_index(self, ascending=True, na_position="last", ignore_index=False, **k
         raise ValueError(f"invalid na_position: {na_position}")
     if not kwargs.keys() - {"npartitions", "kind"}:
         divisions = self.divisions if self.known_divisions and ascending is True and self._expr.index else None
-        ordered = _native(self, None, True, ascending, na_position, _wanted(kwargs.pop("npartitions", None)), divisions)
+        ordered = _native(self, None, True, ascending, na_position, wanted(kwargs.pop("npartitions", None), "sort_index"), divisions)
         if ordered is not None:
             return ordered.reset_index(drop=True) if ignore_index else ordered
     kwargs = {"ascending": ascending, "na_position": na_position, "ignore_index": ignore_index, "kind": "stable", **kwargs}
     return call(self, "sort_index", (), kwargs, shape="whole", kept=not ignore_index)
 
 
-def by_index(frame, divisions):
-    """Return the frame in the order of its index, cut at `divisions`, which are known of the result, but not of timedeltas; None where pandas is to say what the order is."""
-    if frame._meta.index.dtype.kind == "m":  # the engine has no such values outside of columns
-        return _native(frame, None, True, True, "last", len(divisions) - 1)
-    ordered = _native(frame, None, True, True, "last", None, divisions)
-    if ordered is not None:
+def by_index(frame, divisions=None, npartitions=None):
+    """Return the frame in the order of its index, cut at `divisions`, which are known of the result; None where pandas is to say what the order is."""
+    ordered = _native(frame, None, True, True, "last", npartitions, divisions)
+    if ordered is not None and divisions is not None:
         note_as(ordered._expr, ASCENDS)
     return ordered
 
@@ -112,12 +112,20 @@ def _native(self, by, of_index, ascending, na_position, partitions, divisions=No
         return None
 
 
-def _wanted(npartitions):
-    if npartitions is None or npartitions == "auto":
+def wanted(npartitions, operation):
+    """Return a number of partitions, None for the default. Raises ValueError for what is no positive integer."""
+    if npartitions is None or isinstance(npartitions, str) and npartitions == "auto":
         return None
-    if not isinstance(npartitions, int) or npartitions < 1:
-        raise ValueError(f"npartitions must be a positive integer, got {npartitions!r}")
+    if isinstance(npartitions, bool) or not isinstance(npartitions, int) or npartitions < 1:
+        raise ValueError(f"{operation}: npartitions must be a positive integer, got {npartitions!r}")
     return npartitions
+
+
+def _directions(ascending):
+    for one in ascending if isinstance(ascending, list) else [ascending]:
+        if not isinstance(one, (bool, int)):
+            raise ValueError(f'For argument "ascending" expected type bool, received type {type(one).__name__}.')
+    return [bool(one) for one in ascending] if isinstance(ascending, list) else bool(ascending)
 
 
 def _are_columns(self, by):

@@ -6,7 +6,7 @@ from muster._base.libraries import pd
 from muster._base.values import plain
 from muster.dataframe._ascending import ASCENDS, note_as
 from muster.dataframe._collection import new_collection
-from muster.dataframe._order import by_index
+from muster.dataframe._order import by_index, wanted
 from muster.dataframe._partitioning import divisions_of
 from muster.dataframe._through_pandas import call
 
@@ -71,7 +71,8 @@ def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=
             f"set_index: divisions of sorted rows are the borders of the partitions that are there and must be the same length, {self.npartitions + 1}, got "
             f"{len(divisions)}; repartition(divisions=...) makes others"
         )
-    key = other if hasattr(other, "_expr") else self[other]
+    npartitions = wanted(npartitions, "set_index")
+    key = self[other] if not hasattr(other, "_expr") else other.to_series() if getattr(other, "_is_index", False) else other
     if key.ndim == 2:
         raise ValueError(f"set_index: {len(key._expr.columns)} columns are labelled {other!r}; give them labels of their own")
     frame = self.drop(columns=[other]) if drop and not hasattr(other, "_expr") else self
@@ -83,18 +84,25 @@ def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=
                 f"set_index: divisions of a {key._meta.dtype} column; sort it without them, or with sorted=True if the rows are in order"
             )
         return ordered
-    if sort and not sorted and (self.npartitions > 1 or isinstance(npartitions, int)):
-        ascending, divisions = divisions_of(key, npartitions if isinstance(npartitions, int) else self.npartitions)
-        if ascending and not isinstance(npartitions, int):
-            out = _core.call("with_index", [frame._expr, key._expr], {"divisions": plain(divisions)})
-            note_as(out, ASCENDS)
-            return new_collection(out)
-        ordered = by_index(new_collection(plain_index), divisions) if len(divisions) > 1 else None
-        if ordered is not None:
-            return ordered
-        divisions = None
+    if sort and not sorted and (self.npartitions > 1 or npartitions) and (ordered := _in_order(plain_index, key, npartitions, self.npartitions)) is not None:
+        return ordered
     out = new_collection(_core.call("with_index", [frame._expr, key._expr], {} if divisions is None else {"divisions": [plain(d) for d in divisions]}))
     return call(out, "sort_index", (), {"kind": "stable"}, shape="whole") if sort and not sorted else out
+
+
+def _in_order(expr, key, wanted, npartitions):
+    """Return the frame in the order of its index, with divisions; None where pandas is to say what the order is."""
+    frame = new_collection(expr)
+    if by_index(frame) is None:
+        return None
+    if key._meta.dtype.kind == "m":  # the engine has no such values outside of columns
+        return by_index(frame, npartitions=wanted or npartitions)
+    ascending, divisions = divisions_of(key, wanted or npartitions)
+    if ascending and not wanted:
+        out = _core.call("with_index", list(expr.inputs), {"divisions": plain(divisions)})
+        note_as(out, ASCENDS)
+        return new_collection(out)
+    return by_index(frame, divisions) if len(divisions) > 1 else by_index(frame, npartitions=1)
 
 
 def _checked(divisions):

@@ -2,7 +2,9 @@
 
 from muster import _core
 from muster._base.libraries import pd
+from muster.bag._partitions import stable_hash
 from muster.dataframe._collection import Collection, new_collection
+from muster.dataframe._order import wanted
 
 _HASH = "__hash of the key"
 
@@ -43,10 +45,7 @@ def shuffle(self, on=None, ignore_index=False, npartitions=None, shuffle_method=
     """
     if (on is None) is not bool(on_index):
         raise TypeError("Must shuffle on either columns or the index; not both" if on_index else "shuffle: on must say the key; or on_index=True")
-    if npartitions is None:
-        npartitions = self.npartitions
-    if isinstance(npartitions, bool) or not isinstance(npartitions, int) or npartitions < 1:
-        raise ValueError(f"shuffle: npartitions must be a positive integer, got {npartitions!r}")
+    npartitions = wanted(npartitions, "shuffle") or self.npartitions
     if isinstance(on, Collection):
         shuffled = _by_value(self, on, npartitions)
     else:
@@ -81,4 +80,14 @@ def _by_value(self, key, npartitions):
 
 
 def _hashed(part):
-    return pd.util.hash_pandas_object(part, index=False)
+    columns = [part] if part.ndim == 1 else [part.iloc[:, i] for i in range(part.shape[1])]
+    return pd.util.hash_pandas_object(pd.DataFrame({i: _comparable(c) for i, c in enumerate(columns)}), index=False).set_axis(part.index)
+
+
+def _comparable(column):
+    """The values, or hashes that equal values have whatever they are among: pandas' own depend on the partition for objects and nullable dtypes."""
+    numpy_like = isinstance(column.dtype, (pd.CategoricalDtype, pd.DatetimeTZDtype, pd.StringDtype))
+    if column.dtype != object and (numpy_like or not pd.api.types.is_extension_array_dtype(column.dtype)):
+        return column.reset_index(drop=True)
+    missing = column.isna()
+    return pd.Series([0 if gone else stable_hash(v) & (2**63 - 1) for v, gone in zip(column, missing, strict=True)], dtype="int64")

@@ -29,6 +29,13 @@ Schema sort_schema(const Call& c) {
   for (size_t k : keys)
     if (const Field& f = field_of(c.input(), index, k); f.type.is_object())
       throw unsupported(c.op.name, ": ", f.label.repr(), " has dtype ", f.type.name(), ", whose order only pandas knows");
+  if (c["bounds"].is_list()) {
+    const Field& f = index.at(0);
+    for (const auto& bound : c["bounds"].list()) {
+      const bool fits = f.type.is_text() ? bound.is_string() : f.type.storage == Storage::timestamp ? bound.is_moment() : bound.is_number();
+      if (!fits) throw type_error("divisions: ", bound.repr(), " is no value of an index of dtype ", f.type.name());
+    }
+  }
   if (c["ascending"].is_list() && c["ascending"].list().size() != keys.size())
     throw invalid("Length of ascending (", c["ascending"].list().size(), ") != length of by (", keys.size(), ")");
   return c.input();
