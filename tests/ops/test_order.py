@@ -229,3 +229,25 @@ def test_set_index_of_what_has_no_divisions(by):
         unordered=pd.Categorical(["b", "a"] * (N // 2)),
     )  # fmt: skip
     same(dd.from_pandas(frame, npartitions=3).set_index(by), frame.set_index(by).sort_index(kind="stable"))
+
+
+def test_as_many_partitions_as_bytes_fill():
+    df = dd.from_pandas(FRAME[["i", "x"]], npartitions=4)
+    for made in (df.sort_values("i", npartitions="auto", partition_size="400 B"), df.set_index("i", npartitions="auto", partition_size=400)):
+        assert made.npartitions == 3
+        same(made.reset_index(drop=True), FRAME[["i", "x"]].sort_values("i", kind="stable", ignore_index=True)[list(made.columns)])
+    assert df.sort_values("i", npartitions="auto").npartitions == 1
+    assert df.set_index("i", npartitions="auto", partition_size=1).npartitions <= 4
+    with pytest.raises(ValueError, match="npartitions must be a positive integer, got 'all'"):
+        df.set_index("i", npartitions="all")
+
+
+@pytest.mark.parametrize("npartitions", PARTITIONS)
+def test_one_more_level(npartitions):
+    df = dd.from_pandas(FRAME[["i", "s", "x"]], npartitions=npartitions)
+    for drop in (True, False):
+        same(df.set_index("s", append=True, sort=False, drop=drop), df.compute().set_index("s", append=True, drop=drop))
+    with pytest.raises(NotImplementedError, match="append=True puts no rows in order; say sort=False"):
+        df.set_index("s", append=True)
+    with pytest.raises(NotImplementedError, match="make it a column first"):
+        df.set_index(df.s, append=True, sort=False)

@@ -254,7 +254,7 @@ def test_set_index_names_what_is_not_there():
     for wrong in ("amonut", ["amonut"], ["b", "amonut"]):
         with pytest.raises(KeyError, match=r"set_index: column 'amonut' not found; did you mean amount"):
             df.set_index(wrong)
-    with pytest.raises(NotImplementedError, match="set_index: an index of 2 columns"):
+    with pytest.raises(NotImplementedError, match="multi-indexes, here of 2 columns"):
         df.set_index(["amount", "b"])
     same(df.set_index(["amount"]), pd.DataFrame({"b": [3, 4]}, index=pd.Index([1, 2], name="amount")))
 

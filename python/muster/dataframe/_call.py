@@ -10,10 +10,15 @@ from muster._base.values import plain
 from muster._border.pandas import dtype_of, is_foreign_number
 from muster.dataframe._collection import new_collection
 from muster.dataframe._instead import instead
+from muster.dataframe._split_out import spread
 
 
 def _call(op, self, args):
     """Return the collection that operator `op` makes of `self`."""
+    return spread(_made(op, self, args), args["split_out"]) if args.get("split_out") is not None else _made(op, self, args)
+
+
+def _made(op, self, args):
     for value in args.values():
         refuse_to_come(value)
     try:
@@ -102,9 +107,10 @@ def _aggregate(op, self, args):
     """Return the collection of an aggregation of grouped rows."""
     kwargs = {k: v for k, v in args.items() if not k.startswith(("split_", "shuffle_"))}
     try:
-        return self._native(op, {k: plain(v) for k, v in kwargs.items()})
+        aggregated = self._native(op, {k: plain(v) for k, v in kwargs.items()})
     except (NotImplementedError, TypeError):
-        return self._method(op.removeprefix("groupby."), (), kwargs)
+        aggregated = self._method(op.removeprefix("groupby."), (), kwargs)
+    return spread(aggregated, args.get("split_out"))
 
 
 def _is_operand(value):

@@ -6,6 +6,7 @@ from muster._base.libraries import np
 from muster._border.pandas import label_of, meta_of
 from muster._collections import running
 from muster._collections.expressions import inputs_first
+from muster.dataframe._known_index import with_known_index
 from muster.delayed import Delayed
 
 _classes = {}  # of collections, by the kind of their expressions
@@ -49,7 +50,7 @@ class Collection:
         self.__dict__["_expr"] = expr
 
     def _finish(self, result):
-        return result
+        return with_known_index(self._expr, result) if "_expr" in self.__dict__ else result
 
     _finish.is_result = True
 

@@ -14,6 +14,7 @@ from muster.dataframe._call import has_foreign_numbers
 from muster.dataframe._collection import Rows, new_collection
 from muster.dataframe._index import Index
 from muster.dataframe._meta import meta_object, warn_of_meta
+from muster.dataframe._split_out import spread
 from muster.dataframe._through_pandas import through
 
 # Aggregates with a native kernel; others run through pandas.
@@ -240,8 +241,9 @@ class GroupBy(GroupByMethods):
         )
 
     def _method(self, function, args=(), kwargs=None, **how):
+        split_out = (kwargs or {}).get("split_out")
         kwargs = {k: v for k, v in (kwargs or {}).items() if not k.startswith(("split_", "shuffle_")) and v is not no_default}
-        out = self._through(function=function, args=tuple(args), kwargs=kwargs, **how)
+        out = spread(self._through(function=function, args=tuple(args), kwargs=kwargs, **how), split_out)
         return out.rename(None) if isinstance(self, SeriesGroupBy) and self._name is None and out.ndim == 1 else out
 
     def agg(self, arg=None, split_every=None, split_out=None, shuffle_method=None, **kwargs):
@@ -253,7 +255,7 @@ class GroupBy(GroupByMethods):
         **kwargs
             Named results: ``out=("column", "function")``; of a Series group-by ``out="function"``.
         """
-        return self.aggregate(arg, **kwargs)
+        return spread(self.aggregate(arg, **kwargs), split_out)
 
     def _aggregates(self, entries, kind, kwargs=None):
         """The collection of entries (label, position of a column, function): native if all are and take no arguments."""

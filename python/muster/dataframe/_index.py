@@ -2,9 +2,12 @@
 
 from muster import _core
 from muster._base.libraries import pd
-from muster._base.values import plain
+from muster._base.values import no_default, plain
+from muster._border.pandas import sample_of
 from muster.dataframe import _repr
 from muster.dataframe._collection import Collection, new_collection
+from muster.dataframe._known_index import frequency_of, note_frequency, shifted_frequency
+from muster.dataframe._map_partitions import map_partitions
 from muster.dataframe._meta import warn_of_meta
 from muster.dataframe._numpy import NumpyProtocol
 from muster.dataframe._through_pandas import shifted_divisions, through
@@ -16,7 +19,7 @@ class Index(NumpyProtocol, Collection):
     _is_index = True
 
     def _finish(self, result):
-        return result.index
+        return super()._finish(result).index
 
     @property
     def _meta(self):
@@ -85,7 +88,18 @@ class Index(NumpyProtocol, Collection):
         meta = meta.to_series() if isinstance(meta, pd.Index) else meta
         mapped = self.to_series()._mapped(arg, na_action=na_action, **({} if meta is None else {"meta": meta}))
         divisions = [plain(d) for d in pd.Index(self.divisions).map(arg)] if is_monotonic and self.known_divisions else []
-        return Index(_core.call("with_index", [mapped._expr, mapped._expr], {"divisions": divisions} if divisions else {}))
+        return Made(_core.call("with_index", [mapped._expr, mapped._expr], {"divisions": divisions} if divisions else {}))
+
+    def map_partitions(self, func, *args, meta=no_default, **kwargs):
+        """Return what a Python function makes of the pandas Index of each partition; see `DataFrame.map_partitions`."""
+        rows = new_collection(self._expr)
+        try:
+            made = func(sample_of(self._expr).index, *args, **kwargs) if meta is no_default else meta
+        except Exception:  # made-up values say nothing to it
+            made = func(rows.partitions[0].compute().index, *args, **kwargs)
+        given = {} if meta is no_default else {"meta": meta.to_series() if isinstance(meta, pd.Index) else meta}
+        out = map_partitions(_OfIndex(func), rows, *args, **given, **kwargs)
+        return Made(_core.call("with_index", [out._expr, out._expr], {})) if isinstance(made, pd.Index) else out
 
     def unique(self, **kwargs):
         """Return the distinct values in order of first appearance, an Index of one partition."""
@@ -112,7 +126,7 @@ class Index(NumpyProtocol, Collection):
         return last.compute() if compute else last
 
     def shift(self, periods=1, freq=None):
-        """Return the Index of times moved by `periods` times `freq`; of periods by as many of their own.
+        """Return the Index of times moved by `periods` times `freq`, which is their own if it is not given and they have one; of periods by as many of theirs.
 
         Divisions stay known where every time is moved by the same span.
         """
@@ -120,11 +134,16 @@ class Index(NumpyProtocol, Collection):
         if isinstance(meta, pd.PeriodIndex):
             if freq is not None:
                 raise TypeError("`freq` argument is not supported for PeriodIndex.shift")
-        elif not isinstance(meta, (pd.DatetimeIndex, pd.TimedeltaIndex)):
-            raise NotImplementedError(f"This method is only implemented for DatetimeIndex, PeriodIndex and TimedeltaIndex; Got type {type(meta).__name__}")
+        else:
+            if not isinstance(meta, (pd.DatetimeIndex, pd.TimedeltaIndex)):
+                raise NotImplementedError(f"This method is only implemented for DatetimeIndex, PeriodIndex and TimedeltaIndex; Got type {type(meta).__name__}")
+            freq = frequency_of(self._expr) if freq is None else freq
         moved = through("shift", _shifted, (self,), {"periods": periods, "freq": freq})
         divisions = shifted_divisions(self, periods, freq)
-        return Index(_core.call("with_index", [moved._expr, moved._expr], {"divisions": divisions} if divisions else {}))
+        out = Index(_core.call("with_index", [moved._expr, moved._expr], {"divisions": divisions} if divisions else {}))
+        if not isinstance(meta, pd.PeriodIndex):
+            note_frequency(out._expr, shifted_frequency(self._expr, periods, freq, isinstance(meta, pd.TimedeltaIndex)))
+        return out
 
     def quantile(self, q=0.5):
         """Return exact quantiles of the values, lazy."""
@@ -174,6 +193,26 @@ class Index(NumpyProtocol, Collection):
 
     def __repr__(self):
         return _repr.index_text(self)
+
+
+class Made(Index):
+    """The Index of values that a function made: no range, though they may be numbers in a row."""
+
+    def _finish(self, result):
+        index = super()._finish(result)
+        return pd.Index(index.to_numpy(), name=index.name) if isinstance(index, pd.RangeIndex) else index
+
+
+class _OfIndex:
+    """A function of an Index as one of the rows that have it."""
+
+    def __init__(self, func):
+        self.func = func
+        self.__name__ = getattr(func, "__name__", type(func).__name__)
+
+    def __call__(self, part, *args, **kwargs):
+        made = self.func(part.index, *args, **kwargs)
+        return made.to_series() if isinstance(made, pd.Index) else made
 
 
 def _to_series(index, name):

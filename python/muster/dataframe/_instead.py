@@ -1,6 +1,7 @@
 """pandas' methods in place of the engine's operators, where these refuse their arguments."""
 
 import operator
+import sys
 
 from muster import _core
 from muster._base.libraries import pd
@@ -10,6 +11,7 @@ from muster._generated.operators import OPERATORS, SHAPES
 from muster.dataframe._align import aligned, both_ascend, together
 from muster.dataframe._ascending import order_of
 from muster.dataframe._collection import Collection, new_collection
+from muster.dataframe._known_index import note_frequency, shifted_frequency
 from muster.dataframe._memory import from_pandas
 from muster.dataframe._through_pandas import Named, Slot, call, filled, in_memory, meta_beside, mirrored, shifted_divisions, through
 
@@ -43,7 +45,10 @@ def instead(op, self, args, refusal):
         op in _ARITHMETIC and self.ndim == 2 and getattr(kwargs.get("other"), "ndim", 0) == 1
         and getattr(getattr(kwargs["other"], "_expr", None), "kind", "") == "series" and kwargs.get("axis", 1) in (1, "columns")
     ):
-        raise ValueError(f"Unable to {op} dd.Series with axis=1: its index would be matched with the columns; axis=0 matches rows, df.{op}(series, axis=0)")
+        said = _said(op)
+        raise ValueError(
+            f"Unable to {said} dd.Series with axis=1: its index would be matched with the columns; axis=0 matches rows, df.{said}(series, axis=0)"
+        )
     if op in OPERATORS and self._expr.kind == "series" and isinstance(kwargs.get("other"), pd.DataFrame):
         raise ValueError(
             f"Unable to {op} a pandas DataFrame: its columns would be matched with the index of a lazy Series; make one row of it first, or a collection of "
@@ -81,6 +86,14 @@ def instead(op, self, args, refusal):
     if op == "shift" and kwargs.get("freq") is not None:
         return _shifted(call(self, name, positional, kwargs, shape=shape), self, kwargs)
     return call(self, name, positional, kwargs, shape=shape, kept=kept, labels=False if kept else None, meta=meta)
+
+
+def _said(op):
+    """The operator's name in the call that led here, one of those it has: div, divide or truediv."""
+    frame = sys._getframe(1)
+    while frame is not None and not frame.f_globals.get("__name__", "").startswith("muster._generated."):
+        frame = frame.f_back
+    return op if frame is None or frame.f_code.co_name.startswith("__") else frame.f_code.co_name
 
 
 def _aligned(op, name, self, positional, kwargs):
@@ -157,8 +170,11 @@ def _of_each_column(op, self, kwargs):
 
 def _shifted(moved, self, kwargs):
     """Rows with a shifted index; divisions stay known where all are moved by the same span."""
-    divisions = shifted_divisions(self, kwargs.get("periods", 1), kwargs["freq"])
-    return new_collection(_core.call("with_index", [moved._expr, moved.index.to_series()._expr], {"divisions": divisions})) if divisions else moved
+    periods, freq = kwargs.get("periods", 1), kwargs["freq"]
+    if divisions := shifted_divisions(self, periods, freq):
+        moved = new_collection(_core.call("with_index", [moved._expr, moved.index.to_series()._expr], {"divisions": divisions}))
+    note_frequency(moved._expr, shifted_frequency(self._expr, periods, freq, isinstance(self._meta.index, pd.TimedeltaIndex)))
+    return moved
 
 
 def _astype(self, dtype):

@@ -7,6 +7,7 @@ from muster._base.libraries import pd
 from muster._base.tasks import refuse_to_come
 from muster._base.values import plain
 from muster.dataframe._collection import new_collection
+from muster.dataframe._known_index import frequency_of, note_frequency
 from muster.dataframe._through_pandas import through
 
 
@@ -39,7 +40,9 @@ class ByLabel:
                 raise ValueError("loc: a slice with a step")
             chosen, divisions = _between(frame, rows.start, rows.stop)
             out = through("loc", _slice, (chosen,), {"start": rows.start, "stop": rows.stop}, shape="partitions", kept=True, meta=frame._meta)
-            return _divided(out, divisions)
+            out = _divided(out, divisions)
+            note_frequency(out._expr, frequency_of(frame._expr))
+            return out
         if isinstance(rows, list) or hasattr(rows, "tolist") and getattr(rows, "ndim", 0) == 1:
             return through("loc", _labels, (frame,), {"labels": list(rows)}, shape="whole", kept=True, meta=frame._meta)
         chosen, divisions = _between(frame, rows, rows)

@@ -4,6 +4,7 @@ from muster._base.libraries import pd
 from muster._border import pandas
 from muster.dataframe._ascending import STRICTLY, note_as
 from muster.dataframe._collection import new_collection
+from muster.dataframe._known_index import note_index
 
 
 def from_pandas(data, npartitions=None, chunksize=None, sort=True):
@@ -42,6 +43,7 @@ def from_pandas(data, npartitions=None, chunksize=None, sort=True):
     expr = pandas.from_pandas(data, cuts)
     if expr.divisions:
         note_as(expr, STRICTLY)
+    note_index(expr, data.index)
     return new_collection(expr)
 
 

@@ -4,6 +4,7 @@ from muster import _core
 from muster._base.values import plain
 from muster.dataframe._ascending import ASCENDS, note_as
 from muster.dataframe._collection import new_collection
+from muster.dataframe._partitioning import counted
 from muster.dataframe._through_pandas import call, through
 
 
@@ -27,12 +28,14 @@ def sort_values(
         Number the rows from 0.
     sort_function : callable, optional
         Called with the pandas object instead of its method, with `sort_function_kwargs`.
-    npartitions : int, optional
-        Of the result. Default: as many as there are.
-    partition_size, shuffle_method
+    npartitions : int or "auto", optional
+        Of the result. Default: as many as there are; "auto": as many of them as `partition_size` fills.
+    partition_size : number or str, optional
+        Bytes of a partition, as 128e6 or "128 MB", of npartitions="auto".
+    shuffle_method
         Accepted.
     **kwargs
-        key : function of a pandas Series, optional. What is compared instead of the values.
+        key : function of a pandas Series, optional. What is compared instead of the values. upsample : accepted.
 
     Raises
     ------
@@ -56,7 +59,7 @@ def sort_values(
     if sort_function is None and not kwargs.keys() - {"ascending", "na_position", "ignore_index", "kind", "by", "upsample"}:
         kwargs.pop("upsample", None)
         if self.ndim == 1 or _are_columns(self, by):
-            ordered = _native(self, by, False, ascending, na_position, wanted(npartitions, "sort_values"))
+            ordered = _native(self, by, False, ascending, na_position, wanted(counted(self, npartitions, partition_size), "sort_values"))
             if ordered is not None:
                 return ordered.reset_index(drop=True) if ignore_index else ordered
     if sort_function is not None:
@@ -86,7 +89,7 @@ def sort_index(self, ascending=True, na_position="last", ignore_index=False, **k
         raise ValueError(f"invalid na_position: {na_position}")
     if not kwargs.keys() - {"npartitions", "kind"}:
         divisions = self.divisions if self.known_divisions and ascending is True and self._expr.index else None
-        ordered = _native(self, None, True, ascending, na_position, wanted(kwargs.pop("npartitions", None), "sort_index"), divisions)
+        ordered = _native(self, None, True, ascending, na_position, wanted(counted(self, kwargs.pop("npartitions", None), None), "sort_index"), divisions)
         if ordered is not None:
             return ordered.reset_index(drop=True) if ignore_index else ordered
     kwargs = {"ascending": ascending, "na_position": na_position, "ignore_index": ignore_index, "kind": "stable", **kwargs}

@@ -13,6 +13,7 @@ from muster.dataframe._align import aligned, borders_of, together
 from muster.dataframe._ascending import note, order_of
 from muster.dataframe._collection import Collection, new_collection
 from muster.dataframe._delayed import of_tasks, to_delayed
+from muster.dataframe._known_index import frequency_of, note_frequency, note_index
 from muster.dataframe._memory import from_pandas
 from muster.dataframe._through_pandas import through
 
@@ -115,8 +116,7 @@ def repartition(frame, divisions=None, npartitions=None, partition_size=None, fr
     if sum(x is not None for x in (divisions, npartitions, partition_size, freq)) != 1:
         raise ValueError("Please provide exactly one of the ``npartitions``, ``freq``, ``divisions``, ``partition_size`` keyword arguments")
     if partition_size is not None:
-        used = int(frame.memory_usage_per_partition(deep=True).sum().compute())
-        npartitions = max(1, -(-used // parse_bytes(partition_size)))
+        npartitions = _filled(frame, partition_size)
     if freq is not None:
         if not frame.known_divisions or not isinstance(frame._meta.index, pd.DatetimeIndex):
             raise TypeError("Can only repartition on frequency for timeseries with known divisions")
@@ -141,6 +141,22 @@ def repartition(frame, divisions=None, npartitions=None, partition_size=None, fr
     return new_collection(_core.call("repartition", [frame._expr], {"partitions": npartitions}))
 
 
+_PARTITION = 128_000_000  # bytes, where nobody says how many
+
+
+def counted(frame, npartitions, partition_size):
+    """Return a number of partitions that a caller gave: of "auto" as many as `partition_size`, or 128 MB, fills, at most those there are; others stay."""
+    if isinstance(npartitions, str) and npartitions == "auto":
+        return 1 if frame.npartitions == 1 else min(frame.npartitions, _filled(frame, _PARTITION if partition_size is None else partition_size))
+    return npartitions
+
+
+def _filled(frame, partition_size):
+    """How many partitions of so many bytes the rows fill. Computes what they take in memory."""
+    used = int(frame.memory_usage_per_partition(deep=True).sum().compute())
+    return max(1, int(-(-used // parse_bytes(partition_size))))
+
+
 def _cut(data, divisions, force):
     """A pandas object with these divisions, its rows between each two in their order; None where they are no borders of its index values."""
     try:
@@ -155,6 +171,7 @@ def _cut(data, divisions, force):
     cuts = [0, *np.cumsum(np.bincount(places, minlength=len(divisions) - 1)).tolist()]
     expr = pandas.from_pandas(data, cuts, plain(divisions))
     note(expr, data.index)
+    note_index(expr, data.index)
     return new_collection(expr)
 
 
@@ -220,7 +237,9 @@ def enforce_runtime_divisions(self):
     if not self.known_divisions:
         raise ValueError("enforce_runtime_divisions: the divisions are not known; set_index and repartition(divisions=) make them known")
     out = through("enforce_runtime_divisions", _within, (numbered(self),), {"divisions": self.divisions}, shape="partitions", kept=True, meta=self._meta)
-    return new_collection(_core.call("with_index", [out._expr, out.index.to_series()._expr], {"divisions": plain(list(self.divisions))}))
+    out = new_collection(_core.call("with_index", [out._expr, out.index.to_series()._expr], {"divisions": plain(list(self.divisions))}))
+    note_frequency(out._expr, frequency_of(self._expr))
+    return out
 
 
 def _within(part, divisions):

@@ -18,6 +18,7 @@ from muster.dataframe._lookup import lookup_table
 from muster.dataframe._meta import meta_object, warn_of_meta
 from muster.dataframe._rows import Frame
 from muster.dataframe._scalar import Count
+from muster.dataframe._split_out import spread
 from muster.dataframe._through_pandas import add_methods, call, through, whole
 
 
@@ -128,6 +129,9 @@ class Series(SeriesMethods, Frame):
         if kwargs.get("bins") is not None:
             raise NotImplementedError("value_counts: bins; cut the values with map_partitions(pandas.cut, bins) first")
         keywords.check("value_counts", kwargs, {*keywords.SHAPING, "bins"}, ("sort", "ascending", "dropna", "normalize"))
+        return spread(self._counted(sort, ascending, dropna, normalize), kwargs.get("split_out"))
+
+    def _counted(self, sort, ascending, dropna, normalize):
         if self._meta.dtype == object or self._expr.columns[0][1].startswith("object"):
             return call(
                 self, "value_counts", (), {"sort": sort is None or sort, "ascending": ascending, "dropna": dropna, "normalize": normalize}, shape="whole"
@@ -194,7 +198,7 @@ class Series(SeriesMethods, Frame):
 
     def unique(self, split_every=None, split_out=None):
         """Return the distinct values in order of first appearance, a Series."""
-        return self.drop_duplicates().reset_index(drop=True)
+        return spread(self.drop_duplicates().reset_index(drop=True), split_out)
 
     def items(self):
         """Yield pairs of index value and value, partition by partition."""

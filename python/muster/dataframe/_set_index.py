@@ -7,7 +7,7 @@ from muster._base.values import plain
 from muster.dataframe._ascending import ASCENDS, note_as
 from muster.dataframe._collection import new_collection
 from muster.dataframe._order import by_index, wanted
-from muster.dataframe._partitioning import divisions_of
+from muster.dataframe._partitioning import counted, divisions_of
 from muster.dataframe._through_pandas import call
 
 
@@ -26,11 +26,15 @@ def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=
         The rows are in the order of the column already.
     sort : bool, default True
         False: leave the rows where they are.
-    npartitions : int, optional
-        Of the result, at most. Default: as many as there are.
+    npartitions : int or "auto", optional
+        Of the result, at most. Default: as many as there are; "auto": as many of them as `partition_size` fills.
     divisions : list, optional
         The values at which partitions begin, and the last one; with sorted=True of the partitions that are there. What lies outside of them is in the first
         partition, or in the last.
+
+    **kwargs
+        append : bool, default False; True, with sort=False, keeps the index as the first level of the new one. partition_size : bytes of a partition, as 128e6
+        or "128 MB", of npartitions="auto".
 
     Raises
     ------
@@ -46,7 +50,7 @@ def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=
     >>> df.set_index("x").y.compute().tolist()
     ['b', 'c', 'a']
     """
-    for name in ("append", "inplace", "verify_integrity"):
+    for name in ("inplace", "verify_integrity"):
         if kwargs.get(name):
             raise NotImplementedError(f"set_index: {name}=True is not there yet")
     keywords.check(
@@ -58,12 +62,14 @@ def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=
             self._positions_for("set_index", label)
         if len(other) != 1:
             raise NotImplementedError(
-                f"set_index: an index of {len(other)} columns is not supported; put them together into one column first, for example "
+                f"set_index: does not yet support multi-indexes, here of {len(other)} columns; put them together into one column first, for example "
                 "df.assign(key=df.a.astype('str') + ' ' + df.b.astype('str')).set_index('key')"
             )
         other = other[0]
     elif not hasattr(other, "_expr"):
         self._positions_for("set_index", other)
+    if kwargs.get("append"):
+        return _appended(self, other, drop, sort, sorted)
     if divisions is not None:
         divisions = _checked(divisions)
     if divisions is not None and sorted and len(divisions) != self.npartitions + 1:
@@ -71,7 +77,7 @@ def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=
             f"set_index: divisions of sorted rows are the borders of the partitions that are there and must be the same length, {self.npartitions + 1}, got "
             f"{len(divisions)}; repartition(divisions=...) makes others"
         )
-    npartitions = wanted(npartitions, "set_index")
+    npartitions = wanted(counted(self, npartitions, kwargs.get("partition_size")), "set_index")
     key = self[other] if not hasattr(other, "_expr") else other.to_series() if getattr(other, "_is_index", False) else other
     if key.ndim == 2:
         raise ValueError(f"set_index: {len(key._expr.columns)} columns are labelled {other!r}; give them labels of their own")
@@ -103,6 +109,15 @@ def _in_order(expr, key, wanted, npartitions):
         note_as(out, ASCENDS)
         return new_collection(out)
     return by_index(frame, divisions) if len(divisions) > 1 else by_index(frame, npartitions=1)
+
+
+def _appended(self, other, drop, sort, sorted):
+    """The frame with one more level in its index."""
+    if sort and not sorted:
+        raise NotImplementedError("set_index: append=True puts no rows in order; say sort=False")
+    if hasattr(other, "_expr"):
+        raise NotImplementedError("set_index: append=True with a Series; make it a column first, df.assign(key=series).set_index('key', append=True)")
+    return call(self, "set_index", (other,), {"append": True, "drop": drop}, shape="partitions", labels=True)
 
 
 def _checked(divisions):

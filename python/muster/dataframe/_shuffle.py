@@ -1,6 +1,7 @@
 """shuffle: rows of equal keys in one partition."""
 
 from muster import _core
+from muster._base import keywords
 from muster._base.libraries import pd
 from muster.bag._partitions import stable_hash
 from muster.dataframe._collection import Collection, new_collection
@@ -9,7 +10,7 @@ from muster.dataframe._order import wanted
 _HASH = "__hash of the key"
 
 
-def shuffle(self, on=None, ignore_index=False, npartitions=None, shuffle_method=None, on_index=False, force=None):
+def shuffle(self, on=None, ignore_index=False, npartitions=None, shuffle_method=None, on_index=False, force=None, **kwargs):
     """Return the rows in other partitions, chosen by a hash of keys: rows whose keys are equal are in one partition.
 
     What does not fit into memory lies on disk meanwhile. In which order rows of a partition come is not said.
@@ -24,7 +25,7 @@ def shuffle(self, on=None, ignore_index=False, npartitions=None, shuffle_method=
         Of the result. Default: as many as there are.
     on_index : bool, default False
         The index is the key.
-    shuffle_method, force
+    shuffle_method, force, max_branch
         Accepted.
 
     Raises
@@ -43,8 +44,12 @@ def shuffle(self, on=None, ignore_index=False, npartitions=None, shuffle_method=
     >>> df.shuffle("x").map_partitions(lambda part: part.groupby("x").y.sum(), meta=("y", "int64")).compute().sort_index().tolist()
     [12, 14]
     """
+    keywords.check("shuffle", kwargs, {"max_branch"}, "on ignore_index npartitions shuffle_method on_index force".split())
     if (on is None) is not bool(on_index):
-        raise TypeError("Must shuffle on either columns or the index; not both" if on_index else "shuffle: on must say the key; or on_index=True")
+        raise TypeError(
+            "shuffle: Cannot shuffle on both, it is columns or the index; leave one out" if on_index
+            else "Must shuffle on either columns or the index: on says which columns, or on_index=True"
+        )
     npartitions = wanted(npartitions, "shuffle") or self.npartitions
     if isinstance(on, Collection):
         shuffled = _by_value(self, on, npartitions)
@@ -61,10 +66,10 @@ def _by_labels(self, labels, npartitions):
             index = self.index.to_series()
             return _by_value(self, self[[n for n in labels if n not in levels]].assign(**{_HASH: index}) if len(labels) > 1 else index, npartitions)
         for label in labels:
-            self._positions_for("shuffle", label)
+            self._positions_for("shuffle: Cannot shuffle on", label)
     elif labels is not None:
         if labels != [self.name]:
-            raise KeyError(f"shuffle: {labels} is not the name of the Series, {self.name!r}")
+            raise KeyError(f"shuffle: Cannot shuffle on {labels}, the Series is named {self.name!r}")
     try:
         return new_collection(_core.call("shuffle", [self._expr], {"on": labels, "partitions": npartitions}))
     except NotImplementedError:

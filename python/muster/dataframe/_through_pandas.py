@@ -31,6 +31,7 @@ from muster._border.pandas import (
 )
 from muster._border.promises import unseen
 from muster.dataframe._collection import Collection, new_collection
+from muster.dataframe._split_out import spread
 
 _TRIED_ROWS = 100  # of the first partition, to see what a user's function returns
 _KINDS = {"frame": 0, "series": 1, "index": 2, "scalar": 3}
@@ -538,11 +539,12 @@ def method(owner, name, shape, kept=False, path=(), attribute=False, ignored=())
     """Return a method (or property) that runs pandas' one of this name in this shape."""
 
     def run(self, *args, **kwargs):
+        split_out = kwargs.get("split_out")
         kwargs = {k: v for k, v in kwargs.items() if k not in ("split_every", "split_out", "shuffle_method", *ignored)}
         kwargs.pop("meta", None) if kwargs.get("meta", no_default) is no_default else None
         beside = shape == "whole" and len(args) == 1 and getattr(self, "ndim", 2) == 1 and in_memory(args[0])  # has more rows than what is tried
         meta = meta_beside(self, name, args[0], kwargs) if beside else no_default
-        return call(self, (*path, name), args, kwargs, shape=shape, kept=kept, attribute=attribute, meta=meta)
+        return spread(call(self, (*path, name), args, kwargs, shape=shape, kept=kept, attribute=attribute, meta=meta), split_out)
 
     run.__name__, run.__qualname__ = name, f"{owner}.{name}"
     how = {"rows": "each partition", "partitions": "each partition", "whole": "all rows in one task", "beside": "all rows in one task"}[shape]
