@@ -256,6 +256,8 @@ def test_set_index_names_what_is_not_there():
             df.set_index(wrong)
     with pytest.raises(NotImplementedError, match="multi-indexes, here of 2 columns"):
         df.set_index(["amount", "b"])
+    with pytest.raises(NotImplementedError, match="other is a DataFrame; say which of its columns"):
+        df.set_index(df)
     same(df.set_index(["amount"]), pd.DataFrame({"b": [3, 4]}, index=pd.Index([1, 2], name="amount")))
 
 

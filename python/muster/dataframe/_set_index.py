@@ -40,6 +40,8 @@ def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=
     ------
     KeyError
         If `other` is no column.
+    NotImplementedError
+        If `other` is a DataFrame or several labels.
     ValueError
         If `divisions` do not ascend.
 
@@ -68,6 +70,8 @@ def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=
         other = other[0]
     elif not hasattr(other, "_expr"):
         self._positions_for("set_index", other)
+    elif getattr(other, "ndim", 1) == 2:
+        raise NotImplementedError("set_index: does not yet support multi-indexes, and other is a DataFrame; say which of its columns, a Series")
     if kwargs.get("append"):
         return _appended(self, other, drop, sort, sorted)
     if divisions is not None:
