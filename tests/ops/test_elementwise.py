@@ -282,8 +282,8 @@ def test_astype(frames):
 def test_different_rows_are_aligned(frames):
     pdf, df = frames
     same(df.i + df[df.b].i, pdf.i + pdf[pdf.b].i)
-    with pytest.raises(NotImplementedError, match="other rows"):
-        df[df[df.b].i > 0]
+    with pytest.raises(pd.errors.IndexingError, match="Unalignable"):
+        df[df[df.b].i > 0].compute()
 
 
 def test_scalars_are_broadcast(frames):
