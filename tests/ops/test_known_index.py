@@ -5,6 +5,7 @@ import pytest
 
 import muster.dataframe as dd
 from conftest import PARTITIONS, same
+from muster._base.notes import Notes
 
 TIMES = pd.DataFrame({"x": range(12), "y": 1.5}, index=pd.date_range("2020-01-03", periods=12, freq="D", name="t"))
 
@@ -56,3 +57,11 @@ def test_functions_of_an_index(npartitions):
     alike(df.index.map_partitions(lambda i, by: i + by, by=3, meta=pd.Index([1], name="k")), pdf.index + 3)
     same(df.index.map_partitions(lambda i: i.to_series()), pdf.index.to_series())
     assert df.index.map_partitions(len).compute().sum() == 9
+
+
+def test_notes_are_forgotten():
+    notes = Notes(most=10)
+    for i in range(1000):
+        notes[i] = -i
+    assert len([i for i in range(1000) if i in notes]) <= 10
+    assert 999 in notes and notes.get(999) == -999 and notes.get(0, "gone") == "gone" and notes

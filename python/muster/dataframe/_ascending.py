@@ -1,9 +1,10 @@
 """What is known of the order of index values inside partitions, by the id of an expression: that they ascend, or ascend strictly."""
 
+from muster._base.notes import Notes
 from muster._border.pandas import label_of
 
 ASCENDS, STRICTLY = 1, 2
-_known = {}
+_known = Notes()
 
 
 def note(expr, index):
@@ -25,7 +26,7 @@ def order_of(expr):
         if expr.op == "with_index" or not behind or not expr.divisions or _divisions(expr) != _divisions(behind[0]):
             return 0
         expr = behind[0]
-    return _known[expr.id]
+    return _known.get(expr.id, 0)
 
 
 def _divisions(expr):

@@ -1,10 +1,11 @@
 """What pandas says of an index besides its values, by the id of an expression: the frequency of its times, or that its numbers in a row are no range."""
 
 from muster._base.libraries import pd
+from muster._base.notes import Notes
 
 NO_RANGE = "no range"
 _PARTS = frozenset("partitions repartition head tail".split())  # a stretch of the rows, or all
-_known = {}
+_known = Notes()
 
 
 def note_index(expr, index):
