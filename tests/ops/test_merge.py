@@ -333,3 +333,13 @@ def test_a_key_that_is_the_same_in_a_whole_file(tmp_path):
         expected = whole[key.isin([2021, 2022])] if how == "leftsemi" else whole.merge(right_by_number, on="year", how=how)
         same(ours_by_number.merge(right_by_number, on="year", how=how), expected)
     same(ours.assign(k=5).merge(pd.DataFrame({"k": [5, 5], "y": [1, 2]}), on="k"), theirs.assign(k=5).merge(pd.DataFrame({"k": [5, 5], "y": [1, 2]}), on="k"))
+
+
+@pytest.mark.parametrize("how", ["inner", "left", "right", "outer"])
+def test_names_of_indexes(how):
+    named, other = pd.DataFrame({"k": [1, 2, 3]}, index=pd.Index([1, 2, 5], name="idx")), pd.DataFrame({"q": [1, 2, 9], "z": [1, 2, 3]})
+    ours = [dd.from_pandas(f, npartitions=2) for f in (named, other)]
+    by_index = ours[0].merge(ours[1], how=how, left_index=True, right_on="q").compute()
+    assert by_index.index.name == named.merge(other, how=how, left_index=True, right_on="q").index.name
+    by_column = ours[1].merge(ours[0], how=how, left_on="q", right_index=True).compute()
+    assert by_column.index.name == other.merge(named, how=how, left_on="q", right_index=True).index.name

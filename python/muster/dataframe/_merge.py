@@ -82,6 +82,8 @@ def merge(
         return native if npartitions in (None, native.npartitions) or native.known_divisions else native.repartition(npartitions=npartitions)
     merged = _semi if how in ("leftsemi", "leftanti") else _merged
     meta = merged(*(sample_of(side._expr)[:0] for side in (left, right)), **arguments)  # of no rows: nothing is missing for want of an equal key
+    if left_index is not right_index and how not in ("leftsemi", "leftanti"):  # of no rows alone the index keeps its name
+        meta.index.name = merged(*(sample_of(side._expr) for side in (left, right)), **arguments | {"validate": None}).index.name
     by_divisions = _by_divisions(left, right, **keys)
     if by_divisions is not None:
         return aligned("merge", merged, [left, right], arguments, meta=meta, **by_divisions)
