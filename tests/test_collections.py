@@ -430,7 +430,7 @@ def test_structure_without_data(frames):
 
 def test_names_that_come_later():
     df = dd.from_dict({"x": [1]}, npartitions=1)
-    for call in [lambda: dd.merge_asof(df, df), lambda: df.shuffle("x")]:
+    for call in [lambda: dd.from_dask_array(df), lambda: df.to_dask_array()]:
         with pytest.raises(NotImplementedError, match="not there yet"):
             call()
 

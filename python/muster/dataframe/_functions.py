@@ -86,7 +86,7 @@ def get_dummies(data, prefix=None, prefix_sep="_", dummy_na=False, columns=None,
     if data.ndim == 1:
         known = _with_categories(data)
         out, columns = through("get_dummies", _dummies, (known,), options), _dummies(known._meta, **options).columns
-        return labelled(out, columns) if isinstance(columns, pd.CategoricalIndex) else out
+        return labelled(out, columns) if isinstance(columns, pd.CategoricalIndex) and isinstance(data._meta.dtype, pd.CategoricalDtype) else out
     labels = list(data.columns)
     frame = data._relabelled(range(len(labels)))  # labels may repeat
     if columns is None:
