@@ -75,7 +75,7 @@ class Executor:
                 else:
                     code = channel.code
                     if not code and channel.number not in self.functions:
-                        channel.function_missing()  # the worker took the request back that brought it
+                        channel.not_begun()  # the worker took the request back that brought it
                         return
                     value = self.call(code)
                     native, kind, parts = False, _type_name(value), _dumps(value)

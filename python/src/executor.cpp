@@ -226,7 +226,7 @@ void register_executor(nb::module_& m) {
       .def("over", [](Channel& c) { c.end.over(); })
       .def("interrupted", [](Channel& c) { return c.end.interrupted(); })
       .def("seceded", [](Channel& c) { c.end.seceded(); })
-      .def("function_missing", [](Channel& c) { c.end.function_missing(); })
+      .def("not_begun", [](Channel& c) { c.end.not_begun(); })
       .def("done", &Channel::done)
       .def("raised", [](Channel& c, const TaskError& error) { c.failed(Failure::raised, &error); })
       .def("refused", [](Channel& c, const TaskError& error) { c.failed(Failure::refused, &error); })

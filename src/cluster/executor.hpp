@@ -73,6 +73,7 @@ class Executor {
   bool ready = false;
   int64_t bytes_at_start = 0;    // of its memory, when it was ready
   int64_t shared_bytes = 0;      // of shared memory that it may have kept for its next results, at most
+  int64_t heard = 0;             // bytes of all results that it has given
   std::vector<bool> functions;   // by number: what it was sent
   std::chrono::steady_clock::time_point killed_at{};  // interrupted: it ends by itself, from then on it may be killed
   bool interrupted() const { return killed_at != std::chrono::steady_clock::time_point{}; }

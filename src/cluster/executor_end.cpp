@@ -77,6 +77,11 @@ ExecutorEnd::Next ExecutorEnd::next(const std::function<void(const Forget&)>& fo
       continue;
     }
     call_ = net::decoded<ExecutorCall>(head.kind == RequestHead::Kind::lying_call ? std::string_view(large_) : in.rest());
+    if (made_ - call_.heard > call_.limit - call_.reserved) {
+      not_begun();
+      flush();
+      continue;
+    }
     running_ = true;
     return Next::call;
   }
@@ -104,8 +109,8 @@ void ExecutorEnd::ready() {
   flush();
 }
 
-void ExecutorEnd::function_missing() {
-  reply(FunctionMissing{task_, attempt_});
+void ExecutorEnd::not_begun() {
+  reply(TaskNotBegun{task_, attempt_});
 }
 
 void ExecutorEnd::seceded() {
@@ -116,6 +121,7 @@ void ExecutorEnd::seceded() {
 void ExecutorEnd::done(bool native, std::string_view type, std::string_view note, int64_t memory, const std::vector<std::string_view>& parts) {
   uint64_t size = 0;
   for (const auto& part : parts) size += part.size();
+  made_ += static_cast<int64_t>(size);
   append_reply(out_, TaskDone{task_, attempt_, microseconds(), memory, native, size, type, note}, 0, [&](std::string& out) {
     for (const auto& part : parts) out.append(part);
   });
@@ -123,6 +129,7 @@ void ExecutorEnd::done(bool native, std::string_view type, std::string_view note
 }
 
 void ExecutorEnd::done(bool native, std::string_view type, std::string_view note, int64_t memory, uint64_t size, Fd result) {
+  made_ += static_cast<int64_t>(size);
   append_reply(out_, TaskDone{task_, attempt_, microseconds(), memory, native, size, type, note}, 1, [](std::string&) {});
   flush({result.get()});
 }

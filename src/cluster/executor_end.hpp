@@ -21,7 +21,7 @@ class ExecutorEnd {
     nothing,  // the socket is empty: wait()
     over,     // the worker is gone
   };
-  /// The next call, without waiting; those whose inputs cannot be had are refused. `forgotten` is called for what will not be asked for again. Throws
+  /// The next call, without waiting; those whose inputs cannot be had are refused, those for which there is no memory any more go back. `forgotten` is called for what will not be asked for again. Throws
   /// Error{io} where a request cannot be read.
   Next next(const std::function<void(const Forget&)>& forgotten);
   /// Sends what is gathered and waits for a request, or for a signal. Uses nothing of this but sockets: others may reply meanwhile.
@@ -38,7 +38,7 @@ class ExecutorEnd {
   bool interrupted();
 
   void ready();
-  void function_missing();
+  void not_begun();
   void seceded();
   void done(bool native, std::string_view type, std::string_view note, int64_t memory, const std::vector<std::string_view>& parts);
   /// A result in shared memory.
@@ -62,6 +62,7 @@ class ExecutorEnd {
   uint16_t ahead_of_attempt_ = 0;
   bool ahead_ = false, cut_ = false, running_ = false;
   std::chrono::steady_clock::time_point begun_, flushed_;
+  int64_t made_ = 0;            // bytes of all results
   net::Encoder out_;
 };
 

@@ -46,6 +46,7 @@ struct ExecutorCall {
   int64_t index = 0;          // of a pipeline: the partition
   int64_t limit = 0;          // bytes that the task may take
   int64_t reserved = 0;       // of these: reserved for it
+  int64_t heard = 0;          // bytes of all results that the executor was known to have made
   uint32_t depth = 0;         // tasks around it
   std::string_view label{};
   std::string_view arguments{};
@@ -53,7 +54,7 @@ struct ExecutorCall {
   uint64_t pack = 0;               // bytes of many small inputs, which lie in the last descriptor
   std::vector<ExecutorInput> inputs{};
   static void fields(auto& m, auto&& f) {
-    f(m.pipeline, m.number, m.code, m.index, m.limit, m.reserved, m.depth, m.label, m.arguments, m.groups, m.pack, m.inputs);
+    f(m.pipeline, m.number, m.code, m.index, m.limit, m.reserved, m.heard, m.depth, m.label, m.arguments, m.groups, m.pack, m.inputs);
   }
 };
 
@@ -73,7 +74,7 @@ struct Interrupt {
 
 // ---- executor → worker
 
-enum class ReplyType : uint8_t { ready, function_missing, seceded, done, failed };
+enum class ReplyType : uint8_t { ready, not_begun, seceded, done, failed };
 
 /// The first one.
 struct ExecutorReady {
@@ -82,9 +83,9 @@ struct ExecutorReady {
   static void fields(auto& m, auto&& f) { f(m.version); }
 };
 
-/// The call came without the code of a function that the executor does not have.
-struct FunctionMissing {
-  static constexpr ReplyType kType = ReplyType::function_missing;
+/// The call came without the code of a function that the executor does not have, or it was sent before it was known how much memory others before it took.
+struct TaskNotBegun {
+  static constexpr ReplyType kType = ReplyType::not_begun;
   TaskId task{};
   uint16_t attempt = 0;
   static void fields(auto& m, auto&& f) { f(m.task, m.attempt); }

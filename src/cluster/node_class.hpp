@@ -217,7 +217,7 @@ class Node {
   void on_replies(int fd);                          // without the mutex; so the next one
   void take_reply(Executor& e, Reply&& r);          // throws Error{io} for what no executor says; then nothing has changed
   void on_reply(Executor& e, const Reply& r);
-  void on_reply(Executor& e, const FunctionMissing& said);
+  void on_reply(Executor& e, const TaskNotBegun& said);
   void on_reply(Executor& e, const TaskSeceded& said);
   void on_reply(Executor& e, const TaskDone& said, Object&& result, const std::optional<Error>& refused);
   void on_reply(Executor& e, const TaskFailed& said);

@@ -123,7 +123,7 @@ bool Node::hand_over(Executor& e, const std::shared_ptr<Work>& shared) {
   const RangeInfo& range = *work.range;
   const bool python = work.function != nullptr;
   const uint32_t number = python ? work.function_number : work.range_number;
-  ExecutorCall call{.pipeline = !python, .number = number, .index = work.index, .reserved = work.reserved,
+  ExecutorCall call{.pipeline = !python, .number = number, .index = work.index, .reserved = work.reserved, .heard = e.heard,
                     .depth = range.depth, .label = range.label, .arguments = work.arguments};
   if (python) {
     if (e.functions.size() <= number) e.functions.resize(number + 1);
@@ -254,7 +254,7 @@ void Node::on_reply(Executor& e, const Reply& r) {
     return;
   }
   switch (r.type) {
-    case ReplyType::function_missing: return on_reply(e, decoded<FunctionMissing>(r.body));
+    case ReplyType::not_begun: return on_reply(e, decoded<TaskNotBegun>(r.body));
     case ReplyType::seceded: return on_reply(e, decoded<TaskSeceded>(r.body));
     case ReplyType::failed: on_reply(e, decoded<TaskFailed>(r.body)); break;
     default: throw Error(ErrorKind::io, concat("a reply of kind ", static_cast<int>(r.type), ", which no executor gives"));
@@ -267,8 +267,8 @@ void Node::end_what_came_back(Executor& e) {
   if (live() > options_.threads && e.sent.empty()) e.kill(), e.killed_at = steady_clock::now();
 }
 
-// The request that brought its function was taken back.
-void Node::on_reply(Executor& e, const FunctionMissing& said) {
+// The request that brought its function was taken back, or it has brought it in vain.
+void Node::on_reply(Executor& e, const TaskNotBegun& said) {
   const auto work = answered(e, said.task, said.attempt);
   if (work->function && work->function_number < e.functions.size()) e.functions[work->function_number] = false;
   put_back(*work);
@@ -285,6 +285,7 @@ void Node::on_reply(Executor& e, const TaskSeceded& said) {
 
 void Node::on_reply(Executor& e, const TaskDone& said, Object&& o, const std::optional<Error>& refused) {
   const auto work = answered(e, said.task, said.attempt);
+  e.heard += static_cast<int64_t>(said.size);
   if (work->timed_out) return fail(*work, Failure::refused, timeout_error(*work));
   if (refused) return refuse(*work, *refused);
   if (o.segment) e.shared_bytes = std::min(e.shared_bytes + static_cast<int64_t>(said.size), most_shared());

@@ -97,12 +97,12 @@ template <class F>
 void each_executor_sample(F f) {
   const TaskId task{4097, 11};
   f(RequestHead{RequestHead::Kind::descriptors, task, 1, 199});
-  f(ExecutorCall{true, 1, "code", 2, 3, 4, 5, "label", "arguments", {1, 0}, 9,
+  f(ExecutorCall{true, 1, "code", 2, 3, 4, 5, 6, "label", "arguments", {1, 0}, 9,
       {{ExecutorInput::Place::descriptor, 7, ""}, {ExecutorInput::Place::value, 0, "value"}, {ExecutorInput::Place::pack, 9, ""}}});
   f(Forget{Forget::Thing::pipeline, 1});
   f(Interrupt{task, 1});
   f(ExecutorReady{.version = 77});
-  f(FunctionMissing{task, 1});
+  f(TaskNotBegun{task, 1});
   f(TaskSeceded{task, 1});
   f(TaskDone{task, 1, 2, 3, true, 4, "int", "note"});
   f(TaskFailed{task, 1, 2, 3, schedule::Failure::refused, "note", std::make_shared<const TaskError>(sample_error())});

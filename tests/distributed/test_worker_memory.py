@@ -199,6 +199,25 @@ def test_short_tasks_with_large_results_after_many_small_ones(small):
     assert watch.most < MOST
 
 
+def sized_while_the_worker_sleeps(n, first):
+    """The first large one stops this executor's worker for half a second."""
+    if first:
+        worker = os.getppid()
+        os.kill(worker, signal.SIGSTOP)
+        subprocess.Popen(["sh", "-c", f"sleep 0.5; kill -CONT {worker}"])
+    return sized(n)
+
+
+def test_short_tasks_with_large_results_that_the_worker_does_not_hear_of(small):
+    """What an executor has in hand was given to it when results were small: it begins no more of it than there was room for then."""
+    sizes = [10] * 2000 + [ARRAY] * 200
+    with Watch(small) as watch:
+        kept = small.map(sized_while_the_worker_sleeps, sizes, [i in (2000, 2001) for i in range(len(sizes))], pure=False)
+        assert small.submit(sum, small.map(len, kept)).result() == sum(sizes)
+        del kept
+    assert watch.most < MOST
+
+
 def own_memory():
     """Bytes of this process, and of the shared memory that it has open."""
     files = {}
