@@ -9,6 +9,8 @@ QUESTION ?= all
 SECONDS_OF_FUZZING ?= 300
 # Tests that ask for nothing but answers, wherever these are computed; what fails elsewhere stands in tests/places.txt.
 EVERYWHERE := tests/ops tests/io tests/test_hypothesis.py
+# Of these: where each test is short and watches neither the time nor this process' memory.
+TWO_AT_ONCE := -n 2 --dist worksteal
 
 .PHONY: help demo test check bench lint wheel build environment clean check-asan check-ubsan check-tsan check-python-asan check-python-tsan check-fuzz check-long check-budget check-places check-soak
 
@@ -41,7 +43,8 @@ demo: build
 test: build
 	@echo "== layers and documents"; $(BIN)/python tools/check_layers.py; $(BIN)/python tools/check_docs.py
 	@echo "== C++ tests"; ctest --test-dir $(BUILD) --output-on-failure -j2 | tail -n 40
-	@echo "== Python tests"; $(BIN)/python -m pytest
+	@echo "== Python tests"; $(BIN)/python -m pytest $(TWO_AT_ONCE) $(EVERYWHERE)
+	@$(BIN)/python -m pytest $(addprefix --ignore=,$(EVERYWHERE))
 	@echo "== every 40th of them on a cluster, in little memory, and both"
 	@MUSTER_TEST_PLACE=cluster MUSTER_TEST_SAMPLE=40 $(BIN)/python -m pytest $(EVERYWHERE)
 	@MUSTER_MEMORY_LIMIT=256MB MUSTER_TEST_SAMPLE=40 $(BIN)/python -m pytest $(EVERYWHERE)

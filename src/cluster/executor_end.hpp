@@ -21,8 +21,8 @@ class ExecutorEnd {
     nothing,  // the socket is empty: wait()
     over,     // the worker is gone
   };
-  /// The next call, without waiting; those whose inputs cannot be had are refused, those for which there is no memory any more go back. `forgotten` is called for what will not be asked for again. Throws
-  /// Error{io} where a request cannot be read.
+  /// The next call, without waiting; those whose inputs cannot be had are refused, those for which there is no memory any more go back. `forgotten` is
+  /// called for what will not be asked for again. Throws Error{io} where a request cannot be read.
   Next next(const std::function<void(const Forget&)>& forgotten);
   /// Sends what is gathered and waits for a request, or for a signal. Uses nothing of this but sockets: others may reply meanwhile.
   void wait() const;
