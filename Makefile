@@ -9,8 +9,9 @@ QUESTION ?= all
 SECONDS_OF_FUZZING ?= 300
 # Tests that ask for nothing but answers, wherever these are computed; what fails elsewhere stands in tests/places.txt.
 EVERYWHERE := tests/ops tests/io tests/test_hypothesis.py
-# Of these: where each test is short and watches neither the time nor this process' memory.
+# Two tests at once, but for those that watch the time, or the memory of this machine.
 TWO_AT_ONCE := -n 2 --dist worksteal
+ALONE := tests/distributed tests/test_memory.py tests/test_interrupt.py tests/test_install.py tests/test_profilers.py
 
 .PHONY: help demo test check bench lint wheel build environment clean check-asan check-ubsan check-tsan check-python-asan check-python-tsan check-fuzz check-long check-budget check-places check-soak
 
@@ -43,11 +44,11 @@ demo: build
 test: build
 	@echo "== layers and documents"; $(BIN)/python tools/check_layers.py; $(BIN)/python tools/check_docs.py
 	@echo "== C++ tests"; ctest --test-dir $(BUILD) --output-on-failure -j2 | tail -n 40
-	@echo "== Python tests"; $(BIN)/python -m pytest $(TWO_AT_ONCE) $(EVERYWHERE)
-	@$(BIN)/python -m pytest $(addprefix --ignore=,$(EVERYWHERE))
+	@echo "== Python tests"; $(BIN)/python -m pytest $(TWO_AT_ONCE) $(addprefix --ignore=,$(ALONE))
+	@$(BIN)/python -m pytest $(ALONE)
 	@echo "== every 40th of them on a cluster, in little memory, and both"
-	@MUSTER_TEST_PLACE=cluster MUSTER_TEST_SAMPLE=40 $(BIN)/python -m pytest $(EVERYWHERE)
-	@MUSTER_MEMORY_LIMIT=256MB MUSTER_TEST_SAMPLE=40 $(BIN)/python -m pytest $(EVERYWHERE)
+	@MUSTER_TEST_PLACE=cluster MUSTER_TEST_SAMPLE=40 $(BIN)/python -m pytest $(TWO_AT_ONCE) $(EVERYWHERE)
+	@MUSTER_MEMORY_LIMIT=256MB MUSTER_TEST_SAMPLE=40 $(BIN)/python -m pytest $(TWO_AT_ONCE) $(EVERYWHERE)
 	@MUSTER_TEST_PLACE=cluster MUSTER_TEST_WORKER_MEMORY=256MB MUSTER_TEST_SAMPLE=160 $(BIN)/python -m pytest $(EVERYWHERE)
 
 lint: environment
@@ -70,7 +71,8 @@ bench: build
 check: check-long check-budget check-places check-fuzz check-asan check-ubsan check-tsan check-python-asan check-python-tsan check-soak
 
 check-long: build
-	@MUSTER_EXAMPLES=long $(BIN)/python -m pytest tests
+	@MUSTER_EXAMPLES=long $(BIN)/python -m pytest $(TWO_AT_ONCE) $(addprefix --ignore=,$(ALONE))
+	@MUSTER_EXAMPLES=long $(BIN)/python -m pytest $(ALONE)
 check-budget: build
 	@MUSTER_MEMORY_LIMIT=256MB MUSTER_NUM_WORKERS=3 $(BIN)/python -m pytest tests
 check-places: build
