@@ -1,9 +1,10 @@
 """Measure muster against its rivals and the machine's limit:
-run.py [all|flights|variants|taxi|typed|parquet|questions|joins|import|scheduler|tasks|cluster] [PART OF A NAME]. One run, one machine, one table.
+run.py [all|flights|variants|taxi|typed|parquet|questions|joins|tpch|import|scheduler|tasks|cluster] [PART OF A NAME]. One run, one machine, one table.
 
 Each question is a file of this folder. Every measurement runs in a process of its own and is appended to bench/results/*.jsonl.
 """
 
+import importlib
 import json
 import os
 import pathlib
@@ -23,6 +24,7 @@ COSTS = {
     "parquet": "4 minutes, 0.6 GB, 6 GB of memory",
     "questions": "12 minutes, 0.8 GB, 4 GB of memory",
     "joins": "8 minutes, 0.7 GB, 6 GB of memory",
+    "tpch": "3 minutes, 0.3 GB, 4 GB of memory",
     "import": "10 seconds",
     "scheduler": "20 seconds",
     "tasks": "4 minutes, 1 GB of memory",
@@ -200,23 +202,21 @@ def ask_questions(table, file, only):
     return rows
 
 
-def join_rows(only):
-    """Ask the questions of bench/joins.py, systems in turns; print and return the rows."""
-    import joins
-
-    folder = DATA / "joins"
-    if not (folder / "big.parquet").exists():
-        print("writing bench/data/joins", flush=True)
-        joins.write(str(folder))
+def program_rows(name, only):
+    """Ask the questions of bench/joins.py or bench/tpch.py, systems in turns; print and return the rows."""
+    folder = DATA / name
+    if not folder.exists():
+        print(f"writing bench/data/{name}", flush=True)
+        subprocess.run([RIVALS, "-c", f"import {name}; {name}.write({str(folder)!r})"], cwd=here, check=True)
     rows = []
     print(f"\n{'question':22} {'muster s':>9} {'polars':>8} {'duckdb':>8} {'÷ better':>9} {'of CPU':>7} {'peak MB':>8}")
-    for question in joins.QUESTIONS:
+    for question in importlib.import_module(name).QUESTIONS:
         if only not in question:
             continue
         part = {}
         for system in ("muster", "polars", "duckdb") * 2:
             python = sys.executable if system == "muster" else RIVALS
-            done = subprocess.run([python, here / "joins.py", system, question, str(folder), "3"], capture_output=True, text=True)
+            done = subprocess.run([python, here / f"{name}.py", system, question, str(folder), "3"], capture_output=True, text=True)
             if done.returncode:
                 part[system] = {"system": system, "question": question, "error": (done.stderr.strip().splitlines() or ["failed"])[-1][:200]}
                 continue
@@ -346,8 +346,9 @@ def main(question, only=""):
         file = rows_file()
         for table in (questions.TABLE, questions.OWN):
             rows += ask_questions(table, file, only)
-    if "joins" in chosen:
-        rows += join_rows(only)
+    for name in ("joins", "tpch"):
+        if name in chosen:
+            rows += program_rows(name, only)
     if "import" in chosen:
         add([measured("muster", "import", "-", 10)])
     if "scheduler" in chosen:

@@ -201,6 +201,36 @@ for partitions, limit, spills in ((1, "300 MB", False), (6, "40 MB", True), (40,
     python(program, timeout=300)
 
 
+def test_merges_exchange_rows_where_the_other_side_does_not_fit(python):
+    """Nobody says so: the plan is made again, also of two merges one behind the other, and the next plan starts from it."""
+    program = f"""{_FRAME}
+import muster
+from muster import _core
+
+draw = np.random.default_rng(0)
+rows = 600_000
+left = pd.DataFrame({{"k": draw.integers(0, rows, rows), "x": draw.random(rows)}})
+right = pd.DataFrame({{"k": draw.integers(0, rows, rows), "y": draw.random(rows), "z": np.arange(rows)}})
+exchanges = lambda m: "order_rows" in _core.explain([_core.revised(m._expr)])
+for limit, short in (("400 MB", False), ("20 MB", True)):
+    with muster.config.set({{"memory-limit": limit, "num-workers": 2}}):
+        a = dd.from_pandas(left.rename(columns={{"x": "x" + limit}}), npartitions=10)
+        b = dd.from_pandas(right.rename(columns={{"y": "y" + limit}}), npartitions=10)
+        for how in ("inner", "left", "right", "leftsemi", "leftanti"):
+            m = a.merge(b, on="k", how=how)
+            semi = how in ("leftsemi", "leftanti")
+            theirs = left[left.k.isin(right.k) == (how == "leftsemi")] if semi else left.merge(right, on="k", how=how)
+            ours = muster.compute(m["x" + limit].sum(), m["x" + limit].count(), m.k.sum())
+            assert np.allclose(ours, (theirs.x.sum(), theirs.x.count(), theirs.k.sum())), (how, limit)
+            assert exchanges(m) == short, (how, limit)
+            assert m.npartitions == 10 and sum(len(m.partitions[i]) for i in range(10)) == len(theirs)
+        twice = a.merge(b, on="k").merge(b.rename(columns={{"z": "w"}})[["k", "w"]], on="k")
+        theirs = left.merge(right, on="k").merge(right.rename(columns={{"z": "w"}})[["k", "w"]], on="k")
+        assert int(twice.w.sum().compute()) == theirs.w.sum() and int(twice.z.sum().compute()) == theirs.z.sum()
+"""
+    python(program, timeout=300)
+
+
 @pytest.mark.parametrize("way", ["made", "refused", "fails", "interrupted", "killed"])
 def test_nothing_is_left_in_the_folder_of_spills(python, tmp_path, way):
     """What is spilled lies in a file without a name: whatever becomes of the run, the folder is empty."""

@@ -15,7 +15,8 @@ namespace muster::api {
 struct Revision {
   std::map<int64_t, data::DType> wider;                  // by column
   std::vector<std::pair<int64_t, int64_t>> begins;       // partition, offset of its first row
-  bool empty() const { return wider.empty() && begins.empty(); }
+  bool exchanged = false;                                // of what reads all of an input apart: there is no room for it (Op::exchanged)
+  bool empty() const { return wider.empty() && begins.empty() && !exchanged; }
 };
 
 /// Reports of a source's partitions, by partition.

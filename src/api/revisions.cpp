@@ -30,17 +30,16 @@ std::optional<Revision> known_of(const Expr& node) {
   const auto found = known().by_node.find(node->id);
   return found == known().by_node.end() ? std::nullopt : std::optional(found->second);
 }
-
-Expr made_again(const Expr& node, const Revision& revision) {
-  const auto args = node->op->revise(expr::Call(*node->op, node->args, node->inputs), {revision.wider.begin(), revision.wider.end()}, revision.begins);
-  auto out = expr::make(*node->op, args, node->inputs);
-  expr::hand_on_annotations(node->id, out->id);
-  return out;
-}
 }  // namespace
 
+Expr made_again(const Expr& node, const Revision& revision) {
+  const expr::Call call(*node->op, node->args, node->inputs);
+  if (revision.exchanged) return node->op->exchanged(call);
+  return expr::make(*node->op, node->op->revise(call, {revision.wider.begin(), revision.wider.end()}, revision.begins), node->inputs);
+}
+
 void remember(const Expr& node, const Revision& revision) {
-  if (revision.empty() || !node->op->revise) return;
+  if (revision.empty() || (!revision.exchanged && !node->op->revise)) return;
   auto made = made_again(node, revision);
   for (auto further = known_of(made); further && made->id != node->id; further = known_of(made)) made = made_again(made, *further);
   if (made->id == node->id) return;  // what is known never leads in a circle
@@ -60,7 +59,7 @@ std::vector<Expr> revised(std::vector<Expr> expressions) {
   for (;;) {
     std::map<base::Hash128, Expr> changed;
     for (const auto& node : expr::topological(expressions))
-      if (const auto revision = node->op->revise ? known_of(node) : std::nullopt) changed[node->id] = made_again(node, *revision);
+      if (const auto revision = known_of(node)) changed[node->id] = made_again(node, *revision);
     if (changed.empty()) return expressions;
     expressions = expr::substitute(expressions, changed);
   }

@@ -4,6 +4,9 @@
 
 namespace muster::api {
 
+/// The node with what had to change in it.
+expr::Expr made_again(const expr::Expr& node, const Revision& revision);
+
 /// Remembers what had to change in a node. A wider dtype that is open stands for a missing value in an open column.
 void remember(const expr::Expr& node, const Revision& revision);
 

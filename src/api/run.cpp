@@ -6,6 +6,8 @@
 #include <optional>
 #include <set>
 
+#include "api/exchanges.hpp"
+#include "api/missing_values.hpp"
 #include "api/one_graph.hpp"
 #include "api/operators.hpp"
 #include "api/pending.hpp"
@@ -193,7 +195,15 @@ Heard hear(const Run& r, const std::vector<std::vector<TaskResult>>& results, co
         if (!fresh) known->second = kernels::common_dtype(known->second, type);
       }
     }
+  if (heard.again()) return heard;
+  for (const Expr& node : short_of_room(r, results, ranges)) {
+    auto& [source, revision] = heard.revisions[node->id];
+    source = node, revision.exchanged = true;
+    heard.error = nullptr;
+  }
   if (heard.error || heard.again()) return heard;
+  for (const auto& [id, found] : computed_with(r, heard.reports)) heard.revisions[id] = found;
+  if (heard.again()) return heard;
   for (const int range : ranges)
     if (r.stage_of_range[static_cast<size_t>(range)] < 0)
       for (const auto& t : results[static_cast<size_t>(range)])
@@ -212,22 +222,7 @@ void warn_of(const Run& run, const RunOptions& options) {
 }
 
 void remember_missing(const Run& r, const Reports& reports) {
-  const DType seen{Storage::float64, Unit::us, true};
-  for (const auto& stage : r.plan.stages) {
-    if (!stage.source || !reports.contains(stage.source->id)) continue;
-    Revision revision;
-    for (const auto& [partition, report] : reports.at(stage.source->id))
-      for (int64_t id : report.missing)
-        if (id >= 0 && id < expr::kResults) revision.wider.emplace(id, seen);
-    remember(stage.source, revision);
-  }
-  std::map<Hash128, std::pair<Expr, Revision>> named;
-  for (int64_t id : reports.at(Hash128{}).at(0).missing) {
-    const auto& [node, field] = r.plan.named.at(static_cast<size_t>(id - expr::kResults));
-    named[node->id].first = node;
-    named[node->id].second.wider.emplace(field, seen);
-  }
-  for (const auto& [id, revision] : named) remember(revision.first, revision.second);
+  for (const auto& [id, revision] : missing_in(r, reports)) remember(revision.first, revision.second);
 }
 
 std::vector<Expr> revised_by(const Heard& heard, const std::vector<Expr>& expressions, const RunOptions& options) {
@@ -241,16 +236,16 @@ std::vector<Expr> revised_by(const Heard& heard, const std::vector<Expr>& expres
       same_ranges(revision.first, node);
       continue;
     }
-    if (options.note)
+    if (options.note && revision.second.exchanged)
+      options.note(concat(node->op->name, ": planned again: there is no room for all rows that it looks into, those of both sides are exchanged"));
+    else if (options.note)
       options.note(concat(node->op->name, ": planned again: ", revision.second.wider.size(), " columns are wider than the sample promised, ",
                           revision.second.begins.size(), " partitions begin elsewhere"));
     remember(node, revision.second);
-    const auto& wider = revision.second.wider;
-    const auto args = node->op->revise(expr::Call(*node->op, node->args, node->inputs), {wider.begin(), wider.end()}, revision.second.begins);
-    revised_nodes[id] = expr::make(*node->op, args, node->inputs);
-    same_ranges(revision.first, revised_nodes[id]);
+    revised_nodes[id] = made_again(node, revision.second);
+    if (!revision.second.exchanged) same_ranges(revision.first, revised_nodes[id]);  // other rows are in its partitions
   }
-  return expr::substitute(expressions, revised_nodes);
+  return revised(expr::substitute(expressions, revised_nodes));  // one of them may stand on another
 }
 
 Run run(const std::vector<Expr>& expressions, const RunOptions& options, Results wanted) {

@@ -13,11 +13,12 @@ std::vector<int> registers(const Value& v) {
 }  // namespace
 
 Value Program::encode() const {
-  List inputs, all_steps, all_sinks;
+  List inputs, built, all_steps, all_sinks;
   for (const auto& b : broadcasts) inputs.push_back(List{b.input, b.column, b.reg});
+  for (const auto& b : builds) built.push_back(List{b.input, b.kernel, b.args});
   for (const auto& s : steps) all_steps.push_back(List{s.kernel, s.args, registers_of(s.in), registers_of(s.out), s.built});
   for (const auto& s : sinks) all_sinks.push_back(List{s.kernel, s.args, registers_of(s.in)});
-  return List{static_cast<int>(from), source, source_args, whole, whole_args, registers_of(out), inputs, all_steps, all_sinks, registers, streams};
+  return List{static_cast<int>(from), source, source_args, whole, whole_args, registers_of(out), inputs, all_steps, all_sinks, registers, streams, built};
 }
 
 Program Program::decode(const Value& value) {
@@ -31,6 +32,7 @@ Program Program::decode(const Value& value) {
         {s.list().at(0).string(), s.list().at(1), data::registers(s.list().at(2)), data::registers(s.list().at(3)), int(s.list().at(4).integer())});
   for (const auto& s : v.at(8).list()) p.sinks.push_back({s.list().at(0).string(), s.list().at(1), data::registers(s.list().at(2))});
   p.registers = static_cast<int>(v.at(9).integer()), p.streams = static_cast<int>(v.at(10).integer());
+  for (const auto& b : v.at(11).list()) p.builds.push_back({int(b.list().at(0).integer()), b.list().at(1).string(), b.list().at(2)});
   return p;
 }
 

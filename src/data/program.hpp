@@ -12,7 +12,7 @@ struct Step {
   base::Value args;
   std::vector<int> in;   // registers, all of one length or constant
   std::vector<int> out;
-  int built = -1;        // of a kernel that looks into a built side: the program's input that is it
+  int built = -1;        // of a kernel that looks into a built side: the program's input that is it, or of whose rows it is made (Program::builds)
 };
 
 struct Sink {
@@ -32,6 +32,8 @@ struct Program {
   std::vector<int> out;      // registers of the source's columns
   struct Broadcast { int input, column, reg; };
   std::vector<Broadcast> broadcasts;  // column of a one-row input that every row sees; inputs count from 0
+  struct Build { int input; std::string kernel; base::Value args; };
+  std::vector<Build> builds;          // of the rows of an input: a fold's state, which steps look into
   std::vector<Step> steps;
   std::vector<Sink> sinks;
   int registers = 0;

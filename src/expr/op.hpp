@@ -143,6 +143,8 @@ struct Op {
   bool joins = false;
   /// True: of these, partition p reads partition p.
   bool joins_partitions = false;
+  /// Of one that reads all of an input apart: the same with rows of both inputs exchanged, so that none is put together as a whole; null where it cannot be.
+  std::function<Expr(const Call&)> exchanged = {};
   /// True: the argument "divisions" says the result's, as it does of sources.
   bool sets_divisions = false;
   /// True: a Series gives a Scalar, a DataFrame a value for each column; the methods of others give what they belong to.

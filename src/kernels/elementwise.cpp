@@ -2,6 +2,7 @@
 // are constants or as long as the rows.
 #include "kernels/elementwise.hpp"
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <cmath>
@@ -326,6 +327,7 @@ Map cast(const Args& args) {
   return [=](Task&, Columns in, int64_t rows, std::span<Column> out) {
     const Column a = in[0].constant ? spread(in[0], rows) : in[0];
     if (from.storage == to.storage && (!from.is_time() || from.unit == to.unit)) {
+      if (from.open && !to.open && a.valid && std::find(a.valid, a.valid + rows, uint8_t{0}) != a.valid + rows) throw not_finite(what);
       out[0] = a;
       return rows;
     }

@@ -19,21 +19,21 @@ constexpr int64_t kTableBytes = 24;  // a row, while the table is made
 
 class BuiltSide : public Fold {
  public:
-  explicit BuiltSide(const Args& a) : keys_(static_cast<size_t>(a["keys"].integer())) {
+  explicit BuiltSide(const Args& a) : keys_(static_cast<size_t>(a["keys"].integer())), all_there_(a["each"].boolean()) {
     for (const auto& t : a["types"].list()) types_.push_back(dtype_of(t.integer()));
   }
   void add(Task& task, Columns in, int64_t rows) override { task.reserve(packing_.add(in, rows)); }
   void merge(Task&, Fold& later) override {
     const auto& rows = static_cast<BuiltSide&>(later).rows_;
     rows_.insert(rows_.end(), rows.begin(), rows.end());
-    merged_ = true;
+    all_there_ = true;
   }
   Batches finish(Task&) override { throw internal("join_build: a state that is looked into has no result"); }
   void seal(Task& task) override {
     std::lock_guard lock(mutex_);
     auto packed = packing_.take();
     rows_.insert(rows_.end(), std::make_move_iterator(packed.begin()), std::make_move_iterator(packed.end()));
-    if (!merged_ || table_) return;
+    if (!all_there_ || table_) return;
     int64_t rows = 0, bytes = 0;
     for (const auto& b : rows_) rows += b.rows, bytes += size_of(b);
     task.reserve(bytes + rows * kTableBytes);  // in one piece, beside the pieces
@@ -45,7 +45,7 @@ class BuiltSide : public Fold {
     return total + packing_.behind() + (table_ ? table_->bytes() : 0);
   }
   void encode(Encoder& out) const override { kernels::encode(out, rows_); }
-  void decode(base::Decoder& in) override { rows_ = decode_batches(in), merged_ = true; }
+  void decode(base::Decoder& in) override { rows_ = decode_batches(in), all_there_ = true; }
 
   const JoinTable& table() const {
     std::lock_guard lock(mutex_);
@@ -69,7 +69,7 @@ class BuiltSide : public Fold {
 
   size_t keys_;
   std::vector<DType> types_;
-  bool merged_ = false;
+  bool all_there_;  // what the state has are all rows, of those that are looked into at once
   Packing packing_;
   mutable std::mutex mutex_;
   mutable Batches rows_;

@@ -217,14 +217,23 @@ std::vector<Output> Pipeline::run(Task& task, const std::vector<Input>& inputs) 
     if (whole_) rows = whole_(task, std::move(rows));
     reader = std::make_unique<BatchReader>(std::move(rows));
   }
+  std::vector<std::unique_ptr<Fold>> built(program_.builds.empty() ? 0 : inputs.size());
+  for (const auto& b : program_.builds) {
+    auto& state = built[static_cast<size_t>(b.input)] = kernel(b.kernel).fold(b.args);
+    for (const auto& rows : *inputs.at(static_cast<size_t>(b.input)).rows)
+      if (rows.rows) state->add(task, rows.columns, rows.rows);
+    state->seal(task);
+  }
   std::vector<Map> maps = maps_;
   for (size_t s = 0; s < maps.size(); ++s) {
     const Step& step = program_.steps[s];
     if (data::traits(step.kernel).remembers_rows) maps[s] = kernel(step.kernel).map(step.args);
-    if (step.built >= 0)
-      maps[s] = [&look = looks_[s], &state = *inputs.at(static_cast<size_t>(step.built)).state](Task& t, Columns in, int64_t rows, std::span<Column> out) {
-        return look(t, state, in, rows, out);
-      };
+    if (step.built < 0) continue;
+    const auto number = static_cast<size_t>(step.built);
+    const Fold* own = number < built.size() ? built[number].get() : nullptr;
+    maps[s] = [&look = looks_[s], &state = own ? *own : *inputs.at(number).state](Task& t, Columns in, int64_t rows, std::span<Column> out) {
+      return look(t, state, in, rows, out);
+    };
   }
   Execution execution(program_, maps, task);
   std::optional<Committed> committed;

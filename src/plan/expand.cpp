@@ -26,6 +26,9 @@ int add(graph::Graph& graph, graph::Range range) {
   return static_cast<int>(graph.ranges.size()) - 1;
 }
 
+// Of a sink whose partitions are looked into one by one: its rows leave as they are, and whoever looks makes the state of them.
+bool built_in_place(const data::Sink& sink) { return data::traits(sink.kernel).is_looked_into && sink.args["each"].boolean(); }
+
 // What a stage's tasks are called: what its rows are read from, as far as it reads them itself, and the user's functions; else what it leaves.
 std::string label_of(const Stage& s) {
   std::vector<std::string> parts;
@@ -123,10 +126,16 @@ Expanded expand(const Plan& plan) {
       d.first = in.first;
       const int number = static_cast<int>(range.inputs.size()) - std::max(0, p.streams - 1);  // a task has one of the streams
       for (const auto& [column, reg] : in.seen) p.broadcasts.push_back({number, column, reg});
-      if (in.role == Input::Role::built) built[in.number] = number;
+      if (in.role == Input::Role::built) {
+        built[in.number] = number;
+        const auto& sink = plan.stages[static_cast<size_t>(in.from.stage)].sinks[static_cast<size_t>(in.from.sink)];
+        if (built_in_place(sink)) p.builds.push_back({number, sink.kernel, sink.args});
+      }
       range.inputs.push_back(d);
     }
     p.out = s.out, p.steps = s.steps, p.sinks = s.sinks, p.registers = s.registers;
+    for (auto& sink : p.sinks)
+      if (built_in_place(sink)) sink = {"", {}, sink.in};
     for (auto& step : p.steps)
       if (step.built >= 0) step.built = built.at(step.built);
     range.args = p.encode();
@@ -134,13 +143,16 @@ Expanded expand(const Plan& plan) {
     out.range_of_stage[static_cast<size_t>(n)] = at;
     for (size_t k = 0; k < s.sinks.size(); ++k) {
       Dependency d{at, Rule::map, 1, static_cast<int>(k)};
+      if (built_in_place(s.sinks[k])) {
+        exits[{n, static_cast<int>(k)}] = d;
+        continue;
+      }
       if (data::traits(s.sinks[k].kernel).is_looked_into) {
-        // Its rows are there already: one task, or one for each partition, puts them together and makes of them what is looked into.
+        // Its rows are there already: one task puts them together and makes of them what is looked into.
         graph::Range build;
-        const bool each = s.sinks[k].args["each"].boolean();
-        build.count = each ? s.count : 1, build.function = "combine", build.label = s.sinks[k].kernel, build.options = s.options;
+        build.count = 1, build.function = "combine", build.label = s.sinks[k].kernel, build.options = s.options;
         build.args = Dict{{"last", false}};
-        if (!each) d.rule = Rule::all;
+        d.rule = Rule::all;
         build.inputs = {d};
         d = {add(out.graph, std::move(build))};
       } else if (data::traits(s.sinks[k].kernel).ranged) {

@@ -219,7 +219,7 @@ class NodeLowering : public Lowering {
       if (i.role == Input::Role::built && i.from == exit) return i.number;
       next = std::max(next, i.number + 1);
     }
-    inputs.push_back({.from = exit, .role = Input::Role::built, .exchange = each ? Input::Exchange::map : Input::Exchange::all, .number = next});
+    inputs.push_back({.from = exit, .role = Input::Role::built, .exchange = each ? Input::Exchange::map : Input::Exchange::all, .number = next, .by = e_});
     return next;
   }
 

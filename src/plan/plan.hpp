@@ -54,6 +54,7 @@ struct Input {
   struct Seen { int column, reg; };
   std::vector<Seen> seen = {};                // of a row: its columns, and the registers in which they are seen
   int number = -1;                            // of a built one: Step::built of those steps
+  Expr by = nullptr;                          // and the node that looks into it
 };
 
 struct Stage {

@@ -168,7 +168,7 @@ def _native(left, right, how, on, left_on, right_on, left_index, right_index, su
     stream, built = (right, left) if flipped else (left, right)
     arguments = {
         "how": "left" if flipped else how, "stream_on": plain(keys[flipped]), "built_on": plain(keys[not flipped] or []), "built_index": right_index,
-        "suffixes": list(suffixes), "flipped": flipped,
+        "suffixes": list(suffixes), "flipped": flipped, "keeps_divisions": right_index and left.known_divisions,
     }  # fmt: skip
     try:
         if exchanged is not None:

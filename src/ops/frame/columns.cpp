@@ -29,6 +29,14 @@ Rows labelled(Lowering& l, const Schema& schema, Rows rows) {
   return rows;
 }
 
+Value with_argument(const Value& args, const char* name, List value) {
+  Dict out;
+  for (const auto& [k, v] : args.dict())
+    if (k.string() != name) out.emplace_back(k, v);
+  if (!value.empty()) out.emplace_back(name, std::move(value));
+  return out;
+}
+
 int any_register(const Rows& rows) { return rows.index.empty() ? rows.columns.at(0) : rows.index[0]; }
 
 std::vector<Label> labels(const Value& given) {

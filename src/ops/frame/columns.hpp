@@ -21,6 +21,8 @@ std::vector<Field> index_fields(const Schema& schema);
 /// The rows with an index to look at: row ids as numbers.
 Rows labelled(Lowering& l, const Schema& schema, Rows rows);
 /// A register with one value per row, to count rows by.
+/// The arguments with one of them put in, or replaced; none where it is an empty list.
+Value with_argument(const Value& args, const char* name, List value);
 int any_register(const Rows& rows);
 /// Labels given as one label or a list of labels.
 std::vector<Label> labels(const Value& given);

@@ -21,8 +21,9 @@ DType compared(DType a, DType b, const Label& label) {
   return {both.storage};
 }
 
-// {how: "inner", "left", "leftsemi" or "leftanti", stream_on, built_on, built_index, suffixes, flipped}: labels of keys, or of the built side its index;
-// flipped: the built side is the one whose columns come first.
+// {how: "inner", "left", "leftsemi" or "leftanti", stream_on, built_on, built_index, suffixes, flipped, keeps_divisions, wide}: labels of keys, or of the built
+// side its index; flipped: the built side is the one whose columns come first; keeps_divisions: somebody relies on rows staying in their partitions;
+// wide: integer columns of the result in which values are missing.
 class Merge {
  public:
   explicit Merge(const Call& c) : call(c), flipped_(c["flipped"].boolean()) {
@@ -92,6 +93,8 @@ class Merge {
       }
     };
     add(true, right, call["suffixes"].list().at(0)), add(false, left, call["suffixes"].list().at(1));
+    if (call.has("wide"))
+      for (const auto& at : call["wide"].list()) out.at(static_cast<size_t>(at.integer())).field.type = {Storage::float64};
     Labels seen;
     for (const auto& t : out)
       if (!seen.insert(t.field.label).second) throw unsupported("merge: the label ", t.field.label.repr(), " would be there twice");
@@ -167,9 +170,25 @@ Rows merge_lower(Lowering& l, const Call& c) {
     const int reg = l.look(at, table, "join_take", Dict{{"column", next++}, {"missing", opens ? l.next_result() : int64_t{-1}}}, {pairs[1]}, 1)[0];
     l.depend(at, reg, built.stage, built.columns[from]);
     if (opens) l.name_result(at, reg, static_cast<int64_t>(i), true);
-    out.columns.push_back(reg);
+    out.columns.push_back(cast(l, at, reg, m.built().columns[from].type, t.field.type, "merge"));
   }
   return out;
+}
+
+Value revise(const Call& c, const std::vector<std::pair<int64_t, DType>>& wider, const std::vector<std::pair<int64_t, int64_t>>&) {
+  const auto columns = Merge(c).columns();
+  List wide = c.has("wide") ? c["wide"].list() : List{};
+  for (const auto& [at, type] : wider)
+    if (columns.at(static_cast<size_t>(at)).field.type.is_integer()) wide.emplace_back(at);
+  return with_argument(c.args, "wide", std::move(wide));
+}
+
+// As many partitions as the first input has; equal keys lie in equal ones.
+Expr merge_exchanged(const Call& c) {
+  const int64_t parts = c.inputs.at(0)->npartitions;
+  if (parts == 1 || c["keeps_divisions"].boolean()) return nullptr;
+  const auto shuffled = [&](size_t i, const Value& on) { return expr::make(expr::op("shuffle"), Dict{{"on", on}, {"partitions", parts}}, {c.inputs.at(i)}); };
+  return expr::make(expr::op("merge_partitions"), c.args, {shuffled(0, c["stream_on"]), shuffled(1, c["built_index"].boolean() ? Value() : c["built_on"])});
 }
 }  // namespace
 
@@ -179,11 +198,12 @@ Ops merge_ops() {
            .schema = merge_schema,
            .lower = merge_lower,
            .joins = true,
-           .revise = [](const Call& c, const std::vector<std::pair<int64_t, DType>>&, const std::vector<std::pair<int64_t, int64_t>>&) { return c.args; },
+           .exchanged = merge_exchanged,
+           .revise = revise,
            .files = [](const Call& c) { return std::vector<int64_t>{0, c.inputs.at(0)->npartitions}; },
            .show = [](const Call& c) { return concat(c["how"].string(), " on ", c["stream_on"].repr()); }};
   Op each = whole;
-  each.name = "merge_partitions", each.joins_partitions = true;
+  each.name = "merge_partitions", each.joins_partitions = true, each.exchanged = {};
   each.schema = [](const Call& c) {
     if (c.inputs.at(0)->npartitions != c.inputs.at(1)->npartitions) throw base::internal("merge_partitions: sides of different numbers of partitions");
     return merge_schema(c);

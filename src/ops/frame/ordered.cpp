@@ -158,7 +158,7 @@ std::pair<DType, DType> difference(DType t) {
   if (!t.is_number()) throw unsupported("diff: of ", t.name());
   if (t.is_float()) return {t, t};
   const bool narrow = t.storage == Storage::int8 || t.storage == Storage::int16;
-  return {narrow ? DType{Storage::int32} : DType{t.storage}, narrow ? DType{Storage::float32} : DType{Storage::float64}};
+  return {narrow ? DType{Storage::int32, Unit::us, t.open} : DType{t.storage}, narrow ? DType{Storage::float32} : DType{Storage::float64}};
 }
 
 Op diff_op() {

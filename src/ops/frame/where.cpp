@@ -1,13 +1,15 @@
 // where and mask: values kept by a condition, others replaced by a scalar, another column, or nothing.
+#include <algorithm>
+
 #include "data/dispatch.hpp"
 #include "ops/frame/columns.hpp"
 
 namespace muster::ops::frame {
 namespace {
 
-// choose(condition, a, b): a where the condition holds, else b.
-Map choose(const Args&) {
-  return [](Task&, Columns in, int64_t rows, std::span<Column> out) {
+// choose(condition, a, b) {missing}: a where the condition holds, else b; what is missing in the result is reported under `missing`, if that is said.
+Map choose(const Args& args) {
+  return [id = args.has("missing") ? args["missing"].integer() : int64_t{-1}](Task& t, Columns in, int64_t rows, std::span<Column> out) {
     const Column condition = spread(in[0], rows), a = spread(in[1], rows);
     const Column& b = in[2];
     const uint8_t* holds = condition.as<uint8_t>();
@@ -23,22 +25,30 @@ Map choose(const Args&) {
       uint8_t *valid = w.valid(), all = 1;
       for (int64_t i = 0; i < rows; ++i) all &= valid[i] = holds[i] ? !a.valid || a.valid[i] : !b.valid || b.valid[b.constant ? 0 : i];
       if (all && b.constant) w.forget_valid();  // nothing was replaced by a missing value
+      if (!all && id >= 0) t.report.missing.push_back(id);
     }
     out[0] = std::move(w).finish(a.storage == Storage::text ? keep_both(a.text_keep(), b.text_keep()) : nullptr);
     return rows;
   };
 }
 
-DType replaced(DType t, const Value& other, const Schema* others, size_t i) {
+DType replaced(DType t, const Value& other, const Schema* others, size_t i, bool is_wide) {
   if (t.is_object()) throw unsupported("where: of ", t.name());
   if (others) {
     const DType b = others->columns.at(others->columns.size() == 1 ? 0 : i).type;
     if (b.storage != t.storage || b.unit != t.unit) throw unsupported("where: a column of ", t.name(), " and one of ", b.name());
     return {t.storage, t.unit, t.open || b.open};
   }
-  if (is_missing(other)) return {t.storage, t.unit, t.open || t.is_integer() || t.is_boolean()};
+  if (is_missing(other)) return is_wide ? DType{Storage::float64} : DType{t.storage, t.unit, t.open || t.is_integer() || t.is_boolean()};
   if (!holds(t, other)) throw unsupported("where: ", other.repr(), " in a column of ", t.name());
   return t;
+}
+
+// Whether the integers of a column turned out to be replaced by missing values.
+bool wide(const Call& c, size_t i) {
+  if (!c.has("wide")) return false;
+  const auto& all = c["wide"].list();
+  return std::find(all.begin(), all.end(), Value(static_cast<int64_t>(i))) != all.end();
 }
 
 Op make_op(const std::string& name, bool keep_where_true) {
@@ -72,7 +82,7 @@ Op make_op(const std::string& name, bool keep_where_true) {
       if (others && others->kind == Kind::frame && (others->columns.size() != s.columns.size() || !(others->columns[i].label == s.columns[i].label)))
         throw unsupported(name, ": values with other columns");
       if (others && others->kind == Kind::series && s.kind == Kind::frame) throw unsupported(name, ": a Series beside a DataFrame");
-      s.columns[i].type = replaced(s.columns[i].type, c["other"], others, i);
+      s.columns[i].type = replaced(s.columns[i].type, c["other"], others, i, wide(c, i));
     }
     return s;
   };
@@ -81,13 +91,23 @@ Op make_op(const std::string& name, bool keep_where_true) {
     const Rows condition = l.input(static_cast<size_t>(c["cond"].input()));
     const Rows others = c["other"].is_input() ? l.input(static_cast<size_t>(c["other"].input())) : Rows{};
     for (size_t i = 0; i < rows.columns.size(); ++i) {
-      const DType type = c.input().columns[i].type;
+      const DType own = c.input().columns[i].type, type = wide(c, i) ? DType{Storage::float64} : own;
       int holds = condition.columns[i];
       if (!keep_where_true) holds = l.one(rows.stage, "unary", Dict{{"op", "invert"}, {"type", code(DType{Storage::boolean})}}, {holds});
       const int other = c["other"].is_input() ? others.columns[i] : constant(l, rows.stage, is_missing(c["other"]) ? Value() : c["other"], type);
-      rows.columns[i] = l.one(rows.stage, "choose", Dict{{"type", code(type)}}, {holds, rows.columns[i], other});
+      const bool opens = is_missing(c["other"]) && type.is_integer();
+      Dict args{{"type", code(type)}};
+      if (opens) args.emplace_back("missing", l.next_result());
+      rows.columns[i] = l.one(rows.stage, "choose", std::move(args), {holds, cast(l, rows.stage, rows.columns[i], own, type, "where"), other});
+      if (opens) l.name_result(rows.stage, rows.columns[i], static_cast<int64_t>(i), true);
     }
     return rows;
+  };
+  op.revise = [](const Call& c, const std::vector<std::pair<int64_t, DType>>& wider, const std::vector<std::pair<int64_t, int64_t>>&) {
+    List all = c.has("wide") ? c["wide"].list() : List{};
+    for (const auto& [at, type] : wider)
+      if (c.input().columns.at(static_cast<size_t>(at)).type.is_integer()) all.emplace_back(at);
+    return with_argument(c.args, "wide", std::move(all));
   };
   op.same_rows = true;
   op.show = [](const Call& c) { return c["other"].is_input() ? std::string() : c["other"].repr(); };
