@@ -1,4 +1,4 @@
-"""Moving windows and groups by time span; they run through pandas."""
+"""Moving windows and groups by time span. Windows of numbers are the engine's for the functions it has; what else there is runs through pandas."""
 
 from muster import _core
 from muster._base.libraries import pd
@@ -10,6 +10,7 @@ from muster.dataframe._overlap import overlapped
 from muster.dataframe._through_pandas import through
 
 _TRIED_ROWS = 100
+_NATIVE = "sum mean count min max var std".split()
 
 
 def _applied(data, maker, options, function, args, kwargs, select):
@@ -55,6 +56,14 @@ class _Grouped:
         raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}")
 
 
+def _ticks(window, times):
+    """A time span in the unit of the times."""
+    unit = getattr(getattr(times, "dt", times), "unit", None)
+    if unit is None:
+        raise NotImplementedError(f"rolling: {window!r} by what are no times")
+    return pd.Timedelta(pd.tseries.frequencies.to_offset(window).nanos).as_unit(unit)._value
+
+
 def _sample(frame):
     sample = sample_of(frame._expr)
     return sample if not isinstance(sample.index, pd.DatetimeIndex) else sample.set_axis(pd.date_range("2000", periods=len(sample)), axis=0)
@@ -84,10 +93,50 @@ class Rolling(_Grouped):
         return "whole" if fewer or function in ("cov", "corr") and self._frame.ndim == 2 else self._shape  # a row for each pair of columns
 
     def _aggregate(self, function, args, kwargs, real=False):
+        if function in _NATIVE and not args and set(kwargs) <= ({"ddof", "numeric_only"} if function in ("var", "std") else {"numeric_only"}):
+            try:
+                return self._native(function, **kwargs)
+            except NotImplementedError:  # pandas answers
+                pass
         reach = self._reach()
         if reach is None or self._shape_of(function) == "whole" or any(hasattr(a, "_expr") for a in (*args, *kwargs.values())):
             return super()._aggregate(function, args, kwargs, real)
         return self._near(function, args, kwargs, reach)
+
+    def _native(self, function, ddof=1, numeric_only=False):
+        """An aggregate of windows in the engine."""
+        options, frame, on = dict(self._options), self._frame, self._options.get("on")
+        window, closed = options.pop("window"), options.pop("closed", "right")
+        center, least = bool(options.pop("center", False)), options.pop("min_periods", None)
+        if options.pop("step", 1) != 1 or set(options) - {"on"} or numeric_only is not False or not pd.api.types.is_integer(ddof) or ddof < 0:
+            raise NotImplementedError(f"rolling.{function}: these options")
+        if self._select is not None:
+            frame = frame[self._with_times(self._select)]
+        arguments = {"function": function, "left": closed in ("left", "both"), "right": closed in ("right", "both"), "ddof": int(ddof)}
+        if on is not None:
+            labels = frame._labels()
+            if labels.count(on) != 1 or self._select == on:
+                raise NotImplementedError(f"rolling.{function}: on={on!r}")
+            arguments["on"] = labels.index(on)
+        if pd.api.types.is_integer(window):
+            arguments.update(window=int(window), min_periods=int(window if least is None else least))
+            if center:
+                arguments["offset"] = (int(window) - 1) // 2
+        else:
+            arguments.update(span=_ticks(window, frame._meta.index if on is None else frame._meta[on]), what="index" if on is None else str(on))
+            arguments["min_periods"] = 1 if least is None else int(least)
+        if center and "span" in arguments or arguments.get("window", arguments.get("span")) <= 0:
+            raise NotImplementedError(f"rolling.{function}: window={window!r}")
+        out = new_collection(_core.call("rolling", [frame._expr], arguments))
+        return out if on is None or self._select is None or isinstance(self._select, list) else out[self._select]
+
+    def _with_times(self, select):
+        """The columns selected, and behind them that of the times."""
+        on = self._options.get("on")
+        if on is None:
+            return select
+        selected = select if isinstance(select, list) else [select]
+        return selected if on in selected else [*selected, on]
 
     def _near(self, function, args, kwargs, reach):
         """An aggregate of windows that need a few rows of neighbouring partitions."""
