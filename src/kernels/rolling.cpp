@@ -1,6 +1,6 @@
-// A window is moved from row to row: what it leaves is taken out, what it reaches is put in. Sums are kept in two doubles, of which the second has what the first
-// rounds away: what a value leaves behind in a sum when it is taken out again is far below what pandas' compensation leaves. Extremes are kept as those of two
-// parts of the window, one that only shrinks and one that only grows: no branch depends on the values.
+// A window is moved from row to row: what it leaves is taken out, what it reaches is put in. Sums are kept in two doubles, of which the second has what the
+// first rounds away, so that a value that is taken out again leaves next to nothing behind; where it was much larger than all that stay, these are added anew.
+// Extremes are kept as those of two parts of the window, one that only shrinks and one that only grows: no branch depends on the values.
 #include "kernels/rolling.hpp"
 
 #include <algorithm>
@@ -32,9 +32,9 @@ struct Windows {
 
 Windows windows_of(const Args& a) {
   const bool timed = a.has("span");
-  return {.function = a["function"].string(), .what = timed ? a["what"].string() : "", .timed = timed, .left = a["left"].boolean(), .right = a["right"].boolean(),
-          .rows = timed ? 0 : a["window"].integer(), .offset = a.has("offset") ? a["offset"].integer() : 0,
-          .span = timed ? static_cast<uint64_t>(a["span"].integer()) : 0, .min_periods = a["min_periods"].integer(), .ddof = a["ddof"].integer()};
+  return {.function = a["function"].string(), .what = timed ? a["what"].string() : "", .timed = timed,
+          .left = a["left"].boolean(), .right = a["right"].boolean(), .rows = timed ? 0 : a["window"].integer(),
+          .offset = a.has("offset") ? a["offset"].integer() : 0, .span = timed ? static_cast<uint64_t>(a["span"].integer()) : 0, .min_periods = a["min_periods"].integer(), .ddof = a["ddof"].integer()};
 }
 
 // A number in two parts: their sum, which one double would round.
@@ -92,11 +92,21 @@ class Running : public Rule {
       same_ = x[end_] == last_ ? same_ + 1 : 1, last_ = x[end_];
       ++count_, self.put_in(x[end_]);
     }
+    const double size = self.size();
+    largest_ = std::max(largest_, size);
+    if (size >= largest_ * kKept) return;
+    // Large values have left: what they left behind may count beside the small ones.
+    self.clear();
+    for (int64_t i = begin_; i < end_; ++i)
+      if (x[i] == x[i]) self.put_in(x[i]);
+    largest_ = self.size();
   }
   void drop(int64_t n) { begin_ -= n, end_ -= n; }
 
  protected:
+  static constexpr double kKept = 1.0 / 1024;
   bool all_same() const { return same_ >= count_; }
+  double largest_ = 0;  // that the window has been since it was put together last
   double last_ = kNaN;
   int64_t same_ = 0;  // values in a row, up to the last, that are equal
 };
@@ -104,13 +114,15 @@ class Running : public Rule {
 class Sum : public Running<Sum> {
  public:
   using Running::Running;
-  void clear() { sum_ = {}; }
-  void take_out(double x) { sum_.add(-x); }
-  void put_in(double x) { sum_.add(x); }
+  void clear() { sum_ = {}, size_ = 0; }
+  void take_out(double x) { sum_.add(-x), size_ -= std::abs(x); }
+  void put_in(double x) { sum_.add(x), size_ += std::abs(x); }
+  double size() const { return size_; }
   double value() const { return count_ < least_ ? kNaN : sum_.value(); }
 
  protected:
   Exact sum_;
+  double size_ = 0;
 };
 
 class Mean : public Sum {
@@ -133,6 +145,7 @@ class Variance : public Running<Variance> {
     const Exact p = product(x, x);
     squares_.add(p.high), squares_.low += p.low;
   }
+  double size() const { return squares_.high; }
   double value() const {
     if (count_ < std::max<int64_t>(least_, 1) || count_ <= ddof_) return kNaN;
     if (all_same()) return 0;
@@ -231,10 +244,11 @@ class ChannelOf : public Channel {
   void drop(int64_t rows) override { Channel::drop(rows), rule_.drop(rows); }
 
  private:
+  // Flat, so that the rule's numbers stay in registers from row to row.
   template <class Bounds>
-  void run(const Bounds& bounds, int64_t begin, int64_t end, double* out) {
+  [[gnu::flatten]] void run(const Bounds& bounds, int64_t begin, int64_t end, double* out) {
     const double* x = values.data();
-    R rule = std::move(rule_);  // in registers
+    R rule = std::move(rule_);
     for (int64_t i = begin; i < end; ++i) {
       const auto [from, to] = bounds(i);
       rule.move(x, from, to);

@@ -10,7 +10,7 @@ from muster.dataframe._overlap import overlapped
 from muster.dataframe._through_pandas import through
 
 _TRIED_ROWS = 100
-_NATIVE = "sum mean count min max var std".split()
+_NATIVE = "sum mean count min max var std".split()  # functions of windows in the engine
 
 
 def _applied(data, maker, options, function, args, kwargs, select):
@@ -42,7 +42,9 @@ class _Grouped:
         return self._shape
 
     def agg(self, func=None, *args, **kwargs):
-        """Return several aggregates. Runs through pandas."""
+        """Return several aggregates. Runs through pandas, but for one by name."""
+        if isinstance(func, str) and func in type(self).__dict__:
+            return getattr(self, func)(*args, **kwargs)
         return self._aggregate("agg", (func, *args) if func is not None else args, kwargs, real=callable(func))
 
     aggregate = agg
@@ -69,13 +71,35 @@ def _sample(frame):
     return sample if not isinstance(sample.index, pd.DatetimeIndex) else sample.set_axis(pd.date_range("2000", periods=len(sample)), axis=0)
 
 
-def _member(cls, name):
+def _member(cls, name, doc=None):
     def run(self, *args, **kwargs):
         return self._aggregate(name, args, kwargs, real=name == "apply")
 
     run.__name__, run.__qualname__ = name, f"{cls.__name__}.{name}"
-    run.__doc__ = f"""Return what pandas' `{cls.__name__}.{name}` returns, lazy. Runs through pandas (`explain` says ``python:whole``)."""
+    run.__doc__ = doc or f"""Return what pandas' `{cls.__name__}.{name}` returns, lazy. Runs through pandas (`explain` says ``python:whole``)."""
     setattr(cls, name, run)
+
+
+def _native_doc(function, what, values):
+    more = ""
+    if function in ("var", "std"):
+        more = """
+    ddof : int, default 1
+        What is taken off the number of values that sums of squares are divided by."""
+    return f"""Return the {what} of each row's window, float64, lazy.
+
+    Parameters
+    ----------
+    numeric_only : bool, default False
+        True is pandas' work, as are windows by time that are centred, and columns that the engine only carries.{more}
+
+    Examples
+    --------
+    >>> import muster.dataframe as dd, pandas as pd
+    >>> s = dd.from_pandas(pd.Series([1, 2, 4, 4]), npartitions=2)
+    >>> s.rolling(2).{function}().compute().tolist()
+    {values}
+    """
 
 
 class Rolling(_Grouped):
@@ -192,8 +216,14 @@ class Resampler(_Grouped):
         return cls(frame, options.pop("rule"), options, key)
 
 
-for _name in "count sum min max std var median apply quantile skew kurt cov corr mean sem rank first last nunique".split():
+for _name in "median apply quantile skew kurt cov corr sem rank first last nunique".split():
     _member(Rolling, _name)
+for _name, _what, _values in (
+    ("sum", "sum", "[nan, 3.0, 6.0, 8.0]"), ("mean", "mean", "[nan, 1.5, 3.0, 4.0]"), ("count", "number of values", "[nan, 2.0, 2.0, 2.0]"),
+    ("min", "smallest value", "[nan, 1.0, 2.0, 4.0]"), ("max", "largest value", "[nan, 2.0, 4.0, 4.0]"), ("var", "variance", "[nan, 0.5, 2.0, 0.0]"),
+    ("std", "standard deviation", "[nan, 0.7071067811865476, 1.4142135623730951, 0.0]")
+):
+    _member(Rolling, _name, _native_doc(_name, _what, _values))
 for _name in "sum count min max first last std var median size nunique ohlc prod quantile sem mean apply".split():
     _member(Resampler, _name)
 
