@@ -34,7 +34,8 @@ Windows windows_of(const Args& a) {
   const bool timed = a.has("span");
   return {.function = a["function"].string(), .what = timed ? a["what"].string() : "", .timed = timed,
           .left = a["left"].boolean(), .right = a["right"].boolean(), .rows = timed ? 0 : a["window"].integer(),
-          .offset = a.has("offset") ? a["offset"].integer() : 0, .span = timed ? static_cast<uint64_t>(a["span"].integer()) : 0, .min_periods = a["min_periods"].integer(), .ddof = a["ddof"].integer()};
+          .offset = a.has("offset") ? a["offset"].integer() : 0, .span = timed ? static_cast<uint64_t>(a["span"].integer()) : 0,
+          .min_periods = a["min_periods"].integer(), .ddof = a["ddof"].integer()};
 }
 
 // A number in two parts: their sum, which one double would round.
