@@ -1,5 +1,7 @@
 """Moving windows and groups by time span. Windows of numbers are the engine's for the functions it has; what else there is runs through pandas."""
 
+import math
+
 from muster import _core
 from muster._base.libraries import pd
 from muster._base.values import plain
@@ -10,6 +12,9 @@ from muster.dataframe._overlap import overlapped
 from muster.dataframe._through_pandas import through
 
 _TRIED_ROWS = 100
+_BINNED = "sum count min max mean".split()  # functions of a bin that those of its pieces tell
+_CALENDAR = {"Day", "Week", "MonthBegin", "MonthEnd", "QuarterBegin", "QuarterEnd", "YearBegin", "YearEnd"}  # that no bin of theirs has a part of a day
+_MOST_PIECES = 64  # of a span
 _NATIVE = "sum mean count min max var std".split()  # functions of windows in the engine
 
 
@@ -193,8 +198,18 @@ class Rolling(_Grouped):
         return cls(frame, options, key)
 
 
+def _binned(pieces, function, options, like):
+    """What pandas makes of aggregates of pieces of time, of which each bin has whole ones; a mean is one of sums and counts side by side."""
+    bins = pieces.resample(**options)
+    if function != "mean":
+        return getattr(bins, "sum" if function == "count" else function)()
+    both = bins.sum()
+    means = both.iloc[:, ::2] / both.iloc[:, 1::2].to_numpy()
+    return means.iloc[:, 0].rename(like.name) if like.ndim == 1 else means.set_axis(like.columns, axis=1)
+
+
 class Resampler(_Grouped):
-    """Rows grouped by time span of a datetime index."""
+    """Rows grouped by time span of a datetime index: by pieces of spans, days or less, in the engine where a bin has whole ones, and these in pandas' bins."""
 
     _maker = "resample"
 
@@ -202,7 +217,8 @@ class Resampler(_Grouped):
         super().__init__(frame, {"rule": rule, **options}, select)
 
     def _aggregate(self, function, args, kwargs, real=False):
-        out = super()._aggregate(function, args, kwargs, real)
+        rounding = None if args or kwargs or function not in _BINNED else self._rounding()
+        out = super()._aggregate(function, args, kwargs, real) if rounding is None else self._by_pieces(function, *rounding)
         if not self._frame.known_divisions or out._expr.kind not in ("frame", "series") or len(out._expr.index) != 1:
             return out
         ends = pd.Series(0, index=pd.DatetimeIndex([self._frame.divisions[0], self._frame.divisions[-1]])).resample(**self._options).count().index
@@ -210,10 +226,51 @@ class Resampler(_Grouped):
         note_frequency(out._expr, ends.freq)
         return out
 
+    def _rounding(self):
+        """How times are rounded, and to which pieces, so that each bin has whole ones and no value changes its dtype on the way; None where none are known."""
+        index, columns = self._frame._expr.index, self._selected()._expr.columns
+        if set(self._options) - {"rule", "closed", "label"} or len(index) != 1 or not index[0][1].startswith("datetime64[") or "," in index[0][1]:
+            return None
+        if not columns or {dtype for _, dtype, *_ in columns} - {"float64", "int64", "bool"}:
+            return None
+        rule, closed = pd.tseries.frequencies.to_offset(self._options["rule"]), self._options.get("closed")
+        if not isinstance(rule, pd.offsets.Tick):
+            return ("floor", "D") if type(rule).__name__ in _CALENDAR and closed is None else None
+        piece = math.gcd(rule.nanos, pd.Timedelta("1D").value)
+        if closed == "right":  # bins of longer spans begin with the first row's day, which is not to be rounded up
+            return ("ceil", pd.Timedelta(piece, "ns")) if piece == rule.nanos else None
+        return ("floor", pd.Timedelta(piece, "ns")) if piece * _MOST_PIECES >= rule.nanos else None
+
+    def _selected(self):
+        return self._frame if self._select is None else self._frame[self._select]
+
+    def _by_pieces(self, function, rounding, piece):
+        frame = self._selected()
+        groups = (frame.astype("float64") if function == "mean" else frame).groupby(getattr(frame.index.to_series().dt, rounding)(piece))
+        pieces = groups.agg(["sum", "count"]) if function == "mean" else getattr(groups, function)()  # of floats: sums of integers may not fit
+        return through(
+            f"resample.{function}", _binned, (pieces,), {"function": function, "options": self._options, "like": frame._meta.iloc[:0]}, shape="whole"
+        )
+
     @classmethod
     def _of(cls, frame, options, key):
         options = dict(options)
         return cls(frame, options.pop("rule"), options, key)
+
+
+def _binned_doc(function, values):
+    return f"""Return what pandas' `Resampler.{function}` returns, lazy.
+
+    Rows are put together in the engine by pieces of time, days at most, of which bins have whole ones; what these come to in bins runs through pandas. Other
+    dtypes than float64, int64 and bool, and options beside `closed` and `label`, are pandas' alone.
+
+    Examples
+    --------
+    >>> import muster.dataframe as dd, pandas as pd
+    >>> times = pd.to_datetime(["2020-01-05", "2020-01-09", "2020-03-01"])
+    >>> dd.from_pandas(pd.Series([1, 2, 4], index=times), npartitions=2).resample("MS").{function}().compute().tolist()
+    {values}
+    """
 
 
 for _name in "median apply quantile skew kurt cov corr sem rank first last nunique".split():
@@ -224,8 +281,10 @@ for _name, _what, _values in (
     ("std", "standard deviation", "[nan, 0.7071067811865476, 1.4142135623730951, 0.0]")
 ):
     _member(Rolling, _name, _native_doc(_name, _what, _values))
-for _name in "sum count min max first last std var median size nunique ohlc prod quantile sem mean apply".split():
+for _name in "first last std var median size nunique ohlc prod quantile sem apply".split():
     _member(Resampler, _name)
+for _name, _values in (("sum", "[3, 0, 4]"), ("count", "[2, 0, 1]"), ("min", "[1.0, nan, 4.0]"), ("max", "[2.0, nan, 4.0]"), ("mean", "[1.5, nan, 4.0]")):
+    _member(Resampler, _name, _binned_doc(_name, _values))
 
 
 def rolling(self, window, min_periods=None, center=False, win_type=None, on=None, closed=None, step=None, **kwargs):
