@@ -21,8 +21,8 @@ def payload_as(array, name, function, partition, guess=False, labels=(None,), at
     dtype, given = dtype_of(name), array.dtype
     if isinstance(given, np.dtype) and given.kind in "iuf" and given == dtype and not name.startswith("object"):
         return np.ascontiguousarray(array), None
-    if name == unseen() and not pd.isna(array).all():
-        return "str" if given == "object" and is_text(array) else dtype_name(given)
+    if name == unseen() and not pd.isna(array).all() or function.exact and not _is_exactly(array, dtype):
+        return "str" if given == "object" and is_text(array) and not function.exact else dtype_name(given)
     if dtype == "object":
         return payload_of(np.asarray(array, dtype=object), "object")
     if given == dtype or (_open_categories(dtype) and isinstance(given, pd.CategoricalDtype) and given.ordered == dtype.ordered):
@@ -56,6 +56,17 @@ def payload_as(array, name, function, partition, guess=False, labels=(None,), at
         return _payload(series.astype(dtype), name)
     except pa.ArrowInvalid:  # an integer that Arrow's doubles would round
         return dtype_name(np.dtype(object))
+
+
+def _is_exactly(array, dtype):
+    """Whether values have a dtype, or the one that its column has as soon as a value is missing."""
+    given = array.dtype
+    if given == dtype or _open_categories(dtype) and isinstance(given, pd.CategoricalDtype) and given.ordered == dtype.ordered:
+        return True
+    if not isinstance(dtype, np.dtype) or given != {"i": "float64", "u": "float64", "b": "object"}.get(dtype.kind):
+        return False
+    missing = np.asarray(pd.isna(array))
+    return bool(missing.any()) and (missing.all() or _present_as(np.asarray(array[~missing]), dtype) is not None)
 
 
 def payload_of_none(name):

@@ -8,6 +8,7 @@ from muster.dataframe._align import aligned, borders_of, both_ascend, can_be_cut
 from muster.dataframe._ascending import ASCENDS, note_as, order_of
 from muster.dataframe._collection import Collection, new_collection
 from muster.dataframe._memory import from_pandas
+from muster.dataframe._merge_meta import meta_of_merge
 from muster.dataframe._order import wanted
 from muster.dataframe._through_pandas import through
 
@@ -81,13 +82,11 @@ def merge(
     if native is not None:
         return native if npartitions in (None, native.npartitions) or native.known_divisions else native.repartition(npartitions=npartitions)
     merged = _semi if how in ("leftsemi", "leftanti") else _merged
-    meta = merged(*(sample_of(side._expr)[:0] for side in (left, right)), **arguments)  # of no rows: nothing is missing for want of an equal key
-    if left_index is not right_index and how not in ("leftsemi", "leftanti"):  # of no rows alone the index keeps its name
-        meta.index.name = merged(*(sample_of(side._expr) for side in (left, right)), **arguments | {"validate": None}).index.name
+    meta = meta_of_merge(merged, left, right, arguments)
     by_divisions = _by_divisions(left, right, **keys)
     if by_divisions is not None:
         return aligned("merge", merged, [left, right], arguments, meta=meta, **by_divisions)
-    whole = through("merge", merged, (left, right), arguments, shape="whole", meta=meta, token=f"merge-{how}")
+    whole = through("merge", merged, (left, right), arguments, shape="whole", meta=meta, token=f"merge-{how}", exact=True)
     return whole.repartition(npartitions=npartitions or max(left.npartitions, right.npartitions))
 
 
@@ -188,8 +187,13 @@ def _native(left, right, how, on, left_on, right_on, left_index, right_index, su
 def _labels(keys, columns):
     """Labels of key columns as a list; None where these are not all single columns."""
     keys = keys if isinstance(keys, list) else [keys]
-    found = all(isinstance(k, (str, int, tuple)) and not isinstance(k, bool) and columns.count(k) == 1 for k in keys)
-    return keys if keys and found else None
+    found = all(_is_label(k) and columns.count(k) == 1 for k in keys)
+    return [columns[columns.index(k)] for k in keys] if keys and found else None
+
+
+def _is_label(key):
+    """Whether a key may be a column's label; what pandas makes of labels that are missing is its own to say."""
+    return isinstance(key, (str, int, float, tuple, pd.Timestamp)) and not isinstance(key, bool) and key == key and key is not pd.NaT
 
 
 def _merged(left, right, **kwargs):
@@ -241,7 +245,7 @@ def join(self, right, on=None, how="left", lsuffix="", rsuffix="", npartitions=N
             raise ValueError("Suffixes and 'on' not supported when joining multiple DataFrames")
         left, *right = (_frame(side, "right") for side in (self, *right))
         meta = sample_of(left._expr)[:0].join([sample_of(r._expr)[:0] for r in right], how=how)
-        return through("join", _joined, (left, *right), {"how": how}, shape="whole", meta=meta, token="join")
+        return through("join", _joined, (left, *right), {"how": how}, shape="whole", meta=meta, token="join", exact=True)
     if on is None:
         keys = {"left_index": True, "right_index": True}
     else:

@@ -19,6 +19,7 @@ from muster._border.pandas import (
     SHORT,
     _levels,
     _object_array,
+    comparable_label,
     dtype_name,
     dtype_of,
     fields_of,
@@ -97,6 +98,7 @@ class Function:
     def __init__(self, func, label, inputs, args, kwargs, partition=False, forced=False):
         self.func, self.label, self.inputs, self.args, self.kwargs, self.partition, self.forced = func, label, inputs, args, kwargs, partition, forced
         self.guesses = {}  # names of dtypes that no user promised, by column and by ("index", level)
+        self.exact = False  # no other promise holds than what is returned
         self.known_labels = None  # of a result that had those expected
         self.gives_rows = False  # what it was tried on says that it gives a pandas object for each partition
 
@@ -122,7 +124,7 @@ class Function:
     def has_labels(self, labels, fields):
         """Whether a result has the labels of the fields that were promised."""
         if not labels.is_(self.known_labels):
-            if plain_labels(labels) != [f[0] for f in fields]:
+            if [comparable_label(x) for x in plain_labels(labels)] != [comparable_label(f[0]) for f in fields]:
                 return False
             self.known_labels = labels
         return True
@@ -269,8 +271,9 @@ def _coded(of):
 
 
 def through(
-    label, func, args, kwargs=None, shape="rows", meta=no_default, kept=False, token=None, real=False, labels=None, forced=False, nullable=False, made_up=False
-):
+    label, func, args, kwargs=None, shape="rows", meta=no_default, kept=False, token=None, real=False, labels=None, forced=False, nullable=False, made_up=False,
+    exact=False,
+):  # fmt: skip
     """Return the collection that a function of pandas objects makes.
 
     Parameters
@@ -297,6 +300,8 @@ def through(
         A value of nullable columns has a nullable dtype, also where it is never missing.
     made_up : bool, default False
         `meta` was made of made-up rows.
+    exact : bool, default False
+        Of "whole": dtypes are those that the function returns, also where `meta` would hold the values.
 
     Raises
     ------
@@ -322,6 +327,7 @@ def through(
             raise
     else:
         function.forced = forced
+    function.exact = exact
     if real and shape == "partitions":
         is_rows = isinstance(meta, (pd.DataFrame, pd.Series))
         function.gives_rows = is_rows and not function.forced
