@@ -183,7 +183,20 @@ def _of_one_dtype(categoricals):
 
 
 def _label(label):
-    return pd.Timestamp(label.ns) if isinstance(label, _core.Moment) else label
+    if isinstance(label, tuple):
+        return tuple(_label(part) for part in label)
+    if isinstance(label, _core.Moment):
+        return pd.Timestamp(label.ns)
+    return np.nan if isinstance(label, float) and label != label else label  # the one object that Python finds in lists and dicts
+
+
+def comparable_label(label):
+    """Return what is equal for labels that are equal, times and NaN among them."""
+    if isinstance(label, tuple):
+        return tuple(comparable_label(part) for part in label)
+    if isinstance(label, _core.Moment):
+        return _core.Moment, label.ns
+    return np.nan if isinstance(label, float) and label != label else label
 
 
 def _labels(fields, integer):
@@ -193,10 +206,9 @@ def _labels(fields, integer):
     if labels and all(isinstance(x, tuple) for x in labels) and len({len(x) for x in labels}) == 1:
         return pd.MultiIndex.from_tuples(labels)
     # what columns of texts leave behind
-    return (
-        pd.Index(labels, dtype=string_dtype() if labels and all(isinstance(x, str) for x in labels) else None, tupleize_cols=False) if labels
-        else pd.Index([], dtype=string_dtype())
-    )
+    if all(isinstance(x, str) for x in labels):
+        return pd.Index(labels, dtype=string_dtype())
+    return pd.Index(labels, dtype=object if any(x is None for x in labels) else None, tupleize_cols=False)
 
 
 def index_of(columns, rows):

@@ -4,6 +4,7 @@ from muster import _core
 from muster._base.later import FRAME_NAMES, NotThereYet
 from muster._base.tasks import refuse_to_come
 from muster._base.values import no_default, plain
+from muster._border.pandas import comparable_label, label_of
 from muster._generated.frame import FrameMethods
 from muster.dataframe import _columns, _correlation, _melt, _merge, _pivot, _query, _repr, _set_index
 from muster.dataframe._beside import assigned, beside, has_other_rows, in_memory, is_foreign_scalar, is_mask, repeated
@@ -65,7 +66,7 @@ class DataFrame(FrameMethods, Frame):
         return Count((Count(_core.call("row_count", [self._expr], {})) * len(self._expr.columns))._expr)
 
     def _labels(self):
-        return [f[0] for f in self._expr.columns]
+        return [label_of(f[0]) for f in self._expr.columns]
 
     def _has_levels(self):
         return self._expr.kind == "frame" and self._expr.levels > 1
@@ -88,8 +89,9 @@ class DataFrame(FrameMethods, Frame):
     def _positions(self, key):
         """Positions of the columns that a label means: all that have it, and of labels in levels all that begin with it. KeyError if there is none."""
         found = self._expr.meant(plain(key)) if isinstance(key, (str, int, tuple)) else []
-        if not found:
-            found = [i for i, label in enumerate(self._labels()) if label == key]  # labels may be equal without being the same: 1 and 1.0
+        if not found:  # labels may be equal without being the same: 1 and 1.0, 2020 and a time, NaN
+            wanted = comparable_label(plain(key))
+            found = [i for i, (label, _, _) in enumerate(self._expr.columns) if wanted is comparable_label(label) or wanted == comparable_label(label)]
         if not found:
             self[key]  # says which columns there are
         return found
@@ -156,10 +158,10 @@ class DataFrame(FrameMethods, Frame):
         return iter(self._labels())
 
     def __contains__(self, key):
-        if self._expr.has_column(key):
+        if isinstance(key, (str, int)) and self._expr.has_column(key):
             return True
         # labels may be equal without being the same: 1 and 1.0
-        return not isinstance(key, str) and key in self._labels() or self._has_levels() and key in self.columns
+        return not isinstance(key, str) and label_of(key) in self._labels() or self._has_levels() and key in self.columns
 
     def __dir__(self):
         return sorted({*super().__dir__(), *(x for x in self._ipython_key_completions_() if isinstance(x, str) and x.isidentifier())})

@@ -86,7 +86,7 @@ def _grouped(data, keys, labels, select, options):
     """The pandas group-by of a task's rows: keys are labels, or Series beside the rows."""
     beside = iter(keys)
     by = [next(beside) if label is _BESIDE else label for label in labels]
-    grouped = data.groupby(by if len(by) != 1 else by[0], **options)
+    grouped = data.groupby(by if len(by) != 1 or by[0] is None else by[0], **options)
     return grouped if select is None else grouped[select]
 
 
@@ -147,6 +147,8 @@ class GroupBy(GroupByMethods):
             raise TypeError(f"groupby() got an unexpected keyword argument {min(unknown)!r}")
         self._frame, self._select, self._name, self._as_index = frame, select, name, as_index
         self._options = {k: v for k, v in options.items() if v is not None}
+        if by is None:
+            raise TypeError("You have to supply one of 'by' and 'level'")
         by = list(by) if isinstance(by, (list, tuple)) and not (isinstance(by, tuple) and by in frame) else [by]
         if not by:
             raise ValueError("No group keys passed!")

@@ -7,6 +7,7 @@ from muster.dataframe._collection import new_collection
 from muster.dataframe._partitioning import counted
 from muster.dataframe._through_pandas import call, through
 
+_KINDS = ("quicksort", "mergesort", "heapsort", "stable")
 
 def sort_values(
     self, by=None, npartitions=None, ascending=True, na_position="last", partition_size=None, sort_function=None, sort_function_kwargs=None,
@@ -35,12 +36,17 @@ def sort_values(
     shuffle_method
         Accepted.
     **kwargs
-        key : function of a pandas Series, optional. What is compared instead of the values. upsample : accepted.
+        key : function of a pandas Series, optional. What is compared instead of the values. kind : {"stable", "quicksort", "mergesort", "heapsort"}; all of
+        them are stable. upsample : accepted.
 
     Raises
     ------
     KeyError
         If a label is no column.
+    NotImplementedError
+        Of inplace=True and axis=1.
+    ValueError
+        If there are not as many `ascending` as labels, or an argument is none of its values.
 
     Examples
     --------
@@ -52,14 +58,26 @@ def sort_values(
     if na_position not in ("first", "last"):
         raise ValueError(f"na_position must be either 'first' or 'last', got {na_position!r}")
     ascending = _directions(ascending)
+    _refuse("sort_values", kwargs)
+    if (axis := kwargs.pop("axis", 0)) not in (0, "index", "rows"):
+        if self.ndim == 1 or axis not in (1, "columns"):
+            raise ValueError(f"No axis named {axis} for object type {type(self).__name__}")
+        raise NotImplementedError("sort_values: axis=1, the order of columns by values of a row; choose the columns, df[labels]")
+    if self.ndim == 2:
+        _check(self, by, ascending)
+    elif isinstance(ascending, list):
+        if len(ascending) != 1:
+            raise ValueError(f"Length of ascending ({len(ascending)}) must be 1 for Series")
+        ascending = ascending[0]
     wanted(npartitions, "sort_values")
-    kwargs = {"ascending": ascending, "na_position": na_position, "ignore_index": ignore_index, "kind": "stable", **kwargs}
+    kwargs = {"ascending": ascending, "na_position": na_position, "ignore_index": ignore_index, **kwargs, "kind": "stable"}
     if self.ndim == 2:
         kwargs["by"] = by
     if sort_function is None and not kwargs.keys() - {"ascending", "na_position", "ignore_index", "kind", "by", "upsample"}:
         kwargs.pop("upsample", None)
         if self.ndim == 1 or _are_columns(self, by):
-            ordered = _native(self, by, False, ascending, na_position, wanted(counted(self, npartitions, partition_size), "sort_values"))
+            keys = None if self.ndim == 1 else _listed(by)
+            ordered = _native(self, keys, False, ascending, na_position, wanted(counted(self, npartitions, partition_size), "sort_values"))
             if ordered is not None:
                 return ordered.reset_index(drop=True) if ignore_index else ordered
     if sort_function is not None:
@@ -87,6 +105,7 @@ def sort_index(self, ascending=True, na_position="last", ignore_index=False, **k
     """
     if na_position not in ("first", "last"):
         raise ValueError(f"invalid na_position: {na_position}")
+    _refuse("sort_index", kwargs)
     if not kwargs.keys() - {"npartitions", "kind"}:
         divisions = self.divisions if self.known_divisions and ascending is True and self._expr.index else None
         ordered = _native(self, None, True, ascending, na_position, wanted(counted(self, kwargs.pop("npartitions", None), None), "sort_index"), divisions)
@@ -125,14 +144,41 @@ def wanted(npartitions, operation):
 
 
 def _directions(ascending):
-    for one in ascending if isinstance(ascending, list) else [ascending]:
+    several = isinstance(ascending, (list, tuple))
+    for one in ascending if several else [ascending]:
         if not isinstance(one, (bool, int)):
             raise ValueError(f'For argument "ascending" expected type bool, received type {type(one).__name__}.')
-    return [bool(one) for one in ascending] if isinstance(ascending, list) else bool(ascending)
+    return [bool(one) for one in ascending] if several else bool(ascending)
+
+
+def _refuse(operation, kwargs):
+    """Raises for keywords that no order of rows can follow."""
+    if kwargs.pop("inplace", False):
+        raise NotImplementedError(f"{operation}: inplace=True; a collection is lazy, take what {operation} returns")
+    if (kind := kwargs.get("kind")) not in (None, *_KINDS):
+        raise ValueError(f"sort kind must be one of {', '.join(map(repr, _KINDS))} (got {kind!r})")
+
+
+def _check(self, by, ascending):
+    """Raises KeyError for what is neither a column nor an index level, ValueError for another number of directions."""
+    names, levels = _listed(by), self._meta.index.names
+    for name in names:
+        if not _is_column(self, name) and (name is None or name not in levels):
+            if by is None:
+                raise TypeError("sort_values: by is missing, the label of a column or a list of them")
+            self._positions_for("sort_values", name)
+    if isinstance(ascending, list) and len(ascending) != len(names):
+        raise ValueError(f"Length of ascending ({len(ascending)}) != length of by ({len(names)})")
+
+
+def _listed(by):
+    return by if isinstance(by, list) else [by]
+
+
+def _is_column(self, name):
+    return not isinstance(name, bool) and name in self
 
 
 def _are_columns(self, by):
-    names = by if isinstance(by, list) else [by]
-    columns = self._labels()
-    found = all(isinstance(n, (str, int, tuple)) and not isinstance(n, bool) and columns.count(n) == 1 for n in names)
-    return bool(names) and found
+    names = _listed(by)
+    return bool(names) and all(_is_column(self, name) and len(self._positions(name)) == 1 for name in names)

@@ -7,6 +7,7 @@ from muster._base import keywords
 from muster._base.later import SERIES_NAMES, NotThereYet
 from muster._base.libraries import pd
 from muster._base.values import no_default, plain
+from muster._border.pandas import label_of
 from muster._generated.series import SeriesMethods
 from muster.dataframe import _repr
 from muster.dataframe._accessors import CategoricalMethods, DatetimeProperties, StringMethods
@@ -29,7 +30,7 @@ class Series(SeriesMethods, Frame):
     @property
     def name(self):
         """The label."""
-        return None if self._expr.kind == "row" else self._expr.columns[0][0]
+        return None if self._expr.kind == "row" else label_of(self._expr.columns[0][0])
 
     @name.setter
     def name(self, name):
