@@ -343,3 +343,20 @@ def test_names_of_indexes(how):
     assert by_index.index.name == named.merge(other, how=how, left_index=True, right_on="q").index.name
     by_column = ours[1].merge(ours[0], how=how, left_on="q", right_index=True).compute()
     assert by_column.index.name == other.merge(named, how=how, left_on="q", right_index=True).index.name
+
+
+def test_a_lazy_series_on_either_side():
+    s = pd.Series([5, 1, 2], index=[2, 20, 9], name="k")
+    for left, right in ((LEFT, s), (s, LEFT), (s, s)):
+        ours = [lazy(side, 2) for side in (left, right)]
+        same(dd.merge(*ours, on="k"), pd.merge(left, right, on="k"))
+        by_index = {"left_index": True, "right_index": True, "suffixes": ("_l", "_r"), "how": "outer"}
+        same(dd.merge(*ours, **by_index), pd.merge(left, right, **by_index))
+
+
+def test_keys_are_labels():
+    ours = lazy(LEFT, 2)
+    for key in (ours.k, LEFT.k, LEFT.k.to_numpy(), [ours.k], [LEFT.k]):
+        with pytest.raises(NotImplementedError, match="left_on takes labels"):
+            ours.merge(RIGHT, left_on=key, right_on="k")
+    same(ours.merge(LEFT, on=("k", "s")), LEFT.merge(LEFT, on=("k", "s")))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import muster.dataframe as dd
-from conftest import PARTITIONS, same
+from conftest import PARTITIONS, raised, same
 
 N = 40
 FRAME = pd.DataFrame(
@@ -251,3 +251,53 @@ def test_one_more_level(npartitions):
         df.set_index("s", append=True)
     with pytest.raises(NotImplementedError, match="make it a column first"):
         df.set_index(df.s, append=True, sort=False)
+
+
+ARGUMENTS = {
+    "a kind": lambda d: d.sort_values(["A", "C"], kind="mergesort"),
+    "an unknown kind": lambda d: d.sort_values("A", kind="bogus"),
+    "an unknown kind of a Series": lambda d: d.A.sort_values(kind="bogus"),
+    "rows": lambda d: d.sort_values("Bee", axis=0),
+    "an unknown axis": lambda d: d.sort_values("A", axis="x"),
+    "too many directions": lambda d: d.sort_values("A", ascending=[True, False]),
+    "too few directions": lambda d: d.sort_values(["A", "Bee"], ascending=[True]),
+    "a tuple of directions": lambda d: d.sort_values(["A", "Bee"], ascending=(True, False)),
+    "directions of a Series": lambda d: d.A.sort_values(ascending=[True, False]),
+    "a direction of a Series": lambda d: d.Bee.sort_values(ascending=[False]),
+    "no direction": lambda d: d.sort_values("A", ascending="yes"),
+    "no such column": lambda d: d.sort_values(["A", "Be"]),
+    "nothing to sort by": lambda d: d.sort_values(),
+    "no column": lambda d: d.sort_values([]),
+    "no place for what is missing": lambda d: d.sort_values("A", na_position="middle"),
+    "a Series": lambda d: d.sort_values(d.A),
+    "a list of Series": lambda d: d.sort_values([d.A]),
+    "an unknown keyword": lambda d: d.sort_values("A", bogus=1),
+    "a pandas Series as index": lambda d: d.set_index(pd.Series(range(12, 0, -1), index=range(5, 17), name="k")).sort_index(),
+    "an array as index": lambda d: d.set_index(np.arange(12)[::-1]).sort_index(),
+    "a list of a pandas Series as index": lambda d: d.set_index([pd.Series(range(12, 0, -1))]).sort_index(),
+    "a list of a Series as index": lambda d: d.set_index([d.Bee * -1]).sort_index(),
+    "too few values as index": lambda d: d.set_index(np.arange(11)),
+}
+
+
+@pytest.mark.parametrize("npartitions", [1, 3])
+@pytest.mark.parametrize("arguments", ARGUMENTS)
+def test_arguments(arguments, npartitions):
+    frame, call = pd.DataFrame({"A": np.arange(12) * 7 % 5, "Bee": range(12), "C": list("abcd") * 3}), ARGUMENTS[arguments]
+    ours = dd.from_pandas(frame, npartitions=npartitions)
+    if (error := raised(lambda: call(frame))) is None:
+        same(call(ours), call(frame))
+    else:
+        with pytest.raises(type(error)):
+            call(ours).compute()
+
+
+def test_what_is_refused_is_named():
+    ours = dd.from_pandas(pd.DataFrame({"A": [1, 2], "Bee": [1, 2]}), npartitions=2)
+    with pytest.raises(KeyError, match="sort_values: column 'Be' not found; did you mean Bee"):
+        ours.sort_values("Be")
+    for call in (lambda: ours.sort_values("A", inplace=True), lambda: ours.sort_index(inplace=True), lambda: ours.A.sort_values(inplace=True)):
+        with pytest.raises(NotImplementedError, match="inplace=True"):
+            call()
+    with pytest.raises(NotImplementedError, match="axis=1"):
+        ours.sort_values(0, axis=1)

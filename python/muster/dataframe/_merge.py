@@ -53,6 +53,8 @@ def merge(
     ------
     KeyError
         If a key is no column.
+    NotImplementedError
+        If a key is a Series or an array.
     ValueError
         If keys cannot be compared, there are not as many on both sides, or columns would have one name.
     pandas.errors.MergeError
@@ -70,6 +72,7 @@ def merge(
     """
     left, right = (_frame(side, name) for side, name in ((left, "left"), (right, "right")))
     npartitions = wanted(npartitions, "merge")
+    _refuse_values(on=on, left_on=left_on, right_on=right_on)
     if how not in _HOW:
         raise ValueError(f"{how!r} is not a valid Merge type: {', '.join(_HOW)}")
     if not any((on, left_on, right_on, left_index, right_index, how == "cross")) and on is None and not set(left.columns) & set(right.columns):
@@ -143,6 +146,15 @@ def _frame(side, name):
             raise ValueError("Cannot merge a Series without a name")
         side = side.to_frame()
     return side
+
+
+def _refuse_values(**keys):
+    for name, key in keys.items():
+        for one in key if isinstance(key, (list, tuple)) else [key]:
+            if getattr(one, "ndim", 0) > 0:
+                raise NotImplementedError(
+                    f"merge: {name} takes labels, a {type(one).__name__} was passed; make it a column first, df.assign(key=...).merge(other, {name}='key')"
+                )
 
 
 def _native(left, right, how, on, left_on, right_on, left_index, right_index, suffixes, exchanged):

@@ -163,6 +163,8 @@ def _check(self, by, ascending):
     """Raises KeyError for what is neither a column nor an index level, ValueError for another number of directions."""
     names, levels = _listed(by), self._meta.index.names
     for name in names:
+        if getattr(name, "ndim", 0) > 0:
+            raise KeyError(f"sort_values: by takes labels, a {type(name).__name__} was passed; make it a column first, df.assign(key=...).sort_values('key')")
         if not _is_column(self, name) and (name is None or name not in levels):
             if by is None:
                 raise TypeError("sort_values: by is missing, the label of a column or a list of them")

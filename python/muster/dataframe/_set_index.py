@@ -2,9 +2,10 @@
 
 from muster import _core
 from muster._base import keywords
-from muster._base.libraries import pd
+from muster._base.libraries import np, pd
 from muster._base.values import plain
 from muster.dataframe._ascending import ASCENDS, note_as
+from muster.dataframe._beside import beside, in_memory
 from muster.dataframe._collection import new_collection
 from muster.dataframe._order import by_index, wanted
 from muster.dataframe._partitioning import counted, divisions_of
@@ -19,7 +20,7 @@ def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=
 
     Parameters
     ----------
-    other : label or Series of the same rows
+    other : label, Series of the same rows, or pandas Series, index or array with a value for each row
     drop : bool, default True
         Take the column out.
     sorted : bool, default False
@@ -43,7 +44,7 @@ def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=
     NotImplementedError
         If `other` is a DataFrame or several labels.
     ValueError
-        If `divisions` do not ascend.
+        If `divisions` do not ascend. At compute: values in memory are not as many as there are rows.
 
     Examples
     --------
@@ -59,7 +60,10 @@ def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=
         "set_index", kwargs, {*keywords.SHAPING, *"append inplace verify_integrity upsample partition_size max_branch compute shuffle".split()},
         "drop sorted npartitions divisions sort".split()
     )
+    if in_memory(other):
+        other = _in_memory(self, other)
     if isinstance(other, list):
+        other = [_in_memory(self, label) if in_memory(label) else label for label in other]
         for label in other:
             self._positions_for("set_index", label)
         if len(other) != 1:
@@ -98,6 +102,11 @@ def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=
         return ordered
     out = new_collection(_core.call("with_index", [frame._expr, key._expr], {} if divisions is None else {"divisions": [plain(d) for d in divisions]}))
     return call(out, "sort_index", (), {"kind": "stable"}, shape="whole") if sort and not sorted else out
+
+
+def _in_memory(frame, values):
+    """Values in memory, one for each row, as a lazy Series."""
+    return beside(frame, values if isinstance(values, np.ndarray) else values.array, "set_index").rename(getattr(values, "name", None))
 
 
 def _in_order(expr, key, wanted, npartitions):
