@@ -3,8 +3,8 @@
 #include "api/missing_values.hpp"
 
 #include <algorithm>
-#include <array>
 
+#include "api/revisions.hpp"
 #include "expr/op.hpp"
 
 namespace muster::api {
@@ -36,20 +36,10 @@ std::vector<Column> columns_of(const Run& run, const Reports& reports) {
   return out;
 }
 
-bool is_passed_on(const Step& step) {
+bool is_computed_with(const Step& step) {
   const auto& says = traits(step.kernel);
-  if (says.columnwise || says.selects || says.widens_itself || says.runs_python || step.out.empty()) return true;
-  const std::string op = step.args.is_dict() && step.args["op"].is_string() ? step.args["op"].string() : "";
-  if (step.kernel == "cast") return !dtype_of(step.args["to"].integer()).is_text();
-  const bool in_floats = step.args.has("type") && step.args["type"].is_integer() && dtype_of(step.args["type"].integer()).is_float();
-  if (step.kernel == "unary") return in_floats || op == "isna" || op == "notna" || op == "invert";
-  if (step.kernel == "binary") {
-    if (in_floats) return true;
-    constexpr std::array kCompares{"eq", "ne", "lt", "le", "gt", "ge", "and", "or", "xor"};
-    return std::find(kCompares.begin(), kCompares.end(), op) != kCompares.end();
-  }
-  constexpr std::array kPasses{"take_rows", "fill"};
-  return std::find(kPasses.begin(), kPasses.end(), step.kernel) != kPasses.end();
+  if (says.columnwise || says.selects || says.widens_itself || says.runs_python || step.out.empty()) return false;
+  return !says.same_of_floats || !says.same_of_floats(step.args);
 }
 
 void add(std::map<Hash128, std::pair<Expr, Revision>>& to, const Column& column) {
@@ -70,11 +60,14 @@ std::map<Hash128, std::pair<Expr, Revision>> computed_with(const Run& run, const
   std::vector<int> computed;  // dependences of what steps compute with
   for (const auto& stage : run.plan.stages)
     for (const auto& step : stage.steps)
-      if (!is_passed_on(step))
+      if (is_computed_with(step))
         for (int reg : step.in) computed.push_back(stage.dependences[static_cast<size_t>(reg)]);
   if (computed.empty()) return out;
   for (const Column& column : columns_of(run, reports)) {
     if (!column.node->op->revise) continue;
+    std::map<Hash128, std::pair<Expr, Revision>> alone;
+    add(alone, column);
+    if (made_again(column.node, alone.begin()->second.second)->id == column.node->id) continue;  // it is as wide as it can be
     const auto reached = plan::reaching(run.plan.dependences, [&](const Root& r) { return r == column.root; });
     if (std::any_of(computed.begin(), computed.end(), [&](int d) { return reached[static_cast<size_t>(d)]; })) add(out, column);
   }

@@ -34,6 +34,8 @@ struct Traits {
   std::string parse_check = {};
   /// Of two inputs: the comparison that the result is ("==", "<", "<=", ">", ">="), or "and" where it holds if both do; empty for anything else.
   std::function<std::string(const base::Value& args)> compares = {};
+  /// True: integers among the inputs give the same as floats of these values, but for the dtype. Wherever nothing is said they may not: they wrap around.
+  std::function<bool(const base::Value& args)> same_of_floats = {};
   /// True: the result has the input's values in another form, which compare as they do.
   std::function<bool(const base::Value& args)> same_values = {};
 

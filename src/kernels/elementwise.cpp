@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <set>
 
 #include "base/error.hpp"
 #include "data/dispatch.hpp"
@@ -433,15 +434,22 @@ std::vector<Kernel> elementwise_kernels() {
     return known == kSymbols.end() ? "" : known->second;
   };
   const auto same_values = [](const Args& a) { return !dtype_of(a["from"].integer()).is_text() && !dtype_of(a["to"].integer()).is_text(); };
+  const auto always = [](const Args&) { return true; };
+  const auto is_no_text = [](const Args& a) { return !dtype_of(a["to"].integer()).is_text(); };
+  const auto computes_in_floats = [](const Args& a) {
+    static const std::set<std::string> kLooks = {"eq", "ne", "lt", "le", "gt", "ge", "and", "or", "xor", "isna", "notna", "invert"};
+    return kLooks.contains(a["op"].string()) || dtype_of(a["type"].integer()).is_float();
+  };
   const Traits by_row{.by_row = true};
-  return {{.name = "binary", .map = binary, .traits = {.by_row = true, .compares = compares}},
-          {.name = "unary", .map = unary, .traits = by_row},
-          {.name = "cast", .map = cast, .traits = {.by_row = true, .same_values = same_values}},
-          {.name = "fill", .map = fill, .traits = by_row},
-          {.name = "is_in", .map = is_in, .traits = by_row},
+  return {{.name = "binary", .map = binary, .traits = {.by_row = true, .compares = compares, .same_of_floats = computes_in_floats}},
+          {.name = "unary", .map = unary, .traits = {.by_row = true, .same_of_floats = computes_in_floats}},
+          {.name = "cast", .map = cast, .traits = {.by_row = true, .same_of_floats = is_no_text, .same_values = same_values}},
+          {.name = "fill", .map = fill, .traits = {.by_row = true, .same_of_floats = always}},
+          {.name = "is_in", .map = is_in, .traits = {.by_row = true, .same_of_floats = always}},
           // A constant as a column as long as the second input.
           {.name = "spread",
-           .map = [](const Args&) -> Map { return [](Task&, Columns in, int64_t rows, std::span<Column> out) { return out[0] = spread(in[0], rows), rows; }; }},
+           .map = [](const Args&) -> Map { return [](Task&, Columns in, int64_t rows, std::span<Column> out) { return out[0] = spread(in[0], rows), rows; }; },
+           .traits = {.same_of_floats = always}},
           {.name = "constant",
            .map = [](const Args& a) -> Map {
              Column c = constant_of(a["value"], dtype_of(a["type"].integer()));

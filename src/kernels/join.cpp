@@ -132,7 +132,7 @@ std::vector<Kernel> join_kernels() {
           {.name = "join_find", .look = find, .traits = {.widens_itself = true}},
           {.name = "join_contains", .look = contains, .traits = {.widens_itself = true}},
           {.name = "join_take", .look = take_found, .traits = {.takes_column = true}},
-          {.name = "take_rows", .map = take_rows}};
+          {.name = "take_rows", .map = take_rows, .traits = {.same_of_floats = [](const Args&) { return true; }}}};
 }
 
 }  // namespace muster::kernels

@@ -378,7 +378,9 @@ def _plain_label(label):
 
 
 def from_pandas(data, cuts, divisions=None):
-    """Return the expression of a pandas object in memory, cut into partitions at these rows. Divisions not given are known if the index ascends strictly."""
+    """Return the expression of a pandas object in memory, cut into partitions at these rows. Divisions not given are known if the index ascends; no value
+    may lie on both sides of a cut.
+    """
     data = data.copy(deep=False)  # held with the columns: what the user changes later is copied first, and not seen here
     index_fields, fields = fields_of(data)
     if isinstance(data, pd.Series):
@@ -396,7 +398,7 @@ def from_pandas(data, cuts, divisions=None):
 
 def _divisions(index, cuts):
     if (
-        index.nlevels > 1 or len(index) == 0 or index.hasnans or not (index.is_monotonic_increasing and index.is_unique)
+        index.nlevels > 1 or len(index) == 0 or index.hasnans or not index.is_monotonic_increasing
         or dtype_name(index.dtype).startswith(("object", "timedelta64"))
     ):
         return []

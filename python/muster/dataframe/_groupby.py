@@ -12,10 +12,11 @@ from muster._generated.groupby import GroupByMethods
 from muster.dataframe._beside import beside, in_memory
 from muster.dataframe._call import has_foreign_numbers
 from muster.dataframe._collection import Rows, new_collection
+from muster.dataframe._group_values import ALIKE, beside_rows
 from muster.dataframe._index import Index
 from muster.dataframe._meta import meta_object, warn_of_meta
 from muster.dataframe._split_out import spread
-from muster.dataframe._through_pandas import through
+from muster.dataframe._through_pandas import fields, through
 
 # Aggregates with a native kernel; others run through pandas.
 FUNCTIONS = ("sum", "mean", "count", "size", "min", "max", "std", "var", "nunique", "any", "all", "first", "last", "prod", "median")
@@ -303,9 +304,41 @@ class GroupBy(GroupByMethods):
         return self._method("apply", (func, *args), kwargs, real=True, meta=meta_object(meta), forced=True)
 
     def transform(self, func, *args, meta=no_default, **kwargs):
-        """Return what a function, or an aggregate by name, makes of each group, beside the rows. Warns if `meta` is not given."""
+        """Return what a function, or an aggregate by name, makes of each group, beside the rows; rows without a group have a missing value.
+
+        "sum", "mean", "min", "max", "count", "size", "std", "var", "first", "last", "nunique" and "median" are aggregated by the engine, and each row looks its
+        group up (`explain` says ``groupby.transform``); what else there is pandas makes of all rows in one task. Warns if `meta` is not given.
+
+        Parameters
+        ----------
+        func : str or callable
+            The name of an aggregate or of another method of pandas' group-by, or a function that is called with the rows of each group.
+        meta : pandas object, dict or pairs, optional
+            What the result looks like.
+
+        Examples
+        --------
+        >>> import muster.dataframe as dd, pandas as pd
+        >>> df = dd.from_dict({"k": ["a", "b", "a"], "x": [1, 2, 5]}, npartitions=2)
+        >>> df.groupby("k").x.transform("sum", meta=("x", "int64")).compute().tolist()
+        [6, 2, 6]
+        """
         warn_of_meta("groupby.transform", meta)
+        if isinstance(func, str) and func in ALIKE and not args and not kwargs:
+            native = self._beside_rows(func)
+            if native is not None and (meta is no_default or fields(meta_object(meta))[::2] == fields(native._meta)[::2]):
+                return native
         return self._method("transform", (func, *args), kwargs, shape="beside", real=not isinstance(func, str), meta=meta_object(meta), forced=True)
+
+    def _beside_rows(self, function):
+        """A native aggregate beside the rows, None where pandas is to make it."""
+        series = isinstance(self, SeriesGroupBy) or function == "size"
+        sort, dropna = (bool(self._options.get(name, True)) for name in ("sort", "dropna"))
+        try:
+            out = beside_rows(self._frame, self._by, self._values(), function, sort, dropna, series)
+        except (NotImplementedError, TypeError):
+            return None
+        return out.rename(None) if series and (not isinstance(self, SeriesGroupBy) or self._name is None) else out
 
     def rolling(self, window, **kwargs):
         """Return moving windows within each group; aggregate with ``mean`` and the like. Runs through pandas."""
@@ -462,7 +495,11 @@ class DataFrameGroupBy(GroupBy):
 
 
 class _SelectedFrame(DataFrameGroupBy):
-    """One column of rows grouped with as_index=False: results are DataFrames."""
+    """One column of rows grouped with as_index=False: aggregates are DataFrames."""
+
+    def transform(self, func, *args, **kwargs):
+        """Return what a function, or an aggregate by name, makes of each group, beside the rows; see `GroupBy.transform`."""
+        return SeriesGroupBy(self._frame, self._by, select=self._select[0], **self._options).transform(func, *args, **kwargs)
 
     def aggregate(self, arg=None, **kwargs):
         """Return several aggregates of each group; see `agg`."""

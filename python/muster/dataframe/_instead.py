@@ -12,7 +12,7 @@ from muster.dataframe._align import aligned, both_ascend, together
 from muster.dataframe._ascending import order_of
 from muster.dataframe._collection import Collection, new_collection
 from muster.dataframe._known_index import note_frequency, shifted_frequency
-from muster.dataframe._memory import from_pandas
+from muster.dataframe._memory import in_one_partition
 from muster.dataframe._through_pandas import Named, Slot, call, filled, in_memory, meta_beside, mirrored, shifted_divisions, through
 
 _BINARY = frozenset("add sub mul truediv floordiv mod pow eq ne lt le gt ge and or xor".split())
@@ -27,7 +27,7 @@ def instead(op, self, args, refusal):
         return call(new_collection(self._expr), ("dt", op[3:]), attribute=True)
     shape = SHAPES.get(op)
     if self._expr.kind == "scalar" and op in OPERATORS and isinstance(args.get("other"), (pd.Series, pd.DataFrame)):
-        rows = from_pandas(args["other"], npartitions=1, sort=False)
+        rows = in_one_partition(args["other"])
         return getattr(rows, f"__{mirrored(op)}__")(self)
     has_method = op in OPERATORS or hasattr(pd.DataFrame if self._expr.kind == "frame" else pd.Series, op)
     if shape is None or not has_method or not isinstance(self, Collection):

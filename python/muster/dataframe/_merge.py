@@ -7,7 +7,7 @@ from muster._border.pandas import sample_of
 from muster.dataframe._align import aligned, borders_of, both_ascend, can_be_cut
 from muster.dataframe._ascending import ASCENDS, note_as, order_of
 from muster.dataframe._collection import Collection, new_collection
-from muster.dataframe._memory import from_pandas
+from muster.dataframe._memory import in_one_partition
 from muster.dataframe._merge_meta import meta_of_merge
 from muster.dataframe._order import wanted
 from muster.dataframe._through_pandas import through
@@ -138,7 +138,7 @@ def merge_frame(
 
 def _frame(side, name):
     if isinstance(side, (pd.DataFrame, pd.Series)):
-        side = from_pandas(side, npartitions=1, sort=False)
+        side = in_one_partition(side)
     if not isinstance(side, Collection) or side._is_index or side._expr.kind not in ("frame", "series"):
         raise TypeError(f"merge: {name} must be a DataFrame or a named Series, a {type(side).__name__} was passed")
     if side.ndim == 1:

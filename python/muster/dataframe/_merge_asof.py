@@ -6,7 +6,7 @@ from muster._base.tokenize import tokenize
 from muster._border.pandas import sample_of
 from muster.dataframe._align import borders_of, cut_at, of_calls
 from muster.dataframe._collection import Collection
-from muster.dataframe._memory import from_pandas
+from muster.dataframe._memory import in_one_partition
 from muster.dataframe._through_pandas import through
 from muster.delayed import Delayed
 
@@ -73,7 +73,7 @@ def merge_asof(
 
 def _frame(side, name):
     if isinstance(side, (pd.DataFrame, pd.Series)):
-        side = from_pandas(side, npartitions=1, sort=False)
+        side = in_one_partition(side)
     if not isinstance(side, Collection) or side._is_index or side._expr.kind not in ("frame", "series"):
         raise TypeError(f"merge_asof: {name} must be a DataFrame or a named Series, a {type(side).__name__} was passed")
     return side.to_frame() if side.ndim == 1 else side

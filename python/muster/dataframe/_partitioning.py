@@ -14,7 +14,7 @@ from muster.dataframe._ascending import note, order_of
 from muster.dataframe._collection import Collection, new_collection
 from muster.dataframe._delayed import of_tasks, to_delayed
 from muster.dataframe._known_index import frequency_of, note_frequency, note_index
-from muster.dataframe._memory import from_pandas
+from muster.dataframe._memory import from_pandas, in_one_partition
 from muster.dataframe._through_pandas import through
 
 
@@ -65,7 +65,7 @@ def concat(dfs, axis=0, join="outer", ignore_unknown_divisions=False, ignore_ord
         raise ValueError("No objects to concatenate")
     if join not in ("outer", "inner"):
         raise ValueError("'join' must be 'inner' or 'outer'")
-    dfs = [d if isinstance(d, Collection) else from_pandas(d, npartitions=1, sort=False) for d in dfs]
+    dfs = [d if isinstance(d, Collection) else in_one_partition(d) for d in dfs]
     if len(dfs) == 1:
         return dfs[0].to_frame() if axis in (1, "columns") and dfs[0].ndim == 1 else dfs[0]
     if axis in (1, "columns"):

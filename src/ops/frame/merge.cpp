@@ -1,5 +1,6 @@
 // merge: the rows of two frames whose keys are equal. The first input streams, so that its order stays; of the second a table is made, which it looks into.
 // merge_partitions: the same of each partition of both, where equal keys lie in equal partitions.
+// groupby.transform: the columns of the second frame, of which no two rows have equal keys, beside the rows of the first.
 #include <algorithm>
 #include <unordered_set>
 
@@ -176,10 +177,10 @@ Rows merge_lower(Lowering& l, const Call& c) {
 }
 
 Value revise(const Call& c, const std::vector<std::pair<int64_t, DType>>& wider, const std::vector<std::pair<int64_t, int64_t>>&) {
-  const auto columns = Merge(c).columns();
+  const Schema s = c.op.schema(c);
   List wide = c.has("wide") ? c["wide"].list() : List{};
   for (const auto& [at, type] : wider)
-    if (columns.at(static_cast<size_t>(at)).field.type.is_integer()) wide.emplace_back(at);
+    if (s.columns.at(static_cast<size_t>(at)).type.is_integer()) wide.emplace_back(at);
   return with_argument(c.args, "wide", std::move(wide));
 }
 
@@ -189,6 +190,58 @@ Expr merge_exchanged(const Call& c) {
   if (parts == 1 || c["keeps_divisions"].boolean()) return nullptr;
   const auto shuffled = [&](size_t i, const Value& on) { return expr::make(expr::op("shuffle"), Dict{{"on", on}, {"partitions", parts}}, {c.inputs.at(i)}); };
   return expr::make(expr::op("merge_partitions"), c.args, {shuffled(0, c["stream_on"]), shuffled(1, c["built_index"].boolean() ? Value() : c["built_on"])});
+}
+
+// {keys, kind, wide}: the built columns are that many keys, as the first ones of the stream, and the values of their groups.
+class Transform {
+ public:
+  explicit Transform(const Call& c) : call(c), keys(static_cast<size_t>(c["keys"].integer())) {
+    for (size_t k = 0; k < keys; ++k) types.push_back(compared(c.input(0).columns.at(k).type, c.input(1).columns.at(k).type, c.input(0).columns[k].label));
+  }
+  Schema schema() const {
+    Schema s{call["kind"].integer() == 1 ? Kind::series : Kind::frame, {}, call.input(0).index, false};
+    for (size_t i = keys; i < call.input(1).columns.size(); ++i) {
+      Field f = call.input(1).columns[i];
+      if (f.type.is_object()) throw unsupported("transform: ", f.label.repr(), " is of objects, of which pandas says what is missing");
+      f.type.open |= f.type.is_integer() || f.type.is_boolean();
+      s.columns.push_back(std::move(f));
+    }
+    if (call.has("wide"))
+      for (const auto& at : call["wide"].list()) s.columns.at(static_cast<size_t>(at.integer())).type = {Storage::float64};
+    return s;
+  }
+
+  const Call& call;
+  size_t keys;
+  std::vector<DType> types;
+};
+
+Rows transform_lower(Lowering& l, const Call& c) {
+  const Transform m(c);
+  const Rows stream = l.input(0), built = l.apart(1);
+  const int at = stream.stage;
+  const auto& made = c.input(1).columns;
+  std::vector<int> wanted, in = built.columns;
+  List types;
+  for (size_t k = 0; k < m.keys; ++k) {
+    wanted.push_back(cast(l, at, stream.columns[k], c.input(0).columns[k].type, m.types[k], "transform"));
+    in[k] = cast(l, built.stage, built.columns[k], made[k].type, m.types[k], "transform");
+    types.push_back(code(m.types[k]));
+  }
+  for (size_t i = m.keys; i < made.size(); ++i) types.push_back(code(made[i].type));
+  const int table = l.build(at, built.stage, "join_build", Dict{{"keys", static_cast<int64_t>(m.keys)}, {"types", types}, {"each", false}}, in);
+  const int found = l.look(at, table, "join_find", Dict{{"all", true}}, wanted, 2)[1];  // one for each row, in their order
+  Rows out{at, {}, stream.index};
+  const Schema s = m.schema();
+  for (size_t i = m.keys; i < made.size(); ++i) {
+    const auto field = static_cast<int64_t>(i - m.keys);
+    const bool opens = s.columns[i - m.keys].type.open;
+    const int reg = l.look(at, table, "join_take", Dict{{"column", field}, {"missing", opens ? l.next_result() : int64_t{-1}}}, {found}, 1)[0];
+    l.depend(at, reg, built.stage, built.columns[i]);
+    if (opens) l.name_result(at, reg, field, true);
+    out.columns.push_back(cast(l, at, reg, made[i].type, s.columns[i - m.keys].type, "transform"));
+  }
+  return out;
 }
 }  // namespace
 
@@ -208,7 +261,12 @@ Ops merge_ops() {
     if (c.inputs.at(0)->npartitions != c.inputs.at(1)->npartitions) throw base::internal("merge_partitions: sides of different numbers of partitions");
     return merge_schema(c);
   };
-  return {whole, each};
+  Op beside = whole;
+  beside.name = "groupby.transform", beside.same_rows = true, beside.exchanged = {};
+  beside.schema = [](const Call& c) { return Transform(c).schema(); };
+  beside.lower = transform_lower;
+  beside.show = [](const Call& c) { return concat("of groups by ", c["keys"].integer(), " columns"); };
+  return {whole, each, beside};
 }
 
 }  // namespace muster::ops::frame

@@ -73,7 +73,7 @@ Ops shuffle_ops() {
            .sets_divisions = true,
            .partitions = [](const Call& c) { return c["partitions"].integer(); },
            .show = [](const Call& c) { return concat("by ", c["on"].is_none() ? "index" : c["on"].repr(), " to ", c["partitions"].repr()); },
-           .kernels = {{.name = "hash_rows", .map = hash_rows}}}};
+           .kernels = {{.name = "hash_rows", .map = hash_rows, .traits = {.same_of_floats = [](const Args&) { return true; }}}}}};
 }
 
 }  // namespace muster::ops::frame

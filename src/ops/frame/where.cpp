@@ -117,7 +117,7 @@ Op make_op(const std::string& name, bool keep_where_true) {
 
 Ops where_ops() {
   Ops ops{make_op("where", true), make_op("mask", false)};
-  ops[0].kernels = {{.name = "choose", .map = choose}};
+  ops[0].kernels = {{.name = "choose", .map = choose, .traits = {.same_of_floats = [](const Args&) { return true; }}}};
   return ops;
 }
 
