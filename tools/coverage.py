@@ -49,7 +49,8 @@ ROLLING = "agg aggregate apply count cov kurt max mean median min quantile skew 
 RESAMPLE = "agg count first last max mean median min nunique ohlc prod quantile sem size std sum var".split()
 FUNCTIONS = """Aggregation DataFrame Index Scalar Series compute concat from_array from_delayed from_dict from_map from_pandas get_collection_type
 get_dummies isna map_overlap map_partitions melt read_csv read_json read_parquet read_table repartition to_csv to_datetime to_json
-to_numeric to_parquet to_timedelta merge merge_asof pivot_table read_orc to_orc read_sql read_sql_query read_sql_table to_sql from_dask_array read_hdf read_fwf
+to_numeric to_parquet to_timedelta merge merge_asof pivot_table read_orc to_orc read_sql read_sql_query read_sql_table to_sql from_dask_array
+read_hdf read_fwf read_deltalake read_iceberg
 to_bag""".split()
 
 GROUPS = {
@@ -68,13 +69,14 @@ GROUPS = {
 }
 # Rows would move between partitions, or another part of muster is needed: not there yet.
 LATER = set(
-    "values to_dask_array from_dask_array read_hdf".split()
+    "values to_dask_array from_dask_array".split()
 )
 # Explicit methods whose work is a Python function on partitions or on all rows.
 PYTHON = set(
     """align apply applymap map combine_first map_overlap map_partitions shift sample unique nunique_approx memory_usage_per_partition reduction to_csv
-    to_json to_parquet transform categorize idxmax idxmin to_datetime to_numeric to_timedelta get_dummies from_map merge_asof
-    read_sql read_sql_query read_sql_table to_sql read_orc to_orc read_fwf make_timeseries with_spec read_json melt rename_axis""".split()
+    to_json to_parquet categorize idxmax idxmin to_datetime to_numeric to_timedelta get_dummies from_map merge_asof
+    read_sql read_sql_query read_sql_table to_sql read_orc to_orc read_fwf read_hdf read_deltalake read_iceberg make_timeseries with_spec read_json
+    melt rename_axis""".split()
 )
 SYNONYMS = {"agg": "aggregate", "len": "shape"}
 CLASSES = {

@@ -17,8 +17,11 @@ from muster._collections.running import compute
 from muster.dataframe import _replan, _row, extensions  # noqa: F401 (which register themselves)
 from muster.dataframe._delayed import from_delayed, to_delayed
 from muster.dataframe._frame import DataFrame
+from muster.dataframe._deltalake import read_deltalake
 from muster.dataframe._functions import get_collection_type, get_dummies, isna, map_overlap, melt, pivot_table, to_datetime, to_numeric, to_timedelta
 from muster.dataframe._groupby import Aggregation
+from muster.dataframe._hdf import read_hdf
+from muster.dataframe._iceberg import read_iceberg
 from muster.dataframe._index import Index
 from muster.dataframe._io import read_csv, read_table
 from muster.dataframe._make import from_array, from_arrow, from_map, read_json
@@ -39,8 +42,9 @@ from muster.dataframe._write import to_bag, to_csv, to_json, to_parquet
 __all__ = [
     "Aggregation", "DataFrame", "Index", "Scalar", "Series", "compute", "concat", "extensions", "from_array", "from_arrow", "from_delayed", "from_dict",
     "from_map", "from_pandas", "get_collection_type", "get_dummies", "isna", "map_overlap", "map_partitions", "melt", "merge", "merge_asof",
-    "pivot_table", "read_csv", "read_fwf", "read_json", "read_orc", "read_parquet", "read_sql", "read_sql_query", "read_sql_table", "read_table",
-    "repartition", "to_bag", "to_csv", "to_datetime", "to_delayed", "to_json", "to_numeric", "to_orc", "to_parquet", "to_sql", "to_timedelta",
+    "pivot_table", "read_csv", "read_deltalake", "read_fwf", "read_hdf", "read_iceberg", "read_json", "read_orc", "read_parquet", "read_sql",
+    "read_sql_query", "read_sql_table", "read_table", "repartition", "to_bag", "to_csv", "to_datetime", "to_delayed", "to_json", "to_numeric", "to_orc",
+    "to_parquet", "to_sql", "to_timedelta",
 ]
 
 

@@ -20,8 +20,9 @@ from muster.delayed import Delayed
 __all__ = [
     "Aggregation", "DataFrame", "Index", "Scalar", "Series", "compute", "concat", "extensions", "from_array", "from_arrow", "from_delayed", "from_dict",
     "from_map", "from_pandas", "get_collection_type", "get_dummies", "isna", "map_overlap", "map_partitions", "melt", "merge", "merge_asof",
-    "pivot_table", "read_csv", "read_fwf", "read_json", "read_orc", "read_parquet", "read_sql", "read_sql_query", "read_sql_table", "read_table",
-    "repartition", "to_bag", "to_csv", "to_datetime", "to_delayed", "to_json", "to_numeric", "to_orc", "to_parquet", "to_sql", "to_timedelta",
+    "pivot_table", "read_csv", "read_deltalake", "read_fwf", "read_hdf", "read_iceberg", "read_json", "read_orc", "read_parquet", "read_sql",
+    "read_sql_query", "read_sql_table", "read_table", "repartition", "to_bag", "to_csv", "to_datetime", "to_delayed", "to_json", "to_numeric", "to_orc",
+    "to_parquet", "to_sql", "to_timedelta",
 ]
 
 # By what they can do: without pandas-stubs mypy takes pandas' own classes for Any, and all are one.
@@ -90,6 +91,16 @@ def read_fwf(
     urlpath: str | PathLike[str] | Sequence[str | PathLike[str]], blocksize: int | str | None = "default", lineterminator: str | None = None,
     compression: str | None = "infer", sample: int | str = 256000, sample_rows: int = 10, enforce: bool = False, assume_missing: bool = False,
     storage_options: Options | None = None, include_path_column: bool | str = False, **kwargs: Any
+) -> DataFrame: ...
+def read_hdf(
+    pattern: str | PathLike[str] | Sequence[str | PathLike[str]], key: str, start: int = 0, stop: int | None = None, columns: list[str] | None = None,
+    chunksize: int = 1_000_000, sorted_index: bool = False, lock: Any = True, mode: str = "r"
+) -> Any: ...
+def read_deltalake(
+    path: str | PathLike[str], version: int | None = None, columns: list[str] | None = None, storage_options: Options | None = None, datetime: Any = None
+) -> DataFrame: ...
+def read_iceberg(
+    identifier: str, catalog: str = "default", columns: list[str] | None = None, snapshot_id: int | None = None, properties: Options | None = None
 ) -> DataFrame: ...
 def read_orc(
     path: str | PathLike[str] | Sequence[str | PathLike[str]], engine: Literal["pyarrow"] = "pyarrow", columns: list[str] | None = None,
