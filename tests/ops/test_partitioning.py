@@ -315,3 +315,40 @@ def test_clear_divisions():
     assert df.known_divisions and not cleared.known_divisions and not df.x.clear_divisions().known_divisions
     same(cleared, pdf)
     same(cleared.x + df.x, pdf.x + pdf.x)
+
+
+REPEATED = {
+    "runs": ([1] * 4 + [2] * 3 + [3], {"chunksize": 2}, (1, 2, 3, 3)),
+    "runs in large chunks": ([1] * 4 + [2] * 3 + [3], {"chunksize": 3}, (1, 2, 3, 3)),
+    "as many as values": ([1] * 8 + [2, 3], {"npartitions": 3}, (1, 2, 3, 3)),
+    "more than values": ([1] * 4 + [2] * 4, {"npartitions": 5}, (1, 2, 2)),
+    "one value": ([7] * 5, {"npartitions": 3}, (7, 7)),
+    "in the middle of a value": ([1, 2, 2, 2, 3, 4], {"npartitions": 2}, (1, 2, 4)),
+    "no value twice": (list(range(10)), {"npartitions": 4}, (0, 3, 6, 8, 9)),
+    "texts": (list("aabbbc"), {"npartitions": 2}, ("a", "b", "c")),
+}
+
+
+@pytest.mark.parametrize("case", REPEATED)
+def test_divisions_where_index_values_repeat(case):
+    index, how, divisions = REPEATED[case]
+    frame = pd.DataFrame({"x": range(len(index))}, index=index)
+    ours = dd.from_pandas(frame, **how)
+    assert ours.divisions == divisions
+    same(ours, frame)
+    parts = [ours.partitions[i].compute() for i in range(ours.npartitions)]
+    assert all(a.index[-1] < b.index[0] for a, b in zip(parts, parts[1:], strict=False)) and all(len(p) for p in parts)
+    same(ours.loc[index[1] : index[-2]], frame.loc[index[1] : index[-2]])
+    same(ours.join(ours.rename(columns={"x": "y"})), frame.join(frame.rename(columns={"x": "y"})))
+    assert not dd.from_pandas(frame, sort=False, **how).known_divisions
+    same(dd.from_pandas(frame.iloc[::-1], **how), frame.iloc[::-1].sort_index(kind="stable"))
+
+
+@pytest.mark.parametrize("npartitions", [1, 2, 3, 7, 40])
+def test_cuts_between_any_values(npartitions):
+    index = np.sort(np.random.default_rng(npartitions).integers(0, 20, 60))
+    frame = pd.DataFrame({"x": range(60)}, index=index)
+    ours = dd.from_pandas(frame, npartitions=npartitions)
+    assert ours.known_divisions and ours.npartitions == min(npartitions, len(set(index.tolist())))
+    same(ours, frame)
+    same(ours.loc[5:9], frame.loc[5:9])

@@ -44,7 +44,7 @@ def _without_missing(one, none):
     """The result of a row of each side, whose columns are those of no rows where made-up keys were not equal."""
     one = one.copy(deep=False)
     for at, (dtype, empty) in enumerate(zip(one.dtypes, none.dtypes, strict=True)):
-        if isinstance(empty, np.dtype) and (dtype == np.float64 and empty.kind in "iu" or dtype == object and empty.kind == "b"):
+        if isinstance(empty, np.dtype) and (dtype == np.float64 and empty.kind in "iu" or str(dtype) == "object" and empty.kind == "b"):
             one.isetitem(at, pd.Series(np.zeros(len(one), dtype=empty), index=one.index))
     return one
 
@@ -57,7 +57,7 @@ def _with_objects(sample, values):
 
     sample = sample.copy(deep=False)
     for at, dtype in enumerate(sample.dtypes):
-        if dtype == object:
+        if str(dtype) == "object":
             sample.isetitem(at, pd.Series(held(), index=sample.index, dtype=object))
     if sample.index.nlevels == 1 and sample.index.dtype == object:
         sample.index = pd.Index(held(), dtype=object, name=sample.index.name, tupleize_cols=False)
