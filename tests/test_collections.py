@@ -195,7 +195,7 @@ def test_partitions(frames):
     sizes = [len(part) for part in parts]
     assert df.known_divisions and df.divisions == (*(sum(sizes[:i]) for i in range(len(sizes))), len(pdf) - 1)
     assert df[df.b].divisions == df.divisions == (df.i + 1).persist().divisions
-    assert not dd.from_pandas(pd.DataFrame({"x": [1, 2]}, index=[1, 1]), npartitions=2).known_divisions
+    assert dd.from_pandas(pd.DataFrame({"x": [1, 2]}, index=[1, 1]), npartitions=2).divisions == (1, 1)
     assert df.groupby("s").i.sum().divisions == (None, None)
 
 

@@ -16,8 +16,8 @@ from muster._base.later import DATAFRAME_NAMES, NotThereYet
 from muster._collections.running import compute
 from muster.dataframe import _replan, _row, extensions  # noqa: F401 (which register themselves)
 from muster.dataframe._delayed import from_delayed, to_delayed
-from muster.dataframe._frame import DataFrame
 from muster.dataframe._deltalake import read_deltalake
+from muster.dataframe._frame import DataFrame
 from muster.dataframe._functions import get_collection_type, get_dummies, isna, map_overlap, melt, pivot_table, to_datetime, to_numeric, to_timedelta
 from muster.dataframe._groupby import Aggregation
 from muster.dataframe._hdf import read_hdf
