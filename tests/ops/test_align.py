@@ -272,3 +272,20 @@ def test_merge_asof_by_column():
         dd.merge_asof(a, b, left_on="v", right_on="t")
     with pytest.raises(ValueError, match="sorted"):
         dd.merge_asof(a, dd.from_pandas(right[::-1].reset_index(drop=True), npartitions=2), on="t").compute()
+
+
+@pytest.mark.parametrize("closed", ["left", "right"])
+def test_intervals_of_integers_beside_rows_that_have_none(closed):
+    frame = pd.DataFrame({"k": pd.interval_range(0, 4, closed=closed), "a": range(4)})
+    short = frame.iloc[1:2].add_suffix("_")
+    want = pd.concat([frame, short], axis=1)
+    got = dd.concat([dd.from_pandas(frame, npartitions=4), dd.from_pandas(short, npartitions=1)], axis=1)
+    same(got.compute(), want)
+    same(dd.from_pandas(frame, npartitions=4).k.shift(3).compute(), frame.k.shift(3))
+
+
+def test_a_sparse_column_beside_rows_that_have_none():
+    frame = pd.DataFrame({"k": pd.arrays.SparseArray([1, 0, 2, 0])})
+    short = frame.iloc[:1].add_suffix("_")
+    got = dd.concat([dd.from_pandas(frame, npartitions=4), dd.from_pandas(short, npartitions=1)], axis=1)
+    same(got.compute(), pd.concat([frame, short], axis=1))

@@ -29,7 +29,13 @@ def payload_as(array, name, function, partition, guess=False, labels=(None,), at
         return payload_of(array, name)
     missing = np.asarray(pd.isna(array))
     if missing.all():
-        return _all_missing(len(array), dtype, name)
+        try:
+            return _all_missing(len(array), dtype, name)
+        except (TypeError, ValueError):  # integers in intervals or in a sparse column, which hold no missing value
+            both = common_dtype(dtype, given)
+            if both == dtype:
+                raise
+            return dtype_name(both)
     if name == "str" and given == "object" and is_text(array):
         return payload_of(array, name)
     forced = getattr(function, "forced", False)
