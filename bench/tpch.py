@@ -128,7 +128,8 @@ REVENUE = "sum(l_extendedprice * (1 - l_discount))"
 SQL = {
     "q1": f"""select l_returnflag, l_linestatus, sum(l_quantity) sum_qty, sum(l_extendedprice) sum_base_price, {REVENUE} sum_disc_price,
         sum(l_extendedprice * (1 - l_discount) * (1 + l_tax)) sum_charge, avg(l_quantity) avg_qty, avg(l_extendedprice) avg_price, avg(l_discount) avg_disc,
-        count(*) count_order from lineitem where l_shipdate <= timestamp '1998-09-02' group by l_returnflag, l_linestatus order by l_returnflag, l_linestatus""",
+        count(*) count_order from lineitem where l_shipdate <= timestamp '1998-09-02'
+        group by l_returnflag, l_linestatus order by l_returnflag, l_linestatus""",
     "q3": f"""select l_orderkey, {REVENUE} revenue, o_orderdate, o_shippriority from customer join orders on c_custkey = o_custkey
         join lineitem on l_orderkey = o_orderkey where c_mktsegment = 'BUILDING' and o_orderdate < timestamp '1995-03-15'
         and l_shipdate > timestamp '1995-03-15' group by l_orderkey, o_orderdate, o_shippriority order by revenue desc, o_orderdate limit 10""",
@@ -136,7 +137,8 @@ SQL = {
         and o_orderkey in (select l_orderkey from lineitem where l_commitdate < l_receiptdate) group by o_orderpriority order by o_orderpriority""",
     "q5": f"""select n_name, {REVENUE} revenue from customer join orders on c_custkey = o_custkey join lineitem on l_orderkey = o_orderkey
         join supplier on l_suppkey = s_suppkey and c_nationkey = s_nationkey join nation on s_nationkey = n_nationkey join region on n_regionkey = r_regionkey
-        where r_name = 'ASIA' and o_orderdate >= timestamp '1994-01-01' and o_orderdate < timestamp '1995-01-01' group by n_name order by revenue desc""",
+        where r_name = 'ASIA' and o_orderdate >= timestamp '1994-01-01' and o_orderdate < timestamp '1995-01-01'
+        group by n_name order by revenue desc""",
     "q6": """select sum(l_extendedprice * l_discount) revenue from lineitem where l_shipdate >= timestamp '1994-01-01'
         and l_shipdate < timestamp '1995-01-01' and l_discount >= 0.05 and l_discount <= 0.07 and l_quantity < 24""",
     "q10": f"""select c_custkey, c_name, {REVENUE} revenue, c_acctbal, n_name, c_address, c_phone, c_comment from customer join orders on c_custkey = o_custkey

@@ -60,7 +60,7 @@ def test_method_callers_are_values():
         "import dask.array as da; f = da.ones",
         "from distributed.utils_test import gen_cluster; f = gen_cluster",
         "from dask_ml.cluster import KMeans; f = KMeans",
-        "import dask.dataframe as dd; f = dd.read_hdf",
+        "import dask.dataframe as dd; f = dd.from_dask_array",
         "import dask.bag as db; f = db.read_avro",
     ],
 )

@@ -27,12 +27,12 @@ std::set<int> around(const Run& run, size_t stage, int looked_into) {
   const int own = run.expanded.range_of_stage[stage], end = run.expanded.range_of_stage[static_cast<size_t>(looked_into)];
   std::set<int> out{own, end};
   std::vector<int> stack{own};
-  const auto is_of_stage = [&](int range) { return std::find(run.expanded.range_of_stage.begin(), run.expanded.range_of_stage.end(), range) != run.expanded.range_of_stage.end(); };
+  const std::set<int> of_stages(run.expanded.range_of_stage.begin(), run.expanded.range_of_stage.end());
   while (!stack.empty()) {
     const auto& inputs = run.expanded.graph.ranges[static_cast<size_t>(stack.back())].inputs;
     stack.pop_back();
     for (const auto& in : inputs)
-      if (!is_of_stage(in.range) && out.insert(in.range).second) stack.push_back(in.range);
+      if (!of_stages.contains(in.range) && out.insert(in.range).second) stack.push_back(in.range);
   }
   return out;
 }

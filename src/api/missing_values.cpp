@@ -1,5 +1,5 @@
-// Whether a value is missing is known once all rows were seen. Where columns only pass through, or are compared, hashed and folded, their integers are as good as
-// floats, and settling the result is enough.
+// Whether a value is missing is known once all rows were seen. Where columns only pass through, or are compared, hashed and folded, their integers are as
+// good as floats, and settling the result is enough.
 #include "api/missing_values.hpp"
 
 #include <algorithm>

@@ -11,7 +11,8 @@ DTYPES = ["uint8", "int8", "int32", "int64", "uint64"]
 COMPUTED = {
     "sub": lambda b: b - 7, "add": lambda b: b + 100, "rsub": lambda b: 1 - b, "neg": lambda b: -b, "mul": lambda b: b * 10, "pow": lambda b: b**2,
     "own": lambda b: b - b * 2, "floordiv": lambda b: b // 3, "mod": lambda b: b % 7, "div": lambda b: b / 3, "abs": lambda b: (b - 50).abs(),
-    "diff": lambda b: b.diff(), "cumsum": lambda b: b.cumsum(), "clip": lambda b: b.clip(2, 50) * 9, "sum": lambda b: (b * 9).sum(), "text": lambda b: b.astype(str),
+    "diff": lambda b: b.diff(), "cumsum": lambda b: b.cumsum(), "clip": lambda b: b.clip(2, 50) * 9, "sum": lambda b: (b * 9).sum(),
+    "text": lambda b: b.astype(str),
     "filled text": lambda b: b.fillna(0).astype(str), "filled": lambda b: b.fillna(0) * 7, "closed": lambda b: b.fillna(0).astype(int),
     "narrow": lambda b: b.fillna(1).astype("int16") * 30, "dropped": lambda b: b.dropna().astype("int64"), "shift": lambda b: b.shift() * 3,
     "filter": lambda b: b[b * 10 > 150], "mean": lambda b: (b * 3).mean(), "more missing": lambda b: b.where(b > 3) * 40,

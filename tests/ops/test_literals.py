@@ -106,8 +106,8 @@ def test_integers_from_two_to_the_63_are_not_rounded(partitions):
     same(df[df.k < big], frame[frame.k < big])
     same(df[df.k.isin([big, 2**64 - 1])], frame[frame.k.isin([big, 2**64 - 1])])
     same(df.assign(k=big), frame.assign(k=big))
-    same(df.query(f"k == {big}"), frame.query(f"k == {big}"))
-    same(df.query("k > @big", local_dict={"big": big}), frame.query("k > @big", local_dict={"big": big}))
+    same(df.query(f"k == {big}"), frame[frame.k == big])  # pandas' own fails of it where numexpr is installed
+    same(df.query("k > @big", local_dict={"big": big}), frame[frame.k > big])
     same(df.k.where(df.v > 2, big), frame.k.where(frame.v > 2, big))
     same(df.k - 2**63, frame.k - 2**63)
     same(df.k.astype(str), frame.k.astype(str))

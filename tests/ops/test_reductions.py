@@ -146,8 +146,7 @@ def test_nlargest_with_missing(frames):
 
 def test_head_and_tail(frames):
     pdf, df = frames
-    n = df.npartitions
-    size = -(-len(pdf) // n)
+    size, end = (len(df.get_partition(p).compute()) for p in (0, df.npartitions - 1))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         same(df.head(3), pdf.iloc[: min(3, size)])
@@ -155,7 +154,7 @@ def test_head_and_tail(frames):
         same(df.head(10, npartitions=-1), pdf.head(10))
         same(df.i.head(2), pdf.i.iloc[: min(2, size)])
         same(df.head(2, compute=False), pdf.iloc[: min(2, size)])
-    last = pdf.iloc[size * (df.npartitions - 1) :]
+    last = pdf.tail(end)
     same(df.tail(3), last.tail(3))
     same(df.i.tail(1), last.i.tail(1))
 

@@ -22,7 +22,8 @@ def merge(
     """Return the rows of two frames whose keys are equal, columns beside each other, as `pandas.merge`.
 
     Rows come in the order of `left` ("right": of `right`; "outer": of the keys); missing keys equal each other. The other side is put together in
-    memory, and the rows of this one look into it as they are read; `broadcast=False` exchanges rows instead. What has no kernel pandas merges, all rows in
+    memory, and the rows of this one look into it as they are read. Where there is no room for it rows of both are exchanged, as `broadcast=False` does, and
+    come in another order. What has no kernel pandas merges, all rows in
     one task or, by an index with known divisions, partition by partition, as `explain` shows.
 
     Parameters
@@ -45,7 +46,7 @@ def merge(
         Of the result.
     broadcast : bool, optional
         False: rows of both sides are exchanged by a hash of their keys, so that neither is put together as a whole; what does not fit into memory lies on disk
-        meanwhile. Rows come in another order then. Default: the other side is put together in memory, on a cluster in each worker.
+        meanwhile. Rows come in another order then. Default: the other side is put together in memory, on a cluster in each worker, unless it has no room there.
     shuffle_method
         Accepted: how rows are moved is not the caller's concern.
 
