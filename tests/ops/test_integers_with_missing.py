@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import same
 
 import muster.dataframe as dd
+from conftest import same
 
 DTYPES = ["uint8", "int8", "int32", "int64", "uint64"]
 COMPUTED = {
