@@ -284,7 +284,7 @@ class AnExecutor : public ::testing::Test {
   std::pair<Fd, Fd> requests = pair(SOCK_SEQPACKET), replies = pair(SOCK_STREAM), cancels = pair(SOCK_SEQPACKET);
   ExecutorEnd end{std::move(requests.second), std::move(replies.second), std::move(cancels.second)};
   std::vector<uint32_t> forgotten;
-  const std::string call = net::encoded(ExecutorCall{.number = 7, .label = "len"});
+  const std::string call = net::encoded(ExecutorCall{.number = 7, .limit = 1000, .reserved = 200, .label = "len"});
 };
 
 TEST_F(AnExecutor, ForgetsDescriptorsAheadOfARequestThatDoesNotFollow) {
@@ -341,6 +341,25 @@ TEST_F(AnExecutor, IsInterruptedWhereItRunsTheTask) {
   end.over();
   interrupt(1);
   EXPECT_FALSE(end.interrupted());
+}
+
+TEST_F(AnExecutor, BeginsNothingForWhichThereIsNoMemoryAnyMore) {
+  const std::string result(500, 'x');
+  for (uint32_t task = 1; task <= 4; ++task) send({RequestHead::Kind::call, {0, task}}, call);
+  for (uint32_t task = 1; task <= 2; ++task) {
+    ASSERT_EQ(next(), ExecutorEnd::Next::call) << "it was given 800 bytes, and made " << (task - 1) * 500;
+    end.done(false, "bytes", "", 0, {result});
+    end.over();
+  }
+  EXPECT_EQ(next(), ExecutorEnd::Next::nothing);
+  std::vector<uint32_t> back;
+  const std::string bytes = said();
+  ReplyFrame frame;
+  for (std::string_view left = bytes; first_reply(left, frame); left.remove_prefix(frame.size))
+    if (frame.type == ReplyType::not_begun) back.push_back(net::decoded<TaskNotBegun>(frame.body).task.index);
+  EXPECT_EQ(back, (std::vector<uint32_t>{3, 4}));
+  send({RequestHead::Kind::call, {0, 3}}, net::encoded(ExecutorCall{.number = 7, .limit = 1000, .reserved = 200, .heard = 1000}));
+  EXPECT_EQ(next(), ExecutorEnd::Next::call);
 }
 
 TEST_F(AnExecutor, GathersReplies) {
