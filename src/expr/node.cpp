@@ -53,6 +53,8 @@ Expr make(const Op& op, Value args, std::vector<Expr> inputs) {
   auto node = std::make_shared<Node>();
   node->op = &op, node->args = std::move(args), node->inputs = std::move(inputs);
   if (!node->args.is_dict()) throw invalid(op.name, ": the arguments must be a dict");
+  if (op.instead)
+    if (Expr other = op.instead(Call(op, node->args, node->inputs))) return other;
   std::string bytes = op.name + '\0';
   node->args.encode(bytes);
   for (const auto& i : node->inputs) bytes += i->id.hex();

@@ -143,6 +143,8 @@ struct Op {
   bool joins = false;
   /// True: of these, partition p reads partition p.
   bool joins_partitions = false;
+  /// What is made of a call in its place, of other operators; null where the operator itself is.
+  std::function<Expr(const Call&)> instead = {};
   /// Of one that reads all of an input apart: the same with rows of both inputs exchanged, so that none is put together as a whole; null where it cannot be.
   std::function<Expr(const Call&)> exchanged = {};
   /// True: the argument "divisions" says the result's, as it does of sources.

@@ -20,6 +20,7 @@ constexpr int64_t kTableBytes = 24;  // a row, while the table is made
 class BuiltSide : public Fold {
  public:
   explicit BuiltSide(const Args& a) : keys_(static_cast<size_t>(a["keys"].integer())), all_there_(a["each"].boolean()) {
+    if (a.has("repeats")) repeats_ = a["repeats"].string();
     for (const auto& t : a["types"].list()) types_.push_back(dtype_of(t.integer()));
   }
   void add(Task& task, Columns in, int64_t rows) override { task.reserve(packing_.add(in, rows)); }
@@ -63,12 +64,19 @@ class BuiltSide : public Fold {
       for (const DType& t : types_) all_.columns.push_back(constant_of(Value(), t));
     for (auto& c : all_.columns) c = spread(c, all_.rows);
     const auto keys = static_cast<std::ptrdiff_t>(keys_);
-    table_.emplace(std::vector<Column>(all_.columns.begin(), all_.columns.begin() + keys), all_.rows);
+    JoinTable table(std::vector<Column>(all_.columns.begin(), all_.columns.begin() + keys), all_.rows);
     rows_ = {all_};
+    if (const int64_t row = repeats_.empty() ? -1 : table.first_repeated(); row >= 0) {
+      List key;
+      for (size_t k = 0; k < keys_; ++k) key.push_back(value_at(all_.columns[k], row, types_[k]));
+      throw Error(ErrorKind::invalid, concat(repeats_, "; several rows have the key ", (key.size() == 1 ? key[0] : Value(key)).repr()), "pandas.errors.MergeError");
+    }
+    table_.emplace(std::move(table));
   }
 
   size_t keys_;
   std::vector<DType> types_;
+  std::string repeats_;  // the error where several rows have one key
   bool all_there_;  // what the state has are all rows, of those that are looked into at once
   Packing packing_;
   mutable std::mutex mutex_;
@@ -87,9 +95,9 @@ Column positions(const std::vector<int64_t>& rows) {
 std::span<const int64_t> rows_in(const Column& positions) { return {positions.as<int64_t>(), static_cast<size_t>(positions.length)}; }
 
 Look find(const Args& a) {
-  return [all = a["all"].boolean()](Task&, const Fold& built, Columns in, int64_t rows, std::span<Column> out) {
+  return [found = a["found"].boolean(), not_found = a["not_found"].boolean()](Task&, const Fold& built, Columns in, int64_t rows, std::span<Column> out) {
     JoinTable::Pairs pairs;
-    side(built).table().find(in, rows, all, pairs);
+    side(built).table().find(in, rows, found, not_found, pairs);
     out[0] = positions(pairs.looked_for), out[1] = positions(pairs.found);
     return static_cast<int64_t>(pairs.found.size());
   };
@@ -115,6 +123,24 @@ Look take_found(const Args& a) {
   };
 }
 
+Look checked(const Args&) {
+  return [](Task&, const Fold& built, Columns in, int64_t rows, std::span<Column> out) {
+    side(built).table();
+    out[0] = in[0];
+    return rows;
+  };
+}
+
+Map sides(const Args& a) {
+  return [alone = static_cast<int8_t>(a["alone"].integer()), both = static_cast<int8_t>(a["both"].integer())](Task&, Columns in, int64_t rows, std::span<Column> out) {
+    const auto found = rows_in(in[0]);
+    Writable side(Storage::int8, rows);
+    std::transform(found.begin(), found.end(), side.as<int8_t>(), [&](int64_t row) { return row < 0 ? alone : both; });
+    out[0] = std::move(side).finish();
+    return rows;
+  };
+}
+
 Map take_rows(const Args&) {
   return [](Task&, Columns in, int64_t rows, std::span<Column> out) {
     const auto wanted = rows_in(in[0]);
@@ -130,6 +156,8 @@ std::vector<Kernel> join_kernels() {
   const auto build = [](const Args& a) -> std::unique_ptr<Fold> { return std::make_unique<BuiltSide>(a); };
   return {{.name = "join_build", .fold = build, .traits = {.is_looked_into = true}},
           {.name = "join_find", .look = find, .traits = {.widens_itself = true}},
+          {.name = "join_checked", .look = checked, .traits = {.columnwise = true}},
+          {.name = "join_sides", .map = sides},
           {.name = "join_contains", .look = contains, .traits = {.widens_itself = true}},
           {.name = "join_take", .look = take_found, .traits = {.takes_column = true}},
           {.name = "take_rows", .map = take_rows, .traits = {.same_of_floats = [](const Args&) { return true; }}}};

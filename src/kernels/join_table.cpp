@@ -169,14 +169,27 @@ void JoinTable::look(std::span<const Column> keys, int64_t rows, Each each) cons
   }
 }
 
-void JoinTable::find(std::span<const Column> keys, int64_t rows, bool all, Pairs& out) const {
+void JoinTable::find(std::span<const data::Column> keys, int64_t rows, bool found, bool not_found, Pairs& out) const {
   out.looked_for.reserve(out.looked_for.size() + static_cast<size_t>(rows)), out.found.reserve(out.found.size() + static_cast<size_t>(rows));
   look(keys, rows, [&](int64_t i, uint32_t begin, uint32_t end, auto place) {
     bool any = false;
-    for (uint32_t p = begin; p < end; ++p)
-      if (const int64_t row = place(p); row >= 0) out.looked_for.push_back(i), out.found.push_back(row), any = true;
-    if (!any && all) out.looked_for.push_back(i), out.found.push_back(-1);
+    for (uint32_t p = begin; p < end && (found || !any); ++p)
+      if (const int64_t row = place(p); row >= 0) {
+        any = true;
+        if (found) out.looked_for.push_back(i), out.found.push_back(row);
+      }
+    if (!any && not_found) out.looked_for.push_back(i), out.found.push_back(-1);
   });
+}
+
+int64_t JoinTable::first_repeated() const {
+  int64_t first = -1;
+  look(keys_, count_, [&](int64_t i, uint32_t begin, uint32_t end, auto place) {
+    int64_t equal = 0;
+    for (uint32_t p = begin; p < end && equal < 2; ++p) equal += place(p) >= 0;
+    if (equal > 1 && first < 0) first = i;
+  });
+  return first;
 }
 
 void JoinTable::contains(std::span<const Column> keys, int64_t rows, uint8_t* out) const {

@@ -17,8 +17,10 @@ class JoinTable {
   struct Pairs {
     std::vector<int64_t> looked_for, found;
   };
-  /// `all`: a row that equals none is there once, with -1 for what was found.
-  void find(std::span<const data::Column> keys, int64_t rows, bool all, Pairs& out) const;
+  /// Where `found`; where `not_found`, a row that equals none is there once, with -1 for what was found.
+  void find(std::span<const data::Column> keys, int64_t rows, bool found, bool not_found, Pairs& out) const;
+  /// The first row here whose key another has too; -1 where there is none.
+  int64_t first_repeated() const;
   /// 1 for rows that equal one here.
   void contains(std::span<const data::Column> keys, int64_t rows, uint8_t* out) const;
   int64_t bytes() const;

@@ -13,6 +13,17 @@ from muster.dataframe._order import wanted
 from muster.dataframe._through_pandas import through
 
 _HOW = ("inner", "left", "right", "outer", "cross", "leftsemi", "leftanti", "left_anti", "right_anti")
+# What the engine calls it, and whether the rows of `right` are those that look into the others.
+_NATIVE = {
+    "inner": ("inner", False), "left": ("left", False), "right": ("left", True), "outer": ("outer", False), "leftsemi": ("leftsemi", False),
+    "leftanti": ("leftanti", False),
+}  # fmt: skip
+_SIDES = ["left_only", "right_only", "both"]
+_REFUSED = object()
+# Which sides' keys must not repeat.
+_UNIQUE = {None: (False, False)} | {
+    name: (left == "one", right == "one") for left in ("one", "many") for right in ("one", "many") for name in (f"{left}_to_{right}", f"{left[0]}:{right[0]}".replace("o", "1"))
+}
 
 
 def merge(
@@ -82,12 +93,14 @@ def merge(
     arguments |= {"indicator": indicator, "validate": validate}
     keys = {k: arguments[k] for k in ("how", "on", "left_on", "right_on", "left_index", "right_index")}
     exchanged = (npartitions or max(left.npartitions, right.npartitions)) if broadcast is False else None
-    native = None if indicator or validate else _native(left, right, **keys, suffixes=suffixes, exchanged=exchanged)
+    by_divisions = _by_divisions(left, right, **keys)
+    native = None
+    if by_divisions is None or not left_index:
+        native = _native(left, right, **keys, suffixes=suffixes, indicator=indicator, validate=validate, exchanged=exchanged)
     if native is not None:
         return native if npartitions in (None, native.npartitions) or native.known_divisions else native.repartition(npartitions=npartitions)
     merged = _semi if how in ("leftsemi", "leftanti") else _merged
     meta = meta_of_merge(merged, left, right, arguments)
-    by_divisions = _by_divisions(left, right, **keys)
     if by_divisions is not None:
         return aligned("merge", merged, [left, right], arguments, meta=meta, **by_divisions)
     whole = through("merge", merged, (left, right), arguments, shape="whole", meta=meta, token=f"merge-{how}", exact=True)
@@ -158,43 +171,75 @@ def _refuse_values(**keys):
                 )
 
 
-def _native(left, right, how, on, left_on, right_on, left_index, right_index, suffixes, exchanged):
+def _native(left, right, how, on, left_on, right_on, left_index, right_index, suffixes, indicator, validate, exchanged):
     """The native merge, None where pandas is to say what these arguments mean; with rows of both `exchanged`, in so many partitions."""
-    if how not in ("inner", "left", "right", "leftsemi", "leftanti") or left_index or not isinstance(suffixes, (tuple, list)) or len(suffixes) != 2:
+    if how not in _NATIVE or not isinstance(suffixes, (tuple, list)) or len(suffixes) != 2:
         return None
     if not all(s is None or isinstance(s, str) for s in suffixes):
         return None
+    native, flipped = _NATIVE[how]
     columns = list(left.columns), list(right.columns)
-    if on is None and left_on is None and right_on is None and not right_index:
+    if on is None and left_on is None and right_on is None and not left_index and not right_index:
         on = [c for c in columns[0] if c in columns[1]]
     if on is not None:
-        if left_on is not None or right_on is not None or right_index:
+        if left_on is not None or right_on is not None or left_index or right_index:
             return None
         left_on = right_on = on
     keys = [_labels(k, of) for k, of in ((left_on, columns[0]), (right_on, columns[1]))]
-    if keys[0] is None or (keys[1] is None) is not right_index or (not right_index and len(keys[0]) != len(keys[1])):
+    by_index = left_index, right_index
+    if any((k is None) is not index for k, index in zip(keys, by_index, strict=True)):
         return None
-    flipped = how == "right"
-    if flipped and right_index:
+    if left_index is not right_index and how not in (("right",) if left_index else ("inner", "left", "leftsemi", "leftanti")):
+        return None  # the result has the index of the side whose order does not stay
+    if not any(by_index) and len(keys[0]) != len(keys[1]):
+        return None
+    sides, unique = _label_of_sides(indicator, [*columns[0], *columns[1]]), _UNIQUE.get(validate) if validate is None or isinstance(validate, str) else None
+    if sides is _REFUSED or unique is None or how in ("leftsemi", "leftanti") and (indicator or any(unique)):
         return None
     stream, built = (right, left) if flipped else (left, right)
+    keeps = by_index[not flipped] and stream.known_divisions and native != "outer"
     arguments = {
-        "how": "left" if flipped else how, "stream_on": plain(keys[flipped]), "built_on": plain(keys[not flipped] or []), "built_index": right_index,
-        "suffixes": list(suffixes), "flipped": flipped, "keeps_divisions": right_index and left.known_divisions,
+        "how": native, "stream_on": plain(keys[flipped] or []), "stream_index": by_index[flipped], "built_on": plain(keys[not flipped] or []),
+        "built_index": by_index[not flipped], "suffixes": list(suffixes), "flipped": flipped, "keeps_divisions": keeps, "keyed": False,
+        "unique_stream": unique[flipped], "unique_built": unique[not flipped],
     }  # fmt: skip
+    if sides is not None:
+        arguments["sides"] = sides
     try:
         if exchanged is not None:
-            on = arguments["stream_on"], None if right_index else arguments["built_on"]
-            sides = [_core.call("shuffle", [side._expr], {"on": keys, "partitions": exchanged}) for side, keys in zip((stream, built), on, strict=True)]
-            return new_collection(_core.call("merge_partitions", sides, arguments))
+            moved = [
+                _core.call("shuffle", [side._expr], {"on": None if arguments[f"{name}_index"] else arguments[f"{name}_on"], "partitions": exchanged})
+                for side, name in ((stream, "stream"), (built, "built"))
+            ]
+            return _named_sides(new_collection(_core.call("merge_partitions", moved, arguments)), sides)
         out = _core.call("merge", [stream._expr, built._expr], arguments)
     except NotImplementedError:
         return None
-    if right_index and left.known_divisions:  # the rows of `left` keep their index values
+    if keeps:  # rows of the stream keep their index values
         labels = new_collection(out).index.to_series()
-        out = _core.call("with_index", [out, labels._expr], {"divisions": plain(list(left.divisions))})
-        note_as(out, min(order_of(left._expr), ASCENDS))
-    return new_collection(out)
+        out = _core.call("with_index", [out, labels._expr], {"divisions": plain(list(stream.divisions))})
+        note_as(out, min(order_of(stream._expr), ASCENDS))
+    return _named_sides(new_collection(out), sides)
+
+
+def _label_of_sides(indicator, columns):
+    """The label of the column that says which side a row is from, None where there is none; _REFUSED where pandas is to say what is wrong with it."""
+    if indicator is False:
+        return None
+    label = "_merge" if indicator is True else indicator
+    return label if isinstance(label, str) and label not in columns and not {"_left_indicator", "_right_indicator"} & set(columns) else _REFUSED
+
+
+def _named_sides(frame, label):
+    """The frame with the numbers in a column as pandas' names for sides."""
+    if label is None:
+        return frame
+    named = through("merge indicator", _names_of_sides, (frame[label],), meta=_names_of_sides(pd.Series([], dtype="int8", name=label)))
+    return frame.assign(**{label: named})
+
+
+def _names_of_sides(numbers):
+    return pd.Series(pd.Categorical.from_codes(numbers, _SIDES), index=numbers.index, name=numbers.name)
 
 
 def _labels(keys, columns):
