@@ -211,16 +211,21 @@ class SortedRows : public Fold, public RangedState {
   Batches merge_part(Task& task, const std::vector<Fold*>& folds, int64_t) override {
     int64_t bytes = 0;
     std::vector<const Slice*> slices;
+    bool on_disk = false;
     for (auto* fold : folds)
-      for (const auto& s : static_cast<SortedRows*>(fold)->slices_) slices.push_back(&s), bytes += share(s);
+      for (const auto& s : static_cast<SortedRows*>(fold)->slices_) slices.push_back(&s), bytes += share(s), on_disk |= s.run->granules != nullptr;
     std::stable_sort(slices.begin(), slices.end(), [](const Slice* a, const Slice* b) { return a->run->number < b->run->number; });
-    task.reserve(2 * bytes);
+    const bool in_order = !args_["in_parts_only"].is_bool();
+    for (const Slice* s : slices)
+      if (in_order && s->run->granules) bytes += s->run->bytes / std::max<int64_t>(1, s->run->heads.rows);
+    task.reserve(bytes);
+    if (on_disk && in_order) return merge_streams(task, slices);
     Batches runs;
     for (const Slice* s : slices) {
       if (task.stopped()) throw Error(ErrorKind::cancelled, "stopped");
       if (Batch rows = read(*s).first; rows.rows) runs.push_back(std::move(rows));
     }
-    if (runs.empty() || args_["in_parts_only"].is_bool()) return runs;
+    if (runs.empty() || !in_order) return runs;
     return {merge_sorted(pointers(runs), keys_, runs[0].columns.size(), false)};
   }
 
@@ -233,10 +238,64 @@ class SortedRows : public Fold, public RangedState {
     return {static_cast<int64_t>(values.size()), values.empty() ? std::vector<Column>{} : std::vector<Column>{concatenate(values)}};
   }
 
+  // Rows of a slice that are not merged yet.
+  struct Stream {
+    const Slice* slice;
+    Batch rows = {};
+    int64_t next = 0;  // granule
+    bool more() const { return slice->run->granules && next < slice->end; }
+  };
+
+  // Merges slices, of which those on disk are in memory by a granule each.
+  Batches merge_streams(Task& task, const std::vector<const Slice*>& slices) const {
+    std::vector<Stream> streams;
+    for (const Slice* s : slices) {
+      Stream& stream = streams.emplace_back(Stream{s});
+      if (s->run->granules) stream.next = s->begin;
+      else stream.rows = part_of(s->run->here, s->begin, s->end - s->begin);
+    }
+    Batches out, small;
+    int64_t waiting = 0;
+    std::string room;
+    while (!streams.empty()) {
+      if (task.stopped()) throw Error(ErrorKind::cancelled, "stopped");
+      for (auto& s : streams)
+        while (!s.rows.rows && s.more()) s.rows = granule(*s.slice, s.next++, room);
+      std::erase_if(streams, [](const Stream& s) { return !s.rows.rows; });
+      // What stands in front of the last row of a stream that goes on, the first of such rows, is complete.
+      const Stream* bound = nullptr;
+      for (const auto& s : streams)
+        if (s.more() && (!bound || compare_rows(s.rows, s.rows.rows - 1, bound->rows, bound->rows.rows - 1, keys_) < 0)) bound = &s;
+      const Batch last = bound ? part_of(bound->rows, bound->rows.rows - 1, 1) : Batch{};
+      Batches parts;
+      for (auto& s : streams) {
+        int64_t end = s.rows.rows;
+        if (bound && &s != bound) {
+          int64_t low = 0;
+          while (low < end) {
+            const int64_t middle = (low + end) / 2, order = compare_rows(s.rows, middle, last, 0, keys_);
+            if (order < 0 || (order == 0 && &s < bound)) low = middle + 1;
+            else end = middle;
+          }
+        }
+        if (!end) continue;
+        parts.push_back(part_of(s.rows, 0, end));
+        s.rows = part_of(s.rows, end, s.rows.rows - end);
+      }
+      if (parts.empty()) continue;
+      small.push_back(merge_sorted(pointers(parts), keys_, parts[0].columns.size(), false));
+      waiting += small.back().rows;
+      if (waiting >= kRunRows || !bound) out.push_back(concatenate(std::exchange(small, {}))), waiting = 0;
+    }
+    if (!small.empty()) out.push_back(concatenate(small));
+    return out;
+  }
+
   // About what the rows of a slice take in memory.
   static int64_t share(const Slice& s) {
     if (!s.run->rows) return 0;
-    const int64_t rows = s.run->granules ? (s.end - s.begin) * s.run->granule : s.end - s.begin;
+    const int64_t halves = s.run->granules ? 2 * (s.end - s.begin) - (s.lower >= 0) - (s.upper >= 0) : 0;  // about half of a granule is beyond a bound
+    const int64_t rows = s.run->granules ? halves * s.run->granule / 2 : s.end - s.begin;
     return static_cast<int64_t>(static_cast<double>(s.run->bytes) * static_cast<double>(rows) / static_cast<double>(s.run->rows));
   }
 
@@ -331,17 +390,19 @@ class SortedRows : public Fold, public RangedState {
     Batches out;
     std::string room;
     int64_t first = s.begin * run.granule;
-    for (int64_t g = s.begin; g < s.end; ++g) {
-      base::Decoder in(run.granules->read(static_cast<size_t>(g), room));
-      for (auto& b : decode_batches(in)) {
-        for (auto& c : b.columns) c = own_text(spread(c, b.rows));
-        const int64_t begin = s.lower >= 0 && g == s.begin ? cut_at(b, s, g, s.lower) : 0;
-        const int64_t end = s.upper >= 0 && g == s.end - 1 ? std::max(begin, cut_at(b, s, g, s.upper)) : b.rows;
-        if (g == s.begin) first += begin;
-        if (begin < end) out.push_back(part_of(b, begin, end - begin));
-      }
-    }
+    for (int64_t g = s.begin; g < s.end; ++g)
+      if (Batch rows = granule(s, g, room, g == s.begin ? &first : nullptr); rows.rows) out.push_back(std::move(rows));
     return {concatenate(out), first};
+  }
+  // The rows of a slice in granule `g`; `first` is moved by those of it in front.
+  Batch granule(const Slice& s, int64_t g, std::string& room, int64_t* first = nullptr) const {
+    base::Decoder in(s.run->granules->read(static_cast<size_t>(g), room));
+    Batch b = concatenate(decode_batches(in));
+    for (auto& c : b.columns) c = own_text(spread(c, b.rows));
+    const int64_t begin = s.lower >= 0 && g == s.begin ? cut_at(b, s, g, s.lower) : 0;
+    const int64_t end = s.upper >= 0 && g == s.end - 1 ? std::max(begin, cut_at(b, s, g, s.upper)) : b.rows;
+    if (first) *first += begin;
+    return part_of(b, begin, end - begin);
   }
   Batch keys_of(const Batch& rows) const {
     Batch out{rows.rows, {}};
