@@ -185,7 +185,8 @@ uint64_t Scheduler::priority_of(const Job& j, TaskId id) const {
   // partitions that were asked for one by one, and explicit tasks come in the order of their numbers, which a client gives depth first.
   const Task& t = j.tasks[id.index];
   const RangeState& r = j.ranges[t.range];
-  return order_of(r.spec->options.priority, j.generation, r.in_front ? 0 : 255 - std::min<uint32_t>(r.level, 255), id.index);
+  const bool planned = r.spec->begins.empty();  // by their place among those of a level, so that inputs of one task are made one after the other
+  return order_of(r.spec->options.priority, j.generation, r.in_front ? 0 : 255 - std::min<uint32_t>(r.level, 255), planned ? id.index - r.first : id.index);
 }
 
 void Scheduler::check_ready(TaskId id) {

@@ -140,6 +140,7 @@ void Scheduler::submit(JobId id, ClientId client, std::shared_ptr<const graph::G
     j.unfinished += spec.count;
     first += static_cast<uint32_t>(spec.count);
   }
+  if (specs.size() > 1) set_levels(j, base);
   // Edges first, then readiness: whoever is ready may be assigned at once.
   for (uint32_t n = base; n < j.ranges.size(); ++n) {
     RangeState& r = j.ranges[n];

@@ -205,7 +205,7 @@ class Scheduler {
     JobId job;
     uint32_t base;             // range number of the graph's first range in this job
     uint32_t first;            // index of its first task
-    uint32_t level = 0;        // ranges in a row before it
+    uint32_t level = 0;        // those of a later one go first (levels.cpp)
     bool in_front = false;     // explicit tasks that are no part of a plan, or begin one with what others made
     std::vector<uint32_t> functions;  // statistics: one, or one for each of its functions
     uint32_t kind = 0;         // class: who may run it
@@ -217,6 +217,7 @@ class Scheduler {
     bool roots = false;        // no inputs task by task
     std::vector<Reader> readers;
   };
+  struct Before;
   struct Edge { TaskId dependent; uint32_t next; };
   struct Job {
     ClientId client;
@@ -259,6 +260,8 @@ class Scheduler {
   static bool pinned(const Task& t) { return t.pins && t.state == State::done; }
   static bool unfinished(State s) { return s == State::waiting || s == State::ready || s == State::assigned; }
   uint64_t priority_of(const Job& j, TaskId t) const;
+  void find_before(const Job& j, uint32_t base, uint32_t reader, Before& out) const;
+  void set_levels(Job& j, uint32_t base);
   uint32_t function_number(const std::string& label);
   uint32_t function_of(const Job& j, TaskId t) const;
 

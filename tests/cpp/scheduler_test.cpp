@@ -721,6 +721,28 @@ TEST(Scheduler, DepthFirst) {
   EXPECT_TRUE(merge);
 }
 
+// Partitions of two exchanges side by side: none lies there while the other exchange is not done, or waits for its partner longer than it must.
+TEST(Scheduler, WhatATaskWaitsForGoesFirst) {
+  auto g = std::make_shared<Graph>();
+  for (const int of : {0, 2}) {
+    g->ranges.push_back({.count = 3, .label = "read"});
+    g->ranges.push_back({.count = 3, .inputs = {{of, Rule::slice}}, .label = "exchanged"});
+  }
+  g->ranges.push_back({.count = 3, .inputs = {{1, Rule::map}, {3, Rule::map}}, .wanted = true, .label = "joined"});
+  Scheduler s;
+  s.join({.threads = 1});
+  s.submit(1, 1, g);
+  std::vector<uint32_t> order;
+  for (bool any = true; any;) {
+    any = false;
+    for (const auto& a : s.act())
+      if (a.kind == Kind::assign) order.push_back(a.task.index), any = true, s.finished(0, a.task, a.attempt, 1, 1);
+  }
+  ASSERT_EQ(order.size(), 15U);
+  std::sort(order.begin(), order.begin() + 6);
+  EXPECT_EQ(order, (std::vector<uint32_t>{0, 1, 2, 6, 7, 8, 3, 9, 12, 4, 10, 13, 5, 11, 14}));
+}
+
 TEST(Scheduler, AnAbandonedJobGivesItsPlacesBack) {
   Scheduler s;
   s.join({.threads = 2});
