@@ -21,6 +21,7 @@ using namespace base;
 namespace {
 constexpr size_t kSmallest = 32 << 10, kLargest = 8 << 20;  // bytes of a block that is recycled; larger ones are made of pages
 constexpr int64_t kSlabPages = 32;
+std::atomic<int64_t> kept{int64_t{1} << 30};  // bytes, as keep_memory() was told
 
 // Four classes to a power of two, and a page for what stands in front of the values: at most a fifth of a block is wasted.
 constexpr size_t kPage = 4 << 10;
@@ -110,7 +111,7 @@ std::shared_ptr<char> allocate(int64_t bytes) {
 }
 
 void keep_memory(int64_t bytes) {
-  set_most_resident(bytes);
+  set_most_resident(kept = bytes);
   // Left alone, the C library keeps twice the largest block that was freed, up to 64 MB for each of its arenas: much under a small limit.
   constexpr int64_t kLeast = 128 << 10, kMost = 32 << 20;
   static std::atomic<bool> matters{false};
@@ -118,6 +119,14 @@ void keep_memory(int64_t bytes) {
   if (!matters) return;
   ::mallopt(M_MMAP_THRESHOLD, static_cast<int>(std::clamp(bytes / 4, kLeast, kMost)));
   ::mallopt(M_TRIM_THRESHOLD, static_cast<int>(std::clamp(bytes / 2, kLeast, 2 * kMost)));
+}
+
+void freed_memory(int64_t bytes) {
+  static std::atomic<int64_t> since{0};
+  const int64_t most = kept;
+  if ((since += bytes) < most) return;
+  since = 0;
+  if (static_cast<int64_t>(::mallinfo2().fordblks) > most) ::malloc_trim(0);
 }
 
 void return_unused_memory() {

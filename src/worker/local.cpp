@@ -297,8 +297,9 @@ class LocalJob : public Job, public Place, public Beside, public std::enable_sha
     ranges_[r].add(outputs);
     store_.put(a.task, outputs);
     if (!result.error && graph_->ranges[r].function == "pipeline" && (result.error = too_many_groups(ranges_[r], graph_->ranges[r], outputs))) outputs.clear();
-    const bool gathers = graph_->ranges[r].function == "pipeline" && gathering_ > budget().limit();  // a combine task's inputs are not given back yet
-    if (!result.error && (gathers || (ranges_[r].gathered && ranges_[r].kept > budget().limit()))) {
+    const bool reads = graph_->ranges[r].function == "pipeline";  // a combine task's inputs are not given back yet
+    const int64_t kept = ranges_[r].gathered ? ranges_[r].kept * (reads ? ranges_[r].copies : 1) : 0;
+    if (!result.error && std::max(kept, reads ? gathering_ : 0) > budget().limit()) {
       result.error = too_much(ranges_[r], graph_->ranges[r], gathering_);
       outputs.clear();
     }

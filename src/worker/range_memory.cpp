@@ -15,6 +15,11 @@ namespace {
 constexpr int64_t kCopies = 3;
 
 int64_t megabytes(int64_t bytes) { return bytes / 1'000'000; }
+constexpr int64_t kPieces = 2;  // rows that are looked into, as they came and in one piece
+
+bool is_looked_into(const Output& o) { return o.recipe && data::traits(o.recipe->kernel).is_looked_into; }
+// Whether it lies in memory as it is until all of its readers are done.
+bool stays(const Output& o) { return o.batches || is_gathering(o) || is_looked_into(o); }
 std::string too_small() { return concat("the memory budget of ", megabytes(budget().limit()), " MB is too small"); }
 }  // namespace
 
@@ -29,14 +34,14 @@ int64_t copies_of(const Output& o) { return !is_gathering(o) ? 0 : o.recipe->arg
 void RangeMemory::add(const std::vector<Output>& outputs) {
   made += !outputs.empty();  // those that failed left nothing
   for (const auto& o : outputs) {
-    if (o.batches || is_gathering(o)) kept += o.bytes, rows += o.bytes;
-    copies = std::max(copies, copies_of(o));
+    if (stays(o)) kept += o.bytes, rows += o.bytes;
+    copies = std::max(copies, is_looked_into(o) ? kPieces : copies_of(o));
   }
 }
 
 void RangeMemory::drop(const std::vector<Output>& outputs) {
   for (const auto& o : outputs)
-    if (o.batches || is_gathering(o)) kept -= o.bytes;  // what was spilled is not kept
+    if (stays(o)) kept -= o.bytes;  // what was spilled is not kept
 }
 
 std::exception_ptr too_many_groups(RangeMemory& memory, const graph::Range& range, const std::vector<Output>& outputs) {

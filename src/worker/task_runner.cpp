@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "data/memory.hpp"
 
 namespace muster::worker {
 using namespace base;
@@ -15,7 +16,9 @@ class RunningTask : public data::Task {
  public:
   RunningTask(const Call& call, int64_t reserved) : call_(call), reserved_(reserved), counted_(reserved) {}
   ~RunningTask() override { release(); }
-  void release() { budget().give_back(std::exchange(counted_, 0)); }
+  void release() {
+    if (const int64_t counted = std::exchange(counted_, 0)) budget().give_back(counted), data::freed_memory(counted);
+  }
   void hold(int64_t bytes) override {
     held_ += bytes, peak_ = std::max(peak_, held_);
     const int64_t now = std::max(reserved_, held_);
@@ -76,6 +79,7 @@ Outcome TaskRunner::run(const Attempt& a, const Call& call, Place* place) {
   const auto where = [&] { return concat(call.label, ", partition ", call.partition); };
   try {
     if (call.stop) throw Error(ErrorKind::cancelled, "stopped");
+    if (place && budget().used() > budget().limit()) place->spill_results();  // it goes alone, beside results that wait
     {
       const Inputs inputs = call.inputs(task);
       out.outputs = call.function.run(task, inputs, call.arguments);
