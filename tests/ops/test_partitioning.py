@@ -1,5 +1,7 @@
 """concat, repartition, sample and what else moves the borders between partitions."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -59,6 +61,31 @@ def test_repartition_by_divisions(frames):
     by_day = dd.from_pandas(times, npartitions=3).repartition(freq="1D")
     assert by_day.npartitions == 5
     same(by_day.partitions[1], times.loc["2020-01-02"], check_freq=False)
+
+
+@pytest.mark.parametrize("divisions", [[5, 10], [5, 10, 10], [-3, 0, 40], ["b", "c"]], ids=str)
+def test_no_row_outside_of_divisions_is_lost(divisions):
+    values = list(range(30)) if divisions[0] != "b" else sorted("abcdefabc")
+    pdf = pd.DataFrame({"x": range(len(values))}, index=values)
+    df = dd.from_pandas(pdf, npartitions=3)
+    for moved in (df.clear_divisions().repartition(divisions=divisions), df.repartition(divisions=divisions, force=True)):
+        same(moved, pdf)
+        for p, (low, high) in enumerate(itertools.pairwise(divisions)):
+            index = moved.partitions[p].compute().index
+            assert (index < high).all() or p == moved.npartitions - 1
+            assert (index >= low).all() or p == 0
+
+
+@pytest.mark.parametrize("divisions", [[10, 5], [0], [], [0, 5, 5, 9], [0, None, 9], [0, float("nan")]], ids=str)
+def test_what_is_no_divisions(divisions):
+    df = dd.from_pandas(pd.Series(range(10)), npartitions=2)
+    with pytest.raises(ValueError, match="divisions must ascend"):
+        df.repartition(divisions=divisions, force=True)
+    with pytest.raises(TypeError, match="divisions: 'a' is no value of an index of dtype int64"):
+        df.repartition(divisions=["a", "b"])
+    for wrong in (0, -1, 2.5, "3"):
+        with pytest.raises(ValueError, match="npartitions must be a positive integer, got"):
+            df.repartition(npartitions=wrong)
 
 
 def test_partition_size(frames):

@@ -55,8 +55,6 @@ def sort_values(
     >>> df.sort_values("x", ascending=False).y.compute().tolist()
     ['a', 'c', 'b']
     """
-    if na_position not in ("first", "last"):
-        raise ValueError(f"na_position must be either 'first' or 'last', got {na_position!r}")
     ascending = _directions(ascending)
     _refuse("sort_values", kwargs)
     if (axis := kwargs.pop("axis", 0)) not in (0, "index", "rows"):
@@ -103,8 +101,6 @@ def sort_index(self, ascending=True, na_position="last", ignore_index=False, **k
     >>> s.sort_index().compute().tolist()
     [6, 7, 5]
     """
-    if na_position not in ("first", "last"):
-        raise ValueError(f"invalid na_position: {na_position}")
     _refuse("sort_index", kwargs)
     if not kwargs.keys() - {"npartitions", "kind"}:
         divisions = self.divisions if self.known_divisions and ascending is True and self._expr.index else None
@@ -127,7 +123,7 @@ def _native(self, by, of_index, ascending, na_position, partitions, divisions=No
     """The native sort, None where pandas is to say what the order is."""
     arguments = {"by": plain(by), "of_index": of_index, "ascending": plain(ascending), "na_position": na_position, "partitions": partitions}
     if divisions is not None:
-        arguments |= {"bounds": plain(list(divisions[1:-1])), "divisions": plain(list(divisions)), "partitions": len(divisions) - 1}
+        arguments["divisions"] = plain(list(divisions))
     try:
         return new_collection(_core.call("sort", [self._expr], arguments))
     except NotImplementedError:

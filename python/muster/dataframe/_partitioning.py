@@ -125,20 +125,10 @@ def repartition(frame, divisions=None, npartitions=None, partition_size=None, fr
         divisions = [d for d in divisions if d > first]
         divisions = [first, *(d for d in divisions if d < last), last]
     if divisions is not None:
-        divisions = list(divisions)
-        if frame.known_divisions and not force and (divisions[0] > frame.divisions[0] or divisions[-1] < frame.divisions[-1]):
-            raise ValueError(
-                f"left side of old and new divisions are different, or the right side: {frame.divisions[0]} to {frame.divisions[-1]}, asked {divisions[0]} to "
-                f"{divisions[-1]}; force=True reaches beyond"
-            )
-        if not frame._expr.index:
-            raise ValueError("repartition by divisions needs an index, not row numbers")
-        return new_collection(_core.call("repartition", [frame._expr], {"bounds": plain(divisions), "divisions": plain(divisions)}))
-    if not isinstance(npartitions, int) or npartitions < 1:
-        raise ValueError(f"npartitions must be a positive integer, got {npartitions!r}")
+        return new_collection(_core.call("repartition", [frame._expr], {"divisions": plain(list(divisions)), "force": bool(force)}))
     if npartitions == frame.npartitions:
         return frame
-    return new_collection(_core.call("repartition", [frame._expr], {"partitions": npartitions}))
+    return new_collection(_core.call("repartition", [frame._expr], {"partitions": plain(npartitions)}))
 
 
 _PARTITION = 128_000_000  # bytes, where nobody says how many

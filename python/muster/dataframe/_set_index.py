@@ -79,7 +79,7 @@ def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=
     if kwargs.get("append"):
         return _appended(self, other, drop, sort, sorted)
     if divisions is not None:
-        divisions = _checked(divisions)
+        divisions = _checked(divisions) if sorted else list(divisions)
     if divisions is not None and sorted and len(divisions) != self.npartitions + 1:
         raise ValueError(
             f"set_index: divisions of sorted rows are the borders of the partitions that are there and must be the same length, {self.npartitions + 1}, got "

@@ -149,13 +149,11 @@ class Rolling(_Grouped):
             arguments["on"] = labels.index(on)
         if pd.api.types.is_integer(window):
             arguments.update(window=int(window), min_periods=int(window if least is None else least))
-            if center:
-                arguments["offset"] = (int(window) - 1) // 2
         else:
             arguments.update(span=_ticks(window, frame._meta.index if on is None else frame._meta[on]), what="index" if on is None else str(on))
             arguments["min_periods"] = 1 if least is None else int(least)
-        if center and "span" in arguments or arguments.get("window", arguments.get("span")) <= 0:
-            raise NotImplementedError(f"rolling.{function}: window={window!r}")
+        if center:
+            arguments["offset"] = (int(window) - 1) // 2 if "window" in arguments else 0
         out = new_collection(_core.call("rolling", [frame._expr], arguments))
         return out if on is None or self._select is None or isinstance(self._select, list) else out[self._select]
 

@@ -132,4 +132,28 @@ Op of_each_column(std::string name, std::vector<Method> on, std::function<void(c
 
 std::string python_value(const Value& v) { return v.is_input() ? "..." : v.repr(); }
 
+int64_t partition_count(const Call& c, const std::string& operation) {
+  const Value& count = c["partitions"];
+  if (!count.is_integer() || count.integer() < 1) throw invalid(operation, ": npartitions must be a positive integer, got ", count.repr());
+  return count.integer();
+}
+
+bool is_below(const Value& a, const Value& b) {
+  if (a.is_string()) return a.string() < b.string();
+  if (a.is_moment()) return a.moment().ns < b.moment().ns;
+  return a.is_integer() && b.is_integer() ? a.integer() < b.integer() : a.number() < b.number();
+}
+
+void check_divisions(const List& divisions, const Field& index) {
+  const DType t = index.type;
+  if (t.is_object()) throw unsupported("divisions of an index of dtype ", t.name());
+  bool ascend = divisions.size() > 1 && std::none_of(divisions.begin(), divisions.end(), is_missing);
+  for (const auto& d : divisions)
+    if (ascend && !(t.is_text() ? d.is_string() : t.storage == Storage::timestamp ? d.is_moment() : d.is_number()))
+      throw type_error("divisions: ", d.repr(), " is no value of an index of dtype ", t.name());
+  for (size_t i = 1; ascend && i < divisions.size(); ++i)
+    ascend = is_below(divisions[i - 1], divisions[i]) || (i + 1 == divisions.size() && divisions[i - 1] == divisions[i]);
+  if (!ascend) throw invalid("divisions must ascend, each there once and none missing, and be at least two; got ", Value(divisions).repr());
+}
+
 }  // namespace muster::ops::frame

@@ -20,9 +20,9 @@ Rows select(Lowering& l, const Rows& rows, int mask);
 std::vector<Field> index_fields(const Schema& schema);
 /// The rows with an index to look at: row ids as numbers.
 Rows labelled(Lowering& l, const Schema& schema, Rows rows);
-/// A register with one value per row, to count rows by.
 /// The arguments with one of them put in, or replaced; none where it is an empty list.
 Value with_argument(const Value& args, const char* name, List value);
+/// A register with one value per row, to count rows by.
 int any_register(const Rows& rows);
 /// Labels given as one label or a list of labels.
 std::vector<Label> labels(const Value& given);
@@ -45,5 +45,11 @@ Op of_each_column(std::string name, std::vector<Method> on, std::function<void(c
 /// The dtype pandas gives a Python scalar.
 DType type_of(const Value& scalar);
 std::string python_value(const Value& v);
+/// The argument "partitions". Throws Error{invalid} for what is no positive integer.
+int64_t partition_count(const Call& c, const std::string& operation);
+/// Throws for divisions that are no borders of partitions: values of the index' dtype that ascend, each there once but the last, none missing, at least two.
+void check_divisions(const List& divisions, const Field& index);
+/// Whether one of two values that divisions may have is smaller.
+bool is_below(const Value& a, const Value& b);
 
 }  // namespace muster::ops::frame

@@ -28,7 +28,8 @@ Schema concat_schema(const Call& c) {
   const Schema& first = c.input();
   const bool numbered = std::all_of(c.inputs.begin(), c.inputs.end(), [](const auto& in) { return in->schema.index.empty(); });
   Schema s{first.kind, {}, numbered ? std::vector<Field>{} : index_fields(first), first.labels_integer};
-  const bool inner = c["join"].string() == "inner";
+  const bool inner = c["join"] == Value("inner");
+  if (!inner && c["join"] != Value("outer")) throw invalid("'join' must be 'inner' or 'outer', got ", c["join"].repr());
   for (const auto& in : c.inputs) {
     if (in->schema.kind != first.kind || (first.kind != Kind::frame && first.kind != Kind::series)) throw unsupported("concat: frames and series together");
     const auto index = numbered ? std::vector<Field>{} : index_fields(in->schema);
@@ -158,14 +159,14 @@ Whole even_share(const Args& a) {
   };
 }
 
-// Rows whose index value is in [bound p, bound p + 1), in the last partition with the upper bound.
+// Rows whose index value is in [bound p, bound p + 1); the first partition has all below, the last all from its bound on: no row is lost.
 Whole share_between(const Args& a) {
-  const auto bounds = a["bounds"].list();
+  const auto bounds = a["divisions"].list();
   const DType type = dtype_of(a["type"].integer());
   return [=](Task& t, Batches all) {
     const auto p = static_cast<size_t>(t.partition());
     const Column low = constant_of(bounds[p], type), high = constant_of(bounds[p + 1], type);
-    const bool last = p + 2 == bounds.size();
+    const bool first = p == 0, last = p + 2 == bounds.size();
     Batches out;
     for (const auto& b : all) {
       std::vector<int64_t> kept;
@@ -178,7 +179,7 @@ Whole share_between(const Args& a) {
         const auto from = key(low.as<T>()[0]), to = key(high.as<T>()[0]);
         for (int64_t i = 0; i < b.rows; ++i) {
           const auto v = key(b.columns[0].as<T>()[b.columns[0].constant ? 0 : i]);
-          if (!(v < from) && (v < to || (last && !(to < v)))) kept.push_back(i);
+          if ((first || !(v < from)) && (last || v < to)) kept.push_back(i);
         }
       });
       if (kept.empty() && !out.empty()) continue;
@@ -190,15 +191,28 @@ Whole share_between(const Args& a) {
   };
 }
 
-int64_t new_partitions(const Call& c) { return c["bounds"].is_list() ? static_cast<int64_t>(c["bounds"].list().size()) - 1 : c["partitions"].integer(); }
+int64_t new_partitions(const Call& c) {
+  return c["divisions"].is_list() ? static_cast<int64_t>(c["divisions"].list().size()) - 1 : partition_count(c, "repartition");
+}
+
+Schema repartition_schema(const Call& c) {
+  if (!c["divisions"].is_list()) return c.input();
+  if (c.input().index.size() != 1) throw invalid("repartition by divisions needs an index, not row numbers");
+  const auto &wanted = c["divisions"].list(), &known = c.inputs[0]->divisions.is_list() ? c.inputs[0]->divisions.list() : wanted;
+  check_divisions(wanted, c.input().index[0]);
+  if (!(c["force"] == Value(true)) && (is_below(known.front(), wanted.front()) || is_below(wanted.back(), known.back())))
+    throw invalid("left side of old and new divisions are different, or the right side: ", known.front().repr(), " to ", known.back().repr(), ", asked ",
+                  wanted.front().repr(), " to ", wanted.back().repr(), "; force=True reaches beyond");
+  return c.input();
+}
 
 Rows repartition_lower(Lowering& l, const Call& c) {
   const Rows rows = l.input();
   std::vector<int> in = rows.index;
   in.insert(in.end(), rows.columns.begin(), rows.columns.end());
-  const bool bounded = c["bounds"].is_list();
+  const bool bounded = c["divisions"].is_list();
   if (!bounded) in.push_back(l.one(rows.stage, "partition_numbers", Dict{}, {any_register(rows)}));
-  Value args = bounded ? Dict{{"bounds", c["bounds"]}, {"type", code(c.input().index.at(0).type)}} : Dict{{"partitions", c["partitions"]}};
+  Value args = bounded ? Dict{{"divisions", c["divisions"]}, {"type", code(c.input().index.at(0).type)}} : Dict{{"partitions", c["partitions"]}};
   const Rows all = l.gather(rows.stage, bounded ? "share_between" : "even_share", std::move(args), in, new_partitions(c));
   const auto index = all.columns.begin() + static_cast<std::ptrdiff_t>(rows.index.size());
   return {all.stage, {index, index + static_cast<std::ptrdiff_t>(rows.columns.size())}, {all.columns.begin(), index}};
@@ -229,10 +243,10 @@ Ops partitioning_ops() {
                  .same_rows = true,
                  .sets_divisions = true,
                  .show = [](const Call&) { return std::string(); }});
-  // {partitions} or {bounds, divisions}
+  // {partitions} or {divisions, force: these need not reach as far as those known}
   ops.push_back({.name = "repartition",
                  .on = {{internal, ""}},
-                 .schema = [](const Call& c) { return c.input(); },
+                 .schema = repartition_schema,
                  .lower = repartition_lower,
                  .folds = true,
                  .sets_divisions = true,

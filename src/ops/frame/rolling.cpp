@@ -66,9 +66,14 @@ Op rolling_op() {
       type = {Storage::float64};
     }
     if (!c.has("span")) {
-      if (c["window"].integer() > kMostRows) throw unsupported("rolling: a window of ", c["window"].integer(), " rows");
+      const int64_t window = c["window"].integer(), least = c["min_periods"].integer();
+      if (window < 0) throw invalid("rolling: window must be 0 or greater, got ", window);
+      if (window == 0 || window > kMostRows) throw unsupported("rolling: a window of ", window, " rows");
+      if (least < 0 || least > window) throw invalid("rolling: min_periods must be between 0 and the window, ", window, ", got ", least);
     } else if (c.has("on") ? !s.columns.at(static_cast<size_t>(c["on"].integer())).type.is_time() : s.index.size() != 1 || !s.index[0].type.is_time()) {
       throw unsupported("rolling: by what are no times");
+    } else if (c["span"].integer() <= 0 || c.has("offset")) {
+      throw unsupported("rolling: a span of ", c["span"].integer(), c.has("offset") ? " ticks around each row" : " ticks");
     }
     return s;
   };

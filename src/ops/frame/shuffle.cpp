@@ -20,7 +20,7 @@ Schema shuffle_schema(const Call& c) {
   for (size_t k : key_columns(c))
     if (const Field& f = k < index.size() ? index[k] : c.input().columns[k - index.size()]; f.type.is_object())
       throw unsupported("shuffle: ", f.label.repr(), " has dtype ", f.type.name(), ", which only pandas can compare");
-  if (c["partitions"].integer() > kParts) throw invalid("shuffle: npartitions must be at most ", kParts, ", got ", c["partitions"].repr());
+  if (partition_count(c, "shuffle") > kParts) throw invalid("shuffle: npartitions must be at most ", kParts, ", got ", c["partitions"].repr());
   return c.input();
 }
 

@@ -24,24 +24,23 @@ const Field& field_of(const Schema& s, const std::vector<Field>& index, size_t c
 
 Schema sort_schema(const Call& c) {
   const auto index = index_fields(c.input());
+  const auto& place = c["na_position"].string();
+  if (place != "first" && place != "last") throw invalid("na_position must be either 'first' or 'last', got ", c["na_position"].repr());
   const auto keys = key_columns(c);
   if (keys.empty()) throw invalid("sort_values: no columns to sort by");
   for (size_t k : keys)
     if (const Field& f = field_of(c.input(), index, k); f.type.is_object())
       throw unsupported(c.op.name, ": ", f.label.repr(), " has dtype ", f.type.name(), ", whose order only pandas knows");
-  if (c["bounds"].is_list()) {
-    const Field& f = index.at(0);
-    for (const auto& bound : c["bounds"].list()) {
-      const bool fits = f.type.is_text() ? bound.is_string() : f.type.storage == Storage::timestamp ? bound.is_moment() : bound.is_number();
-      if (!fits) throw type_error("divisions: ", bound.repr(), " is no value of an index of dtype ", f.type.name());
-    }
-  }
+  if (c["divisions"].is_list()) check_divisions(c["divisions"].list(), index.at(0));
   if (c["ascending"].is_list() && c["ascending"].list().size() != keys.size())
     throw invalid("Length of ascending (", c["ascending"].list().size(), ") != length of by (", keys.size(), ")");
   return c.input();
 }
 
-int64_t partitions_of(const Call& c) { return c["partitions"].is_none() ? c.inputs[0]->npartitions : c["partitions"].integer(); }
+int64_t partitions_of(const Call& c) {
+  if (c["divisions"].is_list()) return static_cast<int64_t>(c["divisions"].list().size()) - 1;
+  return c["partitions"].is_none() ? c.inputs[0]->npartitions : partition_count(c, c["of_index"].boolean() ? "sort_index" : "sort_values");
+}
 
 Rows sort_lower(Lowering& l, const Call& c) {
   const Rows rows = c["of_index"].boolean() ? labelled(l, c.input(), l.input()) : l.input();
@@ -60,7 +59,10 @@ Rows sort_lower(Lowering& l, const Call& c) {
     }
   }
   Dict args{{"by", by}, {"descending", descending}, {"missing_first", c["na_position"].string() == "first"}, {"parts", partitions_of(c)}};
-  if (c["bounds"].is_list()) args.emplace_back("bounds", c["bounds"]), args.emplace_back("bounds_type", code(index_fields(c.input()).at(0).type));
+  if (c["divisions"].is_list()) {
+    const auto& borders = c["divisions"].list();
+    args.emplace_back("bounds", List(borders.begin() + 1, borders.end() - 1)), args.emplace_back("bounds_type", code(index_fields(c.input()).at(0).type));
+  }
   const Rows all = l.ranges(rows.stage, "order_rows", args, in);
   const auto at = all.columns.begin();
   const auto index = static_cast<std::ptrdiff_t>(width), end = index + static_cast<std::ptrdiff_t>(rows.columns.size());
@@ -69,7 +71,7 @@ Rows sort_lower(Lowering& l, const Call& c) {
 }  // namespace
 
 Ops sort_ops() {
-  // {by: labels or none, of_index, ascending: bool or one for each, na_position, partitions; by index: bounds, divisions}
+  // {by: labels or none, of_index, ascending: bool or one for each, na_position, partitions, or by index: divisions}
   return {{.name = "sort",
            .on = {{internal, ""}},
            .schema = sort_schema,
