@@ -1,5 +1,6 @@
 // write_parquet: each partition as a Parquet file, in a hidden folder until all are there; the numbers of rows.
 #include <algorithm>
+#include <unordered_set>
 
 #include "io/parquet/write.hpp"
 #include "ops/frame/columns.hpp"
@@ -44,9 +45,13 @@ Ops write_parquet_ops() {
                  const std::string& codec = c["compression"].string();
                  if (codec != "snappy" && codec != "zstd" && codec != "none")
                    throw invalid("to_parquet: compression '", codec, "' is not one of snappy, zstd, none");
-                 for (const auto& f : written_fields(c.input()))
+                 std::unordered_set<std::string> seen;
+                 for (const auto& f : written_fields(c.input())) {
+                   if (!seen.insert(f.label.label()).second)
+                     throw invalid("to_parquet: two columns, or a column and the index, are named '", f.label.label(), "'; rename one");
                    if (f.type.is_object() || f.type.storage == Storage::duration)
                      throw unsupported("to_parquet: column '", f.label.label(), "' of ", f.type.name(), ", for which Parquet has no type");
+                 }
                  return Schema{Kind::series, {{"rows", {Storage::int64}}}, {}, false};
                },
            .lower =
