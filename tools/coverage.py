@@ -80,7 +80,8 @@ PYTHON = set(
 )
 SYNONYMS = {"agg": "aggregate", "len": "shape"}
 CLASSES = {
-    "DataFrame": "DataFrame", "Series": "Series", "DataFrameGroupBy": "DataFrame.groupby", "SeriesGroupBy": "Series.groupby", "Collection": None, "Scalar": None
+    "DataFrame": "DataFrame", "Series": "Series", "DataFrameGroupBy": "DataFrame.groupby", "SeriesGroupBy": "Series.groupby", "Rolling": "rolling",
+    "Collection": None, "Scalar": None
 }
 
 
@@ -89,7 +90,7 @@ def typed():
     header = (ROOT / "include/muster/dataframe.hpp").read_text()
     written = pathlib.Path(muster.__file__).parent / "include/muster"
     names = {group: set() for group in GROUPS}
-    for name, body in re.findall(r"class MUSTER_API (\w+)[^;{]*\{(.*?)^\};", header, re.DOTALL | re.MULTILINE):
+    for name, body in re.findall(r"^(?:template <class \w+> )?class MUSTER_API (\w+)[^;{]*\{(.*?)^\};", header, re.DOTALL | re.MULTILINE):
         methods = set(re.findall(r"^  (?:\[\[nodiscard\]\] )?(?!explicit)[\w:<>&, ]+? (\w+)\(.*\) const;", body, re.MULTILINE))
         methods |= {SYNONYMS[m] for m in methods if m in SYNONYMS}
         for group in ["DataFrame", "Series"] if name == "Collection" else [CLASSES.get(name)]:

@@ -1,4 +1,12 @@
 // Lazy collections: DataFrame, Series, Scalar. The same operators as in Python; nothing is computed before compute().
+//
+// Examples run as tests. In them `trips` and `cities` are read from CSV files of these rows:
+//
+//     city,fare        city,name
+//     b,3              a,Aba
+//     a,1              b,Bo
+//     b,2
+//     c,4
 #pragma once
 #include <chrono>
 #include <functional>
@@ -12,6 +20,7 @@
 #include "muster/error.hpp"
 #include "muster/export.hpp"
 #include "muster/literal.hpp"
+#include "muster/options.hpp"
 #include "muster/table.hpp"
 
 namespace muster {
@@ -27,6 +36,7 @@ class [[nodiscard]] Series;
 class [[nodiscard]] DataFrame;
 class [[nodiscard]] DataFrameGroupBy;
 class [[nodiscard]] SeriesGroupBy;
+template <class Rows> class [[nodiscard]] Rolling;
 
 class Cluster;
 
@@ -42,6 +52,8 @@ class MUSTER_API Collection {
  public:
   /// Number of partitions.
   [[nodiscard]] int64_t npartitions() const;
+  /// The index values at which partitions begin, and the last one, times as text; none where they are not known.
+  [[nodiscard]] Literal::List divisions() const;
   /// Logical, optimized and physical plan as text.
   [[nodiscard]] std::string explain() const;
   /// The graph in Graphviz' language; `optimized`: the fused tasks.
@@ -98,6 +110,11 @@ class MUSTER_API Series : public Collection {
   DataFrame to_frame(const std::string& name) const;
   /// low <= value <= high.
   Series between(const Operand& low, const Operand& high) const;
+  /// The values of the only index column, beside the rows.
+  Series index() const;
+  /// The rows whose index value is from `first` to `last`, both included; {} is an open end, times are texts. Of known divisions only the partitions are read
+  /// that may have them.
+  Series loc(const Literal& first, const Literal& last) const;
   Series get_partition(int64_t n) const;
   /// Fields of times and durations, as pandas' .dt names them: year, minute, quarter, is_month_end, days, ...
   Series dt(const std::string& field) const;
@@ -140,8 +157,17 @@ class MUSTER_API Series : public Collection {
   Series str_contains(const std::string& text) const;
   Series str_startswith(const std::string& text) const;
   Series str_endswith(const std::string& text) const;
-  /// The same rows in `npartitions` partitions.
+  /// The same rows in `npartitions` partitions. Throws Error{invalid} for less than one.
   Series repartition(int64_t npartitions) const;
+  /// The same rows in partitions that begin at these index values, and end at the last; see DataFrame::repartition.
+  Series repartition(const Literal::List& divisions, bool force = false) const;
+  /// The values in order, rows of equal ones in theirs. Throws as DataFrame::sort_values.
+  Series sort_values(const Sort& how = {}) const;
+  /// The rows in the order of the index.
+  Series sort_index(const Sort& how = {}) const;
+  /// Windows of `rows` rows, or of all rows less than `span` before a row by the times of the index; see DataFrame::rolling.
+  Rolling<Series> rolling(int64_t rows, const Window& how = {}) const;
+  Rolling<Series> rolling(std::chrono::nanoseconds span, const Window& how = {}) const;
   // The operators' methods, as their forms in src/ops say them.
 #include "muster/series_methods.inc"
   /// Any operator by name, with its Python arguments.
@@ -171,22 +197,94 @@ class MUSTER_API DataFrame : public Collection {
   DataFrame operator[](const Series& mask) const;
   DataFrame assign(const std::string& column, const Operand& value) const;
   DataFrame rename(const std::map<std::string, std::string>& columns) const;
-  DataFrame drop(const std::vector<std::string>& columns) const;
-  /// A column as index; rows stay where they are.
-  DataFrame set_index(const std::string& column) const;
-  /// The index as columns, of a frame in one partition.
-  DataFrame reset_index() const;
+  DataFrame drop(const Labels& columns) const;
+  /// A column as index, rows in its order. Divisions are known of the result where they are given; else partitions are of about equal size, and equal values
+  /// may lie on both sides of a border. Throws Error{missing} for an unknown column, Error{invalid} for divisions that do not ascend, Error{type} for those of
+  /// another dtype.
+  ///
+  ///     std::cout << trips.set_index("fare", {.divisions = {1, 3, 4}}).get_partition(1).compute();
+  ///     // fare  city
+  ///     // 3        b
+  ///     // 4        c
+  DataFrame set_index(const std::string& column, const SetIndex& how = {}) const;
+  /// The index as columns, or without it, and rows numbered from 0.
+  DataFrame reset_index(bool drop = false) const;
+  /// The rows of two frames whose keys are equal, columns beside each other, in the order of this frame (right: of the other). Missing keys equal each
+  /// other. The other side is put together in memory, and these rows look into it as they are read; where there is no room for it, or without `broadcast`,
+  /// rows of both are exchanged and come in another order.
+  ///
+  /// Throws Error{missing} naming a key that is no column of its side, with near matches; Error{invalid} where keys, how or suffixes make no sense;
+  /// Error{unsupported} for keys that only Python compares.
+  ///
+  ///     std::cout << trips.merge(cities, {.how = "left", .on = "city"}).compute();
+  ///     //    city  fare  name
+  ///     // 0     b     3    Bo
+  ///     // 1     a     1   Aba
+  ///     // 2     b     2    Bo
+  ///     // 3     c     4   NaN
+  ///
+  ///     std::cout << trips.merge(cities.rename({{"city", "id"}}), {.left_on = "city", .right_on = "id"})["name"].nunique().number();
+  ///     // 2
+  DataFrame merge(const DataFrame& right, const Merge& how = {}) const;
+  /// The frame with the columns of another, by its index. Throws as merge, and Error{invalid} where both have columns of one name and no suffix.
+  ///
+  ///     std::cout << trips.join(cities.set_index("city"), {.on = "city", .how = "inner"})["name"].compute().texts("name").at(1);
+  ///     // Aba
+  DataFrame join(const DataFrame& right, const Join& how = {}) const;
+  /// The rows in the order of columns, in ranges of about equal size, which are the partitions; rows of equal keys stay in their order. Throws
+  /// Error{missing} for an unknown column, Error{invalid} where there are not as many directions as columns.
+  ///
+  ///     std::cout << trips.sort_values({"city", "fare"}, {.ascending = {true, false}}).compute();
+  ///     //    city  fare
+  ///     // 1     a     1
+  ///     // 0     b     3
+  ///     // 2     b     2
+  ///     // 3     c     4
+  DataFrame sort_values(const Labels& by, const Sort& how = {}) const;
+  /// The rows in the order of the index. Divisions that are known stay, where the order is ascending.
+  DataFrame sort_index(const Sort& how = {}) const;
+  /// The rows in other partitions, chosen by a hash of columns or of the index: rows of equal keys are in one. Throws Error{missing} for an unknown column,
+  /// Error{type} where there is no key, or two.
+  ///
+  ///     std::cout << trips.shuffle("city", {.npartitions = 3}).npartitions();
+  ///     // 3
+  DataFrame shuffle(const Labels& on = {}, const Shuffle& how = {}) const;
+  /// Windows of `rows` rows that end at each row, or of all rows less than `span` before it by the times of the index or a column; aggregate them:
+  ///
+  ///     std::cout << trips["fare"].rolling(2).sum().compute().numbers("fare").at(3);
+  ///     // 6
+  ///
+  /// Throws Error{invalid} for a window that makes no sense; its aggregates Error{unsupported} for columns that are no numbers.
+  Rolling<DataFrame> rolling(int64_t rows, const Window& how = {}) const;
+  Rolling<DataFrame> rolling(std::chrono::nanoseconds span, const Window& how = {}) const;
+  /// The values of the only index column, beside the rows.
+  Series index() const;
+  /// The rows whose index value is from `first` to `last`, both included; {} is an open end, times are texts. Of known divisions only the partitions are read
+  /// that may have them.
+  ///
+  ///     std::cout << trips.set_index("fare").loc(2, 3).compute();
+  ///     // fare  city
+  ///     // 2        b
+  ///     // 3        b
+  DataFrame loc(const Literal& first, const Literal& last) const;
   DataFrame get_partition(int64_t n) const;
   Table head(int64_t n = 5) const;
   Table tail(int64_t n = 5) const;
-  DataFrameGroupBy groupby(const std::string& key, GroupBy how = {}) const;
-  DataFrameGroupBy groupby(const std::vector<std::string>& keys, GroupBy how = {}) const;
-  DataFrameGroupBy groupby(std::initializer_list<std::string> keys, GroupBy how = {}) const;
-  /// The same rows in `npartitions` partitions.
+  DataFrameGroupBy groupby(const Labels& keys, GroupBy how = {}) const;
+  /// The same rows in `npartitions` partitions. Throws Error{invalid} for less than one.
   DataFrame repartition(int64_t npartitions) const;
+  /// The same rows in partitions that begin at these index values (times as text) and end at the last; the index must ascend. Where divisions are known,
+  /// new ones lie around them unless `force` is set; what lies outside is in the first partition, or the last. Throws Error{invalid} for rows without an index
+  /// or divisions that do not ascend, Error{type} for those of another dtype.
+  ///
+  ///     const auto parts = trips.set_index("fare").repartition({1, 3, 4});
+  ///     std::cout << parts.npartitions() << " " << parts.get_partition(0).len();
+  ///     // 2 2
+  DataFrame repartition(const Literal::List& divisions, bool force = false) const;
   [[nodiscard]] int64_t len() const;
   /// Writes part.0.parquet, part.1.parquet, ... into a folder, all or none, and returns the number of rows. Index columns with a name are written in
-  /// front. `compression`: snappy, zstd or none. Throws Error{unsupported} for a dtype that Parquet lacks, Error{io} naming the file.
+  /// front. `compression`: snappy, zstd or none. Throws Error{invalid} for a name that is there twice,
+  /// Error{unsupported} for a dtype that Parquet lacks, Error{io} naming the file.
   int64_t to_parquet(const std::string& folder, const std::string& compression = "snappy") const;
   // The operators' methods, as their forms in src/ops say them; a reduction gives one row with a value per column.
 #include "muster/dataframe_methods.inc"
@@ -216,6 +314,9 @@ class MUSTER_API DataFrameGroupBy {
   DataFrame first() const;
   DataFrame last() const;
   DataFrame prod() const;
+  /// An aggregate of each group beside its rows, of every column that is no key; of rows without a group it is missing.
+  /// `function`: sum, mean, min, max, count, size, std, var, first, last, nunique or median.
+  DataFrame transform(const std::string& function) const;
   /// Functions by column; results are named "column function" where a column has several.
   DataFrame agg(const std::vector<std::pair<std::string, std::vector<std::string>>>& functions) const;
 
@@ -246,6 +347,14 @@ class MUSTER_API SeriesGroupBy {
   Series last() const;
   Series prod() const;
   DataFrame agg(const std::vector<std::string>& functions) const;
+  /// An aggregate of each group beside its rows; see DataFrameGroupBy::transform.
+  ///
+  ///     std::cout << trips[trips["fare"] == trips.groupby("city")["fare"].transform("max")].compute();
+  ///     //    city  fare
+  ///     // 0     b     3
+  ///     // 1     a     1
+  ///     // 3     c     4
+  Series transform(const std::string& function) const;
 
  private:
   Series one(const std::string& function) const;
@@ -253,6 +362,29 @@ class MUSTER_API SeriesGroupBy {
   std::vector<std::string> keys_;
   std::string column_;
   GroupBy how_;
+};
+
+/// Moving windows over the rows of a DataFrame or a Series; results stay beside the rows, as float64. Missing values are left out.
+template <class Rows> class MUSTER_API Rolling {
+ public:
+  Rolling(Rows rows, Arguments window);
+  Rolling(const Rolling&) = default;
+  Rolling& operator=(const Rolling&) & = default;
+  template <class T> void operator=(T&&) && = delete;  // windows are no place to assign to
+  Rows sum() const;
+  Rows mean() const;
+  /// The number of values that are not missing, of columns of any dtype.
+  Rows count() const;
+  Rows min() const;
+  Rows max() const;
+  /// `ddof` is taken off the number of values that sums of squares are divided by.
+  Rows var(int64_t ddof = 1) const;
+  Rows std(int64_t ddof = 1) const;
+
+ private:
+  Rows aggregate(const char* function, int64_t ddof = 1) const;
+  Rows rows_;
+  Arguments window_;
 };
 
 #define MUSTER_OPERATOR(symbol)                                        \
@@ -352,8 +484,13 @@ struct ReadParquet {
 MUSTER_API DataFrame read_parquet(const std::string& path, const ReadParquet& options = {});
 MUSTER_API DataFrame read_parquet(const std::vector<std::string>& paths, const ReadParquet& options = {});
 
-/// The rows of several frames, one after the other; columns that are not in every frame are filled with missing values.
-MUSTER_API DataFrame concat(const std::vector<DataFrame>& frames);
+/// The rows of several frames, one after the other; columns that are not in every frame are filled with missing values (outer) or left out (inner). Throws
+/// Error{invalid} for no frames, Error{unsupported} where a column's dtypes have none in common.
+///
+///     std::cout << concat({trips, cities}, "inner").len();
+///     // 6
+MUSTER_API DataFrame concat(const std::vector<DataFrame>& frames, const std::string& join = "outer");
+MUSTER_API Series concat(const std::vector<Series>& series);
 
 /// Computes several collections in one run; what they share is computed once.
 [[nodiscard]] MUSTER_API std::vector<Table> compute(const std::vector<Collection>& collections, const ComputeOptions& options = {});

@@ -1,4 +1,4 @@
-// Literal: an argument of an operation, as plain data.
+// Literal, Labels: arguments of an operation, as plain data.
 #pragma once
 #include <cstdint>
 #include <initializer_list>
@@ -31,6 +31,16 @@ class [[nodiscard]] Literal {
   template <class T> void operator=(T&&) && = delete;  // a value in a result is no place to assign to
 
   std::variant<std::monostate, bool, int64_t, uint64_t, double, std::string, List, Dict> value;
+};
+
+/// Columns by their labels: "x", {"x", "y"}, or a vector of texts; none where nothing is said.
+struct Labels {
+  Labels() = default;
+  Labels(const char* label) : names{label} {}
+  Labels(std::string label) : names{std::move(label)} {}
+  Labels(std::vector<std::string> labels) : names(std::move(labels)) {}
+  Labels(std::initializer_list<std::string> labels) : names(labels) {}
+  std::vector<std::string> names;
 };
 
 /// Named arguments: {{"n", 5}, {"columns", "x"}}.

@@ -1,4 +1,5 @@
 // Bodies of include/muster/dataframe.hpp: each method is one call of an operator by name.
+// Merges, orders, windows and groups have files of their own.
 #include "muster/dataframe.hpp"
 
 #include <algorithm>
@@ -6,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "api/arguments.hpp"
 #include "api/gather.hpp"
 #include "api/on_cluster.hpp"
 #include "api/operators.hpp"
@@ -15,29 +17,10 @@
 
 namespace muster {
 using namespace base;
-using api::call;
+using api::call, api::texts, api::value_of;
 namespace operators = api::operators;
-using data::Kind;
 using expr::Expr;
 namespace {
-
-Value value_of(const Literal& l) {
-  return std::visit([](const auto& v) -> Value {
-    using T = std::decay_t<decltype(v)>;
-    if constexpr (std::is_same_v<T, std::monostate>) return {};
-    else if constexpr (std::is_same_v<T, Literal::List>) {
-      List out;
-      for (const auto& x : v) out.push_back(value_of(x));
-      return out;
-    } else if constexpr (std::is_same_v<T, Literal::Dict>) {
-      Dict out;
-      for (const auto& [k, x] : v) out.emplace_back(k, value_of(x));
-      return out;
-    } else return v;
-  }, l.value);
-}
-
-Value texts(const std::vector<std::string>& v) { return List(v.begin(), v.end()); }
 
 api::RunOptions run_options(const ComputeOptions& o) {
   api::RunOptions out;
@@ -62,12 +45,12 @@ Table table_of(api::Computed c) {
 }
 Table computed(const Expr& e, const ComputeOptions& o) { return table_of(std::move(api::compute({e}, run_options(o))[0])); }
 
-// A value, names or collection as an argument; empty names and an empty optional say nothing.
+// A value, labels or collection as an argument; no labels and an empty optional say nothing.
 template <class T>
 Operand argument(const T& given) {
   if constexpr (std::is_same_v<T, std::optional<int64_t>>) return given ? Operand(*given) : Operand(Literal());
-  else if constexpr (std::is_same_v<T, std::vector<std::string>>)
-    return given.empty() ? Operand(Literal()) : Operand(Literal(Literal::List(given.begin(), given.end())));
+  else if constexpr (std::is_same_v<T, Labels>)
+    return given.names.empty() ? Operand(Literal()) : Operand(Literal(Literal::List(given.names.begin(), given.names.end())));
   else if constexpr (std::is_same_v<T, std::map<std::string, std::string>>) return Operand(Literal(Literal::Dict(given.begin(), given.end())));
   else if constexpr (std::is_same_v<T, Literal::List>) return Operand(Literal(given));
   else return Operand(given);
@@ -101,21 +84,16 @@ Expr head(const Expr& e, int64_t n) { return call(operators::head, Dict{{"n", n}
 int64_t row_count(const Expr& e) {
   return value_at(api::rows_of(api::compute({call(operators::row_count, Dict{}, {e})}, run_options({}))[0]).columns[0], 0, {data::Storage::int64}).integer();
 }
-
-Expr grouped(const Expr& frame, const std::vector<std::string>& keys, GroupBy how, List aggregates, Kind kind) {
-  return call(operators::groupby,
-              Dict{{"by", texts(keys)}, {"aggregates", std::move(aggregates)}, {"sort", how.sort}, {"dropna", how.dropna}, {"kind", static_cast<int>(kind)}},
-              {frame});
-}
-Value size_of_groups(const std::string& label) { return Dict{{"label", label}, {"function", "size"}, {"whole_rows", true}}; }
-Value aggregate(const Value& label, int64_t column, const std::string& function) { return Dict{{"label", label}, {"column", column}, {"function", function}}; }
-Value aggregate(const Expr& frame, const std::string& label, const std::string& column, const std::string& function) {
-  return function == "size" ? size_of_groups(label) : aggregate(label, frame->schema.only(column, operators::groupby), function);
-}
 }  // namespace
 
 Collection::Collection(Expr e) : expr(std::move(e)) {}
 int64_t Collection::npartitions() const { return expr->npartitions; }
+Literal::List Collection::divisions() const {
+  Literal::List out;
+  if (expr->divisions.is_list())
+    for (const auto& d : expr->divisions.list()) out.push_back(literal_of(d));
+  return out;
+}
 std::string Collection::explain() const { return api::explain({expr}); }
 std::string Collection::to_dot(bool optimized) const { return api::to_dot({expr}, optimized); }
 
@@ -159,16 +137,6 @@ Series Series::dt_month_name() const { return call(operators::month_name); }
 Series Series::dt_total_seconds() const { return call(operators::total_seconds); }
 Table Series::head(int64_t n) const { return computed(muster::head(expr, n), {}); }
 Table Series::tail(int64_t n) const { return computed(api::call(operators::tail, Dict{{"n", n}}, {expr}), {}); }
-Series Series::value_counts(bool sort, bool ascending, bool dropna) const {
-  Expr counts = api::call(operators::groupby,
-                          Dict{{"by", List{InputRef{0}}},
-                               {"aggregates", List{size_of_groups("count")}},
-                               {"sort", false},
-                               {"dropna", dropna},
-                               {"kind", static_cast<int>(Kind::series)}},
-                          {expr});
-  return Series(sort ? api::call(operators::sort_result, Dict{{"ascending", ascending}}, {counts}) : counts);
-}
 int64_t Series::len() const { return row_count(expr); }
 Scalar Series::size() const { return Scalar(api::call(operators::row_count, Dict{}, {expr})); }
 Scalar Series::median() const {
@@ -196,7 +164,6 @@ DataFrame Series::str_split(const std::string& mark, int64_t n) const {
 Series Series::str_contains(const std::string& text) const { return call(operators::text, {{"op", "contains"}, {"text", text}}); }
 Series Series::str_startswith(const std::string& text) const { return call(operators::text, {{"op", "startswith"}, {"text", text}}); }
 Series Series::str_endswith(const std::string& text) const { return call(operators::text, {{"op", "endswith"}, {"text", text}}); }
-Series Series::repartition(int64_t n) const { return call(operators::repartition, {{"partitions", n}}); }
 Series Series::call(const std::string& op, const Arguments& a) const { return Series(api::call(op, value_of(a), {expr})); }
 
 DataFrame::DataFrame(Expr e) : Collection(std::move(e)) {}
@@ -221,12 +188,8 @@ DataFrame DataFrame::assign(const std::string& column, const Operand& value) con
 DataFrame DataFrame::rename(const std::map<std::string, std::string>& c) const {
   return call(operators::rename, {{"columns", Literal::Dict(c.begin(), c.end())}});
 }
-DataFrame DataFrame::drop(const std::vector<std::string>& c) const { return call(operators::drop, {{"columns", Literal::List(c.begin(), c.end())}}); }
+DataFrame DataFrame::drop(const Labels& c) const { return call(operators::drop, {{"columns", Literal::List(c.names.begin(), c.names.end())}}); }
 DataFrame DataFrame::get_partition(int64_t n) const { return DataFrame(partition(expr, n)); }
-DataFrame DataFrame::set_index(const std::string& column) const {
-  return DataFrame(api::call(operators::with_index, Dict{}, {drop({column}).expr, (*this)[column].expr}));
-}
-DataFrame DataFrame::reset_index() const { return call(operators::reset_index, {{"drop", false}}); }
 int64_t DataFrame::to_parquet(const std::string& folder, const std::string& compression) const {
   io::StagedFolder staged(folder);
   const Series written(api::call(operators::write_parquet, Dict{{"folder", folder}, {"hidden", staged.hidden()}, {"compression", compression}}, {expr}));
@@ -236,58 +199,8 @@ int64_t DataFrame::to_parquet(const std::string& folder, const std::string& comp
 }
 Table DataFrame::head(int64_t n) const { return computed(muster::head(expr, n), {}); }
 Table DataFrame::tail(int64_t n) const { return computed(api::call(operators::tail, Dict{{"n", n}}, {expr}), {}); }
-DataFrameGroupBy DataFrame::groupby(const std::string& key, GroupBy how) const { return {*this, {key}, how}; }
-DataFrameGroupBy DataFrame::groupby(const std::vector<std::string>& keys, GroupBy how) const { return {*this, keys, how}; }
-DataFrameGroupBy DataFrame::groupby(std::initializer_list<std::string> keys, GroupBy how) const { return {*this, keys, how}; }
-DataFrame DataFrame::repartition(int64_t n) const { return call(operators::repartition, {{"partitions", n}}); }
 int64_t DataFrame::len() const { return row_count(expr); }
 DataFrame DataFrame::call(const std::string& op, const Arguments& a) const { return DataFrame(api::call(op, value_of(a), {expr})); }
-
-DataFrameGroupBy::DataFrameGroupBy(DataFrame frame, std::vector<std::string> keys, GroupBy how) : frame_(std::move(frame)), keys_(std::move(keys)), how_(how) {}
-SeriesGroupBy DataFrameGroupBy::operator[](const std::string& column) const { return {frame_, keys_, column, how_}; }
-Series DataFrameGroupBy::size() const { return Series(grouped(frame_.expr, keys_, how_, {size_of_groups("size")}, Kind::series)); }
-DataFrame DataFrameGroupBy::agg(const std::string& function) const {
-  List all;
-  const auto& columns = frame_.expr->schema.columns;
-  for (size_t i = 0; i < columns.size(); ++i)
-    if (std::find(keys_.begin(), keys_.end(), columns[i].label.label()) == keys_.end())
-      all.push_back(aggregate(columns[i].label, static_cast<int64_t>(i), function));
-  return DataFrame(grouped(frame_.expr, keys_, how_, all, Kind::frame));
-}
-#define MUSTER_AGGREGATION(name) \
-  DataFrame DataFrameGroupBy::name() const { return agg(#name); } \
-  Series SeriesGroupBy::name() const { return one(#name); }
-MUSTER_AGGREGATION(sum)
-MUSTER_AGGREGATION(mean)
-MUSTER_AGGREGATION(min)
-MUSTER_AGGREGATION(max)
-MUSTER_AGGREGATION(count)
-MUSTER_AGGREGATION(std)
-MUSTER_AGGREGATION(var)
-MUSTER_AGGREGATION(median)
-MUSTER_AGGREGATION(nunique)
-MUSTER_AGGREGATION(first)
-MUSTER_AGGREGATION(last)
-MUSTER_AGGREGATION(prod)
-#undef MUSTER_AGGREGATION
-DataFrame DataFrameGroupBy::agg(const std::vector<std::pair<std::string, std::vector<std::string>>>& functions) const {
-  List all;
-  for (const auto& [column, names] : functions)
-    for (const auto& f : names) all.push_back(aggregate(frame_.expr, names.size() == 1 ? column : column + " " + f, column, f));
-  return DataFrame(grouped(frame_.expr, keys_, how_, all, Kind::frame));
-}
-
-SeriesGroupBy::SeriesGroupBy(DataFrame frame, std::vector<std::string> keys, std::string column, GroupBy how)
-    : frame_(std::move(frame)), keys_(std::move(keys)), column_(std::move(column)), how_(how) {}
-Series SeriesGroupBy::one(const std::string& f) const {
-  return Series(grouped(frame_.expr, keys_, how_, {aggregate(frame_.expr, column_, column_, f)}, Kind::series));
-}
-Series SeriesGroupBy::size() const { return one("size"); }
-DataFrame SeriesGroupBy::agg(const std::vector<std::string>& functions) const {
-  List all;
-  for (const auto& f : functions) all.push_back(aggregate(frame_.expr, f, column_, f));
-  return DataFrame(grouped(frame_.expr, keys_, how_, all, Kind::frame));
-}
 
 #define MUSTER_OPERATORS(f) \
   f(+, operators::add) f(-, operators::sub) f(*, operators::mul) f(/, operators::truediv) f(%, operators::mod) f(==, operators::eq) f(!=, operators::ne) \
@@ -377,13 +290,6 @@ DataFrame read_parquet(const std::vector<std::string>& paths, const ReadParquet&
          {"shown", paths.size() == 1 ? Value(paths[0]).repr() : Value(base::concat(paths.size(), " paths"))}};
   if (!o.columns.empty()) a.emplace_back("columns", texts(o.columns));
   return DataFrame(api::read_parquet(a));
-}
-
-DataFrame concat(const std::vector<DataFrame>& frames) {
-  std::vector<Expr> inputs;
-  for (const auto& f : frames) inputs.push_back(f.expr);
-  if (inputs.empty()) throw base::invalid("concat: no frames");
-  return DataFrame(api::call(operators::concat, Dict{{"join", "outer"}}, std::move(inputs)));
 }
 
 std::vector<Table> compute(const std::vector<Collection>& collections, const ComputeOptions& o) {

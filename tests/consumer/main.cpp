@@ -42,6 +42,12 @@ int main() {
   CHECK(df["k"].str_startswith("a").sum().number() == 2 && df["k"].str_endswith("b").sum().number() == 1);
   CHECK(df.repartition(3).npartitions() == 3 && df.repartition(3)["x"].sum().number() == 6 && df["x"].repartition(2).len() == 3);
   CHECK(muster::concat({df, df}).len() == 6 && df.groupby("k", {.sort = false})["x"].median().compute().numbers("x")[0] == 2);
+  auto names = df[std::vector<std::string>{"k", "y"}].drop_duplicates("k");
+  CHECK((df.merge(names, {.how = "left", .on = "k"}).columns() == std::vector<std::string>{"k", "x", "y_x", "d", "y_y"}));
+  CHECK((df.join(names.set_index("k"), {.on = "k", .rsuffix = "_first"}).sort_values("x", {.ascending = false}).compute().numbers("y_first")[0] == 2.5));
+  CHECK(df.set_index("x").repartition({1, 3, 9}).npartitions() == 2 && df.shuffle("k", {.npartitions = 4}).len() == 3);
+  CHECK((df.set_index("x", {.divisions = {1, 2, 3}}).divisions().size() == 3) && df.divisions().empty());
+  CHECK(df["x"].rolling(2).sum().max().number() == 5 && df.groupby("k")["x"].transform("sum").max().number() == 4);
   auto both = muster::compute({df["x"].sum(), df["y"].sum()});
   CHECK(both.size() == 2 && both[1].numbers("y")[0] == 7);
   CHECK(df[std::vector<std::string>{"x", "y"}].mean().compute().numbers("x")[0] == 2);

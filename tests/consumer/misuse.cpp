@@ -46,6 +46,13 @@ void drops(const DataFrame& df, const Series& column, const muster::Cluster& clu
   df.groupby("k");                                           // warning
   df.groupby("k").size();                                    // warning
   df.groupby("k")["fare"].mean();                            // warning
+  df.groupby("k")["fare"].transform("mean");                 // warning
+  df.merge(df, {.on = "k"});                                 // warning
+  df.sort_values("k");                                       // warning
+  df.sort_values("k", {.ascending = "yes"});                 // error
+  df.rolling(3);                                             // warning
+  column.rolling(3).mean();                                  // warning
+  df.rolling(3) = df.rolling(4);                             // error
   df.call("abs");                                            // warning
   df + 1;                                                    // warning
   column > 1;                                                // warning

@@ -101,6 +101,12 @@ TEST(Cluster, DataFrames) {
   const DataFrame df = read_csv(path, {.blocksize = 20'000});
   EXPECT_EQ(df["x"].sum().number(there), 10'000.0 * 9'999 / 2);
   EXPECT_EQ(df.groupby("k")["x"].mean().compute(there).numbers("x"), df.groupby("k")["x"].mean().compute().numbers("x"));
+  const DataFrame sums = df.groupby("k").agg({{"x", {"sum"}}}).rename({{"x", "sum"}}).reset_index();
+  for (const DataFrame& moved : {df.merge(sums, {.how = "left", .on = "k"}), df.merge(sums, {.on = "k", .broadcast = false}).sort_values("x"),
+                                 df.sort_values({"k", "x"}, {.ascending = {false, true}}), df.set_index("k", {.divisions = {0, 3, 6}}).repartition(2),
+                                 df.shuffle("k", {.npartitions = 3}).sort_values("x"), df.rolling(50, {.min_periods = 1}).mean(), df.drop_duplicates("k")})
+    EXPECT_EQ(moved.compute(there).numbers("x"), moved.compute().numbers("x"));
+  EXPECT_EQ(df.groupby("k")["x"].transform("max").compute(there).numbers("x"), df.groupby("k")["x"].transform("max").compute().numbers("x"));
   const DataFrame kept = df[df["k"] == 3].persist(there);
   ::unlink(path.c_str());
   EXPECT_EQ(kept["x"].count().number(there), 1429);

@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <numeric>
 
 #include "api/session.hpp"
 #include "muster/muster.hpp"
@@ -56,6 +58,38 @@ TEST_F(Files, RowsLookAtOtherPartitions) {
   EXPECT_EQ(df["text"].shift(1).compute().texts("text")[30'000], "text number 999");
   EXPECT_EQ(df["x"].ffill().isna().sum().number(), 1);
   EXPECT_EQ(df["k"].diff(-1).compute().rows(), kRows);
+}
+
+TEST_F(Files, RowsAreMergedAndMoved) {
+  const DataFrame df = read_parquet(folder + "/pq", {.blocksize = 0});
+  const DataFrame sums = df.groupby("text").agg({{"x", {"sum"}}}).reset_index();
+  const double of_text = df[df["text"] == "text number 7"]["x"].sum().number();
+  const auto check = [&] {
+    const DataFrame merged = df.merge(sums, {.how = "left", .on = "text", .suffixes = {"", "_sum"}});
+    EXPECT_EQ(merged.len(), kRows);
+    EXPECT_EQ(merged[merged["text"] == "text number 7"]["x_sum"].mean().number(), of_text);
+    EXPECT_EQ(df.merge(sums, {.on = "text", .npartitions = 3, .broadcast = false}).len(), kRows);
+    EXPECT_EQ(df.join(sums.set_index("text"), {.on = "text", .rsuffix = "_sum"})["x_sum"].sum().number(), merged["x_sum"].sum().number());
+    const auto sorted = df.sort_values({"text", "k"}, {.ascending = {true, false}}).compute({.threads = 3}).texts("text");
+    EXPECT_TRUE(std::is_sorted(sorted.begin(), sorted.end()));
+    const auto numbers = df.set_index("k", {.npartitions = 5}).compute().numbers("k");
+    EXPECT_TRUE(numbers.size() == kRows && std::is_sorted(numbers.begin(), numbers.end()));
+    const DataFrame shuffled = df.shuffle("text", {.npartitions = 4});
+    double texts = 0;  // none in two partitions
+    for (int64_t p = 0; p < shuffled.npartitions(); ++p) texts += shuffled.get_partition(p)["text"].nunique().number();
+    EXPECT_EQ(texts, 1000);
+  };
+  check();
+  api::set_memory_limit(8 << 20);
+  check();
+}
+
+TEST_F(Files, GroupsAndWindowsStandBesideRows) {
+  const DataFrame df = read_parquet(folder + "/pq", {.blocksize = 0});
+  const auto beside = df.groupby("text")["x"].transform("count").compute({.threads = 3}).numbers("x");
+  EXPECT_EQ(std::accumulate(beside.begin(), beside.end(), 0.0) / kRows, df["x"].count().number() / 1000);
+  const auto windows = df["k"].rolling(3).sum().compute().numbers("k"), k = df["k"].compute().numbers("k");
+  for (size_t i = 2; i < kRows; ++i) ASSERT_EQ(windows[i], k[i - 2] + k[i - 1] + k[i]) << i;
 }
 
 TEST_F(Files, ArrowKeepsItsMemoryAlive) {

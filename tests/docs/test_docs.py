@@ -128,6 +128,7 @@ def test_readme_cpp(tmp_path, monkeypatch):
     subprocess.run(["sh", "build.sh"], cwd=tmp_path, env=environment, check=True, stdout=subprocess.DEVNULL)
     out = subprocess.run(["build/question"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
     assert "EWR" in out and "DepDelay" in out
+    assert re.search(r"Origin +Dest +Usual +Later\n\d+ +EWR ", out)
 
 
 def test_datasets(tmp_path):

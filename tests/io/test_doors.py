@@ -51,6 +51,16 @@ def test_h2o(tmp_path):
 DOORS = pathlib.Path(__file__).resolve().parents[2] / "build/python/tests/cpp/doors"
 NUMBERS = ["i", "f"]
 
+
+def by_text(d):
+    chosen = d[(d.i > 20) & (d.s != "fig")]
+    return chosen.groupby(["s", "j"]).agg({"i": "sum", "u": "max"}).reset_index().repartition(npartitions=3)
+
+
+def indexed(d):
+    return by_text(d).drop(columns="s").groupby("j").sum()
+
+
 # The same in Python as in tests/cpp/doors.cpp.
 BINARY = "add sub mul truediv div divide floordiv mod pow radd rsub rmul rtruediv rdiv rfloordiv rmod rpow eq ne lt le gt ge".split()
 METHODS = {
@@ -87,6 +97,68 @@ METHODS = {
     "frame_ffill": lambda d: d.ffill(),
     "frame_bfill": lambda d: d.bfill(limit=1),
     "drop_duplicates": lambda d: d.drop_duplicates(subset=["s", "j"]),
+    "drop_duplicates_one": lambda d: d.drop_duplicates("s"),
+    "merge": lambda d: d.merge(by_text(d), on=["s", "j"]),
+    "merge_common": lambda d: d[["s", "j", "f"]].merge(by_text(d)),
+    "merge_left": lambda d: d.merge(by_text(d), how="left", on="s", suffixes=("", "_of s")),
+    "merge_right": lambda d: d.drop(columns="t").merge(by_text(d), how="right", on=["s", "j"]),
+    "merge_two_names": lambda d: d.merge(by_text(d).rename(columns={"s": "k"}), left_on=["s", "j"], right_on=["k", "j"]),
+    "merge_semi": lambda d: d.merge(by_text(d), how="leftsemi", on=["s", "j"]),
+    "merge_anti": lambda d: d.merge(by_text(d), how="leftanti", on=["s", "j"]),
+    "merge_right_index": lambda d: d.merge(indexed(d), left_on="j", right_index=True),
+    "merge_indexes": lambda d: d.set_index("j", sort=False).merge(indexed(d), left_index=True, right_index=True),
+    "merge_indexes_repeated": lambda d: d.set_index("j", sort=False).merge(by_text(d).set_index("j", sort=False), left_index=True, right_index=True),
+    "join_repeated": lambda d: d.set_index("i", sort=False).join(by_text(d).drop(columns="j").set_index("i", sort=False), rsuffix="_r"),
+    "join_semi": lambda d: d.set_index("j").merge(indexed(d), how="leftanti", left_index=True, right_index=True),
+    "merge_exchanged": lambda d: d.merge(by_text(d), on=["s", "j"], npartitions=4, broadcast=False).sort_values(["s", "j", "u_x", "g"]),
+    "merge_parts": lambda d: d.merge(by_text(d), on=["s", "j"], npartitions=2),
+    "join": lambda d: d.join(indexed(d), on="j", lsuffix="_l"),
+    "join_indexes": lambda d: d.set_index("i").join(indexed(d).rename(columns={"i": "of i"}), how="inner", rsuffix="_r"),
+    "join_row_numbers": lambda d: d.join(by_text(d).reset_index(drop=True), rsuffix="_r"),
+    "sort_values": lambda d: d.sort_values("f"),
+    "sort_values_several": lambda d: d.sort_values(["s", "f"], ascending=[False, True], na_position="first", npartitions=3),
+    "sort_values_numbered": lambda d: d.sort_values(["t", "i"], ascending=False, ignore_index=True),
+    "sort_index": lambda d: d.set_index("d", sort=False).sort_index(ascending=False),
+    "set_index_sorted": lambda d: d.sort_values("u").set_index("u", drop=False, sorted=True).rename(columns={"u": "v"}),
+    "set_index_ordered": lambda d: d.set_index("d"),
+    "set_index_divisions": lambda d: d.set_index("d", divisions=[pd.Timestamp(t) for t in ("2013-01-03", "2013-01-05 12:00", "2013-01-09")]),
+    "shuffle": lambda d: d.shuffle(["s", "j"], npartitions=3).sort_values(["u", "g"]),
+    "shuffle_on_index": lambda d: d.set_index("s").shuffle(on_index=True, ignore_index=True).sort_values(["u", "g"]),
+    "repartition_divisions": lambda d: d.set_index("u").repartition(divisions=[100, 200, 1000], force=True),
+    "loc": lambda d: d.set_index("u", divisions=[0, 100, 400, 1000]).loc[100:350],
+    "loc_of_times": lambda d: d.set_index("d").loc[pd.Timestamp("2013-01-03") : pd.Timestamp("2013-01-05 12:00:00")],
+    "loc_of_row_numbers": lambda d: d.loc[60:80],
+    "loc_from": lambda d: d.set_index("u", divisions=[0, 100, 400, 1000]).loc[400:],
+    "loc_to": lambda d: d.set_index("s").loc[:"b"],
+    "loc_outside": lambda d: dd.concat([d.set_index("u").loc[700:], d.set_index("u").loc[:60]]),
+    "loc_of_nothing": lambda d: d.set_index("u", divisions=[0, 100, 400, 1000]).loc[2000:3000],
+    "frame_rolling": lambda d: d[NUMBERS].rolling(5, min_periods=2).mean(),
+    "frame_rolling_span": lambda d: d[["i", "d", "f"]].sort_values("d").rolling("3h", closed="both", on="d").sum(),
+    "frame_rolling_index": lambda d: d[["i", "d", "f"]].set_index("d").rolling("90min").std(ddof=0),
+    "group_transform": lambda d: d[["t", "i", "f", "g"]].groupby("t").transform("sum"),
+    "nlargest_several": lambda d: d.nlargest(7, ["j", "f"]),
+    "concat_inner": lambda d: dd.concat([d, by_text(d)], join="inner"),
+    "index": lambda d: d.set_index("s").index.to_series().rename("of s"),
+    "series_loc": lambda d: d.set_index("s").i.loc["a":"b"],
+    "series_index": lambda d: d.i.index.to_series().rename("n"),
+    "series_sort_values": lambda d: d.t.sort_values(na_position="first"),
+    "series_sort_index": lambda d: d.set_index("i", sort=False).f.sort_index(ascending=False, ignore_index=True),
+    "series_repartition": lambda d: d.i.repartition(npartitions=4),
+    "series_repartition_divisions": lambda d: d.set_index("i").f.repartition(divisions=[-50, 0, 0], force=True),
+    "series_concat": lambda d: dd.concat([d.f, d.i]),
+    "rolling_sum": lambda d: d.f.rolling(4).sum(),
+    "rolling_count": lambda d: d.t.notnull().astype("float64").where(d.t.notnull()).rolling(3).count(),
+    "rolling_min": lambda d: d.i.rolling(3, center=True).min(),
+    "rolling_max": lambda d: d.i.rolling(6, min_periods=1, closed="left").max(),
+    "rolling_var": lambda d: d.i.rolling(9).var(),
+    "rolling_std": lambda d: d.i.rolling(9).std(ddof=2),
+    "rolling_mean_span": lambda d: d.set_index("d").i.rolling("1h").mean(),
+    "transform": lambda d: d.groupby(["s", "j"]).i.transform("mean"),
+    "transform_missing": lambda d: d.groupby("t").u.transform("max"),
+    "transform_all_groups": lambda d: d.groupby("t", dropna=False).i.transform("sum"),
+    "transform_size": lambda d: d.groupby("s").f.transform("size"),
+    "transform_key": lambda d: d.groupby("s").s.transform("count"),
+    "transform_float32": lambda d: d.groupby("s").g.transform("sum"),
     "add_prefix": lambda d: d.add_prefix("p_"),
     "add_suffix": lambda d: d.add_suffix("_s"),
     "get_partition": lambda d: d.get_partition(1),
@@ -190,17 +262,88 @@ VALUES = {
     "all": lambda d: (d.i > -51).all(),
 }
 
+INVALID, TYPE, MISSING, UNSUPPORTED = 0, 1, 2, 6  # muster::ErrorKind
+# What both doors refuse: the call in Python, what it raises, the kind of the error in C++, and what its message says. Without a call: what Python answers, or C++
+# alone can say.
+REFUSED = {
+    "no such kind": (lambda d: d.merge(d, how="iner"), ValueError, INVALID, "how='iner' is none of inner, left.*did you mean inner"),
+    "a kind of Python's": (None, None, UNSUPPORTED, "how='cross' is Python's"),
+    "no such key": (
+        lambda d: d.rename(columns={"s": "city"}).merge(d, left_on="citi", right_on="s"), KeyError, MISSING,
+        "left side: column 'citi' not found; did you mean city"
+    ),
+    "no such key on the right": (lambda d: d.merge(d, left_on="s", right_on="z"), KeyError, MISSING, "right side: column 'z' not found"),
+    "no such common key": (lambda d: d.merge(d, on=["s", "z"]), KeyError, MISSING, "column 'z' not found"),
+    "no common column": (None, None, INVALID, "no column is in both frames"),  # Python takes the indexes
+    "keys twice": (lambda d: d.merge(d, on="s", left_on="i"), ValueError, INVALID, "on is the key of both sides"),
+    "half a key": (lambda d: d.merge(d, left_on="s"), ValueError, INVALID, "right side is right_on or right_index"),
+    "the other half": (lambda d: d.merge(d, right_on="s"), ValueError, INVALID, "left side is left_on or left_index"),
+    "more keys on one side": (lambda d: d.merge(d, left_on=["s", "i"], right_on="s"), ValueError, INVALID, "left_on has 2 columns, right_on 1"),
+    "several keys and an index": (
+        lambda d: d.merge(indexed(d), left_on=["s", "i"], right_index=True), ValueError, INVALID, "number of levels in the index of \"right\""
+    ),
+    "no suffixes": (lambda d: d.merge(d, on="s", suffixes=("", "")), ValueError, INVALID, "labelled 'i', with the suffixes '' and ''"),
+    "suffixes that make equals": (lambda d: d.assign(i_x=1).merge(d, on="s"), ValueError, INVALID, "labelled 'i_x'"),
+    "join without suffixes": (lambda d: d.join(d.set_index("s"), on="s"), ValueError, INVALID, "labelled 'i'"),
+    "keys of other dtypes": (lambda d: d.merge(d, left_on="s", right_on="i"), ValueError, UNSUPPORTED, "key 's' is str and int64"),
+    "sort by nothing": (None, None, INVALID, "no columns to sort by"),
+    "sort by what is not there": (
+        lambda d: d.rename(columns={"s": "city"}).sort_values(["i", "cty"]), KeyError, MISSING, "sort_values: column 'cty' not found; did you mean city"
+    ),
+    "too few directions": (lambda d: d.sort_values(["s", "i"], ascending=[True]), ValueError, INVALID, r"Length of ascending \(1\) != length of by \(2\)"),
+    "no place for what is missing": (lambda d: d.sort_values("s", na_position="middle"), ValueError, INVALID, "na_position must be either 'first' or 'last'"),
+    "no place in an index": (lambda d: d.sort_index(na_position="middle"), ValueError, INVALID, "na_position must be either 'first' or 'last'"),
+    "sort to less than a partition": (lambda d: d.sort_values("s", npartitions=-1), ValueError, INVALID, "npartitions must be a positive integer, got -1"),
+    "an index that is not there": (lambda d: d.set_index("z"), KeyError, MISSING, "set_index: column 'z' not found"),
+    "divisions that descend": (lambda d: d.set_index("i", divisions=[3, 1]), ValueError, INVALID, r"divisions must ascend.*got \[3, 1\]"),
+    "divisions twice": (lambda d: d.set_index("i", divisions=[1, 1, 2]), ValueError, INVALID, "divisions must ascend"),
+    "one division": (lambda d: d.set_index("i", divisions=[1]), ValueError, INVALID, "at least two"),
+    "divisions of another dtype": (lambda d: d.set_index("i", divisions=["a", "b"]), TypeError, TYPE, "divisions: 'a' is no value of an index of dtype int64"),
+    "divisions of other partitions": (
+        lambda d: d.set_index("i", sorted=True, divisions=[1, 2]), ValueError, INVALID, "borders of the partitions that are there"
+    ),
+    "shuffle by nothing": (lambda d: d.shuffle(), TypeError, TYPE, "say which columns"),
+    "shuffle by both": (lambda d: d.shuffle("s", on_index=True), TypeError, TYPE, "leave one out"),
+    "shuffle by what is not there": (lambda d: d.shuffle("z"), KeyError, MISSING, "column 'z' not found"),
+    "shuffle to less than a partition": (lambda d: d.shuffle("s", npartitions=-2), ValueError, INVALID, "npartitions must be a positive integer, got -2"),
+    "no partitions": (lambda d: d.repartition(npartitions=0), ValueError, INVALID, "npartitions must be a positive integer, got 0"),
+    "divisions of row numbers": (lambda d: d.repartition(divisions=[1, 2]), ValueError, INVALID, "needs an index, not row numbers"),
+    "new divisions that descend": (lambda d: d.set_index("i").repartition(divisions=[2, 1]), ValueError, INVALID, "divisions must ascend"),
+    "new divisions within the old": (
+        lambda d: d.set_index("i", divisions=[-50, 0, 50]).repartition(divisions=[-40, 50]), ValueError, INVALID, "-50 to 50, asked -40 to 50; force=True"
+    ),
+    "no such rows to keep": (lambda d: d.drop_duplicates("s", keep="frist"), ValueError, INVALID, "keep must be"),
+    "duplicates by what is not there": (lambda d: d.drop_duplicates("z"), KeyError, MISSING, "drop_duplicates: column 'z' not found"),
+    "largest by what is not there": (lambda d: d.nlargest(3, ["i", "z"]), KeyError, MISSING, "nlargest: column 'z' not found"),
+    "a window of less than no rows": (lambda d: d.i.rolling(-1).sum(), ValueError, INVALID, "window must be 0 or greater, got -1"),
+    "more values than a window has": (lambda d: d.i.rolling(2, min_periods=3).sum(), ValueError, INVALID, "min_periods must be between 0 and.*got 3"),
+    "no such ends of a window": (lambda d: d.i.rolling(2, closed="leftt").sum(), ValueError, INVALID, "closed must be right, left, both or neither"),
+    "a window on what is not there": (lambda d: d.rolling("1h", on="z").sum(), ValueError, MISSING, "rolling: column 'z' not found"),
+    "a span of numbers": (lambda d: d.i.rolling("1h").sum(), ValueError, TYPE, "a span of time needs times"),
+    "no such aggregate": (lambda d: d.groupby("s").i.transform("meen"), ValueError, INVALID, "'meen' is none of sum, mean.*did you mean mean"),
+    "transform by what is not there": (lambda d: d.groupby("z").i.transform("mean"), KeyError, MISSING, "groupby: column 'z' not found"),
+    "transform of what is not there": (lambda d: d.groupby("s")["z"].transform("mean"), KeyError, MISSING, "groupby: column 'z' not found"),
+    "a name twice in a file": (None, None, INVALID, "to_parquet: two columns, or a column and the index, are named 'i'"),
+    "index values of another dtype": (None, None, TYPE, "str"),
+    "index values of several levels": (None, None, UNSUPPORTED, "loc: of an index of several levels"),
+    "nothing to concat": (lambda d: dd.concat([]), ValueError, INVALID, "nothing to put together"),
+    "no such way to concat": (lambda d: dd.concat([d, d], join="iner"), ValueError, INVALID, "'join' must be 'inner' or 'outer'"),
+}
+
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
-    """(the lazy frame, the folder of the C++ results, the values it printed)."""
+    """(the lazy frame, the folder of the C++ results, the values and refusals it printed)."""
     if not DOORS.exists():
         pytest.skip("the C++ tests are not built")
     folder = tmp_path_factory.mktemp("doors")
     example_frame().to_parquet(folder / "in.parquet", row_group_size=70)
     done = subprocess.run([DOORS, folder / "in.parquet", folder / "out"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return dd.read_parquet(folder / "in.parquet", split_row_groups=True), folder / "out", dict(line.split() for line in done.stdout.splitlines())
+    lines = done.stdout.splitlines()
+    values = dict(line.split() for line in lines if "\t" not in line)
+    values["refused"] = {name: (int(kind), message) for _, name, kind, message in (line.split("\t") for line in lines if "\t" in line)}
+    return dd.read_parquet(folder / "in.parquet", split_row_groups=True), folder / "out", values
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -224,6 +367,22 @@ def test_method(answers, name):
 def test_value(answers, name):
     df, _, values = answers
     assert float.fromhex(values[name]) == float(VALUES[name](df).compute())
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(answers, name):
+    df, _, values = answers
+    call, error, kind, message = REFUSED[name]
+    theirs = values["refused"][name]
+    assert theirs[0] == kind, theirs
+    assert re.search(message, theirs[1]), theirs
+    if call is not None:
+        with pytest.raises(error):
+            call(df).compute()
+
+
+def test_every_refusal_is_compared(answers):
+    assert answers[2]["refused"].keys() == REFUSED.keys()
 
 
 def test_largest(answers):

@@ -43,12 +43,13 @@ Rows lower(Lowering& l, const Call& c) {
 }  // namespace
 
 Ops duplicates_ops() {
+  const std::string kept = "const Literal& keep = \"first\"";
   const std::string common = "keep='first', ignore_index: bool = False, split_every=None, split_out=None, shuffle_method=None";
   return {{.name = "drop_duplicates",
-           .on = {{frame, "subset: Labels = None, " + common, "", "const std::vector<std::string>& subset = {}"}, {series, common, "", ""}},
+           .on = {{frame, "subset: Labels = None, " + common, "", "const Labels& subset = {}, " + kept}, {series, common, "", kept}},
            .doc = {.summary = "The rows without those equal to another.",
                    .returns = "As the input, in one partition. Lazy.",
-                   .raises = {{"KeyError", "at the call: a label in subset is not a column"}},
+                   .raises = {{"KeyError", "at the call: a label in subset is not a column"}, {"ValueError", "at the call: keep is none of its values"}},
                    .notes = "The first of equal rows is found in one pass, by groups; another, and numbered rows, by pandas from all rows at once.",
                    .example = R"(
 >>> df = dd.from_pandas(pd.DataFrame({"x": [1, 1, 2], "y": [3, 4, 5]}), npartitions=2)
@@ -65,7 +66,10 @@ Ops duplicates_ops() {
                       {"shuffle_method", "Accepted; the engine chooses."}},
            .schema =
                [](const Call& c) {
-                 if (c.has("keep") && c["keep"] != Value("first")) throw unsupported("drop_duplicates: keep=", c["keep"].repr());
+                 if (const Value& keep = c["keep"]; c.has("keep") && keep != Value("first")) {
+                   if (keep != Value("last") && keep != Value(false)) throw invalid("keep must be either \"first\", \"last\" or False, got ", keep.repr());
+                   throw unsupported("drop_duplicates: keep=", keep.repr());
+                 }
                  if (c["ignore_index"] == Value(true)) throw unsupported("drop_duplicates: ignore_index=True");
                  if (c.has("subset")) positions(c, c["subset"], "drop_duplicates");
                  for (const auto* fields : {&c.input().columns, &c.input().index})

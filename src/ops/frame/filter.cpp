@@ -44,7 +44,7 @@ Ops filter_ops() {
            .fewer_rows = true},
           {.name = "dropna",
            .on = {{frame, "how: Literal['any', 'all'] = no_default, subset: Labels = None, thresh: int = no_default", "",
-                   "const std::vector<std::string>& subset = {}, const std::string& how = \"any\""},
+                   "const Labels& subset = {}, const std::string& how = \"any\""},
                   {series, ""}},
            .doc = {.summary = "The rows without missing values.",
                    .returns = "As the input, with fewer rows; index values are kept. Lazy.",

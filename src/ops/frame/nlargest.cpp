@@ -12,7 +12,7 @@ std::vector<int64_t> keys(const Call& c) {
 
 Op extreme(const char* name, bool ascending, const char* word) {
   Op op{.name = name,
-        .on = {{frame, "n, columns: Labels, keep='first'", "", "int64_t n, const std::string& columns, const std::string& keep = \"first\""},
+        .on = {{frame, "n, columns: Labels, keep='first'", "", "int64_t n, const Labels& columns, const std::string& keep = \"first\""},
                {series, "n=5, keep='first'", "", "int64_t n = 5, const std::string& keep = \"first\""}}};
   op.doc = {
       .summary = concat("The n rows with the ", word, " values, ", word, " first."),
