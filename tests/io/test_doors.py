@@ -98,6 +98,7 @@ METHODS = {
     "frame_bfill": lambda d: d.bfill(limit=1),
     "drop_duplicates": lambda d: d.drop_duplicates(subset=["s", "j"]),
     "drop_duplicates_one": lambda d: d.drop_duplicates("s"),
+    "drop_duplicates_all": lambda d: d.drop_duplicates(["s", "i"], keep=False),
     "merge": lambda d: d.merge(by_text(d), on=["s", "j"]),
     "merge_common": lambda d: d[["s", "j", "f"]].merge(by_text(d)),
     "merge_left": lambda d: d.merge(by_text(d), how="left", on="s", suffixes=("", "_of s")),
@@ -208,6 +209,7 @@ METHODS = {
     "series_astype": lambda d: d.i.astype("float32"),
     "series_filter": lambda d: d.s[d.i > 0],
     "series_rename": lambda d: d.s.rename("text"),
+    "series_drop_duplicates_all": lambda d: d.f.drop_duplicates(keep=False),
     "series_drop_duplicates": lambda d: d.s.drop_duplicates(),
     "value_counts": lambda d: d.s.value_counts(),
     "len": lambda d: d.s.str.len(),
@@ -263,8 +265,8 @@ VALUES = {
 }
 
 INVALID, TYPE, MISSING, UNSUPPORTED = 0, 1, 2, 6  # muster::ErrorKind
-# What both doors refuse: the call in Python, what it raises, the kind of the error in C++, and what its message says. Without a call: what Python answers, or C++
-# alone can say.
+# What both doors refuse: the call in Python, what it raises, the kind of the error in C++, and what its message says.
+# Without a call: what Python answers, or C++ alone can say.
 REFUSED = {
     "no such kind": (lambda d: d.merge(d, how="iner"), ValueError, INVALID, "how='iner' is none of inner, left.*did you mean inner"),
     "a kind of Python's": (None, None, UNSUPPORTED, "how='cross' is Python's"),
@@ -313,6 +315,7 @@ REFUSED = {
         lambda d: d.set_index("i", divisions=[-50, 0, 50]).repartition(divisions=[-40, 50]), ValueError, INVALID, "-50 to 50, asked -40 to 50; force=True"
     ),
     "no such rows to keep": (lambda d: d.drop_duplicates("s", keep="frist"), ValueError, INVALID, "keep must be"),
+    "the last of equal rows": (None, None, UNSUPPORTED, "drop_duplicates: keep='last'"),
     "duplicates by what is not there": (lambda d: d.drop_duplicates("z"), KeyError, MISSING, "drop_duplicates: column 'z' not found"),
     "largest by what is not there": (lambda d: d.nlargest(3, ["i", "z"]), KeyError, MISSING, "nlargest: column 'z' not found"),
     "a window of less than no rows": (lambda d: d.i.rolling(-1).sum(), ValueError, INVALID, "window must be 0 or greater, got -1"),

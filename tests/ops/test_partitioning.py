@@ -2,6 +2,8 @@
 
 import itertools
 
+import hypothesis
+import hypothesis.strategies as st
 import numpy as np
 import pandas as pd
 import pytest
@@ -329,8 +331,25 @@ def test_which_of_equal_rows_stay(npartitions):
         same(df.drop_duplicates(**kwargs, split_out=2), pdf.drop_duplicates(**kwargs))
         same(df.drop_duplicates("x", **kwargs, split_every=4), pdf.drop_duplicates("x", **kwargs))
         same(df.y.drop_duplicates(**kwargs), pdf.y.drop_duplicates(**kwargs))
+    assert df.drop_duplicates(keep=False)._expr.op == "drop_duplicates"
     with pytest.raises(ValueError, match="keep must be"):
         df.drop_duplicates(keep="none").compute()
+
+
+PAIRS = st.tuples(st.sampled_from([None, 0.0, -0.0, 1.5]), st.sampled_from(["", "a", None]))
+
+
+@hypothesis.given(values=st.lists(PAIRS, max_size=30), npartitions=st.integers(1, 4))
+def test_rows_that_have_no_equal(values, npartitions):
+    pdf = pd.DataFrame(values, columns=["x", "t"]).astype({"x": "float64", "t": "str"}).assign(n=range(len(values)))
+    df = dd.from_pandas(pdf, npartitions=npartitions)
+    for subset in ("x", "t", ["x", "t"]):
+        same(df.drop_duplicates(subset, keep=False), pdf.drop_duplicates(subset, keep=False))
+    same(df.x.drop_duplicates(keep=False), pdf.x.drop_duplicates(keep=False))
+
+
+def test_duplicates_by_what_is_not_there(frames):
+    df = frames[1]
     with pytest.raises(KeyError, match="drop_duplicates: column 'z' not found"):
         df.drop_duplicates(["z"])
 

@@ -1,4 +1,5 @@
-// drop_duplicates: rows grouped by what is compared, in order of first appearance; what else is in a row comes from the group's first.
+// drop_duplicates: rows grouped by what is compared, in order of first appearance; what else is in a row comes from the group's first. Rows that have no equal
+// are groups of one.
 #include "ops/frame/columns.hpp"
 
 namespace muster::ops::frame {
@@ -33,12 +34,19 @@ Rows lower(Lowering& l, const Call& c) {
   std::vector<size_t> index;
   for (size_t i = 0; i < rows.index.size(); ++i)
     index.push_back(first_of(rows.index[i], c.input().index.empty() ? DType{Storage::row_id} : c.input().index[i].type));
+  const bool alone = c["keep"] == Value(false);
+  if (alone) {
+    aggregates.push_back(Dict{{"function", "size"}, {"input", -1}, {"type", code(DType{Storage::int64})}, {"options", Dict{}}});
+    from.push_back({});
+  }
   const Rows all =
       l.fold(rows.stage, "group_by", Dict{{"keys", keys}, {"aggregates", aggregates}, {"dropna", false}, {"sort", false}, {"parts", kMergedParts}}, in, from);
   Rows out{all.stage, {}, {}};
   for (size_t p : place) out.columns.push_back(all.columns[p]);
   for (size_t p : index) out.index.push_back(all.columns[p]);
-  return out;
+  if (!alone) return out;
+  const DType number{Storage::int64};
+  return select(l, out, l.one(all.stage, "binary", Dict{{"op", "eq"}, {"type", code(number)}}, {all.columns.back(), constant(l, all.stage, 1, number)}));
 }
 }  // namespace
 
@@ -50,7 +58,8 @@ Ops duplicates_ops() {
            .doc = {.summary = "The rows without those equal to another.",
                    .returns = "As the input, in one partition. Lazy.",
                    .raises = {{"KeyError", "at the call: a label in subset is not a column"}, {"ValueError", "at the call: keep is none of its values"}},
-                   .notes = "The first of equal rows is found in one pass, by groups; another, and numbered rows, by pandas from all rows at once.",
+                   .notes = "The first of equal rows, and rows that have no equal, are found in one pass, by groups; the last, and numbered rows, by "
+                            "pandas from all rows at once.",
                    .example = R"(
 >>> df = dd.from_pandas(pd.DataFrame({"x": [1, 1, 2], "y": [3, 4, 5]}), npartitions=2)
 >>> df.drop_duplicates("x").compute()
@@ -67,8 +76,8 @@ Ops duplicates_ops() {
            .schema =
                [](const Call& c) {
                  if (const Value& keep = c["keep"]; c.has("keep") && keep != Value("first")) {
-                   if (keep != Value("last") && keep != Value(false)) throw invalid("keep must be either \"first\", \"last\" or False, got ", keep.repr());
-                   throw unsupported("drop_duplicates: keep=", keep.repr());
+                   if (keep == Value("last")) throw unsupported("drop_duplicates: keep=", keep.repr());
+                   if (keep != Value(false)) throw invalid("keep must be either \"first\", \"last\" or False, got ", keep.repr());
                  }
                  if (c["ignore_index"] == Value(true)) throw unsupported("drop_duplicates: ignore_index=True");
                  if (c.has("subset")) positions(c, c["subset"], "drop_duplicates");
