@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import muster.dataframe as dd
+from conftest import same
 
 NUMBERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64"]
 TEXTS = [
@@ -127,3 +128,31 @@ def test_missing_values_of_each_column():
     lazy = dd.from_pandas(frame, npartitions=2)
     for wanted in ([None], [np.nan], [None, 1], [np.nan, "a"], {"float64": [np.nan, 1], "datetime": [None]}, {"str": [None], "float64": [None]}):
         pd.testing.assert_frame_equal(lazy.isin(wanted).compute(), frame.isin(wanted), obj=repr(wanted))
+
+
+@pytest.mark.parametrize("npartitions", [1, 3])
+@pytest.mark.parametrize("dtype", ["int64", "float64", "str", "object", "Int64", "category"])
+def test_lazy_values(dtype, npartitions):
+    pdf = pd.DataFrame({"x": [1, 2, 3, 4, 5], "k": [3, 9, 1, 1, 7]})
+    theirs = pdf.x.astype("str").astype(dtype) if dtype in ("str", "category") else pdf.x.astype(dtype)
+    wanted = pdf.k.astype("str") if dtype in ("str", "category") else pdf.k
+    ours, values = (dd.from_pandas(s, npartitions=npartitions) for s in (theirs, wanted))
+    same(ours.isin(values), theirs.isin(wanted))
+    same(ours.isin(values.unique()), theirs.isin(wanted.unique()))
+    frame = dd.from_pandas(pd.DataFrame({"x": theirs, "k": wanted}), npartitions=npartitions)
+    same(frame.x.isin(frame.k), theirs.isin(wanted))
+    same(frame.isin(values), pd.DataFrame({"x": theirs, "k": wanted}).isin(wanted))
+
+
+def test_lazy_values_that_are_none():
+    pdf = pd.DataFrame({"x": [1, 2, 3, 4], "k": [3, 9, 1, 1]}, index=[2, 3, 4, 5])
+    ddf = dd.from_pandas(pdf, npartitions=2)
+    same(ddf.x.isin(ddf.index), pdf.x.isin(pdf.index))
+    with pytest.raises(TypeError, match=r"a `Scalar`; compute\(\)"):
+        ddf.x.isin(ddf.k.max())
+    for values in ([1, ddf.k.max()], (ddf.x,)):
+        with pytest.raises(NotImplementedError, match=r"among the values; compute\(\)"):
+            ddf.x.isin(values)
+    for values in ({"x": ddf.k}, {"x": [ddf.k.max()]}):
+        with pytest.raises(NotImplementedError, match=r"among the values; compute\(\)"):
+            ddf.isin(values)

@@ -360,3 +360,25 @@ def test_keys_are_labels():
         with pytest.raises(NotImplementedError, match="left_on takes labels"):
             ours.merge(RIGHT, left_on=key, right_on="k")
     same(ours.merge(LEFT, on=("k", "s")), LEFT.merge(LEFT, on=("k", "s")))
+
+
+@pytest.mark.parametrize("how", ["inner", "left", "right", "outer", "leftsemi", "leftanti"])
+def test_a_key_that_is_no_column_is_named_with_those_near(how):
+    left = dd.from_dict({"key": [1, 2], "one": [3, 4]}, npartitions=2)
+    right = dd.from_dict({"key": [1, 2], "two": [3, 4]}, npartitions=1)
+    for arguments, near in [
+        ({"on": "kex"}, "'kex' not found; did you mean key"), ({"on": ["key", "one"]}, "'one' not found.*columns are key, two"),
+        ({"left_on": "onx", "right_on": "key"}, "'onx' not found; did you mean one"),
+        ({"left_on": "key", "right_on": ["twx"]}, "'twx' not found; did you mean two"),
+    ]:  # fmt: skip
+        for call in (left.merge, lambda *a, **k: dd.merge(left, *a, **k)):
+            with pytest.raises(KeyError, match=f"merge: column {near}"):
+                call(right, how=how, **arguments)
+    with pytest.raises(KeyError, match="'kex' not found; did you mean key"):
+        left.join(right, on="kex", how="left", rsuffix="_r")
+
+
+def test_an_argument_that_merge_does_not_have_is_named_as_in_the_call():
+    ddf = dd.from_dict({"key": [1, 2]}, npartitions=1)
+    with pytest.raises(TypeError, match=r"^DataFrame.merge\(\) got an unexpected keyword argument 'sort'"):
+        ddf.merge(ddf, on="key", sort=True)

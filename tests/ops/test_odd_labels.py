@@ -1,4 +1,6 @@
-"""Columns labelled by times, NaN, None, tuples and numbers, among texts: everything that takes labels, as pandas."""
+"""Columns labelled by times, dates, spans, bytes, NaN, None, tuples and numbers, among texts: everything that takes labels, as pandas."""
+
+import datetime
 
 import numpy as np
 import pandas as pd
@@ -10,7 +12,9 @@ from conftest import raised, same
 N = 20
 LABELS = {
     "time": pd.Timestamp("2020-01-01"), "NaN": np.nan, "None": None, "tuple": ("a", 1), "integer": 3, "NumPy's integer": np.int64(4), "number": 1.5,
-    "bool": True,
+    "bool": True, "date": datetime.date(2020, 1, 1), "time with a zone": pd.Timestamp("2020-01-01", tz="Europe/Berlin"), "bytes": b"a-b",
+    "span": pd.Timedelta("36h"), "time of day": datetime.time(12, 30), "period": pd.Period("2020-01", "M"), "tuple of a date": ("a", datetime.date(2020, 1, 1)),
+    "long integer": 10**30,
 }  # fmt: skip
 
 
@@ -47,7 +51,7 @@ OPERATIONS = {
     "value_counts": lambda f, r, k: f[k].value_counts().sort_index(),
 }
 # pandas takes a tuple for labels of levels that are not there
-AS_LEVELS = {("tuple", "grouped by dict"), ("tuple", "grouped column")}
+AS_LEVELS = {(kind, operation) for kind in ("tuple", "tuple of a date") for operation in ("grouped by dict", "grouped column")}
 
 
 @pytest.mark.filterwarnings("ignore:You did not provide metadata", "ignore:.*meta")

@@ -301,3 +301,15 @@ def test_what_is_refused_is_named():
             call()
     with pytest.raises(NotImplementedError, match="axis=1"):
         ours.sort_values(0, axis=1)
+
+
+@pytest.mark.parametrize("ascending", [[True], [False], (False,), [], [True, False], np.bool_(False), 0, None, "x", np.array([False])])
+def test_directions_of_an_index(ascending):
+    for pdf in (pd.DataFrame({"x": [1, 2, 3]}, index=[3, 1, 2]), pd.DataFrame({"x": [1, 2, 3]}, index=pd.MultiIndex.from_tuples([(1, 2), (2, 1), (1, 3)]))):
+        ddf = dd.from_pandas(pdf, npartitions=2, sort=False)
+        if (error := raised(lambda pdf=pdf: pdf.sort_index(ascending=ascending))) is not None:
+            refused = raised(lambda ddf=ddf: ddf.sort_index(ascending=ascending).compute())
+            assert type(refused) is type(error) or "is not reversible" in str(error)  # of a level pandas takes a number for no list
+        else:
+            same(ddf.sort_index(ascending=ascending), pdf.sort_index(ascending=ascending))
+            same(ddf.x.sort_index(ascending=ascending), pdf.x.sort_index(ascending=ascending))

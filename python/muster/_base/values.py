@@ -1,11 +1,13 @@
 """Plain values: what the engine takes as arguments of its operators."""
 
 import datetime
+import decimal
 import sys
 
 from muster import _core
 from muster._base.libraries import pd
 from muster._base.tasks import refuse_to_come
+from muster._base.tokenize import tokenize
 
 
 class _NoDefault:
@@ -68,6 +70,39 @@ def plain(value):
     if callable(getattr(value, "tolist", None)):
         return plain(value.tolist())
     return value  # the engine says what it cannot take
+
+
+def plain_label(value):
+    """Return a label, a list of labels or an index value at a partition's border as the engine takes it: as `plain`, but for values that it has none for, such
+    as dates, times with a zone, spans and bytes. These it carries without opening, each under a token of what it says.
+    """
+    if value is None or value is no_default or isinstance(value, (str, bool, float)) or hasattr(value, "_expr"):
+        return plain(value)
+    if isinstance(value, tuple):
+        return tuple(plain_label(v) for v in value)
+    if isinstance(value, (list, set, range)):
+        return [plain_label(v) for v in value]
+    if isinstance(value, dict):
+        return {plain_label(k): plain_label(v) for k, v in value.items()}
+    if getattr(value, "ndim", 0) == 1:
+        return [plain_label(v) for v in value]
+    return _carried(value) if _is_carried(value) else plain(value)
+
+
+def _is_carried(value):
+    if isinstance(value, int):
+        return not -(2**63) <= value < 2**64
+    if isinstance(value, datetime.date):
+        return not isinstance(value, datetime.datetime) or value.tzinfo is not None
+    return isinstance(value, (bytes, complex, frozenset, decimal.Decimal, datetime.time, datetime.timedelta, pd.Period, pd.Interval))
+
+
+def _carried(value):
+    if isinstance(value, datetime.timedelta):
+        value = pd.Timedelta(value)
+    elif isinstance(value, datetime.datetime):
+        value = pd.Timestamp(value)
+    return _core.object(value, f"{str(value).replace('-', '.')}-{tokenize(type(value).__qualname__, value)}")
 
 
 def _moment(value):

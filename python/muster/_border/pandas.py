@@ -6,7 +6,7 @@ import itertools
 from muster import _core
 from muster._base.libraries import np, pa, pd
 from muster._base.tokenize import tokenize
-from muster._base.values import plain
+from muster._base.values import plain_label
 
 
 @functools.cache
@@ -196,6 +196,8 @@ def comparable_label(label):
         return tuple(comparable_label(part) for part in label)
     if isinstance(label, _core.Moment):
         return _core.Moment, label.ns
+    if isinstance(label, _core.Object):
+        return label.value
     return np.nan if isinstance(label, float) and label != label else label
 
 
@@ -374,7 +376,7 @@ def plain_labels(labels):
 
 
 def _plain_label(label):
-    return None if label is None else plain(label)
+    return None if label is None else plain_label(label)
 
 
 def from_pandas(data, cuts, divisions=None):
@@ -432,6 +434,12 @@ def meta_of(expr):
     frame = pd.DataFrame(dict(enumerate(arrays)), index=pandas_index)
     frame.columns = _labels(expr.columns, expr.labels_integer)
     return frame
+
+
+def has_unknown_categories(collection):
+    """Whether a column of a lazy collection is of categories that are known only when the data is read."""
+    dtypes = [dtype_of(name) for _, name, _ in collection._expr.columns if name.startswith("object:")]
+    return any(isinstance(dtype, pd.CategoricalDtype) and dtype.categories is None for dtype in dtypes)
 
 
 @functools.cache

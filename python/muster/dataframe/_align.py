@@ -12,7 +12,7 @@ from muster import _core
 from muster._base.libraries import pd
 from muster._base.tasks import pack
 from muster._base.tokenize import tokenize
-from muster._base.values import plain
+from muster._base.values import plain_label
 from muster.dataframe._ascending import STRICTLY, note_as, order_of
 from muster.dataframe._collection import Rows, new_collection
 from muster.dataframe._delayed import of_tasks
@@ -115,7 +115,7 @@ def aligned(label, func, sides, kwargs=None, *, borders=None, inside=False, like
 def of_calls(label, nodes, meta, divisions, order=0):
     """Return the collection of the rows that calls give, with known divisions."""
     out = of_tasks(nodes, meta.iloc[:0], _Taken(label))
-    out = _core.call("with_index", [out._expr, out.index.to_series()._expr], {"divisions": plain(divisions)})
+    out = _core.call("with_index", [out._expr, out.index.to_series()._expr], {"divisions": plain_label(divisions)})
     note_as(out, order)
     return new_collection(out)
 

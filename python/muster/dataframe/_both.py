@@ -1,5 +1,7 @@
 """What pandas makes of two collections whose index values are matched: align, combine_first."""
 
+from muster._base.libraries import pd
+from muster._border.pandas import has_unknown_categories
 from muster.dataframe._align import aligned, both_ascend, together
 from muster.dataframe._ascending import STRICTLY
 from muster.dataframe._collection import Rows
@@ -66,11 +68,25 @@ def combine_first(self, other):
     >>> a.combine_first(dd.from_pandas(pd.Series([5.0, 6.0, 7.0]), npartitions=2)).compute().tolist()
     [1.0, 6.0, 7.0]
     """
-    if isinstance(other, Rows) and other.ndim == self.ndim and together(self, other) and both_ascend(self, other) == STRICTLY:
+    if not isinstance(other, Rows) or other.ndim != self.ndim or _differ_in_categories(self, other):
+        return call(self, "combine_first", (other,), shape="whole", exact=True)
+    if together(self, other) and both_ascend(self, other) == STRICTLY:
         meta = tried("combine_first", _first, [self, other], {})
         labels = list(meta.columns) if meta.ndim == 2 and meta.columns.is_unique else None  # pandas puts those of no rows in another order
         return aligned("combine_first", _first, [self, other], {"labels": labels}, like_all=True, order=STRICTLY, meta=meta)
     return call(self, "combine_first", (other,), shape="whole")
+
+
+def _differ_in_categories(a, b):
+    """Whether the columns of a label are of other categories, or of some that are not known: what pandas makes of them depends on all rows."""
+    if has_unknown_categories(a) or has_unknown_categories(b):
+        return True
+    if a.ndim == 1:
+        pairs = [(a.dtype, b.dtype)]
+    else:
+        ours, theirs = (list(zip(s.columns, s.dtypes, strict=True)) for s in (a, b))
+        pairs = [(d, e) for label, d in ours for other, e in theirs if label == other]
+    return any(d != e and (isinstance(d, pd.CategoricalDtype) or isinstance(e, pd.CategoricalDtype)) for d, e in pairs)
 
 
 def _first(a, b, labels=None):

@@ -6,10 +6,10 @@ import sys
 from muster import _core
 from muster._base.libraries import pd
 from muster._base.tasks import refuse_to_come
-from muster._base.values import plain
+from muster._base.values import plain, plain_label
 from muster._border.pandas import dtype_of, is_foreign_number
 from muster.dataframe._collection import new_collection
-from muster.dataframe._instead import instead
+from muster.dataframe._instead import instead, is_in_lazy
 from muster.dataframe._split_out import spread
 
 
@@ -21,6 +21,8 @@ def _call(op, self, args):
 def _made(op, self, args):
     for value in args.values():
         refuse_to_come(value)
+    if op == "isin" and (found := is_in_lazy(self, args["values"])) is not None:
+        return found
     try:
         if "other" in args and not _is_operand(args["other"]):
             raise TypeError(f"{op}: an operand of type {type(args['other']).__name__} is not supported")
@@ -31,11 +33,16 @@ def _made(op, self, args):
         if op == "astype":
             _refuse_foreign_texts(args["dtype"])
         given = {**args, "missing": _finds_missing(self, args["values"])} if op == "isin" else args
-        return new_collection(
-            _core.call(op, [self._expr], {k: plain([v] if k in ("columns", "subset") and isinstance(v, tuple) and v in self else v) for k, v in given.items()})
-        )
+        return new_collection(_core.call(op, [self._expr], {k: _plain_argument(self, k, v) for k, v in given.items()}))
     except (NotImplementedError, TypeError) as refusal:
         return instead(op, self, args, refusal)
+
+
+def _plain_argument(self, name, value):
+    """An argument as the engine takes it: labels where the operator takes labels, or a dict by label."""
+    if name in ("columns", "subset", "column", "name", "label"):
+        return plain_label([value] if name in ("columns", "subset") and isinstance(value, tuple) and value in self else value)
+    return {plain_label(k): plain(v) for k, v in value.items()} if isinstance(value, dict) else plain(value)
 
 
 def _refuse_foreign_texts(dtype):

@@ -2,7 +2,7 @@
 
 from muster import _core
 from muster._base.tasks import refuse_to_come
-from muster._base.values import plain
+from muster._base.values import plain_label
 from muster.dataframe._collection import new_collection
 
 
@@ -40,7 +40,7 @@ def rename(self, index=None, columns=None):
         return self._relabelled([tuple(new(part) for part in label) for label in self._labels()])
     if callable(columns):
         columns = {label: columns(label) for label in self._labels()}
-    return new_collection(_core.call("rename", [self._expr], {"columns": plain(columns or {})}))
+    return new_collection(_core.call("rename", [self._expr], {"columns": plain_label(columns or {})}))
 
 
 def drop(self, labels=None, axis=0, columns=None, errors="raise"):
@@ -57,7 +57,7 @@ def drop(self, labels=None, axis=0, columns=None, errors="raise"):
         columns = labels
     if columns is None:
         raise NotImplementedError("Drop currently only works for axis=1 or when columns is not None")
-    return new_collection(_core.call("drop", [self._expr], {"columns": plain([columns] if isinstance(columns, tuple) else columns), "errors": errors}))
+    return new_collection(_core.call("drop", [self._expr], {"columns": plain_label([columns] if isinstance(columns, tuple) else columns), "errors": errors}))
 
 
 def select_dtypes(self, include=None, exclude=None):

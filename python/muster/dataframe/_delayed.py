@@ -4,7 +4,7 @@ from muster import _core
 from muster._base.libraries import pd
 from muster._base.tasks import node_of
 from muster._base.tokenize import tokenize
-from muster._base.values import no_default, plain
+from muster._base.values import no_default, plain_label
 from muster._border.calls import current_partition
 from muster._border.values import value_of
 from muster._collections import running
@@ -90,7 +90,7 @@ def from_delayed(dfs, meta=no_default, divisions=None, prefix="from-delayed", ve
     out = of_tasks(nodes, meta, _Checked(checked if verify_meta else None), forced)
     if divisions is None or any(d is None for d in divisions):
         return out
-    return new_collection(_core.call("with_index", [out._expr, out.index.to_series()._expr], {"divisions": plain(list(divisions))}))
+    return new_collection(_core.call("with_index", [out._expr, out.index.to_series()._expr], {"divisions": plain_label(list(divisions))}))
 
 
 def of_tasks(nodes, meta, value=value_of, forced=False):

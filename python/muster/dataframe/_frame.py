@@ -3,7 +3,7 @@
 from muster import _core
 from muster._base.later import FRAME_NAMES, NotThereYet
 from muster._base.tasks import refuse_to_come
-from muster._base.values import no_default, plain
+from muster._base.values import no_default, plain, plain_label
 from muster._border.pandas import comparable_label, label_of
 from muster._generated.frame import FrameMethods
 from muster.dataframe import _columns, _correlation, _melt, _merge, _pivot, _query, _repr, _set_index
@@ -72,7 +72,7 @@ class DataFrame(FrameMethods, Frame):
         return self._expr.kind == "frame" and self._expr.levels > 1
 
     def _relabelled(self, labels):
-        return new_collection(_core.call("rename", [self._expr], {"labels": [plain(x) for x in labels]}))
+        return new_collection(_core.call("rename", [self._expr], {"labels": [plain_label(x) for x in labels]}))
 
     def _take(self, positions):
         """The frame of the columns at these positions."""
@@ -88,9 +88,9 @@ class DataFrame(FrameMethods, Frame):
 
     def _positions(self, key):
         """Positions of the columns that a label means: all that have it, and of labels in levels all that begin with it. KeyError if there is none."""
-        found = self._expr.meant(plain(key)) if isinstance(key, (str, int, tuple)) else []
+        found = self._expr.meant(plain_label(key)) if isinstance(key, (str, int, tuple)) else []
         if not found:  # labels may be equal without being the same: 1 and 1.0, 2020 and a time, NaN
-            wanted = comparable_label(plain(key))
+            wanted = comparable_label(plain_label(key))
             found = [i for i, (label, _, _) in enumerate(self._expr.columns) if wanted is comparable_label(label) or wanted == comparable_label(label)]
         if not found:
             self[key]  # says which columns there are
@@ -114,7 +114,7 @@ class DataFrame(FrameMethods, Frame):
             if any(isinstance(end, int) for end in (key.start, key.stop, key.step)):
                 raise NotImplementedError("rows by position; use head, partitions or a mask")
             return self.loc[key]
-        key = plain(key)
+        key = plain_label(key)
         if isinstance(key, list):
             return self._chosen(new_collection(_core.call("getitems", [self._expr], {"key": key})))
         return new_collection(_core.call("getitem", [self._expr], {"key": key}))
@@ -158,7 +158,7 @@ class DataFrame(FrameMethods, Frame):
         return iter(self._labels())
 
     def __contains__(self, key):
-        if isinstance(key, (str, int)) and self._expr.has_column(key):
+        if isinstance(key, (str, int)) and self._expr.has_column(plain_label(key)):
             return True
         # labels may be equal without being the same: 1 and 1.0
         return not isinstance(key, str) and label_of(key) in self._labels() or self._has_levels() and key in self.columns
@@ -181,7 +181,7 @@ class DataFrame(FrameMethods, Frame):
             return self._assign_others(values, others[0])
         values = {k: beside(self, v, k) if in_memory(v) else v for k, v in values.items()}
         values = {k: repeated(self, v) if is_foreign_scalar(v) else v for k, v in values.items()}
-        return new_collection(_core.call("assign", [self._expr], {"columns": {plain(k): plain(v) for k, v in values.items()}}))
+        return new_collection(_core.call("assign", [self._expr], {"columns": {plain_label(k): plain(v) for k, v in values.items()}}))
 
     def _assign_others(self, values, first):
         """As `_assign`; the values up to `first` have the rows of the frame."""

@@ -1,7 +1,7 @@
 """Aggregates of groups beside their rows: a group-by, whose result each row looks up by its keys."""
 
 from muster import _core
-from muster._base.values import plain
+from muster._base.values import plain_label
 from muster._border.pandas import is_nullable
 from muster.dataframe._collection import Rows, new_collection
 
@@ -52,4 +52,4 @@ def beside_rows(frame, keys, values, function, sort, dropna, series):
     if narrow:
         groups = new_collection(groups).astype({f"value {i}": "float32" for i in narrow})._expr
     out = new_collection(_core.call("groupby.transform", [beside[names]._expr, groups], {"keys": len(keys), "kind": int(series)}))
-    return out.rename(labels[0]) if series else out._relabelled([plain(label) for label in labels])
+    return out.rename(labels[0]) if series else out._relabelled([plain_label(label) for label in labels])

@@ -6,7 +6,7 @@ import itertools
 from muster import _core
 from muster._base import keywords
 from muster._base.libraries import pd
-from muster._base.values import no_default, plain
+from muster._base.values import no_default, plain_label
 from muster._border.pandas import is_nullable
 from muster._generated.groupby import GroupByMethods
 from muster.dataframe._beside import beside, in_memory
@@ -185,7 +185,7 @@ class GroupBy(GroupByMethods):
         return key if key in self._frame._labels() else column
 
     def _keys(self):
-        return [k._expr if isinstance(k, Rows) else plain(k) for k in self._by]
+        return [k._expr if isinstance(k, Rows) else plain_label(k) for k in self._by]
 
     def _values(self):
         """Positions of the columns that are aggregated."""
@@ -202,7 +202,7 @@ class GroupBy(GroupByMethods):
         """The operator's arguments that say what is grouped and how."""
         arguments = {"by": self._keys(), "sort": bool(self._options.get("sort", True)), "dropna": bool(self._options.get("dropna", True))}
         if op == "groupby.size":
-            return {**arguments, "kind": _KINDS["series"], "label": plain(self._select) if isinstance(self, SeriesGroupBy) else None}
+            return {**arguments, "kind": _KINDS["series"], "label": plain_label(self._select) if isinstance(self, SeriesGroupBy) else None}
         return {**arguments, "kind": _KINDS["series" if isinstance(self, SeriesGroupBy) else "frame"], "values": self._values()}
 
     def _finished(self, result):
@@ -269,8 +269,8 @@ class GroupBy(GroupByMethods):
         native = [(label, column, _function_name(function, dtypes[column])) for label, column, function in entries]
         if not kwargs and all(name for _, _, name in native):
             aggregates = [
-                {"label": plain(label), "function": "size", "whole_rows": True} if name == "size"
-                else {"label": plain(label), "column": column, "function": name} for label, column, name in native
+                {"label": plain_label(label), "function": "size", "whole_rows": True} if name == "size"
+                else {"label": plain_label(label), "column": column, "function": name} for label, column, name in native
             ]
             try:
                 return self._finished(

@@ -2,7 +2,7 @@
 
 from muster import _core
 from muster._base.libraries import pd
-from muster._base.values import no_default, plain
+from muster._base.values import no_default, plain_label
 from muster._border.pandas import sample_of
 from muster.dataframe import _repr
 from muster.dataframe._collection import Collection, new_collection
@@ -68,7 +68,7 @@ class Index(NumpyProtocol, Collection):
         name = self.name if name is None else name
         if self.nlevels > 1:
             return through("to_series", _to_series, (self,), {"name": name})
-        return new_collection(_core.call("index_values", [self._expr], {"name": plain(name)}))
+        return new_collection(_core.call("index_values", [self._expr], {"name": plain_label(name)}))
 
     def to_frame(self, index=True, name=None):
         """Return the values as a DataFrame of one column."""
@@ -87,7 +87,7 @@ class Index(NumpyProtocol, Collection):
         warn_of_meta("map", meta)
         meta = meta.to_series() if isinstance(meta, pd.Index) else meta
         mapped = self.to_series()._mapped(arg, na_action=na_action, **({} if meta is None else {"meta": meta}))
-        divisions = [plain(d) for d in pd.Index(self.divisions).map(arg)] if is_monotonic and self.known_divisions else []
+        divisions = [plain_label(d) for d in pd.Index(self.divisions).map(arg)] if is_monotonic and self.known_divisions else []
         return Made(_core.call("with_index", [mapped._expr, mapped._expr], {"divisions": divisions} if divisions else {}))
 
     def map_partitions(self, func, *args, meta=no_default, **kwargs):

@@ -6,14 +6,14 @@ import sys
 from muster import _core
 from muster._base.libraries import pd
 from muster._base.values import no_default, plain
-from muster._border.pandas import is_foreign_number, is_nullable, sample_of, unknown_categories
+from muster._border.pandas import has_unknown_categories, is_foreign_number, is_nullable, sample_of, unknown_categories
 from muster._generated.operators import OPERATORS, SHAPES
 from muster.dataframe._align import aligned, both_ascend, together
 from muster.dataframe._ascending import order_of
 from muster.dataframe._collection import Collection, new_collection
 from muster.dataframe._known_index import note_frequency, shifted_frequency
 from muster.dataframe._memory import in_one_partition
-from muster.dataframe._through_pandas import Named, Slot, call, filled, in_memory, meta_beside, mirrored, shifted_divisions, through
+from muster.dataframe._through_pandas import Named, Slot, call, filled, in_memory, meta_beside, mirrored, shifted_divisions, through, whole
 
 _BINARY = frozenset("add sub mul truediv floordiv mod pow eq ne lt le gt ge and or xor".split())
 _ARITHMETIC = frozenset("add sub mul truediv floordiv mod pow radd rsub rmul rtruediv rfloordiv rmod rpow".split())
@@ -66,9 +66,9 @@ def instead(op, self, args, refusal):
     positional = [kwargs.pop(first)] if first in kwargs else []
     if positional and isinstance(positional[0], (list, tuple, dict, set)):
         raise TypeError(f"{op}: an operand of type {type(positional[0]).__name__} is not supported; use a scalar, an array or a collection")
-    meta = no_default
+    meta = _of_comparison(self, positional[0]) if op in _COMPARISONS and positional else no_default
     name = f"__{op}__" if op in OPERATORS and set(args) <= {"other"} else op  # pandas' methods treat None in object columns otherwise than its operators
-    if (out := _aligned(op, name, self, positional, kwargs)) is not None:
+    if (out := _aligned(op, name, self, positional, kwargs, meta)) is not None:
         return out
     if op in _COMPARISONS and set(kwargs) <= {"axis"}:
         kwargs = {}
@@ -96,7 +96,16 @@ def _said(op):
     return op if frame is None or frame.f_code.co_name.startswith("__") else frame.f_code.co_name
 
 
-def _aligned(op, name, self, positional, kwargs):
+def _of_comparison(self, other):
+    """What a comparison looks like where made-up values do not tell, because categories are not known; elsewhere that is found by trying."""
+    sides = [s for s in (self, other) if isinstance(s, Collection)]
+    if not any(has_unknown_categories(s) for s in sides):
+        return no_default
+    meta = self._meta.notna()
+    return meta.rename(None) if meta.ndim == 1 and sides[-1].ndim == 1 and sides[-1].name != self.name else meta
+
+
+def _aligned(op, name, self, positional, kwargs, meta):
     """What pandas' method makes of the partitions of collections with known divisions, side by side; None where it matches index values otherwise."""
     lazy = [v for v in (*positional, *kwargs.values()) if isinstance(v, Collection)]
     if not lazy or not together(self, *lazy) or op not in OPERATORS and op not in ("where", "mask", "fillna"):
@@ -114,7 +123,8 @@ def _aligned(op, name, self, positional, kwargs):
 
     arguments = {"method": name, "args": [slot(v) for v in positional], "kwargs": {k: slot(v) for k, v in kwargs.items()}}
     if op in OPERATORS:
-        return aligned(op, _applied, sides, arguments, like_all="strict" if op in _COMPARISONS and name != op else True, order=both_ascend(self, sides[1]))
+        like_all = "strict" if op in _COMPARISONS and name != op else True
+        return aligned(op, _applied, sides, arguments, like_all=like_all, order=both_ascend(self, sides[1]), meta=None if meta is no_default else meta)
     return aligned(op, _applied, sides, arguments, borders=list(self.divisions), inside=True, order=order_of(self._expr))
 
 
@@ -211,6 +221,26 @@ def _astype(self, dtype):
         }
         meta = pd.DataFrame(columns).set_axis(meta.columns, axis=1)
     return call(self, "astype", (dtype,), shape="beside", meta=meta)
+
+
+def is_in_lazy(self, values):
+    """Return isin of lazy values, all rows of which are looked into, or that pandas matches by index value; None where none are lazy."""
+    if isinstance(values, Collection):
+        if values._expr.kind == "scalar":
+            raise TypeError(f"only list-like objects are allowed to be passed to isin(), you passed a `{type(values).__name__}`; compute() its value first")
+        if self.ndim == 2 and not values._is_index:  # by index value
+            return call(self, "isin", (values,), shape="whole" if _other_rows(self, values) else "rows", labels=True)
+        return through("isin", _is_in, (self, whole(values)), shape="beside")
+    held = [values] if isinstance(values, (list, tuple, set)) else list(values.values()) if isinstance(values, dict) else []
+    for one in held:
+        for value in [one, *one] if isinstance(one, (list, tuple, set)) else [one]:
+            if isinstance(value, Collection):
+                raise NotImplementedError(f"isin: a lazy {type(value).__name__} among the values; compute() it first")
+    return None
+
+
+def _is_in(data, values):
+    return data.isin(values)
 
 
 def _other_rows(self, value):

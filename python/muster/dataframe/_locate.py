@@ -5,7 +5,7 @@ import bisect
 from muster import _core
 from muster._base.libraries import pd
 from muster._base.tasks import refuse_to_come
-from muster._base.values import plain
+from muster._base.values import plain_label
 from muster.dataframe._collection import new_collection
 from muster.dataframe._known_index import frequency_of, note_frequency
 from muster.dataframe._through_pandas import through
@@ -70,7 +70,7 @@ def _between(frame, start, stop):
     except TypeError:
         return frame, []
     ascend = all(a <= b for a, b in zip(known, known[1:], strict=False)) and len({type(d) for d in known}) == 1
-    return frame if (low, high) == (0, frame.npartitions) else frame.partitions[low:high], [plain(d) for d in known] if ascend else []
+    return frame if (low, high) == (0, frame.npartitions) else frame.partitions[low:high], [plain_label(d) for d in known] if ascend else []
 
 
 def _divided(out, divisions):

@@ -3,7 +3,7 @@
 from muster import _core
 from muster._base.libraries import np, pa, pd
 from muster._base.units import parse_bytes
-from muster._base.values import no_default, plain
+from muster._base.values import no_default, plain_label
 from muster._border.files import stamps_of
 from muster.dataframe._collection import new_collection
 from muster.dataframe._memory import from_pandas
@@ -77,7 +77,7 @@ def from_map(func, *iterables, args=None, meta=no_default, divisions=None, label
             meta = meta.iloc[:0]
     out = from_pandas(pd.DataFrame({"part": range(len(values))}), npartitions=len(values)).map_partitions(mapped, meta=meta, enforce_metadata=enforce_metadata)
     if divisions is not None:
-        out = new_collection(_core.call("with_index", [out._expr, out.index.to_series()._expr], {"divisions": plain(list(divisions))}))
+        out = new_collection(_core.call("with_index", [out._expr, out.index.to_series()._expr], {"divisions": plain_label(list(divisions))}))
     return out
 
 

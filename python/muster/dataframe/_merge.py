@@ -1,8 +1,10 @@
 """merge and join: rows of two frames whose keys are equal."""
 
+import datetime
+
 from muster import _core
 from muster._base.libraries import pd
-from muster._base.values import plain
+from muster._base.values import plain_label
 from muster._border.pandas import sample_of
 from muster.dataframe._align import aligned, borders_of, both_ascend, can_be_cut
 from muster.dataframe._ascending import ASCENDS, note_as, order_of
@@ -100,7 +102,12 @@ def merge(
     if native is not None:
         return native if npartitions in (None, native.npartitions) or native.known_divisions else native.repartition(npartitions=npartitions)
     merged = _semi if how in ("leftsemi", "leftanti") else _merged
-    meta = meta_of_merge(merged, left, right, arguments)
+    try:
+        meta = meta_of_merge(merged, left, right, arguments)
+    except KeyError:
+        _name_missing(left, on if left_on is None else left_on)
+        _name_missing(right, on if right_on is None else right_on)
+        raise
     if by_divisions is not None:
         return aligned("merge", merged, [left, right], arguments, meta=meta, **by_divisions)
     whole = through("merge", merged, (left, right), arguments, shape="whole", meta=meta, token=f"merge-{how}", exact=True)
@@ -150,6 +157,9 @@ def merge_frame(
     return merge(self, right, how, on, left_on, right_on, left_index, right_index, suffixes, indicator, npartitions, broadcast=broadcast, validate=validate)
 
 
+merge_frame.__name__, merge_frame.__qualname__ = "merge", "DataFrame.merge"  # as messages about its arguments call it
+
+
 def _frame(side, name):
     if isinstance(side, (pd.DataFrame, pd.Series)):
         side = in_one_partition(side)
@@ -169,6 +179,13 @@ def _refuse_values(**keys):
                 raise NotImplementedError(
                     f"merge: {name} takes labels, a {type(one).__name__} was passed; make it a column first, df.assign(key=...).merge(other, {name}='key')"
                 )
+
+
+def _name_missing(side, keys):
+    """Raises a KeyError that names the columns near to a key that is neither column nor index level of a side."""
+    for key in [] if keys is None else keys if isinstance(keys, (list, tuple)) and keys not in side._labels() else [keys]:
+        if key not in side._meta.index.names:
+            side._positions_for("merge", key)
 
 
 def _native(left, right, how, on, left_on, right_on, left_index, right_index, suffixes, indicator, validate, exchanged):
@@ -199,7 +216,7 @@ def _native(left, right, how, on, left_on, right_on, left_index, right_index, su
     stream, built = (right, left) if flipped else (left, right)
     keeps = by_index[not flipped] and stream.known_divisions and native != "outer"
     arguments = {
-        "how": native, "stream_on": plain(keys[flipped] or []), "stream_index": by_index[flipped], "built_on": plain(keys[not flipped] or []),
+        "how": native, "stream_on": plain_label(keys[flipped] or []), "stream_index": by_index[flipped], "built_on": plain_label(keys[not flipped] or []),
         "built_index": by_index[not flipped], "suffixes": list(suffixes), "flipped": flipped, "keeps_divisions": keeps, "keyed": False,
         "unique_stream": unique[flipped], "unique_built": unique[not flipped],
     }  # fmt: skip
@@ -217,7 +234,7 @@ def _native(left, right, how, on, left_on, right_on, left_index, right_index, su
         return None
     if keeps:  # rows of the stream keep their index values
         labels = new_collection(out).index.to_series()
-        out = _core.call("with_index", [out, labels._expr], {"divisions": plain(list(stream.divisions))})
+        out = _core.call("with_index", [out, labels._expr], {"divisions": plain_label(list(stream.divisions))})
         note_as(out, min(order_of(stream._expr), ASCENDS))
     return _named_sides(new_collection(out), sides)
 
@@ -251,7 +268,7 @@ def _labels(keys, columns):
 
 def _is_label(key):
     """Whether a key may be a column's label; what pandas makes of labels that are missing is its own to say."""
-    return isinstance(key, (str, int, float, tuple, pd.Timestamp)) and not isinstance(key, bool) and key == key and key is not pd.NaT
+    return isinstance(key, (str, int, float, tuple, bytes, datetime.date)) and not isinstance(key, bool) and key == key and key is not pd.NaT
 
 
 def _merged(left, right, **kwargs):

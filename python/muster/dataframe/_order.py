@@ -1,7 +1,8 @@
 """The order of rows: sort_values, sort_index."""
 
 from muster import _core
-from muster._base.values import plain
+from muster._base.libraries import np
+from muster._base.values import plain, plain_label
 from muster.dataframe._ascending import ASCENDS, note_as
 from muster.dataframe._collection import new_collection
 from muster.dataframe._partitioning import counted
@@ -90,6 +91,7 @@ def sort_index(self, ascending=True, na_position="last", ignore_index=False, **k
     Parameters
     ----------
     ascending : bool, default True
+        Of an index of several levels also a list of them, one for each.
     na_position : {"last", "first"}
     ignore_index : bool, default False
         Number the rows from 0.
@@ -101,6 +103,9 @@ def sort_index(self, ascending=True, na_position="last", ignore_index=False, **k
     >>> s.sort_index().compute().tolist()
     [6, 7, 5]
     """
+    ascending = _directions(ascending)
+    if isinstance(ascending, list) and self._meta.index.nlevels == 1:
+        ascending = bool(ascending)  # pandas asks of a list whether it is empty
     _refuse("sort_index", kwargs)
     if not kwargs.keys() - {"npartitions", "kind"}:
         divisions = self.divisions if self.known_divisions and ascending is True and self._expr.index else None
@@ -121,9 +126,9 @@ def by_index(frame, divisions=None, npartitions=None):
 
 def _native(self, by, of_index, ascending, na_position, partitions, divisions=None):
     """The native sort, None where pandas is to say what the order is."""
-    arguments = {"by": plain(by), "of_index": of_index, "ascending": plain(ascending), "na_position": na_position, "partitions": partitions}
+    arguments = {"by": plain_label(by), "of_index": of_index, "ascending": plain(ascending), "na_position": na_position, "partitions": partitions}
     if divisions is not None:
-        arguments["divisions"] = plain(list(divisions))
+        arguments["divisions"] = plain_label(list(divisions))
     try:
         return new_collection(_core.call("sort", [self._expr], arguments))
     except NotImplementedError:
@@ -142,7 +147,7 @@ def wanted(npartitions, operation):
 def _directions(ascending):
     several = isinstance(ascending, (list, tuple))
     for one in ascending if several else [ascending]:
-        if not isinstance(one, (bool, int)):
+        if not isinstance(one, (bool, int, np.bool_, np.integer)):
             raise ValueError(f'For argument "ascending" expected type bool, received type {type(one).__name__}.')
     return [bool(one) for one in ascending] if several else bool(ascending)
 

@@ -8,7 +8,7 @@ from muster import _core
 from muster._base import keywords
 from muster._base.libraries import pa, pc, pd, pq
 from muster._base.units import parse_bytes
-from muster._base.values import plain
+from muster._base.values import plain, plain_label
 from muster._border.files import options_token, reader, system_of, unchanged
 from muster._border.pandas import unknown_categories
 from muster.dataframe._collection import new_collection
@@ -421,7 +421,7 @@ def _with_divisions(frame):
     ends = frame.index.to_series().map_partitions(_ends, meta=pd.DataFrame({"low": frame._meta.index[:0], "high": frame._meta.index[:0]})).compute()
     if len(ends) != frame.npartitions or not ends.low.is_monotonic_increasing or not (ends.low.iloc[1:].to_numpy() > ends.high.iloc[:-1].to_numpy()).all():
         return frame
-    return new_collection(_core.call("with_index", [frame._expr, frame.index.to_series()._expr], {"divisions": plain([*ends.low, ends.high.iloc[-1]])}))
+    return new_collection(_core.call("with_index", [frame._expr, frame.index.to_series()._expr], {"divisions": plain_label([*ends.low, ends.high.iloc[-1]])}))
 
 
 def _ends(part):

@@ -6,9 +6,10 @@ from muster import _core
 from muster._base import keywords
 from muster._base.libraries import np, pd
 from muster._base.units import parse_bytes
-from muster._base.values import plain
+from muster._base.values import plain_label
 from muster._border import pandas
 from muster._border.calls import current_partition
+from muster._border.pandas import has_unknown_categories
 from muster.dataframe._align import aligned, borders_of, together
 from muster.dataframe._ascending import note, order_of
 from muster.dataframe._collection import Collection, new_collection
@@ -81,7 +82,7 @@ def concat(dfs, axis=0, join="outer", ignore_unknown_divisions=False, ignore_ord
     try:
         return _with_divisions(new_collection(_core.call("concat", [d._expr for d in dfs], {"join": join})), _in_order(dfs))
     except NotImplementedError:
-        return through("concat", _behind, (dfs[0], *dfs[1:]), {"join": join}, shape="whole")
+        return through("concat", _behind, (dfs[0], *dfs[1:]), {"join": join}, shape="whole", exact=any(map(has_unknown_categories, dfs)))
 
 
 def _beside(*parts, join):
@@ -100,7 +101,9 @@ def _in_order(collections):
 
 
 def _with_divisions(rows, divisions):
-    return rows if divisions is None else new_collection(_core.call("with_index", [rows._expr, rows.index.to_series()._expr], {"divisions": plain(divisions)}))
+    if divisions is None:
+        return rows
+    return new_collection(_core.call("with_index", [rows._expr, rows.index.to_series()._expr], {"divisions": plain_label(divisions)}))
 
 
 def _behind(*parts, join):
@@ -125,7 +128,7 @@ def repartition(frame, divisions=None, npartitions=None, partition_size=None, fr
         divisions = [d for d in divisions if d > first]
         divisions = [first, *(d for d in divisions if d < last), last]
     if divisions is not None:
-        return new_collection(_core.call("repartition", [frame._expr], {"divisions": plain(list(divisions)), "force": bool(force)}))
+        return new_collection(_core.call("repartition", [frame._expr], {"divisions": plain_label(list(divisions)), "force": bool(force)}))
     if npartitions == frame.npartitions:
         return frame
     return new_collection(_core.call("repartition", [frame._expr], {"partitions": plain(npartitions)}))
@@ -159,7 +162,7 @@ def _cut(data, divisions, force):
         return None
     data = data.iloc[np.argsort(places, kind="stable")]
     cuts = [0, *np.cumsum(np.bincount(places, minlength=len(divisions) - 1)).tolist()]
-    expr = pandas.from_pandas(data, cuts, plain(divisions))
+    expr = pandas.from_pandas(data, cuts, plain_label(divisions))
     note(expr, data.index)
     note_index(expr, data.index)
     return new_collection(expr)
@@ -227,7 +230,7 @@ def enforce_runtime_divisions(self):
     if not self.known_divisions:
         raise ValueError("enforce_runtime_divisions: the divisions are not known; set_index and repartition(divisions=) make them known")
     out = through("enforce_runtime_divisions", _within, (numbered(self),), {"divisions": self.divisions}, shape="partitions", kept=True, meta=self._meta)
-    out = new_collection(_core.call("with_index", [out._expr, out.index.to_series()._expr], {"divisions": plain(list(self.divisions))}))
+    out = new_collection(_core.call("with_index", [out._expr, out.index.to_series()._expr], {"divisions": plain_label(list(self.divisions))}))
     note_frequency(out._expr, frequency_of(self._expr))
     return out
 

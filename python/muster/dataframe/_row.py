@@ -1,7 +1,7 @@
 """A row: what a reduction of a DataFrame gives, a Series over its columns. The engine holds a column for each of its values."""
 
 from muster import _core
-from muster._base.values import plain
+from muster._base.values import plain_label
 from muster.dataframe._beside import is_mask
 from muster.dataframe._collection import Collection, collection_of, new_collection
 from muster.dataframe._scalar import Scalar
@@ -49,7 +49,7 @@ class Row(Series):
 
     def __getitem__(self, key):
         if not isinstance(key, (list, Series)) and not is_mask(key):
-            value = new_collection(_core.call("getitem", [self._expr], {"key": plain(key)}))
+            value = new_collection(_core.call("getitem", [self._expr], {"key": plain_label(key)}))
             if isinstance(value, Scalar):
                 return value
         return call(self, "__getitem__", (key,), shape="partitions", labels=False)

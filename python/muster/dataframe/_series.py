@@ -6,7 +6,7 @@ from muster import _core
 from muster._base import keywords
 from muster._base.later import SERIES_NAMES, NotThereYet
 from muster._base.libraries import pd
-from muster._base.values import no_default, plain
+from muster._base.values import no_default, plain_label
 from muster._border.pandas import label_of
 from muster._generated.series import SeriesMethods
 from muster.dataframe import _repr
@@ -91,7 +91,7 @@ class Series(SeriesMethods, Frame):
 
     def to_frame(self, name=no_default):
         """Return the DataFrame with this one column."""
-        return new_collection(_core.call("to_frame", [self._expr], {} if name is no_default else {"name": plain(name)}))
+        return new_collection(_core.call("to_frame", [self._expr], {} if name is no_default else {"name": plain_label(name)}))
 
     def rename(self, index=None, sorted_index=False):
         """Return the Series with another name, or with index values that a function or a dict makes of each.
@@ -111,8 +111,8 @@ class Series(SeriesMethods, Frame):
             divisions = pd.Series(0, index=list(self.divisions)).rename(index).index
             if not divisions.is_monotonic_increasing:
                 raise ValueError("sorted_index=True, but the new index is non-monotonic")
-            return new_collection(_core.call("with_index", [out._expr, out.index.to_series()._expr], {"divisions": [plain(d) for d in divisions]}))
-        return new_collection(_core.call("rename", [self._expr], {"name": plain(index)}))
+            return new_collection(_core.call("with_index", [out._expr, out.index.to_series()._expr], {"divisions": [plain_label(d) for d in divisions]}))
+        return new_collection(_core.call("rename", [self._expr], {"name": plain_label(index)}))
 
     def value_counts(self, sort=None, ascending=False, dropna=True, normalize=False, **kwargs):
         """Return how often each value occurs, a Series indexed by value.

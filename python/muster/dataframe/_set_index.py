@@ -3,7 +3,7 @@
 from muster import _core
 from muster._base import keywords
 from muster._base.libraries import np, pd
-from muster._base.values import plain
+from muster._base.values import plain_label
 from muster.dataframe._ascending import ASCENDS, note_as
 from muster.dataframe._beside import beside, in_memory
 from muster.dataframe._collection import new_collection
@@ -100,7 +100,7 @@ def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=
         return ordered
     if sort and not sorted and (self.npartitions > 1 or npartitions) and (ordered := _in_order(plain_index, key, npartitions, self.npartitions)) is not None:
         return ordered
-    out = new_collection(_core.call("with_index", [frame._expr, key._expr], {} if divisions is None else {"divisions": [plain(d) for d in divisions]}))
+    out = new_collection(_core.call("with_index", [frame._expr, key._expr], {} if divisions is None else {"divisions": [plain_label(d) for d in divisions]}))
     return call(out, "sort_index", (), {"kind": "stable"}, shape="whole") if sort and not sorted else out
 
 
@@ -118,7 +118,7 @@ def _in_order(expr, key, wanted, npartitions):
         return by_index(frame, npartitions=wanted or npartitions)
     ascending, divisions = divisions_of(key, wanted or npartitions)
     if ascending and not wanted:
-        out = _core.call("with_index", list(expr.inputs), {"divisions": plain(divisions)})
+        out = _core.call("with_index", list(expr.inputs), {"divisions": plain_label(divisions)})
         note_as(out, ASCENDS)
         return new_collection(out)
     return by_index(frame, divisions) if len(divisions) > 1 else by_index(frame, npartitions=1)

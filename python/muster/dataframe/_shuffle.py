@@ -3,7 +3,7 @@
 from muster import _core
 from muster._base import keywords
 from muster._base.libraries import pd
-from muster._base.values import plain
+from muster._base.values import plain_label
 from muster.bag._partitions import stable_hash
 from muster.dataframe._collection import Collection, new_collection
 from muster.dataframe._order import wanted
@@ -72,7 +72,7 @@ def _by_labels(self, labels, npartitions):
         if labels != [self.name]:
             raise KeyError(f"shuffle: Cannot shuffle on {labels}, the Series is named {self.name!r}")
     try:
-        return new_collection(_core.call("shuffle", [self._expr], {"on": plain(labels), "partitions": npartitions}))
+        return new_collection(_core.call("shuffle", [self._expr], {"on": plain_label(labels), "partitions": npartitions}))
     except NotImplementedError:
         return _by_value(self, self.index.to_series() if labels is None else self[labels] if self.ndim == 2 else self, npartitions)
 

@@ -13,7 +13,7 @@ from muster._base import context
 from muster._base.libraries import np, pa, pd
 from muster._base.tasks import refuse_to_come
 from muster._base.tokenize import tokenize
-from muster._base.values import no_default, plain
+from muster._base.values import no_default, plain_label
 from muster._border.equality import comparable
 from muster._border.pandas import (
     SHORT,
@@ -577,6 +577,6 @@ def shifted_divisions(collection, periods, freq):
         return []
     divisions = pd.Index(list(collection.divisions))
     if isinstance(meta, pd.PeriodIndex):
-        return [plain(d) for d in pd.PeriodIndex(divisions, freq=meta.freq).shift(periods)]
+        return [plain_label(d) for d in pd.PeriodIndex(divisions, freq=meta.freq).shift(periods)]
     offset = pd.tseries.frequencies.to_offset(freq)
-    return [plain(d) for d in divisions.shift(periods, offset)] if isinstance(offset, (pd.offsets.Tick, pd.offsets.Day)) else []
+    return [plain_label(d) for d in divisions.shift(periods, offset)] if isinstance(offset, (pd.offsets.Tick, pd.offsets.Day)) else []
