@@ -74,3 +74,52 @@ def test_what_was_learnt_is_remembered():
     for _ in range(3):
         same(kept * 5, pdf.b.where(pdf.k > 1) * 5)
         same(kept, pdf.b.where(pdf.k > 1))
+
+
+BEYOND = {
+    "product": lambda b: b * 10**18, "sum": lambda b: b + 10**10, "less": lambda b: b - 10**18, "from the other side": lambda b: 10**18 - b,
+    "quotient": lambda b: b // 10**10, "remainder": lambda b: b % 10**10, "negative power": lambda b: b**-1, "second power": lambda b: b**-2,
+    "negative": lambda b: b * -3, "compared": lambda b: b < 10**18, "shares": lambda b: b / 10**18,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32"])
+@pytest.mark.parametrize("name", BEYOND)
+def test_numbers_that_the_dtype_cannot_hold(dtype, name):
+    pdf = frame(dtype)
+    df = dd.from_pandas(pdf, npartitions=3)
+    same(BEYOND[name](df.b.where(df.k > 1)), BEYOND[name](pdf.b.where(pdf.k > 1)))
+    wide, narrow = pd.DataFrame({"k": [1, 2, 3, 4]}), pd.DataFrame({"k": [1, 2], "b": np.array([100, 3], dtype)})
+    ours = dd.from_pandas(wide, npartitions=2).merge(dd.from_pandas(narrow, npartitions=1), on="k", how="left")
+    same(BEYOND[name](ours.b), BEYOND[name](wide.merge(narrow, on="k", how="left").b))
+
+
+@pytest.mark.parametrize("name", ["product", "negative power"])
+def test_a_column_that_misses_nothing_is_refused_at_the_call(name):
+    pdf = frame("int8")
+    with pytest.raises((OverflowError, ValueError)):
+        BEYOND[name](pdf.b)
+    with pytest.raises((OverflowError, ValueError)):
+        BEYOND[name](dd.from_pandas(pdf, npartitions=2).b)
+
+
+FLAGS = {
+    "filled": lambda b: b.fillna(False).astype(bool), "of NaN": lambda b: b.astype(bool), "dropped": lambda b: b.dropna().astype(bool),
+    "inverted": lambda b: ~b.fillna(False).astype(bool), "neg": lambda b: -b, "abs": lambda b: b.abs(),
+    "round": lambda b: b.round(), "of a frame": lambda b: b.to_frame().fillna(False).astype({"b": "bool"}).b,
+    "counted": lambda b: b.fillna(True).astype(bool).sum(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("npartitions", [1, 3])
+@pytest.mark.parametrize("name", FLAGS)
+def test_flags(name, npartitions):
+    pdf = pd.DataFrame({"k": range(6), "b": [True, False, True, True, False, False]})
+    df = dd.from_pandas(pdf, npartitions=npartitions)
+    for least in (1, 4, -1):  # of the last one none is missing
+        same(FLAGS[name](df.b.where(df.k > least)), FLAGS[name](pdf.b.where(pdf.k > least)))
+    wide, narrow = pd.DataFrame({"k": [1, 2, 3, 4]}), pd.DataFrame({"k": [1, 2, 3], "b": [True, False, True]})
+    for left in (wide, wide[:3]):
+        ours = dd.from_pandas(left, npartitions=npartitions).merge(dd.from_pandas(narrow, npartitions=1), on="k", how="left")
+        same(FLAGS[name](ours.b), FLAGS[name](left.merge(narrow, on="k", how="left").b))
+        same(ours.b.fillna(False), left.merge(narrow, on="k", how="left").b.fillna(False))

@@ -32,6 +32,8 @@ def instead(op, self, args, refusal):
     has_method = op in OPERATORS or hasattr(pd.DataFrame if self._expr.kind == "frame" else pd.Series, op)
     if shape is None or not has_method or not isinstance(self, Collection):
         raise refusal
+    if shape == "rows" and self._expr.kind == "series" and self._expr.columns[0][1:] == ("bool", True):
+        shape = "beside"  # objects wherever one is missing: the rows of a partition do not tell
     kwargs = {k: v for k, v in args.items() if v is not no_default and not k.startswith(("split_", "shuffle_"))}  # how the engine spreads it is its own
     if self._expr.kind == "scalar":
         return _of_a_scalar(op, self, kwargs, refusal)

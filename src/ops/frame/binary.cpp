@@ -32,6 +32,7 @@ DType common(const Side& a, const Side& b) {
     if (v.is_bool()) return column;
     if (v.is_integer() || v.is_unsigned()) {
       const DType in = column.is_boolean() ? DType{Storage::int64, Unit::us, column.open} : column;
+      if (in.is_integer() && in.open && !holds(in, v)) return DType{Storage::float64};  // as pandas has integers of which some are missing
       // pandas says that it is out of bounds
       if (in.is_integer() && !holds(in, v)) throw unsupported("the integer ", v.repr(), " beside a column of ", column.name());
       return in;
@@ -106,8 +107,10 @@ Kernel2 choose(const std::string& op, const Side& a, const Side& b, bool plain) 
   if (op == "truediv" && !type.is_float()) type = {Storage::float64};
   // NumPy: x * x in the smallest integers
   if (op == "pow" && a.type.is_boolean() && b.scalar && b.scalar->is_integer() && b.scalar->integer() == 2) type = {Storage::int8, Unit::us, type.open};
-  if (op == "pow" && type.is_signed() && b.scalar && b.scalar->is_integer() && b.scalar->integer() < 0)
-    throw invalid("Integers to negative integer powers are not allowed.");
+  if (op == "pow" && type.is_signed() && b.scalar && b.scalar->is_integer() && b.scalar->integer() < 0) {
+    if (!a.type.open) throw invalid("Integers to negative integer powers are not allowed.");
+    type = {Storage::float64};
+  }
   if (plain) return {type, type, op};
   // pandas: a division by zero gives inf or nan, so the result is float64; the remainder of floats is NaN anyway
   const bool widens = (op == "floordiv" && type.is_number() && type.storage != Storage::float64) || (op == "mod" && type.is_integer() && !b.type.is_boolean());
@@ -316,7 +319,8 @@ Ops binary_ops() {
                 .returns = "As the input, with NumPy's dtype of the operation. Lazy.",
                 .raises = {{"TypeError", "at the call: the operation is not defined for the dtypes"},
                            {"NotImplementedError", "at the call: the two sides have different rows, or level or fill_value is given"}},
-                .notes = "Missing where a side is missing. Integers wrap around as NumPy's do."};
+                .notes = "Missing where a side is missing. Integers wrap around as NumPy's do; those of which some may be missing are computed as float64 "
+                         "where the other side is an integer that their dtype cannot hold, or a negative power."};
       op.params = params;
       ops.push_back(std::move(op));
     }

@@ -12,7 +12,7 @@ DType cast_type(DType from, const Value& to) {
   if (to == Value("object") && !from.is_text()) throw unsupported("astype: a column of objects");
   // how many digits all values have depends on all of them
   if (t.is_text() && (from.is_time() || from.storage == Storage::float32)) throw unsupported("astype: ", from.name(), " as text");
-  if (t.storage == from.storage && (!t.is_time() || t.unit == from.unit)) return from.is_integer() ? t : from;
+  if (t.storage == from.storage && (!t.is_time() || t.unit == from.unit)) return from.is_integer() || from.is_boolean() ? t : from;
   if (from.is_time() != t.is_time() && !t.is_text() && !(from.is_time() && t.storage == Storage::int64))
     throw type_error("Cannot cast ", from.name(), " to ", t.name());
   if (from.is_text() && t.is_time()) throw type_error("Cannot cast str to ", t.name(), "; use parse_dates when reading");
@@ -59,8 +59,12 @@ Name: x, dtype: float64
                     const DType to = cast_type(from, *d);
                     const std::string what = concat("astype: column ", c.input().columns[i].label.repr());
                     const bool closes = from.is_integer() && from.open && to.storage == from.storage;  // a value that is missing after all is an error
-                    if (closes) rows.columns[i] = l.one(rows.stage, "cast", Dict{{"from", code(from)}, {"to", code(to)}, {"what", what}}, {rows.columns[i]});
-                    else rows.columns[i] = cast(l, rows.stage, rows.columns[i], from, to, what);
+                    if (from.is_boolean() && from.open && to.is_boolean())  // as of NaN among objects
+                      rows.columns[i] = l.one(rows.stage, "fill", Dict{{"type", code(to)}}, {rows.columns[i], constant(l, rows.stage, true, to)});
+                    else if (closes)
+                      rows.columns[i] = l.one(rows.stage, "cast", Dict{{"from", code(from)}, {"to", code(to)}, {"what", what}}, {rows.columns[i]});
+                    else
+                      rows.columns[i] = cast(l, rows.stage, rows.columns[i], from, to, what);
                   }
                 return rows;
               },
