@@ -7,6 +7,7 @@ from muster import _core
 from muster._base.libraries import np, pa, pd
 from muster._base.tokenize import tokenize
 from muster._base.values import plain_label
+from muster._border.known_columns import as_known, note_columns
 
 
 @functools.cache
@@ -391,18 +392,26 @@ def from_pandas(data, cuts, divisions=None):
         arrays = [data.iloc[:, i].array for i in range(data.shape[1])]
     arrays = [level.array for level in _levels(data.index)] + arrays
     payloads = [payload_of(a.to_numpy() if type(a) is pd.arrays.NumpyExtensionArray else a, f[1]) for a, f in zip(arrays, index_fields + fields, strict=True)]
-    integer = isinstance(data, pd.DataFrame) and isinstance(data.columns, pd.RangeIndex)
-    return _core.from_columns(
-        "series" if isinstance(data, pd.Series) else "frame", index_fields, fields, payloads, cuts, integer, data,
-        _divisions(data.index, cuts) if divisions is None else divisions
-    )
+    is_frame = isinstance(data, pd.DataFrame)
+    integer = is_frame and isinstance(data.columns, pd.RangeIndex)
+    divisions = _divisions(data.index, cuts) if divisions is None else divisions
+    expr = _core.from_columns("frame" if is_frame else "series", index_fields, fields, payloads, cuts, integer, data, divisions)
+    if is_frame:
+        note_columns(expr, data.columns)
+    return expr
+
+
+def is_ordered(dtype):
+    """Whether single values of a dtype compare as an index of them is ordered, so that they can be borders between partitions."""
+    if isinstance(dtype, pd.CategoricalDtype):
+        return dtype.categories is not None and dtype.categories.is_monotonic_increasing and is_ordered(dtype.categories.dtype)
+    if isinstance(dtype, np.dtype):
+        return dtype.kind in "biufmM"
+    return isinstance(dtype, (pd.DatetimeTZDtype, pd.PeriodDtype, pd.StringDtype)) or bool(getattr(dtype, "_is_numeric", False)) and dtype.kind in "biuf"
 
 
 def _divisions(index, cuts):
-    if (
-        index.nlevels > 1 or len(index) == 0 or index.hasnans or not index.is_monotonic_increasing
-        or dtype_name(index.dtype).startswith(("object", "timedelta64"))
-    ):
+    if index.nlevels > 1 or len(index) == 0 or index.hasnans or not is_ordered(index.dtype) or not index.is_monotonic_increasing:
         return []
     return [_plain_label(index[i]) for i in [*cuts[:-1], len(index) - 1]]
 
@@ -412,8 +421,8 @@ def label_of(value):
     return _label(value)
 
 
-def meta_of(expr):
-    """Return the empty pandas object with an expression's labels and dtypes."""
+def meta_of(expr, known=None):
+    """Return the empty pandas object with an expression's labels and dtypes; what is known of its columns besides is known of the expression `known`."""
 
     def empty(name):
         dtype = dtype_of(name)
@@ -432,7 +441,7 @@ def meta_of(expr):
     if expr.kind in ("series", "scalar"):
         return pd.Series(arrays[0], index=pandas_index, name=_label(expr.columns[0][0]))
     frame = pd.DataFrame(dict(enumerate(arrays)), index=pandas_index)
-    frame.columns = _labels(expr.columns, expr.labels_integer)
+    frame.columns = as_known(known or expr, _labels(expr.columns, expr.labels_integer))
     return frame
 
 

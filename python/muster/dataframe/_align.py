@@ -13,6 +13,7 @@ from muster._base.libraries import pd
 from muster._base.tasks import pack
 from muster._base.tokenize import tokenize
 from muster._base.values import plain_label
+from muster._border.pandas import dtype_of, is_ordered
 from muster.dataframe._ascending import STRICTLY, note_as, order_of
 from muster.dataframe._collection import Rows, new_collection
 from muster.dataframe._delayed import of_tasks
@@ -64,7 +65,15 @@ def _is_repartitioned(expr):
 def _kind(collection):
     """What index values compare with: the kind of their dtype, None of what divisions do not say all about."""
     name = collection._expr.index[0][1]
-    return "number" if name.startswith(("int", "uint", "float")) else "time" if name.startswith("datetime64") else name if name == "str" else None
+    if name.startswith("object"):
+        dtype = dtype_of(name)
+        if not is_ordered(dtype) or isinstance(dtype, pd.CategoricalDtype):  # rows out of order are cut by comparing each, which categories refuse
+            return None
+        return "zoned time" if isinstance(dtype, pd.DatetimeTZDtype) else name
+    return next((kind for kind, names in _COMPARABLE.items() if name.startswith(names)), None)
+
+
+_COMPARABLE = {"number": ("int", "uint", "float"), "time": "datetime64", "span": "timedelta64", "str": "str"}
 
 
 def together(*collections):

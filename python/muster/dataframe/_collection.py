@@ -3,6 +3,7 @@
 from muster import _core
 from muster._base import registry
 from muster._base.libraries import np
+from muster._border.known_columns import known_of, note_known, with_known_columns
 from muster._border.pandas import label_of, meta_of
 from muster._collections import running
 from muster._collections.expressions import inputs_first
@@ -50,7 +51,7 @@ class Collection:
         self.__dict__["_expr"] = expr
 
     def _finish(self, result):
-        return with_known_index(self._expr, result) if "_expr" in self.__dict__ else result
+        return with_known_columns(self._expr, with_known_index(self._expr, result)) if "_expr" in self.__dict__ else result
 
     _finish.is_result = True
 
@@ -87,7 +88,7 @@ class Collection:
     @property
     def _meta(self):
         try:
-            return meta_of(_core.revised(self._expr))
+            return meta_of(_core.revised(self._expr), self._expr)
         except (TypeError, ValueError, NotImplementedError):  # what follows is not defined for the wider dtype: computing says so
             return meta_of(self._expr)
 
@@ -133,6 +134,7 @@ class Collection:
 
     def _over(self, expr):
         """Return what this is, of another expression of the same values."""
+        note_known(expr, known_of(self._expr))
         return type(self)(expr)
 
     def copy(self, deep=False):
@@ -165,13 +167,15 @@ class Collection:
                 future = node.args["holder"].value[0]
                 future.result()  # that they are there
                 address = future.client.scheduler_address
-        return _restore, (type(self), _core.encode([self._expr]), address)
+        return _restore, (type(self), _core.encode([self._expr]), address, known_of(self._expr))
 
 
-def _restore(kind, data, address=None):
+def _restore(kind, data, address=None, known=None):
     if address is not None:
         registry.given("core")(address)
-    return kind(_core.decode(data)[0])
+    expr = _core.decode(data)[0]
+    note_known(expr, known)
+    return kind(expr)
 
 
 class Rows(Collection):

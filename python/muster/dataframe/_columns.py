@@ -1,8 +1,10 @@
 """Columns come, go and change their labels; the rows stay. Methods of DataFrame."""
 
 from muster import _core
+from muster._base.libraries import pd
 from muster._base.tasks import refuse_to_come
 from muster._base.values import plain_label
+from muster._border.known_columns import note_renamed
 from muster.dataframe._collection import new_collection
 
 
@@ -37,10 +39,13 @@ def rename(self, index=None, columns=None):
         raise ValueError("Cannot rename index.")
     if self._has_levels():
         new = columns if callable(columns) else lambda part: (columns or {}).get(part, part)
-        return self._relabelled([tuple(new(part) for part in label) for label in self._labels()])
+        labels = [tuple(new(part) for part in label) for label in self._labels()]
+        return self._relabelled(pd.MultiIndex.from_tuples(labels, names=self.columns.names))
     if callable(columns):
         columns = {label: columns(label) for label in self._labels()}
-    return new_collection(_core.call("rename", [self._expr], {"columns": plain_label(columns or {})}))
+    out = _core.call("rename", [self._expr], {"columns": plain_label(columns or {})})
+    note_renamed(out, self._expr)
+    return new_collection(out)
 
 
 def drop(self, labels=None, axis=0, columns=None, errors="raise"):

@@ -2,8 +2,10 @@
 
 from muster import _core
 from muster._base.later import FRAME_NAMES, NotThereYet
+from muster._base.libraries import pd
 from muster._base.tasks import refuse_to_come
 from muster._base.values import no_default, plain, plain_label
+from muster._border.known_columns import note_columns
 from muster._border.pandas import comparable_label, label_of
 from muster._generated.frame import FrameMethods
 from muster.dataframe import _columns, _correlation, _melt, _merge, _pivot, _query, _repr, _set_index
@@ -72,7 +74,9 @@ class DataFrame(FrameMethods, Frame):
         return self._expr.kind == "frame" and self._expr.levels > 1
 
     def _relabelled(self, labels):
-        return new_collection(_core.call("rename", [self._expr], {"labels": [plain_label(x) for x in labels]}))
+        out = _core.call("rename", [self._expr], {"labels": [plain_label(x) for x in labels]})
+        note_columns(out, labels if hasattr(labels, "names") else pd.Index(list(labels)))
+        return new_collection(out)
 
     def _take(self, positions):
         """The frame of the columns at these positions."""
@@ -181,7 +185,10 @@ class DataFrame(FrameMethods, Frame):
             return self._assign_others(values, others[0])
         values = {k: beside(self, v, k) if in_memory(v) else v for k, v in values.items()}
         values = {k: repeated(self, v) if is_foreign_scalar(v) else v for k, v in values.items()}
-        return new_collection(_core.call("assign", [self._expr], {"columns": {plain_label(k): plain(v) for k, v in values.items()}}))
+        out = _core.call("assign", [self._expr], {"columns": {plain_label(k): plain(v) for k, v in values.items()}})
+        if self._expr.columns and any(isinstance(k, tuple) for k in values) and not self._has_levels():
+            note_columns(out, pd.Index([label_of(f[0]) for f in out.columns], dtype=object, tupleize_cols=False, name=self.columns.name))
+        return new_collection(out)
 
     def _assign_others(self, values, first):
         """As `_assign`; the values up to `first` have the rows of the frame."""

@@ -2,11 +2,13 @@
 
 import functools
 
+from muster._border.known_columns import note_columns
 from muster.dataframe._collection import new_collection
 
 
 def labelled(frame, columns):
-    """Return a frame with a pandas Index of the same labels as its columns, lazily and computed; what is made of it has plain labels."""
+    """Return a frame with a pandas Index of the same labels as its columns, lazily and computed; what is made of it keeps their names."""
+    note_columns(frame._expr, columns)
     out = _class_of(type(new_collection(frame._expr)))(frame._expr)
     out.__dict__["_index_of_columns"] = columns
     return out

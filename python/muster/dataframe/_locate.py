@@ -85,18 +85,25 @@ def _comparable(value):
 
 def _first_of(start, divisions):
     """A text beside times means the whole span it names, as in pandas."""
-    return pd.Timestamp(start) if isinstance(start, str) and isinstance(divisions[0], pd.Timestamp) else _comparable(start)
+    return _in_zone(pd.Timestamp(start), divisions) if isinstance(start, str) and isinstance(divisions[0], pd.Timestamp) else _comparable(start)
 
 
 def _last_of(stop, divisions):
     if isinstance(stop, str) and isinstance(divisions[0], pd.Timestamp):
-        return pd.Period(stop).end_time.as_unit(divisions[0].unit)
+        return _in_zone(pd.Period(stop).end_time.as_unit(divisions[0].unit), divisions)
     return _comparable(stop)
+
+
+def _in_zone(time, divisions):
+    return time.tz_localize(divisions[0].tz) if time.tz is None else time
 
 
 def _slice(part, start, stop):
     if part.index.is_monotonic_increasing:
-        return part.loc[start:stop]
+        try:
+            return part.loc[start:stop]
+        except (TypeError, NotImplementedError):  # where a label is not among the partition's, pandas does not find its place in objects and intervals
+            pass
     keep = (part.index >= start if start is not None else True) & (part.index <= stop if stop is not None else True)
     return part[keep] if not isinstance(keep, bool) else part
 

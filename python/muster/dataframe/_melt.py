@@ -75,6 +75,8 @@ def _is_plain(sample, meta, values):
     ):
         return False
     variable, dtype = meta.dtypes.iloc[-2:]
+    if variable == "object" and all(isinstance(label, str) for label in values):
+        variable = texts  # as object columns of texts become
     if variable not in (texts, "int64") or dtype != texts and (not isinstance(dtype, np.dtype) or dtype.kind == "O"):
         return False
     return all(d == dtype or is_numeric(d) and is_numeric(dtype) for d in sample[values].dtypes)

@@ -10,7 +10,8 @@ from muster.dataframe._known_index import note_index
 def from_pandas(data, npartitions=None, chunksize=None, sort=True):
     """Return a pandas DataFrame or Series as a lazy collection. The data is not copied where the engine can read it in place.
 
-    Rows of one index value lie in one partition, and divisions are known, unless an index value is missing, an object, a timedelta or of several levels.
+    Rows of one index value lie in one partition, and divisions are known, unless an index value is missing, an object, an interval, of several levels, or of
+    categories that are in another order than their values.
 
     Parameters
     ----------

@@ -6,16 +6,17 @@ from muster import _core
 from muster._base import keywords
 from muster._base.libraries import np, pd
 from muster._base.units import parse_bytes
-from muster._base.values import plain_label
+from muster._base.values import plain, plain_label
 from muster._border import pandas
 from muster._border.calls import current_partition
-from muster._border.pandas import has_unknown_categories
+from muster._border.pandas import dtype_name, has_unknown_categories
 from muster.dataframe._align import aligned, borders_of, together
 from muster.dataframe._ascending import note, order_of
 from muster.dataframe._collection import Collection, new_collection
 from muster.dataframe._delayed import of_tasks, to_delayed
 from muster.dataframe._known_index import frequency_of, note_frequency, note_index
 from muster.dataframe._memory import from_pandas, in_one_partition
+from muster.dataframe._stand_in import arranged, borders_for, needs_stand_in
 from muster.dataframe._through_pandas import through
 
 
@@ -128,10 +129,28 @@ def repartition(frame, divisions=None, npartitions=None, partition_size=None, fr
         divisions = [d for d in divisions if d > first]
         divisions = [first, *(d for d in divisions if d < last), last]
     if divisions is not None:
-        return new_collection(_core.call("repartition", [frame._expr], {"divisions": plain_label(list(divisions)), "force": bool(force)}))
+        divisions = list(divisions)
+        dtype = frame._meta.index.dtype
+        if needs_stand_in(dtype):
+            if frame.known_divisions and not force and (divisions[0] > frame.divisions[0] or divisions[-1] < frame.divisions[-1]):
+                raise ValueError(
+                    f"left side of old and new divisions are different, or the right side: {frame.divisions[0]} to {frame.divisions[-1]}, asked {divisions[0]} "
+                    f"to {divisions[-1]}; force=True reaches beyond"
+                )
+            borders, divisions = borders_for(divisions, dtype)
+            out = arranged(frame, lambda rows: _between(rows, borders, force), divisions)
+            note_frequency(out._expr, frequency_of(frame._expr))
+            return out
+        if frame._expr.index and dtype_name(dtype).startswith("object"):
+            raise NotImplementedError(f"repartition: divisions of an index of dtype {dtype}; npartitions= cuts it by numbers of rows")
+        return _between(frame, divisions, force)
     if npartitions == frame.npartitions:
         return frame
     return new_collection(_core.call("repartition", [frame._expr], {"partitions": plain(npartitions)}))
+
+
+def _between(frame, divisions, force):
+    return new_collection(_core.call("repartition", [frame._expr], {"divisions": plain_label(divisions), "force": bool(force)}))
 
 
 _PARTITION = 128_000_000  # bytes, where nobody says how many

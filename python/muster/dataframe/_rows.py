@@ -236,7 +236,7 @@ class Frame(NumpyProtocol, Rows):
                 series = self._column(position)
                 known = series if series._expr.columns[0][1].startswith("object:") else series.astype("category")
                 out = out._assign({position: known.cat.as_known()})
-        return out._relabelled(labels)
+        return out._relabelled(self.columns)
 
     def __arrow_c_stream__(self, requested_schema=None):
         """Return the computed rows as an Arrow stream, for Polars, DuckDB and others."""

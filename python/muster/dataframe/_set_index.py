@@ -9,6 +9,7 @@ from muster.dataframe._beside import beside, in_memory
 from muster.dataframe._collection import new_collection
 from muster.dataframe._order import by_index, wanted
 from muster.dataframe._partitioning import counted, divisions_of
+from muster.dataframe._stand_in import borders_for, divisions_from, in_order, needs_stand_in, stand_in_for
 from muster.dataframe._through_pandas import call
 
 
@@ -91,6 +92,9 @@ def set_index(self, other, drop=True, sorted=False, npartitions=None, divisions=
         raise ValueError(f"set_index: {len(key._expr.columns)} columns are labelled {other!r}; give them labels of their own")
     frame = self.drop(columns=[other]) if drop and not hasattr(other, "_expr") else self
     plain_index = _core.call("with_index", [frame._expr, key._expr], {})
+    if divisions is not None and not sorted and needs_stand_in(key._meta.dtype):
+        borders, divisions = borders_for(divisions, key._meta.dtype)
+        return in_order(new_collection(plain_index), lambda rows: by_index(rows, borders), divisions)
     if divisions is not None and not sorted:
         ordered = by_index(new_collection(plain_index), divisions)
         if ordered is None:
@@ -111,16 +115,19 @@ def _in_memory(frame, values):
 
 def _in_order(expr, key, wanted, npartitions):
     """Return the frame in the order of its index, with divisions; None where pandas is to say what the order is."""
-    frame = new_collection(expr)
-    if by_index(frame) is None:
+    frame, dtype = new_collection(expr), key._meta.dtype
+    stands_in = needs_stand_in(dtype)
+    if not stands_in and by_index(frame) is None:
         return None
-    if key._meta.dtype.kind == "m":  # the engine has no such values outside of columns
-        return by_index(frame, npartitions=wanted or npartitions)
-    ascending, divisions = divisions_of(key, wanted or npartitions)
+    ascending, divisions = divisions_of(stand_in_for(key) if stands_in else key, wanted or npartitions)
+    known = divisions_from(divisions, dtype) if stands_in else divisions
     if ascending and not wanted:
-        out = _core.call("with_index", list(expr.inputs), {"divisions": plain_label(divisions)})
+        out = _core.call("with_index", list(expr.inputs), {"divisions": plain_label(known)})
         note_as(out, ASCENDS)
         return new_collection(out)
+    if stands_in:
+        several = len(divisions) > 1
+        return in_order(frame, lambda rows: by_index(rows, divisions) if several else by_index(rows, npartitions=1), known if several else [])
     return by_index(frame, divisions) if len(divisions) > 1 else by_index(frame, npartitions=1)
 
 

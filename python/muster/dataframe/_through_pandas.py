@@ -15,6 +15,7 @@ from muster._base.tasks import refuse_to_come
 from muster._base.tokenize import tokenize
 from muster._base.values import no_default, plain_label
 from muster._border.equality import comparable
+from muster._border.known_columns import note_columns
 from muster._border.pandas import (
     SHORT,
     _levels,
@@ -332,7 +333,7 @@ def through(
         is_rows = isinstance(meta, (pd.DataFrame, pd.Series))
         function.gives_rows = is_rows and not function.forced
         meta = meta if is_rows else pd.Series(meta if isinstance(meta, pd.Index) else [meta])
-    kind, index, columns = fields(meta)
+    labels_of, (kind, index, columns) = meta.columns if isinstance(meta, pd.DataFrame) else None, fields(meta)
     if made_up and kind in ("series", "frame") and any(name == "object" for i in inputs for _, name, _ in (*i._expr.index, *i._expr.columns)):
         index, columns = _objects_as_said(index, [level.dtype for level in _levels(meta.index)]), _objects_as_said(columns, _dtypes(meta))
     if kind == "scalar" and (name := _nullable(meta, function, inputs, nullable)) is not None:
@@ -356,14 +357,20 @@ def through(
             "python_whole", [*exprs, number],
             {**arguments, "func": _core.object(beside, token), "kind": 0, "fields": _coded(everything), "index": [], "kept": False}
         )
-        return new_collection(
-            _core.call("unpacked", [first._expr, _core.call("packed", [whole], {})], {"kind": _KINDS[kind], "fields": _coded(columns), "index": []})
-        )
+        out = _core.call("unpacked", [first._expr, _core.call("packed", [whole], {})], {"kind": _KINDS[kind], "fields": _coded(columns), "index": []})
+        return _labelled(out, labels_of)
     arguments["func"] = _core.object(function, token)
     op = {"rows": "python_rows", "partitions": "map_partitions", "whole": "python_whole"}[shape]
     if kind == "index" or shape == "rows" and kind == "scalar":
         raise TypeError(f"{label}: the function returned a {type(meta).__name__}, not rows")
-    return new_collection(_core.call(op, exprs, arguments))
+    return _labelled(_core.call(op, exprs, arguments), labels_of)
+
+
+def _labelled(expr, columns):
+    """The collection of an expression; of a frame with what pandas says of its columns."""
+    if columns is not None:
+        note_columns(expr, columns)
+    return new_collection(expr)
 
 
 def _nullable(meta, function, inputs, always):
