@@ -103,6 +103,15 @@ void persist_each(const Exprs& exprs, nb::object tick, std::shared_ptr<cluster::
   });
 }
 
+// The objects in a value, by their tokens.
+void add_objects(const base::Value& v, nb::dict& to) {
+  if (v.is_opaque()) to[v.opaque()->token.c_str()] = object_of(*v.opaque());
+  if (v.is_list())
+    for (const auto& x : v.list()) add_objects(x, to);
+  if (v.is_dict())
+    for (const auto& [key, x] : v.dict()) add_objects(key, to), add_objects(x, to);
+}
+
 // Columns of the whole table, cut into partitions at these rows. `holder` lives as long as they do.
 Expr from_columns(const std::string& kind, nb::list index_fields, nb::list fields, nb::list payloads, const std::vector<int64_t>& cuts,
                   bool labels_integer, nb::object holder, nb::list divisions) {
@@ -310,19 +319,25 @@ NB_MODULE(_core, m) {
     });
   });
   m.def("described", [](std::shared_ptr<Node> e) {
+    const auto what = api::described(e);
     std::string bytes;
-    api::described(e).encode(bytes);
-    return nb::bytes(bytes.data(), bytes.size());
+    what.encode(bytes);
+    nb::dict labels;
+    add_objects(what, labels);
+    return nb::make_tuple(nb::bytes(bytes.data(), bytes.size()), labels);
   });
-  m.def("together", [](nb::bytes description, nb::list objects) {
+  // description: what `described` gave, which may have been pickled.
+  m.def("together", [](nb::tuple description, nb::list objects) {
     std::vector<Py_buffer> views(nb::len(objects));
     std::vector<std::string_view> bytes;
     for (size_t i = 0; i < views.size(); ++i) {
       if (PyObject_GetBuffer(nb::handle(objects[i]).ptr(), &views[i], PyBUF_SIMPLE) != 0) throw nb::python_error();
       bytes.emplace_back(static_cast<const char*>(views[i].buf), static_cast<size_t>(views[i].len));
     }
-    std::string_view encoded(description.c_str(), description.size());
-    const auto what = base::Value::decode(encoded);
+    const auto said = nb::cast<nb::bytes>(description[0]);
+    const auto labels = nb::cast<nb::dict>(description[1]);
+    std::string_view encoded(said.c_str(), said.size());
+    const auto what = base::Value::decode(encoded, [&labels](const std::string& token) { return opaque_of(nb::object(labels[token.c_str()]), token); });
     std::exception_ptr failed;
     api::Computed computed;
     std::vector<api::Gathered> gathered;

@@ -473,7 +473,7 @@ Output decode_output(std::string_view bytes, size_t which, std::shared_ptr<const
     auto recipe = std::make_shared<Sink>();
     recipe->kernel = in.get<std::string>();
     auto args = in.get<std::string_view>();
-    recipe->args = Value::decode(args);
+    recipe->args = Value::decode(args, [](const std::string& token) { return std::make_shared<const Opaque>(Opaque{token, nullptr}); });  // labels
     o.fold = kernel(recipe->kernel).fold(recipe->args);
     o.fold->decode(in);
     o.recipe = std::move(recipe);

@@ -92,6 +92,13 @@ def test_names_of_levels():
         alike(call(ddf), call(pdf))
 
 
+def test_labels_that_aggregates_make():
+    pdf = FRAME.set_axis(pd.Index(["x", pd.Period("2020-01", "M"), ("k", 1)], dtype=object, tupleize_cols=False, name="name"), axis=1)
+    ddf = dd.from_pandas(pdf, npartitions=2)
+    for call in (lambda f: f.groupby("x").agg({pd.Period("2020-01", "M"): "sum"}), lambda f: f.groupby("x")[[pd.Period("2020-01", "M")]].agg(["sum", "min"])):
+        alike(call(ddf), call(pdf))
+
+
 def test_names_of_a_pivot_table():
     pdf = pd.DataFrame({"i": [1, 1, 2], "c": pd.Categorical(["a", "b", "a"]), "v": [1, 2, 3]})
     ddf = dd.from_pandas(pdf, npartitions=2)

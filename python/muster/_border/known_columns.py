@@ -5,8 +5,10 @@ import collections
 from muster._base.libraries import np, pd
 from muster._base.notes import Notes
 
-_Said = collections.namedtuple("_Said", "names dtype")  # no dtype: what the labels have without being told
+# No dtype: what the labels have without being told. `tuples`: the labels that are tuples and no levels; others are what aggregates make.
+_Said = collections.namedtuple("_Said", "names dtype tuples")
 _BOTH = frozenset(("merge", "merge_partitions", "concat"))  # operators whose result has the labels of several frames
+_AFFIXED = frozenset(("add_prefix", "add_suffix"))  # whose result has other labels, texts
 _known = Notes()
 
 
@@ -14,7 +16,8 @@ def note_columns(expr, columns):
     """Remember what a pandas Index says, of an expression's columns, besides their labels."""
     names, dtype = tuple(columns.names), getattr(columns, "dtype", None) if columns.nlevels == 1 and len(columns) else None
     is_told = dtype == "object" or isinstance(dtype, pd.StringDtype) and dtype.na_value is not np.nan
-    note_known(expr, _Said(names, dtype if is_told else None) if is_told or any(name is not None for name in names) else None)
+    is_plain = not is_told and all(name is None for name in names)
+    note_known(expr, None if is_plain else _Said(names, dtype if is_told else None, _tuples(columns) if is_told else frozenset()))
 
 
 def note_known(expr, said):
@@ -23,12 +26,15 @@ def note_known(expr, said):
         _known[expr.id] = said
 
 
-def note_renamed(expr, other):
-    """Remember of an expression what is known of another one whose columns had other labels: tuples among these are no levels."""
-    said = known_of(other)
-    has_tuples = any(isinstance(label, tuple) for label, _, _ in expr.columns)
-    names = said.names if said is not None else (None,)
-    note_known(expr, _Said(names, np.dtype(object) if has_tuples else None) if has_tuples or said is not None else None)
+def note_renamed(expr, labels, other):
+    """Remember of an expression with these labels what is known of another one, which has others: tuples among them are no levels."""
+    said, tuples = known_of(other), _tuples(labels)
+    names = (None,) if said is None else said.names
+    note_known(expr, _Said(names, np.dtype(object) if tuples else None, tuples) if tuples or said is not None else None)
+
+
+def _tuples(labels):
+    return frozenset(label for label in labels if isinstance(label, tuple))
 
 
 def known_of(expr):
@@ -43,6 +49,9 @@ def _of(expr):
             return None
         if expr.op in _BOTH and len({_of(i) for i in frames}) > 1:
             return None
+        if expr.op in _AFFIXED:
+            said = _of(frames[0])
+            return None if said is None else _Said(said.names, None, frozenset())
         expr = frames[0]
     return _known.get(expr.id)
 
@@ -52,7 +61,7 @@ def as_known(expr, columns):
     said = known_of(expr)
     if said is None:
         return columns
-    if said.dtype == "object":
+    if said.dtype == "object" and (columns.nlevels == 1 or not said.tuples.isdisjoint(columns)):
         columns = pd.Index(list(columns), dtype=object, tupleize_cols=False)
     elif said.dtype is not None and columns.inferred_type == "string":
         columns = columns.astype(said.dtype)

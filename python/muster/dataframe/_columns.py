@@ -43,9 +43,9 @@ def rename(self, index=None, columns=None):
         return self._relabelled(pd.MultiIndex.from_tuples(labels, names=self.columns.names))
     if callable(columns):
         columns = {label: columns(label) for label in self._labels()}
-    out = _core.call("rename", [self._expr], {"columns": plain_label(columns or {})})
-    note_renamed(out, self._expr)
-    return new_collection(out)
+    out = new_collection(_core.call("rename", [self._expr], {"columns": plain_label(columns or {})}))
+    note_renamed(out._expr, out._labels(), self._expr)
+    return out
 
 
 def drop(self, labels=None, axis=0, columns=None, errors="raise"):

@@ -71,7 +71,7 @@ class DataFrame(FrameMethods, Frame):
         return [label_of(f[0]) for f in self._expr.columns]
 
     def _has_levels(self):
-        return self._expr.kind == "frame" and self._expr.levels > 1
+        return self._expr.kind == "frame" and self._expr.levels > 1 and self.columns.nlevels > 1
 
     def _relabelled(self, labels):
         out = _core.call("rename", [self._expr], {"labels": [plain_label(x) for x in labels]})

@@ -7,6 +7,7 @@ from muster import _core
 from muster._base import keywords
 from muster._base.libraries import pd
 from muster._base.values import no_default, plain_label
+from muster._border.known_columns import note_renamed
 from muster._border.pandas import is_nullable
 from muster._generated.groupby import GroupByMethods
 from muster.dataframe._beside import beside, in_memory
@@ -273,9 +274,9 @@ class GroupBy(GroupByMethods):
                 else {"label": plain_label(label), "column": column, "function": name} for label, column, name in native
             ]
             try:
-                return self._finished(
-                    new_collection(_core.call("groupby", [self._frame._expr], {**self._arguments("groupby"), "aggregates": aggregates, "kind": _KINDS[kind]}))
-                )
+                out = _core.call("groupby", [self._frame._expr], {**self._arguments("groupby"), "aggregates": aggregates, "kind": _KINDS[kind]})
+                note_renamed(out, [label for label, _, _ in entries if not isinstance(label, tuple)], self._frame._expr)  # tuples are levels here
+                return self._finished(new_collection(out))
             except (NotImplementedError, TypeError):
                 pass
         entries = [(label, _WHOLE if function == "size" else column, function) for label, column, function in entries]

@@ -4,7 +4,7 @@ import math
 
 from muster import _core
 from muster._base.libraries import pd
-from muster._base.values import plain
+from muster._base.values import plain_label
 from muster._border.pandas import sample_of
 from muster.dataframe._collection import new_collection
 from muster.dataframe._known_index import note_frequency
@@ -220,7 +220,7 @@ class Resampler(_Grouped):
         if not self._frame.known_divisions or out._expr.kind not in ("frame", "series") or len(out._expr.index) != 1:
             return out
         ends = pd.Series(0, index=pd.DatetimeIndex([self._frame.divisions[0], self._frame.divisions[-1]])).resample(**self._options).count().index
-        out = new_collection(_core.call("with_index", [out._expr, out.index.to_series()._expr], {"divisions": [plain(ends[0]), plain(ends[-1])]}))
+        out = new_collection(_core.call("with_index", [out._expr, out.index.to_series()._expr], {"divisions": plain_label([ends[0], ends[-1]])}))
         note_frequency(out._expr, ends.freq)
         return out
 
