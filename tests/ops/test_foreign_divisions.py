@@ -190,3 +190,21 @@ def test_what_has_no_order_of_values():
         same(ddf.loc[index[1] : index[2]], pdf.loc[index[1] : index[2]])
         with pytest.raises(NotImplementedError, match="divisions of an index of dtype"):
             ddf.repartition(divisions=[index[0], index[2]])
+
+
+def test_a_label_outside_of_the_divisions_is_refused_at_the_call():
+    for index, labels in [
+        (pd.RangeIndex(10), (-1, 10)), (INDEXES["Berlin"], ("2019", "2021-05-01", pd.Timestamp("1999-01-01", tz="UTC"))), (INDEXES["string"], ("zz",)),
+        (INDEXES["Int64"], (5,)), (INDEXES["period"], (pd.Period("1900-01", "M"),)),
+    ]:  # fmt: skip
+        pdf = pd.DataFrame({"x": range(len(index))}, index=index)
+        ddf = dd.from_pandas(pdf, npartitions=3)
+        for label in labels:
+            for frame in (pdf, ddf, ddf.x):
+                with pytest.raises(KeyError):
+                    frame.loc[label]
+
+
+def test_a_span_of_times_keeps_the_frequency():
+    pdf = rows("Berlin").set_axis(INDEXES["Berlin"])
+    assert dd.from_pandas(pdf, npartitions=3).loc["2020-03-28"].compute().index.freq == pdf.loc["2020-03-28"].index.freq == pd.offsets.Hour(6)

@@ -320,3 +320,13 @@ def test_keys_of_other_rows(frames, key):
     for name, theirs in of(pdf, pdf[key]).items():
         if key != "object" or name != "none":  # no group says whether keys are texts
             same(lazy[name], theirs)
+
+
+@pytest.mark.parametrize("dtype", ["Int8", "Float32", "boolean", "string", "int64[pyarrow]", "float32", "str"])
+def test_counts_in_agg_have_the_dtype_of_pandas(dtype):
+    values = pd.Series(["a", "b", "b", "a", None]) if dtype in ("string", "str") else pd.Series([1, 0, 1, None, 0])
+    pdf = pd.DataFrame({"k": [1, 2, 1, 2, 1], "v": values.astype(dtype), "w": range(5)})
+    ddf = dd.from_pandas(pdf, npartitions=2)
+    for functions in ("count", ["count"], {"v": "count"}, {"v": ["count", "size"]}, {"v": "count", "w": "sum"}):
+        same(ddf.groupby("k").agg(functions), pdf.groupby("k").agg(functions))
+    same(ddf.groupby("k").agg(n=("v", "count")), pdf.groupby("k").agg(n=("v", "count")))

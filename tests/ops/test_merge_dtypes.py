@@ -87,3 +87,17 @@ def test_what_follows_has_the_dtype_of_the_rows():
     theirs = left.merge(right, on="k", how="right")
     same(lazy[0].merge(lazy[1], on="k", how="right").k.astype("str"), theirs.k.astype("str"))
     same(lazy[0].merge(lazy[1], on="k", how="right").dropna(), theirs.dropna())
+
+
+@pytest.mark.parametrize("zone", [None, "UTC"])
+@pytest.mark.parametrize("how", HOW)
+def test_times_of_two_units(how, zone):
+    for one, other in itertools.product(("s", "ms", "us", "ns"), repeat=2):
+        left = pd.DataFrame({"k": pd.to_datetime(["2020-01-01", "2020-01-02", "2020-01-03"]).tz_localize(zone).as_unit(one), "x": range(3)})
+        right = pd.DataFrame({"k": pd.to_datetime(["2020-01-01", "2020-01-03"]).tz_localize(zone).as_unit(other), "y": range(2)})
+        lazy = [dd.from_pandas(side, npartitions=2) for side in (left, right)]
+        merged = lazy[0].merge(lazy[1], on="k", how=how)
+        assert merged.dtypes.equals(left.merge(right, on="k", how=how).dtypes)
+        same(merged, left.merge(right, on="k", how=how))
+        ours, theirs = lazy[0].set_index("k").join(lazy[1].set_index("k"), how=how), left.set_index("k").join(right.set_index("k"), how=how)
+        same(ours, theirs, check_freq=False)

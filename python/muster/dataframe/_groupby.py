@@ -268,7 +268,8 @@ class GroupBy(GroupByMethods):
                 raise AttributeError(f"unknown aggregate {function!r}")
         dtypes = [column[1] for column in self._frame._expr.columns]  # read once: each reading makes the whole list
         native = [(label, column, _function_name(function, dtypes[column])) for label, column, function in entries]
-        if not kwargs and all(name for _, _, name in native):
+        counts_are_nullable = any(name in ("count", "size") and is_nullable(dtypes[column]) for _, column, name in native)
+        if not kwargs and not counts_are_nullable and all(name for _, _, name in native):
             aggregates = [
                 {"label": plain_label(label), "function": "size", "whole_rows": True} if name == "size"
                 else {"label": plain_label(label), "column": column, "function": name} for label, column, name in native
@@ -279,7 +280,7 @@ class GroupBy(GroupByMethods):
                 return self._finished(new_collection(out))
             except (NotImplementedError, TypeError):
                 pass
-        entries = [(label, _WHOLE if function == "size" else column, function) for label, column, function in entries]
+        entries = [(label, _WHOLE if function == "size" and not is_nullable(dtypes[column]) else column, function) for label, column, function in entries]
         needs = [column for _, column, _ in entries if column is not _WHOLE]
         handed = self._handed(needs)
         place = {column: i for i, column in enumerate(handed)}

@@ -45,12 +45,29 @@ class ByLabel:
             return out
         if isinstance(rows, list) or hasattr(rows, "tolist") and getattr(rows, "ndim", 0) == 1:
             return through("loc", _labels, (frame,), {"labels": list(rows)}, shape="whole", kept=True, meta=frame._meta)
+        _refuse_outside(frame, rows)
         chosen, divisions = _between(frame, rows, rows)
         out = through("loc", _labels, (chosen,), {"labels": rows}, shape="whole", kept=True, meta=frame._meta)
-        return _divided(out, [divisions[0], divisions[-1]] if divisions else [])
+        out = _divided(out, [divisions[0], divisions[-1]] if divisions else [])
+        if isinstance(rows, str):  # which names a span of times
+            note_frequency(out._expr, frequency_of(frame._expr))
+        return out
 
     def __call__(self, axis=None):
         return self
+
+
+def _refuse_outside(frame, label):
+    """Raises KeyError for a label that lies in front of the first division or behind the last one."""
+    if not frame.known_divisions or not frame._expr.index:
+        return
+    divisions = [_comparable(d) for d in (frame.divisions[0], frame.divisions[-1])]
+    try:
+        outside = bool(_last_of(label, divisions) < divisions[0] or _first_of(label, divisions) > divisions[-1])
+    except (TypeError, ValueError):
+        return
+    if outside:
+        raise KeyError(label)
 
 
 def _between(frame, start, stop):
