@@ -29,7 +29,10 @@ def meta_of_merge(merged, left, right, arguments):
         error = raised
     for values in _OBJECTS:
         try:
-            one = merged(*(_with_objects(s, values)[:1] for s in samples), **arguments)
+            left, right = (_with_objects(s, values) for s in samples)
+            one = merged(left[:1], right[:1], **arguments)
+            if any(_has_units(s) for s in samples):
+                one = _with_units_of(one, merged(left, right[:1], **arguments))
             break
         except (TypeError, ValueError) as raised:
             error = error or raised
@@ -38,6 +41,23 @@ def meta_of_merge(merged, left, right, arguments):
     if one is None or none is None:
         return (none if one is None else one)[:0]
     return _without_missing(one, none)[:0]
+
+
+def _has_units(data):
+    return any(getattr(dtype, "kind", "O") in "mM" for dtype in (*data.dtypes, data.index.dtype))
+
+
+def _with_units_of(one, more):
+    """The result of a row of each side with the units of times that one has whose rows are not all of a side: of keys of two units pandas takes the finer one
+    there, and that of a side where the keys of both are the same.
+    """
+    one = one.copy(deep=False)
+    for at, (dtype, other) in enumerate(zip(one.dtypes, more.dtypes, strict=True)):
+        if getattr(dtype, "kind", "O") in "mM" and dtype != other:
+            one.isetitem(at, one.iloc[:, at].astype(other))
+    if getattr(one.index.dtype, "kind", "O") in "mM" and getattr(more.index.dtype, "kind", "O") in "mM":
+        one.index = one.index.astype(more.index.dtype)
+    return one
 
 
 def _without_missing(one, none):
