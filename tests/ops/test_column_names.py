@@ -133,3 +133,15 @@ def test_labels_of_other_texts(dtype):
         alike(call(ddf), call(pdf))
     ours, theirs = ddf.melt(id_vars="k").compute(), pdf.melt(id_vars="k")
     assert ours.variable.tolist() == theirs.variable.tolist() and (dtype == "object" or ours.variable.dtype == theirs.variable.dtype)
+
+
+def test_long_chains():
+    pdf = FRAME.rename_axis(columns="name")
+    ddf = chain = dd.from_pandas(pdf, npartitions=1)
+    for _ in range(1500):
+        chain = chain + 1
+    assert chain.columns.name == "name"
+    chain = ddf
+    for _ in range(60):  # each with both sides
+        chain = dd.concat([chain, chain[["x", "y", "k"]]]).partitions[:1]
+    assert chain.columns.name == "name"

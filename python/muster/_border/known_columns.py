@@ -43,17 +43,24 @@ def known_of(expr):
 
 
 def _of(expr):
-    while expr.id not in _known:
-        frames = [i for i in expr.inputs if i.kind in ("frame", "row")]
-        if not frames:
-            return None
-        if expr.op in _BOTH and len({_of(i) for i in frames}) > 1:
-            return None
-        if expr.op in _AFFIXED:
-            said = _of(frames[0])
-            return None if said is None else _Said(said.names, None, frozenset())
-        expr = frames[0]
-    return _known.get(expr.id)
+    """What is known of an expression, found in what it is made of; remembered, so that a loop of operations walks over each once."""
+    found, left = {}, [expr]
+    while left:
+        node = left[-1]
+        if node.id not in _known:
+            frames = [i for i in node.inputs if i.kind in ("frame", "row")]
+            sides = frames if node.op in _BOTH else frames[:1]
+            if to_come := [i for i in sides if i.id not in found]:
+                left += to_come
+                continue
+            of_sides = {found[i.id] for i in sides}
+            said = of_sides.pop() if len(of_sides) == 1 else None
+            found[node.id] = _Said(said.names, None, frozenset()) if said is not None and node.op in _AFFIXED else said
+        else:
+            found[node.id] = _known.get(node.id)
+        left.pop()
+    _known[expr.id] = found[expr.id]
+    return found[expr.id]
 
 
 def as_known(expr, columns):

@@ -74,8 +74,10 @@ class DataFrame(FrameMethods, Frame):
         return self._expr.kind == "frame" and self._expr.levels > 1 and self.columns.nlevels > 1
 
     def _relabelled(self, labels):
-        out = _core.call("rename", [self._expr], {"labels": [plain_label(x) for x in labels]})
-        note_columns(out, labels if hasattr(labels, "names") else pd.Index(list(labels)))
+        columns = labels if hasattr(labels, "names") else pd.Index(list(labels))
+        said = [*plain_label(list(columns.names)), str(columns.dtype) if columns.nlevels == 1 else None]  # which makes another expression
+        out = _core.call("rename", [self._expr], {"labels": [plain_label(x) for x in labels], "said": said})
+        note_columns(out, columns)
         return new_collection(out)
 
     def _take(self, positions):
