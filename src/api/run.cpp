@@ -237,7 +237,7 @@ std::vector<Expr> revised_by(const Heard& heard, const std::vector<Expr>& expres
       continue;
     }
     if (options.note && revision.second.exchanged)
-      options.note(concat(node->op->name, ": planned again: there is no room for all rows that it looks into, those of both sides are exchanged"));
+      options.note(concat(node->op->name, ": planned again: there is no room for the rows that it wants at once, they are exchanged in another way"));
     else if (options.note)
       options.note(concat(node->op->name, ": planned again: ", revision.second.wider.size(), " columns are wider than the sample promised, ",
                           revision.second.begins.size(), " partitions begin elsewhere"));

@@ -24,23 +24,6 @@ constexpr int64_t kMostRanked = 256 << 10;  // distinct texts
 constexpr int64_t kRowsOfRanked = 4;        // rows that each of them has at least
 constexpr int64_t kChecked = 16 << 10;      // rows between two looks at how many there are
 
-struct Entry {
-  uint64_t word;
-  uint32_t row;
-};
-
-template <class T>
-uint64_t ordered(T v) {
-  if constexpr (std::is_floating_point_v<T>) {
-    const auto bits = std::bit_cast<uint64_t>(v == 0 ? 0.0 : static_cast<double>(v));  // -0.0 equals 0.0
-    return bits >> 63 ? ~bits : bits | (uint64_t{1} << 63);
-  } else if constexpr (std::is_signed_v<T>) {
-    return static_cast<uint64_t>(static_cast<int64_t>(v)) ^ (uint64_t{1} << 63);
-  } else {
-    return v;
-  }
-}
-
 // A column as numbers, one for each row.
 struct Codes {
   std::vector<uint64_t> of;
@@ -71,9 +54,8 @@ class Ordering {
     std::vector<uint32_t> out(static_cast<size_t>(rows_));
     std::iota(out.begin(), out.end(), 0u);
     if (levels_.empty() || rows_ < 2) return out;
-    std::vector<Entry> entries(out.size());
+    std::vector<WordRow> entries(out.size());
     for (uint32_t r : out) entries[r].row = r;
-    scratch_.resize(entries.size());
     sort(entries, 0);
     for (size_t i = 0; i < entries.size(); ++i) out[i] = entries[i].row;
     return out;
@@ -117,7 +99,7 @@ class Ordering {
         const int64_t step = c.constant ? 0 : 1;
         with_missing<T>(c, [&](auto missing) {
           for (int64_t i = 0; i < rows; ++i) {
-            const uint64_t word = ordered(v[i * step]);
+            const uint64_t word = ordered_word(v[i * step]);
             const bool is_gone = missing(i * step);
             out.of[static_cast<size_t>(at + i)] = word;
             any_missing |= is_gone;
@@ -234,58 +216,75 @@ class Ordering {
     return common;
   }
 
-  void sort(std::span<Entry> entries, size_t level) {
+  void sort(std::span<WordRow> entries, size_t level) {
     const Level& l = levels_[level];
     for (auto& e : entries) e.word = l.words[e.row];
-    const auto by_word = [](const Entry& a, const Entry& b) { return a.word < b.word || (a.word == b.word && a.row < b.row); };
-    if (!std::is_sorted(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.word < b.word; })) {
-      if (static_cast<int64_t>(entries.size()) < kFew) std::sort(entries.begin(), entries.end(), by_word);
-      else radix_sort(entries, (l.bits + 7) / 8);
-    }
+    sort_words(entries, scratch_);
     if (l.texts.empty() && level + 1 == levels_.size()) return;
-    each_run(entries, [](const Entry& a, const Entry& b) { return a.word == b.word; }, [&](std::span<Entry> equal) {
+    each_run(entries, [](const WordRow& a, const WordRow& b) { return a.word == b.word; }, [&](std::span<WordRow> equal) {
       if (l.texts.empty()) return sort(equal, level + 1);
-      std::sort(equal.begin(), equal.end(), [&](const Entry& a, const Entry& b) {
+      std::sort(equal.begin(), equal.end(), [&](const WordRow& a, const WordRow& b) {
         const int order = l.texts[a.row].view().compare(l.texts[b.row].view());
         return order ? (order < 0) != l.descending : a.row < b.row;
       });
       if (level + 1 == levels_.size()) return;
-      each_run(equal, [&](const Entry& a, const Entry& b) { return l.texts[a.row].view() == l.texts[b.row].view(); },
-               [&](std::span<Entry> same) { sort(same, level + 1); });
+      each_run(equal, [&](const WordRow& a, const WordRow& b) { return l.texts[a.row].view() == l.texts[b.row].view(); },
+               [&](std::span<WordRow> same) { sort(same, level + 1); });
     });
   }
   // Calls f for each run of more than one entry that are equal.
   template <class Equal, class F>
-  static void each_run(std::span<Entry> entries, Equal equal, F f) {
+  static void each_run(std::span<WordRow> entries, Equal equal, F f) {
     for (size_t begin = 0, end = 1; begin < entries.size(); begin = end) {
       for (end = begin + 1; end < entries.size() && equal(entries[begin], entries[end]);) ++end;
       if (end - begin > 1) f(entries.subspan(begin, end - begin));
     }
   }
-  // From the last byte to the first; bytes that are equal everywhere are passed over.
-  void radix_sort(std::span<Entry> entries, int bytes) {
-    std::array<std::array<uint32_t, 256>, 8> counts{};
-    const auto most = static_cast<size_t>(bytes);
-    for (const auto& e : entries)
-      for (size_t b = 0; b < most; ++b) ++counts[b][e.word >> (8 * b) & 255];
-    std::span<Entry> from = entries, to(scratch_.data(), entries.size());
-    for (size_t b = 0; b < most; ++b) {
-      auto& count = counts[b];
-      if (std::any_of(count.begin(), count.end(), [&](uint32_t n) { return n == entries.size(); })) continue;
-      uint32_t at = 0;
-      for (auto& n : count) at += std::exchange(n, at);
-      for (const auto& e : from) to[count[e.word >> (8 * b) & 255]++] = e;
-      std::swap(from, to);
-    }
-    if (from.data() != entries.data()) std::copy(from.begin(), from.end(), entries.begin());
-  }
 
   std::span<const Batch> batches_;
   int64_t rows_ = 0;
   std::vector<Level> levels_;
-  std::vector<Entry> scratch_;
+  std::vector<WordRow> scratch_;
 };
+// By the `bytes` bytes from bit `shift` on, from the last to the first; those that are equal everywhere are passed over.
+void radix_sort(std::span<WordRow> rows, int shift, int bytes, std::vector<WordRow>& scratch) {
+  if (scratch.size() < rows.size()) scratch.resize(rows.size());
+  std::array<std::array<uint32_t, 256>, 8> counts{};
+  const auto most = static_cast<size_t>(bytes);
+  for (const auto& e : rows)
+    for (size_t b = 0; b < most; ++b) ++counts[b][e.word >> shift >> (8 * b) & 255];
+  std::span<WordRow> from = rows, to(scratch.data(), rows.size());
+  for (size_t b = 0; b < most; ++b) {
+    auto& count = counts[b];
+    if (std::any_of(count.begin(), count.end(), [&](uint32_t n) { return n == rows.size(); })) continue;
+    uint32_t at = 0;
+    for (auto& n : count) at += std::exchange(n, at);
+    for (const auto& e : from) to[count[e.word >> shift >> (8 * b) & 255]++] = e;
+    std::swap(from, to);
+  }
+  if (from.data() != rows.data()) std::copy(from.begin(), from.end(), rows.begin());
+}
 }  // namespace
+
+// First by as many of the leading bytes as tell most rows apart; the few that agree in these are sorted by themselves.
+void sort_words(std::span<WordRow> rows, std::vector<WordRow>& scratch) {
+  constexpr int kSpareBits = 2;  // more than there are rows
+  if (std::is_sorted(rows.begin(), rows.end(), [](const WordRow& a, const WordRow& b) { return a.word < b.word; })) return;
+  if (static_cast<int64_t>(rows.size()) < kFew) {
+    std::sort(rows.begin(), rows.end(), [](const WordRow& a, const WordRow& b) { return a.word < b.word || (a.word == b.word && a.row < b.row); });
+    return;
+  }
+  uint64_t differing = 0;
+  for (const auto& e : rows) differing |= e.word ^ rows[0].word;
+  const int bits = std::bit_width(differing), bytes = std::min((bits + 7) / 8, (static_cast<int>(std::bit_width(rows.size())) + kSpareBits + 7) / 8);
+  const int shift = std::max(0, bits - 8 * bytes);
+  radix_sort(rows, shift, bytes, scratch);
+  if (shift == 0) return;
+  for (size_t begin = 0, end; begin < rows.size(); begin = end) {
+    for (end = begin + 1; end < rows.size() && rows[end].word >> shift == rows[begin].word >> shift;) ++end;
+    if (end - begin > 1) sort_words(rows.subspan(begin, end - begin), scratch);
+  }
+}
 
 std::vector<uint32_t> sort_order(std::span<const Batch> rows, const SortKeys& keys) { return Ordering(rows, keys).order(); }
 

@@ -105,6 +105,7 @@ class Builder {
   Plan& plan_;
   std::map<std::tuple<Hash128, int, int>, Rows> lowered_;  // node, generation, subset
   int64_t next_numbered_ = 0;
+  std::map<std::tuple<Hash128, int, int, int>, int> new_row_ids_;  // registers of a node's: stage, what they are like, subset
   std::map<Subset, int> subset_numbers_;
   std::vector<const Subset*> subsets_;
   std::map<Hash128, int> generations_;
@@ -224,6 +225,8 @@ class NodeLowering : public Lowering {
   }
 
   int new_row_ids(int at, int like) override {
+    const auto [known, fresh] = b_.new_row_ids_.try_emplace({e_->id, at, like, subset_number_}, -1);
+    if (!fresh) return known->second;
     Stage& s = b_.stage(at);
     const int64_t id = b_.next_numbered_++;
     std::vector<int64_t> own = subset_;
@@ -236,7 +239,7 @@ class NodeLowering : public Lowering {
     step(at, data::kCountNewRows, Dict{{"id", id}}, {like}, 0);
     const int ids = one(at, data::kNewRowIds, Dict{{"id", id}, {"partitions", places}}, {like});
     add(at, ids, {{{e_->id, kRowIds}}, {}});
-    return ids;
+    return known->second = ids;
   }
 
   std::vector<int> look(int at, int built, const std::string& kernel, Value args, std::vector<int> in, int out) override {
@@ -280,7 +283,7 @@ class NodeLowering : public Lowering {
     const bool positional = data::traits(kernel).positional;
     std::vector<int> each;
     for (int i = 0; i < out; ++i) each.push_back(positional ? b_.dependence(at, in[static_cast<size_t>(i)]) : kNothing);
-    const Exit exit = b_.add_sink(at, {"", {}, std::move(in)});
+    const Exit exit = is_read_alone(at) && in == b_.stage(at).out ? b_.stage(at).inputs[0].from : b_.add_sink(at, {"", {}, std::move(in)});
     return read(exit, kernel, std::move(args), out, b_.stage(at).count, b_.stage(at).partitions, each);
   }
 
@@ -392,6 +395,11 @@ class NodeLowering : public Lowering {
     more.on.push_back(b_.dependence(at, reg));
     b_.stage(at).dependences[static_cast<size_t>(reg)] = b_.depends_on(std::move(more));
   }
+  // Whether a stage does nothing but read: what reads its rows may read them where they come from.
+  bool is_read_alone(int at) {
+    const Stage& s = b_.stage(at);
+    return !s.source && s.whole.empty() && s.steps.empty() && s.inputs.size() == 1 && s.stream() && s.stream()->exchange == Input::Exchange::map;
+  }
   // The register in which every row sees a column of a one-row exit.
   int broadcast(int at, Exit exit, int column, int dependence) {
     Stage& s = b_.stage(at);
@@ -409,7 +417,7 @@ class NodeLowering : public Lowering {
     auto [known, fresh] = b_.readers_.try_emplace({exit, generation_, b_.number(partitions), step_key(kernel, args, {})}, -1);
     if (fresh) {
       Stage s;
-      s.inputs.push_back({.from = exit});
+      s.inputs.push_back({.from = exit, .by = e_});
       s.whole = kernel, s.whole_args = std::move(args), s.count = count, s.partitions = std::move(partitions), s.label = e_->op->name;
       known->second = b_.add_stage(std::move(s), registers);
       b_.stage(known->second).dependences = dependences;

@@ -16,6 +16,7 @@ from muster.dataframe._collection import Rows, new_collection
 from muster.dataframe._group_values import ALIKE, beside_rows
 from muster.dataframe._index import Index
 from muster.dataframe._meta import meta_object, warn_of_meta
+from muster.dataframe._rank import rank_in_groups
 from muster.dataframe._split_out import spread
 from muster.dataframe._through_pandas import fields, through
 
@@ -342,6 +343,41 @@ class GroupBy(GroupByMethods):
             return None
         return out.rename(None) if series and (not isinstance(self, SeriesGroupBy) or self._name is None) else out
 
+    def rank(self, method="average", ascending=True, na_option="keep", pct=False):
+        """Return the place of each value in the order of its group, from 1 on, float64, beside the rows; rows without a group have none.
+
+        Rows of a group are brought together in one partition, and their ranks go back to where the rows are. Keys and values that only pandas can compare are
+        ranked by it, all rows in one task, as `explain` shows.
+
+        Parameters
+        ----------
+        method : {"average", "min", "max", "first", "dense"}, default "average"
+            What equal values have: the mean, the smallest or the largest of their places, each its own, or the number of distinct values up to them.
+        ascending : bool, default True
+        na_option : {"keep", "top", "bottom"}, default "keep"
+            Missing values have no rank, or stand in front of all others of their group, or behind them.
+        pct : bool, default False
+            Ranks are divided by the largest that there could be in their group.
+
+        Raises
+        ------
+        ValueError
+            If an argument is none of its values.
+
+        Examples
+        --------
+        >>> import muster.dataframe as dd
+        >>> df = dd.from_dict({"k": ["a", "b", "a"], "x": [5, 2, 1]}, npartitions=2)
+        >>> df.groupby("k").x.rank().compute().tolist()
+        [2.0, 1.0, 1.0]
+        """
+        options = {"method": method, "ascending": ascending, "na_option": na_option, "pct": pct}
+        series = isinstance(self, SeriesGroupBy)
+        native = rank_in_groups(self, bool(self._options.get("dropna", True)), series, **options)
+        if native is None:
+            return self._method("rank", (), options, shape="beside")
+        return native.rename(None) if series and self._name is None else native
+
     def rolling(self, window, **kwargs):
         """Return moving windows within each group; aggregate with ``mean`` and the like. Runs through pandas."""
         return _GroupWindow(self, {"window": window, **kwargs})
@@ -399,7 +435,7 @@ def _group_member(name, shape):
 
 for _name in "quantile sem skew kurt idxmin idxmax cov corr value_counts unique describe nlargest nsmallest nth".split():
     _group_member(_name, "whole")
-for _name in "cumsum cumprod cummin cummax cumcount ffill bfill rank diff ngroup".split():
+for _name in "cumsum cumprod cummin cummax cumcount ffill bfill diff ngroup".split():
     _group_member(_name, "beside")
 
 
@@ -502,6 +538,10 @@ class _SelectedFrame(DataFrameGroupBy):
     def transform(self, func, *args, **kwargs):
         """Return what a function, or an aggregate by name, makes of each group, beside the rows; see `GroupBy.transform`."""
         return SeriesGroupBy(self._frame, self._by, select=self._select[0], **self._options).transform(func, *args, **kwargs)
+
+    def rank(self, *args, **kwargs):
+        """Return the place of each value in the order of its group, beside the rows; see `GroupBy.rank`."""
+        return SeriesGroupBy(self._frame, self._by, select=self._select[0], **self._options).rank(*args, **kwargs)
 
     def aggregate(self, arg=None, **kwargs):
         """Return several aggregates of each group; see `agg`."""

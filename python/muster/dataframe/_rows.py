@@ -13,6 +13,7 @@ from muster.dataframe import (
     _order,
     _overlap,
     _partitioning,
+    _rank,
     _repr,
     _sampling,
     _set_index,
@@ -42,6 +43,7 @@ class Frame(NumpyProtocol, Rows):
     reset_index = _set_index.reset_index
     sort_index, sort_values = _order.sort_index, _order.sort_values
     rolling, resample = _window.rolling, _window.resample
+    rank = _rank.rank
     sample, random_split = _sampling.sample, _sampling.random_split
     map_overlap = _overlap.map_overlap
     align, combine_first = _both.align, _both.combine_first

@@ -86,6 +86,10 @@ class Frame(Collection[_Computed], Generic[_Computed, _Reduced]):
         self, window: int | str | timedelta | pandas.DateOffset, min_periods: int | None = None, center: bool = False, win_type: str | None = None,
         on: Label | None = None, closed: Literal["right", "left", "both", "neither"] | None = None, step: int | None = None, **kwargs: Any
     ) -> Rolling[Self]: ...
+    def rank(
+        self, axis: Axis = 0, method: Literal["average", "min", "max", "first", "dense"] = "average", numeric_only: bool = False,
+        na_option: Literal["keep", "top", "bottom"] = "keep", ascending: bool = True, pct: bool = False
+    ) -> Self: ...
     def resample(
         self, rule: str | timedelta | pandas.DateOffset, closed: Literal["right", "left"] | None = None, label: Literal["right", "left"] | None = None,
         **kwargs: Any
