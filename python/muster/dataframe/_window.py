@@ -6,6 +6,7 @@ from muster import _core
 from muster._base.libraries import pd
 from muster._base.values import plain_label
 from muster._border.pandas import sample_of
+from muster.dataframe._ascending import order_of
 from muster.dataframe._collection import new_collection
 from muster.dataframe._known_index import note_frequency
 from muster.dataframe._overlap import overlapped
@@ -13,6 +14,11 @@ from muster.dataframe._through_pandas import through
 
 _TRIED_ROWS = 100
 _BINNED = "sum count min max mean".split()  # functions of a bin that those of its pieces tell
+_IN_BINS = frozenset("sum count min max mean first last std var median size nunique prod".split())  # that the engine aggregates by bin
+_OF_ONE = {"count": "sum", "size": "sum", "nunique": "sum", "std": "first", "var": "first", "median": "first"}  # what leaves one value as it is, of others
+_COUNTS, _BY_ORDER = frozenset(["count", "size", "nunique"]), frozenset(["first", "last"])
+_NUMBERS = frozenset(["float64", "int64", "bool"])
+_COUNTED = _NUMBERS | frozenset("float32 int8 int16 int32 uint8 uint16 uint32 uint64 str datetime64[s] datetime64[us] datetime64[ns]".split())
 _CALENDAR = {"Day", "Week", "MonthBegin", "MonthEnd", "QuarterBegin", "QuarterEnd", "YearBegin", "YearEnd"}  # that no bin of theirs has a part of a day
 _MOST_PIECES = 64  # of a span
 _NATIVE = "sum mean count min max var std".split()  # functions of windows in the engine
@@ -47,7 +53,7 @@ class _Grouped:
         return self._shape
 
     def agg(self, func=None, *args, **kwargs):
-        """Return several aggregates. Runs through pandas, but for one by name."""
+        """Return several aggregates. Runs through pandas, but for one by name, and bins of lists and dicts of names."""
         if isinstance(func, str) and func in type(self).__dict__:
             return getattr(self, func)(*args, **kwargs)
         return self._aggregate("agg", (func, *args) if func is not None else args, kwargs, real=callable(func))
@@ -206,8 +212,33 @@ def _binned(pieces, function, options, like):
     return means.iloc[:, 0].rename(like.name) if like.ndim == 1 else means.set_axis(like.columns, axis=1)
 
 
+def _filled(bins, functions, options):
+    """What pandas makes of bins that have rows, a row for each: those between them, and their labels. `functions`: of one value, of all columns or of each."""
+    all_bins = bins.resample(**options)
+    if isinstance(functions, str):
+        return getattr(all_bins, functions)()
+    made = {f: getattr(all_bins, f)() for f in dict.fromkeys(functions)}
+    return pd.concat([made[f].iloc[:, [i]] for i, f in enumerate(functions)], axis=1) if len(made) > 1 else made[functions[0]]
+
+
+def _names_of(function, args, kwargs, selected):
+    """The aggregates that a call asks for, a set; None where the engine has not all of them, or not with these arguments."""
+    if function == "agg":
+        given = args[0] if len(args) == 1 and not kwargs else None
+        if isinstance(given, dict) and selected.ndim == 2:
+            given = [f for functions in given.values() for f in ([functions] if isinstance(functions, str) else functions)]
+        elif not isinstance(given, list):
+            return None
+        return set(given) if given and all(isinstance(f, str) and f in _IN_BINS and f != "size" for f in given) else None
+    if function == "ohlc":
+        return {"first", "max", "min", "last"} if selected.ndim == 1 and not args and not kwargs else None
+    if args or set(kwargs) - ({"ddof"} if function in ("var", "std") else set()):
+        return None
+    return {function} if function in _IN_BINS else None
+
+
 class Resampler(_Grouped):
-    """Rows grouped by time span of a datetime index: by pieces of spans, days or less, in the engine where a bin has whole ones, and these in pandas' bins."""
+    """Rows grouped by time span of a datetime index: the engine finds the bin of each row and aggregates these; bins without rows, and labels, are pandas'."""
 
     _maker = "resample"
 
@@ -215,14 +246,71 @@ class Resampler(_Grouped):
         super().__init__(frame, {"rule": rule, **options}, select)
 
     def _aggregate(self, function, args, kwargs, real=False):
-        rounding = None if args or kwargs or function not in _BINNED else self._rounding()
-        out = super()._aggregate(function, args, kwargs, real) if rounding is None else self._by_pieces(function, *rounding)
+        out = self._in_bins(function, args, kwargs)
+        if out is None:
+            rounding = None if args or kwargs or function not in _BINNED else self._rounding()
+            out = super()._aggregate(function, args, kwargs, real) if rounding is None else self._by_pieces(function, *rounding)
         if not self._frame.known_divisions or out._expr.kind not in ("frame", "series") or len(out._expr.index) != 1:
             return out
         ends = pd.Series(0, index=pd.DatetimeIndex([self._frame.divisions[0], self._frame.divisions[-1]])).resample(**self._options).count().index
         out = new_collection(_core.call("with_index", [out._expr, out.index.to_series()._expr], {"divisions": plain_label([ends[0], ends[-1]])}))
         note_frequency(out._expr, ends.freq)
         return out
+
+    def _in_bins(self, function, args, kwargs):
+        """An aggregate of bins that the engine finds; None where it does not know them, or does not aggregate so."""
+        selected, index = self._selected(), self._frame._expr.index
+        if len(index) != 1 or not index[0][1].startswith("datetime64[") or "," in index[0][1]:
+            return None
+        names = _names_of(function, args, kwargs, selected)
+        bin_of = names and self._bin_of()
+        if not bin_of:
+            return None
+        if names & _BY_ORDER and not order_of(self._frame._expr):  # pandas puts rows in order
+            return None
+        if not selected._expr.columns or {dtype for _, dtype, *_ in selected._expr.columns} - (_COUNTED if names <= _COUNTS else _NUMBERS):
+            return None
+        times = self._frame.index.to_series()
+        first = [times.min()._expr] if bin_of.pop("of_first", False) else []
+        try:
+            groups = selected.groupby(new_collection(_core.call("time_bin", [times._expr, *first], bin_of)))
+            if function == "ohlc":
+                bins, of_each = groups.agg(open="first", high="max", low="min", close="last"), "first"
+            elif function == "agg":
+                bins = groups.agg(*args)
+                each = args[0].values() if isinstance(args[0], dict) else [args[0]] * (1 if selected.ndim == 1 else len(selected._expr.columns))
+                of_each = [_OF_ONE.get(f, f) for given in each for f in ([given] if isinstance(given, str) else given)]
+            else:
+                bins, of_each = getattr(groups, function)(*args, **kwargs), _OF_ONE.get(function, function)
+        except (NotImplementedError, TypeError, ValueError, KeyError):  # pandas answers, or says what is wrong
+            return None
+        if not isinstance(of_each, str) and (bins.ndim == 1 or len(of_each) != len(bins._expr.columns)):
+            return None
+        return through(f"resample.{function}", _filled, (bins,), {"functions": of_each, "options": self._options}, shape="whole")
+
+    def _bin_of(self):
+        """How the engine finds the bin of a time, arguments of its operator; None where it does not."""
+        options = {**self._options}
+        rule, closed = pd.tseries.frequencies.to_offset(options.pop("rule")), options.pop("closed", None)
+        options.pop("label", None)
+        kind = type(rule).__name__
+        if kind in _CALENDAR and kind != "Day":
+            if closed is not None or options or rule.n != 1:
+                return None
+            if kind == "Week":
+                return None if rule.weekday is None else {"first": (rule.weekday + 1) % 7}
+            months = {"Month": 1, "Quarter": 3, "Year": 12}[kind.removesuffix("Begin").removesuffix("End")]
+            edge = {1: 0, 3: getattr(rule, "startingMonth", 0), 12: getattr(rule, "month", 0)}[months]  # from January = 1 on
+            return {"months": months, "first": (edge - kind.endswith("Begin")) % months}
+        if (options if kind == "Day" else not isinstance(rule, pd.offsets.Tick)):  # of days pandas takes no origin
+            return None
+        day = pd.Timedelta(1, "D").value
+        step, origin = rule.n * day if kind == "Day" else rule.nanos, options.pop("origin", "start_day")
+        whole = day % step == 0
+        offset = pd.Timedelta(options.pop("offset", 0)).value
+        if options or origin not in ("start_day", "epoch") or closed == "right" and (kind == "Day" or not whole) or offset and not whole:
+            return None
+        return {"step": step, "offset": offset, "up": closed == "right", "of_first": not whole and origin == "start_day"}
 
     def _rounding(self):
         """How times are rounded, and to which pieces, so that each bin has whole ones and no value changes its dtype on the way; None where none are known."""
@@ -257,10 +345,17 @@ class Resampler(_Grouped):
 
 
 def _binned_doc(function, values):
-    return f"""Return what pandas' `Resampler.{function}` returns, lazy.
+    more = """
 
-    Rows are put together in the engine by pieces of time, days at most, of which bins have whole ones; what these come to in bins runs through pandas. Other
-    dtypes than float64, int64 and bool, and options beside `closed` and `label`, are pandas' alone.
+    Parameters
+    ----------
+    ddof : int, default 1
+        What is taken off the number of values that sums of squares are divided by.""" if function in ("var", "std") else ""
+    return f"""Return what pandas' `Resampler.{function}` returns, lazy.{more}
+
+    Rows are put together in the engine by bin, and bins without rows and their labels are pandas'; where the engine does not know the bins (rules as "2ME", or
+    `closed` other than the rule's) by pieces of time that bins have whole ones of, if that gives the same, else by pandas, all rows in one task, as columns of
+    other dtypes than float64, int64 and bool are. Dtypes are counted by `count`, `nunique` and `size` as they are.
 
     Examples
     --------
@@ -279,9 +374,27 @@ for _name, _what, _values in (
     ("std", "standard deviation", "[nan, 0.7071067811865476, 1.4142135623730951, 0.0]")
 ):
     _member(Rolling, _name, _native_doc(_name, _what, _values))
-for _name in "first last std var median size nunique ohlc prod quantile sem apply".split():
+for _name in "quantile sem apply".split():
     _member(Resampler, _name)
-for _name, _values in (("sum", "[3, 0, 4]"), ("count", "[2, 0, 1]"), ("min", "[1.0, nan, 4.0]"), ("max", "[2.0, nan, 4.0]"), ("mean", "[1.5, nan, 4.0]")):
+_member(
+    Resampler, "ohlc",
+    """Return the first, largest, smallest and last value of each bin, lazy.
+
+    Of a Series in the engine, as `first`; of a DataFrame through pandas.
+
+    Examples
+    --------
+    >>> import muster.dataframe as dd, pandas as pd
+    >>> times = pd.to_datetime(["2020-01-05", "2020-01-09", "2020-01-30"])
+    >>> dd.from_pandas(pd.Series([2, 1, 4], index=times), npartitions=2).resample("MS").ohlc().compute().values.tolist()
+    [[2, 4, 1, 4]]
+    """
+)
+for _name, _values in (
+    ("sum", "[3, 0, 4]"), ("count", "[2, 0, 1]"), ("min", "[1.0, nan, 4.0]"), ("max", "[2.0, nan, 4.0]"), ("mean", "[1.5, nan, 4.0]"),
+    ("first", "[1.0, nan, 4.0]"), ("last", "[2.0, nan, 4.0]"), ("median", "[1.5, nan, 4.0]"), ("nunique", "[2, 0, 1]"), ("size", "[2, 0, 1]"),
+    ("prod", "[2, 1, 4]"), ("var", "[0.5, nan, nan]"), ("std", "[0.7071067811865476, nan, nan]")
+):
     _member(Resampler, _name, _binned_doc(_name, _values))
 
 
