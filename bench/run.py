@@ -1,5 +1,5 @@
 """Measure muster against its rivals and the machine's limit:
-run.py [all|flights|variants|taxi|typed|parquet|questions|joins|tpch|import|scheduler|tasks|cluster] [PART OF A NAME]. One run, one machine, one table.
+run.py [all|flights|variants|taxi|typed|parquet|questions|joins|tpch|windows|import|scheduler|tasks|cluster] [PART OF A NAME]. One run, one machine, one table.
 
 Each question is a file of this folder. Every measurement runs in a process of its own and is appended to bench/results/*.jsonl.
 """
@@ -25,6 +25,7 @@ COSTS = {
     "questions": "12 minutes, 0.8 GB, 4 GB of memory",
     "joins": "8 minutes, 0.7 GB, 6 GB of memory",
     "tpch": "3 minutes, 0.3 GB, 4 GB of memory",
+    "windows": "6 minutes, 0.2 GB, 3 GB of memory",
     "import": "10 seconds",
     "scheduler": "20 seconds",
     "tasks": "4 minutes, 1 GB of memory",
@@ -167,11 +168,11 @@ def ratios_to_better(part):
     return {key: rows["muster"][key] / min(max(r[key], 0.001) for s, r in rows.items() if s != "muster") for key in ("best", "cpu")}
 
 
-def show_question(part):
+def show_question(part, systems=("muster", "polars", "duckdb")):
     """Print a line for the rows of one question, and one for each system that failed or differs."""
     rows = {r["system"]: r for r in part if "best" in r}
     if ratio := ratios_to_better(part):
-        seconds = [f"{rows[s]['best']:8.3f}" if s in rows else " " * 8 for s in ("muster", "polars", "duckdb")]
+        seconds = [f"{rows[s]['best']:8.3f}" if s in rows else " " * 8 for s in systems]
         print(f"{part[0]['question']:22}  {' '.join(seconds)} {ratio['best']:9.2f} {ratio['cpu']:7.2f} {rows['muster']['peak'] / 1e6:8.0f}", flush=True)
     for r in part:
         if "error" in r or "differs" in r:
@@ -203,18 +204,19 @@ def ask_questions(table, file, only):
 
 
 def program_rows(name, only):
-    """Ask the questions of bench/joins.py or bench/tpch.py, systems in turns; print and return the rows."""
+    """Ask the questions of bench/joins.py, bench/tpch.py or bench/windows.py, systems in turns; print and return the rows."""
     folder = DATA / name
     if not folder.exists():
         print(f"writing bench/data/{name}", flush=True)
         subprocess.run([RIVALS, "-c", f"import {name}; {name}.write({str(folder)!r})"], cwd=here, check=True)
-    rows = []
-    print(f"\n{'question':22} {'muster s':>9} {'polars':>8} {'duckdb':>8} {'÷ better':>9} {'of CPU':>7} {'peak MB':>8}")
-    for question in importlib.import_module(name).QUESTIONS:
+    program, rows = importlib.import_module(name), []
+    systems = getattr(program, "SYSTEMS", ("muster", "polars", "duckdb"))
+    print(f"\n{'question':22} {'muster s':>9} {systems[1]:>8} {systems[2]:>8} {'÷ better':>9} {'of CPU':>7} {'peak MB':>8}")
+    for question in program.QUESTIONS:
         if only not in question:
             continue
         part = {}
-        for system in ("muster", "polars", "duckdb") * 2:
+        for system in systems * 2:
             python = sys.executable if system == "muster" else RIVALS
             done = subprocess.run([python, here / f"{name}.py", system, question, str(folder), "3"], capture_output=True, text=True)
             if done.returncode:
@@ -223,7 +225,7 @@ def program_rows(name, only):
             now = json.loads(done.stdout.strip().splitlines()[-1])
             before = part.get(system, now)
             part[system] = {"system": system, "question": question, **{key: (max if key == "peak" else min)(before[key], now[key]) for key in now}}
-        show_question(list(part.values()))
+        show_question(list(part.values()), systems)
         rows += part.values()
     return rows
 
@@ -346,7 +348,7 @@ def main(question, only=""):
         file = rows_file()
         for table in (questions.TABLE, questions.OWN):
             rows += ask_questions(table, file, only)
-    for name in ("joins", "tpch"):
+    for name in ("joins", "tpch", "windows"):
         if name in chosen:
             rows += program_rows(name, only)
     if "import" in chosen:
