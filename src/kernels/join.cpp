@@ -69,7 +69,8 @@ class BuiltSide : public Fold {
     if (const int64_t row = repeats_.empty() ? -1 : table.first_repeated(); row >= 0) {
       List key;
       for (size_t k = 0; k < keys_; ++k) key.push_back(value_at(all_.columns[k], row, types_[k]));
-      throw Error(ErrorKind::invalid, concat(repeats_, "; several rows have the key ", (key.size() == 1 ? key[0] : Value(key)).repr()), "pandas.errors.MergeError");
+      const Value shown = key.size() == 1 ? key[0] : Value(key);
+      throw Error(ErrorKind::invalid, concat(repeats_, "; several rows have the key ", shown.repr()), "pandas.errors.MergeError");
     }
     table_.emplace(std::move(table));
   }
@@ -132,7 +133,8 @@ Look checked(const Args&) {
 }
 
 Map sides(const Args& a) {
-  return [alone = static_cast<int8_t>(a["alone"].integer()), both = static_cast<int8_t>(a["both"].integer())](Task&, Columns in, int64_t rows, std::span<Column> out) {
+  const auto alone = static_cast<int8_t>(a["alone"].integer()), both = static_cast<int8_t>(a["both"].integer());
+  return [alone, both](Task&, Columns in, int64_t rows, std::span<Column> out) {
     const auto found = rows_in(in[0]);
     Writable side(Storage::int8, rows);
     std::transform(found.begin(), found.end(), side.as<int8_t>(), [&](int64_t row) { return row < 0 ? alone : both; });

@@ -126,7 +126,7 @@ class DataFrame(FrameMethods, Frame):
         return new_collection(_core.call("getitem", [self._expr], {"key": key}))
 
     def __getattr__(self, name):
-        if not name.startswith("_") and name in self:
+        if name != "_expr" and not name.startswith("__") and name in self:
             return self[name]
         raise_own(self, name)
         if name == "nbytes":

@@ -23,8 +23,12 @@ _NATIVE = {
 _SIDES = ["left_only", "right_only", "both"]
 _REFUSED = object()
 # Which sides' keys must not repeat.
+_ONE_OR_MANY = {"one": "1", "many": "m"}
 _UNIQUE = {None: (False, False)} | {
-    name: (left == "one", right == "one") for left in ("one", "many") for right in ("one", "many") for name in (f"{left}_to_{right}", f"{left[0]}:{right[0]}".replace("o", "1"))
+    name: (left == "one", right == "one")
+    for left, a in _ONE_OR_MANY.items()
+    for right, b in _ONE_OR_MANY.items()
+    for name in (f"{left}_to_{right}", f"{a}:{b}")
 }
 
 

@@ -30,10 +30,10 @@ Label hidden(size_t key) { return Label(concat(std::string(1, '\0'), "key ", key
 enum Side : int64_t { left_only, right_only, both };
 
 // {how: "inner", "left", "alone", "leftsemi", "leftanti" or "outer", stream_on, stream_index, built_on, built_index, suffixes, flipped, keeps_divisions, sides,
-// unique_stream, unique_built, keyed, wide}: labels of keys, or of a side its index. alone: the rows of the stream that find none; flipped: the built side is the
-// one whose columns come first; keeps_divisions: somebody relies on rows staying in their partitions; sides: the label of a column that says which side a row is
-// from, or none; unique_...: which keys must not repeat; keyed: with the keys as hidden columns behind the others; wide: integer columns of the result in which
-// values are missing.
+// unique_stream, unique_built, keyed, wide}: labels of keys, or of a side its index. alone: the rows of the stream that find none; flipped: the built side is
+// the one whose columns come first; keeps_divisions: somebody relies on rows staying in their partitions; sides: the label of a column that says which side a
+// row is from, or none; unique_...: which keys must not repeat; keyed: with the keys as hidden columns behind the others; wide: integer columns of the result
+// in which values are missing.
 class Merge {
  public:
   explicit Merge(const Call& c) : call(c), flipped_(c["flipped"].boolean()) {
@@ -79,7 +79,8 @@ class Merge {
   // What pandas says of keys of the stream, or of the built side, that repeat.
   std::string repeats(bool of_stream) const {
     const bool both_sides = call["unique_stream"].boolean() && call["unique_built"].boolean(), left = of_stream != flipped_;
-    return concat("Merge keys are not unique in ", left ? "left" : "right", " dataset; not a ", both_sides ? "one-to-one" : left ? "one-to-many" : "many-to-one", " merge");
+    const char* wanted = both_sides ? "one-to-one" : left ? "one-to-many" : "many-to-one";
+    return concat("Merge keys are not unique in ", left ? "left" : "right", " dataset; not a ", wanted, " merge");
   }
   int64_t side_of_alone() const { return flipped_ ? right_only : left_only; }
   // Of the result of pairs.
@@ -163,7 +164,8 @@ Schema merge_schema(const Call& c) {
 }
 
 // The keys of rows, in the dtypes that they are compared in.
-std::vector<int> key_registers(Lowering& l, const Merge& m, const Rows& rows, const Schema& schema, const std::vector<Field>& index, int64_t Merge::Key::*column) {
+std::vector<int> key_registers(Lowering& l, const Merge& m, const Rows& rows, const Schema& schema, const std::vector<Field>& index,
+                               int64_t Merge::Key::*column) {
   const Rows seen = index.empty() ? rows : labelled(l, schema, rows);
   std::vector<int> out;
   for (const auto& k : m.on) {
@@ -246,7 +248,8 @@ Expr outer(const Call& c) {
   const Dict kept{{"how", "left"}, {"keyed", !by_index}};
   const Dict alone{{"how", "alone"}, {"keyed", !by_index}, {"flipped", true}, {"unique_stream", false}, {"unique_built", false},
                    {"stream_on", c["built_on"]}, {"built_on", c["stream_on"]}, {"stream_index", c["built_index"]}, {"built_index", c["stream_index"]}};
-  const Expr all = make(expr::op("concat"), Dict{{"join", "outer"}}, {make(c.op, with(c.args, kept), c.inputs), make(c.op, with(c.args, alone), {right, left})});
+  const Expr found = make(c.op, with(c.args, kept), c.inputs), others = make(c.op, with(c.args, alone), {right, left});
+  const Expr all = make(expr::op("concat"), Dict{{"join", "outer"}}, {found, others});
   List keys, columns;
   for (size_t i = 0; i < all->schema.columns.size(); ++i) {
     const Label& label = all->schema.columns[i].label;
@@ -257,7 +260,8 @@ Expr outer(const Call& c) {
   const auto is_time = [&](const Label& key) { return all->schema.columns[static_cast<size_t>(all->positions.first(key))].type.is_time(); };
   const auto times = std::count_if(keys.begin(), keys.end(), is_time);
   if (times && times != static_cast<int64_t>(keys.size())) throw unsupported("merge: the order of times and other keys together");
-  Dict order{{"of_index", by_index}, {"ascending", true}, {"na_position", times ? "first" : "last"}, {"partitions", std::max(left->npartitions, right->npartitions)}};
+  const int64_t partitions = std::max(left->npartitions, right->npartitions);
+  Dict order{{"of_index", by_index}, {"ascending", true}, {"na_position", times ? "first" : "last"}, {"partitions", partitions}};
   order.emplace_back("by", by_index ? Value() : Value(keys));
   const Expr sorted = make(expr::op("sort"), order, {all});
   if (by_index) return sorted;
