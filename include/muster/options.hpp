@@ -11,7 +11,8 @@ namespace muster {
 
 /// Options of DataFrame::merge. Keys are `on`, or `left_on` and `right_on`, as many of each, or an index; without any the columns that both frames have.
 struct Merge {
-  std::string how = "inner";  ///< inner, left, right, leftsemi or leftanti: the rows of the left side that have an equal key, or none
+  /// inner, left, right or outer: the rows of both, in the order of the keys; leftsemi or leftanti: the rows of the left side that have an equal key, or none
+  std::string how = "inner";
   Labels on = {};             ///< columns of both
   Labels left_on = {};        ///< columns of the left side, beside right_on or right_index
   Labels right_on = {};       ///< columns of the right side, beside left_on
@@ -19,13 +20,15 @@ struct Merge {
   bool right_index = false;   ///< the index is the right side's key
   std::pair<std::string, std::string> suffixes = {"_x", "_y"};  ///< of columns that both have and that are no keys
   int64_t npartitions = 0;    ///< of the result; 0 = as they come
+  std::string indicator = {}; ///< the name of an int8 column: 0 of a row of the left side alone, 1 of the right one, 2 of both
+  std::string validate = {};  ///< one_to_one, one_to_many, many_to_one: keys of a side with one do not repeat, or the result is Error{invalid}
   bool broadcast = true;      ///< false: rows of both sides are exchanged by a hash of their keys, so that none is put together as a whole
 };
 
 /// Options of DataFrame::join.
 struct Join {
   Labels on = {};            ///< columns of this frame that are looked up in the other's index; none = the index of both
-  std::string how = "left";  ///< left, inner, leftsemi or leftanti
+  std::string how = "left";  ///< left, inner, leftsemi or leftanti; of both indexes also right and outer
   std::string lsuffix = {};  ///< of this frame's columns that both have
   std::string rsuffix = {};  ///< of the other's
   int64_t npartitions = 0;   ///< of the result; 0 = as they come

@@ -14,7 +14,8 @@ using expr::Expr;
 namespace operators = api::operators;
 namespace {
 
-const std::vector<std::string> kKinds = {"inner", "left", "right", "leftsemi", "leftanti"}, kOfPython = {"outer", "cross", "left_anti", "right_anti"};
+const std::vector<std::string> kKinds = {"inner", "left", "right", "outer", "leftsemi", "leftanti"}, kOfPython = {"cross", "left_anti", "right_anti"};
+const std::vector<std::string> kValidations = {"one_to_one", "one_to_many", "many_to_one", "many_to_many"};
 
 bool among(const std::vector<std::string>& names, const std::string& name) { return std::find(names.begin(), names.end(), name) != names.end(); }
 
@@ -72,42 +73,46 @@ void check_labels(const Expr& left, const Expr& right, const Keys& keys, const M
   add(left, right, m.suffixes.first, true), add(right, left, m.suffixes.second, false);
 }
 
-// A label that neither side has.
-std::string unused(const Expr& left, const Expr& right) {
-  std::string name = "index";
-  while (left->schema.find(name) >= 0 || right->schema.find(name) >= 0) name += "_";
-  return name;
-}
-
 Expr merged(Expr left, const Expr& right, const Merge& m) {
   check_kind(m.how);
-  Keys keys = keys_of(left, right, m);
-  if (m.how == "right" && m.right_index) throw unsupported("merge: how='right' by the index of the right side; merge the other way round, how='left'");
-  const bool pairs = m.how != "leftsemi" && m.how != "leftanti", flipped = m.how == "right", stays = m.right_index && left->divisions.is_list();
+  const Keys keys = keys_of(left, right, m);
+  const bool whole = m.how == "right" || m.how == "outer";
+  if (whole && m.right_index && !m.left_index)
+    throw unsupported("merge: how='", m.how, "' by the index of the right side alone; merge the other way round, how='left', or by both indexes");
+  const bool pairs = m.how != "leftsemi" && m.how != "leftanti", flipped = m.how == "right";
   if (pairs) check_labels(left, right, keys, m);
-  const Value divisions = left->divisions;
-  if (m.left_index) {  // beside the rows, as a key
-    keys.left = {unused(left, right)};
-    left = api::call(operators::assign, Dict{{"columns", Dict{{keys.left[0], InputRef{1}}}}}, {left, api::index_of(left)});
-  }
-  const Dict arguments{{"how", flipped ? "left" : m.how},
-                       {"stream_on", api::texts(flipped ? keys.right : keys.left)},
-                       {"built_on", api::texts(flipped ? keys.left : keys.right)},
-                       {"built_index", m.right_index},
-                       {"suffixes", List{m.suffixes.first, m.suffixes.second}},
-                       {"flipped", flipped},
-                       {"keeps_divisions", stays}};
-  std::vector<Expr> sides{left, right};
-  if (flipped) std::swap(sides[0], sides[1]);
+  if (!pairs && (!m.indicator.empty() || !m.validate.empty())) throw unsupported("merge: how='", m.how, "' with indicator or validate");
+  if (left->schema.find(m.indicator) >= 0 || right->schema.find(m.indicator) >= 0)
+    throw invalid("merge: the column '", m.indicator, "' is there already; give indicator another name");
+  if (!m.validate.empty() && !among(kValidations, m.validate))
+    throw invalid("merge: validate='", m.validate, "' is none of ", base::join(kValidations, ", "), near_matches(m.validate, kValidations));
+  const bool unique_left = m.validate.starts_with("one_"), unique_right = m.validate.ends_with("_one");
+  const Expr &stream = flipped ? right : left, &built = flipped ? left : right;
+  const Value divisions = stream->divisions;
+  const bool stays = m.right_index && divisions.is_list() && m.how != "outer";
+  Dict arguments{{"how", flipped ? "left" : m.how},
+                 {"stream_on", api::texts(flipped ? keys.right : keys.left)},
+                 {"stream_index", flipped ? m.right_index : m.left_index},
+                 {"built_on", api::texts(flipped ? keys.left : keys.right)},
+                 {"built_index", flipped ? m.left_index : m.right_index},
+                 {"suffixes", List{m.suffixes.first, m.suffixes.second}},
+                 {"flipped", flipped},
+                 {"keeps_divisions", stays},
+                 {"keyed", false},
+                 {"unique_stream", flipped ? unique_right : unique_left},
+                 {"unique_built", flipped ? unique_left : unique_right}};
+  if (!m.indicator.empty()) arguments.emplace_back("sides", m.indicator);
+  std::vector<Expr> sides{stream, built};
   if (!m.broadcast) {
     const auto shuffled = [&](size_t i, const Value& on) {
       const int64_t parts = m.npartitions ? m.npartitions : std::max(left->npartitions, right->npartitions);
       return api::call(operators::shuffle, Dict{{"on", on}, {"partitions", parts}}, {sides[i]});
     };
-    sides = {shuffled(0, arguments[1].second), shuffled(1, m.right_index ? Value() : arguments[2].second)};
+    const Value of_arguments = arguments;
+    const auto key = [&](const char* on, const char* index) { return of_arguments[index].boolean() ? Value() : of_arguments[on]; };
+    sides = {shuffled(0, key("stream_on", "stream_index")), shuffled(1, key("built_on", "built_index"))};
   }
   Expr out = api::call(m.broadcast ? operators::merge : operators::merge_partitions, arguments, std::move(sides));
-  if (m.left_index) out = api::call(operators::drop, Dict{{"columns", api::texts(keys.left)}}, {out});
   if (stays && m.broadcast) return api::with_divisions(out, divisions);  // these rows keep their index values
   return m.npartitions && m.npartitions != out->npartitions ? api::call(operators::repartition, Dict{{"partitions", m.npartitions}}, {out}) : out;
 }

@@ -61,6 +61,10 @@ def indexed(d):
     return by_text(d).drop(columns="s").groupby("j").sum()
 
 
+def sides_as_numbers(d):
+    return d.assign(**{"from": d["from"].cat.codes})
+
+
 # The same in Python as in tests/cpp/doors.cpp.
 BINARY = "add sub mul truediv div divide floordiv mod pow radd rsub rmul rtruediv rdiv rfloordiv rmod rpow eq ne lt le gt ge".split()
 METHODS = {
@@ -111,6 +115,9 @@ METHODS = {
     "merge_indexes_repeated": lambda d: d.set_index("j", sort=False).merge(by_text(d).set_index("j", sort=False), left_index=True, right_index=True),
     "join_repeated": lambda d: d.set_index("i", sort=False).join(by_text(d).drop(columns="j").set_index("i", sort=False), rsuffix="_r"),
     "join_semi": lambda d: d.set_index("j").merge(indexed(d), how="leftanti", left_index=True, right_index=True),
+    "merge_outer": lambda d: d.merge(by_text(d), how="outer", on=["s", "j"]),
+    "merge_sides": lambda d: sides_as_numbers(d.merge(by_text(d), how="left", on=["s", "j"], indicator="from", validate="many_to_one")),
+    "join_outer": lambda d: indexed(d).join(indexed(d)[["u"]], how="outer", lsuffix="_l"),
     "merge_exchanged": lambda d: d.merge(by_text(d), on=["s", "j"], npartitions=4, broadcast=False).sort_values(["s", "j", "u_x", "g"]),
     "merge_parts": lambda d: d.merge(by_text(d), on=["s", "j"], npartitions=2),
     "join": lambda d: d.join(indexed(d), on="j", lsuffix="_l"),
@@ -283,6 +290,11 @@ REFUSED = {
     "more keys on one side": (lambda d: d.merge(d, left_on=["s", "i"], right_on="s"), ValueError, INVALID, "left_on has 2 columns, right_on 1"),
     "several keys and an index": (
         lambda d: d.merge(indexed(d), left_on=["s", "i"], right_index=True), ValueError, INVALID, "number of levels in the index of \"right\""
+    ),
+    "a column as indicator": (lambda d: d.merge(d, on="s", indicator="i"), ValueError, INVALID, "the column 'i' is there already"),
+    "no such validation": (lambda d: d.merge(d, on="s", validate="one_to_two"), ValueError, INVALID, "validate='one_to_two' is none of one_to_one"),
+    "keys that repeat": (
+        lambda d: d.merge(d, on="s", validate="many_to_one").compute(), pd.errors.MergeError, INVALID, "not unique in right dataset; not a many-to-one merge"
     ),
     "no suffixes": (lambda d: d.merge(d, on="s", suffixes=("", "")), ValueError, INVALID, "labelled 'i', with the suffixes '' and ''"),
     "suffixes that make equals": (lambda d: d.assign(i_x=1).merge(d, on="s"), ValueError, INVALID, "labelled 'i_x'"),

@@ -42,7 +42,10 @@ class Merge {
     if (c["built_index"].boolean()) built_index = only_level(built());
     const auto of_stream = stream_index.empty() ? labels(c["stream_on"]) : List{stream_index[0].label};
     const auto of_built = built_index.empty() ? labels(c["built_on"]) : List{built_index[0].label};
-    if (of_stream.size() != of_built.size()) throw invalid("len(right_on) must equal len(left_on), or 1 where the other key is an index");
+    if (of_stream.size() != of_built.size()) {
+      if (built_index.empty()) throw invalid("len(right_on) must equal len(left_on)");
+      throw invalid("len(", flipped_ ? "right" : "left", "_on) must equal the number of levels in the index of \"", flipped_ ? "left" : "right", '"');
+    }
     for (size_t k = 0; k < of_stream.size(); ++k) {
       Key key{stream_index.empty() ? c.only(of_stream[k], "merge") : kIndex, built_index.empty() ? only_of_built(of_built[k]) : kIndex, {}, false};
       const Field &own = field(stream(), stream_index, key.stream), &other = field(built(), built_index, key.built);
@@ -55,7 +58,6 @@ class Merge {
       on.push_back(key);
     }
     if (!stream_index.empty() && built_index.empty()) throw unsupported("merge: the index of the side whose order stays, and columns of the other");
-    if (!stream_index.empty() && !(stream_index[0].label == built_index[0].label)) stream_index[0].label = {};
   }
 
   static constexpr int64_t kIndex = -1;
@@ -263,7 +265,9 @@ Expr outer(const Call& c) {
   const int64_t partitions = std::max(left->npartitions, right->npartitions);
   Dict order{{"of_index", by_index}, {"ascending", true}, {"na_position", times ? "first" : "last"}, {"partitions", partitions}};
   order.emplace_back("by", by_index ? Value() : Value(keys));
-  const Expr sorted = make(expr::op("sort"), order, {all});
+  Expr sorted = make(expr::op("sort"), order, {all});
+  if (const auto index = index_fields(found->schema); by_index && !(index[0].label == index_fields(sorted->schema)[0].label))
+    sorted = make(expr::op("with_index"), Dict{}, {sorted, make(expr::op("index_values"), Dict{{"name", index[0].label}}, {sorted})});
   if (by_index) return sorted;
   const Expr seen = make(expr::op("take_columns"), Dict{{"at", columns}, {"series", false}}, {sorted});
   const Expr counts = make(expr::op("row_counts"), Dict{}, {seen});
