@@ -469,7 +469,7 @@ def sample_values(series, distinct=False):
     if isinstance(dtype, np.dtype):
         return np.array([0, 1] if dtype.kind in "mM" else numbers, dtype=dtype)
     if isinstance(dtype, pd.DatetimeTZDtype):
-        return pd.array(pd.to_datetime([0, 86_400_000_000_000]).tz_localize("UTC").tz_convert(dtype.tz)).astype(dtype)
+        return pd.DatetimeIndex(np.array([0, 1], dtype=f"datetime64[{dtype.unit}]")).tz_localize("UTC").tz_convert(dtype.tz).array
     if isinstance(dtype, pd.PeriodDtype):
         return pd.period_range("2000-01-01", periods=2, freq=dtype.freq).array
     if isinstance(dtype, pd.IntervalDtype):
