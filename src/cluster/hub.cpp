@@ -64,7 +64,10 @@ Hub::Hub(HubOptions options)
     addresses_.push_back(bound.text());
     loop_.add_listener(std::move(fd), bound.local, [this](Fd got) { accept(std::move(got)); });
   }
-  loop_.every(100, [this] { tick(); });
+  loop_.every(100, [this] {
+    tick();
+    if (on_tick) on_tick();
+  });
 }
 
 Hub::~Hub() {
@@ -293,6 +296,11 @@ size_t Hub::worker_count() {
   size_t n = 0;
   for (const auto& w : workers_) n += w.connection != nullptr;
   return n;
+}
+
+bool Hub::has_worker(int64_t pid) {
+  std::lock_guard lock(mutex_);
+  return std::ranges::any_of(workers_, [&](const auto& w) { return w.connection && w.facts.pid == pid; });
 }
 
 void Hub::stop_workers() {

@@ -64,6 +64,10 @@ class Hub {
 
   /// Called without the mutex when a worker that was not asked to stop is gone.
   std::function<void(const WorkerFacts&)> on_worker_lost;
+  /// Called without the mutex by the loop, about ten times a second; set in the loop.
+  std::function<void()> on_tick;
+  /// Whether a worker with this process id is connected.
+  bool has_worker(int64_t pid);
   size_t worker_count();
   void stop_workers();
   /// Tells the clients that there will be no news any more.

@@ -101,3 +101,20 @@ def test_answers_while_processes_die(tmp_path):
     while set(children_of(os.getpid())) - before:
         assert time.monotonic() < end, "processes are left behind"
         time.sleep(0.05)
+
+
+def test_a_worker_that_is_killed_before_it_is_known_is_replaced(tmp_path, monkeypatch):
+    """The scheduler has no connection of it that would end."""
+    flag, program, real = tmp_path / "next one dies", tmp_path / "node", pathlib.Path(muster.__file__).parent / "bin" / "muster-node"
+    program.write_text(f'#!/bin/sh\nif rm "{flag}" 2> /dev/null; then kill -9 $$; fi\nexec "{real}" "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("MUSTER_NODE", str(program))
+    with Client(n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
+        flag.touch()
+        (worker,) = client.scheduler_info()["workers"].values()
+        os.kill(worker["pid"], signal.SIGKILL)
+        end = time.monotonic() + 30
+        while flag.exists() or not client.nthreads():
+            assert time.monotonic() < end, "no worker comes back"
+            time.sleep(0.01)
+        assert client.submit(abs, -3).result(timeout=30) == 3

@@ -1,4 +1,5 @@
-// A worker that is lost is killed and replaced, until several have ended before they were known; those that are scaled away go, the youngest first.
+// A worker that is lost is killed and replaced, as one that ends before it is known, until several of these in a row say that they cannot start; those that
+// are scaled away go, the youngest first.
 #include "cluster/launch/local.hpp"
 
 #include <dlfcn.h>
@@ -42,6 +43,7 @@ LocalCluster::LocalCluster(LocalOptions options) : options_(std::move(options)),
       }
     start_missing();
   };
+  hub_->loop().post([this] { hub_->on_tick = [this] { replace_early_ends(); }; });
   try {
     scale(options_.workers);
     wait_for_workers(options_.workers, 30);
@@ -77,6 +79,21 @@ void LocalCluster::start_missing() {
   while (!closed_ && static_cast<int64_t>(children_.size()) < wanted_ && failure_.empty()) start_worker();
 }
 
+// Of one that ends before it is known no connection tells.
+void LocalCluster::replace_early_ends() {
+  std::unique_lock lock(mutex_, std::try_to_lock);  // who scales down holds it until children have ended, which the loop is to see to
+  if (!lock || closed_) return;
+  std::erase_if(children_, [&](const auto& c) {
+    int status = 0;
+    if (hub_->has_worker(c.second) || waitpid(c.second, &status, WNOHANG) != c.second) return false;
+    if (WIFEXITED(status) && WEXITSTATUS(status) && ++early_ends_ > 3)
+      failure_ = concat("workers end before they are there (status ", WEXITSTATUS(status), ")");
+    return true;
+  });
+  if (static_cast<int64_t>(hub_->worker_count()) >= wanted_) early_ends_ = 0;
+  start_missing();
+}
+
 void LocalCluster::scale(int64_t workers) {
   {
     std::lock_guard lock(mutex_);
@@ -110,19 +127,7 @@ void LocalCluster::wait_for_workers(int64_t workers, double seconds) {
     {
       std::lock_guard lock(mutex_);
       if (!failure_.empty()) throw Error(ErrorKind::io, failure_);
-      // One that ends before it is known is not heard of otherwise.
-      std::erase_if(children_, [&](const auto& c) {
-        int status = 0;
-        if (waitpid(c.second, &status, WNOHANG) != c.second) return false;
-        if (WIFEXITED(status) && WEXITSTATUS(status) && ++early_ends_ > 3)
-          failure_ = concat("workers end before they are there (status ", WEXITSTATUS(status), ")");
-        return true;
-      });
     }
-    hub_->loop().post([this] {
-      std::lock_guard lock(mutex_);
-      start_missing();
-    });
     if (steady_clock::now() > until) throw Error(ErrorKind::io, concat("only ", hub_->worker_count(), " of ", workers, " workers came within ", seconds, " s"));
     std::this_thread::sleep_for(milliseconds(1));
   }

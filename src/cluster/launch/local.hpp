@@ -37,6 +37,7 @@ class LocalCluster {
  private:
   void start_worker();   // in the hub's loop, with the mutex held, as the next
   void start_missing();
+  void replace_early_ends();
   LocalOptions options_;
   std::shared_ptr<Hub> hub_;
   std::mutex mutex_;
