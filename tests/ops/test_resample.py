@@ -132,3 +132,15 @@ def test_rows_are_not_gathered(tmp_path):
     with muster.config.set({"memory-limit": "16 MB", "num-workers": 2}):
         df = dd.read_parquet(str(tmp_path), calculate_divisions=True)
         same(df.resample("W").mean(), whole.resample("W").mean(), check_freq=False, rtol=1e-9)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "US/Central", "Australia/Lord_Howe"])
+@pytest.mark.parametrize("npartitions", (1, 5))
+def test_times_of_a_zone(zone, npartitions):
+    """Integers stay where no bin is empty, also over nights that are longer or shorter, and are floats where one is."""
+    for begin in ("2020-10-24 12:00", "2020-03-28 12:00", "2020-11-01", "2020-04-04 20:00"):
+        pdf = FRAME.assign(u=FRAME.i.astype("int8")).set_axis(pd.date_range(begin, periods=ROWS, freq="29min", tz=zone, unit="s"))
+        df = dd.from_pandas(pdf, npartitions=npartitions)
+        for rule in ("30min", "2h", "D", "20min"):
+            for function in ("max", "first", "sum", "count", "median"):
+                same(getattr(df.resample(rule), function)(), getattr(pdf.resample(rule), function)(), check_freq=False)
