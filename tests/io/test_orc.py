@@ -1,6 +1,7 @@
 """ORC: stripes as partitions, files as pyarrow reads them."""
 
 import os
+import resource
 
 import numpy as np
 import pandas as pd
@@ -126,3 +127,17 @@ def test_files_that_differ(tmp_path):
     orc.write_table(pa.table({"x": range(100), "y": range(100)}), str(tmp_path / "0.orc"))
     with pytest.raises(OSError, match="changed"):
         changed.compute()
+
+
+def test_a_full_disk_is_an_error(tmp_path):
+    """Also where the writer's last bytes do not fit; nothing is left behind."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    df = dd.from_pandas(rows(), npartitions=3)
+    try:
+        for size in (10, 4_000, 40_000):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, limit[1]))
+            with pytest.raises(OSError, match="File too large.*part"):
+                df.to_orc(tmp_path / "out")
+            assert not [f for _, _, files in os.walk(tmp_path) for f in files]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)

@@ -151,8 +151,10 @@ class _WriteOrc:
         self.target, self.names, self.index = target, names, index
 
     def __call__(self, part):
-        table = table_of(part, self.index)
-        return pd.Series([self.target.write(self.names[current_partition()], lambda file: orc.write_table(table, file))], name="file")
+        content = pa.BufferOutputStream()  # a file whose disk is full, raising inside of pyarrow's writer, would end the process
+        orc.write_table(table_of(part, self.index), content)
+        content = content.getvalue()
+        return pd.Series([self.target.write(self.names[current_partition()], lambda file: file.write(content))], name="file")
 
 
 def table_of(part, index):
