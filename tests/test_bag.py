@@ -395,3 +395,5 @@ def test_no_tree_of_partial_results():
 def test_parts_of_a_size():
     b = db.from_sequence([bytes(1000)] * 40, npartitions=1)
     assert b.repartition(partition_size=10_000).npartitions >= 4 and b.repartition(partition_size="1MB").npartitions == 1
+    with pytest.raises(ValueError, match="partition_size must be at least 1 byte, got 0"):
+        b.repartition(partition_size=0)

@@ -141,6 +141,8 @@ def test_all_ways_to_say_ranges(file):
     by_size = dd.read_sql_table("things", file, "id", bytes_per_chunk=1000)
     assert by_size.npartitions > 2
     same(by_size, expected)
+    with pytest.raises(ValueError, match="bytes_per_chunk must be at least 1 byte, got 0"):
+        dd.read_sql_table("things", file, "id", bytes_per_chunk=0)
     assert dd.read_sql_table("things", file, "id").npartitions == 1
     few = dd.read_sql_table("things", file, "id", npartitions=500)
     assert few.npartitions <= 177

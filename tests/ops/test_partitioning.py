@@ -94,6 +94,9 @@ def test_partition_size(frames):
     pdf, df = frames
     assert df.repartition(partition_size="4kB").npartitions > 2
     same(df.repartition(partition_size="1MB"), pdf)
+    for wrong in (0, -5, "0 B"):
+        with pytest.raises(ValueError, match="partition_size must be at least 1 byte, got"):
+            df.repartition(partition_size=wrong)
 
 
 def test_sample(frames):

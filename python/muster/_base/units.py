@@ -24,6 +24,21 @@ def parse_bytes(value):
         raise ValueError(f"{value!r} is no number of bytes; write for example '512 MB' or '2 GiB'") from None
 
 
+def positive_bytes(value, name):
+    """Return a number of bytes that has to be at least one; `name` says in messages what it is.
+
+    Examples
+    --------
+    >>> from muster._base.units import positive_bytes
+    >>> positive_bytes("2 kB", "partition_size")
+    2000
+    """
+    size = parse_bytes(value)
+    if size < 1:
+        raise ValueError(f"{name} must be at least 1 byte, got {value!r}")
+    return size
+
+
 def format_bytes(n):
     """Return a number of bytes as text, such as 1.50 GiB."""
     for prefix, k in (("PiB", 2**50), ("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("kiB", 2**10)):

@@ -9,7 +9,7 @@ from types import GenericAlias
 from muster._base import registry
 from muster._base.later import NotThereYet
 from muster._base.tokenize import tokenize
-from muster._base.units import parse_bytes
+from muster._base.units import positive_bytes
 from muster._base.values import no_default
 from muster._collections import running
 from muster._collections.graphs import to_nodes
@@ -306,8 +306,9 @@ class Bag:
         if (npartitions is None) == (partition_size is None):
             raise ValueError("Please provide either the `npartitions` or `partition_size` argument")
         if partition_size is not None:
+            size = positive_bytes(partition_size, "partition_size")
             sizes = running.compute(*[node(_partitions.total_mem_usage, p, name="size") for p in self._parts])
-            npartitions = builtins.max(1, -(-builtins.sum(sizes) // parse_bytes(partition_size)))
+            npartitions = builtins.max(1, -(-builtins.sum(sizes) // size))
         old = self.npartitions
         if npartitions == old:
             return self

@@ -2,7 +2,7 @@
 
 from muster import _core
 from muster._base.libraries import np, pa, pd
-from muster._base.units import parse_bytes
+from muster._base.units import positive_bytes
 from muster._base.values import no_default, plain_label
 from muster._border.files import stamps_of
 from muster.dataframe._collection import new_collection
@@ -203,7 +203,7 @@ def read_json(
             pieces.append((file, 0, None))
             continue
         fs, inner = fsspec.core.url_to_fs(file, **(storage_options or {}))
-        size, block = fs.size(inner), parse_bytes(blocksize)
+        size, block = fs.size(inner), positive_bytes(blocksize, "read_json: blocksize")
         pieces += [(file, at, min(size, at + block)) for at in range(0, size, block)] or [(file, 0, None)]
     read = _ReadJson(sorted(files), {"orient": orient, **kwargs}, storage_options, lines, encoding, errors, compression)
     if include_path_column:

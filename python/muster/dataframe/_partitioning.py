@@ -5,7 +5,7 @@ import itertools
 from muster import _core
 from muster._base import keywords
 from muster._base.libraries import np, pd
-from muster._base.units import parse_bytes
+from muster._base.units import positive_bytes
 from muster._base.values import plain, plain_label
 from muster._border import pandas
 from muster._border.calls import current_partition
@@ -165,8 +165,9 @@ def counted(frame, npartitions, partition_size):
 
 def _filled(frame, partition_size):
     """How many partitions of so many bytes the rows fill. Computes what they take in memory."""
+    size = positive_bytes(partition_size, "partition_size")
     used = int(frame.memory_usage_per_partition(deep=True).sum().compute())
-    return max(1, int(-(-used // parse_bytes(partition_size))))
+    return max(1, -(-used // size))
 
 
 def _cut(data, divisions, force):

@@ -4,7 +4,7 @@ import datetime
 import decimal
 
 from muster._base.libraries import np, pd
-from muster._base.units import parse_bytes
+from muster._base.units import positive_bytes
 from muster.dataframe._database import Database, library
 from muster.dataframe._make import from_map
 from muster.dataframe._memory import from_pandas
@@ -200,6 +200,7 @@ def _has_null(query, index, connection):
 
 def _needed(query, index, limits, head, head_rows, bytes_per_chunk, connection, kwargs):
     """How many partitions hold about `bytes_per_chunk` bytes."""
+    size = positive_bytes(bytes_per_chunk, "bytes_per_chunk")
     sqlalchemy = library("read_sql")
     if not len(head):
         head = pd.read_sql(query.limit(max(1, head_rows)), connection, index_col=index.name, **kwargs)
@@ -207,7 +208,7 @@ def _needed(query, index, limits, head, head_rows, bytes_per_chunk, connection, 
         query = query.where(index >= _bound(_value(limits[0])), index <= _bound(_value(limits[1])))
     rows = connection.execute(sqlalchemy.select(sqlalchemy.func.count()).select_from(query.subquery())).scalar()
     a_row = head.memory_usage(deep=True, index=True).sum() / max(1, len(head))
-    return max(1, round(rows * a_row / parse_bytes(bytes_per_chunk)))
+    return max(1, round(rows * a_row / size))
 
 
 def _value(given):
