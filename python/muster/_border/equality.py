@@ -1,6 +1,11 @@
 """Objects as they are compared for equality: alike wherever they are, also where copies came from another process."""
 
+import datetime
 import decimal
+import enum
+import fractions
+import numbers
+import uuid
 
 from muster._base.libraries import np, pd
 
@@ -41,3 +46,55 @@ def _comparable(column):
     for i in missing:
         values[i] = values[missing[0]]
     return values
+
+
+def text_of(value):
+    """Return a text that is the same for values that pandas takes for the same key, whatever their types, None for a missing one.
+
+    Raises
+    ------
+    TypeError
+        For a value that has no hash, or of a type that is not known to be equal to no other.
+    """
+    if type(value) is str:
+        return f"s{value}"
+    if value is None or value is pd.NA or value is pd.NaT or isinstance(value, (float, np.floating, decimal.Decimal)) and value != value:
+        return None
+    return _text_of(value)
+
+
+def _text_of(value):
+    if isinstance(value, str):
+        return f"s{str.__str__(value)}"
+    if isinstance(value, (numbers.Number, np.bool_)) and not isinstance(value, np.timedelta64):
+        return f"n{_number(value)}"
+    if isinstance(value, tuple):  # their items may be missing, each kind by itself
+        items = [repr(v) if v is None or v != v else _text_of(v) for v in value]
+        return f"({''.join(f'{len(i)}:{i}' for i in items)}"
+    if isinstance(value, frozenset):
+        return f"{{{''.join(sorted(f'{len(i)}:{i}' for i in map(_text_of, value)))}"
+    if isinstance(value, datetime.datetime):
+        return f"t{(value if value.tzinfo is None else value.astimezone(datetime.UTC)).isoformat()}"
+    if isinstance(value, datetime.timedelta):
+        return f"d{value.days} {value.seconds} {value.microseconds} {getattr(value, 'nanoseconds', 0)}"
+    if type(value) in (bytes, datetime.date, uuid.UUID, pd.Period) or isinstance(value, enum.Enum):
+        return f"{type(value).__module__}.{type(value).__qualname__} {value!r}"
+    hash(value)
+    raise TypeError(
+        f"merge: keys of objects of type {type(value).__name__}: what these are equal to is not known; make a column of texts or numbers of them first, "
+        "df.assign(key=df.key.map(str))"
+    )
+
+
+def _number(value):
+    if isinstance(value, complex):
+        return _number(value.real) if value.imag == 0 else f"{_number(value.real)}+{_number(value.imag)}j"
+    if isinstance(value, fractions.Fraction):
+        above, below = value.numerator, value.denominator
+    elif isinstance(value, (int, np.integer, np.bool_)):
+        return int(value)
+    elif value in (float("inf"), float("-inf")) or value != value:
+        return float(value)
+    else:
+        above, below = value.as_integer_ratio()
+    return above if below == 1 else f"{above}/{below}"

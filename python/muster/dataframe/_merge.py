@@ -10,6 +10,7 @@ from muster.dataframe._align import aligned, borders_of, both_ascend, can_be_cut
 from muster.dataframe._ascending import ASCENDS, note_as, order_of
 from muster.dataframe._collection import Collection, new_collection
 from muster.dataframe._memory import in_one_partition
+from muster.dataframe._merge_keys import stood_in
 from muster.dataframe._merge_meta import meta_of_merge
 from muster.dataframe._order import wanted
 from muster.dataframe._through_pandas import through
@@ -20,6 +21,9 @@ _NATIVE = {
     "inner": ("inner", False), "left": ("left", False), "right": ("left", True), "outer": ("outer", False), "leftsemi": ("leftsemi", False),
     "leftanti": ("leftanti", False),
 }  # fmt: skip
+# The merge that finds the rows of one that does not keep what was found, and the side, as the engine numbers it, whose rows stay.
+_ANTI = {"left_anti": ("left", 0), "right_anti": ("right", 1)}
+_ONE, _SIDE = "\0one", "\0side"  # labels of columns that no result has: the same key for all rows, and the side a row is from
 _SIDES = ["left_only", "right_only", "both"]
 _REFUSED = object()
 # Which sides' keys must not repeat.
@@ -102,7 +106,7 @@ def merge(
     by_divisions = _by_divisions(left, right, **keys)
     native = None
     if by_divisions is None or not left_index:
-        native = _native(left, right, **keys, suffixes=suffixes, indicator=indicator, validate=validate, exchanged=exchanged)
+        native = _in_the_engine(left, right, **keys, suffixes=suffixes, indicator=indicator, validate=validate, exchanged=exchanged)
     if native is not None:
         return native if npartitions in (None, native.npartitions) or native.known_divisions else native.repartition(npartitions=npartitions)
     merged = _semi if how in ("leftsemi", "leftanti") else _merged
@@ -192,14 +196,20 @@ def _name_missing(side, keys):
             side._positions_for("merge", key)
 
 
-def _native(left, right, how, on, left_on, right_on, left_index, right_index, suffixes, indicator, validate, exchanged):
-    """The native merge, None where pandas is to say what these arguments mean; with rows of both `exchanged`, in so many partitions."""
-    if how not in _NATIVE or not isinstance(suffixes, (tuple, list)) or len(suffixes) != 2:
+def _in_the_engine(left, right, how, on, left_on, right_on, left_index, right_index, suffixes, indicator, validate, exchanged):
+    """The merge by the engine, None where pandas is to say what these arguments mean; with rows of both `exchanged`, in so many partitions."""
+    if not isinstance(suffixes, (tuple, list)) or len(suffixes) != 2 or not all(s is None or isinstance(s, str) for s in suffixes):
         return None
-    if not all(s is None or isinstance(s, str) for s in suffixes):
-        return None
-    native, flipped = _NATIVE[how]
     columns = list(left.columns), list(right.columns)
+    sides, unique = _label_of_sides(indicator, [*columns[0], *columns[1]]), _UNIQUE.get(validate) if validate is None or isinstance(validate, str) else None
+    if sides is _REFUSED or unique is None or how in ("leftsemi", "leftanti") and (indicator or any(unique)):
+        return None
+    if how == "cross":
+        if not (on is None and left_on is None and right_on is None) or left_index or right_index:
+            return None
+        both, keys, unique, exchanged = [side._assign({_ONE: 1}) for side in (left, right)], [[_ONE], [_ONE]], (False, False), None
+        out = _native(*both, "inner", keys, suffixes, unique, sides, exchanged)
+        return None if out is None else _named_sides(_without(out, [_ONE]), sides)
     if on is None and left_on is None and right_on is None and not left_index and not right_index:
         on = [c for c in columns[0] if c in columns[1]]
     if on is not None:
@@ -207,16 +217,36 @@ def _native(left, right, how, on, left_on, right_on, left_index, right_index, su
             return None
         left_on = right_on = on
     keys = [_labels(k, of) for k, of in ((left_on, columns[0]), (right_on, columns[1]))]
-    by_index = left_index, right_index
-    if any((k is None) is not index for k, index in zip(keys, by_index, strict=True)):
+    if any((k is None) is not index for k, index in zip(keys, (left_index, right_index), strict=True)):
         return None
-    if left_index is not right_index and how not in (("right",) if left_index else ("inner", "left", "leftsemi", "leftanti")):
+    found, alone = _ANTI.get(how, (how, None))
+    if left_index is not right_index and found not in (("right",) if left_index else ("inner", "left", "leftsemi", "leftanti")):
         return None  # the result has the index of the side whose order does not stay
-    if not any(by_index) and len(keys[0]) != len(keys[1]):
-        return None
-    sides, unique = _label_of_sides(indicator, [*columns[0], *columns[1]]), _UNIQUE.get(validate) if validate is None or isinstance(validate, str) else None
-    if sides is _REFUSED or unique is None or how in ("leftsemi", "leftanti") and (indicator or any(unique)):
-        return None
+    if None not in keys:
+        if len(keys[0]) != len(keys[1]):
+            return None
+        if found in ("right", "outer") and any(a != b and not (isinstance(a, str) and isinstance(b, str)) for a, b in zip(*keys, strict=True)):
+            return None  # pandas takes the left one, of rows that are from the right alone, for both
+    seen = sides if sides is not None or alone is None else _SIDE
+    out = _native(left, right, found, keys, suffixes, unique, seen, exchanged)
+    if out is None:
+        stood = stood_in(left, right, found, keys, seen)
+        if stood is None:
+            return None
+        *both, keys, label, restored = stood
+        out = _native(*both, found, keys, suffixes, unique, label, exchanged)
+        if out is None:
+            return None
+        out = restored(out)
+    if alone is not None:
+        out = out[out[seen] == alone]
+    return _named_sides(out, sides) if sides is not None or alone is None else _without(out, [_SIDE])
+
+
+def _native(left, right, how, keys, suffixes, unique, sides, exchanged):
+    """The native merge by two lists of labels, None of them for an index; None where it cannot be."""
+    native, flipped = _NATIVE[how]
+    by_index = [k is None for k in keys]
     stream, built = (right, left) if flipped else (left, right)
     keeps = by_index[not flipped] and stream.known_divisions and native != "outer"
     arguments = {
@@ -232,7 +262,7 @@ def _native(left, right, how, on, left_on, right_on, left_index, right_index, su
                 _core.call("shuffle", [side._expr], {"on": None if arguments[f"{name}_index"] else arguments[f"{name}_on"], "partitions": exchanged})
                 for side, name in ((stream, "stream"), (built, "built"))
             ]
-            return _named_sides(new_collection(_core.call("merge_partitions", moved, arguments)), sides)
+            return new_collection(_core.call("merge_partitions", moved, arguments))
         out = _core.call("merge", [stream._expr, built._expr], arguments)
     except NotImplementedError:
         return None
@@ -240,7 +270,11 @@ def _native(left, right, how, on, left_on, right_on, left_index, right_index, su
         labels = new_collection(out).index.to_series()
         out = _core.call("with_index", [out, labels._expr], {"divisions": plain_label(list(stream.divisions))})
         note_as(out, min(order_of(stream._expr), ASCENDS))
-    return _named_sides(new_collection(out), sides)
+    return new_collection(out)
+
+
+def _without(frame, labels):
+    return frame._take([i for i, (label, _, _) in enumerate(frame._expr.columns) if label not in labels])
 
 
 def _label_of_sides(indicator, columns):
