@@ -56,20 +56,22 @@ def text_of(value):
     TypeError
         For a value that has no hash, or of a type that is not known to be equal to no other.
     """
-    if type(value) is str:
-        return f"s{value}"
     if value is None or value is pd.NA or value is pd.NaT or isinstance(value, (float, np.floating, decimal.Decimal)) and value != value:
         return None
     return _text_of(value)
 
 
 def _text_of(value):
+    if type(value) is str:
+        return f"s{value}"
+    if type(value) is int:
+        return f"n{value}"
     if isinstance(value, str):
         return f"s{str.__str__(value)}"
     if isinstance(value, (numbers.Number, np.bool_)) and not isinstance(value, np.timedelta64):
         return f"n{_number(value)}"
     if isinstance(value, tuple):  # their items may be missing, each kind by itself
-        items = [repr(v) if v is None or v != v else _text_of(v) for v in value]
+        items = [repr(v) if v is None or v is pd.NA or v != v else _text_of(v) for v in value]
         return f"({''.join(f'{len(i)}:{i}' for i in items)}"
     if isinstance(value, frozenset):
         return f"{{{''.join(sorted(f'{len(i)}:{i}' for i in map(_text_of, value)))}"

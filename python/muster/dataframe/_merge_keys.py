@@ -175,12 +175,7 @@ def _stand_ins(keys, dtypes, ranked):
 def _native_values(values, dtype, ranked):
     """Columns that are equal where values are that are compared in a dtype; `ranked`: and are in pandas' order."""
     if isinstance(dtype, pd.CategoricalDtype):
-        of = dtype.categories.dtype
-        whole = _MASKED.get(getattr(of, "kind", "O"), of) if isinstance(of, np.dtype) else of
-        native = _native_values(values.astype(whole), pd.api.types.pandas_dtype(whole), ranked)
-        if not ranked:
-            return native
-        return [pd.Series(dtype.categories.get_indexer(values.array.categories).take(values.array.codes), index=values.index).mask(values.isna(), -1), *native]
+        return _of_categories(values, dtype, ranked)
     if isinstance(dtype, pd.StringDtype):
         return [values.astype("str")]
     if isinstance(dtype, pd.ArrowDtype):
@@ -199,6 +194,21 @@ def _native_values(values, dtype, ranked):
     if dtype.itemsize < 8:
         return [values.astype("Int64").fillna(_BEHIND).astype("int64")]
     return [values.isna().astype("int8"), values.fillna(0).astype(dtype.numpy_dtype)]
+
+
+def _of_categories(values, dtype, ranked):
+    """Their values, which are the same whatever categories partitions turn out to have. `ranked`: their places among the categories that are known, missing
+    ones in front, and the values of those that are not known behind.
+    """
+    categories, codes, of = values.array.categories, values.array.codes, dtype.categories.dtype
+    places = []
+    if ranked:
+        known = dtype.categories.get_indexer(categories)
+        places = [pd.Series(np.append(np.where(known < 0, len(dtype.categories), known), -1)[codes], index=values.index)]
+        codes = np.where(np.append(known < 0, False)[codes], codes, -1)
+    whole = _MASKED.get(of.kind, of) if isinstance(of, np.dtype) else of
+    taken = pd.Series(pd.array(categories, dtype=whole).take(codes, allow_fill=True), index=values.index)
+    return [*places, *_native_values(taken, pd.api.types.pandas_dtype(whole), ranked)]
 
 
 def _of_arrow(values, dtype):
