@@ -233,11 +233,10 @@ def _in_the_engine(left, right, how, on, left_on, right_on, left_index, right_in
         stood = stood_in(left, right, found, keys, seen)
         if stood is None:
             return None
-        *both, keys, label, restored = stood
-        out = _native(*both, found, keys, suffixes, unique, label, exchanged)
-        if out is None:
+        *both, keys, restored = stood
+        out = _native(*both, found, keys, suffixes, unique, seen, exchanged)
+        if out is None or (out := restored(out)) is None:
             return None
-        out = restored(out)
     if alone is not None:
         out = out[out[seen] == alone]
     return _named_sides(out, sides) if sides is not None or alone is None else _without(out, [_SIDE])
