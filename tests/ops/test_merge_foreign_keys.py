@@ -32,7 +32,8 @@ def times(rows):
 
 
 def categories(rows, of, ordered=False):
-    return pd.Series(pd.Categorical([None if r % 7 == 3 else of[r % len(of)] for r in rows], categories=of, ordered=ordered))
+    codes = [-1 if r % 7 == 3 else r % len(of) for r in rows]
+    return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(of, tupleize_cols=False), ordered=ordered))
 
 
 KEYS = {
@@ -43,6 +44,8 @@ KEYS = {
     "flags": lambda rows: categories(rows, [True, False]),
     "days": lambda rows: categories(rows, DAYS),
     "zoned days": lambda rows: categories(rows, DAYS.tz_localize("Asia/Tokyo")),
+    "intervals": lambda rows: categories(rows, pd.interval_range(0, 5)),
+    "mixed": lambda rows: categories(rows, ["b", 1, ("a", 2), 0.5]),
     "Int64": lambda rows: with_gaps([2**60 + r % 11 for r in rows], "Int64"),
     "UInt64": lambda rows: with_gaps([2**64 - 1 - r % 11 for r in rows], "UInt64"),
     "Int8": lambda rows: with_gaps([r % 11 - 5 for r in rows], "Int8"),
@@ -251,6 +254,21 @@ def test_categories_that_are_known_when_they_are_read():
     right = pd.DataFrame({"k": pd.Series(["b", "a", "d"], dtype="str"), "y": range(3)})
     theirs = left.astype({"k": "category"}).merge(right.astype({"k": "category"}), on="k", how="left")
     same(lazy(left, 3).astype({"k": "category"}).merge(lazy(right, 2).astype({"k": "category"}), on="k", how="left"), theirs)
+
+
+def _with_categories(part):
+    return part.assign(k=part.k.astype("category"))
+
+
+@pytest.mark.parametrize("how", [*HOW, "left_anti"])
+def test_categories_that_are_others_in_each_partition(how):
+    texts = pd.DataFrame({"k": pd.Series([None, "a", "c", None, "b", "a", "e", "d"], dtype="str"), "x": range(8)})
+    left = lazy(texts, 4).map_partitions(_with_categories)
+    right = lazy(texts[2:7], 3).map_partitions(_with_categories)
+    for _ in range(2):  # what the first run finds is promised to the second one
+        merged = left.merge(right, on="k", how=how).compute()
+        theirs = _with_categories(texts).merge(_with_categories(texts[2:7]), on="k", how=how)
+        same(merged, theirs)
 
 
 def test_objects():

@@ -44,15 +44,16 @@ def merge(
 
     Rows come in the order of `left` ("right": of `right`; "outer": of the keys); missing keys equal each other. The other side is put together in
     memory, and the rows of this one look into it as they are read. Where there is no room for it rows of both are exchanged, as `broadcast=False` does, and
-    come in another order. What has no kernel pandas merges, all rows in
-    one task or, by an index with known divisions, partition by partition, as `explain` shows.
+    come in another order. By an index with known divisions pandas merges partition by partition, and all rows in one task where the rows that are found say
+    which of two dtypes a key has, or categories are known only when they are read, as `explain` shows.
 
     Parameters
     ----------
     left, right : DataFrame or pandas DataFrame or named Series
         At least one of them lazy.
     how : {"inner", "left", "right", "outer", "cross", "leftsemi", "leftanti", "left_anti", "right_anti"}, default "inner"
-        "leftsemi" and "leftanti": the rows and columns of `left` for which there is an equal key, or none.
+        "leftsemi" and "leftanti": the rows and columns of `left` for which there is an equal key, or none. "left_anti" and "right_anti": the rows of one side
+        that find none, with the columns of both. "cross": each row of `left` beside each of `right`.
     on, left_on, right_on : label or list of labels, optional
         Columns, or index levels. Default: the columns that both have, or if there is none the index.
     left_index, right_index : bool, default False
@@ -77,6 +78,8 @@ def merge(
         If a key is no column.
     NotImplementedError
         If a key is a Series or an array.
+    TypeError
+        When computed, if a key is an object of a class that is not known to be equal to no other.
     ValueError
         If keys cannot be compared, there are not as many on both sides, or columns would have one name.
     pandas.errors.MergeError

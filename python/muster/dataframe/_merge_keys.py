@@ -7,9 +7,10 @@ merges.
 from muster import _core
 from muster._base.libraries import np, pd
 from muster._border.pandas import dtype_name, string_dtype
+from muster._collections.expressions import inputs_first
 from muster.dataframe._collection import new_collection
 from muster.dataframe._merge_stand_ins import can_stand, is_native, is_objects, native_values, values_from, width_of
-from muster.dataframe._through_pandas import through
+from muster.dataframe._through_pandas import Function, through
 
 _INDEX = "\0index"  # label of a column that no result has
 
@@ -86,8 +87,17 @@ def _dtype_of(frame, label):
     return frame._meta.index.dtype if label is None else frame._meta.dtypes.iloc[frame._positions(label)[0]]
 
 
+def _are_guessed(frame, dtype):
+    """Whether categories may turn out to be others, as a function was seen to return these for some rows."""
+    name = dtype_name(dtype)
+    functions = [n.args["func"].value for n in inputs_first([frame._expr]) if "func" in n.args]
+    return any(f.of_some_rows and name in f.guesses.values() for f in functions if isinstance(f, Function))
+
+
 def _pair(frames, how, labels, dtypes):
     one, other = dtypes
+    if any(isinstance(d, pd.CategoricalDtype) and _are_guessed(f, d) for f, d in zip(frames, dtypes, strict=True)):
+        return None
     zoned = [isinstance(d, pd.DatetimeTZDtype) for d in dtypes]
     if is_native(one) and is_native(other) and not (one.kind == other.kind == "M" and one != other):
         return _Pair(labels)

@@ -8,14 +8,12 @@ from muster._border.equality import text_of
 from muster._border.pandas import dtype_name, unknown_categories
 
 _BEHIND = 2**40  # stands in for missing integers of 32 bits and less
-_MASKED = {"b": "boolean", "i": "Int64", "u": "UInt64"}
 
 
 def can_stand(dtype):
     """Whether native values compare as those of a dtype."""
     if isinstance(dtype, pd.CategoricalDtype):
-        known = dtype.categories is not None and not dtype.categories.equals(unknown_categories()) and not is_objects(dtype.categories.dtype)
-        return known and (is_native(dtype.categories.dtype) or can_stand(dtype.categories.dtype))
+        return dtype.categories is not None and not dtype.categories.equals(unknown_categories())
     if isinstance(dtype, pd.ArrowDtype):
         is_of = pa.types
         kinds = is_of.is_integer, is_of.is_floating, is_of.is_boolean, is_of.is_string, is_of.is_large_string, is_of.is_temporal
@@ -36,9 +34,9 @@ def is_objects(dtype):
 def native_values(values, dtype, ranked):
     """Columns that are equal where values are that are compared in a dtype; `ranked`: and are in pandas' order."""
     if isinstance(dtype, pd.CategoricalDtype):
-        return _of_categories(values, dtype, ranked)
+        return [_places_in(values, dtype.categories)]
     if isinstance(dtype, pd.StringDtype):
-        return [values.astype("str")]
+        return [_texts(values)]
     if isinstance(dtype, pd.ArrowDtype):
         return _of_arrow(values, dtype)
     if isinstance(dtype, pd.DatetimeTZDtype) and not ranked:
@@ -57,18 +55,18 @@ def native_values(values, dtype, ranked):
     return [values.isna().astype("int8"), values.fillna(0).astype(dtype.numpy_dtype)]
 
 
-def _of_categories(values, dtype, ranked):
-    """Their values, which are the same whatever categories partitions turn out to have. `ranked`: their places among the categories that are known, missing
-    ones in front, and the values of those that are not known behind.
-    """
-    categories, codes, of = values.array.categories, values.array.codes, _dtype_of_values(dtype)
-    places = []
-    if ranked:
-        known = dtype.categories.get_indexer(categories)
-        places = [pd.Series(np.append(np.where(known < 0, len(dtype.categories), known), -1)[codes], index=values.index)]
-        codes = np.where(np.append(known < 0, False)[codes], codes, -1)
-    taken = pd.Series(pd.array(categories, dtype=of).take(codes, allow_fill=True), index=values.index)
-    return [*places, *native_values(taken, of, ranked)]
+def _places_in(values, categories):
+    own = values.array.categories
+    places = np.arange(len(own)) if own.equals(categories) else categories.get_indexer(own)
+    if (places < 0).any():
+        raise ValueError(f"merge: key {values.name!r} has other categories than its dtype says; .cat.as_known() tells them")
+    return pd.Series(np.append(places, -1)[values.array.codes], index=values.index)  # missing ones are in front, as in pandas
+
+
+def _texts(values):
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return pd.Series(pd.array(values.array.categories, dtype="str").take(values.array.codes, allow_fill=True), index=values.index)
+    return values.astype("str")
 
 
 def _of_arrow(values, dtype):
@@ -90,7 +88,7 @@ def values_from(stands, dtype):
     """Return the values of a dtype, not of objects, for which these ranked columns stand in."""
     first, *others = stands
     if isinstance(dtype, pd.CategoricalDtype):
-        return _categories_from(first, values_from(others, _dtype_of_values(dtype)), dtype)
+        return pd.Series(pd.Categorical.from_codes(first, dtype=dtype), index=first.index)
     if isinstance(dtype, pd.ArrowDtype) and others:
         held = pa.array(others[0].to_numpy(), mask=first.to_numpy() != 0).cast(dtype.pyarrow_dtype)
         return pd.Series(pd.array(held, dtype=dtype), index=first.index)
@@ -103,18 +101,3 @@ def values_from(stands, dtype):
     if dtype.kind in "biu":
         return first.astype("Int64").mask(first == _BEHIND).astype(dtype)
     return first.astype(dtype)
-
-
-def _categories_from(places, values, dtype):
-    known = places.to_numpy() < len(dtype.categories)
-    made = pd.Categorical.from_codes(np.where(known, places, -1), dtype=dtype)
-    if known.all():
-        return pd.Series(made, index=places.index)
-    made = made.add_categories(values[~known].unique())
-    return pd.Series(made, index=places.index).where(known, values)
-
-
-def _dtype_of_values(dtype):
-    """A dtype of the values of categories that may be missing."""
-    of = dtype.categories.dtype
-    return pd.api.types.pandas_dtype(_MASKED.get(of.kind, of) if isinstance(of, np.dtype) else of)

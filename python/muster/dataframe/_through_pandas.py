@@ -99,6 +99,7 @@ class Function:
     def __init__(self, func, label, inputs, args, kwargs, partition=False, forced=False):
         self.func, self.label, self.inputs, self.args, self.kwargs, self.partition, self.forced = func, label, inputs, args, kwargs, partition, forced
         self.guesses = {}  # names of dtypes that no user promised, by column and by ("index", level)
+        self.of_some_rows = False  # a partition was seen to guess them
         self.exact = False  # no other promise holds than what is returned
         self.known_labels = None  # of a result that had those expected
         self.gives_rows = False  # what it was tried on says that it gives a pandas object for each partition
@@ -329,6 +330,7 @@ def through(
     else:
         function.forced = forced
     function.exact = exact
+    function.of_some_rows = real or shape == "partitions"
     if real and shape == "partitions":
         is_rows = isinstance(meta, (pd.DataFrame, pd.Series))
         function.gives_rows = is_rows and not function.forced
