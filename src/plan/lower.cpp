@@ -17,7 +17,7 @@ namespace {
 
 using Subset = std::vector<int64_t>;  // of partitions; empty = all
 constexpr int kAll = 0;  // the number of the empty subset
-constexpr int kCounting = -1;  // the generation of passes that count rows, and below it: apart from those that need the counts
+constexpr int kCounting = -1;  // the generation of passes that count rows, and below it those that they need themselves: apart from those that need the counts
 
 std::string step_key(const std::string& kernel, const Value& args, const std::vector<int>& in) {
   std::string key = kernel + '\0';
@@ -367,7 +367,7 @@ class NodeLowering : public Lowering {
       } else if (node->op->partition_rows) {
         tables.push_back(List{first, first_numbers(files, node->op->partition_rows(call))});
       } else {
-        const Rows& rows = b_.lower(node, kCounting, in_front);
+        const Rows& rows = b_.lower(node, generation_ < 0 ? generation_ - 1 : kCounting, in_front);
         const Exit counted = b_.add_sink(
             rows.stage, {data::kRowCounts, Dict{{"files", List(files.begin(), files.end())}}, {rows.index.empty() ? rows.columns.at(0) : rows.index[0]}});
         tables.push_back(List{first, in.size()});
