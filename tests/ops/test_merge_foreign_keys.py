@@ -4,6 +4,7 @@ import datetime
 import decimal
 import enum
 import fractions
+import pickle
 import uuid
 
 import numpy as np
@@ -360,6 +361,7 @@ def test_rows_that_find_none(how):
         lazy(left, 3).merge(lazy(right, 2), how=how, on="k", validate="1:1").compute()
 
 
+@pytest.mark.filterwarnings("ignore:Setting a new column on a DataFrame with a MultiIndex", "ignore:dropping on a non-lexsorted multi-index")
 def test_labels_that_are_no_texts():
     left, right = pd.DataFrame({1: [1, 2], 5: [1, 2]}), pd.DataFrame({2: [2, 3], 6: [1, 2]})
     for how in HOW:
@@ -369,7 +371,25 @@ def test_labels_that_are_no_texts():
         same(lazy(left, 2).merge(lazy(right, 2), left_on=1, right_on=2, how=how), left.merge(right, left_on=1, right_on=2, how=how))
         same(lazy(left, 2).merge(lazy(left, 2), on=1, how=how), left.merge(left, on=1, how=how))
     left.columns = right.columns = pd.MultiIndex.from_tuples([("a", 1), ("b", 2)])
-    same(lazy(left, 2).merge(lazy(right, 2), on=[("a", 1)], how="outer"), left.merge(right, on=[("a", 1)], how="outer"))
+    for arguments in ({"how": "outer"}, {"how": "outer", "indicator": True}, {"how": "left_anti", "indicator": True}):
+        same(lazy(left, 2).merge(lazy(right, 2), on=[("a", 1)], **arguments), left.merge(right, on=[("a", 1)], **arguments))
+    same(lazy(left, 2).merge(lazy(right, 2), how="cross"), left.merge(right, how="cross"))
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_merges_of_merges(how):
+    left, first = side(0, N, ["categories"], "x"), side(2, 9, ["categories"], "y").drop(columns="z")
+    second, third = first.rename(columns={"y": "v"}), first.rename(columns={"y": "w"})
+    merged, theirs = lazy(left, 3), left
+    for right in (first, second, third):
+        merged, theirs = merged.merge(lazy(right, 2), on="k0", how=how), theirs.merge(right, on="k0", how=how)
+    assert is_native(merged)
+    same(merged, theirs)
+    again = lazy(first, 2)  # rows that are counted for one merge and looked at for the other
+    merged = lazy(left, 3).merge(again, on="k0", how=how).merge(again.rename(columns={"y": "v"}), on="k0", how=how)
+    same(merged, left.merge(first, on="k0", how=how).merge(second, on="k0", how=how))
+    same(pickle.loads(pickle.dumps(merged)), merged.compute())
+    same(merged.persist(), merged.compute())
 
 
 @pytest.mark.parametrize("how", ["left", "right", "outer", "left_anti"])

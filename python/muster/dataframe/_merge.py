@@ -207,6 +207,8 @@ def _in_the_engine(left, right, how, on, left_on, right_on, left_index, right_in
     sides, unique = _label_of_sides(indicator, [*columns[0], *columns[1]]), _UNIQUE.get(validate) if validate is None or isinstance(validate, str) else None
     if sides is _REFUSED or unique is None or how in ("leftsemi", "leftanti") and (indicator or any(unique)):
         return None
+    if (how == "cross" or indicator) and (left._has_levels() or right._has_levels()):
+        return None  # another column would have no level
     if how == "cross":
         if not (on is None and left_on is None and right_on is None) or left_index or right_index:
             return None
